@@ -1,0 +1,39 @@
+"""Build hook: compile the grammar's LALR tables whenever a wheel of richc is built.
+
+A standard wheel gets ``richc/syntax/_tables.json`` and a copy of the grammar; an editable one
+gets the tables written into the checkout, beside the module that reads them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class TablesHook(BuildHookInterface):  # type: ignore[type-arg]
+    """Writes the tables before hatchling collects the files of the wheel."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Generate what this kind of wheel (``standard`` or ``editable``) lacks."""
+        root = Path(self.root)
+        grammar = root / "grammar" / "rich.lark"
+        tables = _module(root / "richc" / "syntax" / "tables.py")
+        tables.write(grammar=grammar.read_text(encoding="utf-8"))
+        if version != "editable":
+            # Not through `force-include`: that would put a richc folder without any module into
+            # the site-packages of an editable install.
+            build_data["force_include"][str(grammar)] = "richc/_grammar/rich.lark"
+
+
+def _module(path: Path) -> ModuleType:
+    """Import a file by its path: importing richc itself would need its dependencies."""
+    spec = importlib.util.spec_from_file_location("_richc_tables", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
