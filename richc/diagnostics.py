@@ -1,0 +1,60 @@
+"""Diagnostics as data: what every stage reports and every renderer reads.
+
+No message holds a line number; spans are character offsets into the source, and renderers turn
+them into lines and columns.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+ERROR = "error"
+WARNING = "warning"
+INFO = "info"
+
+
+class Span(NamedTuple):
+    """Character offsets into a source text, end exclusive."""
+
+    start: int
+    end: int
+
+    def to(self, other: Span) -> Span:
+        return Span(self.start, other.end)
+
+
+class Label(NamedTuple):
+    """A second place that the message points at, with its own words."""
+
+    span: Span
+    text: str
+
+
+class Edit(NamedTuple):
+    """Replace the text at ``span`` by ``text``."""
+
+    span: Span
+    text: str
+
+
+class Diagnostic(NamedTuple):
+    """One finding, complete: renderers add nothing but layout."""
+
+    code: str
+    slug: str
+    severity: str
+    message: str
+    span: Span
+    #: Words beside the carets; empty when the message says it all.
+    label: str = ""
+    desideratum: str | None = None
+    layer: str | None = None
+    model: str | None = None
+    labels: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+    help: str | None = None
+    edits: tuple[Edit, ...] = ()
+
+    @property
+    def is_error(self) -> bool:
+        return self.severity == ERROR

@@ -1,0 +1,1 @@
+"""Text to syntax tree: sources, tokens, the parser and its messages."""

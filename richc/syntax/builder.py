@@ -1,0 +1,163 @@
+"""Grammar rules to tree nodes: one method per rule of grammar/rich.lark.
+
+The parser calls these as it reduces, with every token kept, so each node's span runs from its
+first child to its last.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lark import Token
+
+from richc.diagnostics import Span
+from richc.syntax import tree
+from richc.syntax.lexer import span_of
+
+Children = list[Any]
+
+
+def _span(children: Children) -> Span:
+    first, last = children[0], children[-1]
+    start = span_of(first) if isinstance(first, Token) else first.span
+    end = span_of(last) if isinstance(last, Token) else last.span
+    return Span(start.start, end.end)
+
+
+def _nodes(children: Children) -> tuple[Any, ...]:
+    return tuple(child for child in children if not isinstance(child, Token))
+
+
+def _one(children: Children, kind: type[Any]) -> Any:
+    return next((child for child in children if isinstance(child, kind)), None)
+
+
+class Builder:
+    """The callbacks; a method's name is the rule's (or its alias)."""
+
+    def file(self, children: Children) -> tuple[tree.Model, ...]:
+        return tuple(children)
+
+    def model(self, children: Children) -> tree.Model:
+        return tree.Model(children[1], _nodes(children[3:]), False, _span(children))
+
+    def width(self, children: Children) -> tree.Width:
+        based = len(children) > 4
+        return tree.Width(
+            children[1],
+            children[3],
+            children[6] if based else None,
+            children[8] if based else None,
+            _span(children),
+        )
+
+    def richness(self, children: Children) -> tree.Richness:
+        options = tuple(c for c in children[4:] if isinstance(c, tree.Option))
+        interval = _one(children[4:], tree.Interval)
+        return tree.Richness(children[1], children[3], interval, options, _span(children))
+
+    def interval(self, children: Children) -> tree.Interval:
+        return tree.Interval(children[2], children[4], _span(children))
+
+    def parameterization(self, children: Children) -> tree.Parameterization:
+        return tree.Parameterization(children[1], _nodes(children[2:]), _span(children))
+
+    def input(self, children: Children) -> tree.Input:
+        return tree.Input(children[1], _span(children))
+
+    def layer(self, children: Children) -> tree.Layer:
+        repeat = children[1] if not isinstance(children[1], Token) else None
+        rest = children[3:] if repeat is not None else children[2:]
+        return tree.Layer(
+            children[0],
+            repeat,
+            rest[0],
+            rest[2],
+            _one(rest, tree.Block),
+            _span(children),
+        )
+
+    def repeat(self, children: Children) -> tree.Expression:
+        count: tree.Expression = children[1]
+        return count
+
+    def activation(self, children: Children) -> tree.Activation:
+        return tree.Activation(children[0], _span(children))
+
+    def optimizer(self, children: Children) -> tree.Optimizer:
+        return tree.Optimizer(children[1], _one(children, tree.Block), _span(children))
+
+    def loss(self, children: Children) -> tree.Loss:
+        return tree.Loss(children[1], _span(children))
+
+    def train(self, children: Children) -> tree.Train:
+        return tree.Train(children[1], _span(children))
+
+    def require(self, children: Children) -> tree.Require:
+        return tree.Require(children[1], None, _span(children))
+
+    def require_named(self, children: Children) -> tree.Require:
+        preset = tree.Preset(children[1], (), children[1].span)
+        return tree.Require(preset, children[2], _span(children))
+
+    def require_file(self, children: Children) -> tree.Require:
+        preset = tree.Preset(children[1], (), children[1].span)
+        return tree.Require(preset, self.string(children[2:]), _span(children))
+
+    def preset(self, children: Children) -> tree.Preset:
+        return tree.Preset(children[0], _nodes(children[1:]), _span(children))
+
+    def block(self, children: Children) -> tree.Block:
+        return tree.Block(_nodes(children), _span(children))
+
+    def option(self, children: Children) -> tree.Option:
+        return tree.Option(children[0], children[2], _span(children))
+
+    def flag(self, children: Children) -> tree.Flag:
+        return tree.Flag(children[0], _span(children))
+
+    def section(self, children: Children) -> tree.Section:
+        return tree.Section(children[0], children[1], _span(children))
+
+    def string(self, children: Children) -> tree.String:
+        return tree.String(str(children[0])[1:-1], _span(children))
+
+    def list(self, children: Children) -> tree.List:
+        return tree.List(_nodes(children), _span(children))
+
+    def sum(self, children: Children) -> tree.Sum:
+        operator = children[1]
+        return tree.Sum(
+            children[0], children[2], operator == "-", span_of(operator), _span(children)
+        )
+
+    def mul(self, children: Children) -> tree.Product:
+        return tree.Product(children[0], children[2], False, _span(children))
+
+    def div(self, children: Children) -> tree.Product:
+        return tree.Product(children[0], children[2], True, _span(children))
+
+    def neg(self, children: Children) -> tree.Negative:
+        return tree.Negative(children[1], _span(children))
+
+    def power(self, children: Children) -> tree.Power:
+        return tree.Power(children[0], children[2], _span(children))
+
+    def group(self, children: Children) -> tree.Group:
+        return tree.Group(children[1], _span(children))
+
+    def hole(self, children: Children) -> tree.Hole:
+        return tree.Hole(_span(children))
+
+    def call(self, children: Children) -> tree.Call:
+        return tree.Call(children[0], children[2], _span(children))
+
+    def number(self, children: Children) -> tree.Number:
+        return tree.Number(str(children[0]), _span(children))
+
+    def reference(self, children: Children) -> tree.Name:
+        name: tree.Name = children[0]
+        return name
+
+    def name(self, children: Children) -> tree.Name:
+        return tree.Name(str(children[0]), _span(children))

@@ -1,0 +1,83 @@
+"""Source texts: reading them safely, and turning offsets into lines and columns."""
+
+from __future__ import annotations
+
+import os
+import re
+from bisect import bisect_right
+from typing import NamedTuple
+
+#: A .rich file of 10,000 layers is well below this; more is somebody's accident.
+MAX_BYTES = 1 << 20
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+class SourceError(Exception):
+    """The text cannot be read; ``str(error)`` says why, without the path."""
+
+
+class Position(NamedTuple):
+    """1-based line and column, counted in characters."""
+
+    line: int
+    column: int
+
+
+class Source:
+    """A named text. ``path`` is what messages show."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        #: Without the byte order mark that some editors write: it is no part of line 1.
+        self.text = text.removeprefix("\ufeff")
+        self._starts: list[int] | None = None
+
+    @property
+    def line_starts(self) -> list[int]:
+        if self._starts is None:
+            self._starts = [0, *(m.end() for m in _LINE_END.finditer(self.text))]
+        return self._starts
+
+    def position(self, offset: int) -> Position:
+        starts = self.line_starts
+        line = bisect_right(starts, offset)
+        return Position(line, offset - starts[line - 1] + 1)
+
+    def line(self, number: int) -> str:
+        """The text of a 1-based line, without its line end."""
+        starts = self.line_starts
+        end = starts[number] if number < len(starts) else len(self.text)
+        return self.text[starts[number - 1] : end].rstrip("\r\n")
+
+
+def decode(data: bytes) -> str:
+    """Bytes of a .rich file as text.
+
+    Raises SourceError for what is not UTF-8 text of a reasonable size.
+    """
+    if len(data) > MAX_BYTES:
+        raise SourceError(
+            f"the file is larger than {MAX_BYTES // 1024} KiB: that is no hand-written model"
+        )
+    if b"\0" in data:
+        raise SourceError("this is a binary file, not a .rich text")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SourceError(
+            f"not UTF-8: byte 0x{data[error.start]:02x} on line {line}; save the file as UTF-8"
+        ) from None
+
+
+def read_source(path: str) -> Source:
+    """Read and decode a file.  Raises SourceError, with a reason a user can act on."""
+    try:
+        # Opened without blocking: a named pipe must not hang a commit hook.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(descriptor, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SourceError(error.strerror or "cannot be read") from None
+    return Source(path, decode(data or b""))

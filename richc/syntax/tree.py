@@ -1,0 +1,224 @@
+"""The syntax tree: one node per construct, each knowing where it stands.
+
+Nodes are NamedTuples for the reason given in richc/scaling/monomial.py.  Numbers keep their
+spelling; nothing is evaluated here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from richc.diagnostics import Span
+
+
+class Name(NamedTuple):
+    text: str
+    span: Span
+
+
+class Number(NamedTuple):
+    text: str
+    span: Span
+
+
+class String(NamedTuple):
+    text: str
+    span: Span
+
+
+class Hole(NamedTuple):
+    """``?`` as an exponent: to be inferred."""
+
+    span: Span
+
+
+class Negative(NamedTuple):
+    operand: Expression
+    span: Span
+
+
+class Product(NamedTuple):
+    """``left * right``, or ``left / right`` when ``divides``."""
+
+    left: Expression
+    right: Expression
+    divides: bool
+    span: Span
+
+
+class Sum(NamedTuple):
+    """``left + right``, or ``left - right`` when ``subtracts``."""
+
+    left: Expression
+    right: Expression
+    subtracts: bool
+    operator: Span
+    span: Span
+
+
+class Power(NamedTuple):
+    base: Expression
+    exponent: Expression
+    span: Span
+
+
+class Group(NamedTuple):
+    """A parenthesised expression."""
+
+    inner: Expression
+    span: Span
+
+
+class Call(NamedTuple):
+    function: Name
+    argument: Expression
+    span: Span
+
+
+Expression = Name | Number | Hole | Negative | Product | Sum | Power | Group | Call
+
+
+class List(NamedTuple):
+    items: tuple[Expression, ...]
+    span: Span
+
+
+Value = Expression | String | List
+
+
+class Option(NamedTuple):
+    """``name = value``."""
+
+    name: Name
+    value: Value
+    span: Span
+
+
+class Flag(NamedTuple):
+    """A bare attribute, such as ``frozen``."""
+
+    name: Name
+    span: Span
+
+
+class Block(NamedTuple):
+    items: tuple[Item, ...]
+    span: Span
+
+
+class Section(NamedTuple):
+    """An attribute with attributes of its own, such as ``bias { ... }``."""
+
+    name: Name
+    block: Block
+    span: Span
+
+
+Item = Option | Flag | Section
+
+
+class Preset(NamedTuple):
+    """``name`` or ``name(arguments)``: a parameterization, an activation, a requirement."""
+
+    name: Name
+    arguments: tuple[Option | Expression, ...]
+    span: Span
+
+
+class Width(NamedTuple):
+    symbol: Name
+    value: Expression
+    base_symbol: Name | None
+    base_value: Expression | None
+    span: Span
+
+
+class Interval(NamedTuple):
+    low: Expression
+    high: Expression
+    span: Span
+
+
+class Richness(NamedTuple):
+    symbol: Name
+    value: Expression
+    interval: Interval | None
+    options: tuple[Option, ...]
+    span: Span
+
+
+class Parameterization(NamedTuple):
+    preset: Preset
+    options: tuple[Option, ...]
+    span: Span
+
+
+class Input(NamedTuple):
+    value: Expression
+    span: Span
+
+
+class Layer(NamedTuple):
+    name: Name
+    repeat: Expression | None
+    kind: Name
+    dim: Expression
+    block: Block | None
+    span: Span
+
+
+class Activation(NamedTuple):
+    preset: Preset
+    span: Span
+
+
+class Optimizer(NamedTuple):
+    name: Name
+    block: Block | None
+    span: Span
+
+
+class Loss(NamedTuple):
+    name: Name
+    span: Span
+
+
+class Train(NamedTuple):
+    block: Block
+    span: Span
+
+
+class Require(NamedTuple):
+    """``require preset``, ``require kind value`` or ``require kind "file"``."""
+
+    preset: Preset
+    value: Name | String | None
+    span: Span
+
+
+Statement = (
+    Width
+    | Richness
+    | Parameterization
+    | Input
+    | Layer
+    | Activation
+    | Optimizer
+    | Loss
+    | Train
+    | Require
+)
+
+
+class Model(NamedTuple):
+    name: Name
+    statements: tuple[Statement, ...]
+    #: True when statements were left out because they could not be parsed.
+    incomplete: bool
+    span: Span
+
+
+class File(NamedTuple):
+    models: tuple[Model, ...]
+    #: Comments, in order, for the formatter and for suppressions.
+    comments: tuple[Name, ...]

@@ -1,0 +1,81 @@
+"""The vocabulary of the language, and what to say of words that are nearly in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+ACTIVATIONS = (
+    "linear",
+    "relu",
+    "leaky_relu",
+    "tanh",
+    "gelu",
+    "silu",
+    "elu",
+    "softplus",
+    "sigmoid",
+    "erf",
+)
+
+OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "signsgd", "adafactor", "muon")
+
+LOSSES = ("mse", "cross_entropy")
+
+PARAMETERIZATIONS = ("mup", "ntp", "rich", "standard")
+
+GAUGES = ("stp", "mup", "rescaling")
+
+REGIMES = ("rich", "lazy", "partial", "trivial", "unstable")
+
+DISTRIBUTIONS = ("normal", "uniform", "trunc_normal", "orthogonal")
+
+#: Words of other frameworks' vocabularies, and what they are.
+_OUTSIDE = {
+    "conv": "a convolution",
+    "attention": "attention",
+    "attn": "attention",
+    "embedding": "an embedding table",
+    "tie": "tied weights",
+    "tied": "tied weights",
+    "share": "tied weights",
+    "shared": "tied weights",
+    "lstm": "a recurrent layer",
+    "gru": "a recurrent layer",
+    "rnn": "a recurrent layer",
+    "dropout": "dropout",
+    "batchnorm": "a normalisation layer",
+    "batch_norm": "a normalisation layer",
+    "layernorm": "a normalisation layer",
+    "layer_norm": "a normalisation layer",
+    "rmsnorm": "a normalisation layer",
+    "residual": "a residual connection",
+    "skip": "a residual connection",
+    "maxpool": "pooling",
+    "avgpool": "pooling",
+    "flatten": "a reshaping layer",
+    "softmax": "softmax (the loss takes care of it)",
+}
+
+
+def not_in_language(word: str) -> str | None:
+    """What a word of other frameworks means, when this language lacks it."""
+    lowered = word.lower()
+    known = _OUTSIDE.get(lowered) or _OUTSIDE.get(lowered.rstrip("0123456789d"))
+    if known is None and "attention" in lowered:
+        return "attention"
+    return known
+
+
+def closest(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that a person probably meant, if any is near."""
+    # Imported late: only a misspelling pays for it.
+    from difflib import get_close_matches
+
+    matches = get_close_matches(word.lower(), tuple(candidates), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """``; did you mean `x`?`` or nothing."""
+    match = closest(word, candidates)
+    return f"; did you mean `{match}`?" if match else ""
