@@ -1,0 +1,1 @@
+"""The exact algebra: monomials in the width, sizes in max-plus, and the scaling passes."""

@@ -1,0 +1,192 @@
+"""Exact monomials: products of rational powers, with exponents affine in the richness.
+
+A scaling expression reduces to ``prefactor * n^(p + q r)``.  The prefactor is kept as a
+product of powers too (of primes, of the base width ``n0`` and of ``gamma``), so that
+``sqrt(8) / 2`` and ``sqrt(2)`` are the same value and no float is ever compared.
+
+These types are NamedTuples rather than frozen dataclasses because ``richc check`` runs as a
+commit hook: creating a dataclass costs six times as much at import.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import inf
+from typing import NamedTuple
+
+#: A base of a power: a prime (or an unfactored large integer), or one of the symbols below.
+Base = int | str
+
+WIDTH = "n"
+BASE_WIDTH = "n0"
+GAMMA = "gamma"
+SYMBOLS = (WIDTH, BASE_WIDTH, GAMMA)
+
+_ZERO = Fraction(0)
+_ONE = Fraction(1)
+
+
+class Affine(NamedTuple):
+    """The exponent ``const + slope * r``, exact in the richness ``r``."""
+
+    const: Fraction
+    slope: Fraction = _ZERO
+
+    def plus(self, other: Affine) -> Affine:
+        return Affine(self.const + other.const, self.slope + other.slope)
+
+    def times(self, factor: Fraction) -> Affine:
+        return Affine(self.const * factor, self.slope * factor)
+
+    def at(self, richness: Fraction) -> Fraction:
+        return self.const + self.slope * richness if self.slope else self.const
+
+    @property
+    def is_zero(self) -> bool:
+        return not self.const and not self.slope
+
+
+NO_POWER = Affine(_ZERO)
+
+
+class Monomial(NamedTuple):
+    """A product of powers, or zero.
+
+    ``powers`` is sorted (primes first, then symbols by name) and holds no zero exponent, so
+    equal values are equal tuples.
+    """
+
+    powers: tuple[tuple[Base, Affine], ...] = ()
+    is_zero: bool = False
+
+    def times(self, other: Monomial) -> Monomial:
+        if self.is_zero or other.is_zero:
+            return ZERO
+        if not self.powers:
+            return other
+        if not other.powers:
+            return self
+        merged = dict(self.powers)
+        for base, exponent in other.powers:
+            known = merged.get(base)
+            merged[base] = exponent if known is None else known.plus(exponent)
+        return _canonical(merged)
+
+    def over(self, other: Monomial) -> Monomial:
+        """Quotient; raises ZeroDivisionError where ``other`` is zero."""
+        return self.times(other.power(Affine(Fraction(-1))))
+
+    def power(self, exponent: Affine) -> Monomial:
+        """This monomial to a power that is affine in ``r``.
+
+        Raises ZeroDivisionError for zero to a power that is not a positive number, and
+        ArithmeticError when the result would be quadratic in ``r``.
+        """
+        if self.is_zero:
+            if exponent.slope or exponent.const <= 0:
+                raise ZeroDivisionError("zero to a power that is not positive")
+            return ZERO
+        if exponent.is_zero:
+            return ONE
+        if exponent.slope:
+            return _canonical({base: _product(e, exponent) for base, e in self.powers})
+        factor = exponent.const
+        return Monomial(tuple((base, e.times(factor)) for base, e in self.powers))
+
+    def root(self) -> Monomial:
+        """The square root."""
+        return self if self.is_zero else self.power(Affine(Fraction(1, 2)))
+
+    def exponent(self, base: Base = WIDTH) -> Affine:
+        """The exponent of one base (zero when it does not occur)."""
+        for known, exponent in self.powers:
+            if known == base:
+                return exponent
+        return NO_POWER
+
+    def without(self, base: Base) -> Monomial:
+        """The same product with one base left out: the prefactor, for ``WIDTH``."""
+        return Monomial(tuple(p for p in self.powers if p[0] != base), self.is_zero)
+
+    def as_fraction(self) -> Fraction | None:
+        """The value when it is rational and free of symbols, else None."""
+        if self.is_zero:
+            return _ZERO
+        value = _ONE
+        for base, e in self.powers:
+            if isinstance(base, str) or e.slope or e.const.denominator != 1:
+                return None
+            value *= Fraction(base) ** e.const.numerator
+        return value
+
+    def log2(self, values: dict[Base, float], richness: float = 0.0) -> float:
+        """log2 of the value, in floating point: for range checks, never for a verdict.
+
+        ``values`` holds log2 of every symbol that occurs.
+        """
+        if self.is_zero:
+            return -inf
+        from math import log2
+
+        total = 0.0
+        for base, e in self.powers:
+            scale = values[base] if isinstance(base, str) else log2(base)
+            total += scale * (float(e.const) + float(e.slope) * richness)
+        return total
+
+
+ONE = Monomial()
+ZERO = Monomial(is_zero=True)
+
+
+def _product(left: Affine, right: Affine) -> Affine:
+    if left.slope and right.slope:
+        raise ArithmeticError("the exponent would be quadratic in r")
+    return Affine(left.const * right.const, left.const * right.slope + left.slope * right.const)
+
+
+def _order(item: tuple[Base, Affine]) -> tuple[bool, int, str]:
+    base = item[0]
+    return (True, 0, base) if isinstance(base, str) else (False, base, "")
+
+
+def _canonical(powers: dict[Base, Affine]) -> Monomial:
+    kept = [item for item in powers.items() if item[1].const or item[1].slope]
+    kept.sort(key=_order)
+    return Monomial(tuple(kept))
+
+
+def symbol(name: str, exponent: Affine | None = None) -> Monomial:
+    """One symbol (``n``, ``n0`` or ``gamma``), to a power."""
+    return Monomial(((name, Affine(_ONE) if exponent is None else exponent),))
+
+
+_PRIMES = tuple(p for p in range(2, 1000) if all(p % q for q in range(2, int(p**0.5) + 1)))
+
+
+def number(value: Fraction | int) -> Monomial:
+    """A non-negative rational as a product of prime powers.
+
+    Factors above 1,000 stay together as one base.  Raises ValueError for negative numbers.
+    """
+    fraction = Fraction(value)
+    if fraction < 0:
+        raise ValueError("a monomial has no negative prefactor")
+    if fraction == 0:
+        return ZERO
+    powers: dict[Base, Affine] = {}
+    for integer, sign in ((fraction.numerator, 1), (fraction.denominator, -1)):
+        rest = integer
+        for prime in _PRIMES:
+            if prime * prime > rest:
+                break
+            count = 0
+            while rest % prime == 0:
+                rest //= prime
+                count += 1
+            if count:
+                powers[prime] = Affine(Fraction(sign * count))
+        if rest > 1:
+            extra = Affine(Fraction(sign))
+            powers[rest] = powers[rest].plus(extra) if rest in powers else extra
+    return _canonical(powers)
