@@ -1,0 +1,84 @@
+"""Text in, everything known about it out: parse, resolve, judge, apply the rules."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from richc.diagnostics import WARNING, Diagnostic
+from richc.rules import run
+from richc.rules.context import Context
+from richc.scaling.verdict import Verdict
+from richc.spec.model import Model
+from richc.spec.resolve import resolve
+from richc.syntax.parser import parse
+from richc.syntax.source import Source
+
+
+class ModelResult(NamedTuple):
+    """One model that could be judged."""
+
+    spec: Model
+    verdict: Verdict
+    context: Context
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def passes(self) -> bool:
+        return not any(d.is_error for d in self.diagnostics)
+
+    @property
+    def sentence(self) -> str:
+        from richc.rules.sentence import sentence
+
+        return sentence(self.spec, self.verdict)
+
+
+class FileResult(NamedTuple):
+    """One text: its judged models, and all diagnostics in order of place."""
+
+    source: Source
+    models: tuple[ModelResult, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    #: The names of all models that the text holds, usable or not.
+    names: tuple[str, ...] = ()
+
+    @property
+    def has_errors(self) -> bool:
+        return any(d.is_error for d in self.diagnostics)
+
+    @property
+    def has_warnings(self) -> bool:
+        return any(d.severity == WARNING for d in self.diagnostics)
+
+    @property
+    def is_unresolved(self) -> bool:
+        """True when some model has errors of syntax or names, and therefore no verdict."""
+        judged = {d for model in self.models for d in model.diagnostics}
+        return any(d.is_error and d not in judged for d in self.diagnostics)
+
+    def only(self, model: str) -> FileResult:
+        """The part that concerns one model (and what concerns no model in particular)."""
+        return self._replace(
+            models=tuple(m for m in self.models if m.spec.name == model),
+            diagnostics=tuple(d for d in self.diagnostics if d.model in (None, model)),
+        )
+
+
+def analyse(text: str, path: str = "<text>") -> FileResult:
+    """Check a text.  Mistakes of the user are diagnostics; this raises only for bugs."""
+    return analyse_source(Source(path, text))
+
+
+def analyse_source(source: Source) -> FileResult:
+    file, found = parse(source)
+    specs, unresolved = resolve(file)
+    nodes = {node.name.span: node for node in file.models}
+    results: list[ModelResult] = []
+    for spec in specs:
+        context = Context(spec, nodes[spec.name_place], source.text)
+        diagnostics = tuple(run(context))
+        results.append(ModelResult(spec, context.verdict, context, diagnostics))
+    everything = [*found, *unresolved, *(d for result in results for d in result.diagnostics)]
+    everything.sort(key=lambda d: (d.span.start, d.code))
+    names = tuple(node.name.text for node in file.models)
+    return FileResult(source, tuple(results), tuple(everything), names)

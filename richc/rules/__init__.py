@@ -1,0 +1,115 @@
+"""The rules: one module a diagnostic, imported only when a model gives it something to say.
+
+``TABLE`` is the index: code, slug, module, and what makes the rule apply.  The messages R0xx of
+syntax and names live with the stages that find them (richc/syntax/messages.py,
+richc/spec/messages.py); ``SLUGS`` lists those codes too, for selection and for documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import NamedTuple
+
+from richc.diagnostics import Diagnostic
+from richc.optimizers import OPTIMIZERS
+from richc.rules.context import Context
+
+
+class Rule(NamedTuple):
+    code: str
+    slug: str
+    module: str
+    #: The kind of violation that it reports; None for rules that look at something else.
+    violation: tuple[str, str] | None = None
+    applies: Callable[[Context], bool] | None = None
+
+
+TABLE: tuple[Rule, ...] = (
+    Rule("R101", "representation-size", "representation_size", ("D0", "size")),
+    Rule("R102", "output-size", "output_size", ("D0", "output")),
+    Rule("R103", "update-explodes", "update_explodes", ("D0", "update")),
+    Rule("R201", "output-explodes", "output_explodes", ("D1", "explodes")),
+    Rule("R202", "nothing-learnt", "nothing_learnt", ("D1", "still")),
+    Rule(
+        "R203",
+        "first-step-readout",
+        "first_step_readout",
+        applies=lambda context: context.verdict.starts_with_readout,
+    ),
+    Rule("R301", "useless-update", "useless_update", ("D2", "useless")),
+    Rule("R401", "negligible-update", "negligible_update", ("D3", "weight")),
+    Rule("R402", "negligible-readout", "negligible_readout", ("D3", "readout")),
+    Rule(
+        "R502",
+        "requirement-fails",
+        "requirement_fails",
+        applies=lambda context: bool(context.model.requirements),
+    ),
+    Rule(
+        "R601",
+        "epsilon",
+        "epsilon",
+        applies=lambda context: OPTIMIZERS[context.model.optimizer.name].eps == "gradient",
+    ),
+    Rule("R602", "weight-decay", "weight_decay", applies=lambda context: _decays(context)),
+    Rule(
+        "R603",
+        "adafactor-zero",
+        "adafactor_zero",
+        applies=lambda context: context.model.optimizer.name == "adafactor",
+    ),
+)
+
+#: Every code and its slug: stable, for `--select`, suppressions and documentation.
+SLUGS: dict[str, str] = {
+    "R001": "syntax",
+    "R002": "no-model",
+    "R003": "nesting",
+    "R004": "not-in-language",
+    "R005": "not-available-yet",
+    "R006": "unreadable",
+    "R010": "unknown-name",
+    "R011": "unknown-word",
+    "R012": "reserved-name",
+    "R013": "duplicate",
+    "R014": "missing-statement",
+    "R015": "missing-attribute",
+    "R016": "conflict",
+    "R017": "bad-value",
+    "R018": "misplaced",
+    "R019": "shape",
+    "R020": "sum",
+    "R021": "negative",
+    "R022": "zero",
+    "R023": "ambiguous-exponent",
+    "R024": "overflow",
+    "R025": "bad-exponent",
+    "R026": "too-many-layers",
+    "R501": "no-such-gauge",
+    **{rule.code: rule.slug for rule in TABLE},
+}
+
+
+def _decays(context: Context) -> bool:
+    return any(
+        not tensor.decay.is_zero
+        for layer in context.model.layers
+        for tensor in (layer.weight, layer.bias)
+        if tensor is not None
+    )
+
+
+def run(context: Context) -> list[Diagnostic]:
+    """Everything that the rules have to say of one model."""
+    kinds = {(v.desideratum, v.kind) for v in context.verdict.violations}
+    found: list[Diagnostic] = []
+    for rule in TABLE:
+        if rule.violation in kinds if rule.violation else rule.applies and rule.applies(context):
+            check = import_module(f"richc.rules.{rule.module}").check
+            found += check(context)
+    if context.verdict.violations:
+        from richc.rules.recognise import with_notes
+
+        found = with_notes(context, found)
+    return [d._replace(model=context.model.name) for d in found]

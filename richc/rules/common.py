@@ -1,0 +1,108 @@
+"""What the rules on desiderata share: grouping repeated layers, naming, writing sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.diagnostics import Edit, Span
+from richc.rules.context import Context
+from richc.rules.mending import edit
+from richc.scaling.sizes import ZERO_SIZE, Size
+from richc.scaling.verdict import Violation
+from richc.spec.model import Layer, Tensor
+
+
+class Case(NamedTuple):
+    """One violation, standing for all layers of its statement that share it."""
+
+    violation: Violation
+    layer: Layer
+    tensor: Tensor
+    #: The statement's name when all its layers are concerned, else the first layer's.
+    name: str
+    #: For messages: "`embed`", "`body.1` ... `body.7`", "the bias of `embed`".
+    shown: str
+
+    @property
+    def index(self) -> int:
+        return self.violation.layer
+
+
+def cases(context: Context, desideratum: str, kind: str) -> Iterator[Case]:
+    """The violations of a kind, one for each statement and cause."""
+    groups: dict[tuple[object, ...], list[Violation]] = {}
+    for violation in context.verdict.violations:
+        if (violation.desideratum, violation.kind) == (desideratum, kind):
+            layer = context.model.layers[violation.layer]
+            key = (layer.statement, violation.of_bias, violation.excess)
+            groups.setdefault(key, []).append(violation)
+    counts: dict[str, int] = {}
+    for layer in context.model.layers if groups else ():
+        counts[layer.statement] = counts.get(layer.statement, 0) + 1
+    for group in groups.values():
+        first = group[0]
+        layer = context.model.layers[first.layer]
+        last = context.model.layers[group[-1].layer]
+        if len(group) == counts[layer.statement]:
+            name = shown = layer.statement
+        else:
+            name = shown = layer.name
+            if len(group) > 1:
+                shown = f"{layer.name}` ... `{last.name}"
+        shown = f"the bias of `{shown}`" if first.of_bias else f"`{shown}`"
+        yield Case(first, layer, context.tensor(first.layer, first.of_bias), name, shown)
+
+
+def power(size: Size) -> str:
+    """``n^-1/2``, ``n^0``, or ``0`` for a size that vanishes identically."""
+    return "0" if size is ZERO_SIZE else f"n^{size}"
+
+
+def rate_place(context: Context, case: Case) -> Span:
+    return case.tensor.place("lr", "frozen") or case.layer.name_place
+
+
+class Mend(NamedTuple):
+    help: str | None
+    edits: tuple[Edit, ...]
+
+
+def mend_rate(context: Context, case: Case, change: Fraction) -> Mend:
+    """Multiply the layer's learning rate by n^change."""
+    return _mend(context, case, ("lr",), change, context.size(case.tensor.lr))
+
+
+def mend_std(context: Context, case: Case, change: Fraction) -> Mend:
+    """Multiply the tensor's init std by n^change."""
+    return _mend(context, case, ("std", "var"), change, context.size(case.tensor.std))
+
+
+def _mend(
+    context: Context,
+    case: Case,
+    attributes: tuple[str, str] | tuple[str],
+    change: Fraction,
+    size: Size,
+) -> Mend:
+    if not isinstance(size, Fraction):
+        return Mend(None, ())
+    written = next((a for a in attributes if case.tensor.place(a)), None)
+    name = written or attributes[0]
+    scale = 2 if name == "var" else 1
+    wanted = power((size + change) * scale)
+    found = None
+    if written is not None:
+        place = case.tensor.place(written)
+        found = edit(context, case.layer, place, change * scale)
+    if found is not None:
+        return Mend(f"use {wanted}: `{name} = {found.text}`", (found,))
+    return Mend(f"`{name}` of {case.shown} should be ~ {wanted}", ())
+
+
+def excess(case: Case) -> Fraction:
+    """The violation's excess, for violations of which it is known to be finite."""
+    value = case.violation.excess
+    assert value is not None
+    return value

@@ -1,0 +1,102 @@
+"""What every rule sees: the model, its verdict, and where things are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from functools import cached_property
+
+from richc.diagnostics import Span
+from richc.optimizers import law
+from richc.scaling.monomial import WIDTH, Monomial
+from richc.scaling.passes import Parameter, Stage
+from richc.scaling.sizes import ZERO_SIZE, Size, largest
+from richc.scaling.verdict import Network, Verdict, judge
+from richc.spec.model import Layer, Model, Tensor
+from richc.syntax import tree
+
+
+class Context:
+    """One resolved model with everything derived from it."""
+
+    def __init__(self, model: Model, node: tree.Model, text: str) -> None:
+        self.model = model
+        self.node = node
+        #: The source, of which edits keep what they do not change.
+        self.text = text
+        self.richness = model.richness if model.richness is not None else Fraction(0)
+        self.network = self.network_under(model.optimizer.name)
+        self.verdict: Verdict = judge(self.network)
+
+    def size(self, value: Monomial) -> Size:
+        """The exponent of n at the declared richness."""
+        return ZERO_SIZE if value.is_zero else value.exponent(WIDTH).at(self.richness)
+
+    def network_under(self, optimizer: str) -> Network:
+        """The model's exponents, read with some optimizer's update law."""
+        family = law(optimizer)
+        shape = self.model.optimizer.option("shape_factor")
+        floor_is_eps = optimizer == "adafactor"
+        global_rate = self.size(self.model.optimizer.lr)
+
+        def parameter(tensor: Tensor, wide_in: bool, wide_out: bool) -> Parameter:
+            scale, std = self.size(tensor.scale), self.size(tensor.std)
+            rms = std
+            if floor_is_eps and tensor.eps is not None:
+                rms = largest(std, self.size(tensor.eps))
+            rate: Size = ZERO_SIZE
+            if not tensor.frozen:
+                kappa = family.shape(shape if isinstance(shape, str) else None, wide_in, wide_out)
+                rate = family.rate(scale, rms, global_rate + self.size(tensor.lr), kappa)
+            return Parameter(scale + std, rate)
+
+        stages = []
+        written = []
+        known: dict[tuple[object, ...], tuple[Stage, tuple[Size, Size, Size]]] = {}
+        for layer in self.model.layers:
+            wide_in, wide_out = layer.fan_in.wide, layer.fan_out.wide
+            # Repeated layers share their tensors.
+            key = (id(layer.weight), id(layer.bias), wide_in, wide_out)
+            if key not in known:
+                weight = layer.weight
+                bias = None if layer.bias is None else parameter(layer.bias, False, wide_out)
+                stage = Stage(parameter(weight, wide_in, wide_out), bias, wide_in, wide_out)
+                rate = ZERO_SIZE if weight.frozen else global_rate + self.size(weight.lr)
+                known[key] = stage, (self.size(weight.scale), self.size(weight.std), rate)
+            stage, sizes = known[key]
+            stages.append(stage)
+            written.append(sizes)
+        homogeneous = all(
+            layer.bias is None and (layer.activation is None or layer.activation.is_homogeneous)
+            for layer in self.model.layers
+        )
+        return Network(tuple(stages), family.step, family.gauge_power, tuple(written), homogeneous)
+
+    @cached_property
+    def expressions(self) -> Mapping[Span, tree.Expression]:
+        """Every attribute's expression by its span, for edits."""
+        found: dict[Span, tree.Expression] = {}
+
+        def visit(block: tree.Block | None) -> None:
+            for item in block.items if block else ():
+                if isinstance(item, tree.Section):
+                    visit(item.block)
+                elif isinstance(item, tree.Option) and not isinstance(
+                    item.value, tree.String | tree.List
+                ):
+                    found[item.value.span] = item.value
+
+        for statement in self.node.statements:
+            if isinstance(statement, tree.Layer | tree.Optimizer):
+                visit(statement.block)
+        return found
+
+    def tensor(self, layer: int, of_bias: bool) -> Tensor:
+        at = self.model.layers[layer]
+        tensor = at.bias if of_bias else at.weight
+        assert tensor is not None
+        return tensor
+
+    def place(self, layer: Layer, tensor: Tensor, *attributes: str) -> Span:
+        """Where an attribute is written; the layer's name where it was inferred."""
+        return tensor.place(*attributes) or layer.name_place

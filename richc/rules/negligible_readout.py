@@ -1,0 +1,34 @@
+"""R402: the read-out's own update vanishes beside the layers below it (D3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from richc.diagnostics import ERROR, Diagnostic
+from richc.rules.common import Mend, cases, excess, mend_rate, power, rate_place
+from richc.rules.context import Context
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    for case in cases(context, "D3", "readout"):
+        flow = context.verdict.flow.later[-1]
+        if case.violation.excess is not None:
+            mend = mend_rate(context, case, -excess(case))
+        elif case.tensor.frozen:
+            mend = Mend(f"{case.shown} is frozen: let it train", ())
+        else:
+            mend = Mend(None, ())
+        yield Diagnostic(
+            "R402",
+            "negligible-readout",
+            ERROR,
+            f"the update of the read-out {case.shown} is too small to matter (D3)",
+            rate_place(context, case),
+            label=f"its share of the output's change ~ {power(case.violation.size)}, "
+            f"the whole ~ {power(flow.dh)}",
+            desideratum="D3",
+            layer=case.name,
+            notes=("the output moves through the layers below only",),
+            help=mend.help,
+            edits=mend.edits,
+        )

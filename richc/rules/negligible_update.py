@@ -1,0 +1,41 @@
+"""R401: a weight's update vanishes beside the rest of the update that follows it (D3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from richc.diagnostics import ERROR, Diagnostic
+from richc.rules.common import Mend, cases, excess, mend_rate, power, rate_place
+from richc.rules.context import Context
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    for case in cases(context, "D3", "weight"):
+        layer = context.verdict.flow.later[case.index]
+        if case.violation.excess is not None:
+            mend = mend_rate(context, case, -excess(case))
+        elif case.tensor.frozen:
+            mend = Mend(f"{case.shown} is frozen: let it train", ())
+        else:
+            mend = Mend(None, ())
+        below = context.model.layers[case.index - 1].name if case.index else None
+        if case.index and layer.carried >= layer.dh:
+            note = f"its contribution vanishes beside what `{below}` already changed"
+        else:
+            note = "its contribution vanishes beside that of the layer's other parameters"
+        rate = context.size(context.model.optimizer.lr) + context.size(case.tensor.lr)
+        what = "Δb" if case.violation.of_bias else "ΔW·h" if case.index else "ΔW·x"
+        yield Diagnostic(
+            "R401",
+            "negligible-update",
+            ERROR,
+            f"the update of {case.shown} is too small to matter (D3)",
+            rate_place(context, case),
+            label=f"lr ~ {power(rate)}; {what} ~ {power(case.violation.size)}, "
+            f"but h's update ~ {power(layer.dh)}",
+            desideratum="D3",
+            layer=case.name,
+            notes=(note,),
+            help=mend.help,
+            edits=mend.edits,
+        )

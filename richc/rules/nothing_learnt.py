@@ -1,0 +1,37 @@
+"""R202: no update moves the output by order one (D1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from richc.diagnostics import ERROR, Diagnostic
+from richc.rules.common import cases, power
+from richc.rules.context import Context
+from richc.scaling.sizes import largest
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    for case in cases(context, "D1", "still"):
+        later = context.verdict.flow.later
+        shares = [largest(layer.df, layer.bias_df) for layer in later]
+        best = max(range(len(shares)), key=lambda index: shares[index])
+        name = context.model.layers[best].name
+        if case.violation.excess is None:
+            label = "no gradient reaches any weight that may move"
+            help = "let the read-out start away from zero, or do not freeze it"
+        else:
+            size = power(case.violation.size)
+            label = f"the largest share of its change, from `{name}`, ~ {size}"
+            help = f"learning rates are too small by n^{-case.violation.excess} at least"
+        yield Diagnostic(
+            "R202",
+            "nothing-learnt",
+            ERROR,
+            "wide networks do not learn: no step moves the output (D1)",
+            context.model.optimizer.place,
+            label=label,
+            desideratum="D1",
+            layer=name,
+            notes=("D2 and D3 are not evaluated: there is no change of the output to share",),
+            help=help,
+        )

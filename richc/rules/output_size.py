@@ -1,0 +1,26 @@
+"""R102: the output grows with the width at init (D0)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from richc.diagnostics import ERROR, Diagnostic
+from richc.rules.common import cases, excess, mend_std, power
+from richc.rules.context import Context
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    for case in cases(context, "D0", "output"):
+        mend = mend_std(context, case, -excess(case))
+        yield Diagnostic(
+            "R102",
+            "output-size",
+            ERROR,
+            "the output grows with the width at init (D0)",
+            context.place(case.layer, case.tensor, "std", "var", "scale"),
+            label=f"f ~ {power(case.violation.size)} at init, should be at most n^0",
+            desideratum="D0",
+            layer=case.name,
+            help=mend.help,
+            edits=mend.edits,
+        )

@@ -1,0 +1,115 @@
+"""Well-known mistakes, recognised as a whole and named in a note."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from richc.diagnostics import Diagnostic
+from richc.rules.sentence import OPTIMIZER_NAMES, point_name
+from richc.rules.context import Context
+from richc.scaling.passes import Stage
+from richc.scaling.sizes import Size
+from richc.scaling.verdict import judge
+
+_HALF = Fraction(1, 2)
+_ZERO = Fraction(0)
+
+
+def with_notes(context: Context, found: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """The diagnostics, with what was recognised noted on the first violation."""
+    notes = tuple(_notes(context))
+    result = list(found)
+    if notes:
+        for index, diagnostic in enumerate(result):
+            if diagnostic.desideratum is not None:
+                result[index] = diagnostic._replace(notes=diagnostic.notes + notes)
+                break
+    return result
+
+
+def _notes(context: Context) -> Iterator[str]:
+    verdict = context.verdict
+    if verdict.function_richness is not None:
+        yield (
+            "the activations are positively homogeneous, so scale can move between layers: as a "
+            f"function, this network trains exactly as {point_name(verdict.function_richness)}"
+        )
+        return
+    wrong = _right_for_another(context)
+    if wrong is not None:
+        yield wrong
+        return
+    beyond = _beyond_the_scale(context)
+    if beyond is not None:
+        yield beyond
+        return
+    standard = _standard(context)
+    if standard is not None:
+        yield standard
+    yield from _readout_only(context)
+
+
+def _right_for_another(context: Context) -> str | None:
+    """The right table for the wrong optimizer."""
+    own = context.model.optimizer.name
+    families = {"sgd": "sgd", "adam": "adam", "adamw": "adam", "lion": "adam", "signsgd": "adam"}
+    for other in ("sgd", "adam"):
+        if families.get(own) == other:
+            continue
+        verdict = judge(context.network_under(other))
+        if verdict.richness is not None:
+            name = OPTIMIZER_NAMES[own]
+            return (
+                f"these exponents are {point_name(verdict.richness)} for "
+                f"{OPTIMIZER_NAMES[other]}; {name} needs rates of its own"
+            )
+    return None
+
+
+def _sizes(stages: Sequence[Stage]) -> tuple[list[Size], list[Size]]:
+    return [s.weight.init for s in stages], [s.weight.rate for s in stages]
+
+
+def _beyond_the_scale(context: Context) -> str | None:
+    """On the line of the richness scale, past one of its ends."""
+    inits, rates = _sizes(context.network.stages)
+    if not isinstance(inits[-1], Fraction) or inits[0] != _ZERO:
+        return None
+    if any(size != -_HALF for size in inits[1:-1]):
+        return None
+    richness = -inits[-1] - _HALF
+    if 0 <= richness <= _HALF:
+        return None
+    # The rates of the scale at that richness, by the step they make: h moves by n^(r - 1/2).
+    step = richness - _HALF
+    first = context.verdict.flow.first
+    on_line = all(layer.own == step for layer in first[:-1]) and first[-1].own == _ZERO
+    if not on_line:
+        return None
+    end = "beyond its rich end: gradients explode" if richness > 0 else "below its lazy end"
+    return f"this is r = {richness}, off the richness scale (0 to 1/2), {end}"
+
+
+def _standard(context: Context) -> str | None:
+    """PyTorch's habit: no multipliers, std 1/sqrt(fan_in), one rate for all."""
+    inits, _ = _sizes(context.network.stages)
+    written = context.network.written
+    rate = written[0][2]
+    same = all(sizes[2] == rate and sizes[0] == _ZERO for sizes in written)
+    if not same or inits[0] != _ZERO or any(size != -_HALF for size in inits[1:]):
+        return None
+    note = (
+        f"this is standard parameterization (SP) with one rate ~ n^{rate}: "
+        "no single rate suits all its layers"
+    )
+    if rate == -1 and context.model.optimizer.name == "sgd":
+        note += "; at 1/n it is not NTP either: Δh has NTP's size, but the read-in is dead"
+    return note
+
+
+def _readout_only(context: Context) -> Iterator[str]:
+    verdict = context.verdict
+    last = len(context.model.layers) - 1
+    if verdict.stable and verdict.nontrivial and verdict.learning == (last,):
+        yield "only the read-out learns: the rest of the network is random features"

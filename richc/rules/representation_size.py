@@ -1,0 +1,47 @@
+"""R101: a representation is not of order one at init (D0)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from richc.diagnostics import ERROR, Diagnostic
+from richc.rules.common import Case, Mend, cases, excess, mend_std, power
+from richc.rules.context import Context
+from richc.scaling.verdict import NOT_EVALUATED
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    for case in cases(context, "D0", "size"):
+        violation, layer = case.violation, case.layer
+        if violation.excess is None:
+            message = f"the representation after `{case.name}` is exactly zero at init (D0)"
+        else:
+            word = "grows" if excess(case) > 0 else "vanishes"
+            message = f"the representation after `{case.name}` {word} with the width at init (D0)"
+        mend = _mend(context, case)
+        notes = []
+        if context.verdict.status("D1") == NOT_EVALUATED:
+            notes.append(
+                "D1-D3 are not evaluated: away from order one only positively homogeneous "
+                "networks (linear, relu, leaky_relu, no biases) have exact exponents"
+            )
+        yield Diagnostic(
+            "R101",
+            "representation-size",
+            ERROR,
+            message,
+            context.place(layer, case.tensor, "std", "var", "scale"),
+            label=f"h ~ {power(violation.size)}, should be n^0",
+            desideratum="D0",
+            layer=case.name,
+            notes=tuple(notes),
+            help=mend.help,
+            edits=mend.edits,
+        )
+
+
+def _mend(context: Context, case: Case) -> Mend:
+    if case.violation.excess is not None:
+        return mend_std(context, case, -excess(case))
+    fan_in = "1 / sqrt(fan_in)" if case.layer.fan_in.wide else "1"
+    return Mend(f"only a read-out or a bias may start at zero: `std = {fan_in}`", ())

@@ -1,0 +1,86 @@
+"""The verdict in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from richc.scaling.verdict import DESIDERATA, VIOLATED, Verdict
+from richc.spec.model import Model
+
+OPTIMIZER_NAMES = {
+    "sgd": "SGD",
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "lion": "Lion",
+    "signsgd": "signSGD",
+    "adafactor": "Adafactor",
+    "muon": "Muon",
+}
+
+_GAUGE_NAMES = {"stp": "STP", "mup": "μP", "rescaling": "rescaling"}
+_POINT_NAMES = {"mup-lr": "μP-lr", "mup": "μP", "mfp": "MFP", "ntp-lr": "NTP-lr", "ntp": "NTP"}
+
+
+def point_name(richness: Fraction) -> str:
+    """``μP (r = 1/2)``, ``NTP (r = 0)``, or ``r = 1/4``."""
+    if richness == Fraction(1, 2):
+        return "μP (r = 1/2)"
+    if richness == 0:
+        return "NTP (r = 0)"
+    return f"r = {richness}"
+
+
+def gauge_words(gauges: Sequence[str]) -> str:
+    names = [_GAUGE_NAMES[gauge] for gauge in gauges]
+    return f"{' and '.join(names)} gauge{'s' if len(names) > 1 else ''}"
+
+
+def describe(model: Model, verdict: Verdict) -> str:
+    """What the model is, without what follows from it."""
+    if verdict.richness is not None:
+        if verdict.gauges:
+            gauge = gauge_words(verdict.gauges)
+        else:
+            shifts = ", ".join(str(theta) for theta in _runs(verdict.theta))
+            gauge = f"a gauge without a name (θ = {shifts} from the STP gauge)"
+        return f"{point_name(verdict.richness)}, {gauge}"
+    broken = ", ".join(d for d in DESIDERATA if verdict.status(d) == VIOLATED)
+    if verdict.function_richness is not None:
+        return (
+            f"off the richness scale ({broken}), though its function trains as "
+            f"{point_name(verdict.function_richness)}"
+        )
+    verb = "fail" if ", " in broken else "fails"
+    return f"{verdict.regime} ({broken} {verb})"
+
+
+def sentence(model: Model, verdict: Verdict) -> str:
+    """For example ``μP (r = 1/2), STP gauge: features learn``."""
+    return f"{describe(model, verdict)}: {_consequence(model, verdict)}"
+
+
+def _consequence(model: Model, verdict: Verdict) -> str:
+    if verdict.richness is not None:
+        if verdict.regime == "rich":
+            return "features learn"
+        if verdict.richness == 0:
+            return "lazy, the kernel limit"
+        return f"lazy in the limit, Δh ~ n^{verdict.richness - Fraction(1, 2)}"
+    if verdict.regime == "unstable":
+        if any(v.kind in ("update", "explodes") for v in verdict.violations):
+            return "training blows up with the width"
+        return "signals are not of order one at init"
+    if verdict.regime == "trivial":
+        return "wide networks do not train"
+    learning = [model.layers[index].name for index in verdict.learning]
+    named = ", ".join(f"`{name}`" for name in learning[:4]) + (", ..." if len(learning) > 4 else "")
+    limit = "features learn" if verdict.limit == "feature_learning" else "the kernel limit"
+    return f"only {named} move{'s' if len(learning) == 1 else ''} the output; {limit}"
+
+
+def _runs(theta: Sequence[Fraction]) -> list[Fraction | str]:
+    """Long runs of equal values, shortened."""
+    if len(theta) <= 6:
+        return list(theta)
+    return [*theta[:3], "...", *theta[-2:]]

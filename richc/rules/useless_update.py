@@ -1,0 +1,32 @@
+"""R301: a representation's update does not contribute to the output's change (D2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from richc.diagnostics import ERROR, Diagnostic
+from richc.rules.common import Mend, cases, excess, mend_rate, power, rate_place
+from richc.rules.context import Context
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    for case in cases(context, "D2", "useless"):
+        layer = context.verdict.flow.later[case.index]
+        if case.violation.excess is not None:
+            mend = mend_rate(context, case, -excess(case))
+        elif case.tensor.frozen:
+            mend = Mend(f"{case.shown} is frozen: let it train, or expect no features from it", ())
+        else:
+            mend = Mend("no gradient reaches it: look at the read-out", ())
+        yield Diagnostic(
+            "R301",
+            "useless-update",
+            ERROR,
+            f"the representation after {case.shown} does not learn (D2)",
+            rate_place(context, case),
+            label=f"Δh ~ {power(layer.dh)} moves the output by {power(case.violation.size)} only",
+            desideratum="D2",
+            layer=case.name,
+            help=mend.help,
+            edits=mend.edits,
+        )

@@ -1,0 +1,1 @@
+"""What a model is: names resolved, repeats unrolled, expressions reduced to monomials."""

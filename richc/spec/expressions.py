@@ -1,0 +1,291 @@
+"""Scaling expressions to exact monomials.
+
+An expression stands for ``prefactor * n^(p + q r)``; whatever does not is refused with the reason
+(language reference, "Scaling expressions").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from richc.diagnostics import Diagnostic, Span
+from richc.scaling.monomial import Affine, Monomial, number
+from richc.spec import messages
+from richc.syntax import tree
+
+#: Longer literals, larger exponents and richer prefactors are mistakes (or attacks).
+MAX_DIGITS = 40
+MAX_EXPONENT = 1000
+MAX_BITS = 128
+MAX_FACTORS = 64
+
+RICHNESS = "r"
+
+
+class Rejected(Exception):
+    """An expression that is no monomial; carries the diagnostic."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+
+class Scope:
+    """The names an expression may use, and what to say of those it may not."""
+
+    def __init__(
+        self,
+        names: Mapping[str, Monomial],
+        hints: Mapping[str, str] | None = None,
+        has_richness: bool = False,
+    ) -> None:
+        self.names = names
+        self.hints = hints or {}
+        self.has_richness = has_richness
+
+    def with_names(self, names: Mapping[str, Monomial]) -> Scope:
+        return Scope({**self.names, **names}, self.hints, self.has_richness)
+
+
+def monomial(node: tree.Expression, scope: Scope) -> Monomial:
+    """The value of an expression.  Raises Rejected."""
+    if isinstance(node, tree.Product):
+        return _product(node, scope)
+    if isinstance(node, tree.Number):
+        return number(literal(node))
+    if isinstance(node, tree.Name):
+        return _name(node, scope)
+    if isinstance(node, tree.Group):
+        return monomial(node.inner, scope)
+    if isinstance(node, tree.Power):
+        return _power(node, scope)
+    if isinstance(node, tree.Call):
+        if node.function.text != "sqrt":
+            raise Rejected(
+                messages.unknown_name(
+                    node.function.text, node.function.span, ("sqrt",), "the only function is `sqrt`"
+                )
+            )
+        return monomial(node.argument, scope).root()
+    if isinstance(node, tree.Sum):
+        return _sum(node, scope)
+    if isinstance(node, tree.Negative):
+        raise Rejected(messages.negative(node.span))
+    raise Rejected(_hole(node.span))
+
+
+def exponent(node: tree.Expression, scope: Scope) -> Affine:
+    """The value of an exponent: a rational, affine in ``r``.  Raises Rejected."""
+    value = _exponent(node, scope)
+    for part in value:
+        if part.numerator.bit_length() > MAX_BITS or part.denominator.bit_length() > MAX_BITS:
+            raise Rejected(messages.overflow("this exponent has too many digits", node.span))
+    return value
+
+
+def literal(node: tree.Number) -> Fraction:
+    """The exact value of a number.  Raises Rejected where it is too long or too large."""
+    text = node.text
+    mantissa, _, power = text.lower().partition("e")
+    if len(mantissa) > MAX_DIGITS or len(power) > 5 or (power and abs(int(power)) > 300):
+        shown = text if len(text) <= 24 else f"{text[:20]}... ({len(text):,} characters)"
+        raise Rejected(messages.overflow(f"the number {shown} is out of range", node.span))
+    return Fraction(text)
+
+
+def rational(node: tree.Expression, what: str) -> Fraction:
+    """A plain number or ratio, perhaps negative.  Raises Rejected."""
+    scope = Scope({}, {})
+    value = exponent(node, scope)
+    if value.slope:
+        raise Rejected(messages.bad_value(f"{what} is a plain number", node.span))
+    return value.const
+
+
+def _hole(span: Span) -> Diagnostic:
+    return messages.not_available(
+        "inferring an exponent (`^?`)", span, "write the exponent, for example `n^(-1/2)`"
+    )
+
+
+def _name(node: tree.Name, scope: Scope) -> Monomial:
+    value = scope.names.get(node.text)
+    if value is not None:
+        return value
+    if node.text == RICHNESS and scope.has_richness:
+        raise Rejected(
+            messages.unknown_name(
+                RICHNESS, node.span, scope.names, "the richness `r` may stand only in exponents"
+            )
+        )
+    raise Rejected(
+        messages.unknown_name(node.text, node.span, scope.names, scope.hints.get(node.text))
+    )
+
+
+def _product(node: tree.Product, scope: Scope) -> Monomial:
+    # A chain of a million factors is a loop, not a recursion.
+    chain: list[tree.Product] = []
+    left: tree.Expression = node
+    while isinstance(left, tree.Product):
+        chain.append(left)
+        left = left.left
+    value = monomial(left, scope)
+    for link in reversed(chain):
+        if link.divides:
+            _refuse_ambiguity(link)
+        factor = monomial(link.right, scope)
+        if link.divides and factor.is_zero:
+            raise Rejected(messages.zero("a divisor", link.right.span))
+        value = value.over(factor) if link.divides else value.times(factor)
+        _refuse_complexity(value, node.span)
+    return value
+
+
+def _refuse_ambiguity(node: tree.Product) -> None:
+    """``n^-1/2``: a person may mean n^(-1/2), the grammar reads (n^-1)/2."""
+    last = node.left.right if isinstance(node.left, tree.Product) else node.left
+    if not isinstance(last, tree.Power) or not isinstance(node.right, tree.Number):
+        return
+    inverse = isinstance(last.exponent, tree.Negative)
+    power = last.exponent.operand if isinstance(last.exponent, tree.Negative) else last.exponent
+    if not isinstance(power, tree.Number) or not (inverse or power.text == "1"):
+        return
+    base = last.base.text if isinstance(last.base, tree.Name) else "(...)"
+    shown = ("-" if inverse else "") + power.text
+    span = last.span.to(node.right.span)
+    raise Rejected(messages.ambiguous_exponent(base, shown, node.right.text, span))
+
+
+def _refuse_complexity(value: Monomial, span: Span) -> None:
+    if len(value.powers) > MAX_FACTORS:
+        raise Rejected(messages.overflow("this expression has too many different factors", span))
+    for _, power in value.powers:
+        for part in power:
+            if (
+                abs(part.numerator) > MAX_EXPONENT * part.denominator
+                or part.denominator.bit_length() > MAX_BITS
+            ):
+                raise Rejected(messages.overflow("a power in this expression is too large", span))
+
+
+def _power(node: tree.Power, scope: Scope) -> Monomial:
+    if isinstance(node.exponent, tree.Hole):
+        raise Rejected(_hole(node.exponent.span))
+    base = monomial(node.base, scope)
+    power = exponent(node.exponent, scope)
+    if abs(power.const) > MAX_EXPONENT or abs(power.slope) > MAX_EXPONENT:
+        raise Rejected(
+            messages.overflow(f"an exponent beyond ±{MAX_EXPONENT} overflows", node.exponent.span)
+        )
+    try:
+        value = base.power(power)
+    except ZeroDivisionError:
+        raise Rejected(messages.zero("the base of this power", node.base.span)) from None
+    except ArithmeticError:
+        raise Rejected(
+            messages.bad_exponent(
+                "this exponent would be quadratic in `r`",
+                node.span,
+                "exponents are affine in `r`: `n^(2*r - 1)`",
+            )
+        ) from None
+    _refuse_complexity(value, node.span)
+    return value
+
+
+def _sum(node: tree.Sum, scope: Scope) -> Monomial:
+    """Sums of plain numbers are numbers; any other has no single exponent."""
+    chain: list[tree.Sum] = []
+    left: tree.Expression = node
+    while isinstance(left, tree.Sum):
+        chain.append(left)
+        left = left.left
+    total = monomial(left, scope).as_fraction()
+    for link in reversed(chain):
+        term = monomial(link.right, scope).as_fraction()
+        if total is None or term is None:
+            raise Rejected(messages.sum_has_no_exponent(link.operator))
+        total = total - term if link.subtracts else total + term
+    assert total is not None
+    if total < 0:
+        raise Rejected(messages.negative(node.span))
+    value = number(total)
+    _refuse_complexity(value, node.span)
+    return value
+
+
+def _exponent(node: tree.Expression, scope: Scope) -> Affine:
+    if isinstance(node, tree.Number):
+        return Affine(literal(node))
+    if isinstance(node, tree.Name):
+        if node.text == RICHNESS and scope.has_richness:
+            return Affine(Fraction(0), Fraction(1))
+        known = scope.names
+        if node.text in known:
+            value = known[node.text].as_fraction()
+            if value is not None:
+                return Affine(value)
+            raise Rejected(
+                messages.bad_exponent(
+                    f"an exponent cannot depend on `{node.text}`",
+                    node.span,
+                    "exponents are rational numbers, affine in the richness `r`",
+                )
+            )
+        raise Rejected(
+            messages.unknown_name(
+                node.text,
+                node.span,
+                (RICHNESS,) if scope.has_richness else (),
+                scope.hints.get(node.text, "exponents are numbers, and `r` once it is declared"),
+            )
+        )
+    if isinstance(node, tree.Group):
+        return exponent(node.inner, scope)
+    if isinstance(node, tree.Negative):
+        sign, inner = 1, node.operand
+        while isinstance(inner, tree.Negative):
+            sign, inner = -sign, inner.operand
+        return exponent(inner, scope).times(Fraction(-sign))
+    if isinstance(node, tree.Product | tree.Sum):
+        return _exponent_chain(node, scope)
+    if isinstance(node, tree.Hole):
+        raise Rejected(_hole(node.span))
+    raise Rejected(
+        messages.bad_exponent(
+            "an exponent is a rational number, affine in `r`",
+            node.span,
+            "powers and roots inside exponents are not exact",
+        )
+    )
+
+
+def _exponent_chain(node: tree.Product | tree.Sum, scope: Scope) -> Affine:
+    kind = type(node)
+    chain: list[tree.Product | tree.Sum] = []
+    left: tree.Expression = node
+    while isinstance(left, kind):
+        chain.append(left)
+        left = left.left
+    value = exponent(left, scope)
+    for link in reversed(chain):
+        right = exponent(link.right, scope)
+        if isinstance(link, tree.Sum):
+            value = value.plus(right.times(Fraction(-1)) if link.subtracts else right)
+        elif link.divides:
+            if right.slope or not right.const:
+                raise Rejected(
+                    messages.bad_exponent("exponents are divided by numbers only", link.right.span)
+                )
+            value = value.times(1 / right.const)
+        elif value.slope and right.slope:
+            raise Rejected(
+                messages.bad_exponent("this exponent would be quadratic in `r`", link.span)
+            )
+        else:
+            value = right.times(value.const) if right.slope else value.times(right.const)
+        if any(p.numerator.bit_length() > MAX_BITS * 2 for p in value):
+            raise Rejected(messages.overflow("this exponent is too large", node.span))
+    return value

@@ -1,0 +1,152 @@
+"""What a ``parameterization`` fills in: multipliers, init stds and rates, in a named gauge.
+
+Everything starts from the table of the STP gauge (no multipliers; Karkada 2024, arXiv 2404.19719,
+section 4), written with the activity alpha = gamma n^r; the other gauges are gauge moves of it.
+With a base width n0 the powers of n in rates and multipliers become powers of n/n0, so that at
+n = n0 every layer is a plain layer trained at the optimizer's own rate.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.optimizers import law
+from richc.scaling.monomial import (
+    BASE_WIDTH,
+    GAMMA,
+    ONE,
+    WIDTH,
+    ZERO,
+    Affine,
+    Monomial,
+    number,
+    symbol,
+)
+from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim
+
+STANDARD = "standard"
+
+
+class Inferred(NamedTuple):
+    """The attributes of one tensor before the file's own are put in."""
+
+    scale: Monomial
+    std: Monomial | None
+    lr: Monomial
+
+
+class Frame(NamedTuple):
+    """What inference needs to know of the model as a whole."""
+
+    parameterization: str
+    gauge: str
+    optimizer: str
+    shape_factor: str | None
+    has_base: bool
+
+    @property
+    def ratio(self) -> Monomial:
+        """n/n0 with a base width, n without."""
+        width = symbol(WIDTH)
+        return width.over(symbol(BASE_WIDTH)) if self.has_base else width
+
+    @property
+    def alpha(self) -> Monomial:
+        """gamma * ratio^r."""
+        return symbol(GAMMA).times(self.ratio.power(Affine(Fraction(0), Fraction(1))))
+
+
+def gain(role: str, before: Activation | None) -> Monomial:
+    """What keeps a hidden layer's size after the activation before it.
+
+    The values are PyTorch's (``torch.nn.init.calculate_gain``), 1 where it has none; the
+    read-in follows no activation, and the read-out's size is the richness' business.
+    """
+    if role != HIDDEN or before is None:
+        return ONE
+    if before.name == "relu":
+        return number(2).root()
+    if before.name == "leaky_relu" and before.slope is not None:
+        return number(Fraction(2) / (1 + before.slope**2)).root()
+    if before.name == "tanh":
+        return number(Fraction(5, 3))
+    return ONE
+
+
+def dim_monomial(dim: Dim) -> Monomial:
+    factor = number(dim.factor)
+    return factor.times(symbol(WIDTH)) if dim.wide else factor
+
+
+def weight(frame: Frame, role: str, fan_in: Dim, before: Activation | None) -> Inferred:
+    """The scale, std and rate of a weight of the given role."""
+    gained = gain(role, before)
+    plain = gained.over(dim_monomial(fan_in).root())
+    if frame.parameterization == STANDARD:
+        return Inferred(ONE, plain, ONE)
+    std = plain.over(frame.alpha) if role == READ_OUT else plain
+    rate = _rate(frame, role, dim_monomial(fan_in))
+    if frame.gauge == "rescaling":
+        return _move(frame, Inferred(ONE, std, rate), _unit_std(frame, role, fan_in, std, gained))
+    if frame.gauge == "mup":
+        return _move(frame, Inferred(ONE, std, rate), _unit_rate(frame, rate))
+    return Inferred(ONE, std, rate)
+
+
+def bias(frame: Frame, role: str, std: Monomial | None) -> Inferred:
+    """The same for a bias, a weight with fan-in 1: zero-initialised unless the file says."""
+    if frame.parameterization == STANDARD:
+        return Inferred(ONE, ZERO, ONE)
+    if frame.optimizer == "adafactor":
+        # Its update is a multiple of RMS(b): nothing can be inferred for a bias of zeros.
+        if std is None or std.is_zero:
+            return Inferred(ONE, None, ONE)
+        width = symbol(WIDTH, std.exponent(WIDTH))
+        wanted = ONE if role == READ_OUT else _rate(frame, READ_IN, ONE, for_bias=True)
+        return Inferred(ONE, ZERO, wanted.over(width))
+    rate = ONE if role == READ_OUT else _rate(frame, READ_IN, ONE, for_bias=True)
+    plain = Inferred(ONE, ZERO, rate)
+    return _move(frame, plain, _unit_rate(frame, rate)) if frame.gauge == "mup" else plain
+
+
+def _rate(frame: Frame, role: str, fan_in: Monomial, for_bias: bool = False) -> Monomial:
+    """The learning rate in the STP gauge, relative to the optimizer's own."""
+    ratio, alpha = frame.ratio, frame.alpha
+    if frame.optimizer == "sgd":
+        size = (ONE if role == READ_IN else ratio) if frame.has_base else fan_in
+        return (ONE if role == READ_OUT else alpha.times(alpha)).over(size)
+    # The exponents of n beside alpha's: theory of the scale-free families, C - A for Adafactor.
+    beside = {
+        "adafactor": {READ_IN: -1, HIDDEN: -2, READ_OUT: -1},
+        "muon": {READ_IN: 0, HIDDEN: -1, READ_OUT: -1},
+    }.get(frame.optimizer, {READ_IN: -1, HIDDEN: -3, READ_OUT: -2})
+    power = Fraction(beside[role], 2)
+    if frame.optimizer == "muon":
+        family = law("muon")
+        power -= family.shape(frame.shape_factor, role != READ_IN, role != READ_OUT)
+    follows_alpha = role != READ_OUT or frame.optimizer == "adafactor"
+    return (alpha if follows_alpha else ONE).times(ratio.power(Affine(power)))
+
+
+def _unit_rate(frame: Frame, rate: Monomial) -> Monomial:
+    """The gauge move that makes the rate 1."""
+    return rate.power(Affine(Fraction(1, law(frame.optimizer).gauge_power)))
+
+
+def _unit_std(frame: Frame, role: str, fan_in: Dim, std: Monomial, gained: Monomial) -> Monomial:
+    """The gauge move that takes every power of n out of the std."""
+    if not frame.has_base:
+        return std.over(gained)
+    wide = frame.ratio.root() if fan_in.wide else ONE
+    return ONE.over(frame.alpha.times(wide) if role == READ_OUT else wide)
+
+
+def _move(frame: Frame, plain: Inferred, t: Monomial) -> Inferred:
+    """The gauge move M * t, s / t, rate / t^k."""
+    power = law(frame.optimizer).gauge_power
+    return Inferred(
+        plain.scale.times(t),
+        None if plain.std is None else plain.std.over(t),
+        plain.lr.over(t.power(Affine(Fraction(power)))),
+    )

@@ -1,0 +1,393 @@
+"""Layer statements to unrolled layers: shapes, roles, attributes.
+
+Shapes are checked first, for the whole stack, because ``fan_in`` in a layer's expressions and
+what a parameterization infers depend on the layer's place in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.diagnostics import Diagnostic, Span
+from richc.scaling.monomial import ONE, WIDTH, ZERO, Monomial
+from richc.spec import infer, messages
+from richc.spec.expressions import Rejected, Scope, monomial
+from richc.spec.infer import Frame, dim_monomial
+from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim, Layer, Tensor
+from richc.syntax import tree
+from richc.words import DISTRIBUTIONS
+
+MAX_LAYERS = 10_000
+
+_TENSOR_ATTRIBUTES = ("scale", "std", "var", "lr", "decay", "eps", "frozen")
+_LAYER_ATTRIBUTES = (*_TENSOR_ATTRIBUTES, "bias", "dist")
+_MAY_BE_ZERO = ("std", "var", "lr", "decay", "eps")
+
+Report = Callable[[Diagnostic], None]
+
+
+class Slot(NamedTuple):
+    """One statement's layers, before their attributes are read."""
+
+    statement: tree.Layer
+    count: int
+    dim: Dim
+    activation: Activation | None
+
+
+class Carried(NamedTuple):
+    """Optimizer-wide knobs that a layer may override."""
+
+    decay: Monomial
+    eps: Monomial | None
+    #: Which layers may write eps: Adam's and Adafactor's.
+    has_eps: bool
+
+
+def shapes(slots: list[Slot], report: Report) -> bool:
+    """Report every shape the theory has no place for; whether there was none."""
+    fine = True
+    unrolled = sum(slot.count for slot in slots)
+    seen = 0
+    for slot in slots:
+        statement = slot.statement
+        seen += slot.count
+        is_last = seen == unrolled
+        if is_last and slot.dim.wide:
+            report(
+                messages.shape(
+                    f"the last layer, `{statement.name.text}`, grows with the width",
+                    statement.dim.span,
+                    "the output has a fixed size: `-> 10`",
+                )
+            )
+            fine = False
+        elif not slot.dim.wide and (not is_last or slot.count > 1):
+            report(
+                messages.shape(
+                    f"`{statement.name.text}` makes a hidden representation of fixed size "
+                    f"{slot.dim.factor}",
+                    statement.dim.span,
+                    "only the last layer has a fixed size; hidden ones are `-> n`, or `-> 4*n`",
+                )
+            )
+            fine = False
+    if fine and unrolled < 2:
+        report(
+            messages.shape(
+                "one layer has no hidden representation: nothing here depends on the width",
+                slots[0].statement.span,
+                "a network needs a layer `-> n` before its read-out",
+            )
+        )
+        fine = False
+    return fine
+
+
+def dimension(node: tree.Expression, width: str) -> Dim:
+    """An integer, the width, or a whole multiple of it.  Raises Rejected."""
+    from richc.scaling.monomial import symbol
+
+    value = monomial(node, Scope({width: symbol(WIDTH)}))
+    factor = value.without(WIDTH).as_fraction()
+    power = value.exponent(WIDTH)
+    if (
+        power.slope
+        or power.const not in (0, 1)
+        or factor is None
+        or factor.denominator != 1
+        or not 1 <= factor <= 2**31
+    ):
+        raise Rejected(
+            messages.bad_value(
+                f"a dimension is a positive integer, `{width}`, or a multiple such as `4*{width}`",
+                node.span,
+            )
+        )
+    return Dim(int(factor), bool(power.const))
+
+
+def unroll(
+    slots: list[Slot],
+    input_dim: int,
+    scope: Scope,
+    frame: Frame | None,
+    carried: Carried,
+    report: Report,
+) -> tuple[Layer, ...]:
+    """All layers, in order.  Every bad attribute is reported once."""
+    layers: list[Layer] = []
+    fan_in = Dim(input_dim, False)
+    before: Activation | None = None
+    for at, slot in enumerate(slots):
+        known: dict[tuple[str, Dim], Layer | None] = {}
+        for position in range(slot.count):
+            last = at == len(slots) - 1 and position == slot.count - 1
+            role = READ_OUT if last else HIDDEN if layers else READ_IN
+            # The layers of one statement differ only where the first of them is the read-in or
+            # follows another size.
+            key = (role, fan_in)
+            if key not in known:
+                reader = _Reader(slot, role, fan_in, before, scope, frame, carried)
+                known[key] = reader.layer(report if not known else _ignore)
+            layer = known[key]
+            if layer is not None:
+                if slot.statement.repeat is not None:
+                    name = f"{slot.statement.name.text}.{position}"
+                    layer = layer._replace(name=name, index=position)
+                layers.append(layer)
+            fan_in = slot.dim
+            before = slot.activation
+    return tuple(layers)
+
+
+def _ignore(diagnostic: Diagnostic) -> None:
+    """For a second reading of a statement whose mistakes are reported already."""
+
+
+class _Reader:
+    """Reads the attributes of one layer in its place."""
+
+    def __init__(
+        self,
+        slot: Slot,
+        role: str,
+        fan_in: Dim,
+        before: Activation | None,
+        scope: Scope,
+        frame: Frame | None,
+        carried: Carried,
+    ) -> None:
+        self.slot = slot
+        self.role = role
+        self.fan_in = fan_in
+        self.before = before
+        self.frame = frame
+        self.carried = carried
+        self.scope = scope
+        self.name = slot.statement.name.text
+
+    def layer(self, report: Report) -> Layer | None:
+        statement = self.slot.statement
+        items = statement.block.items if statement.block else ()
+        where = statement.name.span.to(statement.dim.span)
+        given = _collect(items, _LAYER_ATTRIBUTES, "layer attribute", report)
+        if given is None:
+            return None
+        scope = self.scope.with_names(
+            {"fan_in": dim_monomial(self.fan_in), "fan_out": dim_monomial(self.slot.dim)}
+        )
+        inferred = (
+            infer.weight(self.frame, self.role, self.fan_in, self.before) if self.frame else None
+        )
+        weight = self._tensor(given, scope, inferred, where, "", report)
+        dist = self._dist(given.get("dist"), report)
+        section = given.get("bias")
+        bias = None
+        if section is not None:
+            bias = self._bias(section, weight, report)
+        if weight is None or dist is None or (section is not None and bias is None):
+            return None
+        return Layer(
+            name=self.name,
+            statement=self.name,
+            index=None,
+            role=self.role,
+            fan_in=self.fan_in,
+            fan_out=self.slot.dim,
+            weight=weight,
+            bias=bias,
+            dist=dist,
+            activation=self.slot.activation,
+            place=statement.span,
+            name_place=statement.name.span,
+        )
+
+    def _bias(self, item: tree.Item, weight: Tensor | None, report: Report) -> Tensor | None:
+        if isinstance(item, tree.Option):
+            report(
+                messages.bad_value(
+                    "`bias` has attributes of its own",
+                    item.span,
+                    "write `bias { std = 0, lr = ... }`, or `bias` alone with a `parameterization`",
+                )
+            )
+            return None
+        items = item.block.items if isinstance(item, tree.Section) else ()
+        given = _collect(items, _TENSOR_ATTRIBUTES, "bias attribute", report)
+        if given is None:
+            return None
+        scope = self.scope.with_names({"fan_in": ONE, "fan_out": dim_monomial(self.slot.dim)})
+        std: Monomial | None = None
+        written = given.get("std") or given.get("var")
+        if isinstance(written, tree.Option):
+            try:
+                std = self._value(written, scope)
+            except Rejected:
+                std = ONE  # Reported when the attribute is read in its turn.
+        inferred = infer.bias(self.frame, self.role, std) if self.frame else None
+        tensor = self._tensor(given, scope, inferred, item.span, "bias of ", report)
+        if tensor is not None and weight is not None and weight.frozen and "lr" not in given:
+            tensor = tensor._replace(frozen=True)
+        return tensor
+
+    def _tensor(
+        self,
+        given: Mapping[str, tree.Item],
+        scope: Scope,
+        inferred: infer.Inferred | None,
+        where: Span,
+        prefix: str,
+        report: Report,
+    ) -> Tensor | None:
+        values: dict[str, Monomial] = {}
+        places: list[tuple[str, Span]] = []
+        fine = True
+        for attribute in ("scale", "std", "var", "lr", "decay", "eps"):
+            item = given.get(attribute)
+            if item is None:
+                continue
+            try:
+                values[attribute] = self._value(item, scope)
+            except Rejected as rejected:
+                report(rejected.diagnostic)
+                fine = False
+            else:
+                assert isinstance(item, tree.Option)
+                places.append((attribute, item.value.span))
+        if "eps" in values and not self.carried.has_eps:
+            report(
+                messages.bad_value("this optimizer has no `eps`", given["eps"].span, "remove it")
+            )
+            fine = False
+        frozen = self._frozen(given.get("frozen"), report)
+        if "std" in given and "var" in given:
+            report(
+                messages.conflict(
+                    "`std` and `var` say the same thing twice",
+                    given["var"].span,
+                    given["std"].span,
+                    "give one of the two",
+                )
+            )
+            fine = False
+        if "var" in values:
+            values["std"] = values["var"].root()
+        if not fine:
+            return None
+        whole = f"{prefix}{self.name}"
+        std = values.get("std", inferred.std if inferred else None)
+        if std is None:
+            report(self._missing("init `std` or `var`", whole, where, "std = n^(-1/2)"))
+        lr = values.get("lr", inferred.lr if inferred else ZERO if frozen else None)
+        if lr is None:
+            report(self._missing("learning rate `lr`", whole, where, "lr = 1"))
+        if std is None or lr is None:
+            return None
+        if lr.is_zero:
+            frozen = True
+        # decay and eps that the layer does not write are filled in once all layers are known.
+        return Tensor(
+            scale=values.get("scale", inferred.scale if inferred else ONE),
+            std=std,
+            lr=lr,
+            decay=values.get("decay", self.carried.decay),
+            eps=values.get("eps", self.carried.eps),
+            frozen=frozen,
+            places=tuple(places),
+        )
+
+    def _missing(self, what: str, whole: str, where: Span, example: str) -> Diagnostic:
+        if self.frame is not None:
+            help = (
+                "adafactor multiplies each update by RMS(b), so a bias of zeros never moves: "
+                "write its `std`"
+            )
+        else:
+            help = (
+                f"write it (`{example}`), or let a `parameterization` statement infer it: "
+                "nothing that decides the verdict is a silent default"
+            )
+        return messages.missing_attribute(what, whole, where, help)
+
+    def _value(self, item: tree.Item, scope: Scope) -> Monomial:
+        name = item.name.text
+        if not isinstance(item, tree.Option):
+            raise Rejected(
+                messages.bad_value(f"`{name}` needs a value", item.span, f"write `{name} = ...`")
+            )
+        if isinstance(item.value, tree.String | tree.List):
+            raise Rejected(messages.bad_value(f"`{name}` is an expression", item.value.span))
+        value = monomial(item.value, scope)
+        if value.is_zero and name not in _MAY_BE_ZERO:
+            raise Rejected(messages.zero(f"`{name}`", item.value.span))
+        return value
+
+    def _frozen(self, item: tree.Item | None, report: Report) -> bool:
+        if item is None or isinstance(item, tree.Flag):
+            return item is not None
+        value = item.value if isinstance(item, tree.Option) else None
+        if isinstance(value, tree.Name) and value.text in ("true", "false"):
+            return value.text == "true"
+        report(messages.bad_value("`frozen` is written alone", item.span))
+        return False
+
+    def _dist(self, item: tree.Item | None, report: Report) -> str | None:
+        if item is None:
+            return "normal"
+        value = item.value if isinstance(item, tree.Option) else None
+        if not isinstance(value, tree.Name):
+            report(messages.bad_value("`dist` is a name", item.span, "for example `dist = normal`"))
+            return None
+        if value.text not in DISTRIBUTIONS:
+            report(messages.unknown_word("distribution", value.text, value.span, DISTRIBUTIONS))
+            return None
+        return value.text
+
+
+def _collect(
+    items: tuple[tree.Item, ...], known: tuple[str, ...], kind: str, report: Report
+) -> dict[str, tree.Item] | None:
+    """The items by name; None when one of them is not usable at all."""
+    found: dict[str, tree.Item] = {}
+    fine = True
+    for item in items:
+        name = item.name.text
+        if name not in known:
+            report(messages.unknown_word(kind, name, item.name.span, known))
+            fine = False
+        elif name in found:
+            report(messages.duplicate(f"`{name}`", item.span, found[name].span))
+            fine = False
+        else:
+            found[name] = item
+    return found if fine else None
+
+
+def activation(node: tree.Preset) -> Activation:
+    """An activation by name.  Raises Rejected."""
+    from richc.spec.expressions import rational
+    from richc.words import ACTIVATIONS
+
+    name = node.name.text
+    if name not in ACTIVATIONS:
+        raise Rejected(messages.unknown_word("activation", name, node.name.span, ACTIVATIONS))
+    if name != "leaky_relu":
+        if node.arguments:
+            raise Rejected(messages.bad_value(f"`{name}` takes no argument", node.span))
+        return Activation(name)
+    if not node.arguments:
+        return Activation(name, Fraction(1, 100))
+    argument = node.arguments[0]
+    if len(node.arguments) > 1 or isinstance(argument, tree.Option):
+        raise Rejected(
+            messages.bad_value("`leaky_relu` takes one slope: `leaky_relu(0.1)`", node.span)
+        )
+    slope = rational(argument, "the slope")
+    if not 0 <= slope <= 1:
+        raise Rejected(
+            messages.bad_value("the slope of leaky_relu lies between 0 and 1", argument.span)
+        )
+    return Activation(name, slope)

@@ -1,0 +1,151 @@
+"""Every message about names, values and shapes, in one file to be read and reviewed as prose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from richc.diagnostics import ERROR, Diagnostic, Label, Span
+from richc.words import did_you_mean
+
+
+def _error(
+    code: str,
+    slug: str,
+    message: str,
+    span: Span,
+    label: str = "",
+    help: str | None = None,
+    labels: tuple[Label, ...] = (),
+) -> Diagnostic:
+    return Diagnostic(code, slug, ERROR, message, span, label, help=help, labels=labels)
+
+
+def not_available(what: str, span: Span, instead: str) -> Diagnostic:
+    return _error("R005", "not-available-yet", f"{what} is not available yet", span, help=instead)
+
+
+def unknown_name(name: str, span: Span, known: Iterable[str], help: str | None) -> Diagnostic:
+    known = tuple(known)
+    message = f"unknown name `{name}`{did_you_mean(name, known)}"
+    if help is None:
+        help = "known here: " + ", ".join(f"`{k}`" for k in known)
+    return _error("R010", "unknown-name", message, span, help=help)
+
+
+def unknown_word(kind: str, word: str, span: Span, known: Iterable[str]) -> Diagnostic:
+    known = tuple(known)
+    return _error(
+        "R011",
+        "unknown-word",
+        f"unknown {kind} `{word}`{did_you_mean(word, known)}",
+        span,
+        help=f"one of {', '.join(known)}",
+    )
+
+
+def reserved_name(name: str, span: Span, why: str) -> Diagnostic:
+    return _error(
+        "R012",
+        "reserved-name",
+        f"`{name}` cannot be a name here: {why}",
+        span,
+        help=f"for example `{name.strip('_') or 'my'}_layer`",
+    )
+
+
+def duplicate(what: str, span: Span, first: Span) -> Diagnostic:
+    return _error(
+        "R013",
+        "duplicate",
+        f"{what} is given twice",
+        span,
+        labels=(Label(first, "first given here"),),
+    )
+
+
+def missing_statement(statement: str, model: str, span: Span, example: str) -> Diagnostic:
+    return _error(
+        "R014",
+        "missing-statement",
+        f"model `{model}` has no `{statement}` statement",
+        span,
+        help=f"for example `{example}`",
+    )
+
+
+def missing_attribute(attribute: str, layer: str, span: Span, help: str) -> Diagnostic:
+    return _error("R015", "missing-attribute", f"`{layer}` has no {attribute}", span, help=help)
+
+
+def conflict(message: str, span: Span, other: Span, other_text: str) -> Diagnostic:
+    return _error("R016", "conflict", message, span, labels=(Label(other, other_text),))
+
+
+def bad_value(message: str, span: Span, help: str | None = None) -> Diagnostic:
+    return _error("R017", "bad-value", message, span, help=help)
+
+
+def misplaced(message: str, span: Span, help: str | None = None) -> Diagnostic:
+    return _error("R018", "misplaced", message, span, help=help)
+
+
+def shape(message: str, span: Span, help: str | None = None) -> Diagnostic:
+    return _error("R019", "shape", message, span, help=help)
+
+
+def sum_has_no_exponent(operator: Span) -> Diagnostic:
+    return _error(
+        "R020",
+        "sum",
+        "a sum has no single exponent of the width",
+        operator,
+        help="keep the term that dominates at large width; sums are for exponents: `n^(2*r - 1)`",
+    )
+
+
+def negative(span: Span) -> Diagnostic:
+    return _error(
+        "R021",
+        "negative",
+        "a scaling expression is positive",
+        span,
+        help="a minus sign belongs into an exponent: `n^(-1/2)`",
+    )
+
+
+def zero(what: str, span: Span) -> Diagnostic:
+    return _error("R022", "zero", f"{what} cannot be 0", span)
+
+
+def ambiguous_exponent(base: str, exponent: str, divisor: str, span: Span) -> Diagnostic:
+    return _error(
+        "R023",
+        "ambiguous-exponent",
+        f"`{base}^{exponent}/{divisor}` can be read in two ways",
+        span,
+        help=f"write `{base}^({exponent}/{divisor})` or `({base}^{exponent})/{divisor}`",
+    )
+
+
+def overflow(message: str, span: Span) -> Diagnostic:
+    return _error("R024", "overflow", message, span)
+
+
+def bad_exponent(message: str, span: Span, help: str | None = None) -> Diagnostic:
+    return _error("R025", "bad-exponent", message, span, help=help)
+
+
+def too_many_layers(count: str, limit: int, span: Span) -> Diagnostic:
+    return _error(
+        "R026", "too-many-layers", f"{count} layers are more than the limit of {limit:,}", span
+    )
+
+
+def no_such_gauge(gauge: str, optimizer: str, span: Span) -> Diagnostic:
+    return _error(
+        "R501",
+        "no-such-gauge",
+        f"{optimizer} has no {gauge} gauge: its gauge move leaves every learning rate alone",
+        span,
+        help="use `gauge = stp` or `gauge = rescaling`",
+    )

@@ -1,0 +1,139 @@
+"""What a model *is*: names resolved, repeats unrolled, every expression a monomial.
+
+This is the value that the scaling passes, the rules and the emitter read.  It is immutable and
+knows nothing of syntax except where each attribute stands (``Span``), for messages.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.diagnostics import Span
+from richc.scaling.monomial import Monomial
+
+READ_IN = "read-in"
+HIDDEN = "hidden"
+READ_OUT = "read-out"
+
+
+class Dim(NamedTuple):
+    """A dimension: ``factor`` or, when ``wide``, ``factor * n``."""
+
+    factor: int
+    wide: bool
+
+    def at(self, width: int) -> int:
+        return self.factor * width if self.wide else self.factor
+
+
+class Activation(NamedTuple):
+    name: str
+    #: The negative slope of ``leaky_relu``, None for the others.
+    slope: Fraction | None = None
+
+    @property
+    def is_homogeneous(self) -> bool:
+        """True when phi(t x) = t phi(x) for every t > 0."""
+        return self.name in ("linear", "relu", "leaky_relu")
+
+
+class Tensor(NamedTuple):
+    """One trained tensor (a weight or a bias) and how each of its knobs scales.
+
+    The forward pass multiplies the tensor by ``scale``; its entries start with standard
+    deviation ``std`` (``ZERO`` for zeros); its learning rate is ``lr`` times the optimizer's.
+    ``decay`` and ``eps`` are the tensor's own weight decay and epsilon, absolute values;
+    ``eps`` is None for optimizers that have none.
+    """
+
+    scale: Monomial
+    std: Monomial
+    lr: Monomial
+    decay: Monomial
+    eps: Monomial | None
+    frozen: bool
+    #: attribute name -> where it is written; attributes that were inferred are absent.
+    places: tuple[tuple[str, Span], ...]
+
+    def place(self, *attributes: str) -> Span | None:
+        """Where the first of these attributes that is written stands, if any is."""
+        known = dict(self.places)
+        return next((known[a] for a in attributes if a in known), None)
+
+
+class Layer(NamedTuple):
+    #: "embed", or "body.0" for a statement with a repeat count.
+    name: str
+    #: The statement's own name ("body") and the layer's position in it (None without [k]).
+    statement: str
+    index: int | None
+    role: str
+    fan_in: Dim
+    fan_out: Dim
+    weight: Tensor
+    bias: Tensor | None
+    dist: str
+    #: What follows the layer; None after the read-out.
+    activation: Activation | None
+    place: Span
+    name_place: Span
+
+
+class Optimizer(NamedTuple):
+    """``name`` is the word in the source; the family's update law is in richc.optimizers."""
+
+    name: str
+    lr: Monomial
+    #: Plain knobs (momentum, betas, nesterov, shape_factor ...), sorted by name.
+    options: tuple[tuple[str, Fraction | bool | str | tuple[Fraction, ...]], ...]
+    place: Span
+    #: option name -> where it is written
+    places: tuple[tuple[str, Span], ...]
+
+    def option(self, name: str) -> Fraction | bool | str | tuple[Fraction, ...] | None:
+        return dict(self.options).get(name)
+
+
+class Train(NamedTuple):
+    """Defaults of the emitted training run; None where the file does not say."""
+
+    data: str | None = None
+    target: str | None = None
+    steps: int | None = None
+    batch: int | None = None
+    precision: str | None = None
+    schedule: str | None = None
+    seed: int | None = None
+
+
+class Requirement(NamedTuple):
+    """``kind`` is point ("mup", "ntp", "rich"), "gauge" or "regime"."""
+
+    kind: str
+    value: str
+    richness: Fraction | None
+    place: Span
+
+
+class Model(NamedTuple):
+    name: str
+    width: int
+    base_width: int | None
+    #: The words that stand for n and n0 in the file.
+    width_symbol: str
+    base_symbol: str | None
+    #: The declared richness (by ``richness`` or ``parameterization``); None when all
+    #: exponents are plain numbers.
+    richness: Fraction | None
+    gamma: Fraction
+    parameterization: str | None
+    gauge: str | None
+    input_dim: int
+    layers: tuple[Layer, ...]
+    optimizer: Optimizer
+    loss: str
+    train: Train
+    requirements: tuple[Requirement, ...]
+    place: Span
+    name_place: Span

@@ -1,0 +1,203 @@
+"""Options of ``optimizer`` and ``train``: which there are, and what values they take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.diagnostics import Diagnostic, Span
+from richc.optimizers import OPTIMIZERS
+from richc.scaling.monomial import ZERO, Monomial, number
+from richc.spec import messages
+from richc.spec.expressions import Rejected, Scope, monomial, rational
+from richc.spec.model import Optimizer, Train
+from richc.syntax import tree
+
+Report = Callable[[Diagnostic], None]
+OptionValue = Fraction | bool | str | tuple[Fraction, ...]
+
+SHAPE_FACTORS = ("none", "original", "match_rms_adamw", "spectral")
+PRECISIONS = ("fp32", "bf16", "fp16")
+SCHEDULES = ("constant", "cosine", "linear")
+TRAIN_OPTIONS = ("data", "target", "steps", "batch", "precision", "schedule", "seed")
+
+MAX_INTEGER = 2**53
+
+
+class Knobs(NamedTuple):
+    """What an ``optimizer`` statement says of all layers."""
+
+    optimizer: Optimizer
+    decay: Monomial
+    #: None when the file does not say.
+    eps: Monomial | None
+
+
+def integer(node: tree.Value, what: str, low: int, high: int = MAX_INTEGER) -> int:
+    """A plain integer in a range.  Raises Rejected."""
+    bounds = f"from {low} to {high:,}" if high < MAX_INTEGER else f"of at least {low}"
+    wrong = messages.bad_value(f"{what} is an integer {bounds}", node.span)
+    if isinstance(node, tree.String | tree.List):
+        raise Rejected(wrong)
+    value = rational(node, what)
+    if value.denominator != 1 or not low <= value <= high:
+        raise Rejected(wrong)
+    return int(value)
+
+
+def optimizer(node: tree.Optimizer, scope: Scope, report: Report) -> Knobs | None:
+    """Read an ``optimizer`` statement; None where it cannot be used."""
+    name = node.name.text
+    known = OPTIMIZERS.get(name)
+    if known is None:
+        report(messages.unknown_word("optimizer", name, node.name.span, tuple(OPTIMIZERS)))
+        return None
+    allowed = ("lr", *known.options, "weight_decay")
+    given = _options(node.block, allowed, f"option of {name}", report)
+    if given is None:
+        return None
+    fine = True
+    lr, decay, eps = number(Fraction(known.lr)), ZERO, None
+    plain: dict[str, OptionValue] = {}
+    places: list[tuple[str, Span]] = []
+    for option, item in given.items():
+        places.append((option, item.value.span))
+        try:
+            if option == "lr":
+                lr = _expression(item, scope, False)
+            elif option == "weight_decay":
+                decay = _expression(item, scope, True)
+            elif option == "eps":
+                eps = _expression(item, scope, True)
+            else:
+                plain[option] = _plain(option, item.value)
+        except Rejected as rejected:
+            report(rejected.diagnostic)
+            fine = False
+    if fine and plain.get("nesterov") and name == "sgd" and not plain.get("momentum"):
+        report(messages.bad_value("`nesterov` needs a `momentum`", given["nesterov"].span))
+        fine = False
+    if name == "muon" and "shape_factor" not in given:
+        report(
+            messages.missing_attribute(
+                "`shape_factor`",
+                "optimizer muon",
+                node.name.span,
+                "it decides the exponents: " + ", ".join(SHAPE_FACTORS),
+            )
+        )
+        fine = False
+    if not fine:
+        return None
+    optimizer = Optimizer(name, lr, tuple(sorted(plain.items())), node.span, tuple(places))
+    return Knobs(optimizer, decay, eps)
+
+
+def train(node: tree.Train, report: Report) -> Train:
+    """Read a ``train`` statement."""
+    given = _options(node.block, TRAIN_OPTIONS, "option of train", report) or {}
+    values: dict[str, object] = {}
+    for option, item in given.items():
+        try:
+            values[option] = _train_value(option, item.value)
+        except Rejected as rejected:
+            report(rejected.diagnostic)
+    return Train(**values)  # type: ignore[arg-type]  # each value was made for its field
+
+
+def _train_value(option: str, value: tree.Value) -> object:
+    if option == "data":
+        if not isinstance(value, tree.String) or not value.text:
+            raise Rejected(messages.bad_value('`data` is a path: data = "digits.csv"', value.span))
+        return value.text
+    if option == "target":
+        if isinstance(value, tree.String | tree.Name):
+            return value.text
+        raise Rejected(messages.bad_value("`target` is a column or key", value.span))
+    if option == "precision":
+        return _word(value, "precision", PRECISIONS)
+    if option == "schedule":
+        return _word(value, "schedule", SCHEDULES)
+    return integer(value, f"`{option}`", 0 if option == "seed" else 1)
+
+
+def _plain(option: str, value: tree.Value) -> OptionValue:
+    if option == "shape_factor":
+        return _word(value, "shape factor", SHAPE_FACTORS)
+    if option in ("nesterov", "amsgrad"):
+        return _word(value, option, ("true", "false")) == "true"
+    if option == "ns_steps":
+        return Fraction(integer(value, "`ns_steps`", 1, 99))
+    if option == "betas":
+        if not isinstance(value, tree.List) or len(value.items) != 2:
+            raise Rejected(
+                messages.bad_value("`betas` are two numbers: betas = (0.9, 0.999)", value.span)
+            )
+        return tuple(_fraction(item, "each of `betas`") for item in value.items)
+    if isinstance(value, tree.String | tree.List):
+        raise Rejected(messages.bad_value(f"`{option}` is a number", value.span))
+    if option == "beta2_decay":
+        decay = rational(value, "`beta2_decay`")
+        if decay > 0:
+            raise Rejected(messages.bad_value("`beta2_decay` is at most 0", value.span))
+        return decay
+    return _fraction(value, f"`{option}`")
+
+
+def _fraction(node: tree.Expression, what: str) -> Fraction:
+    value = rational(node, what)
+    if not 0 <= value < 1:
+        raise Rejected(
+            messages.bad_value(
+                f"{what} is at least 0 and below 1, the same at every width", node.span
+            )
+        )
+    return value
+
+
+def _word(value: tree.Value, kind: str, known: tuple[str, ...]) -> str:
+    if not isinstance(value, tree.Name):
+        raise Rejected(messages.bad_value(f"one of {', '.join(known)} is expected", value.span))
+    if value.text not in known:
+        raise Rejected(messages.unknown_word(kind, value.text, value.span, known))
+    return value.text
+
+
+def _expression(item: tree.Option, scope: Scope, may_be_zero: bool) -> Monomial:
+    name = item.name.text
+    if isinstance(item.value, tree.String | tree.List):
+        raise Rejected(messages.bad_value(f"`{name}` is an expression", item.value.span))
+    value = monomial(item.value, scope)
+    if value.is_zero and not may_be_zero:
+        raise Rejected(messages.zero(f"the optimizer's `{name}`", item.value.span))
+    return value
+
+
+def _options(
+    block: tree.Block | None, known: tuple[str, ...], kind: str, report: Report
+) -> dict[str, tree.Option] | None:
+    found: dict[str, tree.Option] = {}
+    fine = True
+    for item in block.items if block else ():
+        name = item.name.text
+        if name not in known:
+            report(messages.unknown_word(kind, name, item.name.span, known))
+            fine = False
+        elif not isinstance(item, tree.Option):
+            report(messages.bad_value(f"`{name}` needs a value: `{name} = ...`", item.span))
+            fine = False
+        elif name in found:
+            report(messages.duplicate(f"`{name}`", item.span, found[name].span))
+            fine = False
+        else:
+            found[name] = item
+    return found if fine else None
+
+
+def named_arguments(
+    options: tuple[tree.Option, ...], known: tuple[str, ...], what: str, report: Report
+) -> dict[str, tree.Option]:
+    """``name = value`` options after a comma in a statement, by name."""
+    block = tree.Block(tuple(options), Span(0, 0))
+    return _options(block, known, what, report) or {}
