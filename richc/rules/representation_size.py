@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.common import Case, Mend, cases, excess, mend_std, power
 from richc.rules.context import Context
-from richc.scaling.verdict import NOT_EVALUATED
+from richc.scaling.verdict import NOT_EVALUATED, Violation
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
@@ -31,13 +31,19 @@ def check(context: Context) -> Iterator[Diagnostic]:
             ERROR,
             message,
             context.place(layer, case.tensor, "std", "var", "scale"),
-            label=f"h ~ {power(violation.size)}, should be n^0",
+            label=_label(violation),
             desideratum="D0",
             layer=case.name,
             notes=tuple(notes),
             help=mend.help,
             edits=mend.edits,
         )
+
+
+def _label(violation: Violation) -> str:
+    if violation.excess is None or violation.excess == violation.size:
+        return f"h ~ {power(violation.size)}, should be n^0"
+    return f"it multiplies the size of h by {power(violation.excess)}, and should keep it"
 
 
 def _mend(context: Context, case: Case) -> Mend:

@@ -68,6 +68,9 @@ class Verdict(NamedTuple):
     theta: tuple[Fraction, ...]
     #: The first step moves the output through the read-out alone; later ones do not.
     starts_with_readout: bool
+    #: How many sizes at init are exact, counted from the input: a size that is not of order one
+    #: goes through the activation in its own way, unless that is positively homogeneous.
+    known_heights: int
     #: For a homogeneous network off the scale whose function trains as one on it: that richness.
     function_richness: Fraction | None
 
@@ -130,6 +133,7 @@ def judge(network: Network) -> Verdict:
         point=_point(richness, gauges),
         theta=tuple(-m for m, _, _ in network.written if isinstance(m, Fraction)) if passes else (),
         starts_with_readout=bool(passes and all(layer.reach < _ZERO for layer in flows.first[:-1])),
+        known_heights=_known_heights(later, evaluated),
         function_richness=function_richness,
     )
 
@@ -161,6 +165,12 @@ def _size_violations(stages: Sequence[Stage], flows: Flow) -> list[Violation]:
         last = len(stages) - 1
         found.append(Violation("D0", "output", last, of_bias, _finite(output.h), output.h))
     return found
+
+
+def _known_heights(later: Sequence[LayerFlow], evaluated: bool) -> int:
+    if evaluated:
+        return len(later)
+    return next(index for index, layer in enumerate(later, start=1) if layer.h != _ZERO)
 
 
 def _update_explosions(later: Sequence[LayerFlow]) -> list[Violation]:

@@ -8,20 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from lark import Token
-
 from richc.diagnostics import Span
 from richc.syntax import tree
-from richc.syntax.lexer import span_of
+from richc.syntax.lalr import Token
 
 Children = list[Any]
 
 
 def _span(children: Children) -> Span:
-    first, last = children[0], children[-1]
-    start = span_of(first) if isinstance(first, Token) else first.span
-    end = span_of(last) if isinstance(last, Token) else last.span
-    return Span(start.start, end.end)
+    return Span(children[0].span.start, children[-1].span.end)
 
 
 def _nodes(children: Children) -> tuple[Any, ...]:
@@ -120,7 +115,7 @@ class Builder:
         return tree.Section(children[0], children[1], _span(children))
 
     def string(self, children: Children) -> tree.String:
-        return tree.String(str(children[0])[1:-1], _span(children))
+        return tree.String(children[0].text[1:-1], _span(children))
 
     def list(self, children: Children) -> tree.List:
         return tree.List(_nodes(children), _span(children))
@@ -128,7 +123,7 @@ class Builder:
     def sum(self, children: Children) -> tree.Sum:
         operator = children[1]
         return tree.Sum(
-            children[0], children[2], operator == "-", span_of(operator), _span(children)
+            children[0], children[2], operator.text == "-", operator.span, _span(children)
         )
 
     def mul(self, children: Children) -> tree.Product:
@@ -153,11 +148,11 @@ class Builder:
         return tree.Call(children[0], children[2], _span(children))
 
     def number(self, children: Children) -> tree.Number:
-        return tree.Number(str(children[0]), _span(children))
+        return tree.Number(children[0].text, _span(children))
 
     def reference(self, children: Children) -> tree.Name:
         name: tree.Name = children[0]
         return name
 
     def name(self, children: Children) -> tree.Name:
-        return tree.Name(str(children[0]), _span(children))
+        return tree.Name(children[0].text, _span(children))

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lark import Token
-
 from richc.diagnostics import Span
+from richc.syntax.lalr import Token
 
 NEWLINE = "NEWLINE"
 ILLEGAL = "ILLEGAL"
 
-#: Words that only a statement can begin with (the terminals' names, as lark spells them).
+#: Words that only a statement can begin with (by the names of their terminals).
 STATEMENT_WORDS = {
     "WIDTH": "width",
     "RICHNESS": "richness",
@@ -41,11 +40,6 @@ class NestingError(Exception):
     def __init__(self, span: Span) -> None:
         super().__init__(span)
         self.span = span
-
-
-def span_of(token: Token) -> Span:
-    start = token.start_pos or 0
-    return Span(start, start + len(token))
 
 
 def separate(tokens: Sequence[Token]) -> list[Token]:
@@ -73,12 +67,12 @@ def separate(tokens: Sequence[Token]) -> list[Token]:
                 while open_brackets and open_brackets[-1] != "LBRACE":
                     open_brackets.pop()
                 if len(open_brackets) == _MODEL_BODY and kept[-1].type not in (NEWLINE, "LBRACE"):
-                    kept.append(Token.new_borrow_pos(NEWLINE, "", token))
+                    kept.append(Token(NEWLINE, "", token.start))
             if open_brackets and open_brackets[-1] == _CLOSING[kind]:
                 open_brackets.pop()
         elif kind in _OPENING:
             if len(open_brackets) >= MAX_NESTING:
-                raise NestingError(span_of(token))
+                raise NestingError(token.span)
             open_brackets.append(kind)
         kept.append(token)
     return kept

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lark import Token, UnexpectedToken
-
 from richc.diagnostics import ERROR, Diagnostic, Span
-from richc.syntax.lexer import MAX_NESTING, STATEMENT_WORDS, span_of
+from richc.syntax.lalr import Token, Unexpected
+from richc.syntax.lexer import MAX_NESTING, STATEMENT_WORDS
 from richc.words import ACTIVATIONS, did_you_mean, not_in_language
 
 #: How the grammar's terminals are called in messages.
@@ -72,12 +71,12 @@ def no_model(has_text: bool) -> Diagnostic:
 
 
 def illegal_character(token: Token) -> Diagnostic:
-    if token.startswith('"'):
-        return _syntax("this string is not closed on its line", span_of(token))
-    shown = ascii(str(token[:12]))
+    if token.text.startswith('"'):
+        return _syntax("this string is not closed on its line", token.span)
+    shown = ascii(token.text[:12])
     return _syntax(
-        f"unexpected character{'s' if len(token) > 1 else ''} {shown}",
-        span_of(token),
+        f"unexpected character{'s' if len(token.text) > 1 else ''} {shown}",
+        token.span,
         help="names are ASCII; comments begin with `#`",
     )
 
@@ -102,52 +101,50 @@ def unclosed_model(name: object, brace: Span) -> Diagnostic:
     return _syntax(f"the `{{` of model `{text}` is never closed", brace)
 
 
-def bad_header(
-    tokens: Sequence[Token], start: int, at: int, error: UnexpectedToken | None
-) -> Diagnostic:
+def bad_header(tokens: Sequence[Token], start: int, at: int) -> Diagnostic:
     first = tokens[start]
     help = "a model looks like `model NAME { ... }`"
     if at >= len(tokens):
-        return _syntax("the file ends inside a model's first line", span_of(tokens[-1]), help=help)
+        return _syntax("the file ends inside a model's first line", tokens[-1].span, help=help)
     token = tokens[at]
     if at == start:
         if first.type == "RBRACE":
-            return _syntax("this `}` closes nothing", span_of(first))
+            return _syntax("this `}` closes nothing", first.span)
         if first.type in STATEMENT_WORDS or _is_layer(tokens, start):
-            return _syntax("a statement outside of a model", span_of(first), help=help)
+            return _syntax("a statement outside of a model", first.span, help=help)
         return _syntax(
-            f"expected `model`, found `{_shown(first)}`{did_you_mean(first, ('model',))}",
-            span_of(first),
+            f"expected `model`, found `{_shown(first)}`{did_you_mean(first.text, ('model',))}",
+            first.span,
             help=help,
         )
     if at == start + 1 and token.type in (*STATEMENT_WORDS, "MODEL"):
         return _reserved(token)
     expected = "a name" if at == start + 1 else "`{`"
-    return _syntax(f"expected {expected}, found `{_shown(token)}`", span_of(token), help=help)
+    return _syntax(f"expected {expected}, found `{_shown(token)}`", token.span, help=help)
 
 
 def bad_statement(
-    tokens: Sequence[Token], start: int, at: int, error: UnexpectedToken | None
+    tokens: Sequence[Token], start: int, at: int, error: Unexpected | None
 ) -> Diagnostic:
     """The statement from ``start`` fails at token ``at`` (``len(tokens)`` for the file's end)."""
     first = tokens[start]
     unclosed = _unclosed(tokens, start, at)
     if at >= len(tokens):
-        span = span_of(unclosed or first)
-        return _syntax(f"this `{unclosed or first}` is never closed", span)
+        span = (unclosed or first).span
+        return _syntax(f"this `{(unclosed or first).text}` is never closed", span)
     token = tokens[at]
     special = _special(tokens, start, at)
     if special is not None:
         return special
     if unclosed is not None and (token.type == "COLON" or token.type in STATEMENT_WORDS):
-        return _syntax(f"this `{unclosed}` is never closed", span_of(unclosed))
+        return _syntax(f"this `{unclosed.text}` is never closed", unclosed.span)
     kind = "layer" if _is_layer(tokens, start) else first.type
     example = _EXAMPLES.get(kind)
     help = f"for example `{example}`" if example else None
-    span = span_of(token)
+    span = token.span
     if token.type == "NEWLINE":
         # Point at the end of what is there, not at the empty place after it.
-        span = span_of(tokens[at - 1]) if at else span
+        span = tokens[at - 1].span if at else span
         message = f"the statement ends too early: expected {_expected(error)}"
     else:
         message = f"unexpected `{_shown(token)}`: expected {_expected(error)}"
@@ -159,25 +156,23 @@ def _special(tokens: Sequence[Token], start: int, at: int) -> Diagnostic | None:
     first, token = tokens[start], tokens[at]
     before = tokens[at - 1] if at else token
     if token.type == "STAR" and before.type == "STAR":
-        return _syntax(
-            "powers are written with `^`", Span(span_of(before).start, span_of(token).end)
-        )
+        return _syntax("powers are written with `^`", Span(before.span.start, token.span.end))
     if token.type == "CIRCUMFLEX":
         return _syntax(
             "a power of a power is ambiguous",
-            span_of(token),
+            token.span,
             help="write the exponent in parentheses: `n^(a*b)`",
         )
     if token.type == "MINUS" and before.type == "MINUS":
-        return _syntax("two signs in a row", span_of(token))
+        return _syntax("two signs in a row", token.span)
     if first.type == "NAME" and at == start + 1 and token.type != "COLON":
-        outside = not_in_language(first)
+        outside = not_in_language(first.text)
         if outside is not None:
-            return outside_language(outside, span_of(first))
+            return outside_language(outside, first.span)
         candidates = (*STATEMENT_WORDS.values(), *ACTIVATIONS)
         return _syntax(
-            f"`{first}` begins no statement{did_you_mean(first, candidates)}",
-            span_of(first),
+            f"`{first.text}` begins no statement{did_you_mean(first.text, candidates)}",
+            first.span,
             help="a layer is written `NAME: dense -> n { ... }`",
         )
     named = before.type in ("WIDTH", "RICHNESS", "BASE", "COMMA", "LBRACE", "NEWLINE")
@@ -193,8 +188,8 @@ def _reserved(token: Token) -> Diagnostic:
         "R012",
         "reserved-name",
         ERROR,
-        f"`{token}` is a word of the language and cannot be a name here",
-        span_of(token),
+        f"`{token.text}` is a word of the language and cannot be a name here",
+        token.span,
     )
 
 
@@ -229,16 +224,16 @@ def _unclosed(tokens: Sequence[Token], start: int, at: int) -> Token | None:
 
 
 def _shown(token: Token) -> str:
-    text = str(token)
+    text = token.text
     if token.type == "NEWLINE":
         return "end of line"
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def _expected(error: UnexpectedToken | None) -> str:
+def _expected(error: Unexpected | None) -> str:
     if error is None:
         return "more"
-    accepted = set(error.accepts or error.expected or ())
+    accepted = set(error.accepted)
     words: list[str] = []
     for group, name in _GROUPS:
         if group <= accepted:

@@ -1,82 +1,57 @@
 """The parser: a text to a tree, and every bad statement to a diagnostic.
 
-It drives lark's LALR tables itself, one token at a time, because that is what makes recovery
-simple: the parser's stacks are saved at the start of each statement, and a statement that cannot
-be parsed is reported, taken back, and skipped.
+Recovery is simple: the stacks are saved at the start of each statement, and a statement that
+cannot be parsed is reported, taken back, and skipped.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
-
-from lark import Lark, Token, Tree, UnexpectedToken
-from lark.lexer import LexerThread
+from types import ModuleType
 
 from richc.diagnostics import Diagnostic, Span
-from richc.syntax import messages, tables, tree
+from richc.syntax import tree
 from richc.syntax.builder import Builder
-from richc.syntax.lexer import NestingError, begins_statement, separate, span_of
+from richc.syntax.lalr import Parser, Stacks, Tables, Token, Unexpected, load
+from richc.syntax.lexer import NestingError, begins_statement, separate
 from richc.syntax.source import Source
 
 MAX_ERRORS = 100
 
-_END = "$END"
 
-_Stacks = tuple[list[Any], list[Any], list[int]]
+def _messages() -> ModuleType:
+    """The messages, which only a file with mistakes needs."""
+    from richc.syntax import messages
 
-
-class _Language:
-    """The loaded tables, with what the lexer sets aside of the text it is reading."""
-
-    def __init__(self) -> None:
-        self.aside: list[Token] = []
-        stored = tables.load()
-        self.lark = Lark._load_from_dict(
-            stored["data"],
-            stored["memo"],
-            transformer=Builder(),
-            lexer_callbacks={"COMMENT": self._set_aside, "ILLEGAL": self._set_aside},
-        )
-
-    def _set_aside(self, token: Token) -> Token:
-        self.aside.append(token)
-        return token
-
-    def lex(self, text: str) -> tuple[list[Token], list[Token]]:
-        """All tokens of the text, and the comments and illegal characters beside them."""
-        self.aside = []
-        lexer: Any = self.lark.parser
-        tokens = list(LexerThread.from_text(lexer.lexer, text).lex(None))
-        return tokens, self.aside
+    return messages
 
 
 @cache
-def _language() -> _Language:
-    return _Language()
+def _tables() -> Tables:
+    return load()
 
 
 def parse(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
     """Parse a source; the tree leaves out what the diagnostics report."""
-    language = _language()
-    tokens, aside = language.lex(source.text)
+    tables = _tables()
+    tokens, aside = tables.lex(source.text)
     illegal = [token for token in aside if token.type == "ILLEGAL"]
     comments = tuple(
-        tree.Name(str(token), span_of(token)) for token in aside if token.type == "COMMENT"
+        tree.Name(token.text, token.span) for token in aside if token.type == "COMMENT"
     )
     try:
         separated = separate(tokens)
     except NestingError as error:
-        return tree.File((), comments), (messages.too_deep(error.span),)
-    run = _Run(language, separated)
+        return tree.File((), comments), (_messages().too_deep(error.span),)
+    run = _Run(tables, separated)
     models = run.models()
-    found = [messages.illegal_character(token) for token in illegal[:MAX_ERRORS]]
+    found = [_messages().illegal_character(token) for token in illegal[:MAX_ERRORS]]
     # A statement with a stray character is already reported; what follows from it is noise.
-    found += [e for e in run.errors if not any(_touches(e, span_of(t)) for t in illegal)]
+    found += [e for e in run.errors if not any(_touches(e, t.span) for t in illegal)]
     if not found and not models:
-        found.append(messages.no_model(bool(source.text.strip())))
+        found.append(_messages().no_model(bool(source.text.strip())))
     if len(found) > MAX_ERRORS:
-        found = [*found[:MAX_ERRORS], messages.too_many(found[MAX_ERRORS].span)]
+        found = [*found[:MAX_ERRORS], _messages().too_many(found[MAX_ERRORS].span)]
     return tree.File(models, comments), tuple(sorted(found, key=lambda d: d.span))
 
 
@@ -87,11 +62,11 @@ def _touches(error: Diagnostic, illegal: Span) -> bool:
 class _Run:
     """One pass over one file's tokens."""
 
-    def __init__(self, language: _Language, tokens: list[Token]) -> None:
+    def __init__(self, tables: Tables, tokens: list[Token]) -> None:
         self.tokens = tokens
         self.errors: list[Diagnostic] = []
-        self._state = language.lark.parse_interactive("").parser_state
-        self._mark = self._stacks()
+        self._parser = Parser(tables, Builder())
+        self._mark: Stacks = self._parser.save()
         #: Names (by offset) of models of which a statement was left out.
         self._incomplete: set[int] = set()
 
@@ -100,7 +75,7 @@ class _Run:
         index = 0
         while index < len(tokens) and len(self.errors) <= MAX_ERRORS:
             index = self._model(index)
-        models: tuple[tree.Model, ...] = self._state.feed_token(Token(_END, ""), is_end=True)
+        models: tuple[tree.Model, ...] = self._parser.finish()
         return tuple(
             model._replace(incomplete=True) if model.name.span.start in self._incomplete else model
             for model in models
@@ -112,7 +87,7 @@ class _Run:
         brace = self._header(index)
         if brace is None:
             return self._next_model(index + 1)
-        name = self._state.value_stack[-2]
+        name = self._parser.values[-2]
         index = brace + 1
         while index < len(tokens) and tokens[index].type not in ("RBRACE", "MODEL"):
             index, complete = self._statement(index)
@@ -121,29 +96,29 @@ class _Run:
             if len(self.errors) > MAX_ERRORS:
                 break
         if index < len(tokens) and tokens[index].type == "RBRACE":
-            self._state.feed_token(tokens[index])
+            self._parser.feed(tokens[index])
             return index + 1
         if len(self.errors) <= MAX_ERRORS:
-            self.errors.append(messages.unclosed_model(name, span_of(tokens[brace])))
+            self.errors.append(_messages().unclosed_model(name, tokens[brace].span))
         self._incomplete.add(name.span.start)
-        self._state.feed_token(Token.new_borrow_pos("RBRACE", "}", tokens[index - 1]))
+        self._parser.feed(Token("RBRACE", "}", tokens[index - 1].start))
         return index
 
     def _header(self, index: int) -> int | None:
         """Feed ``model NAME {``, mending it where it is wrong; the brace's index, or None."""
         tokens = self.tokens
-        self._mark = self._stacks()
+        self._mark = self._parser.save()
         for at in range(index, min(index + 3, len(tokens))):
             try:
-                self._state.feed_token(tokens[at])
-            except UnexpectedToken as error:
-                self.errors.append(messages.bad_header(tokens, index, at, error))
+                self._parser.feed(tokens[at])
+            except Unexpected:
+                self.errors.append(_messages().bad_header(tokens, index, at))
                 break
         else:
             if index + 3 <= len(tokens):
                 return index + 2
-            self.errors.append(messages.bad_header(tokens, index, len(tokens), None))
-        self._restore()
+            self.errors.append(_messages().bad_header(tokens, index, len(tokens)))
+        self._parser.restore(self._mark)
         brace = next(
             (at for at in range(index, min(index + 4, len(tokens))) if tokens[at].type == "LBRACE"),
             None,
@@ -152,8 +127,8 @@ class _Run:
             return None
         first = tokens[index]
         for kind, text in (("MODEL", "model"), ("NAME", "model"), ("LBRACE", "{")):
-            self._state.feed_token(Token.new_borrow_pos(kind, text, first))
-        self._incomplete.add(first.start_pos or 0)
+            self._parser.feed(Token(kind, text, first.start))
+        self._incomplete.add(first.start)
         return brace
 
     def _next_model(self, index: int) -> int:
@@ -165,21 +140,21 @@ class _Run:
     def _statement(self, start: int) -> tuple[int, bool]:
         """Read one statement and its newline; report and skip it where it is wrong."""
         tokens = self.tokens
-        self._mark = self._stacks()
+        self._mark = self._parser.save()
         depth = 0
         for at in range(start, len(tokens)):
             token = tokens[at]
             try:
-                self._state.feed_token(token)
-            except UnexpectedToken as error:
-                self.errors.append(messages.bad_statement(tokens, start, at, error))
-                self._restore()
+                self._parser.feed(token)
+            except Unexpected as error:
+                self.errors.append(_messages().bad_statement(tokens, start, at, error))
+                self._parser.restore(self._mark)
                 return self._skip(start), False
             if token.type == "NEWLINE" and depth == 0:
                 return at + 1, True
             depth += (token.type == "LBRACE") - (token.type == "RBRACE")
-        self.errors.append(messages.bad_statement(tokens, start, len(tokens), None))
-        self._restore()
+        self.errors.append(_messages().bad_statement(tokens, start, len(tokens), None))
+        self._parser.restore(self._mark)
         return len(tokens), False
 
     def _skip(self, start: int) -> int:
@@ -196,17 +171,3 @@ class _Run:
             elif kind == "NEWLINE" and (depth == 0 or begins_statement(self.tokens, at + 1)):
                 return at + 1
         return len(self.tokens)
-
-    def _stacks(self) -> _Stacks:
-        values = list(self._state.value_stack)
-        # A repetition's children are extended in place: their number is part of the state.
-        lengths = [len(v.children) if isinstance(v, Tree) else 0 for v in values]
-        return list(self._state.state_stack), values, lengths
-
-    def _restore(self) -> None:
-        states, values, lengths = self._mark
-        self._state.state_stack[:] = states
-        self._state.value_stack[:] = values
-        for value, length in zip(values, lengths, strict=True):
-            if isinstance(value, Tree):
-                del value.children[length:]
