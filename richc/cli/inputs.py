@@ -1,0 +1,78 @@
+"""Paths on the command line to sources: files, folders, standard input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from richc.diagnostics import ERROR, Diagnostic, Span
+from richc.syntax.source import MAX_BYTES, Source, SourceError, decode, read_source
+
+SUFFIX = ".rich"
+
+
+class NoInput(Exception):
+    """There is nothing to read where the user pointed."""
+
+
+class Unreadable(NamedTuple):
+    """An input that cannot be read, as a diagnostic."""
+
+    path: str
+    diagnostic: Diagnostic
+
+
+def sources(paths: Iterable[str], stdin_name: str) -> Iterator[Source | Unreadable]:
+    """Every source once, folders in order of name.  Raises NoInput."""
+    seen: set[str] = set()
+    for path in paths:
+        if path == "-":
+            yield _standard_input(stdin_name)
+        elif os.path.isdir(path):
+            found = list(_inside(path))
+            if not found:
+                raise NoInput(f"no {SUFFIX} file in the folder {path!r}")
+            yield from _unseen(found, seen)
+        elif not os.path.lexists(path):
+            raise NoInput(f"there is no file or folder {path!r}")
+        else:
+            yield from _unseen([path], seen)
+
+
+def _unseen(paths: Iterable[str], seen: set[str]) -> Iterator[Source | Unreadable]:
+    for path in paths:
+        key = os.path.realpath(path)
+        if key not in seen:
+            seen.add(key)
+            yield _read(path)
+
+
+def _inside(folder: str) -> Iterator[str]:
+    for root, folders, files in os.walk(folder):
+        # Hidden folders hold caches and version control, not models.
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if name.endswith(SUFFIX):
+                yield os.path.normpath(os.path.join(root, name))
+
+
+def _read(path: str) -> Source | Unreadable:
+    try:
+        return read_source(path)
+    except SourceError as error:
+        return _unreadable(path, error)
+
+
+def _standard_input(name: str) -> Source | Unreadable:
+    try:
+        return Source(name, decode(sys.stdin.buffer.read(MAX_BYTES + 1)))
+    except SourceError as error:
+        return _unreadable(name, error)
+
+
+def _unreadable(path: str, error: SourceError) -> Unreadable:
+    return Unreadable(
+        path, Diagnostic("R006", "unreadable", ERROR, f"cannot read: {error}", Span(0, 0))
+    )

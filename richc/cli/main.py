@@ -1,0 +1,37 @@
+"""The ``richc`` group: commands are looked up in a table and imported on demand."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from richc import __version__
+
+#: Command -> module in richc.cli; each module has a ``command``.
+COMMANDS = {
+    "check": "check",
+    "compile": "compile",
+    "schema": "schema",
+    "train": "train",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module only when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = import_module(f"richc.cli.{module}").command
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="richc")
+def cli() -> None:
+    """Check, compile and train neural networks that behave the same at every width."""

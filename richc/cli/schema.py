@@ -1,0 +1,18 @@
+"""``richc schema``: the JSON schemas of what richc prints."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("schema", short_help="Print a JSON schema.")
+@click.argument("what", type=click.Choice(("report", "spec")))
+def command(what: str) -> None:
+    """Print the JSON schema of the check report or of the resolved specification."""
+    import json
+
+    if what == "report":
+        from richc.report.schema import Report as Schema
+    else:
+        from richc.report.spec_schema import SpecFile as Schema  # type: ignore[assignment]
+    click.echo(json.dumps(Schema.model_json_schema(by_alias=True), indent=2))

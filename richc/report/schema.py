@@ -1,0 +1,205 @@
+"""The JSON report, version 1: pydantic models, which are also its schema.
+
+The keys are a contract with outside tools; they only ever grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from richc import __version__
+from richc import diagnostics as values
+from richc.pipeline import FileResult, ModelResult
+from richc.report import Options
+from richc.scaling.sizes import ZERO_SIZE, Size, largest
+from richc.syntax.source import Source
+
+Status = Literal["holds", "violated", "not_evaluated"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Span(_Strict):
+    """A place in a file: 1-based lines and columns (in characters), end exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+class Edit(_Strict):
+    """Replace the text at ``span``."""
+
+    span: Span
+    text: str
+
+
+class Diagnostic(_Strict):
+    """One finding."""
+
+    code: str
+    slug: str
+    severity: Literal["error", "warning", "info"]
+    desideratum: Literal["D0", "D1", "D2", "D3"] | None
+    layer: str | None
+    message: str
+    span: Span
+    notes: list[str]
+    help: str | None
+    edits: list[Edit]
+
+
+class Desiderata(_Strict):
+    D0: Status
+    D1: Status
+    D2: Status
+    D3: Status
+
+
+class Layer(_Strict):
+    """Exponents of one layer, as rational strings; ``"inf"`` for a zero or frozen knob.
+
+    Multiplier n^-a, init std n^-b, learning rate n^-c; A and C are the gauge invariants; h, dh
+    and df are the sizes n^x of the representation at init, of its update, and of the layer's own
+    share of the output's change, in the later phase (``"-inf"`` for what is exactly zero, null
+    for what is not evaluated).
+    """
+
+    name: str
+    role: Literal["read-in", "hidden", "read-out"]
+    a: str
+    b: str
+    c: str
+    A: str
+    C: str
+    h: str | None
+    dh: str | None
+    df: str | None
+
+
+class Model(_Strict):
+    """The verdict on one model."""
+
+    name: str
+    verdict: Literal["pass", "fail"]
+    stable: bool
+    nontrivial: bool | None = Field(description="null where D1 is not evaluated")
+    regime: Literal["rich", "lazy", "partial", "trivial", "unstable"]
+    limit: Literal["feature_learning", "kernel"] | None
+    richness: str | None
+    equivalent_to: Literal["mup", "ntp"] | None
+    gauges: list[Literal["stp", "mup", "rescaling"]]
+    point: Literal["mup-lr", "mup", "mfp", "ntp-lr", "ntp"] | None
+    desiderata: Desiderata
+    layers: list[Layer]
+
+
+class File(_Strict):
+    path: str
+    diagnostics: list[Diagnostic]
+    models: list[Model]
+
+
+class Report(_Strict):
+    """What ``richc check --format json`` prints."""
+
+    version: Literal[1] = 1
+    richc: str
+    files: list[File]
+
+
+def report(results: Iterable[FileResult]) -> Report:
+    """The report on checked texts."""
+    return Report(richc=__version__, files=[_file(result) for result in results])
+
+
+def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
+    """One JSON document."""
+    yield report(results).model_dump_json(indent=2) + "\n"
+
+
+def _file(result: FileResult) -> File:
+    return File(
+        path=result.source.path,
+        diagnostics=[_diagnostic(result.source, d) for d in result.diagnostics],
+        models=[_model(model) for model in result.models],
+    )
+
+
+def _span(source: Source, span: values.Span) -> Span:
+    start, end = source.position(span.start), source.position(span.end)
+    return Span(line=start.line, column=start.column, end_line=end.line, end_column=end.column)
+
+
+def _diagnostic(source: Source, diagnostic: values.Diagnostic) -> Diagnostic:
+    message = diagnostic.message
+    if diagnostic.label:
+        message += f": {diagnostic.label}"
+    return Diagnostic.model_validate(
+        {
+            "code": diagnostic.code,
+            "slug": diagnostic.slug,
+            "severity": diagnostic.severity,
+            "desideratum": diagnostic.desideratum,
+            "layer": diagnostic.layer,
+            "message": message,
+            "span": _span(source, diagnostic.span),
+            "notes": list(diagnostic.notes),
+            "help": diagnostic.help,
+            "edits": [
+                Edit(span=_span(source, edit.span), text=edit.text) for edit in diagnostic.edits
+            ],
+        }
+    )
+
+
+def _inverse(size: Size) -> str:
+    """The exponent of n^-x, as theory writes it."""
+    return "inf" if size is ZERO_SIZE else str(-size)
+
+
+def _model(result: ModelResult) -> Model:
+    verdict = result.verdict
+    network = result.context.network
+    layers = [
+        {
+            "name": layer.name,
+            "role": layer.role,
+            "a": _inverse(scale),
+            "b": _inverse(std),
+            "c": _inverse(rate),
+            "A": _inverse(stage.weight.init),
+            "C": _inverse(stage.weight.rate),
+            "h": str(flow.h) if index < verdict.known_heights else None,
+            "dh": str(flow.dh) if verdict.nontrivial is not None else None,
+            "df": str(largest(flow.df, flow.bias_df)) if verdict.nontrivial is not None else None,
+        }
+        for index, (layer, stage, (scale, std, rate), flow) in enumerate(
+            zip(
+                result.spec.layers, network.stages, network.written, verdict.flow.later, strict=True
+            )
+        )
+    ]
+    richness = verdict.richness
+    return Model.model_validate(
+        {
+            "name": result.spec.name,
+            "verdict": "pass" if result.passes else "fail",
+            "stable": verdict.stable,
+            "nontrivial": verdict.nontrivial,
+            "regime": verdict.regime,
+            "limit": verdict.limit,
+            "richness": None if richness is None else str(richness),
+            "equivalent_to": verdict.equivalent_to,
+            "gauges": list(verdict.gauges),
+            "point": verdict.point,
+            "desiderata": dict(verdict.statuses),
+            "layers": layers,
+        }
+    )

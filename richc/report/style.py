@@ -1,0 +1,27 @@
+"""ANSI styles, or none."""
+
+from __future__ import annotations
+
+_SEVERITIES = {"error": "1;31", "warning": "1;33", "info": "1;36"}
+
+
+class Style:
+    """Wraps text in ANSI escapes when colour is on."""
+
+    def __init__(self, color: bool) -> None:
+        self.color = color
+
+    def _wrap(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.color and text else text
+
+    def severity(self, severity: str, text: str) -> str:
+        return self._wrap(_SEVERITIES[severity], text)
+
+    def strong(self, text: str) -> str:
+        return self._wrap("1", text)
+
+    def good(self, text: str) -> str:
+        return self._wrap("32", text)
+
+    def frame(self, text: str) -> str:
+        return self._wrap("1;34", text)

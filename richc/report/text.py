@@ -1,0 +1,85 @@
+"""Diagnostics as rustc shows them, and a table for each clean model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from richc.diagnostics import INFO, Diagnostic
+from richc.pipeline import FileResult, ModelResult
+from richc.report import Options
+from richc.report.snippet import Marked, snippet
+from richc.report.style import Style
+from richc.syntax.source import Source
+
+
+def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
+    """Everything about each file as soon as it is checked, then a line of totals."""
+    style = Style(options.color)
+    files = models = errors = warnings = 0
+    for result in results:
+        files += 1
+        models += len(result.models)
+        errors += sum(d.is_error for d in result.diagnostics)
+        warnings += sum(d.severity == "warning" for d in result.diagnostics)
+        for diagnostic in result.diagnostics:
+            if options.quiet and diagnostic.severity == INFO:
+                continue
+            yield render_diagnostic(result.source, diagnostic, style) + "\n"
+        if not options.quiet:
+            for model in result.models:
+                yield _model(result.source.path, model, style) + "\n"
+    if not options.quiet:
+        yield _totals(files, models, errors, warnings, style) + "\n"
+
+
+def render_diagnostics(result: FileResult, color: bool) -> str:
+    """The errors and warnings of one file, for a command's standard error."""
+    style = Style(color)
+    shown = (d for d in result.diagnostics if d.severity != INFO)
+    return "\n".join(render_diagnostic(result.source, d, style) for d in shown)
+
+
+def render_diagnostic(source: Source, diagnostic: Diagnostic, style: Style) -> str:
+    """One diagnostic with its snippets, notes and help; ends with a newline."""
+    severity = diagnostic.severity
+    head = style.severity(severity, f"{severity}[{diagnostic.code}]")
+    lines = [f"{head}: {style.strong(diagnostic.message)}"]
+    gutter = 1
+    if source.text:
+        places = [Marked(diagnostic.span, diagnostic.label, True)]
+        places += [Marked(label.span, label.text, False) for label in diagnostic.labels]
+        shown = snippet(source, places, severity, style)
+        gutter = shown.gutter
+        position = source.position(diagnostic.span.start)
+        where = f"{source.path}:{position.line}:{position.column}"
+        lines.append(f"{' ' * gutter}{style.frame('-->')} {where}")
+        lines += shown.lines
+    else:
+        lines.append(f" {style.frame('-->')} {source.path}")
+    margin = f"{' ' * gutter} {style.frame('=')}"
+    lines += [f"{margin} {style.strong('note')}: {note}" for note in diagnostic.notes]
+    if diagnostic.help:
+        fix = "  [fix available]" if diagnostic.edits else ""
+        lines.append(f"{margin} {style.strong('help')}: {diagnostic.help}{fix}")
+    return "\n".join(lines) + "\n"
+
+
+def _model(path: str, model: ModelResult, style: Style) -> str:
+    mark = style.good("✓") if model.passes else style.severity("error", "✗")
+    title = f"{mark} {path}: {style.strong(model.spec.name)}: {model.sentence}\n"
+    if not model.passes:
+        return title
+    from richc.report.table import table
+
+    return title + "".join(f"    {line}\n" for line in table(model))
+
+
+def _totals(files: int, models: int, errors: int, warnings: int, style: Style) -> str:
+    def count(number: int, word: str) -> str:
+        return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+    found = count(errors, "error") if errors else "no errors"
+    if warnings:
+        found += f", {count(warnings, 'warning')}"
+    text = f"{count(files, 'file')}, {count(models, 'model')}: {found}"
+    return style.severity("error", text) if errors else style.good(text)
