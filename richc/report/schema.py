@@ -6,6 +6,7 @@ The keys are a contract with outside tools; they only ever grow.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +15,7 @@ from richc import __version__
 from richc import diagnostics as values
 from richc.pipeline import FileResult, ModelResult
 from richc.report import Options
-from richc.scaling.sizes import ZERO_SIZE, Size, largest
+from richc.scaling.sizes import Size, largest
 from richc.syntax.source import Source
 
 Status = Literal["holds", "violated", "not_evaluated"]
@@ -119,7 +120,7 @@ def report(results: Iterable[FileResult]) -> Report:
     return Report(richc=__version__, files=[_file(result) for result in results])
 
 
-def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
+def render(results: Iterable[FileResult], _: Options) -> Iterator[str]:
     """One JSON document."""
     yield report(results).model_dump_json(indent=2) + "\n"
 
@@ -161,7 +162,7 @@ def _diagnostic(source: Source, diagnostic: values.Diagnostic) -> Diagnostic:
 
 def _inverse(size: Size) -> str:
     """The exponent of n^-x, as theory writes it."""
-    return "inf" if size is ZERO_SIZE else str(-size)
+    return str(-size) if isinstance(size, Fraction) else "inf"
 
 
 def _model(result: ModelResult) -> Model:

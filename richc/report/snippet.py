@@ -47,8 +47,10 @@ def snippet(source: Source, places: Sequence[Marked], severity: str, style: Styl
         window = _window(text, marked[0].span.start - start)
         label = style.frame(f"{number:>{gutter - 1}} |")
         lines.append(f" {label} {_expand(window.text)}".rstrip())
-        for place in reversed(marked):
-            lines.append(f"{blank} {_carets(window, place, start, severity, style)}")
+        lines += (
+            f"{blank} {_carets(window, place, start, severity, style)}"
+            for place in reversed(marked)
+        )
     lines.append(blank)
     return Snippet(lines, gutter)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from richc.pipeline import ModelResult
 from richc.rules.common import power
 from richc.scaling.formula import Symbols, rich_formula
@@ -63,4 +62,4 @@ def _groups(layers: tuple[Layer, ...]) -> list[list[Layer]]:
 
 def _name(group: list[Layer]) -> str:
     first, last = group[0], group[-1]
-    return first.name if first is last else f"{first.name} ... {last.index}"
+    return first.name if first is last else f"{first.name} ... {last.position}"

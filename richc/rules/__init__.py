@@ -25,6 +25,15 @@ class Rule(NamedTuple):
     applies: Callable[[Context], bool] | None = None
 
 
+def _decays(context: Context) -> bool:
+    return any(
+        not tensor.decay.is_zero
+        for layer in context.model.layers
+        for tensor in (layer.weight, layer.bias)
+        if tensor is not None
+    )
+
+
 TABLE: tuple[Rule, ...] = (
     Rule("R101", "representation-size", "representation_size", ("D0", "size")),
     Rule("R102", "output-size", "output_size", ("D0", "output")),
@@ -52,7 +61,7 @@ TABLE: tuple[Rule, ...] = (
         "epsilon",
         applies=lambda context: OPTIMIZERS[context.model.optimizer.name].eps == "gradient",
     ),
-    Rule("R602", "weight-decay", "weight_decay", applies=lambda context: _decays(context)),
+    Rule("R602", "weight-decay", "weight_decay", applies=_decays),
     Rule(
         "R603",
         "adafactor-zero",
@@ -69,6 +78,7 @@ SLUGS: dict[str, str] = {
     "R004": "not-in-language",
     "R005": "not-available-yet",
     "R006": "unreadable",
+    "R007": "too-many-errors",
     "R010": "unknown-name",
     "R011": "unknown-word",
     "R012": "reserved-name",
@@ -89,15 +99,6 @@ SLUGS: dict[str, str] = {
     "R501": "no-such-gauge",
     **{rule.code: rule.slug for rule in TABLE},
 }
-
-
-def _decays(context: Context) -> bool:
-    return any(
-        not tensor.decay.is_zero
-        for layer in context.model.layers
-        for tensor in (layer.weight, layer.bias)
-        if tensor is not None
-    )
 
 
 def run(context: Context) -> list[Diagnostic]:

@@ -26,7 +26,7 @@ class Case(NamedTuple):
     shown: str
 
     @property
-    def index(self) -> int:
+    def at(self) -> int:
         return self.violation.layer
 
 
@@ -60,7 +60,7 @@ def power(size: Size) -> str:
     return "0" if size is ZERO_SIZE else f"n^{size}"
 
 
-def rate_place(context: Context, case: Case) -> Span:
+def rate_place(case: Case) -> Span:
     return case.tensor.place("lr", "frozen") or case.layer.name_place
 
 

@@ -23,7 +23,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             "negligible-readout",
             ERROR,
             f"the update of the read-out {case.shown} is too small to matter (D3)",
-            rate_place(context, case),
+            rate_place(case),
             label=f"its share of the output's change ~ {power(case.violation.size)}, "
             f"the whole ~ {power(flow.dh)}",
             desideratum="D3",

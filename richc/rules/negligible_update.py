@@ -11,26 +11,26 @@ from richc.rules.context import Context
 
 def check(context: Context) -> Iterator[Diagnostic]:
     for case in cases(context, "D3", "weight"):
-        layer = context.verdict.flow.later[case.index]
+        layer = context.verdict.flow.later[case.at]
         if case.violation.excess is not None:
             mend = mend_rate(context, case, -excess(case))
         elif case.tensor.frozen:
             mend = Mend(f"{case.shown} is frozen: let it train", ())
         else:
             mend = Mend(None, ())
-        below = context.model.layers[case.index - 1].name if case.index else None
-        if case.index and layer.carried >= layer.dh:
+        below = context.model.layers[case.at - 1].name if case.at else None
+        if case.at and layer.carried >= layer.dh:
             note = f"its contribution vanishes beside what `{below}` already changed"
         else:
             note = "its contribution vanishes beside that of the layer's other parameters"
         rate = context.size(context.model.optimizer.lr) + context.size(case.tensor.lr)
-        what = "Δb" if case.violation.of_bias else "ΔW·h" if case.index else "ΔW·x"
+        what = "Δb" if case.violation.of_bias else "ΔW·h" if case.at else "ΔW·x"
         yield Diagnostic(
             "R401",
             "negligible-update",
             ERROR,
             f"the update of {case.shown} is too small to matter (D3)",
-            rate_place(context, case),
+            rate_place(case),
             label=f"lr ~ {power(rate)}; {what} ~ {power(case.violation.size)}, "
             f"but h's update ~ {power(layer.dh)}",
             desideratum="D3",

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from richc.diagnostics import Diagnostic
-from richc.rules.sentence import OPTIMIZER_NAMES, point_name
 from richc.rules.context import Context
-from richc.scaling.passes import Stage
-from richc.scaling.sizes import Size
+from richc.rules.sentence import OPTIMIZER_NAMES, point_name
 from richc.scaling.verdict import judge
 
 _HALF = Fraction(1, 2)
@@ -67,13 +65,9 @@ def _right_for_another(context: Context) -> str | None:
     return None
 
 
-def _sizes(stages: Sequence[Stage]) -> tuple[list[Size], list[Size]]:
-    return [s.weight.init for s in stages], [s.weight.rate for s in stages]
-
-
 def _beyond_the_scale(context: Context) -> str | None:
     """On the line of the richness scale, past one of its ends."""
-    inits, rates = _sizes(context.network.stages)
+    inits = [stage.weight.init for stage in context.network.stages]
     if not isinstance(inits[-1], Fraction) or inits[0] != _ZERO:
         return None
     if any(size != -_HALF for size in inits[1:-1]):
@@ -93,7 +87,7 @@ def _beyond_the_scale(context: Context) -> str | None:
 
 def _standard(context: Context) -> str | None:
     """PyTorch's habit: no multipliers, std 1/sqrt(fan_in), one rate for all."""
-    inits, _ = _sizes(context.network.stages)
+    inits = [stage.weight.init for stage in context.network.stages]
     written = context.network.written
     rate = written[0][2]
     same = all(sizes[2] == rate and sizes[0] == _ZERO for sizes in written)

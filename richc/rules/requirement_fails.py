@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, Diagnostic
-from richc.rules.sentence import describe, gauge_words, point_name
 from richc.rules.context import Context
+from richc.rules.sentence import describe, gauge_words, point_name
 from richc.spec.model import Requirement
 
 
@@ -33,7 +33,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             ERROR,
             message,
             requirement.place,
-            label=f"it is {describe(context.model, verdict)}",
+            label=f"it is {describe(verdict)}",
             notes=tuple(notes),
         )
 

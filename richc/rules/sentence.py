@@ -36,7 +36,7 @@ def gauge_words(gauges: Sequence[str]) -> str:
     return f"{' and '.join(names)} gauge{'s' if len(names) > 1 else ''}"
 
 
-def describe(model: Model, verdict: Verdict) -> str:
+def describe(verdict: Verdict) -> str:
     """What the model is, without what follows from it."""
     if verdict.richness is not None:
         if verdict.gauges:
@@ -57,7 +57,7 @@ def describe(model: Model, verdict: Verdict) -> str:
 
 def sentence(model: Model, verdict: Verdict) -> str:
     """For example ``μP (r = 1/2), STP gauge: features learn``."""
-    return f"{describe(model, verdict)}: {_consequence(model, verdict)}"
+    return f"{describe(verdict)}: {_consequence(model, verdict)}"
 
 
 def _consequence(model: Model, verdict: Verdict) -> str:

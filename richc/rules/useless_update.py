@@ -11,7 +11,7 @@ from richc.rules.context import Context
 
 def check(context: Context) -> Iterator[Diagnostic]:
     for case in cases(context, "D2", "useless"):
-        layer = context.verdict.flow.later[case.index]
+        layer = context.verdict.flow.later[case.at]
         if case.violation.excess is not None:
             mend = mend_rate(context, case, -excess(case))
         elif case.tensor.frozen:
@@ -23,7 +23,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             "useless-update",
             ERROR,
             f"the representation after {case.shown} does not learn (D2)",
-            rate_place(context, case),
+            rate_place(case),
             label=f"Δh ~ {power(layer.dh)} moves the output by {power(case.violation.size)} only",
             desideratum="D2",
             layer=case.name,

@@ -20,6 +20,9 @@ class _ZeroSize:
 
     __radd__ = __add__
 
+    def __neg__(self) -> _ZeroSize:
+        raise ArithmeticError("zero has no inverse")
+
     def __lt__(self, other: object) -> bool:
         return other is not self
 
@@ -58,6 +61,5 @@ def largest(*sizes: Size) -> Size:
     """The size of a sum: the largest exponent (``ZERO_SIZE`` for an empty one)."""
     best: Size = ZERO_SIZE
     for size in sizes:
-        if size > best:
-            best = size
+        best = max(best, size)
     return best

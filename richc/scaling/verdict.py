@@ -113,8 +113,7 @@ def judge(network: Network) -> Verdict:
     stable = not at_init and not explosions and moves <= _ZERO
     features = any(layer.dh >= _ZERO for layer in later[:-1])
     passes = not violations
-    richness = later[-2].dh + _HALF if passes else None
-    assert not isinstance(richness, type(ZERO_SIZE))
+    richness = _finite(later[-2].dh + _HALF) if passes else None
     gauges = _gauges(network.written) if passes else ()
     function_richness = None
     if at_init and evaluated:

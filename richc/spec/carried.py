@@ -19,7 +19,7 @@ from richc.scaling.monomial import (
     number,
     symbol,
 )
-from richc.spec.model import READ_IN, READ_OUT, Layer, Model, Tensor
+from richc.spec.model import READ_IN, READ_OUT, Model, Tensor
 
 #: torch's default for Adam.
 DEFAULT_EPS = Fraction(1, 10**8)
@@ -48,7 +48,7 @@ def with_carried(model: Model, eps_given: bool) -> Model:
     if model.base_width is not None:
         ratio = ratio.over(symbol(BASE_WIDTH))
 
-    def fill(tensor: Tensor, layer: Layer, gradient: Affine) -> Tensor:
+    def fill(tensor: Tensor, gradient: Affine) -> Tensor:
         written = {name for name, _ in tensor.places}
         size = tensor.scale.times(ratio.power(gradient))
         if infer_eps and "eps" not in written:
@@ -69,8 +69,8 @@ def with_carried(model: Model, eps_given: bool) -> Model:
     for layer, (weight, bias) in zip(model.layers, gradients, strict=True):
         layers.append(
             layer._replace(
-                weight=fill(layer.weight, layer, weight),
-                bias=None if layer.bias is None else fill(layer.bias, layer, bias),
+                weight=fill(layer.weight, weight),
+                bias=None if layer.bias is None else fill(layer.bias, bias),
             )
         )
     return model._replace(layers=tuple(layers))

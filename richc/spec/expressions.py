@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import TypeVar
 
 from richc.diagnostics import Diagnostic, Span
 from richc.scaling.monomial import Affine, Monomial, number
@@ -19,8 +20,12 @@ MAX_DIGITS = 40
 MAX_EXPONENT = 1000
 MAX_BITS = 128
 MAX_FACTORS = 64
+MAX_TERMS = 1000
 
 RICHNESS = "r"
+
+
+_Chain = TypeVar("_Chain", bound=tree.Product | tree.Sum)
 
 
 class Rejected(Exception):
@@ -125,14 +130,9 @@ def _name(node: tree.Name, scope: Scope) -> Monomial:
 
 
 def _product(node: tree.Product, scope: Scope) -> Monomial:
-    # A chain of a million factors is a loop, not a recursion.
-    chain: list[tree.Product] = []
-    left: tree.Expression = node
-    while isinstance(left, tree.Product):
-        chain.append(left)
-        left = left.left
+    left, chain = _chain(node)
     value = monomial(left, scope)
-    for link in reversed(chain):
+    for link in chain:
         if link.divides:
             _refuse_ambiguity(link)
         factor = monomial(link.right, scope)
@@ -141,6 +141,23 @@ def _product(node: tree.Product, scope: Scope) -> Monomial:
         value = value.over(factor) if link.divides else value.times(factor)
         _refuse_complexity(value, node.span)
     return value
+
+
+def _chain(node: _Chain) -> tuple[tree.Expression, list[_Chain]]:
+    """A left-associative chain as its first operand and the links after it, in order.
+
+    A loop, because a recursion would let a long expression exhaust the stack.
+    """
+    kind = type(node)
+    links: list[_Chain] = []
+    left: tree.Expression = node
+    while isinstance(left, kind):
+        links.append(left)
+        left = left.left
+    if len(links) > MAX_TERMS:
+        raise Rejected(messages.overflow("this expression is too long", node.span))
+    links.reverse()
+    return left, links
 
 
 def _refuse_ambiguity(node: tree.Product) -> None:
@@ -197,13 +214,9 @@ def _power(node: tree.Power, scope: Scope) -> Monomial:
 
 def _sum(node: tree.Sum, scope: Scope) -> Monomial:
     """Sums of plain numbers are numbers; any other has no single exponent."""
-    chain: list[tree.Sum] = []
-    left: tree.Expression = node
-    while isinstance(left, tree.Sum):
-        chain.append(left)
-        left = left.left
+    left, chain = _chain(node)
     total = monomial(left, scope).as_fraction()
-    for link in reversed(chain):
+    for link in chain:
         term = monomial(link.right, scope).as_fraction()
         if total is None or term is None:
             raise Rejected(messages.sum_has_no_exponent(link.operator))
@@ -263,14 +276,9 @@ def _exponent(node: tree.Expression, scope: Scope) -> Affine:
 
 
 def _exponent_chain(node: tree.Product | tree.Sum, scope: Scope) -> Affine:
-    kind = type(node)
-    chain: list[tree.Product | tree.Sum] = []
-    left: tree.Expression = node
-    while isinstance(left, kind):
-        chain.append(left)
-        left = left.left
+    left, chain = _chain(node)
     value = exponent(left, scope)
-    for link in reversed(chain):
+    for link in chain:
         right = exponent(link.right, scope)
         if isinstance(link, tree.Sum):
             value = value.plus(right.times(Fraction(-1)) if link.subtracts else right)

@@ -103,14 +103,14 @@ def bias(frame: Frame, role: str, std: Monomial | None) -> Inferred:
         if std is None or std.is_zero:
             return Inferred(ONE, None, ONE)
         width = symbol(WIDTH, std.exponent(WIDTH))
-        wanted = ONE if role == READ_OUT else _rate(frame, READ_IN, ONE, for_bias=True)
+        wanted = ONE if role == READ_OUT else _rate(frame, READ_IN, ONE)
         return Inferred(ONE, ZERO, wanted.over(width))
-    rate = ONE if role == READ_OUT else _rate(frame, READ_IN, ONE, for_bias=True)
+    rate = ONE if role == READ_OUT else _rate(frame, READ_IN, ONE)
     plain = Inferred(ONE, ZERO, rate)
     return _move(frame, plain, _unit_rate(frame, rate)) if frame.gauge == "mup" else plain
 
 
-def _rate(frame: Frame, role: str, fan_in: Monomial, for_bias: bool = False) -> Monomial:
+def _rate(frame: Frame, role: str, fan_in: Monomial) -> Monomial:
     """The learning rate in the STP gauge, relative to the optimizer's own."""
     ratio, alpha = frame.ratio, frame.alpha
     if frame.optimizer == "sgd":

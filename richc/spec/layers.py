@@ -32,7 +32,7 @@ class Slot(NamedTuple):
     """One statement's layers, before their attributes are read."""
 
     statement: tree.Layer
-    count: int
+    repeats: int
     dim: Dim
     activation: Activation | None
 
@@ -49,11 +49,11 @@ class Carried(NamedTuple):
 def shapes(slots: list[Slot], report: Report) -> bool:
     """Report every shape the theory has no place for; whether there was none."""
     fine = True
-    unrolled = sum(slot.count for slot in slots)
+    unrolled = sum(slot.repeats for slot in slots)
     seen = 0
     for slot in slots:
         statement = slot.statement
-        seen += slot.count
+        seen += slot.repeats
         is_last = seen == unrolled
         if is_last and slot.dim.wide:
             report(
@@ -64,7 +64,7 @@ def shapes(slots: list[Slot], report: Report) -> bool:
                 )
             )
             fine = False
-        elif not slot.dim.wide and (not is_last or slot.count > 1):
+        elif not slot.dim.wide and (not is_last or slot.repeats > 1):
             report(
                 messages.shape(
                     f"`{statement.name.text}` makes a hidden representation of fixed size "
@@ -123,8 +123,8 @@ def unroll(
     before: Activation | None = None
     for at, slot in enumerate(slots):
         known: dict[tuple[str, Dim], Layer | None] = {}
-        for position in range(slot.count):
-            last = at == len(slots) - 1 and position == slot.count - 1
+        for position in range(slot.repeats):
+            last = at == len(slots) - 1 and position == slot.repeats - 1
             role = READ_OUT if last else HIDDEN if layers else READ_IN
             # The layers of one statement differ only where the first of them is the read-in or
             # follows another size.
@@ -136,7 +136,7 @@ def unroll(
             if layer is not None:
                 if slot.statement.repeat is not None:
                     name = f"{slot.statement.name.text}.{position}"
-                    layer = layer._replace(name=name, index=position)
+                    layer = layer._replace(name=name, position=position)
                 layers.append(layer)
             fan_in = slot.dim
             before = slot.activation
@@ -193,7 +193,7 @@ class _Reader:
         return Layer(
             name=self.name,
             statement=self.name,
-            index=None,
+            position=None,
             role=self.role,
             fan_in=self.fan_in,
             fan_out=self.slot.dim,

@@ -20,6 +20,10 @@ def _error(
     return Diagnostic(code, slug, ERROR, message, span, label, help=help, labels=labels)
 
 
+def too_many(span: Span) -> Diagnostic:
+    return _error("R007", "too-many-errors", "too many errors; the rest is not reported", span)
+
+
 def not_available(what: str, span: Span, instead: str) -> Diagnostic:
     return _error("R005", "not-available-yet", f"{what} is not available yet", span, help=instead)
 

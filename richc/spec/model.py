@@ -67,7 +67,7 @@ class Layer(NamedTuple):
     name: str
     #: The statement's own name ("body") and the layer's position in it (None without [k]).
     statement: str
-    index: int | None
+    position: int | None
     role: str
     fan_in: Dim
     fan_out: Dim

@@ -93,7 +93,9 @@ def too_deep(span: Span) -> Diagnostic:
 
 
 def too_many(span: Span) -> Diagnostic:
-    return _syntax("too many syntax errors; the rest of the file was not read", span)
+    return Diagnostic(
+        "R007", "too-many-errors", ERROR, "too many errors; the rest is not reported", span
+    )
 
 
 def unclosed_model(name: object, brace: Span) -> Diagnostic:
@@ -169,6 +171,11 @@ def _special(tokens: Sequence[Token], start: int, at: int) -> Diagnostic | None:
         outside = not_in_language(first.text)
         if outside is not None:
             return outside_language(outside, first.span)
+        if first.text in ACTIVATIONS:
+            return _syntax(
+                f"unexpected `{_shown(token)}` after `{first.text}`: one statement a line",
+                token.span,
+            )
         candidates = (*STATEMENT_WORDS.values(), *ACTIVATIONS)
         return _syntax(
             f"`{first.text}` begins no statement{did_you_mean(first.text, candidates)}",

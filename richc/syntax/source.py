@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from bisect import bisect_right
 from typing import NamedTuple
 
-#: A .rich file of 10,000 layers is well below this; more is somebody's accident.
-MAX_BYTES = 1 << 20
+#: A file of a thousand hand-written layers is well below this; more is somebody's accident.
+MAX_BYTES = 1 << 19
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -60,6 +61,8 @@ def decode(data: bytes) -> str:
         raise SourceError(
             f"the file is larger than {MAX_BYTES // 1024} KiB: that is no hand-written model"
         )
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise SourceError("the file is UTF-16; save it as UTF-8")
     if b"\0" in data:
         raise SourceError("this is a binary file, not a .rich text")
     try:
@@ -74,10 +77,11 @@ def decode(data: bytes) -> str:
 def read_source(path: str) -> Source:
     """Read and decode a file.  Raises SourceError, with a reason a user can act on."""
     try:
-        # Opened without blocking: a named pipe must not hang a commit hook.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with open(descriptor, "rb") as file:
+        # A named pipe would hang a commit hook.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise SourceError("not a regular file; `-` reads standard input")
+        with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise SourceError(error.strerror or "cannot be read") from None
-    return Source(path, decode(data or b""))
+    return Source(path, decode(data))

@@ -1,0 +1,119 @@
+"""Named points of the richness scale: ``parameterization`` and ``require`` statements."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.diagnostics import Span
+from richc.spec import messages, options
+from richc.spec.expressions import RICHNESS, Rejected, rational
+from richc.spec.model import Requirement
+from richc.spec.reader import Reader
+from richc.syntax import tree
+from richc.words import GAUGES, PARAMETERIZATIONS, REGIMES
+
+_HALF = Fraction(1, 2)
+_POINTS = {"mup": _HALF, "ntp": Fraction(0)}
+
+
+class Preset(NamedTuple):
+    """A ``parameterization`` statement; no richness for ``standard``."""
+
+    name: str
+    richness: Fraction | None
+    gauge: str
+    span: Span
+    gauge_span: Span
+
+
+def read_parameterization(reader: Reader) -> Preset | None:
+    node = reader.only(tree.Parameterization)
+    if node is None:
+        return None
+    name = node.preset.name.text
+    if name not in PARAMETERIZATIONS:
+        reader.report(
+            messages.unknown_word(
+                "parameterization", name, node.preset.name.span, PARAMETERIZATIONS
+            )
+        )
+        return None
+    richness = reader.attempt(lambda: _point(reader, node.preset, "parameterization"))
+    given = options.named_arguments(
+        node.options, ("gauge",), "option of parameterization", reader.report
+    )
+    gauge, gauge_span = "stp", node.preset.span
+    if "gauge" in given:
+        value = given["gauge"].value
+        gauge_span = value.span
+        if isinstance(value, tree.Name) and value.text in GAUGES:
+            gauge = value.text
+        else:
+            word = value.text if isinstance(value, tree.Name) else "?"
+            reader.report(messages.unknown_word("gauge", word, value.span, GAUGES))
+        if name == "standard":
+            reader.report(
+                messages.bad_value(
+                    "`standard` has no gauge: it is PyTorch's habit, as it is", value.span
+                )
+            )
+    return Preset(name, richness, gauge, node.preset.span, gauge_span)
+
+
+def _point(reader: Reader, node: tree.Preset, where: str) -> Fraction | None:
+    """The richness that a preset names.  Raises Rejected."""
+    name = node.name.text
+    if name != "rich":
+        if node.arguments:
+            raise Rejected(messages.bad_value(f"`{name}` takes no argument", node.span))
+        return _POINTS.get(name)
+    if not node.arguments and where == "parameterization":
+        declared = [s for s in reader.node.statements if isinstance(s, tree.Richness)]
+        if declared:
+            return rational(declared[0].value, "the richness")
+    argument = node.arguments[0] if len(node.arguments) == 1 else None
+    value = argument.value if isinstance(argument, tree.Option) else argument
+    if (
+        value is None
+        or isinstance(value, tree.String | tree.List)
+        or (isinstance(argument, tree.Option) and argument.name.text != RICHNESS)
+    ):
+        raise Rejected(messages.bad_value("`rich` names a richness: `rich(r = 1/4)`", node.span))
+    richness = rational(value, "the richness")
+    if not 0 <= richness <= _HALF:
+        raise Rejected(messages.bad_value("the richness scale is 0 to 1/2", value.span))
+    return richness
+
+
+def read_requirements(reader: Reader) -> tuple[Requirement, ...]:
+    nodes = [s for s in reader.node.statements if isinstance(s, tree.Require)]
+    read = (reader.attempt(lambda n=node: _requirement(reader, n)) for node in nodes)  # type: ignore[misc]
+    return tuple(r for r in read if r is not None)
+
+
+def _requirement(reader: Reader, node: tree.Require) -> Requirement:
+    kind = node.preset.name.text
+    if node.value is None:
+        if kind in ("mup", "ntp", "rich"):
+            richness = _point(reader, node.preset, "require")
+            return Requirement("point", kind, richness, node.span)
+        known = ("mup", "ntp", "rich(r = ...)", "gauge NAME", "regime NAME")
+        raise Rejected(messages.unknown_word("requirement", kind, node.preset.name.span, known))
+    if kind == "equivalent":
+        raise Rejected(
+            messages.not_available(
+                "`require equivalent`", node.span, "require a point, a gauge or a regime"
+            )
+        )
+    choices = {"gauge": GAUGES, "regime": REGIMES}.get(kind)
+    if choices is None:
+        raise Rejected(
+            messages.unknown_word(
+                "requirement", kind, node.preset.name.span, ("gauge", "regime", "equivalent")
+            )
+        )
+    value = node.value.text
+    if isinstance(node.value, tree.String) or value not in choices:
+        raise Rejected(messages.unknown_word(kind, value, node.value.span, choices))
+    return Requirement(kind, value, None, node.span)

@@ -1,0 +1,126 @@
+"""Layer and activation statements to a stack: what follows what, and how often."""
+
+from __future__ import annotations
+
+from richc.diagnostics import Diagnostic, Span
+from richc.spec import layers as layer_reader
+from richc.spec import messages, options
+from richc.spec.layers import MAX_LAYERS, Slot
+from richc.spec.model import Dim
+from richc.spec.names import refusal
+from richc.spec.reader import Reader
+from richc.syntax import tree
+from richc.words import not_in_language
+
+
+def read_stack(reader: Reader, width: str) -> list[Slot] | None:
+    """Layer statements with the activations after them; None when they make no network."""
+    slots: list[Slot] = []
+    names: dict[str, Span] = {}
+    waiting: tree.Layer | None = None
+    fine = True
+    errors_before = len(reader.found)
+    statements = [s for s in reader.node.statements if isinstance(s, tree.Layer | tree.Activation)]
+    layer_nodes = [s for s in statements if isinstance(s, tree.Layer)]
+    if not layer_nodes:
+        if not reader.node.incomplete:
+            reader.report(
+                messages.missing_statement(
+                    "dense", reader.node.name.text, reader.node.name.span, "head: dense -> 10"
+                )
+            )
+        return None
+    for node in statements:
+        if isinstance(node, tree.Activation):
+            fine &= _activation(reader, node, waiting, slots, layer_nodes[-1])
+            waiting = None
+            continue
+        if waiting is not None and not reader.node.incomplete:
+            _missing_activation(reader, waiting)
+        waiting = node
+        slot = _slot(reader, node, width, names)
+        if slot is None:
+            fine = False
+        else:
+            slots.append(slot)
+    if not fine or reader.node.incomplete or len(reader.found) > errors_before:
+        return None
+    total = sum(slot.repeats for slot in slots)
+    if total > MAX_LAYERS:
+        span = layer_nodes[-1].span
+        reader.report(messages.too_many_layers(f"{total:,}", MAX_LAYERS, span))
+        return None
+    return slots if layer_reader.shapes(slots, reader.report) else None
+
+
+def _missing_activation(reader: Reader, layer: tree.Layer) -> None:
+    reader.report(
+        messages.misplaced(
+            f"no activation follows `{layer.name.text}`",
+            layer.name.span,
+            "name one on the next line; `linear` says that there is none",
+        )
+    )
+
+
+def _activation(
+    reader: Reader,
+    node: tree.Activation,
+    waiting: tree.Layer | None,
+    slots: list[Slot],
+    last: tree.Layer,
+) -> bool:
+    read = reader.attempt(lambda: layer_reader.activation(node.preset))
+    if waiting is None:
+        reader.report(
+            messages.misplaced("this activation follows no layer", node.span, "remove it")
+        )
+        return False
+    if read is None:
+        return False
+    if waiting is last:
+        if read.name != "linear":
+            reader.report(
+                messages.misplaced(
+                    "the read-out has no activation: the loss takes its output as it is",
+                    node.span,
+                    "remove it",
+                )
+            )
+        return read.name == "linear"
+    if slots and slots[-1].statement is waiting:
+        slots[-1] = slots[-1]._replace(activation=read)
+    return True
+
+
+def _slot(reader: Reader, node: tree.Layer, width: str, names: dict[str, Span]) -> Slot | None:
+    name = node.name.text
+    why = refusal(name)
+    if why is not None:
+        reader.report(messages.reserved_name(name, node.name.span, why))
+    if name in names:
+        reader.report(messages.duplicate(f"the layer `{name}`", node.name.span, names[name]))
+    names.setdefault(name, node.name.span)
+    if node.kind.text != "dense":
+        reader.report(_unknown_kind(node.kind))
+        return None
+    dim: Dim | None = reader.attempt(lambda: layer_reader.dimension(node.dim, width))
+    count: int | None = 1
+    if node.repeat is not None:
+        repeat = node.repeat
+        count = reader.attempt(lambda: options.integer(repeat, "a repeat count", 1))
+        if count is not None and count > MAX_LAYERS:
+            reader.report(messages.too_many_layers(f"{count:,}", MAX_LAYERS, repeat.span))
+            count = None
+    if dim is None or count is None or why is not None:
+        return None
+    return Slot(node, count, dim, None)
+
+
+def _unknown_kind(kind: tree.Name) -> Diagnostic:
+    from richc.syntax.messages import outside_language
+
+    outside = not_in_language(kind.text)
+    if outside is not None:
+        return outside_language(outside, kind.span)
+    return messages.unknown_word("layer kind", kind.text, kind.span, ("dense",))

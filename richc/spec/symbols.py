@@ -1,0 +1,135 @@
+"""The symbols of a model: the width, its base, the richness and the activity."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Affine, Monomial, symbol
+from richc.spec import messages, options
+from richc.spec.expressions import RICHNESS, Rejected, Scope, rational
+from richc.spec.presets import Preset
+from richc.spec.reader import Reader
+from richc.syntax import tree
+
+_RESERVED = ("alpha", "gamma", "fan_in", "fan_out", "sqrt", RICHNESS)
+
+
+class Scale(NamedTuple):
+    """What the ``width`` and ``richness`` statements declare."""
+
+    width: int
+    width_symbol: str
+    base: int | None
+    base_symbol: str | None
+    richness: Fraction | None
+    gamma: Fraction
+
+
+def read_scale(reader: Reader, preset: Preset | None) -> Scale | None:
+    width = reader.only(tree.Width, "width", "width n = 1024")
+    richness, gamma = _richness(reader, preset)
+    if width is None:
+        return None
+    symbols = [width.symbol, *((width.base_symbol,) if width.base_symbol else ())]
+    for name in symbols:
+        if name.text in _RESERVED:
+            why = "scaling expressions have their own meaning for it"
+            reader.report(messages.reserved_name(name.text, name.span, why))
+    if width.base_symbol and width.base_symbol.text == width.symbol.text:
+        reader.report(
+            messages.duplicate(
+                f"the symbol `{width.symbol.text}`",
+                width.base_symbol.span,
+                width.symbol.span,
+            )
+        )
+    n = reader.attempt(lambda: options.integer(width.value, "the width", 1, 2**31))
+    base: int | None = None
+    if width.base_value is not None:
+        node = width.base_value
+        base = reader.attempt(lambda: options.integer(node, "the base width", 1, 2**31))
+        if base is None:
+            return None
+    if n is None:
+        return None
+    base_symbol = width.base_symbol.text if width.base_symbol else None
+    return Scale(n, width.symbol.text, base, base_symbol, richness, gamma)
+
+
+def _richness(reader: Reader, preset: Preset | None) -> tuple[Fraction | None, Fraction]:
+    node = reader.only(tree.Richness)
+    declared = preset.richness if preset else None
+    if node is None:
+        return declared, Fraction(1)
+    if node.symbol.text != RICHNESS:
+        reader.report(
+            messages.bad_value(
+                "the richness is called `r`",
+                node.symbol.span,
+                "write `richness r = 1/2`; only the width's symbols are free",
+            )
+        )
+    if node.interval is not None:
+        reader.report(
+            messages.not_available(
+                "a richness interval (`in [..]`)", node.interval.span, "give one value of `r`"
+            )
+        )
+    value = reader.attempt(lambda: rational(node.value, "the richness"))
+    if value is not None and abs(value) > 100:
+        reader.report(messages.bad_value("the richness scale is 0 to 1/2", node.value.span))
+    if value is not None and declared is not None and preset and value != declared:
+        reader.report(
+            messages.conflict(
+                f"`richness` says r = {value}, `parameterization` says r = {declared}",
+                node.value.span,
+                preset.span,
+                "write `rich(r = ...)`, or leave one of the two out",
+            )
+        )
+    given = options.named_arguments(node.options, ("gamma",), "option of richness", reader.report)
+    gamma = Fraction(1)
+    if "gamma" in given:
+        gamma_node = given["gamma"].value
+        read = reader.attempt(lambda: _positive(gamma_node, "gamma"))
+        gamma = read if read is not None else gamma
+    return value, gamma
+
+
+def scope_of(scale: Scale | None) -> Scope:
+    hints = {
+        "alpha": "`alpha` is defined by a `richness` statement: `richness r = 1/2`",
+        "gamma": "`gamma` is defined by a `richness` statement: `richness r = 1/2, gamma = 1`",
+        RICHNESS: "`r` is defined by a `richness` statement: `richness r = 1/2`",
+        "fan_in": "`fan_in` has a meaning only in a layer's attributes",
+        "fan_out": "`fan_out` has a meaning only in a layer's attributes",
+        "n": "the width has no symbol `n` in this model",
+        "n0": "the base width is declared with the width: `width n = 1024, base n0 = 64`",
+    }
+    names: dict[str, Monomial] = {}
+    if scale is None:
+        # The width statement is missing or wrong, and reported: judge the rest as usual.
+        names["n"] = symbol(WIDTH)
+        names["n0"] = symbol(BASE_WIDTH)
+    else:
+        names[scale.width_symbol] = symbol(WIDTH)
+        if scale.base_symbol:
+            names[scale.base_symbol] = symbol(BASE_WIDTH)
+    declared = scale is None or scale.richness is not None
+    if declared:
+        ratio = symbol(WIDTH)
+        if scale is not None and scale.base is not None:
+            ratio = ratio.over(symbol(BASE_WIDTH))
+        names["gamma"] = symbol(GAMMA)
+        names["alpha"] = symbol(GAMMA).times(ratio.power(Affine(Fraction(0), Fraction(1))))
+    return Scope(names, hints, has_richness=declared)
+
+
+def _positive(node: tree.Value, what: str) -> Fraction:
+    if isinstance(node, tree.String | tree.List):
+        raise Rejected(messages.bad_value(f"{what} is a number", node.span))
+    value = rational(node, what)
+    if value <= 0:
+        raise Rejected(messages.bad_value(f"{what} is positive", node.span))
+    return value
