@@ -1,11 +1,13 @@
 """Build hook: compile the grammar's LALR tables whenever a wheel of richc is built.
 
 A standard wheel gets ``richc/syntax/_tables.json`` and a copy of the grammar; an editable one
-gets the tables written into the checkout, beside the module that reads them.
+gets the tables written into the checkout, beside the module that reads them, and the checkout's
+modules compiled.
 """
 
 from __future__ import annotations
 
+import compileall
 import importlib.util
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +25,13 @@ class TablesHook(BuildHookInterface):  # type: ignore[type-arg]
         grammar = root / "grammar" / "rich.lark"
         tables = _module(root / "richc" / "syntax" / "tables.py")
         tables.write(grammar=grammar.read_text(encoding="utf-8"))
-        if version != "editable":
+        if version == "editable":
+            # pip compiles the modules of a standard wheel when it installs it, but no checkout's.
+            # Where PYTHONDONTWRITEBYTECODE is set, nobody else ever would, and every `richc check`
+            # would compile all that it imports, which takes longer than the check.  A module that
+            # cannot be compiled (yet) is no reason not to install.
+            compileall.compile_dir(root / "richc", quiet=2)
+        else:
             # Not through `force-include`: that would put a richc folder without any module into
             # the site-packages of an editable install.
             build_data["force_include"][str(grammar)] = "richc/_grammar/rich.lark"

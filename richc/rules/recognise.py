@@ -18,11 +18,10 @@ def with_notes(context: Context, found: Sequence[Diagnostic]) -> list[Diagnostic
     """The diagnostics, with what was recognised noted on the first violation."""
     notes = tuple(_notes(context))
     result = list(found)
-    if notes:
-        for index, diagnostic in enumerate(result):
-            if diagnostic.desideratum is not None:
-                result[index] = diagnostic._replace(notes=diagnostic.notes + notes)
-                break
+    violations = [d for d in found if d.desideratum is not None]
+    if notes and violations:
+        first = min(violations, key=lambda d: (d.span.start, d.code))
+        result[result.index(first)] = first._replace(notes=first.notes + notes)
     return result
 
 
@@ -95,7 +94,7 @@ def _standard(context: Context) -> str | None:
         return None
     note = (
         f"this is standard parameterization (SP) with one rate ~ n^{rate}: "
-        "no single rate suits all its layers"
+        "no single rate suits all its layers; `parameterization mup` gives each its own"
     )
     if rate == -1 and context.model.optimizer.name == "sgd":
         note += "; at 1/n it is not NTP either: Δh has NTP's size, but the read-in is dead"

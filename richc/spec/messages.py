@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from richc.diagnostics import ERROR, Diagnostic, Label, Span
-from richc.words import did_you_mean
+from richc.words import did_you_mean, not_in_language
 
 
 def _error(
@@ -38,6 +38,11 @@ def unknown_name(name: str, span: Span, known: Iterable[str], help: str | None) 
 
 def unknown_word(kind: str, word: str, span: Span, known: Iterable[str]) -> Diagnostic:
     known = tuple(known)
+    outside = not_in_language(word)
+    if outside is not None:
+        from richc.syntax.messages import outside_language
+
+        return outside_language(outside, span)
     return _error(
         "R011",
         "unknown-word",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from richc.diagnostics import Diagnostic, Span
+from richc.diagnostics import Span
 from richc.spec import layers as layer_reader
 from richc.spec import messages, options
 from richc.spec.layers import MAX_LAYERS, Slot
@@ -10,7 +10,6 @@ from richc.spec.model import Dim
 from richc.spec.names import refusal
 from richc.spec.reader import Reader
 from richc.syntax import tree
-from richc.words import not_in_language
 
 
 def read_stack(reader: Reader, width: str) -> list[Slot] | None:
@@ -72,13 +71,15 @@ def _activation(
 ) -> bool:
     read = reader.attempt(lambda: layer_reader.activation(node.preset))
     if waiting is None:
-        reader.report(
-            messages.misplaced("this activation follows no layer", node.span, "remove it")
-        )
+        # In an incomplete model its layer may be what could not be parsed.
+        if not reader.node.incomplete:
+            reader.report(
+                messages.misplaced("this activation follows no layer", node.span, "remove it")
+            )
         return False
     if read is None:
         return False
-    if waiting is last:
+    if waiting is last and not reader.node.incomplete:
         if read.name != "linear":
             reader.report(
                 messages.misplaced(
@@ -102,7 +103,8 @@ def _slot(reader: Reader, node: tree.Layer, width: str, names: dict[str, Span]) 
         reader.report(messages.duplicate(f"the layer `{name}`", node.name.span, names[name]))
     names.setdefault(name, node.name.span)
     if node.kind.text != "dense":
-        reader.report(_unknown_kind(node.kind))
+        kind = node.kind
+        reader.report(messages.unknown_word("layer kind", kind.text, kind.span, ("dense",)))
         return None
     dim: Dim | None = reader.attempt(lambda: layer_reader.dimension(node.dim, width))
     count: int | None = 1
@@ -115,12 +117,3 @@ def _slot(reader: Reader, node: tree.Layer, width: str, names: dict[str, Span]) 
     if dim is None or count is None or why is not None:
         return None
     return Slot(node, count, dim, None)
-
-
-def _unknown_kind(kind: tree.Name) -> Diagnostic:
-    from richc.syntax.messages import outside_language
-
-    outside = not_in_language(kind.text)
-    if outside is not None:
-        return outside_language(outside, kind.span)
-    return messages.unknown_word("layer kind", kind.text, kind.span, ("dense",))

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 from richc.diagnostics import Span
 
 END = "$END"
+#: The layout of the tables that this module runs (see richc.syntax.tables).
+FORMAT = 2
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 TABLES_PATH = os.path.join(_HERE, "_tables.json")
@@ -207,17 +209,29 @@ def load() -> Tables:
         with open(TABLES_PATH, encoding="utf-8") as file:
             stored = json.load(file)
     except (OSError, ValueError):
-        stored = {}
-    if stored.get("format") != 2 or not _is_current(stored["crc32"]):
-        from richc.syntax import tables
-
-        stored = tables.build(tables.grammar_text())
+        stored = None
+    if (
+        not isinstance(stored, dict)
+        or stored.get("format") != FORMAT
+        or not _is_current(stored.get("crc32"))
+    ):
+        stored = _rebuilt()
     return Tables(stored)
 
 
-def _is_current(checksum: int) -> bool:
+def _rebuilt() -> dict[str, Any]:
+    try:
+        from richc.syntax import tables
+    except ModuleNotFoundError as error:
+        raise RuntimeError(
+            "the grammar has been edited: pip install -e '.[dev]' brings lark, which compiles it"
+        ) from error
+    return tables.build(tables.grammar_text())
+
+
+def _is_current(checksum: int | None) -> bool:
     try:
         with open(_CHECKOUT_GRAMMAR, "rb") as file:
-            return crc32(file.read()) == checksum
+            return crc32(file.read().replace(b"\r\n", b"\n")) == checksum
     except OSError:
         return True  # An installed package has no grammar that could change under it.

@@ -75,6 +75,8 @@ def separate(tokens: Sequence[Token]) -> list[Token]:
                 raise NestingError(token.span)
             open_brackets.append(kind)
         kept.append(token)
+    if len(open_brackets) == _MODEL_BODY and kept[-1].type not in (NEWLINE, "LBRACE"):
+        kept.append(Token(NEWLINE, "", kept[-1].span.end))
     return kept
 
 

@@ -135,11 +135,17 @@ def bad_statement(
         span = (unclosed or first).span
         return _syntax(f"this `{(unclosed or first).text}` is never closed", span)
     token = tokens[at]
+    # On a new line, `loss` or `NAME:` begins the next statement; elsewhere it is a mistake itself.
+    named = at - 1 if token.type == "COLON" else at
+    begins = token.type == "COLON" or token.type in STATEMENT_WORDS
+    if unclosed is not None and begins:
+        if unclosed.type != "LBRACE" or tokens[named - 1].type == "NEWLINE":
+            return _syntax(f"this `{unclosed.text}` is never closed", unclosed.span)
+        if token.type == "COLON":
+            return _syntax("attributes and options are written with `=`", token.span)
     special = _special(tokens, start, at)
     if special is not None:
         return special
-    if unclosed is not None and (token.type == "COLON" or token.type in STATEMENT_WORDS):
-        return _syntax(f"this `{unclosed.text}` is never closed", unclosed.span)
     kind = "layer" if _is_layer(tokens, start) else first.type
     example = _EXAMPLES.get(kind)
     help = f"for example `{example}`" if example else None

@@ -44,8 +44,14 @@ def parse(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
     except NestingError as error:
         return tree.File((), comments), (_messages().too_deep(error.span),)
     run = _Run(tables, separated)
-    models = run.models()
-    found = [_messages().illegal_character(token) for token in illegal[:MAX_ERRORS]]
+    # Without its stray characters a statement means something else.
+    models = tuple(
+        model._replace(incomplete=True)
+        if any(model.span.start <= token.start < model.span.end for token in illegal)
+        else model
+        for model in run.models()
+    )
+    found = [_messages().illegal_character(token) for token in _first_on_lines(illegal, source)]
     # A statement with a stray character is already reported; what follows from it is noise.
     found += [e for e in run.errors if not any(_touches(e, t.span) for t in illegal)]
     if not found and not models:
@@ -53,6 +59,14 @@ def parse(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
     if len(found) > MAX_ERRORS:
         found = [*found[:MAX_ERRORS], _messages().too_many(found[MAX_ERRORS].span)]
     return tree.File(models, comments), tuple(sorted(found, key=lambda d: d.span))
+
+
+def _first_on_lines(illegal: list[Token], source: Source) -> list[Token]:
+    """One a line: the quotes around a word are one mistake."""
+    lines: dict[int, Token] = {}
+    for token in illegal[: MAX_ERRORS**2]:
+        lines.setdefault(source.position(token.start).line, token)
+    return list(lines.values())[:MAX_ERRORS]
 
 
 def _touches(error: Diagnostic, illegal: Span) -> bool:
@@ -69,6 +83,7 @@ class _Run:
         self._mark: Stacks = self._parser.save()
         #: Names (by offset) of models of which a statement was left out.
         self._incomplete: set[int] = set()
+        self._cut_short = False
 
     def models(self) -> tuple[tree.Model, ...]:
         tokens = self.tokens
@@ -89,7 +104,7 @@ class _Run:
             return self._next_model(index + 1)
         name = self._parser.values[-2]
         index = brace + 1
-        while index < len(tokens) and tokens[index].type not in ("RBRACE", "MODEL"):
+        while index < len(tokens) and not self._ends_model(index):
             index, complete = self._statement(index)
             if not complete:
                 self._incomplete.add(name.span.start)
@@ -98,11 +113,18 @@ class _Run:
         if index < len(tokens) and tokens[index].type == "RBRACE":
             self._parser.feed(tokens[index])
             return index + 1
-        if len(self.errors) <= MAX_ERRORS:
+        if len(self.errors) <= MAX_ERRORS and not self._cut_short:
             self.errors.append(_messages().unclosed_model(name, tokens[brace].span))
         self._incomplete.add(name.span.start)
         self._parser.feed(Token("RBRACE", "}", tokens[index - 1].start))
         return index
+
+    def _ends_model(self, index: int) -> bool:
+        kind = self.tokens[index].type
+        if kind == "MODEL" and index + 1 < len(self.tokens):
+            # `model: dense -> n` is a layer with a reserved name.
+            return self.tokens[index + 1].type not in ("COLON", "LSQB")
+        return kind in ("MODEL", "RBRACE")
 
     def _header(self, index: int) -> int | None:
         """Feed ``model NAME {``, mending it where it is wrong; the brace's index, or None."""
@@ -153,6 +175,8 @@ class _Run:
             if token.type == "NEWLINE" and depth == 0:
                 return at + 1, True
             depth += (token.type == "LBRACE") - (token.type == "RBRACE")
+        # The bracket that swallowed the rest of the file swallowed the model's end as well.
+        self._cut_short = True
         self.errors.append(_messages().bad_statement(tokens, start, len(tokens), None))
         self._parser.restore(self._mark)
         return len(tokens), False

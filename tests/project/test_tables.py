@@ -4,163 +4,157 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import lark
 import pytest
 
-from richc.syntax import tables
+from richc.syntax import lalr, tables
+
+#: Says what a fresh process loaded, and whether it took lark to do so.
+_LOAD = """
+import json, sys
+from richc.syntax import lalr
+loaded = vars(lalr.load())
+loaded |= {"pattern": loaded["pattern"].pattern, "ignored": sorted(loaded["ignored"])}
+print(json.dumps({"built": "lark" in sys.modules, **loaded}))
+"""
+
+
+class Checkout(NamedTuple):
+    """A copy of the package and its grammar, which a test may spoil."""
+
+    root: Path
+
+    @property
+    def grammar(self) -> Path:
+        return self.root / "grammar" / "rich.lark"
+
+    @property
+    def tables(self) -> Path:
+        return self.root / "richc" / "syntax" / "_tables.json"
+
+    def run(self, program: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        # -P: not from the current folder; PYTHONPATH goes before an editable install of richc.
+        return subprocess.run(
+            [sys.executable, "-P", "-c", program],
+            cwd=self.root,
+            env=os.environ | {"PYTHONPATH": str(self.root)} | environment,
+            capture_output=True,
+            text=True,
+        )
+
+    def load(self) -> dict[str, Any]:
+        run = self.run(_LOAD)
+        assert run.returncode == 0, run.stderr
+        result: dict[str, Any] = json.loads(run.stdout)
+        return result
 
 
 @pytest.fixture(scope="module")
-def grammar(root: Path) -> str:
-    return (root / "grammar" / "rich.lark").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def built(grammar: str) -> dict[str, Any]:
-    return tables.build(grammar)
+def built(root: Path) -> dict[str, Any]:
+    return tables.build((root / "grammar" / "rich.lark").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
-def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Current tables, which a test may spoil."""
-    path = tmp_path / "_tables.json"
-    tables.write(str(path))
-    monkeypatch.setattr(tables, "TABLES_PATH", str(path))
-    return path
+def checkout(root: Path, tmp_path: Path, built: dict[str, Any]) -> Checkout:
+    copy = Checkout(tmp_path / "checkout")
+    no_more = shutil.ignore_patterns("_tables.json*", "__pycache__")
+    shutil.copytree(root / "richc", copy.root / "richc", ignore=no_more)
+    shutil.copytree(root / "grammar", copy.root / "grammar")
+    copy.tables.write_text(tables.dumps(built), encoding="utf-8")
+    return copy
 
 
 def test_packaged_tables_are_current(built: dict[str, Any]) -> None:
     advice = "run `python -m richc.syntax.tables`"
-    assert Path(tables.TABLES_PATH).exists(), advice
-    assert Path(tables.TABLES_PATH).read_text(encoding="utf-8") == tables.dumps(built), advice
+    assert Path(lalr.TABLES_PATH).exists(), advice
+    assert Path(lalr.TABLES_PATH).read_text(encoding="utf-8") == tables.dumps(built), advice
 
 
-def test_packaged_tables_are_used(built: dict[str, Any], stored: Path) -> None:
-    assert tables.packaged() == built
+def test_written_where_they_are_read() -> None:
+    assert tables.TABLES_PATH == lalr.TABLES_PATH
 
 
-@pytest.mark.parametrize("seed", ["0", "1"])
-def test_same_bytes_in_every_process(seed: str, tmp_path: Path, built: dict[str, Any]) -> None:
-    path = tmp_path / "_tables.json"
-    program = f"from richc.syntax import tables; tables.write({str(path)!r})"
-    environment = os.environ | {"PYTHONHASHSEED": seed}
-    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+@pytest.mark.parametrize("seed", ["0", "1", "2"])
+def test_same_bytes_in_every_process(seed: str, checkout: Checkout, built: dict[str, Any]) -> None:
+    checkout.tables.unlink()
 
-    assert path.read_text(encoding="utf-8") == tables.dumps(built)
+    run = checkout.run(
+        "import runpy; runpy.run_module('richc.syntax.tables', run_name='__main__')",
+        PYTHONHASHSEED=seed,
+    )
 
-
-def test_loaded_parser_is_the_one_lark_builds(grammar: str, stored: Path) -> None:
-    expected = lark.Lark(grammar, **tables.GRAMMAR_OPTIONS)
-
-    loaded = tables.load()
-    actual = lark.Lark._load_from_dict(loaded["data"], loaded["memo"])
-
-    assert _terminals(expected) == _terminals(actual)
-    assert expected.ignore_tokens == actual.lexer_conf.ignore
-    assert _rules(expected.rules) == _rules(actual.rules)
-    assert _automaton(expected) == _automaton(actual)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == f"{checkout.tables}\n"
+    assert checkout.tables.read_bytes() == tables.dumps(built).encode()
+    assert list(checkout.tables.parent.glob("_tables.json?*")) == []
 
 
-def test_other_grammar_makes_tables_stale(
-    grammar: str, stored: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tables, "grammar_text", lambda: grammar + "\n// edited\n")
-
-    assert tables.packaged() is None
+def test_current_tables_are_used_without_lark(checkout: Checkout) -> None:
+    assert not checkout.load()["built"]
 
 
-def test_other_options_make_tables_stale(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(tables.GRAMMAR_OPTIONS, "keep_all_tokens", False)
+def test_edited_grammar_is_used(checkout: Checkout) -> None:
+    text = checkout.grammar.read_text(encoding="utf-8")
+    checkout.grammar.write_text(text.replace('loss: "loss"', 'loss: "objective"'), encoding="utf-8")
 
-    assert tables.packaged() is None
+    loaded = checkout.load()
+
+    assert loaded["built"]
+    assert "objective" in loaded["words"]
+    assert "loss" not in loaded["words"]
 
 
-def test_installed_grammar_is_not_compared(
-    grammar: str, stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    installed = tmp_path / "rich.lark"
-    installed.write_text(grammar + "\n// not read\n", encoding="utf-8")
-    monkeypatch.setattr(tables, "_INSTALLED_GRAMMAR", str(installed))
+def test_edited_grammar_is_used_after_tables_are_written(checkout: Checkout) -> None:
+    text = checkout.grammar.read_text(encoding="utf-8")
+    checkout.grammar.write_text(text + "\n// edited: μ\n", encoding="utf-8")
+    assert checkout.load()["built"]
 
-    assert tables.packaged() is not None
+    run = checkout.run("from richc.syntax import tables; tables.write()")
+
+    assert run.returncode == 0, run.stderr
+    assert not checkout.load()["built"]
+
+
+def test_line_endings_of_the_grammar_are_no_edit(checkout: Checkout) -> None:
+    """What git makes of a checkout on Windows."""
+    checkout.grammar.write_bytes(checkout.grammar.read_bytes().replace(b"\n", b"\r\n"))
+
+    assert not checkout.load()["built"]
+
+
+def test_tables_of_an_installed_package_need_no_grammar(checkout: Checkout) -> None:
+    shutil.rmtree(checkout.root / "grammar")
+
+    assert not checkout.load()["built"]
 
 
 @pytest.mark.parametrize(
     "spoilt",
     [
         pytest.param(None, id="missing"),
-        pytest.param("", id="empty"),
-        pytest.param('{"format"', id="cut off"),
-        pytest.param('{"format": 0}', id="other layout"),
-        pytest.param('{"format": 1, "lark": "1.0.0"}', id="other lark"),
-        pytest.param(f'{{"format": 1, "lark": "{lark.__version__}"}}', id="no digest"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b'{"format"', id="cut off"),
+        pytest.param(b"\xff\xfe{", id="not text"),
+        pytest.param(b"[]", id="no object"),
+        pytest.param(b'{"format": 1}', id="other layout"),
+        pytest.param(json.dumps({"format": tables.FORMAT}).encode(), id="no checksum"),
     ],
 )
-def test_built_in_memory_without_valid_tables(
-    spoilt: str | None, stored: Path, built: dict[str, Any]
-) -> None:
+def test_built_in_memory_without_valid_tables(spoilt: bytes | None, checkout: Checkout) -> None:
+    expected = checkout.load()
     if spoilt is None:
-        stored.unlink()
+        checkout.tables.unlink()
     else:
-        stored.write_text(spoilt, encoding="utf-8")
+        checkout.tables.write_bytes(spoilt)
 
-    assert tables.packaged() is None
-    assert tables.load() == tables.unpack(json.loads(tables.dumps(built)))
+    loaded = checkout.load()
 
-
-def _terminals(parser: lark.Lark) -> list[tuple[Any, ...]]:
-    return [
-        (
-            terminal.name,
-            terminal.priority,
-            terminal.pattern.type,
-            terminal.pattern.value,
-            # A set before it is serialised, a list after.
-            set(terminal.pattern.flags),
-        )
-        for terminal in parser.terminals
-    ]
-
-
-def _rules(rules: list[Any]) -> list[tuple[Any, ...]]:
-    return [
-        (
-            rule.origin.name,
-            [(symbol.name, symbol.is_term) for symbol in rule.expansion],
-            rule.order,
-            rule.alias,
-            rule.options.expand1,
-            rule.options.keep_all_tokens,
-            rule.options.priority,
-            list(rule.options.empty_indices),
-        )
-        for rule in rules
-    ]
-
-
-def _automaton(parser: lark.Lark) -> list[dict[str, Any]]:
-    """The rows of the parse table with the states numbered as they are reached."""
-    frontend: Any = parser.parser
-    table = frontend.parser._parse_table
-    order = {table.start_states["file"]: 0}
-    rows = []
-    queue = list(order)
-    for state in queue:
-        row: dict[str, Any] = {}
-        for token, (action, target) in sorted(table.states[state].items()):
-            if action.name == "Shift":
-                if target not in order:
-                    order[target] = len(order)
-                    queue.append(target)
-                row[token] = order[target]
-            else:
-                row[token] = _rules([target])
-        rows.append(row)
-    assert table.end_states["file"] in order
-    assert len(rows) == len(table.states)
-    return rows
+    assert loaded.pop("built")
+    assert not expected.pop("built")
+    assert loaded == expected
+    assert (checkout.tables.read_bytes() if checkout.tables.exists() else None) == spoilt

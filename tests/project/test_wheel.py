@@ -1,4 +1,4 @@
-"""A wheel, built by way of the sdist, stands alone; an editable one adds only the tables."""
+"""A wheel, built by way of the sdist, stands alone; an editable one only prepares the checkout."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from email import message_from_string
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,21 @@ pytestmark = pytest.mark.slow
 
 _GRAMMAR = "richc/_grammar/rich.lark"
 _TABLES = "richc/syntax/_tables.json"
+
+_GOOD = """\
+model small {
+  width n = 1024
+  parameterization mup
+  input 64
+  embed: dense -> n
+  relu
+  body: dense -> n
+  relu
+  head: dense -> 10
+  optimizer sgd { lr = 0.1 }
+  loss mse
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -78,23 +95,25 @@ def test_metadata(wheel: Path) -> None:
     assert metadata["Description-Content-Type"] == "text/markdown"
 
 
-def test_installed_package_uses_its_own_files(installed: Path, tmp_path: Path) -> None:
-    program = """
-import richc.syntax.tables as tables
-assert tables.packaged() is not None
-print(tables.__file__)
-print(tables._INSTALLED_GRAMMAR)
-tables.grammar_text()
-tables.load()
-"""
+def _run(installed: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     # -P: not from the current folder; PYTHONPATH goes before an editable install of richc.
-    run = subprocess.run(
-        [sys.executable, "-P", "-c", program],
-        cwd=tmp_path,
+    return subprocess.run(
+        [sys.executable, "-P", *arguments],
+        cwd=cwd,
         env=os.environ | {"PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
     )
+
+
+def test_installed_package_uses_its_own_files(installed: Path, tmp_path: Path) -> None:
+    program = """
+from richc.syntax import lalr, tables
+print(lalr.__file__)
+print(lalr.TABLES_PATH)
+print(next(path for path in tables._GRAMMARS if "_grammar" in path))
+"""
+    run = _run(installed, tmp_path, "-c", program)
 
     assert run.returncode == 0, run.stderr
     for line in run.stdout.splitlines():
@@ -102,32 +121,105 @@ tables.load()
         assert Path(line).exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "code"), [(_GOOD, 0), (_GOOD.replace("input 64", "input )"), 1), ("model", 1)]
+)
+def test_installed_package_never_imports_lark(
+    text: str, code: int, installed: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "some.rich").write_text(text, encoding="utf-8")
+    # None in sys.modules makes `import lark` fail.
+    program = """
+import sys
+sys.modules["lark"] = None
+from richc.__main__ import main
+main()
+"""
+    run = _run(installed, tmp_path, "-c", program, "check", "some.rich")
+
+    assert run.returncode == code, run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_installed_package_checks_and_compiles(
     installed: Path, examples: Path, tmp_path: Path
 ) -> None:
     example = next(path for path in sorted(examples.glob("*.rich")) if "fails" not in path.name)
-    environment = os.environ | {"PYTHONPATH": str(installed)}
     for arguments in (["check", "-q"], ["compile", "-o", "out.py"]):
-        run = subprocess.run(
-            [sys.executable, "-P", "-m", "richc", *arguments, str(example)],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
+        run = _run(installed, tmp_path, "-m", "richc", *arguments, str(example))
         assert run.returncode == 0, run.stdout + run.stderr
     compile((tmp_path / "out.py").read_text(encoding="utf-8"), "out.py", "exec")
 
 
-def test_editable_wheel_writes_tables_into_the_checkout(source: Path, tmp_path: Path) -> None:
-    stored = source / _TABLES
-    stored.unlink(missing_ok=True)
-    program = "import sys; from hatchling.build import build_editable; build_editable(sys.argv[1])"
+@pytest.fixture
+def editable(source: Path, tmp_path: Path) -> Path:
+    """A checkout that has been installed in place."""
+    checkout = tmp_path / "checkout"
+    shutil.copytree(source, checkout, ignore=shutil.ignore_patterns("_tables.json"))
+    _build("editable", checkout, tmp_path / "editable")
+    return checkout
 
-    subprocess.run([sys.executable, "-P", "-c", program, str(tmp_path)], cwd=source, check=True)
 
-    grammar = (source / "grammar" / "rich.lark").read_text(encoding="utf-8")
-    assert stored.read_text(encoding="utf-8") == tables.dumps(tables.build(grammar))
-    (built,) = tmp_path.glob("*.whl")
+def _build(kind: str, source: Path, out: Path) -> list[str]:
+    """Build as pip does, and list what is in the result."""
+    hook = {"editable": "build_editable", "wheel": "build_wheel", "sdist": "build_sdist"}[kind]
+    program = f"import sys; from hatchling.build import {hook}; {hook}(sys.argv[1])"
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    out.mkdir()
+
+    subprocess.run(
+        [sys.executable, "-P", "-c", program, str(out)], cwd=source, env=environment, check=True
+    )
+
+    (built,) = out.iterdir()
+    if kind == "sdist":
+        with tarfile.open(built) as archive:
+            return archive.getnames()
+    with zipfile.ZipFile(built) as archive:
+        return archive.namelist()
+
+
+def test_editable_wheel_writes_tables_into_the_checkout(editable: Path, tmp_path: Path) -> None:
+    grammar = (editable / "grammar" / "rich.lark").read_text(encoding="utf-8")
+    stored = (editable / _TABLES).read_text(encoding="utf-8")
+    assert stored == tables.dumps(tables.build(grammar))
+    (built,) = (tmp_path / "editable").iterdir()
     with zipfile.ZipFile(built) as archive:
         assert not [name for name in archive.namelist() if name.startswith("richc/")]
+
+
+def test_editable_wheel_compiles_the_checkout(editable: Path) -> None:
+    modules = list((editable / "richc").rglob("*.py"))
+
+    assert modules
+    for module in modules:
+        compiled = Path(cache_from_source(module))
+        assert compiled.is_file()
+        assert compiled.is_relative_to(editable)
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_compiled_modules_stay_in_the_checkout(kind: str, editable: Path, tmp_path: Path) -> None:
+    names = _build(kind, editable, tmp_path / kind)
+
+    assert [name for name in names if name.endswith("richc/pipeline.py")]
+    assert [name for name in names if name.endswith(".pyc") or "__pycache__" in name] == []
+
+
+def test_standard_wheel_compiles_nothing(source: Path, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(source, checkout)
+
+    _build("wheel", checkout, tmp_path / "dist")
+
+    assert list((checkout / "richc").rglob("*.pyc")) == []
+
+
+def test_editable_wheel_of_a_module_that_does_not_compile(source: Path, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(source, checkout)
+    (checkout / "richc" / "half_written.py").write_text("def", encoding="utf-8")
+
+    _build("editable", checkout, tmp_path / "dist")
+
+    assert Path(cache_from_source(checkout / "richc" / "pipeline.py")).is_file()
