@@ -20,18 +20,17 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         cli(prog_name="richc")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is ours
         import os
         import traceback
 
         if os.environ.get("RICHC_DEBUG"):
             traceback.print_exc()
         where = traceback.extract_tb(error.__traceback__)[-1]
-        print(
+        sys.stderr.write(
             f"richc: internal error: {type(error).__name__} in {where.name}: {error}\n"
             "This is a bug of richc: please report it with the input that caused it "
-            "(RICHC_DEBUG=1 shows the traceback).",
-            file=sys.stderr,
+            "(RICHC_DEBUG=1 shows the traceback).\n"
         )
         sys.exit(3)
 

@@ -90,7 +90,12 @@ def _standard(context: Context) -> str | None:
     written = context.network.written
     rate = written[0][2]
     same = all(sizes[2] == rate and sizes[0] == _ZERO for sizes in written)
-    if not same or inits[0] != _ZERO or any(size != -_HALF for size in inits[1:]):
+    if (
+        not same
+        or not isinstance(rate, Fraction)
+        or inits[0] != _ZERO
+        or any(size != -_HALF for size in inits[1:])
+    ):
         return None
     note = (
         f"this is standard parameterization (SP) with one rate ~ n^{rate}: "

@@ -76,6 +76,8 @@ def _consequence(model: Model, verdict: Verdict) -> str:
     learning = [model.layers[index].name for index in verdict.learning]
     named = ", ".join(f"`{name}`" for name in learning[:4]) + (", ..." if len(learning) > 4 else "")
     limit = "features learn" if verdict.limit == "feature_learning" else "the kernel limit"
+    if len(learning) == len(model.layers):
+        return f"every layer moves the output; {limit}"
     return f"only {named} move{'s' if len(learning) == 1 else ''} the output; {limit}"
 
 

@@ -20,6 +20,10 @@ def _error(
     return Diagnostic(code, slug, ERROR, message, span, label, help=help, labels=labels)
 
 
+def _short(name: str) -> str:
+    return name if len(name) <= 60 else f"{name[:57]}..."
+
+
 def too_many(span: Span) -> Diagnostic:
     return _error("R007", "too-many-errors", "too many errors; the rest is not reported", span)
 
@@ -30,7 +34,7 @@ def not_available(what: str, span: Span, instead: str) -> Diagnostic:
 
 def unknown_name(name: str, span: Span, known: Iterable[str], help: str | None) -> Diagnostic:
     known = tuple(known)
-    message = f"unknown name `{name}`{did_you_mean(name, known)}"
+    message = f"unknown name `{_short(name)}`{did_you_mean(name, known)}"
     if help is None:
         help = "known here: " + ", ".join(f"`{k}`" for k in known)
     return _error("R010", "unknown-name", message, span, help=help)
@@ -46,7 +50,7 @@ def unknown_word(kind: str, word: str, span: Span, known: Iterable[str]) -> Diag
     return _error(
         "R011",
         "unknown-word",
-        f"unknown {kind} `{word}`{did_you_mean(word, known)}",
+        f"unknown {kind} `{_short(word)}`{did_you_mean(word, known)}",
         span,
         help=f"one of {', '.join(known)}",
     )
@@ -56,9 +60,9 @@ def reserved_name(name: str, span: Span, why: str) -> Diagnostic:
     return _error(
         "R012",
         "reserved-name",
-        f"`{name}` cannot be a name here: {why}",
+        f"`{_short(name)}` cannot be a name here: {why}",
         span,
-        help=f"for example `{name.strip('_') or 'my'}_layer`",
+        help=None if _short(name) != name else f"for example `my_{name.strip('_') or 'name'}`",
     )
 
 

@@ -20,10 +20,12 @@ class Reader:
     def __init__(self, node: tree.Model) -> None:
         self.node = node
         self.found: list[Diagnostic] = []
+        self._known: set[Diagnostic] = set()
 
     def report(self, diagnostic: Diagnostic) -> None:
         # One misuse of a repeated or shared expression is one mistake.
-        if diagnostic not in self.found:
+        if diagnostic not in self._known:
+            self._known.add(diagnostic)
             self.found.append(diagnostic._replace(model=self.node.name.text))
 
     def attempt(self, read: Callable[[], _T]) -> _T | None:

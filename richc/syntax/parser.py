@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from types import ModuleType
 
-from richc.diagnostics import Diagnostic, Span
+from richc.diagnostics import Diagnostic
 from richc.syntax import tree
 from richc.syntax.builder import Builder
 from richc.syntax.lalr import Parser, Stacks, Tables, Token, Unexpected, load
@@ -52,8 +52,9 @@ def parse(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
         for model in run.models()
     )
     found = [_messages().illegal_character(token) for token in _first_on_lines(illegal, source)]
-    # A statement with a stray character is already reported; what follows from it is noise.
-    found += [e for e in run.errors if not any(_touches(e, t.span) for t in illegal)]
+    # A line with a stray character is already reported; what follows from it is noise.
+    reported = {source.position(token.start).line for token in illegal}
+    found += [e for e in run.errors if source.position(e.span.start).line not in reported]
     if not found and not models:
         found.append(_messages().no_model(bool(source.text.strip())))
     if len(found) > MAX_ERRORS:
@@ -67,10 +68,6 @@ def _first_on_lines(illegal: list[Token], source: Source) -> list[Token]:
     for token in illegal[: MAX_ERRORS**2]:
         lines.setdefault(source.position(token.start).line, token)
     return list(lines.values())[:MAX_ERRORS]
-
-
-def _touches(error: Diagnostic, illegal: Span) -> bool:
-    return abs(error.span.start - illegal.end) <= 1 or abs(illegal.start - error.span.end) <= 1
 
 
 class _Run:

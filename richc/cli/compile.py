@@ -1,0 +1,92 @@
+"""``richc compile``: a checked model as one standalone PyTorch file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from richc.emit.compile import Refused
+    from richc.pipeline import ModelResult
+
+STDIN = "-"
+
+
+class Unusable(click.ClickException):
+    """Input or output that cannot be used: one line, exit code 2."""
+
+    exit_code = 2
+
+
+@click.command("compile", short_help="Compile a .rich file to PyTorch.")
+@click.argument("file", type=click.Path())
+@click.option("-o", "--output", type=click.Path(), help="The file to write (default: stdout).")
+@click.option("--model", "name", metavar="NAME", help="Which model, where FILE holds several.")
+@click.option(
+    "--allow-violations",
+    is_flag=True,
+    help="Compile a model that fails its check; the reasons go into the program's docstring.",
+)
+@click.option("--force", is_flag=True, help="Overwrite a file that richc did not write.")
+def command(
+    file: str, output: str | None, name: str | None, allow_violations: bool, force: bool
+) -> None:
+    """Compile FILE (- for standard input) to one program that needs torch and nothing else.
+
+    Exit codes: 0 compiled, 1 the model has errors, 2 wrong usage or unreadable input.
+    """
+    from richc.emit.compile import program
+    from richc.emit.output import OutputError, write_program
+
+    chosen = chosen_model(file, name, allow_violations=allow_violations)
+    if output is None or output == STDIN:
+        # Bytes, so that stdout and a file hold the same ones on every platform.
+        sys.stdout.buffer.write(program(chosen).encode())
+        return
+    target = Path(output)
+    try:
+        write_program(target, program(chosen), force=force)
+    except OutputError as error:
+        raise Unusable(str(error)) from None
+
+
+def chosen_model(file: str, name: str | None, *, allow_violations: bool) -> ModelResult:
+    """The one model of ``file`` that is meant.
+
+    Prints the diagnostics and exits with 1 where it may not be compiled.  Raises click's
+    exceptions, with exit code 2, for an unreadable file and for a ``name`` that is missing or
+    does not exist.
+    """
+    from richc.emit.compile import Refused, WrongChoice, choose
+    from richc.pipeline import analyse_source
+    from richc.syntax.source import MAX_BYTES, Source, SourceError, decode, read_source
+
+    try:
+        if file == STDIN:
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+            source = Source("<stdin>", decode(data))
+        else:
+            source = read_source(file)
+        return choose(analyse_source(source), name, allow_violations=allow_violations)
+    except SourceError as error:
+        raise Unusable(f"{file}: {error}") from None
+    except WrongChoice as error:
+        raise click.UsageError(f"{file}: {error}", click.get_current_context()) from None
+    except Refused as refused:
+        _show(refused)
+        raise SystemExit(1) from None
+
+
+def _show(refused: Refused) -> None:
+    import os
+
+    from richc.report.text import render_diagnostics
+
+    color = sys.stderr.isatty() or bool(os.environ.get("FORCE_COLOR"))
+    color = color and not os.environ.get("NO_COLOR")
+    click.echo(render_diagnostics(refused.result, color=color), err=True, nl=False, color=color)
+    if refused.advice:
+        click.echo(f"\n{refused.advice}", err=True)

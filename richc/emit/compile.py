@@ -1,0 +1,64 @@
+"""From an analysed text to the one program that is meant, or the reason why there is none."""
+
+from __future__ import annotations
+
+from richc import RichError, __version__
+from richc.emit.program import emit_program
+from richc.pipeline import FileResult, ModelResult, analyse
+from richc.report.text import render_diagnostics
+
+
+class WrongChoice(Exception):
+    """The text holds several models, or none of that name; the message says which there are."""
+
+
+class Refused(Exception):
+    """The model has errors: ``result`` holds those that matter, ``advice`` what could be done."""
+
+    def __init__(self, result: FileResult, advice: str = "") -> None:
+        super().__init__(advice)
+        self.result = result
+        self.advice = advice
+
+
+def choose(result: FileResult, name: str | None, *, allow_violations: bool) -> ModelResult:
+    """The model that is meant: ``name``, or the only one.
+
+    Raises WrongChoice; and Refused for errors of syntax and spec, and for broken desiderata and
+    requirements unless they are allowed.
+    """
+    listed = ", ".join(result.names[:8]) + (", ..." if len(result.names) > 8 else "")
+    if name is not None:
+        if result.names and name not in result.names:
+            raise WrongChoice(f"there is no model `{name}`, only {listed}")
+        result = result.only(name)
+    elif len(set(result.names)) > 1:
+        raise WrongChoice(f"there are several models, {listed}: choose one")
+    if result.is_unresolved:
+        raise Refused(result)
+    if not result.models:
+        raise WrongChoice("there is no model")
+    chosen = result.models[0]
+    if not chosen.passes and not allow_violations:
+        raise Refused(result, f"`{chosen.spec.name}` is not compiled (see --allow-violations)")
+    return chosen
+
+
+def program(chosen: ModelResult) -> str:
+    """The model's program, a function of the model and of nothing else."""
+    return emit_program(
+        chosen.spec,
+        summary=chosen.sentence,
+        violations=[f"{d.code}: {d.message}" for d in chosen.diagnostics if d.is_error],
+        richc_version=__version__,
+    )
+
+
+def compile_text(text: str, model: str | None = None, *, allow_violations: bool = False) -> str:
+    """What ``richc.compile`` does.  Raises RichError."""
+    try:
+        return program(choose(analyse(text), model, allow_violations=allow_violations))
+    except WrongChoice as error:
+        raise RichError(str(error)) from None
+    except Refused as refused:
+        raise RichError(render_diagnostics(refused.result, color=False)) from None

@@ -1,0 +1,71 @@
+"""Writing an emitted file: whole or not at all, and never over what somebody else wrote."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from richc.emit.program import MARKER
+
+
+class OutputError(Exception):
+    """The file cannot be written there; ``str(error)`` is one line for the user."""
+
+
+def write_program(path: Path, text: str, *, force: bool = False) -> None:
+    """Write ``text`` to ``path`` atomically, keeping the mode of a file that it replaces.
+
+    A file that richc did not write is left alone unless ``force``; folders, devices and symbolic
+    links to anything but a file of ours are left alone always.  Raises OutputError.
+    """
+    try:
+        target = _target(path, force)
+        _replace(target, text.encode())
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror or error}") from None
+
+
+def _target(path: Path, force: bool) -> Path:
+    """The file to replace: ``path``, or what it links to.  Raises OutputError and OSError."""
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: {path.parent} is not a folder")
+    if path.is_symlink():
+        # What a link points to is not what the user named, so not even force overwrites it.
+        target = path.resolve()
+        if not target.is_file() or not is_ours(target):
+            raise OutputError(f"{path}: a link to something that richc did not write")
+        return target
+    if not os.path.lexists(path):
+        return path
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder")
+    if not path.is_file():
+        raise OutputError(f"{path}: is not a regular file (without -o, the program goes to stdout)")
+    if not force and not is_ours(path):
+        raise OutputError(f"{path}: richc did not write this file (--force overwrites it)")
+    return path
+
+
+def is_ours(path: Path) -> bool:
+    """True when the file begins as every file that richc emits.  Raises OSError."""
+    marker = MARKER.encode()
+    with path.open("rb") as file:
+        return file.read(len(marker)) == marker
+
+
+def _replace(target: Path, content: bytes) -> None:
+    draft = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    # Exclusive: the draft is a new file whatever a stranger put there; its mode obeys the umask.
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with open(descriptor, "wb") as file:
+            if target.exists():
+                draft.chmod(stat.S_IMODE(target.stat().st_mode))
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)

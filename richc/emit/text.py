@@ -1,0 +1,115 @@
+"""Python source as text: literals that cannot become code, and lines no longer than 100."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from importlib.resources import files
+from typing import NamedTuple
+
+LINE_LENGTH = 100
+#: A part's text above this line is for linters; below it begins what is emitted.
+_CUT = "# ---- emitted from here on ----\n"
+_IMPORT = re.compile(r"^(?:import|from) .*$", re.MULTILINE)
+
+
+class Items(NamedTuple):
+    """A bracketed list, ``opening item, item closing``; items may be bracketed themselves."""
+
+    opening: str
+    items: Sequence[str | Items]
+    closing: str
+
+    def flat(self) -> str:
+        inside = ", ".join(i if isinstance(i, str) else i.flat() for i in self.items)
+        return f"{self.opening}{inside}{self.closing}"
+
+
+def wrapped(node: str | Items, indent: int, tail: str = "", margin: int = 8) -> list[str]:
+    """The lines of an expression: one where it fits, else one item per line.
+
+    ``margin`` is what the caller will indent the lines by: 8 in the body of a method.
+    """
+    pad = " " * indent
+    flat = node if isinstance(node, str) else node.flat()
+    fits = margin + len(pad + flat + tail) <= LINE_LENGTH
+    if isinstance(node, str) or not node.items or fits:
+        return [f"{pad}{flat}{tail}"]
+    lines = [f"{pad}{node.opening}"]
+    for item in node.items:
+        lines += wrapped(item, indent + 4, ",", margin)
+    return [*lines, f"{pad}{node.closing}{tail}"]
+
+
+def indented(lines: Iterable[str], indent: int) -> list[str]:
+    pad = " " * indent
+    return [pad + line if line else "" for line in lines]
+
+
+def literal(text: str) -> str:
+    """A double-quoted ASCII literal of ``text``, whatever it holds."""
+    return '"' + "".join(_escaped(c) for c in text) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    if " " <= character <= "~":
+        return character
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def number(value: Fraction) -> str:
+    """A float literal, or the quotient of two integers where no short decimal is exact."""
+    if value.denominator == 1:
+        return f"{value.numerator}.0"
+    short = repr(float(value))
+    if Fraction(short) == value:
+        return short
+    return f"{value.numerator} / {value.denominator}"
+
+
+def prose(text: str, indent: int = 0, hanging: str = "") -> list[str]:
+    """Words for a docstring, wrapped; nothing in them can end it, escape or reorder the text.
+
+    Control and format characters (bidirectional overrides among them) are shown as escapes.
+    """
+    safe = "".join(c if c.isprintable() else _escaped(c) for c in " ".join(text.split()))
+    safe = safe.replace("\\", "\\\\").replace('"', "'")
+    first = " " * indent
+    return textwrap.wrap(
+        safe, LINE_LENGTH, initial_indent=first, subsequent_indent=first + hanging
+    ) or [""]
+
+
+class Part(NamedTuple):
+    """A fixed piece of the emitted file: its import lines, and its body."""
+
+    imports: tuple[str, ...]
+    body: str
+
+
+def load_part(name: str, features: frozenset[str] = frozenset()) -> Part:
+    """A part from ``richc/emit/parts``.
+
+    Lines between ``# keep if FEATURE`` and ``# end`` are kept when ``FEATURE`` is asked for.
+    """
+    text = files("richc.emit").joinpath("parts", f"{name}.py").read_text(encoding="utf-8")
+    head, _, body = text.partition(_CUT)
+    kept: list[str] = []
+    is_kept = True
+    for line in body.splitlines():
+        word = line.strip()
+        if word.startswith("# keep if "):
+            is_kept = word.removeprefix("# keep if ") in features
+        elif word == "# end":
+            is_kept = True
+        elif is_kept:
+            kept.append(line)
+    imports = tuple(i.partition("  #")[0] for i in _IMPORT.findall(head) if "__future__" not in i)
+    return Part(imports, "\n".join(kept).strip("\n") + "\n")

@@ -1,0 +1,1 @@
+"""What needs torch: running emitted programs, and measuring what they do."""

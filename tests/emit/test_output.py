@@ -1,0 +1,98 @@
+"""Writing: whole or not at all, and never over what somebody else wrote."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from richc.emit import MARKER
+from richc.emit.output import OutputError, write_program
+
+OURS = f"{MARKER}0.1.0\nprint(1)\n"
+
+
+def test_new_file_obeys_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_program(tmp_path / "new.py", OURS)
+    finally:
+        os.umask(before)
+
+    assert (tmp_path / "new.py").read_text() == OURS
+    assert stat.S_IMODE((tmp_path / "new.py").stat().st_mode) == 0o640
+
+
+def test_overwrites_its_own_and_keeps_the_mode(tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    path.write_text(f"{MARKER}0.0.1\n")
+    path.chmod(0o755)
+
+    write_program(path, OURS)
+
+    assert path.read_text() == OURS
+    assert stat.S_IMODE(path.stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("content", ["", "import torch\n", " " + MARKER])
+def test_foreign_file(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "foreign.py"
+    path.write_text(content)
+
+    with pytest.raises(OutputError, match="did not write"):
+        write_program(path, OURS)
+
+    assert path.read_text() == content
+    write_program(path, OURS, force=True)
+    assert path.read_text() == OURS
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_links(force: bool, tmp_path: Path) -> None:
+    """A link to a file of ours is written through; any other is left alone, forced or not."""
+    ours, foreign, missing = (tmp_path / f"{name}.py" for name in ("ours", "foreign", "missing"))
+    ours.write_text(OURS)
+    foreign.write_text("precious")
+    for target in (ours, foreign, missing):
+        (tmp_path / f"to_{target.name}").symlink_to(target)
+
+    write_program(tmp_path / "to_ours.py", OURS + "# new\n", force=force)
+    for name in ("to_foreign.py", "to_missing.py"):
+        with pytest.raises(OutputError, match="link"):
+            write_program(tmp_path / name, OURS, force=force)
+
+    assert ours.read_text() == OURS + "# new\n"
+    assert (tmp_path / "to_ours.py").is_symlink()
+    assert foreign.read_text() == "precious"
+    assert not missing.exists()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_is_no_file(force: bool, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, reason in {
+        tmp_path: "folder",
+        tmp_path / "pipe": "regular",
+        tmp_path / "none" / "x.py": "folder",
+        Path("/dev/null"): "regular",
+    }.items():
+        with pytest.raises(OutputError, match=reason):
+            write_program(path, OURS, force=force)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["pipe"]
+
+
+def test_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "own.py"
+    path.write_text(OURS)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left"):
+        write_program(path, OURS + "# new\n")
+
+    assert path.read_text() == OURS
+    assert [p.name for p in tmp_path.iterdir()] == ["own.py"]

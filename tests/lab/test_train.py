@@ -1,0 +1,232 @@
+"""``richc train``: the cache, the child process, and the whole way from a file to a loss."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from richc.cli.main import cli
+from richc.emit import MARKER
+from richc.lab import train
+from richc.lab.train import TrainError, cache_folder, run_program
+
+PRINTS = f"{MARKER}test\nimport sys\nprint(*sys.argv[1:])\nsys.exit(int(sys.argv[1]))\n"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "richc"
+
+
+def test_arguments_and_exit_code(cache: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code = run_program(PRINTS, "net", ["7", "--x=y z"], richc_version="1.0")
+
+    assert code == 7
+    assert capfd.readouterr().out == "7 --x=y z\n"
+
+
+def test_cache_is_private_and_reused(cache: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run_program(PRINTS, "net", ["0"], richc_version="1.0")
+    (path,) = cache.rglob("*.py")
+    first = path.stat().st_mtime_ns
+    run_program(PRINTS, "net", ["0"], richc_version="1.0")
+    reused = path.stat().st_mtime_ns
+    path.write_text("tampered")
+    run_program(PRINTS, "net", ["0"], richc_version="1.0")
+
+    assert path.name == "net.py"
+    assert path.parts[-3] == "1.0"
+    assert len(path.parts[-2]) == 64
+    assert reused == first
+    assert path.read_text() == PRINTS
+    for folder in (cache, path.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_no_cache_to_write_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+
+    assert run_program(PRINTS, "net", ["0"], richc_version="1.0") == 0
+
+
+def test_relative_cache_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+
+    assert cache_folder() == Path.home() / ".cache" / "richc"
+
+
+def test_names_of_modules(cache: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A model called `json` does not hide the module of that name from its program."""
+    code = run_program(f"{MARKER}\nimport json\njson.dumps(1)\n", "json", [], richc_version="1.0")
+
+    assert code == 0
+
+
+def test_from_another_thread(cache: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    codes: list[int] = []
+    thread = threading.Thread(
+        target=lambda: codes.append(run_program(PRINTS, "net", ["3"], richc_version="1.0"))
+    )
+    thread.start()
+    thread.join()
+
+    assert codes == [3]
+
+
+SLEEPER = f"""{MARKER}
+import sys, time
+print("ready", flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "whole_group", "code", "words"),
+    [
+        (signal.SIGINT, True, 130, "interrupted"),
+        (signal.SIGINT, False, 130, "interrupted"),
+        (signal.SIGTERM, False, 128 + signal.SIGTERM, ""),
+    ],
+)
+def test_signals(
+    number: signal.Signals, whole_group: bool, code: int, words: str, tmp_path: Path
+) -> None:
+    """Ctrl-C, which a terminal sends to parent and child alike, and signals to the parent alone."""
+    script = tmp_path / "run.py"
+    script.write_text(
+        textwrap.dedent(
+            f"""
+            import sys
+            from richc.lab import train
+            train._PATIENCE_S = 0.2
+            sys.exit(train.run_program({SLEEPER!r}, "net", [], richc_version="1.0"))
+            """
+        )
+    )
+    environment = {
+        **os.environ,
+        "XDG_CACHE_HOME": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    parent = subprocess.Popen(
+        [sys.executable, str(script)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "ready\n"
+    # The child says so a moment before it sleeps.
+    time.sleep(0.1)
+
+    if whole_group:
+        os.killpg(parent.pid, number)
+    else:
+        parent.send_signal(number)
+    out, err = parent.communicate(timeout=30)
+
+    assert (parent.returncode, out.strip(), err) == (code, words, "")
+
+
+def test_without_torch(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "find_spec", lambda _name: None)
+
+    with pytest.raises(TrainError, match=r"richc\[torch\]"):
+        run_program(PRINTS, "net", [], richc_version="1.0")
+
+
+# ---- the command -----------------------------------------------------------------------------
+
+SPEC = """
+model net {
+  width n = 16
+  parameterization mup
+  input 2
+  a: dense -> n
+  tanh
+  b: dense -> 2
+  optimizer adam { lr = 0.1 }
+  loss cross_entropy
+  train { data = "d.csv", target = "kind", steps = 30, batch = 16, seed = 3 }
+}
+"""
+
+
+@pytest.fixture
+def spec(tmp_path: Path, cache: Path) -> Path:
+    rows = [f"{i % 7 - 3},{i % 5},{int(i % 7 > 3)}" for i in range(70)]
+    (tmp_path / "d.csv").write_text("x,y,kind\n" + "\n".join(rows) + "\n")
+    path = tmp_path / "net.rich"
+    path.write_text(SPEC)
+    return path
+
+
+def test_from_file_to_loss(spec: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Data beside the file, options and what follows `--` reach the program."""
+    saved = tmp_path / "w.safetensors"
+    arguments = ["--width=8", "--richness=1/4", "--steps=12", "--seed=1", "--save", str(saved)]
+
+    result = CliRunner().invoke(cli, ["train", str(spec), *arguments, "--", "--schedule", "cosine"])
+
+    shown = capfd.readouterr()
+    assert result.exit_code == 0
+    assert shown.out.startswith("train loss ")
+    assert shown.out.count("\n") == 1
+    assert "step 12/12" in shown.err
+    assert saved.exists()
+
+
+def test_exit_codes(spec: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for arguments, code, word in (
+        (["--data", str(tmp_path / "none.csv")], 2, "No such file"),
+        (["--target", "color"], 2, "color"),
+        (["--steps", "0"], 2, "steps"),
+        (["--", "--nope"], 2, "nope"),
+        (["--model", "other"], 2, "other"),
+        (["--quiet", "--lr", "1e38"], 1, "diverged"),
+    ):
+        result = CliRunner().invoke(cli, ["train", str(spec), *arguments])
+
+        assert result.exit_code == code, arguments
+        assert word in result.stderr + capfd.readouterr().err
+
+
+def test_violations(spec: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    spec.write_text(SPEC.replace("lr = 0.1", "lr = 0.1 * n"))
+
+    refused = CliRunner().invoke(cli, ["train", str(spec)])
+    allowed = CliRunner().invoke(cli, ["train", str(spec), "--allow-violations", "--quiet"])
+
+    assert refused.exit_code == 1
+    assert "error[R" in refused.stderr
+    assert allowed.exit_code in (0, 1)
+    assert capfd.readouterr().out.startswith("train loss ")
+
+
+def test_command_without_torch(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "find_spec", lambda _name: None)
+
+    result = CliRunner().invoke(cli, ["train", str(spec)])
+
+    assert result.exit_code == 2
+    assert 'pip install "richc[torch]"' in result.stderr
