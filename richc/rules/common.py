@@ -7,11 +7,14 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.diagnostics import Edit, Span
+from richc.optimizers import law
 from richc.rules.context import Context
 from richc.rules.mending import edit
-from richc.scaling.sizes import ZERO_SIZE, Size
+from richc.scaling.sizes import ZERO_SIZE, Size, largest
 from richc.scaling.verdict import Violation
 from richc.spec.model import Layer, Tensor
+
+_ZERO = Fraction(0)
 
 
 class Case(NamedTuple):
@@ -99,6 +102,33 @@ def _mend(
     if found is not None:
         return Mend(f"use {wanted}: `{name} = {found.text}`", (found,))
     return Mend(f"`{name}` of {case.shown} should be ~ {wanted}", ())
+
+
+def mend_explosion(context: Context, case: Case) -> Mend:
+    """Lower the layer's rate until neither h nor the output explodes by its own updates.
+
+    A read-out whose own rate is too large grows in its first step, and with it the gradients of
+    all layers below: what that explains is mended at the read-out.
+    """
+    flow = context.verdict.flow
+    layer = flow.later[case.at]
+    of_bias = case.violation.of_bias
+    own, df = (layer.bias_own, layer.bias_df) if of_bias else (layer.own, layer.df)
+    inflated = _ZERO
+    if case.at < len(flow.later) - 1 and flow.later[-1].own > _ZERO:
+        init = context.network.stages[-1].weight.init
+        update, beyond = flow.later[-2].gradient, flow.later[-1].own
+        if isinstance(update, Fraction) and isinstance(beyond, Fraction) and update > init:
+            legal = largest(init, update - beyond)
+            inflated = update - legal if isinstance(legal, Fraction) else _ZERO
+    # The output's change follows the gradient, and so does the update unless it is scale-free.
+    follows = _ZERO if law(context.model.optimizer.name).is_scale_free else inflated
+    sizes = ((own, follows), (df, follows + inflated))
+    too_much = max(size - share for size, share in sizes if isinstance(size, Fraction))
+    if too_much <= _ZERO:
+        readout = context.model.layers[-1].name
+        return Mend(f"a consequence of the rate of `{readout}`: mend that first", ())
+    return mend_rate(context, case, -too_much)
 
 
 def excess(case: Case) -> Fraction:

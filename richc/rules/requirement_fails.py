@@ -33,7 +33,9 @@ def check(context: Context) -> Iterator[Diagnostic]:
             ERROR,
             message,
             requirement.place,
-            label=f"it is {describe(verdict)}",
+            label=f"it is {describe(verdict)}"
+            if requirement.kind != "regime"
+            else f"it is `{verdict.regime}`",
             notes=tuple(notes),
         )
 

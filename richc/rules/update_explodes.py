@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 
 from richc.diagnostics import ERROR, Diagnostic
-from richc.rules.common import cases, excess, mend_rate, power, rate_place
+from richc.rules.common import cases, mend_explosion, power, rate_place
 from richc.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
     for case in cases(context, "D0", "update"):
-        layer = context.verdict.flow.later[case.at]
-        df = layer.bias_df if case.violation.of_bias else layer.df
-        # The output may explode faster than the representation: mend both at once.
-        too_much = max(excess(case), df) if isinstance(df, Fraction) else excess(case)
-        mend = mend_rate(context, case, -too_much)
+        mend = mend_explosion(context, case)
         yield Diagnostic(
             "R103",
             "update-explodes",

@@ -103,7 +103,8 @@ def judge(network: Network) -> Verdict:
     d2 = _useless(later) if evaluated and nontrivial else []
     d3 = _negligible(later) if evaluated and nontrivial else []
     violations = (*at_init, *explosions, *d1, *d2, *d3)
-    d3_decided = evaluated and nontrivial and (d3 or not explosions)
+    exploding = any(layer.dh > _ZERO or layer.reach > _ZERO for layer in later)
+    d3_decided = evaluated and nontrivial and (d3 or not exploding)
     statuses = (
         ("D0", VIOLATED if at_init or explosions else HOLDS),
         ("D1", _status(evaluated, d1)),
@@ -213,7 +214,7 @@ def _negligible(later: Sequence[LayerFlow]) -> list[Violation]:
     found: list[Violation] = []
     last = len(later) - 1
     for index, layer in enumerate(later):
-        if layer.dh > _ZERO:
+        if layer.dh > _ZERO or layer.reach > _ZERO:
             continue
         for of_bias, own in ((False, layer.own), (True, layer.bias_own)):
             # A bias that is not there has nothing to add.

@@ -283,10 +283,12 @@ def _exponent_chain(node: tree.Product | tree.Sum, scope: Scope) -> Affine:
         if isinstance(link, tree.Sum):
             value = value.plus(right.times(Fraction(-1)) if link.subtracts else right)
         elif link.divides:
-            if right.slope or not right.const:
+            if right.slope:
                 raise Rejected(
                     messages.bad_exponent("exponents are divided by numbers only", link.right.span)
                 )
+            if not right.const:
+                raise Rejected(messages.zero("a divisor", link.right.span))
             value = value.times(1 / right.const)
         elif value.slope and right.slope:
             raise Rejected(

@@ -228,7 +228,7 @@ class _Reader:
             except Rejected:
                 std = ONE  # Reported when the attribute is read in its turn.
         inferred = infer.bias(self.frame, self.role, std) if self.frame else None
-        tensor = self._tensor(given, scope, inferred, item.span, "bias of ", report)
+        tensor = self._tensor(given, scope, inferred, item.span, "the bias of ", report)
         if tensor is not None and weight is not None and weight.frozen and "lr" not in given:
             tensor = tensor._replace(frozen=True)
         return tensor
@@ -277,7 +277,7 @@ class _Reader:
             values["std"] = values["var"].root()
         if not fine:
             return None
-        whole = f"{prefix}{self.name}"
+        whole = f"{prefix}`{self.name}`"
         std = values.get("std", inferred.std if inferred else None)
         if std is None:
             report(self._missing("init `std` or `var`", whole, where, "std = n^(-1/2)"))

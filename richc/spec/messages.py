@@ -52,7 +52,7 @@ def unknown_word(kind: str, word: str, span: Span, known: Iterable[str]) -> Diag
         "unknown-word",
         f"unknown {kind} `{_short(word)}`{did_you_mean(word, known)}",
         span,
-        help=f"one of {', '.join(known)}",
+        help=f"one of {', '.join(known)}" if len(known) > 1 else f"the only one is `{known[0]}`",
     )
 
 
@@ -87,7 +87,7 @@ def missing_statement(statement: str, model: str, span: Span, example: str) -> D
 
 
 def missing_attribute(attribute: str, layer: str, span: Span, help: str) -> Diagnostic:
-    return _error("R015", "missing-attribute", f"`{layer}` has no {attribute}", span, help=help)
+    return _error("R015", "missing-attribute", f"{layer} has no {attribute}", span, help=help)
 
 
 def conflict(message: str, span: Span, other: Span, other_text: str) -> Diagnostic:

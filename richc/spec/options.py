@@ -82,7 +82,7 @@ def optimizer(node: tree.Optimizer, scope: Scope, report: Report) -> Knobs | Non
         report(
             messages.missing_attribute(
                 "`shape_factor`",
-                "optimizer muon",
+                "`optimizer muon`",
                 node.name.span,
                 "it decides the exponents: " + ", ".join(SHAPE_FACTORS),
             )

@@ -114,6 +114,8 @@ def _requirement(reader: Reader, node: tree.Require) -> Requirement:
             )
         )
     value = node.value.text
-    if isinstance(node.value, tree.String) or value not in choices:
+    if isinstance(node.value, tree.String):
+        raise Rejected(messages.bad_value(f"a {kind} is written without quotes", node.value.span))
+    if value not in choices:
         raise Rejected(messages.unknown_word(kind, value, node.value.span, choices))
     return Requirement(kind, value, None, node.span)

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from richc.diagnostics import Diagnostic, Span
 from richc.optimizers import OPTIMIZERS
+from richc.scaling.monomial import ZERO
 from richc.spec import layers as layer_reader
 from richc.spec import messages, options
 from richc.spec.carried import with_carried
+from richc.spec.expressions import Scope
 from richc.spec.infer import Frame
-from richc.spec.layers import Carried
-from richc.spec.model import Model, Train
+from richc.spec.layers import Carried, Slot
+from richc.spec.model import Layer, Model, Train
 from richc.spec.names import refusal
 from richc.spec.presets import Preset, read_parameterization, read_requirements
 from richc.spec.ranges import refuse_overflow
 from richc.spec.reader import Reader
 from richc.spec.stack import read_stack
-from richc.spec.symbols import read_scale, scope_of
+from richc.spec.symbols import read_scale, scope_of, width_symbol
 from richc.syntax import tree
 from richc.syntax.parser import MAX_ERRORS
 from richc.words import LOSSES
@@ -54,7 +56,7 @@ class _Resolver(Reader):
             self.report(messages.reserved_name(node.name.text, node.name.span, why))
         preset = read_parameterization(self)
         scale = read_scale(self, preset)
-        scope = scope_of(scale)
+        scope = scope_of(node, scale)
         statement = self.only(tree.Optimizer, "optimizer", "optimizer sgd { lr = 0.1 }")
         knobs = options.optimizer(statement, scope, self.report) if statement else None
         input_dim = self._input()
@@ -62,18 +64,15 @@ class _Resolver(Reader):
         train_node = self.only(tree.Train)
         train = options.train(train_node, self.report) if train_node else Train()
         requirements = read_requirements(self)
-        slots = read_stack(self, scale.width_symbol if scale else "n")
-        if slots is None or knobs is None or input_dim is None or scale is None:
-            return None
-        frame = None
-        if preset is not None:
-            frame = self._frame(preset, knobs, scale.base is not None)
-            if frame is None:
-                return None
-        carried = Carried(knobs.decay, knobs.eps, "eps" in _options_of(knobs))
-        layers = layer_reader.unroll(slots, input_dim, scope, frame, carried, self.report)
+        slots = read_stack(self, width_symbol(node))
+        frame = self._frame(preset, knobs, scale is not None and scale.base is not None)
+        layers = self._layers(slots, input_dim, scope, frame, knobs)
         if self.found or node.incomplete:
             return None
+        # Each of these is reported where it is missing.
+        assert scale is not None
+        assert knobs is not None
+        assert input_dim is not None
         model = Model(
             name=node.name.text,
             width=scale.width,
@@ -109,16 +108,43 @@ class _Resolver(Reader):
             self.report(messages.unknown_word("loss", node.name.text, node.name.span, LOSSES))
         return node.name.text if node else None
 
-    def _frame(self, preset: Preset, knobs: options.Knobs, has_base: bool) -> Frame | None:
+    def _frame(
+        self, preset: Preset | None, knobs: options.Knobs | None, has_base: bool
+    ) -> Frame | None:
+        """What inference goes by; a stand-in where that cannot be known, so that the layers'
+        attributes are read all the same and nothing is called missing that might be inferred.
+        """
+        if preset is None or knobs is None:
+            declared = any(isinstance(s, tree.Parameterization) for s in self.node.statements)
+            return (
+                Frame("mup", "stp", "sgd", None, has_base)
+                if (declared or self.node.incomplete)
+                else None
+            )
         name = knobs.optimizer.name
-        if preset.gauge == "mup" and name == "adafactor":
+        gauge = preset.gauge
+        if gauge == "mup" and name == "adafactor":
             self.report(messages.no_such_gauge("mup", name, preset.gauge_span))
-            return None
+            gauge = "stp"
         shape = knobs.optimizer.option("shape_factor")
-        return Frame(
-            preset.name, preset.gauge, name, shape if isinstance(shape, str) else None, has_base
-        )
+        return Frame(preset.name, gauge, name, shape if isinstance(shape, str) else None, has_base)
 
-
-def _options_of(knobs: options.Knobs) -> tuple[str, ...]:
-    return OPTIMIZERS[knobs.optimizer.name].options
+    def _layers(
+        self,
+        slots: list[Slot],
+        input_dim: int | None,
+        scope: Scope,
+        frame: Frame | None,
+        knobs: options.Knobs | None,
+    ) -> tuple[Layer, ...]:
+        """All layers; their attributes are read whatever else is wrong with the model."""
+        if self.node.incomplete and not any(
+            isinstance(s, tree.Width) for s in self.node.statements
+        ):
+            return ()  # The width's symbol is not known: every use of it would look wrong.
+        if knobs is None:
+            carried = Carried(ZERO, None, has_eps=True)
+        else:
+            has_eps = "eps" in OPTIMIZERS[knobs.optimizer.name].options
+            carried = Carried(knobs.decay, knobs.eps, has_eps)
+        return layer_reader.unroll(slots, input_dim or 1, scope, frame, carried, self.report)

@@ -12,8 +12,11 @@ from richc.spec.reader import Reader
 from richc.syntax import tree
 
 
-def read_stack(reader: Reader, width: str) -> list[Slot] | None:
-    """Layer statements with the activations after them; None when they make no network."""
+def read_stack(reader: Reader, width: str) -> list[Slot]:
+    """Layer statements with the activations after them, as far as they can be read.
+
+    What is wrong is reported; a layer whose size is wrong stays, so that its attributes are read.
+    """
     slots: list[Slot] = []
     names: dict[str, Span] = {}
     waiting: tree.Layer | None = None
@@ -28,7 +31,7 @@ def read_stack(reader: Reader, width: str) -> list[Slot] | None:
                     "dense", reader.node.name.text, reader.node.name.span, "head: dense -> 10"
                 )
             )
-        return None
+        return []
     for node in statements:
         if isinstance(node, tree.Activation):
             fine &= _activation(reader, node, waiting, slots, layer_nodes[-1])
@@ -42,14 +45,14 @@ def read_stack(reader: Reader, width: str) -> list[Slot] | None:
             fine = False
         else:
             slots.append(slot)
-    if not fine or reader.node.incomplete or len(reader.found) > errors_before:
-        return None
     total = sum(slot.repeats for slot in slots)
     if total > MAX_LAYERS:
         span = layer_nodes[-1].span
         reader.report(messages.too_many_layers(f"{total:,}", MAX_LAYERS, span))
-        return None
-    return slots if layer_reader.shapes(slots, reader.report) else None
+        return []
+    if fine and not reader.node.incomplete and len(reader.found) == errors_before:
+        layer_reader.shapes(slots, reader.report)
+    return slots
 
 
 def _missing_activation(reader: Reader, layer: tree.Layer) -> None:
@@ -114,6 +117,4 @@ def _slot(reader: Reader, node: tree.Layer, width: str, names: dict[str, Span]) 
         if count is not None and count > MAX_LAYERS:
             reader.report(messages.too_many_layers(f"{count:,}", MAX_LAYERS, repeat.span))
             count = None
-    if dim is None or count is None or why is not None:
-        return None
-    return Slot(node, count, dim, None)
+    return Slot(node, count or 1, dim or Dim(1, wide=True), None)

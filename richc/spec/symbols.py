@@ -78,7 +78,9 @@ def _richness(reader: Reader, preset: Preset | None) -> tuple[Fraction | None, F
         )
     value = reader.attempt(lambda: rational(node.value, "the richness"))
     if value is not None and abs(value) > 100:
-        reader.report(messages.bad_value("the richness scale is 0 to 1/2", node.value.span))
+        reader.report(
+            messages.bad_value("this richness is out of all range (0 to 1/2)", node.value.span)
+        )
     if value is not None and declared is not None and preset and value != declared:
         reader.report(
             messages.conflict(
@@ -97,7 +99,16 @@ def _richness(reader: Reader, preset: Preset | None) -> tuple[Fraction | None, F
     return value, gamma
 
 
-def scope_of(scale: Scale | None) -> Scope:
+def width_symbol(node: tree.Model) -> str:
+    """The width's word, also where the rest of its statement is wrong."""
+    return next((s.symbol.text for s in node.statements if isinstance(s, tree.Width)), "n")
+
+
+def scope_of(node: tree.Model, scale: Scale | None) -> Scope:
+    """The names that expressions may use.
+
+    Where a declaration is missing or wrong, and so reported, its names are taken as declared.
+    """
     hints = {
         "alpha": "`alpha` is defined by a `richness` statement: `richness r = 1/2`",
         "gamma": "`gamma` is defined by a `richness` statement: `richness r = 1/2, gamma = 1`",
@@ -107,19 +118,18 @@ def scope_of(scale: Scale | None) -> Scope:
         "n": "the width has no symbol `n` in this model",
         "n0": "the base width is declared with the width: `width n = 1024, base n0 = 64`",
     }
-    names: dict[str, Monomial] = {}
-    if scale is None:
-        # The width statement is missing or wrong, and reported: judge the rest as usual.
-        names["n"] = symbol(WIDTH)
-        names["n0"] = symbol(BASE_WIDTH)
-    else:
-        names[scale.width_symbol] = symbol(WIDTH)
-        if scale.base_symbol:
-            names[scale.base_symbol] = symbol(BASE_WIDTH)
-    declared = scale is None or scale.richness is not None
+    names: dict[str, Monomial] = {width_symbol(node): symbol(WIDTH)}
+    bases = [s.base_symbol for s in node.statements if isinstance(s, tree.Width) and s.base_symbol]
+    if bases:
+        names[bases[0].text] = symbol(BASE_WIDTH)
+    declared = (
+        (scale is not None and scale.richness is not None)
+        or node.incomplete
+        or any(isinstance(s, tree.Richness) for s in node.statements)
+    )
     if declared:
         ratio = symbol(WIDTH)
-        if scale is not None and scale.base is not None:
+        if bases:
             ratio = ratio.over(symbol(BASE_WIDTH))
         names["gamma"] = symbol(GAMMA)
         names["alpha"] = symbol(GAMMA).times(ratio.power(Affine(Fraction(0), Fraction(1))))
