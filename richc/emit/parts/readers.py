@@ -263,9 +263,9 @@ def number_classes(labels: Labels, outputs: int) -> Tensor:
     if isinstance(labels, Tensor):
         if labels.dim() != 1 or not torch.equal(labels, labels.round()):
             raise DataError("class labels must be integers or words, one a row")
-        if labels.min() >= 0 and labels.max() < outputs:
-            return labels.long()
         classes = labels.unique()
+        if len(classes) > 1 and classes[0] >= 0 and classes[-1] < outputs:
+            return labels.long()
         numbers, count = torch.searchsorted(classes, labels), len(classes)
     else:
         index = {word: i for i, word in enumerate(sorted(set(labels)))}
