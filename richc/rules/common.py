@@ -77,6 +77,15 @@ def mend_rate(context: Context, case: Case, change: Fraction) -> Mend:
     return _mend(context, case, ("lr",), change, context.size(case.tensor.lr))
 
 
+def mend_missing(context: Context, case: Case) -> Mend:
+    """Raise the rate of a layer that does too little; where it does nothing, say why."""
+    if case.violation.excess is not None:
+        return mend_rate(context, case, -case.violation.excess)
+    if case.tensor.frozen:
+        return Mend(f"{case.shown} is frozen: let it train, or expect nothing of it", ())
+    return Mend("no gradient reaches it: look at the read-out", ())
+
+
 def mend_std(context: Context, case: Case, change: Fraction) -> Mend:
     """Multiply the tensor's init std by n^change."""
     return _mend(context, case, ("std", "var"), change, context.size(case.tensor.std))

@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, Diagnostic
-from richc.rules.common import Mend, cases, excess, mend_rate, power, rate_place
+from richc.rules.common import cases, mend_missing, power, rate_place
 from richc.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
     for case in cases(context, "D3", "weight"):
         layer = context.verdict.flow.later[case.at]
-        if case.violation.excess is not None:
-            mend = mend_rate(context, case, -excess(case))
-        elif case.tensor.frozen:
-            mend = Mend(f"{case.shown} is frozen: let it train", ())
-        else:
-            mend = Mend(None, ())
+        mend = mend_missing(context, case)
         below = context.model.layers[case.at - 1].name if case.at else None
         if case.at and layer.carried >= layer.dh:
             note = f"its contribution vanishes beside what `{below}` already changed"

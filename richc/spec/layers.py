@@ -6,7 +6,7 @@ what a parameterization infers depend on the layer's place in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from richc.scaling.monomial import ONE, WIDTH, ZERO, Monomial
 from richc.spec import infer, messages
 from richc.spec.expressions import Rejected, Scope, monomial
 from richc.spec.infer import Frame, dim_monomial
+from richc.spec.items import Report, collect
 from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim, Layer, Tensor
 from richc.syntax import tree
 from richc.words import DISTRIBUTIONS
@@ -24,8 +25,6 @@ MAX_LAYERS = 10_000
 _TENSOR_ATTRIBUTES = ("scale", "std", "var", "lr", "decay", "eps", "frozen")
 _LAYER_ATTRIBUTES = (*_TENSOR_ATTRIBUTES, "bias", "dist")
 _MAY_BE_ZERO = ("std", "var", "lr", "decay", "eps")
-
-Report = Callable[[Diagnostic], None]
 
 
 class Slot(NamedTuple):
@@ -173,7 +172,7 @@ class _Reader:
         statement = self.slot.statement
         items = statement.block.items if statement.block else ()
         where = statement.name.span.to(statement.dim.span)
-        given = _collect(items, _LAYER_ATTRIBUTES, "layer attribute", report)
+        given = collect(items, _LAYER_ATTRIBUTES, "layer attribute", report)
         if given is None:
             return None
         scope = self.scope.with_names(
@@ -216,7 +215,7 @@ class _Reader:
             )
             return None
         items = item.block.items if isinstance(item, tree.Section) else ()
-        given = _collect(items, _TENSOR_ATTRIBUTES, "bias attribute", report)
+        given = collect(items, _TENSOR_ATTRIBUTES, "bias attribute", report)
         if given is None:
             return None
         scope = self.scope.with_names({"fan_in": ONE, "fan_out": dim_monomial(self.slot.dim)})
@@ -345,25 +344,6 @@ class _Reader:
             report(messages.unknown_word("distribution", value.text, value.span, DISTRIBUTIONS))
             return None
         return value.text
-
-
-def _collect(
-    items: tuple[tree.Item, ...], known: tuple[str, ...], kind: str, report: Report
-) -> dict[str, tree.Item] | None:
-    """The items by name; None when one of them is not usable at all."""
-    found: dict[str, tree.Item] = {}
-    fine = True
-    for item in items:
-        name = item.name.text
-        if name not in known:
-            report(messages.unknown_word(kind, name, item.name.span, known))
-            fine = False
-        elif name in found:
-            report(messages.duplicate(f"`{name}`", item.span, found[name].span))
-            fine = False
-        else:
-            found[name] = item
-    return found if fine else None
 
 
 def activation(node: tree.Preset) -> Activation:

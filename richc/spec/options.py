@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.diagnostics import Diagnostic, Span
+from richc.diagnostics import Span
 from richc.optimizers import OPTIMIZERS
 from richc.scaling.monomial import ZERO, Monomial, number
 from richc.spec import messages
 from richc.spec.expressions import Rejected, Scope, monomial, rational
+from richc.spec.items import Report, collect
 from richc.spec.model import Optimizer, Train
 from richc.syntax import tree
 
-Report = Callable[[Diagnostic], None]
 OptionValue = Fraction | bool | str | tuple[Fraction, ...]
 
 SHAPE_FACTORS = ("none", "original", "match_rms_adamw", "spectral")
@@ -54,7 +53,7 @@ def optimizer(node: tree.Optimizer, scope: Scope, report: Report) -> Knobs | Non
         report(messages.unknown_word("optimizer", name, node.name.span, tuple(OPTIMIZERS)))
         return None
     allowed = ("lr", *known.options, "weight_decay")
-    given = _options(node.block, allowed, f"option of {name}", report)
+    given = _options(node.block.items if node.block else (), allowed, f"option of {name}", report)
     if given is None:
         return None
     fine = True
@@ -96,7 +95,7 @@ def optimizer(node: tree.Optimizer, scope: Scope, report: Report) -> Knobs | Non
 
 def train(node: tree.Train, report: Report) -> Train:
     """Read a ``train`` statement."""
-    given = _options(node.block, TRAIN_OPTIONS, "option of train", report) or {}
+    given = _options(node.block.items, TRAIN_OPTIONS, "option of train", report) or {}
     values: dict[str, object] = {}
     for option, item in given.items():
         try:
@@ -175,29 +174,23 @@ def _expression(item: tree.Option, scope: Scope, may_be_zero: bool) -> Monomial:
 
 
 def _options(
-    block: tree.Block | None, known: tuple[str, ...], kind: str, report: Report
+    items: tuple[tree.Item, ...], known: tuple[str, ...], kind: str, report: Report
 ) -> dict[str, tree.Option] | None:
-    found: dict[str, tree.Option] = {}
-    fine = True
-    for item in block.items if block else ():
-        name = item.name.text
-        if name not in known:
-            report(messages.unknown_word(kind, name, item.name.span, known))
-            fine = False
-        elif not isinstance(item, tree.Option):
+    """Items that all have the form ``name = value``; None when one of them is wrong."""
+    found = collect(items, known, kind, report) or {}
+    fine = bool(found) or not items
+    given: dict[str, tree.Option] = {}
+    for name, item in found.items():
+        if isinstance(item, tree.Option):
+            given[name] = item
+        else:
             report(messages.bad_value(f"`{name}` needs a value: `{name} = ...`", item.span))
             fine = False
-        elif name in found:
-            report(messages.duplicate(f"`{name}`", item.span, found[name].span))
-            fine = False
-        else:
-            found[name] = item
-    return found if fine else None
+    return given if fine else None
 
 
 def named_arguments(
     options: tuple[tree.Option, ...], known: tuple[str, ...], what: str, report: Report
 ) -> dict[str, tree.Option]:
     """``name = value`` options after a comma in a statement, by name."""
-    block = tree.Block(tuple(options), Span(0, 0))
-    return _options(block, known, what, report) or {}
+    return _options(options, known, what, report) or {}
