@@ -68,6 +68,22 @@ TABLE: tuple[Rule, ...] = (
         "adafactor_zero",
         applies=lambda context: context.model.optimizer.name == "adafactor",
     ),
+    Rule(
+        "R604",
+        "adafactor-rate",
+        "adafactor_rate",
+        applies=lambda context: context.model.optimizer.name == "adafactor",
+    ),
+    Rule(
+        "R605",
+        "decay-beside-kernel",
+        "decay_beside_kernel",
+        applies=lambda context: (
+            context.verdict.limit == "kernel"
+            and not OPTIMIZERS[context.model.optimizer.name].decay_is_normalised
+            and _decays(context)
+        ),
+    ),
 )
 
 #: Every code and its slug: stable, for `--select`, suppressions and documentation.

@@ -56,13 +56,14 @@ def check(context: Context) -> Iterator[Diagnostic]:
                 "weight-decay",
                 WARNING,
                 f"weight decay of {shown} {word} with the width",
-                _place(context, tensor),
+                decay_place(context, tensor),
                 label=label,
                 layer=layer.name,
                 help=f"use `decay` ~ {power(wanted)} on this layer",
             )
 
 
-def _place(context: Context, tensor: Tensor) -> Span:
+def decay_place(context: Context, tensor: Tensor) -> Span:
+    """Where the decay of a tensor is written: on its layer or in the optimizer."""
     optimizer = context.model.optimizer
     return tensor.place("decay") or dict(optimizer.places).get("weight_decay") or optimizer.place

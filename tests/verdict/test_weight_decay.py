@@ -42,7 +42,9 @@ def test_written_on_a_layer(
         right = -Fraction(layer.c)
         answers = [ask(with_decay(text, name, right + step)) for step in (ZERO, STEP, -STEP)]
 
-        assert [[], ["R602"], ["R602"]] == [answer.codes for answer in answers]
+        # R605, on what decay does to lazy networks, has a test of its own.
+        warned = [[c for c in answer.codes if c != "R605"] for answer in answers]
+        assert [[], ["R602"], ["R602"]] == warned
         assert ["fades", "grows"] == [
             word
             for answer in answers[1:]
@@ -50,7 +52,10 @@ def test_written_on_a_layer(
             if word in answer.only("R602").message
         ]
         assert {("warning", name)} == {
-            (d.severity, d.layer) for answer in answers for d in answer.diagnostics
+            (d.severity, d.layer)
+            for answer in answers
+            for d in answer.diagnostics
+            if d.code != "R605"
         }
         assert {"pass"} == {answer.model.verdict for answer in answers}
 
@@ -80,7 +85,9 @@ model inferred {{
 }}
 """)
 
-    assert [] == answer.codes
+    # Below μP a decay of order one a step moves h more than the gradient does: R605 says so.
+    lazy = preset != "mup" and optimizer != "adam"
+    assert (["R605"] if lazy else []) == answer.codes
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])

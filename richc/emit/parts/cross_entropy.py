@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 
@@ -20,8 +21,9 @@ def encode(labels: Labels) -> Tensor:
 
 
 def loss_of(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy, in fp32 whatever the forward pass ran in."""
-    return F.cross_entropy(outputs.float(), targets)
+    """Mean cross-entropy, in fp32 at least whatever the forward pass ran in."""
+    precise = outputs.to(torch.promote_types(outputs.dtype, torch.float32))
+    return F.cross_entropy(precise, targets)
 
 
 def score(outputs: Tensor, targets: Tensor) -> float:

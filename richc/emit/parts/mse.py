@@ -42,8 +42,9 @@ def scale_targets(targets: Tensor, train: Tensor) -> Tensor:
 
 
 def loss_of(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean squared error, in fp32 whatever the forward pass ran in."""
-    return F.mse_loss(outputs.float(), targets)
+    """Mean squared error, in fp32 at least whatever the forward pass ran in."""
+    precise = outputs.to(torch.promote_types(outputs.dtype, torch.float32))
+    return F.mse_loss(precise, targets.to(precise.dtype))
 
 
 def score(outputs: Tensor, targets: Tensor) -> float:
