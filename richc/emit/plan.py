@@ -20,6 +20,9 @@ from richc.spec.model import Activation, Dim, Layer, Model, Tensor
 RATE = "lr"
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
+#: A name by itself in emitted Python: not an attribute, not inside of a string.
+_BARE_WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+_STRING = re.compile(r'"[^"]*"')
 
 
 class Run(NamedTuple):
@@ -63,7 +66,7 @@ class Plan(NamedTuple):
 
     def words(self, expressions: Iterable[str]) -> list[str]:
         """The symbols that Python expressions mention, in the order they are bound."""
-        found = set(_WORD.findall(" ".join(expressions)))
+        found = set(_BARE_WORD.findall(_STRING.sub("", " ".join(expressions))))
         return [word for word in ("n", "n0", "r", "gamma", "alpha") if word in found]
 
     @property

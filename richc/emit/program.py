@@ -70,10 +70,13 @@ def emit_program(
     sections = [
         *_joined(optimizers),
         "\n".join(network) + "\n",
-        "\n".join(_rule("The training program")) + "\n" + "\n\n".join(_joined(program)),
+        "\n".join(_rule("The training program"))
+        + "\n"
+        # Only here does the stand-in occur as such: a layer may well have its name.
+        + re.sub(rf"\b{_CLASS}\b", decided.class_name, "\n\n".join(_joined(program))),
         'if __name__ == "__main__":\n    sys.exit(main())\n',
     ]
-    body = re.sub(rf"\b{_CLASS}\b", decided.class_name, "\n\n".join(sections))
+    body = "\n\n".join(sections)
     head = [
         f"{MARKER}{richc_version} from a .rich model. Change the model, not this file.",
         *_docstring(decided, summary, violations),

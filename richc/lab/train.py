@@ -23,6 +23,9 @@ NO_TORCH = 'training needs PyTorch, which is not installed: pip install "richc[t
 #: How long a program may take to end after an interrupt that it got from the terminal itself.
 _PATIENCE_S = 2.0
 
+#: The exit code of a program that an interrupt ended.
+_INTERRUPTED = 130
+
 
 class TrainError(Exception):
     """The program cannot be run here; ``str(error)`` is one line for the user."""
@@ -76,7 +79,8 @@ def _run(command: list[str]) -> int:
         try:
             code = child.wait()
         except KeyboardInterrupt:
-            code = _interrupted(child)
+            # A child that was reaped as the interrupt came has lost its exit code.
+            code = _interrupted(child) or _INTERRUPTED
     # As a shell reports a process that a signal ended.
     return code if code >= 0 else 128 - code
 

@@ -34,6 +34,9 @@ def _decays(context: Context) -> bool:
     )
 
 
+#: Of one model; nobody reads more at once.
+MAX_FINDINGS = 100
+
 TABLE: tuple[Rule, ...] = (
     Rule("R101", "representation-size", "representation_size", ("D0", "size")),
     Rule("R102", "output-size", "output_size", ("D0", "output")),
@@ -119,14 +122,20 @@ SLUGS: dict[str, str] = {
 
 def run(context: Context) -> list[Diagnostic]:
     """Everything that the rules have to say of one model."""
-    kinds = {(v.desideratum, v.kind) for v in context.verdict.violations}
+    violations = context.verdict.violations
+    kinds = {(v.desideratum, v.kind) for v in violations if not v.is_consequence}
     found: list[Diagnostic] = []
     for rule in TABLE:
         if rule.violation in kinds if rule.violation else rule.applies and rule.applies(context):
             check = import_module(f"richc.rules.{rule.module}").check
             found += check(context)
-    if context.verdict.violations:
+    if violations:
         from richc.rules.recognise import with_notes
 
         found = with_notes(context, found)
+    if len(found) > MAX_FINDINGS:
+        found.sort(key=lambda d: (d.severity, d.span))  # errors first
+        rest = f"{len(found) - MAX_FINDINGS:,} more findings on this model are not shown"
+        found = found[:MAX_FINDINGS]
+        found[-1] = found[-1]._replace(notes=(*found[-1].notes, rest))
     return [d._replace(model=context.model.name) for d in found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from richc.scaling.verdict import Violation
 from richc.spec.model import Layer, Tensor
 
 _ZERO = Fraction(0)
+_MAX_CAUSES = 2
 
 
 class Case(NamedTuple):
@@ -34,28 +36,31 @@ class Case(NamedTuple):
 
 
 def cases(context: Context, desideratum: str, kind: str) -> Iterator[Case]:
-    """The violations of a kind, one for each statement and cause."""
-    groups: dict[tuple[object, ...], list[Violation]] = {}
+    """The violations of a kind that have to be mended, one for each statement and cause.
+
+    A repeated statement has few causes, but one that feeds back grows from layer to layer: of
+    those the first ones stand for all.
+    """
+    layers = context.model.layers
+    groups: dict[tuple[str, bool], dict[Fraction | None, list[Violation]]] = {}
     for violation in context.verdict.violations:
-        if (violation.desideratum, violation.kind) == (desideratum, kind):
-            layer = context.model.layers[violation.layer]
-            key = (layer.statement, violation.of_bias, violation.excess)
-            groups.setdefault(key, []).append(violation)
-    counts: dict[str, int] = {}
-    for layer in context.model.layers if groups else ():
-        counts[layer.statement] = counts.get(layer.statement, 0) + 1
-    for group in groups.values():
-        first = group[0]
-        layer = context.model.layers[first.layer]
-        last = context.model.layers[group[-1].layer]
-        if len(group) == counts[layer.statement]:
-            name = shown = layer.statement
-        else:
-            name = shown = layer.name
-            if len(group) > 1:
-                shown = f"{layer.name}` ... `{last.name}"
-        shown = f"the bias of `{shown}`" if first.of_bias else f"`{shown}`"
-        yield Case(first, layer, context.tensor(first.layer, first.of_bias), name, shown)
+        if (violation.desideratum, violation.kind) != (desideratum, kind):
+            continue
+        if not violation.is_consequence:
+            key = (layers[violation.layer].statement, violation.of_bias)
+            groups.setdefault(key, {}).setdefault(violation.excess, []).append(violation)
+    counts = Counter(layer.statement for layer in layers) if groups else Counter()
+    for (statement, of_bias), by_excess in groups.items():
+        for group in list(by_excess.values())[:_MAX_CAUSES]:
+            first, last = layers[group[0].layer], layers[group[-1].layer]
+            if len(group) == counts[statement]:
+                name = shown = statement
+            else:
+                name = shown = first.name
+                if first is not last:
+                    shown = f"{first.name}` ... `{last.name}"
+            shown = f"the bias of `{shown}`" if of_bias else f"`{shown}`"
+            yield Case(group[0], first, context.tensor(group[0].layer, of_bias), name, shown)
 
 
 def power(size: Size) -> str:

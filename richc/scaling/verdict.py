@@ -48,6 +48,8 @@ class Violation(NamedTuple):
     of_bias: bool
     excess: Fraction | None
     size: Size
+    #: Only because something else explodes: true, and not what has to be mended.
+    is_consequence: bool = False
 
 
 class Verdict(NamedTuple):
@@ -103,13 +105,11 @@ def judge(network: Network) -> Verdict:
     d2 = _useless(later) if evaluated and nontrivial else []
     d3 = _negligible(later) if evaluated and nontrivial else []
     violations = (*at_init, *explosions, *d1, *d2, *d3)
-    exploding = any(layer.dh > _ZERO or layer.reach > _ZERO for layer in later)
-    d3_decided = evaluated and nontrivial and (d3 or not exploding)
     statuses = (
         ("D0", VIOLATED if at_init or explosions else HOLDS),
         ("D1", _status(evaluated, d1)),
         ("D2", _status(bool(evaluated and nontrivial), d2)),
-        ("D3", _status(bool(d3_decided), d3)),
+        ("D3", _status(bool(evaluated and nontrivial), d3)),
     )
     stable = not at_init and not explosions and moves <= _ZERO
     features = any(layer.dh >= _ZERO for layer in later[:-1])
@@ -209,19 +209,18 @@ def _useless(later: Sequence[LayerFlow]) -> list[Violation]:
 def _negligible(later: Sequence[LayerFlow]) -> list[Violation]:
     """D3: weights whose update vanishes beside the rest of the update that follows.
 
-    Not judged against an update that explodes: that is reported where it begins.
+    Beside an update that explodes, that is a consequence: to be mended where the explosion is.
     """
     found: list[Violation] = []
     last = len(later) - 1
     for index, layer in enumerate(later):
-        if layer.dh > _ZERO or layer.reach > _ZERO:
-            continue
+        explodes = layer.dh > _ZERO or layer.reach > _ZERO
         for of_bias, own in ((False, layer.own), (True, layer.bias_own)):
             # A bias that is not there has nothing to add.
             if own < layer.dh and not (of_bias and own is ZERO_SIZE):
                 gap = own + -layer.dh if isinstance(layer.dh, Fraction) else own
                 kind = "readout" if index == last else "weight"
-                found.append(Violation("D3", kind, index, of_bias, _finite(gap), own))
+                found.append(Violation("D3", kind, index, of_bias, _finite(gap), own, explodes))
     return found
 
 

@@ -57,7 +57,9 @@ def with_carried(model: Model, eps_given: bool) -> Model:
             if knobs.decay_is_normalised:
                 # The decay is part of the gradient here, so it is the decayed weight that must
                 # keep its size beside the gradient.
-                if not tensor.std.is_zero:
+                if tensor.std.is_zero:
+                    size = size.times(tensor.scale)
+                else:
                     plain = _numbers(tensor.std.times(tensor.scale))
                     size = size.times(plain).over(tensor.std)
                 tensor = tensor._replace(decay=tensor.decay.times(size))

@@ -13,8 +13,8 @@ Report = Callable[[Diagnostic], None]
 
 def collect(
     items: tuple[tree.Item, ...], known: tuple[str, ...], kind: str, report: Report
-) -> dict[str, tree.Item] | None:
-    """The items by name, each reported that is unknown or given twice; None when there are such."""
+) -> tuple[dict[str, tree.Item], bool]:
+    """The items by name, and whether all could be taken: reported is what is unknown or twice."""
     found: dict[str, tree.Item] = {}
     fine = True
     for item in items:
@@ -27,4 +27,4 @@ def collect(
             fine = False
         else:
             found[name] = item
-    return found if fine else None
+    return found, fine

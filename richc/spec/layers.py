@@ -172,16 +172,14 @@ class _Reader:
         statement = self.slot.statement
         items = statement.block.items if statement.block else ()
         where = statement.name.span.to(statement.dim.span)
-        given = collect(items, _LAYER_ATTRIBUTES, "layer attribute", report)
-        if given is None:
-            return None
+        given, complete = collect(items, _LAYER_ATTRIBUTES, "layer attribute", report)
         scope = self.scope.with_names(
             {"fan_in": dim_monomial(self.fan_in), "fan_out": dim_monomial(self.slot.dim)}
         )
         inferred = (
             infer.weight(self.frame, self.role, self.fan_in, self.before) if self.frame else None
         )
-        weight = self._tensor(given, scope, inferred, where, "", report)
+        weight = self._tensor(given, complete, scope, inferred, where, "", report)
         dist = self._dist(given.get("dist"), report)
         section = given.get("bias")
         bias = None
@@ -215,9 +213,7 @@ class _Reader:
             )
             return None
         items = item.block.items if isinstance(item, tree.Section) else ()
-        given = collect(items, _TENSOR_ATTRIBUTES, "bias attribute", report)
-        if given is None:
-            return None
+        given, complete = collect(items, _TENSOR_ATTRIBUTES, "bias attribute", report)
         scope = self.scope.with_names({"fan_in": ONE, "fan_out": dim_monomial(self.slot.dim)})
         std: Monomial | None = None
         written = given.get("std") or given.get("var")
@@ -227,7 +223,7 @@ class _Reader:
             except Rejected:
                 std = ONE  # Reported when the attribute is read in its turn.
         inferred = infer.bias(self.frame, self.role, std) if self.frame else None
-        tensor = self._tensor(given, scope, inferred, item.span, "the bias of ", report)
+        tensor = self._tensor(given, complete, scope, inferred, item.span, "the bias of ", report)
         if tensor is not None and weight is not None and weight.frozen and "lr" not in given:
             tensor = tensor._replace(frozen=True)
         return tensor
@@ -235,6 +231,7 @@ class _Reader:
     def _tensor(
         self,
         given: Mapping[str, tree.Item],
+        complete: bool,
         scope: Scope,
         inferred: infer.Inferred | None,
         where: Span,
@@ -243,7 +240,8 @@ class _Reader:
     ) -> Tensor | None:
         values: dict[str, Monomial] = {}
         places: list[tuple[str, Span]] = []
-        fine = True
+        # What is missing may be what could not be taken; it is not reported then.
+        fine = complete
         for attribute in ("scale", "std", "var", "lr", "decay", "eps"):
             item = given.get(attribute)
             if item is None:

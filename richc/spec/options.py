@@ -53,10 +53,8 @@ def optimizer(node: tree.Optimizer, scope: Scope, report: Report) -> Knobs | Non
         report(messages.unknown_word("optimizer", name, node.name.span, tuple(OPTIMIZERS)))
         return None
     allowed = ("lr", *known.options, "weight_decay")
-    given = _options(node.block.items if node.block else (), allowed, f"option of {name}", report)
-    if given is None:
-        return None
-    fine = True
+    items = node.block.items if node.block else ()
+    given, fine = _options(items, allowed, f"option of {name}", report)
     lr, decay, eps = number(Fraction(known.lr)), ZERO, None
     plain: dict[str, OptionValue] = {}
     places: list[tuple[str, Span]] = []
@@ -95,7 +93,7 @@ def optimizer(node: tree.Optimizer, scope: Scope, report: Report) -> Knobs | Non
 
 def train(node: tree.Train, report: Report) -> Train:
     """Read a ``train`` statement."""
-    given = _options(node.block.items, TRAIN_OPTIONS, "option of train", report) or {}
+    given, _ = _options(node.block.items, TRAIN_OPTIONS, "option of train", report)
     values: dict[str, object] = {}
     for option, item in given.items():
         try:
@@ -175,10 +173,9 @@ def _expression(item: tree.Option, scope: Scope, may_be_zero: bool) -> Monomial:
 
 def _options(
     items: tuple[tree.Item, ...], known: tuple[str, ...], kind: str, report: Report
-) -> dict[str, tree.Option] | None:
-    """Items that all have the form ``name = value``; None when one of them is wrong."""
-    found = collect(items, known, kind, report) or {}
-    fine = bool(found) or not items
+) -> tuple[dict[str, tree.Option], bool]:
+    """Items that all have the form ``name = value``, and whether all could be taken."""
+    found, fine = collect(items, known, kind, report)
     given: dict[str, tree.Option] = {}
     for name, item in found.items():
         if isinstance(item, tree.Option):
@@ -186,11 +183,11 @@ def _options(
         else:
             report(messages.bad_value(f"`{name}` needs a value: `{name} = ...`", item.span))
             fine = False
-    return given if fine else None
+    return given, fine
 
 
 def named_arguments(
     options: tuple[tree.Option, ...], known: tuple[str, ...], what: str, report: Report
 ) -> dict[str, tree.Option]:
     """``name = value`` options after a comma in a statement, by name."""
-    return _options(options, known, what, report) or {}
+    return _options(options, known, what, report)[0]

@@ -92,6 +92,12 @@ def too_deep(span: Span) -> Diagnostic:
     )
 
 
+def too_long(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "R024", "overflow", ERROR, "this statement is longer than any model needs", span
+    )
+
+
 def too_many(span: Span) -> Diagnostic:
     return Diagnostic(
         "R007", "too-many-errors", ERROR, "too many errors; the rest is not reported", span

@@ -17,6 +17,8 @@ from richc.syntax.lexer import NestingError, begins_statement, separate
 from richc.syntax.source import Source
 
 MAX_ERRORS = 100
+#: Of one statement; expressions are refused at far fewer.
+MAX_TOKENS = 20_000
 
 
 def _messages() -> ModuleType:
@@ -167,6 +169,10 @@ class _Run:
                 self._parser.feed(token)
             except Unexpected as error:
                 self.errors.append(_messages().bad_statement(tokens, start, at, error))
+                self._parser.restore(self._mark)
+                return self._skip(start), False
+            if at - start > MAX_TOKENS:
+                self.errors.append(_messages().too_long(tokens[start].span))
                 self._parser.restore(self._mark)
                 return self._skip(start), False
             if token.type == "NEWLINE" and depth == 0:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import richc
 from richc.emit import emit_program
 from richc.spec.model import Train
 from tests.emit.tables import ReadModel
@@ -86,3 +90,35 @@ def test_names(name: str, read_model: ReadModel) -> None:
 def test_model_names(name: str, read_model: ReadModel) -> None:
     with pytest.raises(ValueError, match="identifier"):
         emit_program(read_model(MODEL)._replace(name=name), summary="", richc_version="0.1.0")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("n0", "head"), ("n", "r"), ("lr", "F"), ("Network", "M"), ("torch", "math"), ("x", "layer")],
+)
+def test_words_of_the_program_as_layer_names(names: tuple[str, str], tmp_path: Path) -> None:
+    """A layer may be called what the program calls something else."""
+    first, last = names
+    text = f"""
+model m {{
+  width n = 4
+  parameterization mup
+  input 2
+  {first}[2]: dense -> n
+  relu
+  {last}: dense -> 1
+  optimizer sgd {{ lr = 0.1 }}
+}}
+"""
+    program = tmp_path / "program.py"
+    program.write_text(richc.compile(text))
+    data = tmp_path / "data.csv"
+    data.write_text("".join(f"{i},{i * i % 7},{i % 3}\n" for i in range(40)))
+
+    done = subprocess.run(
+        [sys.executable, str(program), "--data", str(data), "--steps", "3", "--quiet"],
+        capture_output=True,
+        text=True,
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)

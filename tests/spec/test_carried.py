@@ -6,6 +6,8 @@ from fractions import Fraction
 
 import pytest
 
+from richc.pipeline import analyse
+from richc.spec.model import Tensor
 from tests.spec.reading import at_base_width, load, powers
 
 GAUGES = ["stp", "mup", "rescaling"]
@@ -120,3 +122,29 @@ def test_the_optimizers_own_word_wins_over_inference() -> None:
     assert ["1e-6"] * 3 == [
         layer.weight.eps.formula if layer.weight.eps else None for layer in spec.layers
     ]
+
+
+@pytest.mark.parametrize("point", ["mup", "ntp"])
+def test_coupled_decay_of_a_zero_bias_moves_with_the_gauge(point: str) -> None:
+    """Under Adam's L2 the decayed weight is part of the gradient: decay ~ M^2."""
+
+    def bias(gauge: str) -> Tensor:
+        text = f"""
+model m {{
+  width n = 256
+  parameterization {point}, gauge = {gauge}
+  input 16
+  a: dense -> n {{ bias }}
+  tanh
+  b: dense -> 4
+  optimizer adam {{ weight_decay = 0.01 }}
+}}
+"""
+        tensor = analyse(text).models[0].spec.layers[0].bias
+        assert tensor is not None
+        return tensor
+
+    plain, moved = bias("stp"), bias("mup")
+    square = moved.scale.times(moved.scale)
+
+    assert moved.decay == plain.decay.times(square)

@@ -136,3 +136,22 @@ def test_no_verdict_about_half_a_model() -> None:
 
     assert [] == file.models
     assert [(8, "R001")] == [(d.span.line, d.code) for d in file.diagnostics]
+
+
+def test_an_unknown_attribute_hides_nothing_else_of_its_block() -> None:
+    text = """
+model m {
+  width n = 4
+  input 2
+  a: dense -> n { sdt = 1, lr = n + 1, scale = 0 }
+  relu
+  b: dense -> 1 { std = 1, lr = 1 }
+  optimizer sgd { mometum = 1, nesterov = 3 }
+  train { epochs = 4, steps = 0, precision = fp8 }
+}
+"""
+    (file,) = richc.check(text).files
+
+    assert ["R011", "R020", "R022", "R011", "R017", "R011", "R017", "R011"] == [
+        d.code for d in file.diagnostics
+    ]

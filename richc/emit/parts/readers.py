@@ -236,7 +236,7 @@ def choose(arrays: dict[str, Labels], target: str | None) -> tuple[Tensor, Label
         if target is None:
             raise DataError(f"which array holds the labels? name it with --target ({shown})")
     if target not in arrays:
-        raise DataError(f"there is no array {target!a} (there is {shown})")
+        raise DataError(f"there is no array {target!a}: name it with --target (there is {shown})")
     rest = [name for name in arrays if name != target]
     name = rest[0] if len(rest) == 1 else next((k for k in FEATURE_KEYS if k in rest), None)
     if name is None:
