@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import click
 
+from richc.cli.errors import Unusable
+
 FORMATS = ("text", "concise", "json")
 
 
@@ -53,7 +55,7 @@ def command(
     try:
         inputs = list(sources(paths or (".",), stdin_filename))
     except NoInput as error:
-        raise click.UsageError(str(error)) from None
+        raise Unusable(str(error)) from None
 
     unreadable = 0
     problems = 0
@@ -72,12 +74,12 @@ def command(
                 result = result.only(model)
             problems += result.has_errors or (strict and result.has_warnings)
             yield result
+        if model is not None and not named and not unreadable:
+            raise Unusable(f"no model `{model}` in these files")
 
     options = Options(color=_use_color(color), quiet=quiet)
     for chunk in renderer(output_format)(results(), options):
         click.echo(chunk, nl=False, color=options.color)
-    if model is not None and not named and not unreadable:
-        raise click.UsageError(f"no model `{model}` in these files")
     if unreadable:
         raise SystemExit(2)
     if problems and not exit_zero:

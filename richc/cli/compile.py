@@ -8,17 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.errors import Unusable
+
 if TYPE_CHECKING:
     from richc.emit.compile import Refused
     from richc.pipeline import ModelResult
 
 STDIN = "-"
-
-
-class Unusable(click.ClickException):
-    """Input or output that cannot be used: one line, exit code 2."""
-
-    exit_code = 2
 
 
 @click.command("compile", short_help="Compile a .rich file to PyTorch.")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from richc.cli.compile import STDIN, Unusable, chosen_model
+from richc.cli.compile import STDIN, chosen_model
+from richc.cli.errors import Unusable
 
 _POSITIVE = click.IntRange(min=1)
 

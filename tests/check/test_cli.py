@@ -86,16 +86,26 @@ def test_exit_code(
     [
         ["missing.rich"],
         ["missing/"],
-        ["--format", "xml"],
-        ["--colour", "always"],
         ["--model", "nobody", "good.rich"],
         ["empty"],
         ["good.rich", "missing.rich"],
     ],
 )
-def test_wrong_usage(arguments: list[str], folder: Path) -> None:
+def test_nothing_to_check(arguments: list[str], folder: Path) -> None:
+    """One line says why, and no total claims that something was checked."""
     write(folder, good=GOOD)
     (folder / "empty").mkdir()
+
+    result = run(*arguments, "-q")
+
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert result.stderr.startswith("Error: ")
+    assert 1 == result.stderr.count("\n")
+
+
+@pytest.mark.parametrize("arguments", [["--format", "xml"], ["--colour", "always"]])
+def test_wrong_usage(arguments: list[str], folder: Path) -> None:
+    write(folder, good=GOOD)
 
     result = run(*arguments)
 
