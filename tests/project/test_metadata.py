@@ -72,7 +72,7 @@ def test_what_a_user_installs(pyproject: dict[str, Any]) -> None:
 
 
 def test_torch_is_an_extra(pyproject: dict[str, Any]) -> None:
-    assert pyproject["project"]["optional-dependencies"]["torch"] == ["torch>=2.9"]
+    assert pyproject["project"]["optional-dependencies"]["torch"] == ["torch>=2.9", "numpy"]
 
 
 def test_every_ruff_exception_has_a_reason(root: Path) -> None:
