@@ -16,7 +16,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class TablesHook(BuildHookInterface):  # type: ignore[type-arg]
+class TablesHook(BuildHookInterface):  # type: ignore[type-arg]  # generic in a configuration that it has none of
     """Writes the tables before hatchling collects the files of the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

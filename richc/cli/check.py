@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import click
@@ -47,6 +48,7 @@ def command(
 
     Exit codes: 0 no errors, 1 errors found, 2 wrong usage or unreadable input, 3 a bug of richc.
     """
+    from richc.cli.color import use_color
     from richc.cli.inputs import NoInput, sources
     from richc.pipeline import FileResult, analyse_source
     from richc.report import Options, renderer
@@ -77,24 +79,10 @@ def command(
         if model is not None and not named and not unreadable:
             raise Unusable(f"no model `{model}` in these files")
 
-    options = Options(color=_use_color(color), quiet=quiet)
+    options = Options(color=use_color(color, sys.stdout), quiet=quiet)
     for chunk in renderer(output_format)(results(), options):
         click.echo(chunk, nl=False, color=options.color)
     if unreadable:
         raise SystemExit(2)
     if problems and not exit_zero:
         raise SystemExit(1)
-
-
-def _use_color(choice: str) -> bool:
-    """--color over NO_COLOR over FORCE_COLOR over the terminal."""
-    import os
-    import sys
-
-    if choice != "auto":
-        return choice == "always"
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return sys.stdout.isatty()

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from richc.cli.errors import Unusable
+from richc.cli.inputs import STDIN
 
 if TYPE_CHECKING:
     from richc.emit.compile import Refused
     from richc.pipeline import ModelResult
-
-STDIN = "-"
 
 
 @click.command("compile", short_help="Compile a .rich file to PyTorch.")
@@ -56,16 +55,13 @@ def chosen_model(file: str, name: str | None, *, allow_violations: bool) -> Mode
     exceptions, with exit code 2, for an unreadable file and for a ``name`` that is missing or
     does not exist.
     """
+    from richc.cli.inputs import read_input
     from richc.emit.compile import Refused, WrongChoice, choose
     from richc.pipeline import analyse_source
-    from richc.syntax.source import MAX_BYTES, Source, SourceError, decode, read_source
+    from richc.syntax.source import SourceError
 
     try:
-        if file == STDIN:
-            data = sys.stdin.buffer.read(MAX_BYTES + 1)
-            source = Source("<stdin>", decode(data))
-        else:
-            source = read_source(file)
+        source = read_input(file, "<stdin>")
         return choose(analyse_source(source), name, allow_violations=allow_violations)
     except SourceError as error:
         raise Unusable(f"{file}: {error}") from None
@@ -77,12 +73,10 @@ def chosen_model(file: str, name: str | None, *, allow_violations: bool) -> Mode
 
 
 def _show(refused: Refused) -> None:
-    import os
-
+    from richc.cli.color import use_color
     from richc.report.text import render_diagnostics
 
-    color = sys.stderr.isatty() or bool(os.environ.get("FORCE_COLOR"))
-    color = color and not os.environ.get("NO_COLOR")
+    color = use_color("auto", sys.stderr)
     click.echo(render_diagnostics(refused.result, color=color), err=True, nl=False, color=color)
     if refused.advice:
         click.echo(f"\n{refused.advice}", err=True)

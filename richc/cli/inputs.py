@@ -11,6 +11,8 @@ from richc.diagnostics import ERROR, Diagnostic, Span
 from richc.syntax.source import MAX_BYTES, Source, SourceError, decode, read_source
 
 SUFFIX = ".rich"
+#: The path that stands for standard input.
+STDIN = "-"
 
 
 class NoInput(Exception):
@@ -28,8 +30,8 @@ def sources(paths: Iterable[str], stdin_name: str) -> Iterator[Source | Unreadab
     """Every source once, folders in order of name.  Raises NoInput."""
     seen: set[str] = set()
     for path in paths:
-        if path == "-":
-            yield _standard_input(stdin_name)
+        if path == STDIN:
+            yield _read(path, stdin_name)
         elif os.path.isdir(path):
             found = list(_inside(path))
             if not found:
@@ -46,7 +48,7 @@ def _unseen(paths: Iterable[str], seen: set[str]) -> Iterator[Source | Unreadabl
         key = os.path.realpath(path)
         if key not in seen:
             seen.add(key)
-            yield _read(path)
+            yield _read(path, path)
 
 
 def _inside(folder: str) -> Iterator[str]:
@@ -58,21 +60,18 @@ def _inside(folder: str) -> Iterator[str]:
                 yield os.path.normpath(os.path.join(root, name))
 
 
-def _read(path: str) -> Source | Unreadable:
-    try:
+def read_input(path: str, stdin_name: str) -> Source:
+    """A file, or standard input for ``-``.  Raises SourceError."""
+    if path != STDIN:
         return read_source(path)
-    except SourceError as error:
-        return _unreadable(path, error)
+    return Source(stdin_name, decode(sys.stdin.buffer.read(MAX_BYTES + 1)))
 
 
-def _standard_input(name: str) -> Source | Unreadable:
+def _read(path: str, stdin_name: str) -> Source | Unreadable:
     try:
-        return Source(name, decode(sys.stdin.buffer.read(MAX_BYTES + 1)))
+        return read_input(path, stdin_name)
     except SourceError as error:
-        return _unreadable(name, error)
-
-
-def _unreadable(path: str, error: SourceError) -> Unreadable:
-    return Unreadable(
-        path, Diagnostic("R006", "unreadable", ERROR, f"cannot read: {error}", Span(0, 0))
-    )
+        shown = stdin_name if path == STDIN else path
+        return Unreadable(
+            shown, Diagnostic("R006", "unreadable", ERROR, f"cannot read: {error}", Span(0, 0))
+        )

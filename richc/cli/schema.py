@@ -12,7 +12,11 @@ def command(what: str) -> None:
     import json
 
     if what == "report":
-        from richc.report.schema import Report as Schema
+        from richc.report.schema import Report
+
+        schema = Report.model_json_schema()
     else:
-        from richc.report.spec_schema import SpecFile as Schema  # type: ignore[assignment]
-    click.echo(json.dumps(Schema.model_json_schema(by_alias=True), indent=2))
+        from richc.report.spec_schema import SpecFile
+
+        schema = SpecFile.model_json_schema()
+    click.echo(json.dumps(schema, indent=2))

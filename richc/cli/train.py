@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from richc.cli.compile import STDIN, chosen_model
+from richc.cli.compile import chosen_model
 from richc.cli.errors import Unusable
+from richc.cli.inputs import STDIN
 
 _POSITIVE = click.IntRange(min=1)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from richc.emit.names import attribute, class_name
 from richc.scaling.formula import Symbols, python_formula
-from richc.scaling.monomial import GAMMA, ONE, WIDTH, Monomial, symbol
+from richc.scaling.monomial import GAMMA, ONE, Monomial, symbol
 from richc.spec.model import Activation, Dim, Layer, Model, Tensor
 
 #: The optimizer's learning rate in formulas; an argument of the emitted functions.
@@ -124,10 +124,6 @@ def depends_on_richness(model: Model) -> bool:
 
 def depends_on_gamma(model: Model) -> bool:
     return any(not m.exponent(GAMMA).is_zero for m in _monomials(model))
-
-
-def depends_on_width(value: Monomial) -> bool:
-    return not value.exponent(WIDTH).is_zero
 
 
 def dim(size: Dim) -> str:

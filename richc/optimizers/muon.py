@@ -8,9 +8,6 @@ from typing import final
 from richc.optimizers.law import HALF, Law, unless_dead
 from richc.scaling.sizes import Size
 
-#: The shape factors by name; exponents for (wide in, wide out) in ``Muon.shape``.
-SHAPE_FACTORS = ("none", "original", "match_rms_adamw", "spectral")
-
 
 @final
 class Muon(Law):

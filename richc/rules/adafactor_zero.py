@@ -9,27 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import WARNING, Diagnostic
+from richc.rules.common import trained
 from richc.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
     seen: set[tuple[str, bool]] = set()
-    for layer in context.model.layers:
-        for tensor, is_bias in ((layer.weight, False), (layer.bias, True)):
-            if tensor is None or tensor.frozen or not tensor.std.is_zero:
-                continue
-            floor = tensor.eps
-            if (floor is not None and not floor.is_zero) or (layer.statement, is_bias) in seen:
-                continue
-            seen.add((layer.statement, is_bias))
-            shown = f"the bias of `{layer.name}`" if is_bias else f"`{layer.name}`"
-            yield Diagnostic(
-                "R603",
-                "adafactor-zero",
-                WARNING,
-                f"{shown} starts at zero, and Adafactor never moves it",
-                context.place(layer, tensor, "std", "var"),
-                label="each update is a multiple of RMS(W) = 0",
-                layer=layer.name,
-                help="give it a `std`, or Adafactor an `eps` (the floor of RMS(W))",
-            )
+    for item in trained(context):
+        floor = item.tensor.eps
+        has_floor = floor is not None and not floor.is_zero
+        if not item.tensor.std.is_zero or has_floor or item.statement in seen:
+            continue
+        seen.add(item.statement)
+        yield Diagnostic(
+            "R603",
+            "adafactor-zero",
+            WARNING,
+            f"{item.shown} starts at zero, and Adafactor never moves it",
+            context.place(item.layer, item.tensor, "std", "var"),
+            label="each update is a multiple of RMS(W) = 0",
+            layer=item.layer.name,
+            help="give it a `std`, or Adafactor an `eps` (the floor of RMS(W))",
+        )

@@ -63,6 +63,41 @@ def cases(context: Context, desideratum: str, kind: str) -> Iterator[Case]:
             yield Case(group[0], first, context.tensor(group[0].layer, of_bias), name, shown)
 
 
+class Trained(NamedTuple):
+    """A tensor that training moves, in its place."""
+
+    at: int
+    layer: Layer
+    tensor: Tensor
+    is_bias: bool
+
+    @property
+    def shown(self) -> str:
+        return f"the bias of `{self.layer.name}`" if self.is_bias else f"`{self.layer.name}`"
+
+    @property
+    def statement(self) -> tuple[str, bool]:
+        """What the layers of one statement share."""
+        return self.layer.statement, self.is_bias
+
+    def gradient(self, context: Context) -> Size:
+        """The size of the gradient with respect to the tensor itself, after the first step."""
+        flow = context.verdict.flow.later
+        size = context.size(self.tensor.scale) + flow[self.at].gradient
+        return size if self.is_bias or not self.at else size + flow[self.at - 1].h
+
+    def rate(self, context: Context) -> Size:
+        return context.size(context.model.optimizer.lr) + context.size(self.tensor.lr)
+
+
+def trained(context: Context) -> Iterator[Trained]:
+    """Every tensor that is not frozen, in order."""
+    for index, layer in enumerate(context.model.layers):
+        for tensor, is_bias in ((layer.weight, False), (layer.bias, True)):
+            if tensor is not None and not tensor.frozen:
+                yield Trained(index, layer, tensor, is_bias)
+
+
 def power(size: Size) -> str:
     """``n^-1/2``, ``n^0``, or ``0`` for a size that vanishes identically."""
     return "0" if size is ZERO_SIZE else f"n^{size}"

@@ -20,7 +20,6 @@ Base = int | str
 WIDTH = "n"
 BASE_WIDTH = "n0"
 GAMMA = "gamma"
-SYMBOLS = (WIDTH, BASE_WIDTH, GAMMA)
 
 _ZERO = Fraction(0)
 _ONE = Fraction(1)

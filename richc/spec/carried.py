@@ -100,7 +100,9 @@ def gradient_exponents(model: Model) -> list[tuple[Affine, Affine]]:
         if layer.role == READ_OUT:
             lr = model.optimizer.lr.times(layer.weight.lr).times(layer.weight.scale)
             step = _exponent(lr)
-            if layer.weight.std.is_zero or step.at(richness) > size.at(richness):
+            # A frozen read-out stays what it was at init.
+            outgrown = layer.weight.std.is_zero or step.at(richness) > size.at(richness)
+            if outgrown and not layer.weight.frozen:
                 size = step
             backward = size
         else:

@@ -45,8 +45,8 @@ class Carried(NamedTuple):
     has_eps: bool
 
 
-def shapes(slots: list[Slot], report: Report) -> bool:
-    """Report every shape the theory has no place for; whether there was none."""
+def check_shapes(slots: list[Slot], report: Report) -> None:
+    """Report every shape the theory has no place for."""
     fine = True
     unrolled = sum(slot.repeats for slot in slots)
     seen = 0
@@ -81,8 +81,6 @@ def shapes(slots: list[Slot], report: Report) -> bool:
                 "a network needs a layer `-> n` before its read-out",
             )
         )
-        fine = False
-    return fine
 
 
 def dimension(node: tree.Expression, width: str) -> Dim:
@@ -130,7 +128,7 @@ def unroll(
             key = (role, fan_in)
             if key not in known:
                 reader = _Reader(slot, role, fan_in, before, scope, frame, carried)
-                known[key] = reader.layer(report if not known else _ignore)
+                known[key] = reader.layer(report)
             layer = known[key]
             if layer is not None:
                 if slot.statement.repeat is not None:
@@ -140,10 +138,6 @@ def unroll(
             fan_in = slot.dim
             before = slot.activation
     return tuple(layers)
-
-
-def _ignore(diagnostic: Diagnostic) -> None:
-    """For a second reading of a statement whose mistakes are reported already."""
 
 
 class _Reader:

@@ -24,10 +24,6 @@ def _short(name: str) -> str:
     return name if len(name) <= 60 else f"{name[:57]}..."
 
 
-def too_many(span: Span) -> Diagnostic:
-    return _error("R007", "too-many-errors", "too many errors; the rest is not reported", span)
-
-
 def not_available(what: str, span: Span, instead: str) -> Diagnostic:
     return _error("R005", "not-available-yet", f"{what} is not available yet", span, help=instead)
 

@@ -91,6 +91,10 @@ class Optimizer(NamedTuple):
     #: option name -> where it is written
     places: tuple[tuple[str, Span], ...]
 
+    def located(self, option: str) -> Span:
+        """Where an option is written, or else the whole statement."""
+        return dict(self.places).get(option, self.place)
+
     def option(self, name: str) -> Fraction | bool | str | tuple[Fraction, ...] | None:
         return dict(self.options).get(name)
 

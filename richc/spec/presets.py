@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from typing import NamedTuple
 
 from richc.diagnostics import Span
@@ -88,7 +89,7 @@ def _point(reader: Reader, node: tree.Preset, where: str) -> Fraction | None:
 
 def read_requirements(reader: Reader) -> tuple[Requirement, ...]:
     nodes = [s for s in reader.node.statements if isinstance(s, tree.Require)]
-    read = (reader.attempt(lambda n=node: _requirement(reader, n)) for node in nodes)  # type: ignore[misc]
+    read = (reader.attempt(partial(_requirement, reader, node)) for node in nodes)
     return tuple(r for r in read if r is not None)
 
 

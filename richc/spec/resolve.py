@@ -43,7 +43,9 @@ def resolve(file: tree.File) -> tuple[list[Model], list[Diagnostic]]:
         if model is not None:
             models.append(model)
         if len(found) > MAX_ERRORS:
-            found = [*found[:MAX_ERRORS], messages.too_many(found[MAX_ERRORS].span)]
+            from richc.syntax.messages import capped
+
+            found = capped(found, MAX_ERRORS)
             break
     return models, found
 

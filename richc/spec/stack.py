@@ -51,7 +51,7 @@ def read_stack(reader: Reader, width: str) -> list[Slot]:
         reader.report(messages.too_many_layers(f"{total:,}", MAX_LAYERS, span))
         return []
     if fine and not reader.node.incomplete and len(reader.found) == errors_before:
-        layer_reader.shapes(slots, reader.report)
+        layer_reader.check_shapes(slots, reader.report)
     return slots
 
 

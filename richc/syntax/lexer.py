@@ -13,7 +13,6 @@ from richc.diagnostics import Span
 from richc.syntax.lalr import Token
 
 NEWLINE = "NEWLINE"
-ILLEGAL = "ILLEGAL"
 
 #: Words that only a statement can begin with (by the names of their terminals).
 STATEMENT_WORDS = {

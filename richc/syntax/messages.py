@@ -98,10 +98,18 @@ def too_long(span: Span) -> Diagnostic:
     )
 
 
-def too_many(span: Span) -> Diagnostic:
-    return Diagnostic(
-        "R007", "too-many-errors", ERROR, "too many errors; the rest is not reported", span
+def capped(found: list[Diagnostic], limit: int) -> list[Diagnostic]:
+    """The first ``limit`` findings, and that there are more where there are."""
+    if len(found) <= limit:
+        return found
+    more = Diagnostic(
+        "R007",
+        "too-many-errors",
+        ERROR,
+        "too many errors; the rest is not reported",
+        found[limit].span,
     )
+    return [*found[:limit], more]
 
 
 def unclosed_model(name: object, brace: Span) -> Diagnostic:

@@ -60,7 +60,7 @@ def parse(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
     if not found and not models:
         found.append(_messages().no_model(bool(source.text.strip())))
     if len(found) > MAX_ERRORS:
-        found = [*found[:MAX_ERRORS], _messages().too_many(found[MAX_ERRORS].span)]
+        found = _messages().capped(found, MAX_ERRORS)
     return tree.File(models, comments), tuple(sorted(found, key=lambda d: d.span))
 
 
