@@ -23,6 +23,8 @@ _NONE = Affine(Fraction(0))
 _LARGEST_EXPANDED_POWER = 64
 #: ``number`` factors out the primes below 1,000.
 _LARGEST_PRIME = 997
+#: The language's longest literal; products beyond it stay products of powers.
+_MAX_DIGITS = 40
 
 
 class Symbols(NamedTuple):
@@ -142,6 +144,18 @@ def _numbers(value: Monomial) -> tuple[Fraction, Fraction, list[_Factor]]:
 
     Where there is a root, the coefficient moves under it: ``sqrt(0.02)``, not ``0.1 * sqrt(2)``.
     """
+    coefficient, radicand, odd = _multiplied_out(value)
+    if all(
+        side < 10**_MAX_DIGITS
+        for number in (coefficient, radicand)
+        for side in number.as_integer_ratio()
+    ):
+        return coefficient, radicand, odd
+    powers = [_Factor(str(base), e) for base, e in value.powers if isinstance(base, int)]
+    return Fraction(1), Fraction(1), powers
+
+
+def _multiplied_out(value: Monomial) -> tuple[Fraction, Fraction, list[_Factor]]:
     coefficient = radicand = Fraction(1)
     odd: list[_Factor] = []
     large: list[tuple[int, Fraction]] = []
@@ -249,7 +263,7 @@ def _number(value: Fraction, *, alone: bool) -> tuple[str, str]:
     decimal = _decimal(value)
     if (
         decimal
-        and len(decimal) < len(f"{over} / {under}")
+        and len(decimal) < min(len(f"{over} / {under}"), _MAX_DIGITS)
         and (alone or over != 1 or under % 10 == 0)
     ):
         return decimal, ""

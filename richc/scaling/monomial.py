@@ -157,6 +157,8 @@ def _canonical(powers: dict[Base, Affine]) -> Monomial:
 
 def symbol(name: str, exponent: Affine | None = None) -> Monomial:
     """One symbol (``n``, ``n0`` or ``gamma``), to a power."""
+    if exponent is not None and exponent.is_zero:
+        return ONE
     return Monomial(((name, Affine(_ONE) if exponent is None else exponent),))
 
 

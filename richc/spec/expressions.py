@@ -178,7 +178,10 @@ def _refuse_ambiguity(node: tree.Product) -> None:
 def _refuse_complexity(value: Monomial, span: Span) -> None:
     if len(value.powers) > MAX_FACTORS:
         raise Rejected(messages.overflow("this expression has too many different factors", span))
-    for _, power in value.powers:
+    for base, power in value.powers:
+        # Only a sum can make such a number, and no literal could write it.
+        if isinstance(base, int) and base >= 10**MAX_DIGITS:
+            raise Rejected(messages.overflow("a number in this expression is too long", span))
         for part in power:
             if (
                 abs(part.numerator) > MAX_EXPONENT * part.denominator

@@ -119,13 +119,13 @@ def unroll(
     fan_in = Dim(input_dim, False)
     before: Activation | None = None
     for at, slot in enumerate(slots):
-        known: dict[tuple[str, Dim], Layer | None] = {}
+        known: dict[tuple[str, Dim, Activation | None], Layer | None] = {}
         for position in range(slot.repeats):
             last = at == len(slots) - 1 and position == slot.repeats - 1
             role = READ_OUT if last else HIDDEN if layers else READ_IN
-            # The layers of one statement differ only where the first of them is the read-in or
-            # follows another size.
-            key = (role, fan_in)
+            # The layers of one statement differ only where the first of them is the read-in, or
+            # follows another size or another activation.
+            key = (role, fan_in, before)
             if key not in known:
                 reader = _Reader(slot, role, fan_in, before, scope, frame, carried)
                 known[key] = reader.layer(report)

@@ -79,6 +79,10 @@ class Layer(NamedTuple):
     place: Span
     name_place: Span
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return (self.weight,) if self.bias is None else (self.weight, self.bias)
+
 
 class Optimizer(NamedTuple):
     """``name`` is the word in the source; the family's update law is in richc.optimizers."""

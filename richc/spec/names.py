@@ -30,6 +30,9 @@ _OWN_ATTRIBUTES = frozenset(
 )
 
 
+MAX_NAME = 100
+
+
 def refusal(name: str) -> str | None:
     """Why a layer or model cannot have this name, or None."""
     if keyword.iskeyword(name):
@@ -40,6 +43,6 @@ def refusal(name: str) -> str | None:
         return "every PyTorch module has an attribute of this name"
     if name in _OWN_ATTRIBUTES:
         return "the compiled module has an attribute of this name"
-    if len(name) > 100:
-        return "it is longer than 100 characters"
+    if len(name) > MAX_NAME:
+        return f"it is longer than {MAX_NAME} characters"
     return None

@@ -71,6 +71,37 @@ def test_round_trip(data: st.DataObject, base: bool, richness: bool) -> None:
     assert value == parsed(formula, base=base, richness=richness), formula
 
 
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "3^60 * 7^60 / (2^3 * 5^3)",
+        "3^30 * sqrt(7^61)",
+        "1234567890123456789012345678901234567 * 1e3 / 64",
+        "101^64 * 103^64 * 107^64 * 109^64 / (113^64 * 127^64 * 131^64 * 137^64)",
+    ],
+)
+def test_no_literal_grows_longer_than_the_language_takes(formula: str) -> None:
+    value = parsed(formula, base=False, richness=False)
+
+    assert value == parsed(rich_formula(value), base=False, richness=False)
+
+
+def test_a_sum_that_no_literal_could_write_is_refused() -> None:
+    result = analyse("""
+model long {
+  width n = 2
+  input 16
+  h1: dense -> n { std = (1e300 + 7) * 1e-290, lr = 1 }
+  tanh
+  out: dense -> 10 { std = 1, lr = 1 }
+  optimizer sgd
+}
+""")
+
+    assert ["R024"] == [d.code for d in result.diagnostics]
+    assert "a number in this expression is too long" == result.diagnostics[0].message
+
+
 def test_with_other_words() -> None:
     value = symbol("n").power(Affine(Fraction(-3, 2)))
 

@@ -111,6 +111,46 @@ def test_plain_at_the_base_width(
         )
 
 
+def test_the_gain_is_that_of_the_activation_before_each_layer() -> None:
+    """Also in a repeated statement, whose first layer follows another statement's activation."""
+    spec = load("""
+model mixed {
+  width n = 64
+  parameterization mup
+  input 16
+  embed: dense -> n
+  tanh
+  body[3]: dense -> n
+  relu
+  head: dense -> 10
+  optimizer sgd
+}
+""")
+
+    assert ["5 / (3 * sqrt(n))", "sqrt(2 / n)", "sqrt(2 / n)"] == [
+        layer.weight.std.formula for layer in spec.layers[1:4]
+    ]
+
+
+def test_a_rate_of_one_is_one() -> None:
+    """And not n^0, which would be another parameter group."""
+    spec = load("""
+model biased {
+  width n = 64
+  parameterization ntp
+  input 16
+  h: dense -> n
+  tanh
+  out: dense -> 10 { bias { std = 1 } }
+  optimizer adafactor
+}
+""")
+
+    bias = spec.layers[-1].bias
+    assert bias is not None
+    assert ("1", []) == (bias.lr.formula, bias.lr.powers)
+
+
 @pytest.mark.parametrize("richness", RICHNESS, ids=str)
 @pytest.mark.parametrize("gauge", ["stp", "mup", "rescaling"])
 def test_prefactors_of_sgd_without_a_base(gauge: str, richness: Fraction) -> None:

@@ -114,6 +114,10 @@ def test_equal_values_are_equal() -> None:
     assert number(2).root() == number(8).root().over(number(2))
 
 
+def test_the_power_zero_is_one() -> None:
+    assert ONE == symbol("n", Affine(Fraction(0)))
+
+
 def test_zero_has_no_inverse() -> None:
     with pytest.raises(ZeroDivisionError):
         ONE.over(ZERO)
