@@ -107,12 +107,23 @@ def rate_place(case: Case) -> Span:
     return case.tensor.place("lr", "frozen") or case.layer.name_place
 
 
+class Subject(NamedTuple):
+    """What is to be mended: as much of a ``Case`` as that takes."""
+
+    layer: Layer
+    tensor: Tensor
+    shown: str
+
+
 class Mend(NamedTuple):
     help: str | None
     edits: tuple[Edit, ...]
+    #: The attribute that is to change, and its size then; empty where nothing is to change.
+    attribute: str = ""
+    wanted: str = ""
 
 
-def mend_rate(context: Context, case: Case, change: Fraction) -> Mend:
+def mend_rate(context: Context, case: Case | Subject, change: Fraction) -> Mend:
     """Multiply the layer's learning rate by n^change."""
     return _mend(context, case, ("lr",), change, context.size(case.tensor.lr))
 
@@ -126,14 +137,14 @@ def mend_missing(context: Context, case: Case) -> Mend:
     return Mend("no gradient reaches it: look at the read-out", ())
 
 
-def mend_std(context: Context, case: Case, change: Fraction) -> Mend:
+def mend_std(context: Context, case: Case | Subject, change: Fraction) -> Mend:
     """Multiply the tensor's init std by n^change."""
     return _mend(context, case, ("std", "var"), change, context.size(case.tensor.std))
 
 
 def _mend(
     context: Context,
-    case: Case,
+    case: Case | Subject,
     attributes: tuple[str, str] | tuple[str],
     change: Fraction,
     size: Size,
@@ -149,8 +160,8 @@ def _mend(
         place = case.tensor.place(written)
         found = edit(context, case.layer, place, change * scale)
     if found is not None:
-        return Mend(f"use {wanted}: `{name} = {found.text}`", (found,))
-    return Mend(f"`{name}` of {case.shown} should be ~ {wanted}", ())
+        return Mend(f"use {wanted}: `{name} = {found.text}`", (found,), name, wanted)
+    return Mend(f"`{name}` of {case.shown} should be ~ {wanted}", (), name, wanted)
 
 
 def mend_explosion(context: Context, case: Case) -> Mend:

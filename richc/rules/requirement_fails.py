@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.context import Context
@@ -12,32 +13,48 @@ from richc.spec.model import Requirement
 
 def check(context: Context) -> Iterator[Diagnostic]:
     verdict = context.verdict
+    points: dict[Fraction, Diagnostic] = {}
     for requirement in context.model.requirements:
         if _is_true(context, requirement):
             continue
-        if requirement.kind == "point":
-            richness = requirement.richness
-            assert richness is not None
-            wanted = point_name(richness)
-            message = f"this model is not {wanted}"
-        elif requirement.kind == "gauge":
+        richness = requirement.richness
+        if richness is not None:
+            if richness not in points:
+                points[richness] = _point(context, requirement, richness)
+            yield points[richness]._replace(span=requirement.place)
+            continue
+        notes = []
+        if requirement.kind == "gauge":
             message = f"this model is not in the {gauge_words((requirement.value,))}"
+            label = f"it is {describe(verdict)}"
+            if verdict.richness is None:
+                notes.append(
+                    "gauges have names on the richness scale only; first mend the desiderata"
+                )
         else:
             message = f"the regime of this model is not `{requirement.value}`"
-        notes = []
-        if requirement.kind == "gauge" and verdict.richness is None:
-            notes.append("gauges have names on the richness scale only; first mend the desiderata")
-        yield Diagnostic(
-            "R502",
-            "requirement-fails",
-            ERROR,
-            message,
-            requirement.place,
-            label=f"it is {describe(verdict)}"
-            if requirement.kind != "regime"
-            else f"it is `{verdict.regime}`",
-            notes=tuple(notes),
+            label = f"it is `{verdict.regime}`"
+        yield _failure(requirement, message, label)._replace(notes=tuple(notes))
+
+
+def _point(context: Context, requirement: Requirement, richness: Fraction) -> Diagnostic:
+    """A point of the richness scale, and the one change that leads there, if one does."""
+    from richc.rules.nearest import faults  # of no use to a model that is as required
+
+    message = f"this model is not {point_name(richness)}"
+    failure = _failure(requirement, message, f"it is {describe(context.verdict)}")
+    for fault in faults(context, richness):
+        return failure._replace(
+            layer=fault.name,
+            labels=(fault.label,),
+            help=fault.mend.help,
+            edits=fault.mend.edits,
         )
+    return failure
+
+
+def _failure(requirement: Requirement, message: str, label: str) -> Diagnostic:
+    return Diagnostic("R502", "requirement-fails", ERROR, message, requirement.place, label=label)
 
 
 def _is_true(context: Context, requirement: Requirement) -> bool:

@@ -1,0 +1,246 @@
+"""The one change that would put a model on the richness scale: where its fault really is.
+
+What breaks a desideratum is often a consequence: under a read-out that starts too large, the
+updates of all layers below explode.  The invariants n^-A and n^-C of each weight (Karkada 2024,
+arXiv 2404.19719, section 4) say more: on the scale all of them are known, so a model with a single
+fault is the scale but for one layer.  Biases are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.diagnostics import Diagnostic, Label
+from richc.optimizers import law
+from richc.optimizers.law import Law
+from richc.rules.common import Mend, Subject, mend_rate, mend_std
+from richc.rules.context import Context
+from richc.rules.sentence import point_name
+from richc.scaling.monomial import WIDTH, Affine, symbol
+from richc.scaling.passes import UNIT, Parameter, Step
+from richc.scaling.sizes import Size
+
+INIT = "init"
+RATE = "rate"
+
+_HALF = Fraction(1, 2)
+_ONE = Fraction(1)
+
+#: Whether the fan-in and the fan-out of a layer grow with n.
+Sides = tuple[bool, bool]
+#: Which of ``INIT`` and ``RATE`` to multiply, and by which power of n.
+_Move = tuple[str, Fraction]
+
+
+class Change(NamedTuple):
+    """Multiply one layer's init or rate by n^exponent, and the network is on the scale."""
+
+    #: The first of ``layers``.
+    layer: int
+    knob: str
+    exponent: Fraction
+    #: Where on the scale it then is.
+    richness: Fraction
+    #: More than one where layers that are written as one share the fault.
+    layers: tuple[int, ...]
+
+
+def single_change(
+    inits: Sequence[Size],
+    rates: Sequence[Size],
+    family: Law,
+    sides: Sequence[Sides],
+    richness: Fraction | None = None,
+    groups: Sequence[Hashable] | None = None,
+) -> Change | None:
+    """The smallest single change that leads to the scale, or to one point of it.
+
+    ``inits`` and ``rates`` are the sizes n^-A and n^-C of every weight, from the input to the
+    output, the optimizer's shape factor included in the rate.  Layers of one group are changed
+    together.  None where no single change will do, none is needed, or two are equally small.
+    """
+    return nearest(single_changes(inits, rates, family, sides, richness, groups))
+
+
+def single_changes(
+    inits: Sequence[Size],
+    rates: Sequence[Size],
+    family: Law,
+    sides: Sequence[Sides],
+    richness: Fraction | None = None,
+    groups: Sequence[Hashable] | None = None,
+) -> list[Change]:
+    """Every single change of ``single_change``, at most one for each point that one reaches."""
+    weights = [Parameter(*pair) for pair in zip(inits, rates, strict=True)]
+    names = list(range(len(weights))) if groups is None else list(groups)
+    reached = _candidates(weights, family.step, sides)
+    found = (
+        _change(weights, family, sides, point, names)
+        for point in sorted(reached)
+        if richness in (None, point)
+    )
+    return [change for change in found if change is not None]
+
+
+def nearest(changes: Sequence[Change]) -> Change | None:
+    """The smallest, unless another one is as small."""
+    smallest = min((abs(change.exponent) for change in changes), default=None)
+    found = [change for change in changes if abs(change.exponent) == smallest]
+    return found[0] if len(found) == 1 else None
+
+
+def scale(step: Step, sides: Sequence[Sides], richness: Fraction) -> list[Parameter]:
+    """The invariants of every weight at one point of the richness scale.
+
+    From what defines it (Karkada 2024, section 4): representations are of order one, f ~ n^-r at
+    init, a layer's own update of its representation ~ n^(r - 1/2), and the read-out's of f ~ 1.
+    """
+    readout = -_HALF - richness
+    weights: list[Parameter] = []
+    for wide_in, wide_out in sides:
+        init = UNIT if not wide_in else -_HALF if wide_out else readout
+        own, gradient = (richness - _HALF, readout) if wide_out else (UNIT, UNIT)
+        entry = own - (_ONE if wide_in else UNIT)
+        # Every law is a product of powers, so the rate is what a rate of one lacks.
+        unit = step(UNIT, UNIT, gradient, int(wide_in) + int(wide_out))
+        assert isinstance(unit, Fraction)
+        weights.append(Parameter(init, entry - unit))
+    return weights
+
+
+def _candidates(weights: Sequence[Parameter], step: Step, sides: Sequence[Sides]) -> set[Fraction]:
+    """Every richness that a single change may lead to.
+
+    A single change leaves the read-out's init or the read-in's rate as it is, and either one names
+    the richness, in which it is linear; a read-out that starts smaller than on the scale is μP.
+    """
+    found = {_HALF}
+    init, rate = weights[-1].init, weights[0].rate
+    if isinstance(init, Fraction):
+        found.add(-_HALF - init)
+    lazy, rich = (scale(step, sides[:1], r)[0].rate for r in (UNIT, _HALF))
+    if isinstance(rate, Fraction) and isinstance(lazy, Fraction) and isinstance(rich, Fraction):
+        found.add(_HALF * (rate - lazy) / (rich - lazy))
+    return {richness for richness in found if 0 <= richness <= _HALF}
+
+
+def _change(
+    weights: Sequence[Parameter],
+    family: Law,
+    sides: Sequence[Sides],
+    richness: Fraction,
+    groups: Sequence[Hashable],
+) -> Change | None:
+    wanted = scale(family.step, sides, richness)
+    last = len(weights) - 1
+    off: list[int] = []
+    moves: list[_Move] = []
+    for index, (weight, goal) in enumerate(zip(weights, wanted, strict=True)):
+        # A read-out that starts smaller than its own update is μP as well.
+        spare = index == last and richness == _HALF
+        fits = weight.init == goal.init or (spare and weight.init < goal.init)
+        if fits and weight.rate == goal.rate:
+            continue
+        able = list(_moves(weight, goal, family, fits=fits))
+        moves = [move for move in moves if move in able] if off else able
+        off.append(index)
+        if not moves or groups[index] != groups[off[0]]:
+            return None
+    if not off or (len(off) > 1 and len(off) != groups.count(groups[off[0]])):
+        return None
+    knob, exponent = moves[0]
+    return Change(off[0], knob, exponent, richness, tuple(off))
+
+
+def _moves(weight: Parameter, goal: Parameter, family: Law, *, fits: bool) -> Iterator[_Move]:
+    """What puts one weight on the scale; the init first, where either would do."""
+    init, rate = weight
+    # Adafactor's rate is relative to RMS(W), and follows it.
+    follows = family.rate(UNIT, _ONE, UNIT, UNIT)
+    assert isinstance(follows, Fraction)
+    if isinstance(init, Fraction) and isinstance(goal.init, Fraction):
+        exponent = goal.init - init
+        if exponent and rate + follows * exponent == goal.rate:
+            yield INIT, exponent
+    if fits and isinstance(rate, Fraction) and isinstance(goal.rate, Fraction):
+        yield RATE, goal.rate - rate
+
+
+class Fault(NamedTuple):
+    """A single change that makes a model pass, in terms of its file."""
+
+    change: Change
+    #: The layer's name, or the statement's where all its layers are concerned.
+    name: str
+    label: Label
+    mend: Mend
+
+
+def faults(context: Context, richness: Fraction | None = None) -> list[Fault]:
+    """All single changes that make the model pass, at some richness or at this one."""
+    stages = context.network.stages
+    changes = single_changes(
+        [stage.weight.init for stage in stages],
+        [stage.weight.rate for stage in stages],
+        law(context.model.optimizer.name),
+        [(stage.wide_in, stage.wide_out) for stage in stages],
+        richness,
+        [layer.statement for layer in context.model.layers],
+    )
+    # Biases have their say, and so has a floor of RMS(W).
+    return [_fault(context, change) for change in changes if _suffices(context, change)]
+
+
+def _suffices(context: Context, change: Change) -> bool:
+    power = symbol(WIDTH, Affine(change.exponent))
+    layers = list(context.model.layers)
+    for index in change.layers:
+        weight = layers[index].weight
+        if change.knob == INIT:
+            weight = weight._replace(std=weight.std.times(power))
+        else:
+            weight = weight._replace(lr=weight.lr.times(power))
+        layers[index] = layers[index]._replace(weight=weight)
+    changed = context.model._replace(layers=tuple(layers))
+    return Context(changed, context.node, context.text).verdict.richness == change.richness
+
+
+def _fault(context: Context, change: Change) -> Fault:
+    layer = context.model.layers[change.layer]
+    weight = layer.weight
+    siblings = sum(other.statement == layer.statement for other in context.model.layers)
+    name = layer.statement
+    if len(change.layers) != siblings:
+        # What is written there is right for the other layers of the statement.
+        name, weight = layer.name, weight._replace(places=())
+    mend_it, attributes = (
+        (mend_std, ("std", "var")) if change.knob == INIT else (mend_rate, ("lr",))
+    )
+    mend = mend_it(context, Subject(layer, weight, f"`{name}`"), change.exponent)
+    place = context.place(layer, layer.weight, *attributes)
+    of = "" if name == layer.statement else f" of `{name}`"
+    label = Label(place, f"`{mend.attribute}`{of} should be ~ {mend.wanted}")
+    return Fault(change, name, label, mend)
+
+
+def note(context: Context, found: Sequence[Diagnostic]) -> str | None:
+    """The nearest single change in words, unless a violation's own help says enough."""
+    able = faults(context, context.model.richness)
+    change = nearest([fault.change for fault in able])
+    if change is None or any(_is_said(fault, found) for fault in able):
+        return None
+    (fault,) = (fault for fault in able if fault.change is change)
+    # A help for the same attribute speaks of one desideratum, and may go less far.
+    if any(edit.span == fault.label.span for d in found for edit in d.edits):
+        return None
+    return (
+        f"one change makes this {point_name(change.richness)}: "
+        f"`{fault.mend.attribute}` of `{fault.name}` ~ {fault.mend.wanted}"
+    )
+
+
+def _is_said(fault: Fault, found: Sequence[Diagnostic]) -> bool:
+    said, edits = (fault.name, fault.mend.help), set(fault.mend.edits)
+    return any((d.layer, d.help) == said or not edits.isdisjoint(d.edits) for d in found)
