@@ -117,7 +117,7 @@ def _forward(plan: Plan) -> list[str]:
             body.append("bias = self.bias")
             steps = []
             if plan.model.optimizer.name == "muon":
-                steps.append("bias = bias.flatten()")
+                steps.append("bias = bias.squeeze(-1)")
             if plan.has_bias_scale:
                 steps.append("bias = bias if self.bias_scale == 1.0 else self.bias_scale * bias")
             body += ["if bias is not None:", *indented(steps, 4)]
