@@ -1,0 +1,216 @@
+"""Training networks of several widths: at which rates, how many at once, and in how long."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import torch
+
+from richc.lab.coordinates import (
+    DH,
+    KERNEL,
+    TRAVEL,
+    H,
+    Key,
+    Sizes,
+    kernel_change,
+    measure,
+    plain_travel,
+)
+from richc.lab.program import Batch, Program
+
+#: How far a step should move a representation (relative to it) or the output.  Large enough that
+#: the kernel h hᵀ feels more than chance, small enough that no activation saturates.
+STRIDE = 0.2
+#: What grows with the width by more than this power goes by strides so much smaller.
+_GROWS, _CAREFUL = 0.2, 0.1
+_PILOT_NETWORKS = 4
+_PILOT_TRIES = 5
+#: Up to which width a pilot goes.
+_PILOT_WIDTH = 256
+#: Bytes of weights that are stacked: larger networks gain nothing from it.
+_STACK = 2**23
+#: Up to which width the kernel's change is measured, on networks of its own.
+_KERNEL_WIDTH = 1024
+_KERNEL_WIDTH_OF_MUON = 512
+#: The width whose time tells that of wider ones.
+_TIMED_WIDTH = 512
+
+
+class TooLarge(Exception):
+    """Networks that do not fit into memory; ``str(error)`` is one line for the user."""
+
+
+class Listener:
+    """Hears how an experiment goes.  This one does nothing."""
+
+    def begin(self, seconds: float) -> None:
+        """Work of about so many seconds begins."""
+
+    def done(self, seconds: float) -> None:
+        """Work that was thought to take so long is done."""
+
+    def end(self) -> None:
+        """All of it is done."""
+
+
+class Experiment(NamedTuple):
+    """What all networks of a run share."""
+
+    program: Program
+    batch: Batch
+    steps: int
+    #: Of all that is drawn by chance.
+    seed: int
+    with_state: bool = False
+
+    def measure(self, width: int, indices: range, rate: float, *, with_kernel: bool) -> Sizes:
+        """The networks of these numbers and this width, in stacks."""
+        model = self.program.network(width)
+        steps = self.steps
+
+        def sizes(seeds: list[int]) -> Sizes:
+            return measure(
+                self.program, model, seeds, self.batch, rate=rate, steps=steps,
+                with_state=self.with_state,
+            )  # fmt: skip
+
+        def kernels(seeds: list[int]) -> Sizes:
+            change = kernel_change(
+                self.program, model, seeds, self.batch, rate=rate, steps=steps
+            )
+            return {Key(KERNEL, len(self.program.spec.layers) - 2, steps): change}
+
+        found = self._stacked(width, indices, sizes)
+        if with_kernel:
+            # It varies more than the rest.
+            twice = range(2 * indices.start, 2 * indices.stop)
+            found |= self._stacked(width, twice, kernels)
+        return found
+
+    def _stacked(
+        self, width: int, indices: range, of: Callable[[list[int]], Sizes]
+    ) -> Sizes:
+        seeds = [self.seed_of(width, index) for index in indices]
+        stack = max(1, _STACK // self._bytes(width))
+        parts = [of(seeds[start : start + stack]) for start in range(0, len(seeds), stack)]
+        return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+
+    def seed_of(self, width: int, index: int) -> int:
+        """Another one for every width: common streams would tie their errors together."""
+        return ((self.seed << 20) + width << 20) + index
+
+    def train(self, counts: Mapping[int, range], rate: float, listener: Listener) -> dict[int, Sizes]:
+        """The networks of each width; narrow ones first, whose time tells that of the others."""
+        found: dict[int, Sizes] = {}
+        narrow = [width for width in counts if width <= _TIMED_WIDTH]
+        wide = [width for width in counts if width > _TIMED_WIDTH]
+        second = 0.0
+        for width in narrow:
+            began = time.perf_counter()
+            found[width] = self._measure_all(width, counts[width], rate)
+            second = (time.perf_counter() - began) / max(1, len(counts[width]))
+        reference = narrow[-1] if narrow else min(wide)
+        expected = {
+            width: len(counts[width]) * second * (width / reference) ** self.power for width in wide
+        }
+        listener.begin(sum(expected.values()))
+        for width in wide:
+            found[width] = self._measure_all(width, counts[width], rate)
+            listener.done(expected[width])
+        listener.end()
+        return found
+
+    def _measure_all(self, width: int, indices: range, rate: float) -> Sizes:
+        with_kernel = width <= (_KERNEL_WIDTH_OF_MUON if self.power == 3 else _KERNEL_WIDTH)
+        return self.measure(width, indices, rate, with_kernel=with_kernel)
+
+    def choose_rate(self, widths: list[int]) -> float:
+        """The multiple of the file's rates at which steps are of a moderate size at all widths.
+
+        Found on narrow networks, and carried to the widest as their own growth says.
+        """
+        narrow = widths[0]
+        other = max(n for n in widths if n <= max(_PILOT_WIDTH, narrow))
+        rate, most, wanted = 1.0, self._most(widths), STRIDE
+        for _ in range(_PILOT_TRIES):
+            rate = min(rate, most)
+            strides = [self._stride(width, rate) for width in dict.fromkeys((narrow, other))]
+            largest = max(strides)
+            if len(strides) == 2 and all(0 < stride < math.inf for stride in strides):
+                growth = math.log(strides[1] / strides[0]) / math.log(other / narrow)
+                largest = max(largest, strides[1] * (widths[-1] / other) ** growth)
+                wanted = STRIDE if growth < _GROWS else _CAREFUL * STRIDE
+            if not largest or wanted / 2 < largest < 2 * wanted:
+                break
+            if rate == most and largest < wanted:
+                break
+            rate *= wanted / largest if math.isfinite(largest) else 1e-3
+        return rate
+
+    def _most(self, widths: list[int]) -> float:
+        """torch's Adafactor caps a rate at 1 / sqrt(step): stay below at every width."""
+        if self.program.spec.optimizer.name != "adafactor":
+            return math.inf
+        groups = [
+            group
+            for width in (widths[0], widths[-1])
+            for group in self.program.network(width).param_groups()  # type: ignore[operator]
+        ]
+        fastest = max((float(group["lr"]) for group in groups), default=1.0)
+        return 0.5 / math.sqrt(self.steps) / fastest
+
+    def _stride(self, width: int, rate: float) -> float:
+        """How far a step moves what it moves most."""
+        sizes = self.measure(width, range(_PILOT_NETWORKS), rate, with_kernel=False)
+        last = len(self.program.spec.layers) - 1
+        largest = 0.0
+        for key, size in sizes.items():
+            if key.quantity == DH:
+                whole = sizes[Key(H, key.layer, 0)] if key.layer < last else 0.0
+                stride = float((size - whole).exp().max())
+                largest = max(largest, math.inf if math.isnan(stride) else stride)
+        return largest
+
+    def compare_with_plain_loop(self, width: int, rate: float) -> None:
+        """Raises AssertionError, which is a bug of richc, where the two ways of training part."""
+        if all(t.frozen for layer in self.program.spec.layers for t in layer.tensors):
+            return
+        plain = plain_travel(
+            self.program,
+            width,
+            self.seed_of(width, 0),
+            self.batch,
+            rate=rate,
+            steps=self.steps,
+        )
+        last = len(self.program.spec.layers) - 1
+        stacked = float(self.measure(width, range(1), rate, with_kernel=False)[Key(TRAVEL, last, self.steps)])
+        if plain != stacked and not abs(plain - stacked) < 0.01:
+            raise AssertionError(f"stacked networks move f by e^{stacked}, a plain loop by e^{plain}")
+
+    def refuse_too_large(self, width: int) -> None:
+        """Raises TooLarge where a single network and its training do not fit."""
+        # In double precision: weight, two earlier ones, gradient, difference, optimizer's state.
+        copies = 2 if self.program.is_linear else 2 * 8
+        wanted = copies * self._bytes(width)
+        has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if wanted > 0.8 * has:
+            raise TooLarge(
+                f"networks of width {width} need about {wanted / 2**30:.0f} GiB, and there are "
+                f"{has / 2**30:.0f}: choose smaller --widths"
+            )
+
+    def _bytes(self, width: int) -> int:
+        """Of one network's weights in single precision."""
+        layers = self.program.spec.layers
+        return 4 * sum(layer.fan_in.at(width) * layer.fan_out.at(width) for layer in layers)
+
+    @property
+    def power(self) -> int:
+        """By which power of the width time grows."""
+        return 3 if self.program.spec.optimizer.name == "muon" else 2

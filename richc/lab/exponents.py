@@ -1,0 +1,109 @@
+"""Exponents of everything that was measured, fitted when asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from richc.lab.coordinates import DF, DH, OWN, TERM, TRAVEL, H, Key, Sizes
+from richc.lab.findings import Measured
+from richc.lab.statistics import Fit, Noise, fit
+
+#: By how much a term of a smaller exponent has to be smaller, at the narrowest width, to be left out
+#: of account.
+_NEGLIGIBLE = math.log(10)
+
+
+class Exponents:
+    """What was measured at several widths.  ``last`` is the read-out's place."""
+
+    def __init__(self, sizes: dict[int, Sizes], last: int, tolerance: float) -> None:
+        self._sizes = dict(sorted(sizes.items()))
+        self._last = last
+        self._tolerance = tolerance
+        self._fits: dict[Key, Fit | None] = {}
+        self.keys = [
+            key
+            for key in dict.fromkeys(key for found in self._sizes.values() for key in found)
+            if key.quantity != TRAVEL and sum(key in found for found in sizes.values()) > 1
+        ]
+        self._terms: dict[tuple[int, int], list[Key]] = {}
+        for key in self.keys:
+            if key.quantity in (OWN, TERM) and key.layer < last:
+                self._terms.setdefault((key.layer, key.step), []).append(key)
+            elif key.quantity == DF:
+                self._terms.setdefault((last, key.step), []).append(key)
+
+    def fit(self, key: Key) -> Fit | None:
+        """The exponent of one quantity; that of a change in the limit of large widths.
+
+        A change is a sum.  Where a term grows that is not the largest at the widths measured, the
+        sum bends from one exponent to another; in the limit it has the largest term's.
+        """
+        if key.quantity != DH:
+            return self._alone(key)
+        return self._leading(key) if self.is_mixed(key) else self._alone(key)
+
+    def is_mixed(self, change: Key) -> bool:
+        """Whether terms of different exponents are of comparable size."""
+        leading = self._leading(change)
+        if leading is None:
+            return False
+        terms = [(self._alone(key), key) for key in self._terms[change.layer, change.step]]
+        heads = [key for found, key in terms if found is leading]
+        narrow = min(self._sizes)
+        largest = self.size(heads[0], narrow)
+        return any(
+            found is not None
+            and found.exponent < leading.exponent - self._tolerance
+            and self.size(key, narrow) > largest - _NEGLIGIBLE
+            for found, key in terms
+        )
+
+    def size(self, key: Key, width: int) -> float:
+        """The mean size at a width."""
+        return float(self._sizes[width][key].mean())
+
+    def sizes(self, key: Key) -> dict[int, float]:
+        """The mean size at every width at which it was measured."""
+        return {width: self.size(key, width) for width in self._sizes if key in self._sizes[width]}
+
+    def measured(self, names: Sequence[str], step: int) -> list[Measured]:
+        """Each layer's exponents in one step."""
+        return [
+            Measured(
+                name,
+                h=self._exponent(Key(H, index, 0)),
+                dh=self._exponent(Key(DH, index, step)),
+                own=self._exponent(Key(OWN, index, step)),
+                bias_own=self._of_bias(Key(OWN, index, step, of_bias=True)),
+                df=self._exponent(Key(DF, index, step)),
+                bias_df=self._of_bias(Key(DF, index, step, of_bias=True)),
+            )
+            for index, name in enumerate(names)
+        ]
+
+    def _alone(self, key: Key) -> Fit | None:
+        if key not in self._fits:
+            known = {width: found[key] for width, found in self._sizes.items() if key in found}
+            self._fits[key] = fit(known, self._noise(key))
+        return self._fits[key]
+
+    def _leading(self, change: Key) -> Fit | None:
+        """The fit of a change's term with the largest exponent, if its terms are known."""
+        terms = self._terms.get((change.layer, change.step), [])
+        found = [fitted for key in terms if (fitted := self._alone(key)) is not None]
+        return max(found, key=lambda fitted: fitted.exponent, default=None)
+
+    def _noise(self, key: Key) -> Noise:
+        if key.quantity == H:
+            # f has few entries, however wide the network.
+            return Noise(power=0 if key.layer == self._last else 1, crosses=False)
+        return Noise(crosses=key.quantity == DF and key.of_bias)
+
+    def _exponent(self, key: Key) -> float:
+        found = self.fit(key)
+        return math.nan if found is None else found.exponent
+
+    def _of_bias(self, key: Key) -> float | None:
+        return self._exponent(key) if key in self.keys else None

@@ -1,0 +1,54 @@
+"""What the checker says of each measured quantity: the exponents of its passes, put beside."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, H, Key
+from richc.pipeline import ModelResult
+from richc.rules.common import trained
+from richc.scaling.passes import LayerFlow
+from richc.scaling.sizes import Size
+
+
+def predict(result: ModelResult, key: Key) -> Size | None:
+    """The exponent of ``key``, or None where the checker does not evaluate it."""
+    verdict = result.verdict
+    if key.quantity == H:
+        return verdict.flow.later[key.layer].h if key.layer < verdict.known_heights else None
+    if verdict.nontrivial is None:
+        return None
+    if key.quantity == KERNEL:
+        return _kernel(verdict.richness)
+    flow = verdict.flow.first if key.step == 1 else verdict.flow.later
+    if key.quantity == STATE:
+        return _gradient(result, key)
+    return _change(flow[key.layer], key)
+
+
+def _change(at: LayerFlow, key: Key) -> Size:
+    if key.quantity == DH:
+        return at.dh
+    if key.quantity == OWN:
+        return at.bias_own if key.of_bias else at.own
+    assert key.quantity == DF
+    return at.bias_df if key.of_bias else at.df
+
+
+def _kernel(richness: Fraction | None) -> Fraction | None:
+    """n^(2r - 1), on the richness scale.
+
+    h hᵀ / n changes by sums over n entries of h Δh and of Δh Δh, with Δh ~ n^(r - 1/2).  The
+    second is n^(2r - 1); in the first, signs are random at init, and what aligns h with Δh is the
+    read-out's own update, of the same n^(2r - 1) in all (Bordelon & Pehlevan 2022, arXiv
+    2205.09653; at r = 0 the 1/n of Huang & Yau 2020, arXiv 1909.08156).
+    """
+    return None if richness is None else 2 * richness - 1
+
+
+def _gradient(result: ModelResult, key: Key) -> Size | None:
+    """The size of the gradient, which is that of momentum and of the root of second moments."""
+    for tensor in trained(result.context):
+        if (tensor.at, tensor.is_bias) == (key.layer, key.of_bias):
+            return tensor.gradient(result.context)
+    return None

@@ -1,0 +1,96 @@
+"""An emitted program as a module in this process, and a batch to train it on."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple, final
+
+import torch
+from torch import Tensor, nn
+
+from richc.emit.names import class_name
+from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH
+from richc.spec.model import Model
+
+#: Of random data: the same at every width, and in every run.
+_DATA_SEED = 20_241_008
+
+
+class DataProblem(Exception):
+    """Data that cannot be used; ``str(error)`` is one line for the user."""
+
+
+class Batch(NamedTuple):
+    """Inputs (B, d) in double precision, and targets (B,) or (B, k)."""
+
+    x: Tensor
+    y: Tensor
+    #: Where they are from, for the report.
+    source: str
+
+
+@final
+class Program:
+    """The module that ``text`` defines.  ``text`` is richc's own output, and nothing else's."""
+
+    def __init__(self, text: str, model: Model) -> None:
+        self.module = ModuleType(model.name)
+        self.spec = model
+        # Only what emit_program made comes here; names in it were checked twice.
+        exec(compile(text, f"<{model.name}>", "exec"), self.module.__dict__)  # noqa: S102
+        self._class: Any = getattr(self.module, class_name(model.name))
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether updates are linear in weights and gradients."""
+        return self.spec.optimizer.name == "sgd"
+
+    def rate_at(self, width: int) -> float:
+        """The optimizer's own learning rate at a width."""
+        spec = self.spec
+        symbols: dict[int | str, float] = {
+            WIDTH: math.log2(width),
+            BASE_WIDTH: math.log2(spec.base_width or 1),
+            GAMMA: math.log2(spec.gamma),
+        }
+        return float(2.0 ** spec.optimizer.lr.log2(symbols, float(spec.richness or 0)))
+
+    def network(self, width: int) -> nn.Module:
+        """A network whose tensors hold nothing in particular."""
+        # On the meta device, drawing costs nothing.
+        model: nn.Module = self._class(width=width, device="meta")
+        return model.to_empty(device="cpu")
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        value: Tensor = self.module.loss_of(outputs, targets)
+        return value
+
+    def batch(self, size: int, path: Path | None, target: str | None) -> Batch:
+        """``size`` training examples of a file, or random ones of the model's shape.
+
+        Random inputs are standard normal, targets random classes or standard normal.  Raises
+        DataProblem.
+        """
+        if path is not None:
+            return self._read(size, path, target)
+        generator = torch.Generator().manual_seed(_DATA_SEED)
+        outputs = self.spec.layers[-1].fan_out.factor
+        x = torch.randn(size, self.spec.input_dim, generator=generator, dtype=torch.float64)
+        if self.spec.loss == "cross_entropy":
+            y = torch.randint(0, outputs, (size,), generator=generator)
+        else:
+            y = torch.randn(size, outputs, generator=generator, dtype=torch.float64)
+        return Batch(x, y, "random data")
+
+    def _read(self, size: int, path: Path, target: str | None) -> Batch:
+        try:
+            data = self.module.load(path, target, 0, torch.device("cpu"))
+        except self.module.DataError as error:
+            raise DataProblem(" ".join(str(error).split())) from None
+        x = data.train_x[:size].double()
+        if not x.square().sum():
+            raise DataProblem(f"{path}: every feature is constant")
+        y = data.train_y[:size]
+        return Batch(x, y if self.spec.loss == "cross_entropy" else y.double(), path.name)

@@ -1,0 +1,303 @@
+"""``richc verify``: measured exponents beside predicted ones, and a verdict on both.
+
+Networks of several widths train; every quantity that the theory has an exponent for is measured and
+fitted (richc.lab.statistics).  A row agrees when its fitted exponent lies within the tolerance of
+the predicted one.  The risk of a run is the sum over its rows of how likely the fitted exponent is
+off by more than that: it bounds how often a model that is as predicted fails, and how often a row
+that is off by twice the tolerance passes.  Networks are drawn until it is below 1 in 200.
+"""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from richc.emit.compile import program as emit
+from richc.lab.coordinates import DH, KERNEL, STATE, TERM, Key, Sizes
+from richc.lab.experiment import Experiment, Listener
+from richc.lab.exponents import Exponents
+from richc.lab.findings import Fault, Findings, decide, find_fault
+from richc.lab.predictions import predict
+from richc.lab.program import Program
+from richc.lab.statistics import Fit, Noise, expected_error, t_quantile
+from richc.pipeline import ModelResult
+from richc.rules.sentence import point_name
+from richc.scaling.sizes import Size
+
+WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
+#: Orthogonalising n x n matrices costs n^3, a hundred times all the rest.
+WIDTHS_OF_MUON = (64, 128, 256, 512, 1024)
+STEPS = 4
+BATCH = 32
+#: The risk aimed at: how often a run may err in any of its rows.
+RISK = 1 / 200
+#: A row is decided on when its interval at this confidence is no wider than the tolerance.
+CONFIDENCE = 0.95
+
+#: The most networks drawn at one width in the first round, the work of which may be worth so many
+#: of the widest; and the most rounds, each of which doubles it.
+_MOST = 48
+_WORK = 4.0
+_ROUNDS = 3
+#: What to expect, for planning: v of an average over n entries (richc.lab.statistics), and rows.
+_PLANNED_VARIANCE = 2.5
+_PLANNED_ROWS = 20
+
+_HALF = Fraction(1, 2)
+
+
+class Settings(NamedTuple):
+    """What a run may choose; None leaves it to richc."""
+
+    widths: tuple[int, ...] | None = None
+    #: Networks at every width.
+    seeds: int | None = None
+    #: Of all that is drawn by chance.
+    seed: int = 0
+    steps: int = STEPS
+    #: The optimizer's learning rate at the file's own width.
+    lr: float | None = None
+    data: Path | None = None
+    target: str | None = None
+    with_state: bool = False
+    tolerance: float | None = None
+
+
+class Row(NamedTuple):
+    """One quantity: predicted, measured, and whether the two agree."""
+
+    key: Key
+    layer: str
+    #: None where the checker does not evaluate it, or has nothing to say.
+    predicted: Size | None
+    #: None where some networks show exactly zero and others do not.
+    fit: Fit | None
+    tolerance: float
+    #: None where there is no prediction, or the interval is too wide to tell.
+    agrees: bool | None
+    #: Mean size by width.
+    sizes: dict[int, float]
+
+    @property
+    def risk(self) -> float:
+        """How likely this row is decided wrongly."""
+        if self.predicted is None:
+            return 0.0
+        return 1.0 if self.fit is None else self.fit.risk(self.tolerance)
+
+    @property
+    def is_open(self) -> bool:
+        """There is a prediction, and it could not be decided on."""
+        return self.predicted is not None and self.agrees is None
+
+
+class Verification(NamedTuple):
+    """All that one run found."""
+
+    result: ModelResult
+    rows: tuple[Row, ...]
+    findings: Findings
+    #: What the file requires and training does not show, in words.
+    unmet: tuple[str, ...]
+    #: Where one thing is at fault for that.
+    fault: Fault | None
+    #: Networks by width.
+    counts: dict[int, int]
+    seed: int
+    steps: int
+    #: The step whose changes are judged: the first where that explodes, else the last.
+    step: int
+    #: The multiple of the file's learning rates that was used.
+    rate: float
+    tolerance: float
+    #: A bound on how often such a run errs.
+    risk: float
+    data: str
+    seconds: float
+
+    @property
+    def disagreeing(self) -> list[Row]:
+        return [row for row in self.rows if row.agrees is False]
+
+    @property
+    def open_rows(self) -> list[Row]:
+        return [row for row in self.rows if row.is_open]
+
+    @property
+    def passes(self) -> bool:
+        decided = not self.disagreeing and not self.open_rows
+        return decided and not self.findings.broken and not self.unmet
+
+
+def verify(
+    result: ModelResult, settings: Settings, listener: Listener | None = None
+) -> Verification:
+    """Measure a model, whatever its verdict.
+
+    Raises DataProblem and TooLarge for what the user has to mend.
+    """
+    began = time.perf_counter()
+    program = Program(emit(result), result.spec)
+    batch = program.batch(BATCH, settings.data, settings.target)
+    experiment = Experiment(program, batch, settings.steps, settings.seed, settings.with_state)
+    default = WIDTHS_OF_MUON if result.spec.optimizer.name == "muon" else WIDTHS
+    widths = sorted(settings.widths or default)
+    tolerance = settings.tolerance or _tolerance(result)
+    experiment.refuse_too_large(widths[-1])
+    with torch.random.fork_rng(devices=[]):
+        if settings.lr is None:
+            rate = experiment.choose_rate(widths)
+        else:
+            rate = settings.lr / program.rate_at(result.spec.width)
+        experiment.compare_with_plain_loop(widths[0], rate)
+        wanted = _counts(widths, settings.seeds, tolerance, experiment.power)
+        counts = dict.fromkeys(widths, 0)
+        sizes: dict[int, Sizes] = {}
+        for _ in range(1 if settings.seeds else _ROUNDS):
+            more = {width: range(counts[width], wanted[width]) for width in widths}
+            for width, found in experiment.train(more, rate, listener or Listener()).items():
+                sizes[width] = _joined(sizes.get(width), found)
+            counts = wanted
+            exponents = Exponents(sizes, len(result.spec.layers) - 1, tolerance)
+            step, findings = _findings(result, exponents, settings.steps, tolerance)
+            rows = _rows(result, exponents, step, findings.explodes, tolerance)
+            risk = sum(row.risk for row in rows)
+            if risk <= RISK:
+                break
+            wanted = {width: 2 * count for width, count in counts.items()}
+    unmet = _unmet(result, findings, tolerance)
+    fault = None
+    if findings.broken or unmet:
+        points = [r.richness for r in result.spec.requirements if r.kind == "point"]
+        richness = points[0] if points else result.spec.richness
+        fault = find_fault(exponents.measured(_names(result), step), result.spec, richness, 2 * tolerance)
+    return Verification(
+        result,
+        tuple(rows),
+        findings,
+        tuple(unmet),
+        fault,
+        counts,
+        settings.seed,
+        settings.steps,
+        step,
+        rate,
+        tolerance,
+        risk,
+        batch.source,
+        time.perf_counter() - began,
+    )
+
+
+def _tolerance(result: ModelResult) -> float:
+    """Half of what the exponents to be told apart differ by: 1/4, or 1/8 where there are eighths."""
+    flow = result.verdict.flow.later
+    sizes = [size for at in flow for size in (at.h, at.own, at.dh, at.df)]
+    fine = any(isinstance(size, Fraction) and (4 * size).denominator > 1 for size in sizes)
+    return 1 / 16 if fine else 1 / 8
+
+
+def _counts(
+    widths: list[int], seeds: int | None, tolerance: float, power: int
+) -> dict[int, int]:
+    """As few networks as should do, most of them narrow: wide ones average over themselves."""
+    if seeds is not None:
+        return dict.fromkeys(widths, seeds)
+    wanted = tolerance / t_quantile(1 - RISK / _PLANNED_ROWS / 2, 40)
+    counts = dict.fromkeys(widths, 1)
+    for doublings in range(-4, 13):
+        many = 2 ** (doublings / 2) * widths[-1]
+        more = {n: min(_MOST, max(1, round(many / n))) for n in widths}
+        if sum(count * (n / widths[-1]) ** power for n, count in more.items()) > _WORK:
+            break
+        counts = more
+        if expected_error(counts, Noise(), _PLANNED_VARIANCE) <= wanted:
+            break
+    return counts
+
+
+def _joined(known: Sizes | None, more: Sizes) -> Sizes:
+    if known is None:
+        return more
+    return {key: torch.cat([values, more[key]]) for key, values in known.items()}
+
+
+def _names(result: ModelResult) -> list[str]:
+    return [layer.name for layer in result.spec.layers]
+
+
+def _findings(
+    result: ModelResult, exponents: Exponents, steps: int, tolerance: float
+) -> tuple[int, Findings]:
+    """The step that tells, and what it tells.
+
+    Where the first step explodes, later ones compound it, at rates that are kept low for the widest
+    network: what is the cause and what a consequence shows in the first.
+    """
+    names = _names(result)
+    first = decide(exponents.measured(names, 1), tolerance)
+    if first.explodes or steps == 1:
+        return 1, first
+    return steps, decide(exponents.measured(names, steps), tolerance)
+
+
+def _rows(
+    result: ModelResult, exponents: Exponents, step: int, explodes: bool, tolerance: float
+) -> list[Row]:
+    """Everything at init and in the step that tells, and all steps' changes on the way."""
+    rows = []
+    for key in exponents.keys:
+        if key.quantity == TERM or key.step > step or (key.quantity != DH and 0 < key.step < step):
+            continue
+        if key.quantity in (KERNEL, STATE) and explodes:
+            continue
+        if key.step < step and exponents.is_mixed(key._replace(step=step)):
+            continue
+        fitted = exponents.fit(key)
+        predicted = predict(result, key)
+        # A kernel is of second order in h: twice the exponent, and twice the tolerance.
+        allowed = 2 * tolerance if key.quantity == KERNEL else tolerance
+        rows.append(
+            Row(
+                key,
+                result.spec.layers[key.layer].name,
+                predicted,
+                fitted,
+                allowed,
+                _agrees(predicted, fitted, allowed),
+                exponents.sizes(key),
+            )
+        )
+    return rows
+
+
+def _agrees(predicted: Size | None, fitted: Fit | None, tolerance: float) -> bool | None:
+    if predicted is None or fitted is None:
+        return None
+    if not isinstance(predicted, Fraction) or fitted.is_zero:
+        return fitted.is_zero and not isinstance(predicted, Fraction)
+    distance = abs(fitted.exponent - float(predicted))
+    half_width = fitted.half_width(CONFIDENCE)
+    if half_width <= tolerance:
+        return distance <= tolerance
+    return False if distance - half_width > tolerance else None
+
+
+def _unmet(result: ModelResult, findings: Findings, tolerance: float) -> list[str]:
+    """Requirements that training contradicts.  A gauge cannot be seen in training."""
+    found = []
+    for requirement in result.spec.requirements:
+        if requirement.kind == "point" and requirement.richness is not None:
+            wanted = float(requirement.richness)
+            richness = findings.richness
+            if richness is None:
+                found.append(f"not {point_name(requirement.richness)}: {findings.regime}")
+            elif abs(richness - wanted) > tolerance:
+                found.append(f"not {point_name(requirement.richness)}: r = {richness:.2f}")
+        elif requirement.kind == "regime" and requirement.value != findings.regime:
+            found.append(f"not {requirement.value}: {findings.regime}")
+    return found
