@@ -44,7 +44,7 @@ _MOST = 48
 _WORK = 4.0
 _ROUNDS = 3
 #: What to expect, for planning: v of an average over n entries (richc.lab.statistics), and rows.
-_PLANNED_VARIANCE = 2.5
+_PLANNED_VARIANCE = 4.0
 _PLANNED_ROWS = 20
 
 _HALF = Fraction(1, 2)
