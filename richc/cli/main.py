@@ -14,6 +14,7 @@ COMMANDS = {
     "compile": "compile",
     "schema": "schema",
     "train": "train",
+    "verify": "verify",
 }
 
 
@@ -34,4 +35,4 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="richc")
 def cli() -> None:
-    """Check, compile and train neural networks that behave the same at every width."""
+    """Check, compile, train and verify neural networks that behave the same at every width."""

@@ -6,15 +6,19 @@ import click
 
 
 @click.command("schema", short_help="Print a JSON schema.")
-@click.argument("what", type=click.Choice(("report", "spec")))
+@click.argument("what", type=click.Choice(("report", "spec", "verification")))
 def command(what: str) -> None:
-    """Print the JSON schema of the check report or of the resolved specification."""
+    """Print the JSON schema of the check's report, of a verification or of a resolved specification."""
     import json
 
     if what == "report":
         from richc.report.schema import Report
 
         schema = Report.model_json_schema()
+    elif what == "verification":
+        from richc.report.verification_schema import VerificationReport
+
+        schema = VerificationReport.model_json_schema()
     else:
         from richc.report.spec_schema import SpecFile
 

@@ -1,10 +1,11 @@
-"""Writing an emitted file: whole or not at all, and never over what somebody else wrote."""
+"""Writing a file: whole or not at all, and never over what somebody else wrote."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from richc.emit.program import MARKER
@@ -15,19 +16,26 @@ class OutputError(Exception):
 
 
 def write_program(path: Path, text: str, *, force: bool = False) -> None:
-    """Write ``text`` to ``path`` atomically, keeping the mode of a file that it replaces.
+    """Write an emitted program: see ``write_file``."""
+    write_file(path, text.encode(), is_ours, force=force)
 
-    A file that richc did not write is left alone unless ``force``; folders, devices and symbolic
-    links to anything but a file of ours are left alone always.  Raises OutputError.
+
+def write_file(
+    path: Path, content: bytes, is_ours: Callable[[Path], bool], *, force: bool = False
+) -> None:
+    """Write ``content`` to ``path`` atomically, keeping the mode of a file that it replaces.
+
+    A file that is not ours is left alone unless ``force``; folders, devices and symbolic links to
+    anything but a file of ours are left alone always.  Raises OutputError.
     """
     try:
-        target = _target(path, force)
-        _replace(target, text.encode())
+        target = _target(path, is_ours, force)
+        _replace(target, content)
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror or error}") from None
 
 
-def _target(path: Path, force: bool) -> Path:
+def _target(path: Path, is_ours: Callable[[Path], bool], force: bool) -> Path:
     """The file to replace: ``path``, or what it links to.  Raises OutputError and OSError."""
     if not path.parent.is_dir():
         raise OutputError(f"{path}: {path.parent} is not a folder")
@@ -49,10 +57,14 @@ def _target(path: Path, force: bool) -> Path:
 
 
 def is_ours(path: Path) -> bool:
-    """True when the file begins as every file that richc emits.  Raises OSError."""
-    marker = MARKER.encode()
+    """True when the file begins as every program that richc emits.  Raises OSError."""
+    return starts_with(path, MARKER.encode())
+
+
+def starts_with(path: Path, marker: bytes, within: int = 0) -> bool:
+    """Whether the marker stands in a file ``within`` so many bytes of its start.  Raises OSError."""
     with path.open("rb") as file:
-        return file.read(len(marker)) == marker
+        return marker in file.read(within + len(marker))
 
 
 def _replace(target: Path, content: bytes) -> None:

@@ -99,7 +99,7 @@ class Exponents:
         if key.quantity == H:
             # f has few entries, however wide the network.
             return Noise(power=0 if key.layer == self._last else 1, crosses=False)
-        return Noise(crosses=key.quantity == DF and key.of_bias)
+        return Noise(crosses=key.quantity == DF)
 
     def _exponent(self, key: Key) -> float:
         found = self.fit(key)

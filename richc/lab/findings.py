@@ -48,6 +48,8 @@ class Finding(NamedTuple):
     desideratum: str
     layer: str | None
     message: str
+    #: Only because something else explodes: true, and not what has to be mended.
+    is_consequence: bool = False
 
 
 class Fault(NamedTuple):
@@ -204,13 +206,14 @@ def _useless(layers: list[Measured], moves: list[float], tolerance: float) -> li
 def _negligible(layers: list[Measured], moves: list[float], tolerance: float) -> list[Finding]:
     found = []
     for index, layer in enumerate(layers):
+        # Beside an update that explodes it is a consequence, to be mended where the explosion is.
         explodes = layer.dh > tolerance or max(moves[: index + 1]) > tolerance
         for own, which in ((layer.own, "weight"), (layer.bias_own, "bias")):
             # Nothing beside nothing is not less.
             short = 0.0 if own is None or own == layer.dh else own - layer.dh
-            if short < -tolerance and not explodes:
+            if short < -tolerance:
                 words = f"the {which}'s own update is {power(short)} of the whole"
-                found.append(Finding("D3", layer.name, words))
+                found.append(Finding("D3", layer.name, words, explodes))
     return found
 
 

@@ -31,9 +31,11 @@ from torch import Tensor
 ROOT_CURVATURE = 0.5
 CURVATURE = 15.0
 
-#: The values of K, all as likely before anything is measured.  The largest seen was about 400: what
-#: a read-in's bias adds to f where the classes of a batch cancel.
+#: The values of K, and the scale on which large ones are unlikely before anything is measured: in
+#: proportion to (1 + K / scale)^-2.  The largest seen was about 400: what a read-in's bias adds to
+#: f where the classes of a batch cancel.
 CROSSINGS = (0.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
+CROSSING_SCALE = 64.0
 
 #: What v is taken as before anything is measured, by p, and how many observations that is worth.
 PRIOR_VARIANCE = {0: 0.02, 1: 2.0}
@@ -141,7 +143,7 @@ def _regress(
     solutions = inverse @ (design.mT @ (precision @ straight))
     residuals = straight - design @ solutions
     chi_squares = (residuals * (precision @ residuals)).sum(0)
-    weights = torch.softmax(-chi_squares / 2, 0)
+    weights = torch.softmax(-chi_squares / 2 - 2 * torch.log1p(crossings / CROSSING_SCALE), 0)
     exponents = solutions[1]
     exponent = float(weights @ exponents)
     spread = float(weights @ (exponents - exponent).square())

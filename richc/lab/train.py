@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from richc.emit.output import OutputError, write_program
+from richc.lab.threads import calm
 
 #: What to tell a user whose Python has no torch.
 NO_TORCH = 'training needs PyTorch, which is not installed: pip install "richc[torch]"'
@@ -74,8 +75,10 @@ def _program_file(text: str, name: str, richc_version: str) -> Iterator[Path]:
 
 
 def _run(command: list[str]) -> int:
+    environment = dict(os.environ)
+    calm(environment)
     # The command is our own interpreter, a file of ours and the arguments of the user.
-    with subprocess.Popen(command, env=_environment()) as child, _termination_reaches(child):  # noqa: S603
+    with subprocess.Popen(command, env=environment) as child, _termination_reaches(child):  # noqa: S603
         try:
             code = child.wait()
         except KeyboardInterrupt:
@@ -83,18 +86,6 @@ def _run(command: list[str]) -> int:
             code = _interrupted(child) or _INTERRUPTED
     # As a shell reports a process that a signal ended.
     return code if code >= 0 else 128 - code
-
-
-def _environment() -> dict[str, str]:
-    """Ours, with threads that soon stop spinning for each other.
-
-    By default GNU OpenMP's wait busily for milliseconds.  Two programs that train small networks
-    at once on the same cores are then 30 times slower than one after the other.
-    """
-    environment = dict(os.environ)
-    if "OMP_WAIT_POLICY" not in environment:
-        environment.setdefault("GOMP_SPINCOUNT", "5000")
-    return environment
 
 
 @contextmanager

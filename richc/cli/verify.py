@@ -1,0 +1,179 @@
+"""``richc verify``: train what the file says at several widths, and hold the check to it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from richc.cli.compile import chosen_model
+from richc.cli.errors import Unusable
+from richc.cli.inputs import STDIN
+
+if TYPE_CHECKING:
+    from richc.spec.model import Model
+
+#: Seconds from which on a run is announced.
+_LONG = 10.0
+
+
+class Widths(click.ParamType):
+    """Several widths: ``64,128,256``."""
+
+    name = "n,n,..."
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            widths = sorted({int(word) for word in str(value).replace(",", " ").split()})
+        except ValueError:
+            self.fail(f"{value!r} is not a list of numbers such as 64,256,1024", param, ctx)
+        if len(widths) < 2 or widths[0] < 2:
+            self.fail("an exponent needs two widths or more, of 2 or more each", param, ctx)
+        if widths[-1] > 10**6:
+            self.fail(f"{widths[-1]} is too wide", param, ctx)
+        return tuple(widths)
+
+
+@click.command("verify", short_help="Measure what the check claims, by training.")
+@click.argument("file", type=click.Path())
+@click.option("--model", "name", metavar="NAME", help="Which model, where FILE holds several.")
+@click.option("--widths", type=Widths(), help="Default: 64 to 4096 by factors of 2; Muon, to 1024.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 10_000),
+    help="Networks at every width.  Default: as many as the risk of error asks for, fewer the "
+    "wider they are.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random."
+)
+@click.option("--steps", type=click.IntRange(1, 1000), default=4, show_default=True)
+@click.option(
+    "--lr",
+    type=click.FloatRange(0, min_open=True),
+    help="The optimizer's learning rate at FILE's own width.  Default: what makes moderate steps.",
+)
+@click.option("--data", type=click.Path(), help="Default: what FILE says, else random data.")
+@click.option("--target", help="The labels' column or key.")
+@click.option(
+    "--optimizer-state", is_flag=True, help="Measure the optimizer's memory of gradients, too."
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 0.5, min_open=True),
+    help="How far off a fitted exponent may be.  Default: 1/8; 1/16 where FILE's are eighths.",
+)
+@click.option(
+    "--format", "output_format", type=click.Choice(("text", "json")), default="text",
+    show_default=True,
+)  # fmt: skip
+@click.option("--plot", type=click.Path(), help="Draw it: a .png or .svg file.")
+@click.option("--force", is_flag=True, help="Overwrite a plot that richc did not draw.")
+@click.option("-q", "--quiet", is_flag=True, help="No table, no progress.")
+@click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto")
+def command(
+    file: str,
+    name: str | None,
+    widths: tuple[int, ...] | None,
+    seeds: int | None,
+    seed: int,
+    steps: int,
+    lr: float | None,
+    data: str | None,
+    target: str | None,
+    optimizer_state: bool,
+    tolerance: float | None,
+    output_format: str,
+    plot: str | None,
+    force: bool,
+    quiet: bool,
+    color: str,
+) -> None:
+    """Train the model in FILE (- for standard input) at several widths, whatever its verdict.
+
+    Every exponent that the check predicts is measured: signals at init, their changes in a step,
+    each layer's own share in these and in the output's change, the kernel's change. The last line
+    says whether training agrees with the check, and whether it keeps the desiderata and what FILE
+    requires.
+
+    Exit codes: 0 all agrees and holds, 1 something does not, 2 wrong usage or bad data.
+    """
+    from importlib.util import find_spec
+
+    from richc.cli.color import use_color
+    from richc.lab.threads import calm
+    from richc.lab.train import NO_TORCH
+
+    chosen = chosen_model(file, name, allow_violations=True)
+    if find_spec("torch") is None:
+        raise Unusable(NO_TORCH)
+    figure = None if plot is None else Path(plot)
+    if figure is not None:
+        from richc.lab.figures import FigureProblem, check_target
+
+        try:
+            check_target(figure, force=force)
+        except FigureProblem as error:
+            raise Unusable(f"--plot: {error}") from None
+    # Before torch is imported.
+    calm(os.environ)
+    from richc.cli.progress import Progress
+    from richc.lab.experiment import TooLarge
+    from richc.lab.program import DataProblem
+    from richc.lab.verify import Settings, verify
+
+    path = Path(data) if data is not None else _own_data(file, chosen.spec)
+    settings = Settings(
+        widths=widths,
+        seeds=seeds,
+        seed=seed,
+        steps=steps,
+        lr=lr,
+        data=path,
+        target=target if target is not None or data is not None else chosen.spec.train.target,
+        with_state=optimizer_state,
+        tolerance=tolerance,
+    )
+    try:
+        verification = verify(chosen, settings, Progress(quiet, _LONG))
+    except (DataProblem, TooLarge) as error:
+        raise Unusable(str(error)) from None
+
+    shown = "<stdin>" if file == STDIN else file
+    if output_format == "json":
+        from richc.report.verification_schema import report
+
+        click.echo(report(shown, verification).model_dump_json(indent=2))
+    else:
+        from richc.report.verification import render
+
+        colored = use_color(color, sys.stdout)
+        for line in render(shown, verification, color=colored, quiet=quiet):
+            click.echo(line, color=colored)
+    if figure is not None:
+        from richc.lab.figures import FigureProblem, draw
+
+        try:
+            draw(verification, figure, force=force)
+        except FigureProblem as error:
+            raise Unusable(f"--plot: {error}") from None
+    if not verification.passes:
+        raise SystemExit(1)
+
+
+def _own_data(file: str, spec: Model) -> Path | None:
+    """The data that the file names, relative to it, where they are there."""
+    if spec.train.data is None:
+        return None
+    path = (Path() if file == STDIN else Path(file).parent) / spec.train.data
+    if not path.exists():
+        click.echo(f"note: {path} is not there: random data instead", err=True)
+        return None
+    return path

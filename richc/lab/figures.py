@@ -1,0 +1,157 @@
+"""The picture of a verification: sizes over widths, fitted and predicted slopes, per quantity."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from richc import __version__
+from richc.emit.output import OutputError, starts_with, write_file
+from richc.rules.common import power
+
+if TYPE_CHECKING:
+    from richc.lab.verify import Row, Verification
+
+#: What to tell a user whose Python has no matplotlib.
+NO_MATPLOTLIB = 'pictures need matplotlib, which is not installed: pip install "richc[plot]"'
+
+#: In every picture's metadata: what richc may overwrite.
+_AUTHOR = "drawn by richc"
+#: Where metadata stands at the latest, in bytes.
+_HEAD = 4096
+
+#: Quantity -> title of its panel, and label of its axis.
+_PANELS = {
+    "h": ("Signals at init", "RMS of h, f"),
+    "dh": ("Changes in a step", "RMS of Δh, Δf"),
+    "own": ("Each layer's own share of Δh", "RMS"),
+    "df": ("Each layer's share of Δf", "RMS"),
+    "kernel": ("Change of the kernel h hᵀ", "relative, Frobenius"),
+    "state": ("Optimizer's memory of gradients", "RMS"),
+}
+#: Okabe & Ito 2008: told apart with any colour vision; black is for the output.
+_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+_MARKERS = "osD^vP"
+_OUTPUT = "#000000"
+
+
+class FigureProblem(Exception):
+    """The picture cannot be drawn there; ``str(error)`` is one line for the user."""
+
+
+def check_target(path: Path, *, force: bool) -> None:
+    """Say early what would be wrong in the end.  Raises FigureProblem."""
+    if path.suffix not in (".png", ".svg"):
+        raise FigureProblem(f"{path}: the name must end in .png or .svg")
+    if find_spec("matplotlib") is None:
+        raise FigureProblem(NO_MATPLOTLIB)
+    if not path.parent.is_dir():
+        raise FigureProblem(f"{path}: {path.parent} is not a folder")
+    if path.is_file() and not force and not _is_ours(path):
+        raise FigureProblem(f"{path}: richc did not draw this file (--force overwrites it)")
+
+
+def draw(verification: Verification, path: Path, *, force: bool = False) -> None:
+    """Draw a verification into a .png or .svg file.  Raises FigureProblem."""
+    check_target(path, force=force)
+    from matplotlib.figure import Figure
+
+    quantities = [q for q in _PANELS if any(row.key.quantity == q for row in verification.rows)]
+    columns = min(3, len(quantities))
+    lines = -(-len(quantities) // columns)
+    figure = Figure(figsize=(4.4 * columns, 3.6 * lines + 0.9), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False)
+    for axis, quantity in zip(axes.flat, quantities, strict=False):
+        rows = [row for row in verification.rows if _is_drawn(row, quantity, verification.step)]
+        _panel(axis, quantity, rows, verification)
+    for axis in axes.flat[len(quantities) :]:
+        axis.set_axis_off()
+    spec = verification.result.spec
+    mark = "agrees with" if not verification.disagreeing else "contradicts"
+    figure.suptitle(
+        f"{spec.name}: {verification.result.sentence}\nTraining {mark} the check.  "
+        "Points: means over networks; lines: fitted; dashed: predicted slope",
+        fontsize=10,
+    )
+    figure.align_ylabels()
+    buffer = io.BytesIO()
+    key = "Software" if path.suffix == ".png" else "Creator"
+    metadata = {key: f"{_AUTHOR} {__version__}"}
+    figure.savefig(buffer, format=path.suffix[1:], dpi=150, metadata=metadata)
+    try:
+        write_file(path, buffer.getvalue(), _is_ours, force=force)
+    except OutputError as error:
+        raise FigureProblem(str(error)) from None
+
+
+def _is_ours(path: Path) -> bool:
+    return starts_with(path, _AUTHOR.encode(), within=_HEAD)
+
+
+def _is_drawn(row: Row, quantity: str, step: int) -> bool:
+    """Of the changes only those of the step that is judged."""
+    return row.key.quantity == quantity and row.key.step in (0, step)
+
+
+def _panel(axis: Any, quantity: str, rows: Sequence[Row], verification: Verification) -> None:
+    title, label = _PANELS[quantity]
+    axis.set_title(title, fontsize=10)
+    axis.set_xscale("log", base=2)
+    axis.set_yscale("log")
+    axis.set_xlabel("width n")
+    axis.set_ylabel(label)
+    nothing = []
+    for row in rows:
+        sizes = {n: math.exp(size) for n, size in row.sizes.items() if -690 < size < 690}
+        if not sizes or row.fit is None or row.fit.is_zero:
+            nothing.append(row.layer)
+            continue
+        style = _style(row)
+        axis.plot(list(sizes), list(sizes.values()), style["marker"], color=style["color"],
+                  markersize=4.5, fillstyle=style["fill"])  # fmt: skip
+        _slopes(axis, row, sizes, style["color"])
+        axis.plot([], [], style["marker"] + "-", color=style["color"], markersize=4.5,
+                  fillstyle=style["fill"], label=_label(row))  # fmt: skip
+    widths = sorted(verification.counts)
+    axis.set_xticks(widths, [str(n) for n in widths], rotation=45 if len(widths) > 5 else 0)
+    axis.minorticks_off()
+    axis.tick_params(labelsize=8)
+    axis.grid(visible=True, color="#dddddd", linewidth=0.6)
+    if nothing:
+        axis.text(0.02, 0.02, f"zero: {', '.join(nothing)}", transform=axis.transAxes, fontsize=8)
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(fontsize=7, framealpha=0.85, loc="best", handlelength=1.6)
+
+
+def _slopes(axis: Any, row: Row, sizes: dict[int, float], color: str) -> None:
+    """The fitted line, and the predicted slope through the same widest point."""
+    assert row.fit is not None
+    widths = sorted(sizes)
+    last = widths[-1]
+    fitted = [sizes[last] * (n / last) ** row.fit.exponent for n in widths]
+    axis.plot(widths, fitted, "-", color=color, linewidth=1.2)
+    if isinstance(row.predicted, Fraction):
+        line = [sizes[last] * (n / last) ** float(row.predicted) for n in widths]
+        axis.plot(widths, line, "--", color=color, linewidth=1.2, dashes=(4, 3))
+
+
+def _label(row: Row) -> str:
+    assert row.fit is not None
+    name = "f" if row.is_output and row.key.quantity in ("h", "dh") else row.layer
+    bias = " bias" if row.key.of_bias else ""
+    predicted = "" if row.predicted is None else f" ({power(row.predicted)})"
+    mark = "  ✗" if row.agrees is False else ""
+    return f"{name}{bias}  {row.fit.exponent:+.2f}{predicted}{mark}"
+
+
+def _style(row: Row) -> dict[str, str]:
+    """One colour and marker a layer, black for the read-out; biases are hollow."""
+    place = row.key.layer
+    color = _OUTPUT if row.is_output else _COLORS[place % len(_COLORS)]
+    marker = "s" if row.is_output else _MARKERS[place % len(_MARKERS)]
+    return {"color": color, "marker": marker, "fill": "none" if row.key.of_bias else "full"}

@@ -1,0 +1,165 @@
+"""The JSON report of ``richc verify``, version 1: pydantic models, which are also its schema."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from richc import __version__
+from richc.report.schema import Desiderata
+
+if TYPE_CHECKING:
+    from richc.lab import verify
+    from richc.lab.statistics import Fit
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Row(_Strict):
+    """One exponent of n: rationals and zeros as in ``richc check``, measured ones as numbers."""
+
+    quantity: Literal["h", "dh", "own", "df", "kernel", "state"]
+    layer: str
+    of_bias: bool
+    step: int = Field(description="0 at init")
+    predicted: str | None = Field(description="null where the check does not evaluate it")
+    measured: float | Literal["-inf"] | None = Field(
+        description="-inf for what is zero; null where it is zero in some networks only"
+    )
+    low: float | None
+    high: float | None
+    confidence: float = Field(description="of the interval from low to high")
+    tolerance: float
+    agrees: bool | None = Field(description="null where there is no prediction, or undecided")
+    sizes: dict[int, float | None] = Field(description="geometric means of the RMS by width")
+
+
+class Finding(_Strict):
+    """A desideratum that training breaks."""
+
+    desideratum: Literal["D0", "D1", "D2", "D3"]
+    layer: str | None
+    message: str
+    is_consequence: bool = Field(description="only because something else explodes")
+
+
+class Fault(_Strict):
+    """The one thing at fault: a layer's init or rate is too large by n^excess."""
+
+    layer: str
+    knob: Literal["init", "rate"]
+    excess: str
+    richness: str = Field(description="where on the scale the model would be without it")
+
+
+class Measured(_Strict):
+    """What training shows, whatever was predicted."""
+
+    desiderata: Desiderata
+    broken: list[Finding]
+    regime: Literal["rich", "lazy", "partial", "trivial", "unstable"]
+    richness: float | None
+    unmet: list[str] = Field(description="requirements of the file that training contradicts")
+    fault: Fault | None
+
+
+class Run(_Strict):
+    """How it was measured."""
+
+    networks: dict[int, int] = Field(description="by width")
+    steps: int
+    judged_step: int = Field(description="1 where the first step explodes, else the last")
+    seed: int
+    rate: float = Field(description="times the file's learning rates")
+    data: str
+    risk: float = Field(description="a bound on how often such a run errs")
+    seconds: float
+
+
+class VerificationReport(_Strict):
+    """What ``richc verify --format json`` prints."""
+
+    version: Literal[1] = 1
+    richc: str
+    path: str
+    model: str
+    verdict: Literal["pass", "fail"]
+    agrees: bool | None = Field(description="whether the check is right; null where undecided")
+    measured: Measured
+    rows: list[Row]
+    run: Run
+
+
+def report(path: str, verification: verify.Verification) -> VerificationReport:
+    """The report on one run."""
+    findings, fault = verification.findings, verification.fault
+    agrees = False if verification.disagreeing else None if verification.open_rows else True
+    return VerificationReport(
+        richc=__version__,
+        path=path,
+        model=verification.result.spec.name,
+        verdict="pass" if verification.passes else "fail",
+        agrees=agrees,
+        measured=Measured.model_validate(
+            {
+                "desiderata": dict(findings.statuses),
+                "broken": [finding._asdict() for finding in findings.broken],
+                "regime": findings.regime,
+                "richness": findings.richness,
+                "unmet": list(verification.unmet),
+                "fault": None
+                if fault is None
+                else fault._asdict()
+                | {"excess": str(fault.excess), "richness": str(fault.richness)},
+            }
+        ),
+        rows=[_row(row) for row in verification.rows],
+        run=Run(
+            networks=verification.counts,
+            steps=verification.steps,
+            judged_step=verification.step,
+            seed=verification.seed,
+            rate=verification.rate,
+            data=verification.data,
+            risk=min(1.0, verification.risk),
+            seconds=verification.seconds,
+        ),
+    )
+
+
+def _row(row: verify.Row) -> Row:
+    confidence = 0.95
+    fit = row.fit
+    half = 0.0 if fit is None else fit.half_width(confidence)
+    has_interval = fit is not None and not fit.is_zero
+    return Row.model_validate(
+        {
+            "quantity": row.key.quantity,
+            "layer": row.layer,
+            "of_bias": row.key.of_bias,
+            "step": row.key.step,
+            "predicted": None if row.predicted is None else str(row.predicted),
+            "measured": _exponent(fit),
+            "low": fit.exponent - half if fit is not None and has_interval else None,
+            "high": fit.exponent + half if fit is not None and has_interval else None,
+            "confidence": confidence,
+            "tolerance": row.tolerance,
+            "agrees": row.agrees,
+            "sizes": {width: _size(size) for width, size in row.sizes.items()},
+        }
+    )
+
+
+def _exponent(fit: Fit | None) -> float | str | None:
+    if fit is None:
+        return None
+    return "-inf" if fit.is_zero else fit.exponent
+
+
+def _size(logarithm: float) -> float | None:
+    """Of the logarithm; null for what no double holds."""
+    return math.exp(logarithm) if logarithm < 700 else None
