@@ -8,7 +8,7 @@ import click
 @click.command("schema", short_help="Print a JSON schema.")
 @click.argument("what", type=click.Choice(("report", "spec", "verification")))
 def command(what: str) -> None:
-    """Print the JSON schema of the check's report, of a verification or of a resolved specification."""
+    """Print a JSON schema: of the check's report, a verification, or a resolved specification."""
     import json
 
     if what == "report":

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LONG = 10.0
 
 
-class Widths(click.ParamType):
+class Widths(click.ParamType[tuple[int, ...]]):
     """Several widths: ``64,128,256``."""
 
     name = "n,n,..."

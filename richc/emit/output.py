@@ -62,7 +62,7 @@ def is_ours(path: Path) -> bool:
 
 
 def starts_with(path: Path, marker: bytes, within: int = 0) -> bool:
-    """Whether the marker stands in a file ``within`` so many bytes of its start.  Raises OSError."""
+    """Whether a file has ``marker`` ``within`` so many bytes of its start.  Raises OSError."""
     with path.open("rb") as file:
         return marker in file.read(within + len(marker))
 

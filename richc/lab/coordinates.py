@@ -82,7 +82,9 @@ def measure(
             first = record
             for index, height in enumerate(record.heights[:-1]):
                 found[Key(H, index, 0)] = log_rms(height)
-            found[Key(H, last, 0)] = log_rms(networks.readouts(-(-OUTPUTS // record.heights[last].shape[-1])))
+            found[Key(H, last, 0)] = log_rms(
+                networks.readouts(-(-OUTPUTS // record.heights[last].shape[-1]))
+            )
         found |= _changes(networks, record.head(PROBED), step, in_detail=step in (1, steps))
     assert first is not None
     after = networks.since_start(first)
@@ -194,4 +196,3 @@ def plain_travel(
         optimizer.step()
     with torch.no_grad():
         return log_rms((model(batch.x) - origin).unsqueeze(0)).item()
-

@@ -81,9 +81,7 @@ class Experiment(NamedTuple):
             )  # fmt: skip
 
         def kernels(seeds: list[int]) -> Sizes:
-            change = kernel_change(
-                self.program, model, seeds, self.batch, rate=rate, steps=steps
-            )
+            change = kernel_change(self.program, model, seeds, self.batch, rate=rate, steps=steps)
             return {Key(KERNEL, len(self.program.spec.layers) - 2, steps): change}
 
         found = self._stacked(width, indices, sizes)
@@ -91,9 +89,7 @@ class Experiment(NamedTuple):
             found |= self._stacked(width, indices, kernels)
         return found
 
-    def _stacked(
-        self, width: int, indices: range, of: Callable[[list[int]], Sizes]
-    ) -> Sizes:
+    def _stacked(self, width: int, indices: range, of: Callable[[list[int]], Sizes]) -> Sizes:
         seeds = [self.seed_of(width, index) for index in indices]
         stack = max(1, _STACK // self._bytes(width))
         parts = [of(seeds[start : start + stack]) for start in range(0, len(seeds), stack)]
@@ -105,7 +101,9 @@ class Experiment(NamedTuple):
         name = f"{self.seed} {width} {index}".encode()
         return int.from_bytes(hashlib.blake2s(name, digest_size=4).digest(), "little")
 
-    def train(self, counts: Mapping[int, range], rate: float, listener: Listener) -> dict[int, Sizes]:
+    def train(
+        self, counts: Mapping[int, range], rate: float, listener: Listener
+    ) -> dict[int, Sizes]:
         """The networks of each width; narrow ones first, whose time tells that of the others."""
         found: dict[int, Sizes] = {}
         narrow = [width for width in counts if width <= _TIMED_WIDTH]
@@ -190,9 +188,13 @@ class Experiment(NamedTuple):
             steps=self.steps,
         )
         last = len(self.program.spec.layers) - 1
-        stacked = float(self.measure(width, range(1), rate, with_kernel=False)[Key(TRAVEL, last, self.steps)])
+        stacked = float(
+            self.measure(width, range(1), rate, with_kernel=False)[Key(TRAVEL, last, self.steps)]
+        )
         if plain != stacked and not abs(plain - stacked) < 0.01:
-            raise AssertionError(f"stacked networks move f by e^{stacked}, a plain loop by e^{plain}")
+            raise AssertionError(
+                f"stacked networks move f by e^{stacked}, a plain loop by e^{plain}"
+            )
 
     def refuse_too_large(self, width: int) -> None:
         """Raises TooLarge where a single network and its training do not fit."""

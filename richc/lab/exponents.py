@@ -9,8 +9,7 @@ from richc.lab.coordinates import DF, DH, OWN, TERM, TRAVEL, H, Key, Sizes
 from richc.lab.findings import Measured
 from richc.lab.statistics import Fit, Noise, fit
 
-#: By how much a term of a smaller exponent has to be smaller, at the narrowest width, to be left out
-#: of account.
+#: By how much a term of a smaller exponent has to be smaller, at the narrowest width, not to count.
 _NEGLIGIBLE = math.log(10)
 
 
@@ -82,6 +81,15 @@ class Exponents:
             )
             for index, name in enumerate(names)
         ]
+
+    def chance(self, step: int, doubt: float) -> float:
+        """By how much any exponent at init or in a step may be off, but for a share ``doubt``."""
+        fits = [
+            self.fit(key)
+            for key in self.keys
+            if key.step in (0, step) and key.quantity in (H, DH, OWN, DF)
+        ]
+        return max((f.half_width(1 - 2 * doubt) for f in fits if f is not None), default=0.0)
 
     def _alone(self, key: Key) -> Fit | None:
         if key not in self._fits:

@@ -105,39 +105,56 @@ def _panel(axis: Any, quantity: str, rows: Sequence[Row], verification: Verifica
     axis.set_yscale("log")
     axis.set_xlabel("width n")
     axis.set_ylabel(label)
-    nothing = []
+    nothing: list[str] = []
+    drawn: list[float] = []
     for row in rows:
         sizes = {n: math.exp(size) for n, size in row.sizes.items() if -690 < size < 690}
         if not sizes or row.fit is None or row.fit.is_zero:
             nothing.append(row.layer)
             continue
+        drawn += sizes.values()
         style = _style(row)
-        axis.plot(list(sizes), list(sizes.values()), style["marker"], color=style["color"],
-                  markersize=4.5, fillstyle=style["fill"])  # fmt: skip
+        marker = {"markersize": 4.5, "fillstyle": style["fill"], "color": style["color"]}
+        axis.plot(list(sizes), list(sizes.values()), style["marker"], **marker)
         _slopes(axis, row, sizes, style["color"])
-        axis.plot([], [], style["marker"] + "-", color=style["color"], markersize=4.5,
-                  fillstyle=style["fill"], label=_label(row))  # fmt: skip
+        axis.plot([], [], style["marker"] + "-", label=_label(row), **marker)
     widths = sorted(verification.counts)
+    axis.set_xlim(widths[0] / 1.3, widths[-1] * 1.3)
     axis.set_xticks(widths, [str(n) for n in widths], rotation=45 if len(widths) > 5 else 0)
-    axis.minorticks_off()
+    axis.xaxis.minorticks_off()
     axis.tick_params(labelsize=8)
     axis.grid(visible=True, color="#dddddd", linewidth=0.6)
     if nothing:
         axis.text(0.02, 0.02, f"zero: {', '.join(nothing)}", transform=axis.transAxes, fontsize=8)
-    if axis.get_legend_handles_labels()[0]:
-        axis.legend(fontsize=7, framealpha=0.85, loc="best", handlelength=1.6)
+    if drawn:
+        _limit(axis, drawn, legend_lines=-(-len(drawn) // (2 * len(widths))))
+        axis.legend(fontsize=7, frameon=False, loc="upper left", ncols=2, handlelength=1.6)
+
+
+def _limit(axis: Any, values: Sequence[float], legend_lines: int) -> None:
+    """Two decades at least, so that noise looks like noise, and room for the legend above."""
+    low, high = math.log10(min(values)), math.log10(max(values))
+    spare = max(0.0, 2.0 - (high - low)) / 2
+    low, high = low - spare - 0.1, high + spare + 0.1
+    room = (high - low) * 0.075 * legend_lines
+    axis.set_ylim(10**low, 10 ** (high + room))
 
 
 def _slopes(axis: Any, row: Row, sizes: dict[int, float], color: str) -> None:
-    """The fitted line, and the predicted slope through the same widest point."""
+    """The fitted line, and the predicted slope: both through the middle of the wider points."""
     assert row.fit is not None
     widths = sorted(sizes)
-    last = widths[-1]
-    fitted = [sizes[last] * (n / last) ** row.fit.exponent for n in widths]
-    axis.plot(widths, fitted, "-", color=color, linewidth=1.2)
+    wider = widths[len(widths) // 2 :]
+    middle = sum(map(math.log, wider)) / len(wider)
+    height = sum(math.log(sizes[n]) for n in wider) / len(wider)
+
+    def line(exponent: float) -> list[float]:
+        return [math.exp(height + exponent * (math.log(n) - middle)) for n in widths]
+
+    axis.plot(widths, line(row.fit.exponent), "-", color=color, linewidth=1.2)
     if isinstance(row.predicted, Fraction):
-        line = [sizes[last] * (n / last) ** float(row.predicted) for n in widths]
-        axis.plot(widths, line, "--", color=color, linewidth=1.2, dashes=(4, 3))
+        predicted = line(float(row.predicted))
+        axis.plot(widths, predicted, "--", color=color, linewidth=1.2, dashes=(4, 3))
 
 
 def _label(row: Row) -> str:

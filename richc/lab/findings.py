@@ -132,13 +132,13 @@ def find_fault(
         gradient: Size = Fraction(0)
         if wide_out:
             # The output's change is a coherent sum over the layer's n entries.
-            if not isinstance(own, Fraction) or not isinstance(df, Fraction):
+            if not (isinstance(own, Fraction) and isinstance(df, Fraction)):
                 return None
             gradient = df - own - 1
         unit = family.step(Fraction(0), source, gradient, int(wide_in) + int(wide_out))
         if not isinstance(unit, Fraction):
             return None
-        rates.append(own + -source - unit - (1 if wide_in else 0))
+        rates.append(own + (-source - unit - (1 if wide_in else 0)))
         source = height
     groups = [layer.statement for layer in spec.layers]
     change = single_change(inits, rates, family, sides, richness, groups)

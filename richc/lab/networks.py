@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, NamedTuple, final
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
@@ -96,8 +96,9 @@ class Weight(ABC):
 def _times(x: Tensor, weight: Tensor) -> Tensor:
     """(S, ..., in) times (S, out, in), in the weight's precision."""
     stacked = x.to(weight.dtype).flatten(1, -2)
-    y = torch.bmm(stacked, weight.mT)
-    return y.to(x.dtype).unflatten(1, x.shape[1:-1])
+    y = torch.bmm(stacked, weight.mT).to(x.dtype)
+    unstacked: Tensor = y.unflatten(1, x.shape[1:-1])
+    return unstacked
 
 
 @final
@@ -152,16 +153,14 @@ class Factored(Weight):
         return gram.sum((1, 2)) / self.first[0].numel()
 
     def _combine(self, coefficients: Tensor, x: Tensor) -> Tensor:
-        first, *others = coefficients.tolist()
-        y = first * _times(x, self.first) if first else None
+        own, *others = coefficients.tolist()
+        shape = (*x.shape[:-1], self.first.shape[-2])
+        y = own * _times(x, self.first) if own else x.new_zeros(shape)
         used = [i for i, c in enumerate(others[: len(self._inputs)]) if c]
         if used:
             inputs = torch.cat([self._inputs[i] for i in used], 1)
             signals = torch.cat([others[i] * self._signals[i] for i in used], 1)
-            low = _times(_times(x, inputs), signals.mT)
-            y = low if y is None else y + low
-        if y is None:
-            return x.new_zeros(*x.shape[:-1], self.first.shape[-2])
+            y = y + _times(_times(x, inputs), signals.mT)
         return y
 
 
@@ -333,7 +332,9 @@ class Networks:
         moved = heights[-1] - self._origin
         total = loss(moved.flatten(0, 1), targets) * self.count
         signals = torch.autograd.grad(total, [*taps, *leaves.values()], materialize_grads=True)
-        self._feel(inputs, signals[: len(taps)], dict(zip(leaves, signals[len(taps) :], strict=True)))
+        self._feel(
+            inputs, signals[: len(taps)], dict(zip(leaves, signals[len(taps) :], strict=True))
+        )
         if self.optimizer is not None:
             self.optimizer.step()
         return Record(stacked, inputs, products, [h.detach() for h in heights])
@@ -404,13 +405,17 @@ class Networks:
             held = [self.optimizer.state.get(tensor, {}) for tensor in self._moved[part]]
             known = held[0].keys()
             second = next((k for k in ("exp_avg_sq", "row_var", "variance") if k in known), None)
-            first = next((k for k in ("momentum_buffer", "exp_avg", "momentum") if k in known), None)
+            first = next(
+                (k for k in ("momentum_buffer", "exp_avg", "momentum") if k in known), None
+            )
             if second is not None:
                 found[part] = torch.stack([one[second].double().mean().sqrt() for one in held])
             elif first is not None and part.is_bias:
                 found[part] = torch.stack([one[first].square().mean().sqrt() for one in held])
             elif first is not None:
-                found[part] = self._weights[part.layer].mean_squares([s[first] for s in held]).sqrt()
+                found[part] = (
+                    self._weights[part.layer].mean_squares([s[first] for s in held]).sqrt()
+                )
         return found
 
     @torch.no_grad()

@@ -6,8 +6,8 @@ The size y of a quantity at width n, in a network drawn by chance, is taken as
 
 the noise of variance v n^(-p) a network.  e is the exponent; the rest is finite width:
 
-- K: a contribution is a coherent sum over n entries beside an incoherent one, which is n^(1/2) times
-  smaller and adds in squares; K is the width at which they cross.
+- K: beside a coherent sum over n entries there is an incoherent one, which is n^(1/2) times smaller
+  and adds in squares; K is the width at which they cross.
 - b and c: corrections of lower order of any sign, with the prior deviations below.
 
 All are unknown, and widen the interval as far as the widths cannot tell them from e: generalised
@@ -81,7 +81,7 @@ def t_quantile(probability: float, freedom: int) -> float:
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
-    return z + sum(term / freedom**k for k, term in enumerate(terms, start=1))
+    return z + math.fsum(term / float(freedom) ** k for k, term in enumerate(terms, start=1))
 
 
 def t_tails(t: float, freedom: int) -> float:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 
 from richc.emit.compile import program as emit
-from richc.lab.coordinates import DH, KERNEL, STATE, TERM, Key, Sizes
+from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, TERM, H, Key, Sizes
 from richc.lab.experiment import Experiment, Listener
 from richc.lab.exponents import Exponents
 from richc.lab.findings import Fault, Findings, decide, find_fault
@@ -168,56 +168,81 @@ def verify(
         else:
             rate = settings.lr / program.rate_at(result.spec.width)
         experiment.compare_with_plain_loop(widths[0], rate)
-        wanted = _counts(widths, settings.seeds, tolerance, experiment.power)
-        counts = dict.fromkeys(widths, 0)
+        counts = _counts(widths, settings.seeds, tolerance, experiment.power)
+        more = {width: range(count) for width, count in counts.items()}
         sizes: dict[int, Sizes] = {}
-        for _ in range(1 if settings.seeds else _ROUNDS):
-            more = {width: range(counts[width], wanted[width]) for width in widths}
+        rounds = 0
+        while True:
+            rounds += 1
             for width, found in experiment.train(more, rate, listener or Listener()).items():
                 sizes[width] = _joined(sizes.get(width), found)
-            counts = wanted
-            exponents = Exponents(sizes, len(result.spec.layers) - 1, tolerance)
-            step, findings = _findings(result, exponents, settings.steps, tolerance)
-            rows = _rows(result, exponents, step, findings.explodes, tolerance)
-            risk = sum(row.risk for row in rows)
-            if risk <= RISK and all(row.doubt <= DOUBT for row in rows):
+            evidence = _evidence(result, sizes, settings.steps, tolerance)
+            if evidence.is_enough or settings.seeds is not None or rounds == _ROUNDS:
                 break
-            wanted = {width: 2 * count for width, count in counts.items()}
-    unmet = _unmet(result, findings, tolerance)
-    fault = None
-    if findings.broken or unmet:
-        points = [r.richness for r in result.spec.requirements if r.kind == "point"]
-        richness = points[0] if points else result.spec.richness
-        fault = find_fault(exponents.measured(_names(result), step), result.spec, richness, 2 * tolerance)
+            # As many again.
+            more = {width: range(count, 2 * count) for width, count in counts.items()}
+            counts = {width: 2 * count for width, count in counts.items()}
     return Verification(
         result,
-        tuple(rows),
-        findings,
-        tuple(unmet),
-        fault,
+        evidence.rows,
+        evidence.findings,
+        evidence.unmet,
+        evidence.fault,
         counts,
         settings.seed,
         settings.steps,
-        step,
+        evidence.step,
         rate,
         tolerance,
-        risk,
+        evidence.risk,
         batch.source,
         time.perf_counter() - began,
     )
 
 
+class _Evidence(NamedTuple):
+    """What the networks trained so far say."""
+
+    rows: tuple[Row, ...]
+    step: int
+    findings: Findings
+    unmet: tuple[str, ...]
+    fault: Fault | None
+
+    @property
+    def risk(self) -> float:
+        return sum(row.risk for row in self.rows)
+
+    @property
+    def is_enough(self) -> bool:
+        return self.risk <= RISK and all(row.doubt <= DOUBT for row in self.rows)
+
+
+def _evidence(
+    result: ModelResult, sizes: dict[int, Sizes], steps: int, tolerance: float
+) -> _Evidence:
+    exponents = Exponents(sizes, len(result.spec.layers) - 1, tolerance)
+    step, findings = _findings(result, exponents, steps, tolerance)
+    unmet = _unmet(result, findings, tolerance + exponents.chance(step, DOUBT))
+    fault = None
+    if findings.broken or unmet:
+        points = [r.richness for r in result.spec.requirements if r.kind == "point"]
+        richness = points[0] if points else result.spec.richness
+        measured = exponents.measured(_names(result), step)
+        fault = find_fault(measured, result.spec, richness, 2 * tolerance)
+    rows = _rows(result, exponents, step, findings.explodes, tolerance)
+    return _Evidence(tuple(rows), step, findings, tuple(unmet), fault)
+
+
 def _tolerance(result: ModelResult) -> float:
-    """Half of what the exponents to be told apart differ by: 1/4, or 1/8 where there are eighths."""
+    """Half of what exponents to be told apart differ by: 1/4, or 1/8 where there are eighths."""
     flow = result.verdict.flow.later
     sizes = [size for at in flow for size in (at.h, at.own, at.dh, at.df)]
     fine = any(isinstance(size, Fraction) and (4 * size).denominator > 1 for size in sizes)
     return 1 / 16 if fine else 1 / 8
 
 
-def _counts(
-    widths: list[int], seeds: int | None, tolerance: float, power: int
-) -> dict[int, int]:
+def _counts(widths: list[int], seeds: int | None, tolerance: float, power: int) -> dict[int, int]:
     """As few networks as should do, most of them narrow: wide ones average over themselves."""
     if seeds is not None:
         return dict.fromkeys(widths, seeds)
@@ -247,16 +272,17 @@ def _names(result: ModelResult) -> list[str]:
 def _findings(
     result: ModelResult, exponents: Exponents, steps: int, tolerance: float
 ) -> tuple[int, Findings]:
-    """The step that tells, and what it tells.
+    """The step that tells, and what it tells, beyond what may be chance.
 
     Where the first step explodes, later ones compound it, at rates that are kept low for the widest
     network: what is the cause and what a consequence shows in the first.
     """
     names = _names(result)
-    first = decide(exponents.measured(names, 1), tolerance)
+    first = decide(exponents.measured(names, 1), tolerance + exponents.chance(1, DOUBT))
     if first.explodes or steps == 1:
         return 1, first
-    return steps, decide(exponents.measured(names, steps), tolerance)
+    chance = exponents.chance(steps, DOUBT)
+    return steps, decide(exponents.measured(names, steps), tolerance + chance)
 
 
 def _rows(
@@ -264,7 +290,7 @@ def _rows(
 ) -> list[Row]:
     """Everything at init and in the step that tells, and all steps' changes on the way."""
     rows = []
-    for key in exponents.keys:
+    for key in sorted(exponents.keys, key=_place):
         if key.quantity == TERM or key.step > step or (key.quantity != DH and 0 < key.step < step):
             continue
         if key.quantity in (KERNEL, STATE) and explodes:
@@ -284,23 +310,38 @@ def _rows(
                 predicted,
                 fitted,
                 allowed,
-                _agrees(predicted, fitted, allowed),
+                None,
                 exponents.sizes(key),
             )
         )
-    return rows
+    return _decided(rows)
 
 
-def _agrees(predicted: Size | None, fitted: Fit | None, tolerance: float) -> bool | None:
-    if predicted is None or fitted is None:
+def _place(key: Key) -> tuple[int, int, int, bool]:
+    """Where a row stands: at init first, then one quantity after the other."""
+    order = (H, DH, OWN, DF, KERNEL, STATE, TERM)
+    return order.index(key.quantity), key.step, key.layer, key.of_bias
+
+
+def _decided(rows: list[Row]) -> list[Row]:
+    """The rows with what is said of them.
+
+    A row agrees within the tolerance, where its interval is no wider than that.  To contradict the
+    check takes an exponent beyond it by more than any of the rows is likely to be off by chance.
+    """
+    judged = sum(row.predicted is not None for row in rows)
+    return [row._replace(agrees=_agrees(row, RISK / max(1, judged))) for row in rows]
+
+
+def _agrees(row: Row, risk: float) -> bool | None:
+    if row.predicted is None or row.fit is None:
         return None
-    if not isinstance(predicted, Fraction) or fitted.is_zero:
-        return fitted.is_zero and not isinstance(predicted, Fraction)
-    distance = abs(fitted.exponent - float(predicted))
-    half_width = fitted.half_width(CONFIDENCE)
-    if half_width <= tolerance:
-        return distance <= tolerance
-    return False if distance - half_width > tolerance else None
+    if not isinstance(row.predicted, Fraction) or row.fit.is_zero:
+        return row.fit.is_zero and not isinstance(row.predicted, Fraction)
+    distance = abs(row.fit.exponent - float(row.predicted))
+    if distance > row.tolerance:
+        return False if row.fit.risk(distance - row.tolerance) <= risk else None
+    return True if row.fit.half_width(CONFIDENCE) <= row.tolerance else None
 
 
 def _unmet(result: ModelResult, findings: Findings, tolerance: float) -> list[str]:

@@ -28,8 +28,9 @@ _HEADER = ("quantity", "layer", "predicted", "measured", "95 %", "")
 def render(path: str, verification: Verification, *, color: bool, quiet: bool) -> Iterator[str]:
     """Lines for people.  ``quiet`` leaves the table out."""
     style = Style(color)
+    name = style.strong(verification.result.spec.name)
     if not quiet:
-        yield f"{path}: {style.strong(verification.result.spec.name)}: {verification.result.sentence}"
+        yield f"{path}: {name}: {verification.result.sentence}"
         yield f"  {_run(verification)}"
         yield ""
         yield from _table(verification, style)
@@ -44,7 +45,7 @@ def render(path: str, verification: Verification, *, color: bool, quiet: bool) -
     if verification.fault:
         yield f"  {style.strong('one fault')}: {_fault(verification.fault)}"
     mark = style.good("✓") if verification.passes else style.severity("error", "✗")
-    yield f"{mark} {path}: {style.strong(verification.result.spec.name)}: {verdict(verification)}"
+    yield f"{mark} {path}: {name}: {verdict(verification)}"
 
 
 def quantity(row: Row) -> str:
@@ -85,7 +86,8 @@ def _shown(verification: Verification) -> str:
 def _risk(risk: float) -> str:
     if risk < 1e-6:
         return "such a run errs in less than 1 of 1,000,000"
-    return f"such a run errs in less than 1 of {max(1, round(1 / risk)):,}"
+    # Of a sum of risks: it bounds, and near 1 says nothing.
+    return f"such a run errs in less than {'half' if risk > 0.5 else f'1 of {int(1 / risk):,}'}"
 
 
 def _fault(fault: Fault) -> str:
