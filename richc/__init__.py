@@ -5,6 +5,7 @@ The public API, typed::
     report = richc.check(text)  # the verdict, as the JSON report's pydantic model
     program = richc.compile(text)  # a standalone PyTorch program
     spec = richc.load("model.rich")  # the resolved specification, as a pydantic model
+    measured = richc.verify(text)  # what training shows, as a pydantic model; needs torch
 
 Nothing is imported before it is asked for, so that ``richc check`` starts as fast as a commit
 hook must.
@@ -16,13 +17,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from richc.report.schema import Report
     from richc.report.spec_schema import SpecFile
+    from richc.report.verification_schema import VerificationReport
 
 __version__ = "0.1.0"
 
-__all__ = ["RichError", "__version__", "check", "compile", "load"]
+__all__ = ["RichError", "__version__", "check", "compile", "load", "verify"]
 
 
 class RichError(ValueError):
@@ -76,3 +79,55 @@ def load(path: str | os.PathLike[str]) -> SpecFile:
     if result.is_unresolved:
         raise RichError(render_diagnostics(result, color=False))
     return spec_file(result)
+
+
+def verify(
+    text: str,
+    model: str | None = None,
+    *,
+    widths: Sequence[int] | None = None,
+    seeds: int | None = None,
+    seed: int = 0,
+    steps: int = 4,
+    lr: float | None = None,
+    data: str | os.PathLike[str] | None = None,
+    target: str | None = None,
+    optimizer_state: bool = False,
+    tolerance: float | None = None,
+) -> VerificationReport:
+    """Train one model of a text at several widths, as ``richc verify --format json`` does.
+
+    None leaves a choice to richc: ``widths`` 64 to 4096 (Muon: to 1024), ``seeds`` (networks at
+    every width) as many as the risk of error asks for, ``lr`` (the optimizer's learning rate at the
+    text's own width) one that makes moderate steps, ``data`` random ones.  ``tolerance`` is how far
+    off a fitted exponent may be, 1/8 or 1/16.  Needs torch.
+
+    Raises RichError for a text with errors, and for data and widths that cannot be used.
+    """
+    from pathlib import Path
+
+    from richc.emit.compile import choose_text
+    from richc.lab.experiment import TooLarge
+    from richc.lab.program import DataProblem
+    from richc.lab.verify import Settings
+    from richc.lab.verify import verify as measure
+    from richc.report.verification_schema import report
+
+    if widths is not None and len(set(widths)) < 2:
+        raise RichError("an exponent needs two widths or more")
+    settings = Settings(
+        widths=None if widths is None else tuple(sorted(set(widths))),
+        seeds=seeds,
+        seed=seed,
+        steps=steps,
+        lr=lr,
+        data=None if data is None else Path(data),
+        target=target,
+        with_state=optimizer_state,
+        tolerance=tolerance,
+    )
+    try:
+        chosen = choose_text(text, model, allow_violations=True)
+        return report("<text>", measure(chosen, settings))
+    except (DataProblem, TooLarge) as error:
+        raise RichError(str(error)) from None

@@ -56,8 +56,13 @@ def program(chosen: ModelResult) -> str:
 
 def compile_text(text: str, model: str | None = None, *, allow_violations: bool = False) -> str:
     """What ``richc.compile`` does.  Raises RichError."""
+    return program(choose_text(text, model, allow_violations=allow_violations))
+
+
+def choose_text(text: str, model: str | None, *, allow_violations: bool) -> ModelResult:
+    """The model of a text that is meant: see ``choose``.  Raises RichError."""
     try:
-        return program(choose(analyse(text), model, allow_violations=allow_violations))
+        return choose(analyse(text), model, allow_violations=allow_violations)
     except WrongChoice as error:
         raise RichError(str(error)) from None
     except Refused as refused:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+import richc
 from richc.cli.main import cli
 from richc.report.verification_schema import Row, VerificationReport
 
@@ -103,9 +104,7 @@ def test_exit_code_and_last_line_of_a_fault(tmp_path: Path) -> None:
     assert result.stdout.splitlines()[-1].startswith("✗ ")
 
 
-def test_it_contradicts_a_wrong_prediction(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_contradicts_a_wrong_prediction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Were the checker to take one optimizer for another, training would say so."""
     from richc.optimizers import law
     from richc.rules import context
@@ -233,6 +232,19 @@ def test_wrong_usage(tmp_path: Path, arguments: list[str], words: str) -> None:
     assert 2 == result.exit_code
     assert words in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_from_python(tmp_path: Path) -> None:
+    command = run(tmp_path, MUP, *TINY, "--format", "json", "--seed", "3")
+    report = richc.verify(MUP, widths=[32, 16], seeds=2, seed=3)
+
+    assert VerificationReport.model_validate_json(command.stdout).rows == report.rows
+    with pytest.raises(richc.RichError, match="two widths"):
+        richc.verify(MUP, widths=[64, 64])
+    with pytest.raises(richc.RichError, match="GiB"):
+        richc.verify(MUP, widths=[64, 10**6])
+    with pytest.raises(richc.RichError, match="No such file"):
+        richc.verify(MUP, data=tmp_path / "nowhere.csv")
 
 
 def test_errors_of_syntax(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One fault in one layer of a μP spec: the check and the measurement each find it, and its layer."""
+"""One fault in one layer of a μP spec: the check and the measurement each find it, and where."""
 
 from __future__ import annotations
 
