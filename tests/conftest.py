@@ -19,6 +19,16 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 _UNSET = ("CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "PY_COLORS")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--random-specs",
+        type=int,
+        default=25,
+        metavar="N",
+        help="how many random specs tests/measured trains; from 200 on, false alarms as many",
+    )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The same surroundings for everybody, and no cache of the person who runs the tests."""

@@ -171,7 +171,9 @@ class Experiment(NamedTuple):
         for key, size in sizes.items():
             if key.quantity == DH:
                 whole = sizes[Key(H, key.layer, 0)] if key.layer < last else 0.0
-                stride = float((size - whole).exp().max())
+                # Nothing moves by nothing, whatever it is relative to.
+                relative = torch.where(size == -math.inf, 0.0, (size - whole).exp())
+                stride = float(relative.max())
                 largest = max(largest, math.inf if math.isnan(stride) else stride)
         return largest
 

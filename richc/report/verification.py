@@ -79,6 +79,8 @@ def _shown(verification: Verification) -> str:
     if findings.broken:
         names = ", ".join(sorted({finding.desideratum for finding in findings.broken}))
         return f"it breaks {names} ({findings.regime})"
+    if verification.open_rows:
+        return "no desideratum is seen broken"
     shown = f"D0-D3 hold, r = {findings.richness:.2f} ({findings.regime})"
     return shown if not verification.unmet else f"{shown}, which is not what is required"
 
