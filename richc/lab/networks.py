@@ -145,11 +145,11 @@ class Factored(Weight):
 
     def mean_squares(self, state: Sequence[Tensor]) -> Tensor:
         (coefficients,) = state
-        # Of a combination of gradients (the weight's own share is L2's: a small part of them).
-        known = coefficients[1 : 1 + len(self._inputs)].to(self.first.dtype)
-        signals = torch.cat([c * s for c, s in zip(known, self._signals, strict=True)], 1)
-        inputs = torch.cat(self._inputs, 1)
-        gram = (signals @ signals.mT).double() * (inputs @ inputs.mT).double()
+        # In double precision: squares of what is small.
+        known = coefficients[1 : 1 + len(self._inputs)]
+        signals = torch.cat([c * s for c, s in zip(known, self._signals, strict=True)], 1).double()
+        inputs = torch.cat(self._inputs, 1).double()
+        gram = (signals @ signals.mT) * (inputs @ inputs.mT)
         return gram.sum((1, 2)) / self.first[0].numel()
 
     def _combine(self, coefficients: Tensor, x: Tensor) -> Tensor:
