@@ -63,12 +63,13 @@ def measure(
     *,
     rate: float,
     steps: int,
+    with_kernel: bool = True,
     with_state: bool = False,
 ) -> Sizes:
     """Train one network a seed for ``steps`` steps on ``batch``, and measure everything.
 
     ``model`` is a network of the width in question, whose tensors are used up; ``rate`` multiplies
-    every learning rate.
+    every learning rate.  ``with_kernel`` trains their mirror images, too: see ``kernel_change``.
     """
     networks = Networks(
         program.module, model, seeds, rate=rate, steps=steps, is_linear=program.is_linear
@@ -87,8 +88,19 @@ def measure(
             )
         found |= _changes(networks, record.head(PROBED), step, in_detail=step in (1, steps))
     assert first is not None
-    after = networks.since_start(first)
-    found[Key(TRAVEL, last, steps)] = log_rms(after[-1] - first.heights[-1])
+    if with_kernel:
+        after = networks.since_start(first)
+        found[Key(TRAVEL, last, steps)] = log_rms(after[-1] - first.heights[-1])
+        kernels = [(first.heights[-2], after[-2])]
+        mirrored = Networks(
+            program.module, model, seeds, rate=rate, steps=steps,
+            is_linear=program.is_linear, mirrored=True,
+        )  # fmt: skip
+        start = mirrored.step(batch.x, batch.y, program.loss)
+        for _ in range(steps - 1):
+            mirrored.step(batch.x, batch.y, program.loss)
+        kernels.append((start.heights[-2], mirrored.since_start(start)[-2]))
+        found[Key(KERNEL, last - 1, steps)] = kernel_change(kernels)
     if with_state:
         found |= {
             Key(STATE, part.layer, steps, part.is_bias): size.log()
@@ -141,39 +153,21 @@ def _still(networks: Networks, step: int, known: Sizes) -> Sizes:
     return {key: nothing for key in keys if key not in known}
 
 
-def kernel_change(
-    program: Program,
-    model: nn.Module,
-    seeds: Sequence[int],
-    batch: Batch,
-    *,
-    rate: float,
-    steps: int,
-) -> Tensor:
+def kernel_change(pair: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """Sizes (S,) of |K' - K| / |K| in Frobenius norm, K = h hᵀ of the last representation.
 
-    K' is the mean over a network and its mirror image, whose read-out is the negative.  In a lone
-    network the sum of h Δh over n entries of random sign, n^(r - 1), covers what the kernel is
-    asked for, n^(2r - 1), until n is very large; it is odd in the read-out, and cancels.
+    ``pair`` has h (S, examples, n) before and after, of networks and of their mirror images, whose
+    read-outs are the negatives; K' - K is the mean of both.  In a lone network the sum of h Δh over
+    n entries of random sign, n^(r - 1), covers what the kernel is asked for, n^(2r - 1), until n is
+    very large; it is odd in the read-out, and cancels.
     """
-    networks = Networks(
-        program.module,
-        model,
-        seeds,
-        rate=rate,
-        steps=steps,
-        is_linear=program.is_linear,
-        mirrored=True,
-    )
-    first = networks.step(batch.x, batch.y, program.loss)
-    for _ in range(steps - 1):
-        networks.step(batch.x, batch.y, program.loss)
-    before = first.heights[-2]
-    change = networks.since_start(first)[-2] - before
-    cross = before @ change.mT
-    differences = (cross + cross.mT + change @ change.mT).unflatten(0, (2, -1)).mean(0)
-    kernels = (before @ before.mT)[: len(seeds)]
-    return log_rms(differences) - log_rms(kernels)
+    differences = []
+    for before, after in pair:
+        change = after - before
+        cross = before @ change.mT
+        differences.append(cross + cross.mT + change @ change.mT)
+    before, _ = pair[0]
+    return log_rms(torch.stack(differences).mean(0)) - log_rms(before @ before.mT)
 
 
 def plain_travel(

@@ -6,29 +6,29 @@ import hashlib
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 
 from richc.lab.coordinates import (
     DH,
-    KERNEL,
+    OWN,
     TRAVEL,
     H,
     Key,
     Sizes,
-    kernel_change,
     measure,
     plain_travel,
 )
 from richc.lab.program import Batch, Program
 
-#: How far a step should move a representation (relative to it) or the output.  Large enough that
-#: the kernel h hᵀ feels more than chance, small enough that no activation saturates.
+#: How far a step should move what it moves most: a representation relative to it, or the output.
 STRIDE = 0.2
 #: What grows with the width by more than this power goes by strides so much smaller.
 _GROWS, _CAREFUL = 0.2, 0.1
+#: How much of the read-out its updates should be, in all, where that share does not grow with n.
+_SHARE = 0.05
 _PILOT_NETWORKS = 4
 _PILOT_TRIES = 5
 #: Up to which width a pilot goes.
@@ -72,27 +72,21 @@ class Experiment(NamedTuple):
     def measure(self, width: int, indices: range, rate: float, *, with_kernel: bool) -> Sizes:
         """The networks of these numbers and this width, in stacks."""
         model = self.program.network(width)
-        steps = self.steps
-
-        def sizes(seeds: list[int]) -> Sizes:
-            return measure(
-                self.program, model, seeds, self.batch, rate=rate, steps=steps,
-                with_state=self.with_state,
-            )  # fmt: skip
-
-        def kernels(seeds: list[int]) -> Sizes:
-            change = kernel_change(self.program, model, seeds, self.batch, rate=rate, steps=steps)
-            return {Key(KERNEL, len(self.program.spec.layers) - 2, steps): change}
-
-        found = self._stacked(width, indices, sizes)
-        if with_kernel:
-            found |= self._stacked(width, indices, kernels)
-        return found
-
-    def _stacked(self, width: int, indices: range, of: Callable[[list[int]], Sizes]) -> Sizes:
         seeds = [self.seed_of(width, index) for index in indices]
         stack = max(1, _STACK // self._bytes(width))
-        parts = [of(seeds[start : start + stack]) for start in range(0, len(seeds), stack)]
+        parts = [
+            measure(
+                self.program,
+                model,
+                seeds[start : start + stack],
+                self.batch,
+                rate=rate,
+                steps=self.steps,
+                with_kernel=with_kernel,
+                with_state=self.with_state,
+            )
+            for start in range(0, len(seeds), stack)
+        ]
         return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
     def seed_of(self, width: int, index: int) -> int:
@@ -131,17 +125,26 @@ class Experiment(NamedTuple):
     def choose_rate(self, widths: list[int]) -> float:
         """The multiple of the file's rates at which steps are of a moderate size at all widths.
 
-        Found on narrow networks, and carried to the widest as their own growth says.
+        Found on narrow networks, and carried to the widest as their own growth says.  Gradients go
+        through a read-out that is its init plus its updates: where the latter are what is left at
+        large width, they should be most of it at all widths, and else little.
         """
         narrow = widths[0]
         other = max(n for n in widths if n <= max(_PILOT_WIDTH, narrow))
+        pilots = list(dict.fromkeys((narrow, other)))
         rate, most, wanted = 1.0, self._most(widths), STRIDE
+        share = growing = 0.0
         for _ in range(_PILOT_TRIES):
             rate = min(rate, most)
-            strides = [self._stride(width, rate) for width in dict.fromkeys((narrow, other))]
-            largest = max(strides)
-            if len(strides) == 2 and all(0 < stride < math.inf for stride in strides):
-                growth = math.log(strides[1] / strides[0]) / math.log(other / narrow)
+            sizes = [
+                self.measure(n, range(_PILOT_NETWORKS), rate, with_kernel=False) for n in pilots
+            ]
+            strides = [self._stride(found) for found in sizes]
+            shares = [self._share(n, found) for n, found in zip(pilots, sizes, strict=True)]
+            largest, share, growing = max(strides), shares[0], 0.0
+            if len(pilots) == 2:
+                growth = _growth(strides, pilots)
+                growing = _growth(shares, pilots)
                 largest = max(largest, strides[1] * (widths[-1] / other) ** growth)
                 wanted = STRIDE if growth < _GROWS else _CAREFUL * STRIDE
             if not largest or wanted / 2 < largest < 2 * wanted:
@@ -149,7 +152,18 @@ class Experiment(NamedTuple):
             if rate == most and largest < wanted:
                 break
             rate *= wanted / largest if math.isfinite(largest) else 1e-3
+        if growing < _GROWS and share > _SHARE:
+            rate *= _SHARE / share
         return rate
+
+    def _share(self, width: int, sizes: Sizes) -> float:
+        """How large the read-out's updates become relative to its init: inf where that is zero.
+
+        From what they do to f: a coherent sum over n entries, beside an incoherent one.
+        """
+        last = len(self.program.spec.layers) - 1
+        update, init = sizes[Key(OWN, last, 1)].mean(), sizes[Key(H, last, 0)].mean()
+        return float(self.steps * (update - init).exp() / math.sqrt(width))
 
     def _most(self, widths: list[int]) -> float:
         """torch's Adafactor caps a rate at 1 / sqrt(step): stay below at every width."""
@@ -163,9 +177,8 @@ class Experiment(NamedTuple):
         fastest = max((float(group["lr"]) for group in groups), default=1.0)
         return 0.5 / math.sqrt(self.steps) / fastest
 
-    def _stride(self, width: int, rate: float) -> float:
+    def _stride(self, sizes: Sizes) -> float:
         """How far a step moves what it moves most."""
-        sizes = self.measure(width, range(_PILOT_NETWORKS), rate, with_kernel=False)
         last = len(self.program.spec.layers) - 1
         largest = 0.0
         for key, size in sizes.items():
@@ -191,7 +204,7 @@ class Experiment(NamedTuple):
         )
         last = len(self.program.spec.layers) - 1
         stacked = float(
-            self.measure(width, range(1), rate, with_kernel=False)[Key(TRAVEL, last, self.steps)]
+            self.measure(width, range(1), rate, with_kernel=True)[Key(TRAVEL, last, self.steps)]
         )
         if plain != stacked and not abs(plain - stacked) < 0.01:
             raise AssertionError(
@@ -219,3 +232,11 @@ class Experiment(NamedTuple):
     def power(self) -> int:
         """By which power of the width time grows."""
         return 3 if self.program.spec.optimizer.name == "muon" else 2
+
+
+def _growth(values: list[float], widths: list[int]) -> float:
+    """The power of n between two widths; 0 where there is none."""
+    first, second = values
+    if not (0 < first < math.inf and 0 < second < math.inf):
+        return 0.0
+    return math.log(second / first) / math.log(widths[1] / widths[0])

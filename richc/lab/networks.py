@@ -232,7 +232,7 @@ class Networks:
     ``model`` is a network of the emitted program ``module``; its tensors are drawn anew, and used
     where they lie when S is 1.  ``rate`` multiplies every learning rate; weight decay is left out.
     ``is_linear`` says that the optimizer's updates are linear in weights and gradients.
-    ``mirrored`` adds, behind the S networks, S equal ones whose read-out is the negative.
+    ``mirrored`` stands for the same networks but for their read-outs, which are the negatives.
     """
 
     def __init__(
@@ -247,7 +247,7 @@ class Networks:
         mirrored: bool = False,
     ) -> None:
         self.model = model
-        self.count = len(seeds) * (2 if mirrored else 1)
+        self.count = len(seeds)
         found = [(n, m) for n, m in model.named_modules() if isinstance(m, module.Dense)]
         self._names = [name for name, _ in found]
         self.layers: list[Any] = [layer for _, layer in found]
@@ -291,7 +291,7 @@ class Networks:
             stacked = [torch.stack(column) for column in zip(*drawn, strict=True)]
         if mirrored:
             last = len(self.layers) - 1
-            stacked = [torch.cat([t, -t if i == last else t]) for i, t in enumerate(stacked)]
+            stacked[last] = -stacked[last]
         weights, biases = stacked[: len(self.layers)], stacked[len(self.layers) :]
         copies = [bias.to(VECTOR, copy=True) for bias in biases]
         return weights, dict(zip(biased, copies, strict=True))

@@ -38,7 +38,9 @@ BATCH = 32
 RISK = 1 / 200
 #: The most doubt that a row may be left in: how likely its exponent lies on the other side of the
 #: tolerance than the fitted one.
-DOUBT = 0.05
+DOUBT = 0.2
+#: What a finding may owe to chance.
+CHANCE = 0.05
 #: A row is decided on when its interval at this confidence is no wider than the tolerance.
 CONFIDENCE = 0.95
 
@@ -48,7 +50,7 @@ _MOST = 48
 _WORK = 4.0
 _ROUNDS = 3
 #: What to expect, for planning: v of an average over n entries (richc.lab.statistics), and rows.
-_PLANNED_VARIANCE = 4.0
+_PLANNED_VARIANCE = 9.0
 _PLANNED_ROWS = 20
 
 _HALF = Fraction(1, 2)
@@ -223,7 +225,7 @@ def _evidence(
 ) -> _Evidence:
     exponents = Exponents(sizes, len(result.spec.layers) - 1, tolerance)
     step, findings = _findings(result, exponents, steps, tolerance)
-    unmet = _unmet(result, findings, tolerance + exponents.chance(step, DOUBT))
+    unmet = _unmet(result, findings, tolerance + exponents.chance(step, CHANCE))
     fault = None
     if findings.broken or unmet:
         points = [r.richness for r in result.spec.requirements if r.kind == "point"]
@@ -278,10 +280,10 @@ def _findings(
     network: what is the cause and what a consequence shows in the first.
     """
     names = _names(result)
-    first = decide(exponents.measured(names, 1), tolerance + exponents.chance(1, DOUBT))
+    first = decide(exponents.measured(names, 1), tolerance + exponents.chance(1, CHANCE))
     if first.explodes or steps == 1:
         return 1, first
-    chance = exponents.chance(steps, DOUBT)
+    chance = exponents.chance(steps, CHANCE)
     return steps, decide(exponents.measured(names, steps), tolerance + chance)
 
 
@@ -300,6 +302,11 @@ def _rows(
             continue
         fitted = exponents.fit(key)
         predicted = predict(result, key)
+        if on_the_way and predict(result, key._replace(step=1)) != predict(
+            result, key._replace(step=step)
+        ):
+            # On the way from one phase to the other, at finite width.
+            predicted = predicted if key.step == 1 else None
         # A kernel is of second order in h: twice the exponent, and twice the tolerance.
         allowed = 2 * tolerance if key.quantity == KERNEL else tolerance
         rows.append(
