@@ -22,8 +22,8 @@ from richc.pipeline import analyse
 WIDTH, RATE, STEPS = 10, 0.5, 3
 INPUTS, OUTPUTS, BATCH = 5, 3, 7
 
-#: What is held in double precision throughout, and what is a product in single precision.
-EXACT, SINGLE = 1e-10, 1e-6
+#: What is held in double precision throughout, and products in single precision over three steps.
+EXACT, SINGLE = 1e-10, 3e-6
 
 SGD = (
     "sgd { lr = 0.1 }",
@@ -70,6 +70,15 @@ LAYERS = {
     ),
     "still": ("std = 1, frozen", "std = n^(-1/2), frozen", "std = n^(-1/2), frozen"),
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Small matrices gain nothing from threads, which wait for each other on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 MOVING = [name for name in LAYERS if name != "still"]
@@ -217,9 +226,7 @@ def distance(expected: Tensor, actual: Tensor) -> float:
     return error / size if size else error
 
 
-def assert_same(
-    program: Program, found: Networks, loops: Sequence[Loop], tolerance: float
-) -> None:
+def assert_same(program: Program, found: Networks, loops: Sequence[Loop], tolerance: float) -> None:
     seen, travel = by_networks(found, program)
     for place, loop in enumerate(loops):
         plain, plain_travel = by_loop(loop)
@@ -230,8 +237,8 @@ def assert_same(
                 pairs += zip(wanted, got, strict=True)
             worst = max(distance(wanted, got[place]) for wanted, got in pairs)
             assert worst < tolerance
-        for wanted, got in zip(plain_travel, travel, strict=True):
-            assert distance(wanted, got[place]) < tolerance
+        for far, its_far in zip(plain_travel, travel, strict=True):
+            assert distance(far, its_far[place]) < tolerance
         # Something moved, or nothing was compared.
         assert 0.001 < float(plain_travel[-1].square().mean().sqrt()) < 100
 

@@ -1,0 +1,96 @@
+"""Specs that are right pass ``richc verify``, whatever is drawn: at most one of 200 runs may not.
+
+Every optimizer in every gauge at r = 0, 1/4 and 1/2, and 20 seeds, which go round.  CI runs the
+first ten; ``pytest -m measured --random-specs=200`` runs all.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+from richc.lab.verify import Settings, Verification, verify
+from richc.pipeline import analyse
+from tests.measured.specs import OPTIMIZERS, is_muon
+
+pytestmark = pytest.mark.measured
+
+WIDTHS = (64, 128, 256, 512, 1024, 2048)
+#: Orthogonalising costs n^3.
+WIDTHS_OF_MUON = (64, 128, 256, 512)
+#: Both phases: with the read-out at its init, and after it moved.
+STEPS = 2
+SEEDS = 20
+RUNS, RUNS_IN_CI = 200, 10
+MOST_ALARMS = 1
+
+MODEL = """\
+model net {{
+  width n = 256
+  parameterization {point}, gauge = {gauge}
+  input 16
+  embed: dense -> n
+  tanh
+  body: dense -> n
+  {activation}
+  head: dense -> 10
+  optimizer {optimizer}
+}}
+"""
+
+
+def cases() -> list[tuple[str, str, str]]:
+    """(optimizer, gauge, point), the optimizers going round fastest."""
+    return [
+        (optimizer, gauge, point)
+        for point in ("mup", "rich(r = 1/4)", "ntp")
+        for gauge in ("stp", "mup", "rescaling")
+        for optimizer in OPTIMIZERS
+        if (optimizer, gauge) != ("adafactor", "mup")
+    ]
+
+
+@functools.cache
+def run(number: int) -> Verification:
+    every = cases()
+    optimizer, gauge, point = every[number % len(every)]
+    text = MODEL.format(
+        point=point,
+        gauge=gauge,
+        optimizer=OPTIMIZERS[optimizer],
+        activation=("tanh", "relu")[number // len(every) % 2],
+    )
+    (result,) = analyse(text).models
+    assert result.passes
+    widths = WIDTHS_OF_MUON if is_muon(optimizer) else WIDTHS
+    return verify(result, Settings(widths=widths, steps=STEPS, seed=number % SEEDS))
+
+
+def complaint(number: int) -> str:
+    """What is shown of a false alarm: empty where there is none."""
+    found = run(number)
+    if found.passes:
+        return ""
+    optimizer, gauge, point = cases()[number % len(cases())]
+    lines = [f"run {number}: {point} of {optimizer}, gauge {gauge}, seed {number % SEEDS}"]
+    for row in [*found.disagreeing, *found.open_rows]:
+        fitted = row.fit and f"{row.fit.exponent:.3f} ± {row.fit.half_width(0.95):.3f}"
+        word = "undecided" if row.is_open else "contradicted"
+        lines.append(f"  {word}: {row.layer} {row.key}: {row.predicted}, measured {fitted}")
+    lines += [f"  {finding}" for finding in found.findings.broken]
+    lines += [f"  {words}" for words in found.unmet]
+    return "\n".join(lines)
+
+
+def test_right_specs_pass(request: pytest.FixtureRequest) -> None:
+    count = RUNS if request.config.getoption("--random-specs") >= RUNS else RUNS_IN_CI
+    complaints = [words for number in range(count) if (words := complaint(number))]
+
+    assert len(complaints) <= (MOST_ALARMS if count == RUNS else 0), "\n".join(complaints)
+
+
+def test_runs_differ() -> None:
+    assert set(OPTIMIZERS) == {optimizer for optimizer, _, _ in cases()}
+    assert len(cases()) == len(set(cases())) == 3 * (3 * len(OPTIMIZERS) - 1)
+    assert list(range(SEEDS)) == sorted({number % SEEDS for number in range(RUNS)})
