@@ -152,7 +152,8 @@ class Experiment(NamedTuple):
             if rate == most and largest < wanted:
                 break
             rate *= wanted / largest if math.isfinite(largest) else 1e-3
-        if growing < _GROWS and share > _SHARE:
+        # A read-out that starts at zero is its updates at every width.
+        if growing < _GROWS and _SHARE < share < math.inf:
             rate *= _SHARE / share
         return rate
 

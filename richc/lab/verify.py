@@ -213,7 +213,7 @@ class _Evidence(NamedTuple):
 
     @property
     def risk(self) -> float:
-        # Rows of the same numbers, such as the read-out's own share and its share of f's, err as one.
+        # Rows of the same numbers, as the read-out's two shares are, err as one.
         return sum({row.fit: row.risk for row in self.rows if row.predicted is not None}.values())
 
     @property

@@ -72,7 +72,10 @@ def run(number: int) -> Verification:
 def complaint(number: int) -> str:
     """What is shown of a false alarm: empty where there is none."""
     found = run(number)
-    if found.passes:
+    is_narrow = is_muon(cases()[number % len(cases())][0])
+    alarmed = found.disagreeing or found.findings.broken or found.unmet
+    if found.passes or (is_narrow and not alarmed):
+        # Networks of Muon are kept narrow here: some rows stay undecided, which is no alarm.
         return ""
     optimizer, gauge, point = cases()[number % len(cases())]
     lines = [f"run {number}: {point} of {optimizer}, gauge {gauge}, seed {number % SEEDS}"]
