@@ -1,4 +1,6 @@
-"""Specs that are right pass ``richc verify``, whatever is drawn: at most one of 200 runs may not.
+"""Specs that are right pass ``richc verify``, whatever is drawn: one of 200 runs may contradict.
+
+Networks this narrow leave a row of a run undecided now and then, which does not pass either.
 
 Every optimizer in every gauge at r = 0, 1/4 and 1/2, and 20 seeds, which go round.  CI runs the
 first ten; ``pytest -m measured --random-specs=200`` runs all.
@@ -23,7 +25,7 @@ WIDTHS_OF_MUON, NETWORKS_OF_MUON = (64, 128, 256, 512), 32
 STEPS = 2
 SEEDS = 20
 RUNS, RUNS_IN_CI = 200, 10
-MOST_ALARMS = 1
+MOST_ALARMS, MOST_UNDECIDED = 1, 10
 
 MODEL = """\
 model net {{
@@ -72,10 +74,7 @@ def run(number: int) -> Verification:
 def complaint(number: int) -> str:
     """What is shown of a false alarm: empty where there is none."""
     found = run(number)
-    is_narrow = is_muon(cases()[number % len(cases())][0])
-    alarmed = found.disagreeing or found.findings.broken or found.unmet
-    if found.passes or (is_narrow and not alarmed):
-        # Networks of Muon are kept narrow here: some rows stay undecided, which is no alarm.
+    if found.passes:
         return ""
     optimizer, gauge, point = cases()[number % len(cases())]
     lines = [f"run {number}: {point} of {optimizer}, gauge {gauge}, seed {number % SEEDS}"]
@@ -90,9 +89,16 @@ def complaint(number: int) -> str:
 
 def test_right_specs_pass(request: pytest.FixtureRequest) -> None:
     count = RUNS if request.config.getoption("--random-specs") >= RUNS else RUNS_IN_CI
-    complaints = [words for number in range(count) if (words := complaint(number))]
+    failing = [number for number in range(count) if not run(number).passes]
+    alarms = [
+        number
+        for number in failing
+        if run(number).disagreeing or run(number).findings.broken or run(number).unmet
+    ]
 
-    assert len(complaints) <= (MOST_ALARMS if count == RUNS else 0), "\n".join(complaints)
+    shown = "\n".join(map(complaint, failing))
+    assert len(alarms) <= MOST_ALARMS * count / RUNS, shown
+    assert len(failing) - len(alarms) <= max(1, MOST_UNDECIDED * count // RUNS), shown
 
 
 def test_runs_differ() -> None:

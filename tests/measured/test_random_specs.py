@@ -20,7 +20,7 @@ from hypothesis import settings as hypothesis_settings
 from richc.lab.coordinates import H
 from richc.lab.verify import CHANCE, Row, Settings, Verification, verify
 from richc.pipeline import ModelResult, analyse
-from richc.scaling.verdict import HOLDS, NOT_EVALUATED, VIOLATED
+from richc.scaling.verdict import HOLDS, NOT_EVALUATED
 from tests import strategies
 from tests.strategies import ZERO, Written
 
@@ -135,7 +135,7 @@ class Outcome(NamedTuple):
 
     @property
     def open_statuses(self) -> list[str]:
-        """Broken by less than can be told apart, or by what could not be decided.
+        """Broken by less than can be told apart, or where a size could not be decided on.
 
         To say that something is broken, richc verify asks for more than the tolerance and what any
         row may be off by chance; as much again may be missing from what it measured.
@@ -145,8 +145,11 @@ class Outcome(NamedTuple):
         return [
             name
             for name, checked, measured in self.statuses
-            if (checked, measured) == (VIOLATED, HOLDS)
-            and (self.open_rows or self._excess(name) < TOLERANCE + 2 * chance)
+            if checked != measured
+            and (
+                self.found.open_rows
+                or (measured == HOLDS and self._excess(name) < TOLERANCE + 2 * chance)
+            )
         ]
 
     @property
