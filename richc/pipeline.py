@@ -28,9 +28,9 @@ class ModelResult(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        from richc.rules.sentence import sentence
+        from richc.rules.sentence import over_interval, sentence
 
-        return sentence(self.spec, self.verdict)
+        return sentence(self.spec, self.verdict) + over_interval(self.spec, self.verdict)
 
 
 class FileResult(NamedTuple):
@@ -69,6 +69,15 @@ def analyse(text: str, path: str = "<text>") -> FileResult:
     return analyse_source(Source(path, text))
 
 
+def _judged(context: Context) -> ModelResult:
+    if context.model.interval is None:
+        return ModelResult(context.model, context.verdict, context, tuple(run(context)))
+    from richc.rules.interval import decide  # few files declare one
+
+    verdict, diagnostics = decide(context)
+    return ModelResult(context.model, verdict, context, diagnostics)
+
+
 def analyse_source(source: Source) -> FileResult:
     file, found = parse(source)
     specs, unresolved = resolve(file)
@@ -76,8 +85,7 @@ def analyse_source(source: Source) -> FileResult:
     results: list[ModelResult] = []
     for spec in specs:
         context = Context(spec, nodes[spec.name_place], source.text)
-        diagnostics = tuple(run(context))
-        results.append(ModelResult(spec, context.verdict, context, diagnostics))
+        results.append(_judged(context))
     everything = [*found, *unresolved, *(d for result in results for d in result.diagnostics)]
     everything.sort(key=lambda d: (d.span.start, d.code))
     names = tuple(node.name.text for node in file.models)

@@ -113,6 +113,13 @@ def _checks(plan: Plan) -> list[str]:
             "if richness != RICHNESS:",
             '    raise ValueError("the exponents of the specification do not depend on richness")',
         ]
+    elif model.interval is not None:
+        low, high = model.interval
+        words = f"richness must be from {low} to {high}, not {{richness}}"
+        lines += [
+            f"if not {number(low)} <= richness <= {number(high)}:",
+            f'    raise ValueError(f"{words}")',
+        ]
     if depends_on_gamma(model):
         lines += [
             "if not gamma > 0.0:",

@@ -97,6 +97,8 @@ class Model(_Strict):
     width: int
     base_width: int | None
     richness: str | None
+    #: Lowest and highest richness, where an interval is declared.
+    richness_interval: tuple[str, str] | None
     gamma: str
     parameterization: str | None
     gauge: str | None
@@ -171,6 +173,9 @@ def _model(model: spec.Model) -> Model:
             "width": model.width,
             "base_width": model.base_width,
             "richness": _text(model.richness),
+            "richness_interval": None
+            if model.interval is None
+            else tuple(str(bound) for bound in model.interval),
             "gamma": str(model.gamma),
             "parameterization": model.parameterization,
             "gauge": model.gauge,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from richc.diagnostics import INFO, Diagnostic
+from richc.diagnostics import INFO, Diagnostic, Label
 from richc.pipeline import FileResult, ModelResult
 from richc.report import Options
 from richc.report.snippet import Marked, snippet
@@ -21,7 +21,7 @@ def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
         models += len(result.models)
         errors += sum(d.is_error for d in result.diagnostics)
         warnings += sum(d.severity == "warning" for d in result.diagnostics)
-        for diagnostic in result.diagnostics:
+        for diagnostic in _together(result.diagnostics):
             if options.quiet and diagnostic.severity == INFO:
                 continue
             yield render_diagnostic(result.source, diagnostic, style) + "\n"
@@ -30,6 +30,28 @@ def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
                 yield _model(result.source.path, model, style) + "\n"
     if not options.quiet:
         yield _totals(files, models, errors, warnings, style) + "\n"
+
+
+def _together(diagnostics: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
+    """The diagnostics, with the inferred exponents of each model in one snippet."""
+    answers: dict[str | None, list[Diagnostic]] = {}
+    for diagnostic in diagnostics:
+        if diagnostic.code == "R503":
+            answers.setdefault(diagnostic.model, []).append(diagnostic)
+    for diagnostic in diagnostics:
+        if diagnostic.code != "R503":
+            yield diagnostic
+            continue
+        first, *others = answers[diagnostic.model]
+        if diagnostic is first and others:
+            yield first._replace(
+                message=f"{1 + len(others)} exponents of `{first.model}` are inferred",
+                labels=tuple(Label(d.span, d.label) for d in others),
+                notes=(),
+                help="`richc fix` writes them",
+            )
+        elif diagnostic is first:
+            yield first._replace(notes=())
 
 
 def render_diagnostics(result: FileResult, color: bool) -> str:

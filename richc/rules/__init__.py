@@ -7,7 +7,7 @@ richc/spec/messages.py); ``SLUGS`` lists those codes too, for selection and for 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import NamedTuple
 
@@ -57,6 +57,12 @@ TABLE: tuple[Rule, ...] = (
         "requirement-fails",
         "requirement_fails",
         applies=lambda context: bool(context.model.requirements),
+    ),
+    Rule(
+        "R503",
+        "inferred-exponent",
+        "inferred_exponent",
+        applies=lambda context: bool(context.model.inferred),
     ),
     Rule(
         "R601",
@@ -116,26 +122,37 @@ SLUGS: dict[str, str] = {
     "R025": "bad-exponent",
     "R026": "too-many-layers",
     "R501": "no-such-gauge",
+    "R506": "undecided-interval",
+    "R504": "undetermined-exponent",
+    "R505": "unsolvable-exponents",
     **{rule.code: rule.slug for rule in TABLE},
 }
 
 
-def run(context: Context) -> list[Diagnostic]:
-    """Everything that the rules have to say of one model."""
+def applicable(context: Context) -> Iterator[tuple[Rule, Callable[[Context], list[Diagnostic]]]]:
+    """The rules that have something to look at in a model, with their checks."""
     violations = context.verdict.violations
     kinds = {(v.desideratum, v.kind) for v in violations if not v.is_consequence}
-    found: list[Diagnostic] = []
     for rule in TABLE:
         if rule.violation in kinds if rule.violation else rule.applies and rule.applies(context):
-            check = import_module(f"richc.rules.{rule.module}").check
-            found += check(context)
-    if violations:
+            yield rule, import_module(f"richc.rules.{rule.module}").check
+
+
+def run(context: Context) -> list[Diagnostic]:
+    """Everything that the rules have to say of one model."""
+    found: list[Diagnostic] = []
+    for _, check in applicable(context):
+        found += check(context)
+    if context.verdict.violations:
         from richc.rules.recognise import with_notes
 
         found = with_notes(context, found)
+    # What was inferred is an answer: nobody wants a part of it.
+    answers = [d for d in found if d.code == "R503"]
+    found = [d for d in found if d.code != "R503"]
     if len(found) > MAX_FINDINGS:
         found.sort(key=lambda d: (d.severity, d.span))  # errors first
         rest = f"{len(found) - MAX_FINDINGS:,} more findings on this model are not shown"
         found = found[:MAX_FINDINGS]
         found[-1] = found[-1]._replace(notes=(*found[-1].notes, rest))
-    return [d._replace(model=context.model.name) for d in found]
+    return [d._replace(model=context.model.name) for d in (*found, *answers)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from richc.diagnostics import Span
 from richc.optimizers import law
@@ -15,22 +16,39 @@ from richc.scaling.verdict import Network, Verdict, judge
 from richc.spec.model import Layer, Model, Tensor
 from richc.syntax import tree
 
+if TYPE_CHECKING:
+    from richc.scaling.traced import Trace
+
 
 class Context:
     """One resolved model with everything derived from it."""
 
-    def __init__(self, model: Model, node: tree.Model, text: str) -> None:
+    def __init__(
+        self,
+        model: Model,
+        node: tree.Model,
+        text: str,
+        richness: Fraction | None = None,
+        trace: Trace | None = None,
+    ) -> None:
         self.model = model
         self.node = node
         #: The source, of which edits keep what they do not change.
         self.text = text
-        self.richness = model.richness if model.richness is not None else Fraction(0)
+        if richness is None:
+            richness = model.richness if model.richness is not None else Fraction(0)
+        #: The one that is judged: the declared one, unless it is one of an interval.
+        self.richness = richness
+        self._trace = trace
         self.network = self.network_under(model.optimizer.name)
         self.verdict: Verdict = judge(self.network)
 
     def size(self, value: Monomial) -> Size:
         """The exponent of n at the declared richness."""
-        return ZERO_SIZE if value.is_zero else value.exponent(WIDTH).at(self.richness)
+        if value.is_zero:
+            return ZERO_SIZE
+        exponent = value.exponent(WIDTH)
+        return exponent.at(self.richness) if self._trace is None else self._trace.value(exponent)
 
     def network_under(self, optimizer: str) -> Network:
         """The model's exponents, read with some optimizer's update law."""

@@ -15,7 +15,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
     verdict = context.verdict
     points: dict[Fraction, Diagnostic] = {}
     for requirement in context.model.requirements:
-        if _is_true(context, requirement):
+        if is_true(context, requirement):
             continue
         richness = requirement.richness
         if richness is not None:
@@ -57,7 +57,8 @@ def _failure(requirement: Requirement, message: str, label: str) -> Diagnostic:
     return Diagnostic("R502", "requirement-fails", ERROR, message, requirement.place, label=label)
 
 
-def _is_true(context: Context, requirement: Requirement) -> bool:
+def is_true(context: Context, requirement: Requirement) -> bool:
+    """Whether a model is as required."""
     verdict = context.verdict
     if requirement.kind == "gauge":
         return requirement.value in verdict.gauges

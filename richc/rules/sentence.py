@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from richc.scaling.verdict import DESIDERATA, VIOLATED, Verdict
+from richc.scaling.verdict import DESIDERATA, HOLDS, NOT_EVALUATED, VIOLATED, Verdict
 from richc.spec.model import Model
 
 OPTIMIZER_NAMES = {
@@ -58,6 +58,20 @@ def describe(verdict: Verdict) -> str:
 def sentence(model: Model, verdict: Verdict) -> str:
     """For example ``μP (r = 1/2), STP gauge: features learn``."""
     return f"{describe(verdict)}: {_consequence(model, verdict)}"
+
+
+def over_interval(model: Model, verdict: Verdict) -> str:
+    """What the sentence, which speaks of the declared r, leaves out; empty without an interval."""
+    if model.interval is None:
+        return ""
+    low, high = model.interval
+    if all(status == NOT_EVALUATED for _, status in verdict.statuses):
+        return f"; at r = {model.richness}, while [{low}, {high}] is not decided"
+    broken = [name for name, status in verdict.statuses if status != HOLDS]
+    if not broken:
+        return f"; D0 to D3 hold for every r in [{low}, {high}]"
+    verb = "fails" if len(broken) == 1 else "fail"
+    return f"; at r = {model.richness}, while {', '.join(broken)} {verb} in [{low}, {high}]"
 
 
 def _consequence(model: Model, verdict: Verdict) -> str:

@@ -102,6 +102,12 @@ def rich_formula(value: Monomial, symbols: Symbols = PLAIN) -> str:
     return _product(value, symbols, _RICH)
 
 
+def rich_exponent(exponent: Affine) -> str:
+    """An exponent as it may stand after ``^`` in the Rich language: ``2``, ``(2*r - 1)``."""
+    text, is_plain = _RICH.exponent(exponent)
+    return text if is_plain else f"({text})"
+
+
 def python_formula(value: Monomial, symbols: Symbols = PLAIN) -> str:
     """``value`` as a Python expression in ``n``, ``n0``, ``r``, ``gamma`` and ``alpha``.
 

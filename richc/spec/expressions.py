@@ -11,8 +11,9 @@ from fractions import Fraction
 from typing import TypeVar
 
 from richc.diagnostics import Diagnostic, Span
-from richc.scaling.monomial import Affine, Monomial, number
+from richc.scaling.monomial import Affine, Monomial, number, symbol
 from richc.spec import messages
+from richc.spec.holes import Hole, Holes, has_hole, is_base
 from richc.syntax import tree
 
 #: Longer literals, larger exponents and richer prefactors are mistakes (or attacks).
@@ -44,13 +45,16 @@ class Scope:
         names: Mapping[str, Monomial],
         hints: Mapping[str, str] | None = None,
         has_richness: bool = False,
+        holes: Holes | None = None,
     ) -> None:
         self.names = names
         self.hints = hints or {}
         self.has_richness = has_richness
+        #: Where holes are noted; None where no exponent can be left out.
+        self.holes = holes
 
     def with_names(self, names: Mapping[str, Monomial]) -> Scope:
-        return Scope({**self.names, **names}, self.hints, self.has_richness)
+        return Scope({**self.names, **names}, self.hints, self.has_richness, self.holes)
 
 
 def monomial(node: tree.Expression, scope: Scope) -> Monomial:
@@ -109,8 +113,10 @@ def rational(node: tree.Expression, what: str) -> Fraction:
 
 
 def _hole(span: Span) -> Diagnostic:
-    return messages.not_available(
-        "inferring an exponent (`^?`)", span, "write the exponent, for example `n^(-1/2)`"
+    return messages.bad_exponent(
+        "no exponent can be inferred here",
+        span,
+        "`n^?` may stand in `scale`, `std`, `var`, `lr`, `decay` and `eps`",
     )
 
 
@@ -191,10 +197,18 @@ def _refuse_complexity(value: Monomial, span: Span) -> None:
 
 
 def _power(node: tree.Power, scope: Scope) -> Monomial:
-    if isinstance(node.exponent, tree.Hole):
-        raise Rejected(_hole(node.exponent.span))
     base = monomial(node.base, scope)
+    if isinstance(node.exponent, tree.Hole):
+        return _unknown_power(node, node.exponent, base, scope)
     power = exponent(node.exponent, scope)
+    if power.slope and has_hole(base):
+        raise Rejected(
+            messages.bad_exponent(
+                "a power of a hole cannot depend on `r`",
+                node.span,
+                "what `?` stands for may itself depend on `r`: leave out the outer power",
+            )
+        )
     if abs(power.const) > MAX_EXPONENT or abs(power.slope) > MAX_EXPONENT:
         raise Rejected(
             messages.overflow(f"an exponent beyond ±{MAX_EXPONENT} overflows", node.exponent.span)
@@ -213,6 +227,23 @@ def _power(node: tree.Power, scope: Scope) -> Monomial:
         ) from None
     _refuse_complexity(value, node.span)
     return value
+
+
+def _unknown_power(node: tree.Power, hole: tree.Hole, base: Monomial, scope: Scope) -> Monomial:
+    """``base^?``, with a symbol for the unknown power."""
+    if scope.holes is None:
+        raise Rejected(_hole(hole.span))
+    # fan_in is a plain number at the read-in, and may be n in the next layer of the statement.
+    varies = isinstance(node.base, tree.Name) and node.base.text in ("fan_in", "fan_out")
+    if not is_base(base) or not (varies or base.exponent().const):
+        raise Rejected(
+            messages.bad_exponent(
+                "a hole is the exponent of the width",
+                node.span,
+                "write `n^?`, or `(n / n0)^?` with a base width",
+            )
+        )
+    return symbol(scope.holes.symbol(Hole(hole.span, base)))
 
 
 def _sum(node: tree.Sum, scope: Scope) -> Monomial:
@@ -267,8 +298,9 @@ def _exponent(node: tree.Expression, scope: Scope) -> Affine:
         return exponent(inner, scope).times(Fraction(-sign))
     if isinstance(node, tree.Product | tree.Sum):
         return _exponent_chain(node, scope)
-    if isinstance(node, tree.Hole):
-        raise Rejected(_hole(node.span))
+    hole = node.exponent if isinstance(node, tree.Power) else node
+    if isinstance(hole, tree.Hole):
+        raise Rejected(_hole(hole.span))
     raise Rejected(
         messages.bad_exponent(
             "an exponent is a rational number, affine in `r`",

@@ -23,6 +23,7 @@ from richc.scaling.monomial import (
     number,
     symbol,
 )
+from richc.spec.holes import growth
 from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim
 
 STANDARD = "standard"
@@ -102,9 +103,8 @@ def bias(frame: Frame, role: str, std: Monomial | None) -> Inferred:
         # Its update is a multiple of RMS(b): nothing can be inferred for a bias of zeros.
         if std is None or std.is_zero:
             return Inferred(ONE, None, ONE)
-        width = symbol(WIDTH, std.exponent(WIDTH))
         wanted = ONE if role == READ_OUT else _rate(frame, READ_IN, ONE)
-        return Inferred(ONE, ZERO, wanted.over(width))
+        return Inferred(ONE, ZERO, wanted.over(growth(std)))
     rate = ONE if role == READ_OUT else _rate(frame, READ_IN, ONE)
     plain = Inferred(ONE, ZERO, rate)
     return _move(frame, plain, _unit_rate(frame, rate)) if frame.gauge == "mup" else plain

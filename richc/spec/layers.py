@@ -254,6 +254,8 @@ class _Reader:
             )
             fine = False
         frozen = self._frozen(given.get("frozen"), report)
+        if frozen:
+            places.append(("frozen", given["frozen"].span))
         if "std" in given and "var" in given:
             report(
                 messages.conflict(

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.diagnostics import Span
-from richc.scaling.monomial import Monomial
+from richc.scaling.monomial import Affine, Monomial
 
 READ_IN = "read-in"
 HIDDEN = "hidden"
@@ -124,6 +124,24 @@ class Requirement(NamedTuple):
     place: Span
 
 
+class Inferred(NamedTuple):
+    """The exponent that was inferred for one hole of the file."""
+
+    #: Of the question mark.
+    place: Span
+    exponent: Affine
+    #: "scale", "std", "var", "lr", "decay" or "eps".
+    attribute: str
+    #: "`body`", "the bias of `body`", "`optimizer sgd`".
+    subject: str
+    #: The layer's name; None for the optimizer.
+    layer: str | None
+    #: What decided it, in words.
+    reason: str
+    #: Whether a smaller exponent would do as well.
+    is_bound: bool = False
+
+
 class Model(NamedTuple):
     name: str
     width: int
@@ -134,6 +152,8 @@ class Model(NamedTuple):
     #: The declared richness (by ``richness`` or ``parameterization``); None when all
     #: exponents are plain numbers.
     richness: Fraction | None
+    #: Lowest and highest richness for which every verdict has to hold, where declared.
+    interval: tuple[Fraction, Fraction] | None
     gamma: Fraction
     parameterization: str | None
     gauge: str | None
@@ -145,3 +165,7 @@ class Model(NamedTuple):
     requirements: tuple[Requirement, ...]
     place: Span
     name_place: Span
+    richness_place: Span | None
+    parameterization_place: Span | None
+    #: One for every hole of the file, in its order.
+    inferred: tuple[Inferred, ...] = ()

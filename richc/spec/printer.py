@@ -47,7 +47,11 @@ def print_model(model: Model) -> str:
 
     lines = [_width(model)]
     if model.richness is not None:
-        lines.append(f"richness r = {model.richness}, gamma = {_number(model.gamma)}")
+        within = ""
+        if model.interval is not None:
+            low, high = model.interval
+            within = f" in [{low}, {high}]"
+        lines.append(f"richness r = {model.richness}{within}, gamma = {_number(model.gamma)}")
     lines.append(f"input {model.input_dim}")
     lines += _stack(model, formula)
     lines += _block(f"optimizer {model.optimizer.name}", _options(model.optimizer, formula))

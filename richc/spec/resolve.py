@@ -13,6 +13,7 @@ from richc.spec import layers as layer_reader
 from richc.spec import messages, options
 from richc.spec.carried import with_carried
 from richc.spec.expressions import Scope
+from richc.spec.holes import Holes
 from richc.spec.infer import Frame
 from richc.spec.layers import Carried, Slot
 from richc.spec.model import Layer, Model, Train
@@ -58,7 +59,8 @@ class _Resolver(Reader):
             self.report(messages.reserved_name(node.name.text, node.name.span, why))
         preset = read_parameterization(self)
         scale = read_scale(self, preset)
-        scope = scope_of(node, scale)
+        holes = Holes()
+        scope = scope_of(node, scale, holes)
         statement = self.only(tree.Optimizer, "optimizer", "optimizer sgd { lr = 0.1 }")
         knobs = options.optimizer(statement, scope, self.report) if statement else None
         input_dim = self._input()
@@ -82,6 +84,7 @@ class _Resolver(Reader):
             width_symbol=scale.width_symbol,
             base_symbol=scale.base_symbol,
             richness=scale.richness,
+            interval=scale.interval,
             gamma=scale.gamma,
             parameterization=preset.name if preset else None,
             gauge=frame.gauge if frame and preset and preset.name != "standard" else None,
@@ -93,10 +96,23 @@ class _Resolver(Reader):
             requirements=requirements,
             place=node.span,
             name_place=node.name.span,
+            richness_place=self._place(tree.Richness),
+            parameterization_place=self._place(tree.Parameterization),
         )
+        if holes:
+            # Solving needs the calculus of the stages after this one; few files have holes.
+            from richc.inference.holes import solve
+
+            solved = solve(model, holes, self.report)
+            if solved is None:
+                return None
+            model = solved
         model = with_carried(model, eps_given=knobs.eps is not None)
         refuse_overflow(self, model)
         return None if self.found else model
+
+    def _place(self, kind: type[tree.Statement]) -> Span | None:
+        return next((s.span for s in self.node.statements if isinstance(s, kind)), None)
 
     def _input(self) -> int | None:
         node = self.only(tree.Input, "input", "input 64")

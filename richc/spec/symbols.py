@@ -5,12 +5,17 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.diagnostics import Span
 from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Affine, Monomial, symbol
 from richc.spec import messages, options
 from richc.spec.expressions import RICHNESS, Rejected, Scope, rational
+from richc.spec.holes import Holes
 from richc.spec.presets import Preset
 from richc.spec.reader import Reader
 from richc.syntax import tree
+
+#: Beyond this a richness is a mistake (or an attack).
+MAX_RICHNESS = 100
 
 _RESERVED = ("alpha", "gamma", "fan_in", "fan_out", "sqrt", RICHNESS)
 
@@ -23,12 +28,14 @@ class Scale(NamedTuple):
     base: int | None
     base_symbol: str | None
     richness: Fraction | None
+    #: The lowest and the highest richness for which every verdict has to hold, if declared.
+    interval: tuple[Fraction, Fraction] | None
     gamma: Fraction
 
 
 def read_scale(reader: Reader, preset: Preset | None) -> Scale | None:
     width = reader.only(tree.Width, "width", "width n = 1024")
-    richness, gamma = _richness(reader, preset)
+    richness, interval, gamma = _richness(reader, preset)
     if width is None:
         return None
     symbols = [width.symbol, *((width.base_symbol,) if width.base_symbol else ())]
@@ -54,14 +61,20 @@ def read_scale(reader: Reader, preset: Preset | None) -> Scale | None:
     if n is None:
         return None
     base_symbol = width.base_symbol.text if width.base_symbol else None
-    return Scale(n, width.symbol.text, base, base_symbol, richness, gamma)
+    return Scale(n, width.symbol.text, base, base_symbol, richness, interval, gamma)
 
 
-def _richness(reader: Reader, preset: Preset | None) -> tuple[Fraction | None, Fraction]:
+class _Richness(NamedTuple):
+    value: Fraction | None
+    interval: tuple[Fraction, Fraction] | None = None
+    gamma: Fraction = Fraction(1)
+
+
+def _richness(reader: Reader, preset: Preset | None) -> _Richness:
     node = reader.only(tree.Richness)
     declared = preset.richness if preset else None
     if node is None:
-        return declared, Fraction(1)
+        return _Richness(declared)
     if node.symbol.text != RICHNESS:
         reader.report(
             messages.bad_value(
@@ -70,14 +83,8 @@ def _richness(reader: Reader, preset: Preset | None) -> tuple[Fraction | None, F
                 "write `richness r = 1/2`; only the width's symbols are free",
             )
         )
-    if node.interval is not None:
-        reader.report(
-            messages.not_available(
-                "a richness interval (`in [..]`)", node.interval.span, "give one value of `r`"
-            )
-        )
     value = reader.attempt(lambda: rational(node.value, "the richness"))
-    if value is not None and abs(value) > 100:
+    if value is not None and abs(value) > MAX_RICHNESS:
         reader.report(
             messages.bad_value("this richness is out of all range (0 to 1/2)", node.value.span)
         )
@@ -96,7 +103,39 @@ def _richness(reader: Reader, preset: Preset | None) -> tuple[Fraction | None, F
         gamma_node = given["gamma"].value
         read = reader.attempt(lambda: _positive(gamma_node, "gamma"))
         gamma = read if read is not None else gamma
-    return value, gamma
+    interval = None
+    if node.interval is not None:
+        bounds = node.interval
+        interval = reader.attempt(lambda: _interval(bounds, value, node.value.span))
+    return _Richness(value, interval, gamma)
+
+
+def _interval(
+    node: tree.Interval, value: Fraction | None, place: Span
+) -> tuple[Fraction, Fraction]:
+    """Both ends of ``in [low, high]``.  Raises Rejected."""
+    low = rational(node.low, "the lowest richness")
+    high = rational(node.high, "the highest richness")
+    for bound, end in ((low, node.low), (high, node.high)):
+        if abs(bound) > MAX_RICHNESS:
+            raise Rejected(
+                messages.bad_value("this richness is out of all range (0 to 1/2)", end.span)
+            )
+    if low > high:
+        raise Rejected(
+            messages.bad_value(
+                f"this interval is empty: {low} is above {high}",
+                node.span,
+                f"write the lower end first: `in [{high}, {low}]`",
+            )
+        )
+    if value is not None and not low <= value <= high:
+        raise Rejected(
+            messages.conflict(
+                f"r = {value} lies outside of [{low}, {high}]", place, node.span, "the interval"
+            )
+        )
+    return low, high
 
 
 def width_symbol(node: tree.Model) -> str:
@@ -104,7 +143,7 @@ def width_symbol(node: tree.Model) -> str:
     return next((s.symbol.text for s in node.statements if isinstance(s, tree.Width)), "n")
 
 
-def scope_of(node: tree.Model, scale: Scale | None) -> Scope:
+def scope_of(node: tree.Model, scale: Scale | None, holes: Holes | None = None) -> Scope:
     """The names that expressions may use.
 
     Where a declaration is missing or wrong, and so reported, its names are taken as declared.
@@ -133,7 +172,7 @@ def scope_of(node: tree.Model, scale: Scale | None) -> Scope:
             ratio = ratio.over(symbol(BASE_WIDTH))
         names["gamma"] = symbol(GAMMA)
         names["alpha"] = symbol(GAMMA).times(ratio.power(Affine(Fraction(0), Fraction(1))))
-    return Scope(names, hints, has_richness=declared)
+    return Scope(names, hints, has_richness=declared, holes=holes)
 
 
 def _positive(node: tree.Value, what: str) -> Fraction:

@@ -27,6 +27,9 @@ def content(model: Model) -> Model:
         gauge=None,
         place=_NOWHERE,
         name_place=_NOWHERE,
+        richness_place=None,
+        parameterization_place=None,
+        inferred=(),
     )
 
 

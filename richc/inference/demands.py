@@ -1,0 +1,552 @@
+"""What D0 to D3 demand of the exponents of a model, as linear constraints.
+
+The passes of richc.scaling decide whether given exponents pass; this is the same calculus turned
+around (Karkada 2024, arXiv 2404.19719, sections 3 and 4).  A model passes exactly when, with h_l
+of order one at init and g_l = df/dh_l after the first step,
+
+- every weight keeps its representation: fan-in and init sum to n^0, or a bias of order one does
+  so and the weight does not exceed it (D0);
+- every layer's own update of h_l is n^-1 / g_l and at most n^0, so that it moves the output by
+  order one, neither less nor more (D0, D1, D2, D3); the read-out's own update of f is n^0;
+- f starts at n^-r with 0 <= r <= 1/2, which makes g_L = n^(-1/2 - r); or the read-out starts
+  smaller than its own update, and r = 1/2.
+
+Each of these is linear in the exponents, but for a few either-ors, which are tried in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from fractions import Fraction
+from functools import cached_property
+from itertools import product
+from typing import NamedTuple
+
+from richc.diagnostics import Span
+from richc.inference.linear import RICHNESS, Linear, System, affine, constant, unknown
+from richc.optimizers import OPTIMIZERS, law
+from richc.optimizers.law import Law
+from richc.scaling.monomial import WIDTH, ZERO, Affine, Monomial
+from richc.scaling.sizes import Size
+from richc.spec.holes import Hole, Holes, has_hole, is_hole
+from richc.spec.model import READ_OUT, Layer, Model, Tensor
+
+#: More either-ors than this are no model that a person wrote.
+MAX_CASES = 2000
+
+_ZERO = Fraction(0)
+_HALF = Fraction(1, 2)
+_ONE = Fraction(1)
+
+
+class Undecided(Exception):
+    """Too many either-ors to try them all."""
+
+
+class Use(NamedTuple):
+    """Where a hole stands: the attribute of the first tensor that it belongs to."""
+
+    #: "scale", "std", "var", "lr", "decay" or "eps".
+    attribute: str
+    #: "`body`", "the bias of `body`", "`optimizer sgd`".
+    subject: str
+    #: The statement of the layer; None for the optimizer.
+    layer: str | None
+
+
+class Given(NamedTuple):
+    """Something that the file says, and that could be given up for another exponent."""
+
+    place: Span
+    #: "`lr` of `body`", "`richness`".
+    shown: str
+    #: The unknown that stands for its change when it is given up.
+    name: str
+    #: The exponent of n that is written; None for zero, and for what is more than an exponent.
+    written: Affine | None
+    is_variance: bool = False
+
+
+class Constraint(NamedTuple):
+    """``expression = 0``, with the reason in words."""
+
+    expression: Linear
+    reason: str
+
+
+class Preference(NamedTuple):
+    """An upper bound on a hole that is taken where nothing else decides: ``expression = 0``."""
+
+    #: The unknowns that it may decide.
+    holes: tuple[str, ...]
+    expression: Linear
+    reason: str
+
+
+class Solution(NamedTuple):
+    system: System
+    constraints: tuple[Constraint, ...]
+    #: Those that hold with equality.
+    taken: tuple[Preference, ...]
+    #: Whether the read-out starts on the scale, not below its own update.
+    on_scale: bool
+
+
+class _Case(NamedTuple):
+    """One way to satisfy a layer's demands."""
+
+    equal: tuple[Constraint, ...]
+    #: Expressions that are at most zero.
+    bounds: tuple[Linear, ...]
+    preferred: tuple[Preference, ...]
+    #: The gradient that reaches the layer below.
+    gradient: Linear
+    on_scale: bool = True
+
+
+class _Node(NamedTuple):
+    """Where the search stands: layers from ``at`` downwards are still to be satisfied."""
+
+    #: Of the next layer, counted from the input.
+    at: int
+    system: System
+    gradient: Linear
+    #: Cases so far, the latest first, as a linked list.
+    chosen: tuple[_Case, object] | None
+    last: tuple[object, ...] | None
+
+
+class Demands:
+    """The demands on one model.
+
+    ``universal`` asks for exponents, affine in r, that pass for every r of an interval; without
+    it r is the declared richness, or unknown where none is declared.
+    """
+
+    def __init__(
+        self, model: Model, holes: Holes, universal: tuple[Fraction, Fraction] | None = None
+    ) -> None:
+        self.model = model
+        self.universal = universal
+        self._holes: dict[str, Hole] = holes.by_symbol
+        self._law = law(model.optimizer.name)
+        self._knobs = OPTIMIZERS[model.optimizer.name]
+        shape = model.optimizer.option("shape_factor")
+        self._shape = shape if isinstance(shape, str) else None
+        self._kept: Collection[Span] | None = None
+        self.uses = self._find_uses()
+        self.givens = tuple(self._find_givens())
+
+    def solve(self, kept: Collection[Span] | None = None) -> Solution | None:
+        """Exponents that satisfy every demand; None where there are none.
+
+        With ``kept``, only these of ``givens`` are as written and the others are unknown.
+        Raises Undecided.
+        """
+        self._kept = kept
+        system = System(self._rank, self.universal)
+        richness = unknown(RICHNESS)
+        system.bound(richness.times(-_ONE))
+        system.bound(richness.shifted(-_HALF))
+        pinned = self._pin()
+        if pinned is not None and not system.equate(richness.shifted(-pinned)):
+            return None
+        pending = [_Node(len(self.model.layers) - 1, system, constant(_ZERO), None, None)]
+        tried = 0
+        while pending:
+            node = pending.pop()
+            if node.at < 0:
+                if node.system.is_feasible():
+                    return self._finish(node)
+                continue
+            tried += len(pending) > 0
+            if tried > MAX_CASES:
+                raise Undecided
+            pending += reversed(list(self._below(node)))
+        return None
+
+    def _pin(self) -> Fraction | None:
+        if self.universal is not None or self.model.richness is None:
+            return None
+        place = self._richness_place()
+        return self.model.richness if self._keeps(place) else None
+
+    def _richness_place(self) -> Span | None:
+        return self.model.richness_place or self.model.parameterization_place
+
+    def _keeps(self, place: Span | None) -> bool:
+        return place is None or self._kept is None or place in self._kept
+
+    def _below(self, node: _Node) -> Iterator[_Node]:
+        """The nodes for the layer under this one, one for each case that is not contradictory."""
+        layer = self.model.layers[node.at]
+        sides = (layer.fan_in.wide, layer.fan_out.wide)
+        key = (id(layer.weight), id(layer.bias), sides, node.gradient)
+        if key == node.last:  # Repeated layers demand the same.
+            yield node._replace(at=node.at - 1)
+            return
+        cases = list(self._cases(layer, node.gradient, node.system))
+        for number, case in enumerate(cases):
+            system = node.system if number == len(cases) - 1 else node.system.copy()
+            fine = all(system.equate(c.expression) for c in case.equal) and all(
+                system.bound(system.value(bound)) for bound in case.bounds
+            )
+            if fine:
+                yield _Node(node.at - 1, system, case.gradient, (case, node.chosen), key)
+
+    def _finish(self, node: _Node) -> Solution:
+        cases: list[_Case] = []
+        link: object = node.chosen
+        while isinstance(link, tuple):
+            cases.append(link[0])
+            link = link[1]
+        system = node.system
+        taken: list[Preference] = []
+        for case in cases:
+            for preference in case.preferred:
+                if all(name not in system.value(unknown(name)).terms for name in preference.holes):
+                    continue
+                attempt = system.copy()
+                if attempt.equate(preference.expression) and attempt.is_feasible():
+                    system = attempt
+                    taken.append(preference)
+        constraints = tuple(c for case in cases for c in case.equal)
+        return Solution(system, constraints, tuple(taken), all(case.on_scale for case in cases))
+
+    # The demands of one layer.
+
+    def _cases(self, layer: Layer, gradient: Linear, system: System) -> Iterator[_Case]:
+        weight, bias = layer.weight, layer.bias
+        is_readout = layer.role == READ_OUT
+        inits = self._readout_inits if is_readout else self._inits
+        rates = self._rates(layer, weight, gradient, of_bias=False)
+        bias_rates = (
+            [_NOTHING] if bias is None else self._rates(layer, bias, gradient, of_bias=True)
+        )
+        # Every combination of what can be satisfied in several ways.
+        for init, rate, bias_rate in product(
+            inits(layer, gradient, system), [*rates], [*bias_rates]
+        ):
+            parts = (init, rate, bias_rate)
+            yield _Case(
+                tuple(c for part in parts for c in part.equal),
+                tuple(b for part in parts for b in part.bounds),
+                tuple(p for part in parts for p in part.preferred),
+                init.gradient,
+                init.on_scale,
+            )
+
+    def _inits(self, layer: Layer, gradient: Linear, system: System) -> Iterator[_Case]:
+        """D0 at init: the larger of weight and bias gives the representation its size."""
+        weight = self._init(layer, of_bias=False)
+        bias = None if layer.bias is None else self._init(layer, of_bias=True)
+        name = layer.statement
+        if weight is None:
+            return  # No gradient passes a weight of zeros.
+        if layer.fan_in.wide:
+            weight = weight.shifted(_HALF)
+        keeps = f"D0: `{name}` keeps its signal of order one at init"
+        by_weight = Constraint(weight, keeps)
+        if bias is None:
+            yield _Case((by_weight,), (), (), gradient)
+            return
+        holes = _holes_in(bias)
+        bias = system.value(bias)
+        reason = f"D0: the bias of `{name}` is at most of order one at init"
+        not_above = Preference(holes, bias, reason)
+        yield _Case((by_weight,), (bias,), (not_above,), gradient)
+        if not bias.is_constant or not bias.const:
+            yield _Case(
+                (Constraint(bias, f"D0: the bias of `{name}` is of order one at init"),),
+                (weight,),
+                (Preference(_holes_in(weight), weight, keeps),),
+                gradient.plus(weight),
+            )
+
+    def _readout_inits(self, layer: Layer, gradient: Linear, system: System) -> Iterator[_Case]:
+        """f ~ n^-r at init, or a read-out that starts smaller than its own update."""
+        weight = self._init(layer, of_bias=False)
+        bounds: tuple[Linear, ...] = ()
+        preferred: tuple[Preference, ...] = ()
+        if layer.bias is not None:
+            bias = self._init(layer, of_bias=True)
+            if bias is not None:
+                bounds = (bias,)
+                reason = "D0: the output is at most of order one at init"
+                preferred = (Preference(_holes_in(bias), bias, reason),)
+        richness = unknown(RICHNESS)
+        if weight is not None:
+            yield _Case(
+                (Constraint(weight.shifted(_HALF).plus(richness), "the output starts at n^-r"),),
+                bounds,
+                preferred,
+                richness.times(-_ONE).shifted(-_HALF),
+            )
+            below = weight.shifted(_ONE)
+            bounds = (*bounds, below)
+            reason = "the read-out starts as large as its own update"
+            preferred = (
+                *preferred,
+                Preference(_holes_in(below), below, reason),
+            )
+        yield _Case(
+            (Constraint(richness.shifted(-_HALF), "the read-out starts below its own update"),),
+            bounds,
+            preferred,
+            constant(-_ONE),
+            on_scale=False,
+        )
+
+    def _rates(
+        self, layer: Layer, tensor: Tensor, gradient: Linear, *, of_bias: bool
+    ) -> Iterator[_Case]:
+        """The layer's own update, neither less nor more than what moves the output."""
+        is_readout = layer.role == READ_OUT
+        wide_in = layer.fan_in.wide and not of_bias
+        wide_out = layer.fan_out.wide
+        carried = self._carried(layer, tensor, gradient, of_bias=of_bias)
+        for floor_bounds, rate in self._invariant_rates(layer, tensor, of_bias=of_bias):
+            if rate is None:
+                if of_bias:  # A bias that does not move has nothing to add.
+                    yield carried._replace(bounds=(*carried.bounds, *floor_bounds))
+                continue
+            wanted = constant(_ZERO) if is_readout else gradient.shifted(_ONE).times(-_ONE)
+            own = self._update(rate, gradient, wide_in=wide_in, wide_out=wide_out)
+            subject = f"the bias of `{layer.statement}`" if of_bias else f"`{layer.statement}`"
+            why = "D1, D2 and D3: the update of {} moves the output by order one"
+            equal = Constraint(own.plus(wanted, -_ONE), why.format(subject))
+            # It may not make the representation itself explode.
+            bounds = () if is_readout else (wanted,)
+            yield carried._replace(
+                equal=(*carried.equal, equal), bounds=(*carried.bounds, *floor_bounds, *bounds)
+            )
+
+    def _carried(self, layer: Layer, tensor: Tensor, gradient: Linear, *, of_bias: bool) -> _Case:
+        """Epsilon and weight decay, where they are what is asked for."""
+        nothing = _NOTHING._replace(gradient=gradient)
+        scale = self._exponent(tensor.scale, layer, tensor, ("scale",), of_bias=of_bias)
+        if scale is None:
+            return nothing
+        size = scale.plus(gradient)  # Of the gradient with respect to the tensor.
+        subject = f"the bias of `{layer.statement}`" if of_bias else f"`{layer.statement}`"
+        found = nothing
+        if tensor.eps is not None and has_hole(tensor.eps) and self._knobs.eps == "gradient":
+            eps = self._plain(tensor.eps)
+            over = eps.plus(size, -_ONE)
+            reason = f"eps follows the gradient of {subject}"
+            found = found._replace(
+                bounds=(over,),
+                preferred=(Preference(_holes_in(eps), over, reason),),
+            )
+        if has_hole(tensor.decay) and not tensor.frozen:
+            decay = self._plain(tensor.decay)
+            if self._knobs.decay_is_normalised:
+                std = self._exponent(tensor.std, layer, tensor, ("std", "var"), of_bias=of_bias)
+                pull = None if std is None else decay.plus(std).plus(size, -_ONE)
+                reason = f"the decay of {subject} keeps its size beside the gradient"
+            else:
+                lr = self._exponent(tensor.lr, layer, tensor, ("lr",), of_bias=of_bias)
+                pull = None if lr is None else decay.plus(lr).plus(self._global_rate())
+                reason = f"{subject} decays by the same share a step at every width"
+            if pull is not None:
+                found = found._replace(equal=(Constraint(pull, reason),))
+        return found
+
+    def _invariant_rates(
+        self, layer: Layer, tensor: Tensor, *, of_bias: bool
+    ) -> Iterator[tuple[tuple[Linear, ...], Linear | None]]:
+        """n^-C, None for a tensor that does not move; with the bounds under which it is that."""
+        scale = self._exponent(tensor.scale, layer, tensor, ("scale",), of_bias=of_bias)
+        std = self._exponent(tensor.std, layer, tensor, ("std", "var"), of_bias=of_bias)
+        lr = self._exponent(tensor.lr, layer, tensor, ("lr", "frozen"), of_bias=of_bias)
+        if scale is None or lr is None:
+            yield (), None
+            return
+        lr = lr.plus(self._global_rate())
+        wide_in = layer.fan_in.wide and not of_bias
+        kappa = self._law.shape(self._shape, wide_in, layer.fan_out.wide)
+        of_scale, of_std = self._rate_powers
+        rate = lr.plus(scale, of_scale).shifted(kappa)
+        if not of_std:
+            yield (), rate
+            return
+        floor = None if tensor.eps is None or tensor.eps.is_zero else self._plain(tensor.eps)
+        if std is None and floor is None:
+            yield (), None
+        if std is not None:
+            bounds = () if floor is None else (floor.plus(std, -_ONE),)
+            yield bounds, rate.plus(std, of_std)
+        if floor is not None:
+            bounds = () if std is None else (std.plus(floor, -_ONE),)
+            yield bounds, rate.plus(floor, of_std)
+
+    def _update(self, rate: Linear, gradient: Linear, *, wide_in: bool, wide_out: bool) -> Linear:
+        """The size of a tensor's own update of its layer, from its rate."""
+        sides = int(wide_in) + int(wide_out)
+        step = _step(self._law, _ZERO, sides)
+        follows = _step(self._law, _ONE, sides) - step
+        coherent = _ONE if wide_in else _ZERO
+        return rate.shifted(coherent + step).plus(gradient, follows)
+
+    @property
+    def _rate_powers(self) -> tuple[Fraction, Fraction]:
+        """The powers of the multiplier and of the init std in the invariant rate."""
+        of_scale = self._law.rate(_ONE, _ZERO, _ZERO, _ZERO)
+        of_std = self._law.rate(_ZERO, _ONE, _ZERO, _ZERO)
+        assert isinstance(of_scale, Fraction)
+        assert isinstance(of_std, Fraction)
+        return of_scale, of_std
+
+    # Exponents as they are written.
+
+    def _init(self, layer: Layer, *, of_bias: bool) -> Linear | None:
+        """The exponent of multiplier times init std; None for zeros."""
+        tensor = layer.bias if of_bias else layer.weight
+        assert tensor is not None
+        scale = self._exponent(tensor.scale, layer, tensor, ("scale",), of_bias=of_bias)
+        std = self._exponent(tensor.std, layer, tensor, ("std", "var"), of_bias=of_bias)
+        return None if scale is None or std is None else scale.plus(std)
+
+    def _global_rate(self) -> Linear:
+        optimizer = self.model.optimizer
+        written = self._plain(optimizer.lr)
+        place = dict(optimizer.places).get("lr")
+        # A plain number says nothing about the width: there is nothing to give up.
+        if (written.is_constant and not written.const) or self._keeps(place):
+            return written
+        return written if has_hole(optimizer.lr) else written.plus(unknown(f"={place}"))
+
+    def _exponent(
+        self,
+        value: Monomial,
+        layer: Layer,
+        tensor: Tensor,
+        names: tuple[str, ...],
+        *,
+        of_bias: bool,
+    ) -> Linear | None:
+        """The exponent of n in an attribute; None where the value is zero, or never used.
+
+        What the file says, but is not kept, is an unknown beside the exponent that is written.
+        """
+        is_zero = value.is_zero or (names[0] == "lr" and tensor.frozen)
+        if not is_zero and has_hole(value):
+            return self._plain(value)
+        place = tensor.place(*reversed(names))
+        key = f"={place}"
+        if place is None:
+            place = self.model.parameterization_place
+            key = f"={layer.statement} {names[0]} {of_bias}"
+        if self._keeps(place):
+            return None if is_zero else self._plain(value)
+        return unknown(key) if is_zero else self._plain(value).plus(unknown(key))
+
+    def _plain(self, value: Monomial) -> Linear:
+        """The exponent of n, each hole an unknown."""
+        result = affine(value.exponent(WIDTH))
+        for base, power in value.powers:
+            if is_hole(base):
+                hole = self._holes[str(base)]
+                factor = power.const * hole.base.exponent().const
+                if factor:
+                    result = result.plus(unknown(hole_name(hole.place)), factor)
+        return result
+
+    # What the file says, and what it leaves open.
+
+    def _find_givens(self) -> Iterator[Given]:
+        """Everything that could be given up, the richness last."""
+        seen: set[Span] = set()
+        optimizer = self.model.optimizer
+        place = dict(optimizer.places).get("lr")
+        exponent = optimizer.lr.exponent(WIDTH)
+        if place is not None and not has_hole(optimizer.lr) and not exponent.is_zero:
+            yield Given(place, f"`lr` of `optimizer {optimizer.name}`", f"={place}", exponent)
+        for layer in self.model.layers:
+            for tensor in layer.tensors:
+                values = {
+                    "scale": tensor.scale,
+                    "std": tensor.std,
+                    "var": tensor.std.times(tensor.std),
+                    "lr": tensor.lr,
+                    "frozen": ZERO,
+                }
+                for name, place in tensor.places:
+                    if place in seen or name not in values or has_hole(values[name]):
+                        continue
+                    seen.add(place)
+                    value = values[name]
+                    written = None if value.is_zero else value.exponent(WIDTH)
+                    shown = f"`{name}` of {_subject(layer, tensor)}"
+                    yield Given(place, shown, f"={place}", written, name == "var")
+        place = self.model.parameterization_place
+        if place is not None:
+            yield Given(place, "`parameterization`", "", None)
+        place = self.model.richness_place
+        if place is not None and self.model.richness is not None:
+            yield Given(place, "`richness`", RICHNESS, None)
+
+    def _find_uses(self) -> dict[Span, Use]:
+        uses: dict[Span, Use] = {}
+
+        def visit(value: Monomial, use: Use) -> None:
+            for base, _ in value.powers:
+                if is_hole(base):
+                    uses.setdefault(self._holes[str(base)].place, use)
+
+        optimizer = self.model.optimizer
+        visit(optimizer.lr, Use("lr", f"`optimizer {optimizer.name}`", None))
+        for layer in self.model.layers:
+            for tensor in layer.tensors:
+                subject, name = _subject(layer, tensor), layer.statement
+                std = "var" if tensor.place("var") else "std"
+                visit(tensor.scale, Use("scale", subject, name))
+                visit(tensor.std, Use(std, subject, name))
+                visit(tensor.lr, Use("lr", subject, name))
+                for attribute, option, value in (
+                    ("decay", "weight_decay", tensor.decay),
+                    ("eps", "eps", tensor.eps or ZERO),
+                ):
+                    if tensor.place(attribute):
+                        visit(value, Use(attribute, subject, name))
+                    else:
+                        visit(value, Use(option, f"`optimizer {optimizer.name}`", None))
+        return uses
+
+    def _rank(self, name: str) -> int:
+        """Rates follow from multipliers and stds, and everything from the richness."""
+        if name == RICHNESS:
+            return 9
+        use = self._named_uses.get(name)
+        if use is None:
+            return 0
+        return _RANKS.get(use.attribute, 0) + (4 if use.layer is None else 0)
+
+    @cached_property
+    def _named_uses(self) -> dict[str, Use]:
+        return {hole_name(place): use for place, use in self.uses.items()}
+
+
+_RANKS = {"lr": 0, "std": 1, "var": 1, "scale": 2}
+
+_NOTHING = _Case((), (), (), constant(_ZERO))
+
+
+def hole_name(place: Span) -> str:
+    """The unknown that stands for a hole."""
+    return f"?{place.start}"
+
+
+def _holes_in(expression: Linear) -> tuple[str, ...]:
+    return tuple(name for name in expression.terms if name.startswith("?"))
+
+
+def _subject(layer: Layer, tensor: Tensor) -> str:
+    name = f"`{layer.statement}`"
+    return name if tensor is layer.weight else f"the bias of {name}"
+
+
+def _step(family: Law, gradient: Size, sides: int) -> Fraction:
+    size = family.step(_ZERO, _ZERO, gradient, sides)
+    assert isinstance(size, Fraction)
+    return size

@@ -1,0 +1,177 @@
+"""One verdict for a whole interval of richness: ``richness r = 1/4 in [0, 1/2]``.
+
+Verdicts are piecewise constant in r (see richc.scaling.traced).  Each finding is made at one r, its
+witness, and says for which others it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.diagnostics import ERROR, INFO, Diagnostic, Span
+from richc.rules import applicable, run
+from richc.rules.context import Context
+from richc.rules.requirement_fails import is_true
+from richc.scaling.traced import Piece, TooManyPieces, Trace, pieces
+from richc.scaling.verdict import HOLDS, NOT_EVALUATED, VIOLATED, Verdict
+
+#: Its answer is the same for every r.
+_ANSWER = "R503"
+
+
+class Decision(NamedTuple):
+    """The verdict at the declared r, with statuses for the whole interval."""
+
+    verdict: Verdict
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def decide(context: Context) -> Decision:
+    """Judge a model that declares an interval, for every r of it."""
+    model = context.model
+    assert model.interval is not None
+    assert model.richness is not None
+    try:
+        parts = pieces(*model.interval, lambda trace: _look(context, trace))
+    except TooManyPieces:
+        statuses = tuple((name, NOT_EVALUATED) for name, _ in context.verdict.statuses)
+        verdict = context.verdict._replace(statuses=statuses)
+        return Decision(verdict, (*run(context), _undecided(context)))
+    found: dict[_Key, list[tuple[Piece, Diagnostic]]] = {}
+    at_each: list[dict[str, str]] = []
+    for piece in parts:
+        declared = piece.holds(model.richness)
+        richness = model.richness if declared else piece.middle
+        here = context if declared else _at(context, richness)
+        at_each.append(dict(here.verdict.statuses))
+        for diagnostic in run(here):
+            found.setdefault(_key(diagnostic), []).append((piece, diagnostic))
+    verdict = context.verdict._replace(
+        statuses=tuple((name, _worst([s[name] for s in at_each])) for name in at_each[0])
+    )
+    lasting = {
+        name: [part for part, status in zip(parts, at_each, strict=True) if status[name] == HOLDS]
+        for name in at_each[0]
+    }
+    diagnostics = [_merged(context, parts, lasting, cases) for cases in found.values()]
+    diagnostics.sort(key=lambda d: d.span)
+    return Decision(verdict, tuple(diagnostics))
+
+
+class _Key(NamedTuple):
+    """What makes two findings at different r the same finding."""
+
+    code: str
+    span: Span
+    layer: str | None
+
+
+def _key(diagnostic: Diagnostic) -> _Key:
+    # A requirement is one, whatever would mend it.
+    layer = None if diagnostic.code == "R502" else diagnostic.layer
+    return _Key(diagnostic.code, diagnostic.span, layer)
+
+
+def _at(context: Context, richness: Fraction, trace: Trace | None = None) -> Context:
+    return Context(context.model, context.node, context.text, richness, trace)
+
+
+def _look(context: Context, trace: Trace) -> None:
+    """Compare everything that the verdict and the rules compare."""
+    traced = _at(context, trace.at, trace)
+    for requirement in context.model.requirements:
+        is_true(traced, requirement)
+    for rule, check in applicable(traced):
+        # What a rule on the verdict says, the verdict decided; R502 was asked above.
+        if rule.violation is None and rule.code != "R502":
+            list(check(traced))
+
+
+def _worst(statuses: Sequence[str]) -> str:
+    return next((s for s in (VIOLATED, NOT_EVALUATED) if s in statuses), HOLDS)
+
+
+def _merged(
+    context: Context,
+    parts: Sequence[Piece],
+    lasting: Mapping[str, Sequence[Piece]],
+    cases: Sequence[tuple[Piece, Diagnostic]],
+) -> Diagnostic:
+    """One finding for all r at which it is made."""
+    model = context.model
+    assert model.richness is not None
+    failing = [piece for piece, _ in cases]
+    everywhere = len(failing) == len(parts)
+    piece, witness = _witness(cases, model.richness)
+    if witness.code == _ANSWER:
+        return witness
+    # A repair at one r is none at another, unless it is the same everywhere.
+    same = everywhere and all(case.edits == witness.edits for _, case in cases)
+    if not same:
+        witness = witness._replace(edits=(), help=None, labels=())
+    if everywhere and (same or witness.severity == INFO):
+        return witness
+    richness = model.richness if piece.holds(model.richness) else piece.middle
+    notes = [] if everywhere else [f"this is so for {_extent(parts, failing)}"]
+    if witness.desideratum is not None:
+        fine = lasting[witness.desideratum]
+        where = f"only for {_extent(parts, fine)}" if fine else "for no r of the interval"
+        notes.append(f"{witness.desideratum} holds {where}")
+    notes.append(f"shown at r = {richness}")
+    return witness._replace(notes=("; ".join(notes), *witness.notes))
+
+
+def _witness(
+    cases: Sequence[tuple[Piece, Diagnostic]], declared: Fraction
+) -> tuple[Piece, Diagnostic]:
+    """The declared r if it fails, else an end of the interval, else the first that fails."""
+    for piece, diagnostic in cases:
+        if piece.holds(declared):
+            return piece, diagnostic
+    return next((case for case in (cases[-1], cases[0]) if case[0].is_point), cases[0])
+
+
+def _extent(parts: Sequence[Piece], chosen: Sequence[Piece]) -> str:
+    """``r <= 1/3 and r = 1/2``."""
+    return " and ".join(_words(parts, run) for run in _runs(parts, chosen))
+
+
+def _runs(parts: Sequence[Piece], chosen: Sequence[Piece]) -> list[list[Piece]]:
+    """Neighbours together."""
+    runs: list[list[Piece]] = []
+    previous = None
+    for index, piece in enumerate(parts):
+        if piece not in chosen:
+            continue
+        if previous is not None and previous == index - 1:
+            runs[-1].append(piece)
+        else:
+            runs.append([piece])
+        previous = index
+    return runs
+
+
+def _words(parts: Sequence[Piece], run: Sequence[Piece]) -> str:
+    """``r <= 1/3``, ``1/4 < r < 1/3``, ``r = 1/2``: what the interval itself says is left out."""
+    first, last = run[0], run[-1]
+    if len(run) == 1 and first.is_point:
+        return f"r = {first.low}"
+    low = f"{first.low} {'≤' if first.is_point else '<'} " if first != parts[0] else ""
+    high = f" {'≤' if last.is_point else '<'} {last.high}" if last != parts[-1] else ""
+    if low and not high:
+        return f"r {'≥' if first.is_point else '>'} {first.low}"
+    return f"{low}r{high}"
+
+
+def _undecided(context: Context) -> Diagnostic:
+    return Diagnostic(
+        "R506",
+        "undecided-interval",
+        ERROR,
+        "this interval of richness falls into too many pieces to decide each of them",
+        context.model.richness_place or context.model.name_place,
+        help="declare a shorter interval, or one value of `r`",
+        model=context.model.name,
+    )

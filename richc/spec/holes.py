@@ -1,0 +1,104 @@
+"""Holes: exponents that the file leaves to inference, ``n^?``.
+
+While a model is read, a hole is a symbol of its own, so that an expression with holes is a
+monomial like any other: ``0.3 * n^?`` is ``0.3 * x`` with x the unknown power of n.  Once the
+exponents are known, ``fill`` puts the powers in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from richc.diagnostics import Span
+from richc.scaling.monomial import WIDTH, Affine, Base, Monomial
+from richc.spec.model import Layer, Model, Tensor
+
+#: No name of the language begins with it.
+_MARK = "?"
+
+
+class Hole(NamedTuple):
+    """A ``?`` and what it is the exponent of."""
+
+    #: Of the question mark.
+    place: Span
+    #: Free of holes, with a plain power of n.  In a repeated statement one hole may have several
+    #: bases: ``fan_in^?`` after layers of different sizes.
+    base: Monomial
+
+
+class Holes:
+    """The holes of one model, by the symbols that stand for them in monomials."""
+
+    def __init__(self) -> None:
+        self._symbols: dict[Hole, str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._symbols)
+
+    def symbol(self, hole: Hole) -> str:
+        """The symbol of a hole, the same whenever the same expression is read again."""
+        return self._symbols.setdefault(hole, f"{_MARK}{len(self._symbols)}")
+
+    @property
+    def by_symbol(self) -> dict[str, Hole]:
+        return {symbol: hole for hole, symbol in self._symbols.items()}
+
+
+def is_hole(base: Base) -> bool:
+    """Whether a base of a power stands for a hole."""
+    return isinstance(base, str) and base.startswith(_MARK)
+
+
+def has_hole(value: Monomial) -> bool:
+    return any(is_hole(base) for base, _ in value.powers)
+
+
+def growth(value: Monomial) -> Monomial:
+    """What grows with the width: the power of n and the holes, without the prefactor."""
+    return Monomial(tuple(p for p in value.powers if p[0] == WIDTH or is_hole(p[0])))
+
+
+def fill(model: Model, holes: Holes, exponents: Mapping[Span, Affine]) -> Model:
+    """The model with every hole filled; ``exponents`` has one for every hole's place."""
+    values = {
+        symbol: hole.base.power(exponents[hole.place]) for symbol, hole in holes.by_symbol.items()
+    }
+
+    def filled(value: Monomial) -> Monomial:
+        if not has_hole(value):
+            return value
+        result = Monomial(tuple(p for p in value.powers if not is_hole(p[0])), value.is_zero)
+        for base, power in value.powers:
+            if is_hole(base):
+                result = result.times(values[str(base)].power(power))
+        return result
+
+    def tensor(old: Tensor) -> Tensor:
+        new = old._replace(
+            scale=filled(old.scale),
+            std=filled(old.std),
+            lr=filled(old.lr),
+            decay=filled(old.decay),
+            eps=None if old.eps is None else filled(old.eps),
+        )
+        return old if new == old else new
+
+    layers: list[Layer] = []
+    known: dict[int, Tensor] = {}
+    for layer in model.layers:
+        # Repeated layers go on sharing their tensors.
+        for old in layer.tensors:
+            if id(old) not in known:
+                known[id(old)] = tensor(old)
+        weight = known[id(layer.weight)]
+        bias = None if layer.bias is None else known[id(layer.bias)]
+        layers.append(layer._replace(weight=weight, bias=bias))
+    optimizer = model.optimizer._replace(lr=filled(model.optimizer.lr))
+    return model._replace(layers=tuple(layers), optimizer=optimizer)
+
+
+def is_base(value: Monomial) -> bool:
+    """Whether a power of ``value`` with an unknown exponent is one unknown power of n."""
+    return not value.is_zero and not any(is_hole(base) or e.slope for base, e in value.powers)
