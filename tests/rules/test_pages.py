@@ -28,7 +28,7 @@ FOLDER = Path(richc.rules.__file__).parent
 WITHOUT_EXAMPLE = ["R006", "R007"]
 NO_EXAMPLE = "No example: "
 
-SECTIONS = ["Why it matters", "Fails", "Passes", "How to fix it"]
+SECTIONS = ["Why it matters", "Reported", "Not reported", "How to fix it"]
 LAST_SECTION = "References"
 
 _BLOCK = re.compile(r"^```rich\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -105,23 +105,23 @@ def test_examples_give_what_they_say(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_one_example_fails_and_one_passes(code: str) -> None:
+def test_one_example_is_reported_and_one_is_not(code: str) -> None:
     text = read(code).text
     examples = [{code for _, _, code in expected(block)} for block in blocks(text)]
-    fails = re.search(r"^## Fails$(.*?)^## ", text, re.MULTILINE | re.DOTALL)
-    passes = re.search(r"^## Passes$(.*?)^## ", text, re.MULTILINE | re.DOTALL)
+    bad = re.search(r"^## Reported$(.*?)^## ", text, re.MULTILINE | re.DOTALL)
+    good = re.search(r"^## Not reported$(.*?)^## ", text, re.MULTILINE | re.DOTALL)
 
     if code in WITHOUT_EXAMPLE:
         assert re.search(f"^{NO_EXAMPLE}", text, re.MULTILINE)
         assert examples == []
         return
     assert NO_EXAMPLE not in text
-    assert fails is not None
+    assert bad is not None
     assert [code in expected_codes for expected_codes in examples].count(True) >= 1
-    assert all(expected(block) for block in blocks(fails[1]))
-    assert passes is not None
-    assert blocks(passes[1])
-    assert not any(expected(block) for block in blocks(passes[1]))
+    assert all(expected(block) for block in blocks(bad[1]))
+    assert good is not None
+    assert blocks(good[1])
+    assert not any(expected(block) for block in blocks(good[1]))
     # All that is fenced is a model that this test reads.
     assert text.count("```") == 2 * len(examples)
 
@@ -134,6 +134,25 @@ def test_the_head_is_true(code: str) -> None:
     assert {page.severity} == {d.severity for d in found}
     assert {page.desideratum} == {d.desideratum for d in found}
     assert page.fixable == any(d.edits for d in found)
+
+
+def test_a_hundred_mistakes_are_shown() -> None:
+    mistakes = "".join(f"bogus{number} {number}\n" for number in range(200))
+    *shown, last = analyse(f"model net {{\n{mistakes}}}\n").diagnostics
+
+    assert ["R001"] * 100 == [d.code for d in shown]
+    assert ("R007", read("R007").severity) == (last.code, last.severity)
+
+
+def test_utf16_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "net.rich"
+    path.write_text("model", encoding="utf-16")
+
+    result = CliRunner().invoke(cli, ["check", "--format", "json", str(path)])
+    (diagnostic,) = json.loads(result.stdout)["files"][0]["diagnostics"]
+
+    assert 2 == result.exit_code
+    assert ("R006", read("R006").severity) == (diagnostic["code"], diagnostic["severity"])
 
 
 @pytest.mark.parametrize(
@@ -237,11 +256,12 @@ def test_rules_as_text() -> None:
 
 def test_rules_as_json() -> None:
     result = CliRunner().invoke(cli, ["rules", "--format", "json"])
+    schema = json.loads(CliRunner().invoke(cli, ["schema", "rules"]).output)
     listed = json.loads(result.output)
     rules = {rule["code"]: rule for rule in listed["rules"]}
 
     assert result.exit_code == 0
-    assert ["version", "richc", "rules"] == list(listed)
+    assert ["version", "richc", "rules"] == list(listed) == list(schema["properties"])
     assert 1 == listed["version"]
     assert CODES == list(rules)
     assert {
@@ -252,5 +272,6 @@ def test_rules_as_json() -> None:
         "fixable": True,
         "summary": pages.read("R401").summary,
     } == rules["R401"]
+    assert list(rules["R401"]) == list(schema["$defs"]["Rule"]["properties"])
     assert rules["R601"]["desideratum"] is None
     assert rules["R601"]["severity"] == "warning"
