@@ -12,6 +12,8 @@ from richc import __version__
 COMMANDS = {
     "check": "check",
     "compile": "compile",
+    "explain": "explain",
+    "rules": "rules",
     "schema": "schema",
     "train": "train",
     "verify": "verify",

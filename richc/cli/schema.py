@@ -6,15 +6,19 @@ import click
 
 
 @click.command("schema", short_help="Print a JSON schema.")
-@click.argument("what", type=click.Choice(("report", "spec", "verification")))
+@click.argument("what", type=click.Choice(("report", "rules", "spec", "verification")))
 def command(what: str) -> None:
-    """Print a JSON schema: of the check's report, a verification, or a resolved specification."""
+    """Print a JSON schema: report, list of rules, resolved specification or verification."""
     import json
 
     if what == "report":
         from richc.report.schema import Report
 
         schema = Report.model_json_schema()
+    elif what == "rules":
+        from richc.report.rules_schema import RuleList
+
+        schema = RuleList.model_json_schema()
     elif what == "verification":
         from richc.report.verification_schema import VerificationReport
 

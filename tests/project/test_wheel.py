@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from richc.rules import SLUGS
 from richc.syntax import tables
 
 pytestmark = pytest.mark.slow
@@ -149,6 +150,16 @@ def test_installed_package_checks_and_compiles(
         run = _run(installed, tmp_path, "-m", "richc", *arguments, str(example))
         assert run.returncode == 0, run.stdout + run.stderr
     compile((tmp_path / "out.py").read_text(encoding="utf-8"), "out.py", "exec")
+
+
+def test_installed_package_has_its_pages(installed: Path, source: Path, tmp_path: Path) -> None:
+    run = _run(installed, tmp_path, "-m", "richc", "explain", "R401")
+    page = source / "richc" / "rules" / "negligible_update.md"
+    assert (run.returncode, run.stdout) == (0, page.read_text(encoding="utf-8")), run.stderr
+
+    run = _run(installed, tmp_path, "-m", "richc", "rules")
+    assert run.returncode == 0, run.stderr
+    assert len(run.stdout.splitlines()) == 1 + len(SLUGS)
 
 
 @pytest.fixture

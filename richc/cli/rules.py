@@ -1,0 +1,36 @@
+"""``richc rules``: every rule in a line."""
+
+from __future__ import annotations
+
+import click
+
+FORMATS = ("text", "json")
+
+
+@click.command("rules", short_help="List all rules.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="How to print the list.",
+)
+def command(output_format: str) -> None:
+    """List all rules: code, slug, desideratum, severity, whether it can offer a fix, summary."""
+    from richc.rules import pages
+
+    if output_format == "json":
+        from richc.report.rules_schema import rule_list
+
+        click.echo(rule_list(pages.every()).model_dump_json(indent=2))
+        return
+    head = ("code", "slug", "", "severity", "fix", "reports")
+    rows = [
+        (p.code, p.slug, p.desideratum or "", p.severity, "yes" if p.fixable else "", p.summary)
+        for p in pages.every()
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())

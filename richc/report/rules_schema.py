@@ -1,0 +1,40 @@
+"""The JSON list of rules, version 1: pydantic models, which are also its schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from richc import __version__
+from richc.rules.pages import Page
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Rule(_Strict):
+    """One rule; code and slug are both stable."""
+
+    code: str
+    slug: str
+    desideratum: Literal["D0", "D1", "D2", "D3"] | None
+    severity: Literal["error", "warning", "info"]
+    fixable: bool = Field(description="whether findings may carry an edit")
+    summary: str
+
+
+class RuleList(_Strict):
+    """What ``richc rules --format json`` prints."""
+
+    version: Literal[1]
+    richc: str
+    rules: list[Rule]
+
+
+def rule_list(pages: Iterable[Page]) -> RuleList:
+    names = Rule.model_fields
+    rules = [Rule.model_validate({name: getattr(page, name) for name in names}) for page in pages]
+    return RuleList(version=1, richc=__version__, rules=rules)
