@@ -16,7 +16,7 @@ Each of these is linear in the exponents, but for a few either-ors, which are tr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
@@ -72,6 +72,8 @@ class Constraint(NamedTuple):
 
     expression: Linear
     reason: str
+    #: At r = 1/2 a smaller size would do as well.
+    is_bound_when_rich: bool = False
 
 
 class Preference(NamedTuple):
@@ -88,8 +90,6 @@ class Solution(NamedTuple):
     constraints: tuple[Constraint, ...]
     #: Those that hold with equality.
     taken: tuple[Preference, ...]
-    #: Whether the read-out starts on the scale, not below its own update.
-    on_scale: bool
 
 
 class _Case(NamedTuple):
@@ -101,14 +101,13 @@ class _Case(NamedTuple):
     preferred: tuple[Preference, ...]
     #: The gradient that reaches the layer below.
     gradient: Linear
-    on_scale: bool = True
 
 
 class _Node(NamedTuple):
-    """Where the search stands: layers from ``at`` downwards are still to be satisfied."""
+    """Where the search stands."""
 
-    #: Of the next layer, counted from the input.
-    at: int
+    #: How many layers are still to be satisfied, the next one last.
+    rest: int
     system: System
     gradient: Linear
     #: Cases so far, the latest first, as a linked list.
@@ -144,46 +143,69 @@ class Demands:
         Raises Undecided.
         """
         self._kept = kept
+        return self._search(self.model.layers, constant(_ZERO), self._pin(), self._below)
+
+    def solve_part(
+        self, layers: Sequence[Layer], kept: Collection[Span], richness: Fraction | None
+    ) -> Solution | None:
+        """The same for some layers, where the others are on the scale at a richness.
+
+        With ``richness`` None it is unknown.  Raises Undecided.
+        """
+        self._kept = kept
+        on_scale = unknown(RICHNESS).times(-_ONE).shifted(-_HALF)
+
+        def below(node: _Node, layer: Layer) -> Iterator[_Node]:
+            gradient = constant(_ZERO) if layer.role == READ_OUT else on_scale
+            for found in self._below(node._replace(gradient=gradient), layer):
+                if layer.role == READ_OUT or found.gradient == gradient:
+                    yield found
+
+        return self._search(layers, on_scale, richness, below)
+
+    def _search(
+        self,
+        layers: Sequence[Layer],
+        gradient: Linear,
+        pinned: Fraction | None,
+        below: Callable[[_Node, Layer], Iterator[_Node]],
+    ) -> Solution | None:
+        """Satisfy the layers from the last to the first, going back where a case leads nowhere."""
         system = System(self._rank, self.universal)
         richness = unknown(RICHNESS)
         system.bound(richness.times(-_ONE))
         system.bound(richness.shifted(-_HALF))
-        pinned = self._pin()
         if pinned is not None and not system.equate(richness.shifted(-pinned)):
             return None
-        pending = [_Node(len(self.model.layers) - 1, system, constant(_ZERO), None, None)]
+        pending = [_Node(len(layers), system, gradient, None, None)]
         tried = 0
         while pending:
             node = pending.pop()
-            if node.at < 0:
+            if not node.rest:
                 if node.system.is_feasible():
                     return self._finish(node)
                 continue
             tried += len(pending) > 0
             if tried > MAX_CASES:
                 raise Undecided
-            pending += reversed(list(self._below(node)))
+            pending += reversed(list(below(node, layers[node.rest - 1])))
         return None
 
     def _pin(self) -> Fraction | None:
         if self.universal is not None or self.model.richness is None:
             return None
-        place = self._richness_place()
+        place = self.model.richness_place or self.model.parameterization_place
         return self.model.richness if self._keeps(place) else None
-
-    def _richness_place(self) -> Span | None:
-        return self.model.richness_place or self.model.parameterization_place
 
     def _keeps(self, place: Span | None) -> bool:
         return place is None or self._kept is None or place in self._kept
 
-    def _below(self, node: _Node) -> Iterator[_Node]:
-        """The nodes for the layer under this one, one for each case that is not contradictory."""
-        layer = self.model.layers[node.at]
+    def _below(self, node: _Node, layer: Layer) -> Iterator[_Node]:
+        """What is left after a layer, for each case of it that is not contradictory."""
         sides = (layer.fan_in.wide, layer.fan_out.wide)
         key = (id(layer.weight), id(layer.bias), sides, node.gradient)
         if key == node.last:  # Repeated layers demand the same.
-            yield node._replace(at=node.at - 1)
+            yield node._replace(rest=node.rest - 1)
             return
         cases = list(self._cases(layer, node.gradient, node.system))
         for number, case in enumerate(cases):
@@ -192,7 +214,7 @@ class Demands:
                 system.bound(system.value(bound)) for bound in case.bounds
             )
             if fine:
-                yield _Node(node.at - 1, system, case.gradient, (case, node.chosen), key)
+                yield _Node(node.rest - 1, system, case.gradient, (case, node.chosen), key)
 
     def _finish(self, node: _Node) -> Solution:
         cases: list[_Case] = []
@@ -211,7 +233,7 @@ class Demands:
                     system = attempt
                     taken.append(preference)
         constraints = tuple(c for case in cases for c in case.equal)
-        return Solution(system, constraints, tuple(taken), all(case.on_scale for case in cases))
+        return Solution(system, constraints, tuple(taken))
 
     # The demands of one layer.
 
@@ -233,7 +255,6 @@ class Demands:
                 tuple(b for part in parts for b in part.bounds),
                 tuple(p for part in parts for p in part.preferred),
                 init.gradient,
-                init.on_scale,
             )
 
     def _inits(self, layer: Layer, gradient: Linear, system: System) -> Iterator[_Case]:
@@ -276,8 +297,10 @@ class Demands:
                 preferred = (Preference(_holes_in(bias), bias, reason),)
         richness = unknown(RICHNESS)
         if weight is not None:
+            size = weight.shifted(_HALF)
+            on_scale = Constraint(size.plus(richness), "the output starts at n^-r", True)
             yield _Case(
-                (Constraint(weight.shifted(_HALF).plus(richness), "the output starts at n^-r"),),
+                (on_scale,),
                 bounds,
                 preferred,
                 richness.times(-_ONE).shifted(-_HALF),
@@ -294,7 +317,6 @@ class Demands:
             bounds,
             preferred,
             constant(-_ONE),
-            on_scale=False,
         )
 
     def _rates(
@@ -538,7 +560,7 @@ def hole_name(place: Span) -> str:
 
 
 def _holes_in(expression: Linear) -> tuple[str, ...]:
-    return tuple(name for name in expression.terms if name.startswith("?"))
+    return tuple(name for name in expression.terms if name != RICHNESS)
 
 
 def _subject(layer: Layer, tensor: Tensor) -> str:

@@ -93,24 +93,21 @@ def _inferred(place: Span, value: _Value, use: Use, found: _Found, where: str) -
     assert value.affine is not None
     name = hole_name(place)
     taken = next((p for p in found.solution.taken if name in p.expression.terms), None)
-    reason = _reason(name, found) if taken is None else taken.reason
+    reason, is_bound = (taken.reason, True) if taken is not None else _reason(name, found)
     return Inferred(
-        place,
-        value.affine,
-        use.attribute,
-        use.subject,
-        use.layer,
-        reason + where,
-        taken is not None,
+        place, value.affine, use.attribute, use.subject, use.layer, reason + where, is_bound
     )
 
 
-def _reason(name: str, found: _Found) -> str:
-    """The demand that has this hole and the fewest others; the first of several."""
+def _reason(name: str, found: _Found) -> tuple[str, bool]:
+    """The demand that has this hole and the fewest others, and whether it is a bound."""
     able = [c for c in found.solution.constraints if name in c.expression.terms]
     if not able:
-        return "nothing else in the file leaves a choice"
-    return min(able, key=lambda c: sum(n.startswith("?") for n in c.expression.terms)).reason
+        return "nothing else in the file leaves a choice", False
+    demand = min(able, key=lambda c: sum(n.startswith("?") for n in c.expression.terms))
+    richness = found.solution.system.value(unknown(RICHNESS))
+    is_rich = richness.is_constant and richness.const == _SCALE[1]
+    return demand.reason, demand.is_bound_when_rich and is_rich
 
 
 def _undetermined(found: _Found, demands: Demands) -> Diagnostic:

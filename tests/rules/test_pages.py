@@ -25,7 +25,7 @@ CODES = sorted(SLUGS)
 FOLDER = Path(richc.rules.__file__).parent
 
 #: What no short text can give. Their pages say so on a line that begins with NO_EXAMPLE.
-WITHOUT_EXAMPLE = ["R006", "R007"]
+WITHOUT_EXAMPLE = ["R006", "R007", "R506"]
 NO_EXAMPLE = "No example: "
 
 SECTIONS = ["Why it matters", "Reported", "Not reported", "How to fix it"]
