@@ -12,6 +12,7 @@ from richc import __version__
 COMMANDS = {
     "check": "check",
     "compile": "compile",
+    "explain": "explain",
     "schema": "schema",
     "train": "train",
     "verify": "verify",
