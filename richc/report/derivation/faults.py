@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from richc.report.formulas import number, span, span_name
+from richc.report.derivation.formulas import number, span, span_name
 from richc.rules.common import power
 from richc.scaling.derivation import PRIME
 from richc.scaling.sizes import ZERO_SIZE
