@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from richc.optimizers import law
 from richc.rules.context import Context
-from richc.scaling.derivation import PRIME, Line, Sum, Term, coefficients, line
+from richc.scaling.derivation import PRIME, Line, Term, coefficients, line
 from richc.scaling.monomial import WIDTH, Monomial
-from richc.scaling.passes import Parameter
 from richc.scaling.sizes import ZERO_SIZE, Size
 from richc.spec.model import Tensor
 
@@ -41,6 +40,7 @@ def invariants(context: Context) -> Invariants:
     inits: list[Line] = []
     floors: list[Line] = []
     rates: list[Line] = []
+    powers = rate_powers(context)
     for of_bias in (False, True):
         for index, layer in enumerate(context.model.layers):
             tensor = layer.bias if of_bias else layer.weight
@@ -57,7 +57,16 @@ def invariants(context: Context) -> Invariants:
                 floor = _floor(context, b, tensor.eps)
                 floors.append(floor)
                 rms = floor.term
-            rates.append(_rate(context, tensor, judged, a, rms, _shape(context, index, of_bias)))
+            kappa = Term(f"κ{prime}", index, _shape(context, index, of_bias))
+            if tensor.frozen:
+                assert judged.rate is ZERO_SIZE
+                frozen = Line(f"C{prime}", index, (), ZERO_SIZE, inverse=True, reason="frozen")
+                rates.append(frozen)
+                continue
+            c = size_term(context, f"c{prime}", index, rate_of(context, tensor))
+            factors = zip((c, a, rms, kappa), powers, strict=True)
+            terms = tuple(term._replace(times=power) for term, power in factors if power)
+            rates.append(line(f"C{prime}", index, terms, equals=judged.rate, inverse=True))
     return Invariants(tuple(inits), tuple(floors), tuple(rates))
 
 
@@ -78,23 +87,8 @@ def _shape(context: Context, index: int, of_bias: bool) -> Size:
     return law(model.optimizer.name).shape(word, stage.wide_in and not of_bias, stage.wide_out)
 
 
-def _rate(
-    context: Context, tensor: Tensor, judged: Parameter, a: Term, rms: Term, shape: Size
-) -> Line:
-    letter = f"C{a.letter[1:]}"
-    if tensor.frozen:
-        assert judged.rate is ZERO_SIZE
-        return Line(letter, a.layer, (), ZERO_SIZE, inverse=True, reason="frozen")
-    c = size_term(context, f"c{a.letter[1:]}", a.layer, rate_of(context, tensor))
-    kappa = Term(f"κ{a.letter[1:]}", a.layer, shape)
-    by_a, by_rms, by_c, by_kappa = rate_powers(context)
-    powers = ((c, by_c), (a, by_a), (rms, by_rms), (kappa, by_kappa))
-    terms: Sum = tuple(term._replace(times=power) for term, power in powers if power)
-    return line(letter, a.layer, terms, equals=judged.rate, inverse=True)
-
-
 def rate_powers(context: Context) -> tuple[Fraction, Fraction, Fraction, Fraction]:
-    """The optimizer's law: the powers of M, RMS(W), the rate and the shape factor in n^-C."""
+    """The optimizer's law: the powers of the rate, M, RMS(W) and the shape factor in n^-C."""
     constant, by_a, by_rms, by_c, by_kappa = coefficients(law(context.model.optimizer.name).rate, 4)
     assert not constant
-    return by_a, by_rms, by_c, by_kappa
+    return by_c, by_a, by_rms, by_kappa

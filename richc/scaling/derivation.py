@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import cache
 from typing import NamedTuple
 
 from richc.scaling.monomial import Affine
@@ -92,6 +93,7 @@ def coefficients(product: Callable[..., Size], count: int) -> tuple[Fraction, ..
     return (constant, *(at(*sizes) - constant for sizes in ones))
 
 
+@cache
 def _powers(step: Step, wide_sides: int) -> tuple[Fraction, ...]:
     """The entry size of an update: its constant, and its powers of rate, input and gradient."""
     return coefficients(lambda rate, source, slope: step(rate, source, slope, wide_sides), 3)

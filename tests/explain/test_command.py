@@ -141,6 +141,16 @@ def test_another_word_for_the_width() -> None:
     assert "alpha / w" in result.stdout or "alpha^2 / w" in result.stdout
 
 
+@pytest.mark.parametrize("power", ["9", "-9"])
+def test_enormous_powers(power: str) -> None:
+    text = SPEC.replace("[3]: dense -> n", f"[500]: dense -> n {{ std = n^{power}, lr = 1 }}")
+
+    result = run("-", text=text.replace("tanh", "relu"))
+
+    assert result.exit_code == 0
+    assert "is multiplied by 2^" in result.stdout
+
+
 def test_light(tmp_path: Path) -> None:
     path = tmp_path / "net.rich"
     path.write_text(SPEC, encoding="utf-8")

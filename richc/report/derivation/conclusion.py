@@ -14,6 +14,9 @@ from richc.scaling.verdict import HOLDS, NOT_EVALUATED
 
 _POINTS = {"mup-lr": "μP-lr", "mup": "μP", "mfp": "MFP", "ntp-lr": "NTP-lr", "ntp": "NTP"}
 
+#: Powers of 2 beyond this are not multiplied out.
+_LARGEST = 64
+
 _CONSEQUENCES = {
     "rich": "Every representation moves by order one at every width: features learn.",
     "still": "Nothing reaches the output: the network does not train at any width.",
@@ -53,9 +56,11 @@ def conclusion(sheet: Sheet) -> None:
         sheet.say("When n doubles,")
         sheet.block(doubled)
     sheet.say(f"Verdict: {sheet.result.sentence}.")
+    if verdict.violations:
+        sheet.say("`richc check` shows where this stands in the file, and what would mend it.")
     others = sorted({d.code for d in sheet.result.diagnostics if d.desideratum is None})
     if others:
-        sheet.say(f"`richc check` has more to say of this model: {', '.join(others)}.")
+        sheet.say(f"`richc check` also reports {', '.join(others)}.")
 
 
 def _on_scale(sheet: Sheet, richness: Fraction) -> None:
@@ -146,4 +151,5 @@ def _effect(size: Size) -> str:
         return "keeps its size"
     is_plain = size.denominator == 1 and size > 0
     exponent = str(size) if is_plain else f"({size})"
-    return f"is multiplied by 2^{exponent} = {2 ** float(size):.3g}"
+    value = f" = {2 ** float(size):.3g}" if abs(size) <= _LARGEST else ""
+    return f"is multiplied by 2^{exponent}{value}"

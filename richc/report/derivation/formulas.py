@@ -13,7 +13,7 @@ from richc.scaling.sizes import Size
 WIDTH = 100
 _INDENT = "    "
 #: So many lines of one form are written out, even where their values differ.
-_MOST = 4
+_MOST = 8
 #: The column of names where numbers stand below letters.
 _LABELS_AT = 56
 

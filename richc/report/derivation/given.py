@@ -68,7 +68,7 @@ def given(sheet: Sheet) -> None:
 
 def _rate_law(sheet: Sheet, found: Invariants) -> str:
     """``C = c + 2a``."""
-    by_a, by_rms, by_c, by_kappa = rate_powers(sheet.context)
+    by_c, by_a, by_rms, by_kappa = rate_powers(sheet.context)
     text = ""
     parts = ((by_c, "c"), (by_a, "a"), (by_rms, "R" if found.floors else "b"), (-by_kappa, "κ"))
     for times, letter in parts:
