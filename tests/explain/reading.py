@@ -74,9 +74,29 @@ def check(text: str, richness: Fraction | None) -> int:
         for layer in reversed(row.layers) if row.letter == "g" else row.layers:
             found = _in_letters(row.letters, layer, known)
             assert found in (None, value), (row, layer, found)
+            if found is not None and len(row.numbers) > 1 and "r" not in row.numbers[0]:
+                assert _sizes(row.letters, layer, known) == _sizes(row.numbers[0], layer, known)
             known[row.letter, layer] = value
             count += 1
     return count
+
+
+def _sizes(text: str, layer: int, known: dict[tuple[str, int], Value]) -> list[Value]:
+    """Every number of a formula without its sign, letters as numbers, in order."""
+    sizes = []
+    for found in re.finditer(rf"{_NAME.pattern}|\d+(?:/\d+)?|∞", text):
+        if found[1] is None:
+            sizes.append(evaluate(found[0]))
+        else:
+            value = known[found[1], _at(found, layer)]
+            sizes.append(-value if value < 0 else value)
+    return sizes
+
+
+def _at(name: re.Match[str], layer: int) -> int:
+    """The layer that a letter's index means beside l = ``layer``."""
+    _, offset, index = name.groups()
+    return layer + int(offset) if offset else layer if index == "l" else int(index)
 
 
 def _in_letters(letters: str, layer: int, known: dict[tuple[str, int], Value]) -> Value | None:
@@ -85,12 +105,11 @@ def _in_letters(letters: str, layer: int, known: dict[tuple[str, int], Value]) -
 
     def replace(found: re.Match[str]) -> str:
         nonlocal missing
-        letter, offset, index = found.groups()
-        at = layer + int(offset) if offset else layer if index == "l" else int(index)
-        if (letter, at) not in known:
+        where = found[1], _at(found, layer)
+        if where not in known:
             missing = True
             return "0"
-        return f"({known[letter, at]})".replace("inf", "∞")
+        return f"({known[where]})".replace("inf", "∞")
 
     code = re.sub(r"(\d) (?=\w)", r"\1*", letters)
     replaced = _NAME.sub(replace, code)
