@@ -48,7 +48,9 @@ def command(
         raise Unusable(str(error)) from None
 
 
-def chosen_model(file: str, name: str | None, *, allow_violations: bool) -> ModelResult:
+def chosen_model(
+    file: str, name: str | None, *, allow_violations: bool, color: str = "auto"
+) -> ModelResult:
     """The one model of ``file`` that is meant.
 
     Prints the diagnostics and exits with 1 where it may not be compiled.  Raises click's
@@ -68,15 +70,15 @@ def chosen_model(file: str, name: str | None, *, allow_violations: bool) -> Mode
     except WrongChoice as error:
         raise click.UsageError(f"{file}: {error}", click.get_current_context()) from None
     except Refused as refused:
-        _show(refused)
+        _show(refused, color)
         raise SystemExit(1) from None
 
 
-def _show(refused: Refused) -> None:
+def _show(refused: Refused, color: str) -> None:
     from richc.cli.color import use_color
     from richc.report.text import render_diagnostics
 
-    color = use_color("auto", sys.stderr)
-    click.echo(render_diagnostics(refused.result, color=color), err=True, nl=False, color=color)
+    shows = use_color(color, sys.stderr)
+    click.echo(render_diagnostics(refused.result, color=shows), err=True, nl=False, color=shows)
     if refused.advice:
         click.echo(f"\n{refused.advice}", err=True)

@@ -6,6 +6,7 @@ from richc import RichError, __version__
 from richc.emit.program import emit_program
 from richc.pipeline import FileResult, ModelResult, analyse
 from richc.report.text import render_diagnostics
+from richc.words import did_you_mean
 
 
 class WrongChoice(Exception):
@@ -30,7 +31,8 @@ def choose(result: FileResult, name: str | None, *, allow_violations: bool) -> M
     listed = ", ".join(result.names[:8]) + (", ..." if len(result.names) > 8 else "")
     if name is not None:
         if result.names and name not in result.names:
-            raise WrongChoice(f"there is no model `{name}`, only {listed}")
+            guess = did_you_mean(name, result.names)
+            raise WrongChoice(f"there is no model `{name}`, only {listed}{guess}")
         result = result.only(name)
     elif len(set(result.names)) > 1:
         raise WrongChoice(f"there are several models, {listed}: choose one")
