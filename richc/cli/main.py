@@ -13,6 +13,7 @@ COMMANDS = {
     "check": "check",
     "compile": "compile",
     "explain": "explain",
+    "fix": "fix",
     "rules": "rules",
     "schema": "schema",
     "train": "train",

@@ -6,6 +6,8 @@ from fractions import Fraction
 
 from richc.diagnostics import Edit, Span
 from richc.rules.context import Context
+from richc.scaling.formula import exponent_words
+from richc.scaling.monomial import Affine
 from richc.spec.model import Layer
 from richc.syntax import tree
 
@@ -21,6 +23,20 @@ def edit(context: Context, layer: Layer, span: Span | None, factor: Fraction) ->
     if factors is None:
         return None
     return Edit(span, _rewrite(context, layer, factors, factor))
+
+
+def any_edit(context: Context, layer: Layer, span: Span, factor: Affine) -> Edit:
+    """The same for exponents that may depend on r, and for every expression."""
+    if not factor.slope:
+        found = edit(context, layer, span, factor.const)
+        if found is not None:
+            return found
+    written = _slice(context.text, span)
+    node = context.expressions.get(span)
+    if node is not None and _factors(node) is None:
+        written = f"({written})"
+    power = f"{context.model.width_symbol}^({exponent_words(factor)})"
+    return Edit(span, power if written == "1" else f"{written} * {power}")
 
 
 _Factor = tuple[tree.Expression, bool]

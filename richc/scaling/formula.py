@@ -102,10 +102,9 @@ def rich_formula(value: Monomial, symbols: Symbols = PLAIN) -> str:
     return _product(value, symbols, _RICH)
 
 
-def rich_exponent(exponent: Affine) -> str:
-    """An exponent as it may stand after ``^`` in the Rich language: ``2``, ``(2*r - 1)``."""
-    text, is_plain = _RICH.exponent(exponent)
-    return text if is_plain else f"({text})"
+def exponent_words(exponent: Affine) -> str:
+    """An exponent in the Rich language, without parentheses: ``-1/2``, ``2*r - 1``."""
+    return _RICH.exponent(exponent)[0]
 
 
 def python_formula(value: Monomial, symbols: Symbols = PLAIN) -> str:

@@ -1,0 +1,91 @@
+"""``richc fix``: write solved holes into the files, and mend what fails."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from richc.cli.errors import Unusable
+from richc.cli.inputs import STDIN
+
+if TYPE_CHECKING:
+    from richc.rules.fixes import Fixed
+
+
+@click.command("fix", short_help="Mend .rich files.")
+@click.argument("paths", nargs=-1, type=click.Path())
+@click.option("--model", help="Fix the model of this name only.")
+@click.option("--diff", is_flag=True, help="Show what would change; write nothing.")
+@click.option("--check", "only_check", is_flag=True, help="Say whether something would change.")
+@click.option("--stdin-filename", default="<stdin>", help="The name to show for `-`.")
+def command(
+    paths: tuple[str, ...],
+    model: str | None,
+    diff: bool,
+    only_check: bool,
+    stdin_filename: str,
+) -> None:
+    """Fix the models in PATHS: files, folders (searched for *.rich) or - for standard input.
+
+    Holes are filled, and a model that fails gets the fewest changes of exponents that make it pass.
+    Comments and layout are kept. Standard input goes to standard output.
+
+    Exit codes: 0 nothing is left to mend, 1 errors are left (with --diff and --check: or something
+    would change), 2 wrong usage or unreadable input.
+    """
+    from richc.cli.inputs import NoInput, sources
+    from richc.cli.rewriting import diff as unified
+    from richc.cli.rewriting import write_back, write_out
+    from richc.rules.fixes import fix
+    from richc.syntax.source import Source
+
+    try:
+        inputs = list(sources(paths or (".",), stdin_filename))
+    except NoInput as error:
+        raise Unusable(str(error)) from None
+    unreadable = named = problems = False
+    for item in inputs:
+        if not isinstance(item, Source):
+            click.echo(f"{item.path}: {item.diagnostic.message}", err=True)
+            unreadable = True
+            continue
+        done = fix(item, model)
+        named = named or model in done.result.names
+        writes = not (diff or only_check)
+        if diff:
+            write_out(unified(item, done.result.source.text))
+        if writes:
+            path = STDIN if item.path == stdin_filename and STDIN in paths else item.path
+            write_back(path, item, done.result.source.text)
+        _tell(done, model, writes=writes)
+        left = done.result if model is None else done.result.only(model)
+        problems = problems or left.has_errors or (done.is_changed and not writes)
+    if model is not None and not named and not unreadable:
+        raise Unusable(f"no model `{model}` in these files")
+    if unreadable:
+        raise SystemExit(2)
+    if problems:
+        raise SystemExit(1)
+
+
+def _tell(done: Fixed, model: str | None, *, writes: bool) -> None:
+    """What was done, and what is left, on standard error."""
+    from richc.cli.color import use_color
+    from richc.report.text import render_diagnostics
+
+    path = done.before.path
+    if done.steps:
+        click.echo(f"{path}: {'fixed' if writes else 'would be fixed'}", err=True)
+    for step in done.steps:
+        click.echo(f"  {step.what}", err=True)
+        for note in step.notes:
+            click.echo(f"    note: {note}", err=True)
+    left = done.result if model is None else done.result.only(model)
+    if left.has_errors:
+        color = use_color("auto", sys.stderr)
+        text = render_diagnostics(left, color=color).rstrip("\n")
+        click.echo(f"\n{text}", err=True, color=color)
+        for reason in done.left:
+            click.echo(f"{path}: {reason}", err=True)

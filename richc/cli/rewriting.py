@@ -1,0 +1,51 @@
+"""What commands that rewrite a user's own file share: the diff, and writing it back."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from richc.cli.errors import Unusable
+from richc.cli.inputs import STDIN
+from richc.syntax.source import Source
+
+
+def diff(source: Source, text: str) -> str:
+    """A unified diff from a source to its new text; empty where they are equal."""
+    from difflib import unified_diff
+
+    before, after = source.text.splitlines(keepends=True), text.splitlines(keepends=True)
+    lines = []
+    for line in unified_diff(before, after, source.path, source.path):
+        lines.append(line if line.endswith(("\n", "\r")) else f"{line}\n")
+        if not line.endswith(("\n", "\r")):
+            lines.append("\\ No newline at end of file\n")
+    return "".join(lines)
+
+
+def write_out(text: str) -> None:
+    """Text to standard output, with the line ends that it has."""
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.flush()
+
+
+def write_back(path: str, source: Source, text: str) -> None:
+    """Put the new text of a source where it came from: into its file, or to standard output.
+
+    A file is replaced whole, or not at all; of a link, what it points to.  Raises Unusable.
+    """
+    from richc.emit.output import OutputError, write_file
+
+    whole = f"\ufeff{text}" if source.has_mark else text
+    if path == STDIN:
+        write_out(whole)
+        return
+    if text == source.text:
+        return
+    try:
+        if not os.access(path, os.W_OK):
+            raise OutputError(f"{path}: is write-protected")
+        write_file(Path(path), whole.encode(), lambda _: True)
+    except OutputError as error:
+        raise Unusable(str(error)) from None

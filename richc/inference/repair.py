@@ -1,0 +1,279 @@
+"""The smallest change of exponents that makes a failing model pass.
+
+At one richness the demands on a layer concern that layer alone (see richc.inference.demands), so
+the fewest edits are found statement by statement.  Which richness takes the fewest in all is one of
+a few: those that some statement fixes when the others are left open, the ends of the scale, and the
+declared one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from itertools import combinations, groupby
+from typing import NamedTuple
+
+from richc.diagnostics import Span
+from richc.inference.demands import Demands, Given, Solution, Undecided
+from richc.inference.linear import RICHNESS, unknown
+from richc.scaling.monomial import WIDTH, Affine, Monomial, symbol
+from richc.spec.holes import Holes
+from richc.spec.model import Layer, Model, Tensor
+
+_ZERO = Fraction(0)
+_HALF = Fraction(1, 2)
+
+#: Of richness; more are not worth trying.
+_MAX_POINTS = 40
+#: Of the optimizer's rate.
+_MAX_RATES = 8
+
+
+class Change(NamedTuple):
+    """Multiply what is written at one place by a power of n."""
+
+    given: Given
+    #: Of the expression as it is written: for a variance, twice that of the std.
+    exponent: Affine
+
+
+class Repair(NamedTuple):
+    changes: tuple[Change, ...]
+    #: Where it leads; None for a whole interval.
+    richness: Fraction | None
+    #: The value that the ``richness`` statement is to have, where that is what changes.
+    declared: Fraction | None = None
+
+
+def repair(model: Model, required: Fraction | None = None) -> Repair | None:
+    """The repair with the fewest changed attributes; None where exponents cannot mend it.
+
+    Ties go to the richness that is nearest to the declared one, then to the smallest changes.
+    ``required`` is a richness that it has to lead to.
+    """
+    try:
+        if model.interval is not None:
+            return _over_interval(model)
+        found = list(_at_points(model, required))
+        best = min(found, key=lambda r: _cost(r, model), default=None)
+        if model.richness_place is not None and (best is None or len(best.changes) > 1):
+            other = _by_richness(model, required)
+            if other is not None:
+                return other
+        return best
+    except Undecided:
+        return None
+
+
+def _cost(found: Repair, model: Model) -> tuple[int, Fraction, Fraction, Fraction]:
+    size = sum((abs(change.exponent.const) for change in found.changes), _ZERO)
+    richness = found.richness if found.richness is not None else _ZERO
+    away = _ZERO if model.richness is None else abs(richness - model.richness)
+    return len(found.changes), away, size, richness
+
+
+class _Statement(NamedTuple):
+    """The layers of a statement, and what of it can be changed."""
+
+    layers: tuple[Layer, ...]
+    #: In the order in which they are changed, if there is a choice.
+    editable: tuple[Given, ...]
+
+
+def _statements(model: Model, demands: Demands) -> list[_Statement]:
+    givens = {given.place: given for given in demands.givens}
+    found = []
+    for _, members in groupby(model.layers, key=lambda layer: layer.statement):
+        layers = tuple(members)
+        places: dict[Span, str] = {}
+        for layer in layers:
+            for tensor in layer.tensors:
+                places |= {place: name for name, place in tensor.places}
+        # A change of scale is a change of gauge besides: the last resort.
+        order = sorted(places, key=lambda place: (places[place] == "scale", place))
+        able = (givens[place] for place in order if place in givens)
+        found.append(_Statement(layers, tuple(g for g in able if g.written is not None)))
+    return found
+
+
+def _at_points(model: Model, required: Fraction | None) -> Iterator[Repair]:
+    """The best repairs at each richness, with and without another rate of the optimizer."""
+    plain = _at_declared(model)
+    demands = Demands(plain, Holes())
+    statements = _statements(plain, demands)
+    points = _points(demands, statements, model.richness)
+    if required is not None:
+        points = [required]
+    rate = next((g for g in demands.givens if g.place == _rate_place(model)), None)
+    for richness in points[:_MAX_POINTS]:
+        shifts = [_ZERO]
+        if rate is not None:
+            shifts += _rates(demands, statements, rate, richness)
+        for shift in shifts[:_MAX_RATES]:
+            shifted = demands if not shift else Demands(_with_rate(plain, shift), Holes())
+            found = _all(shifted, statements, richness)
+            if found is None:
+                continue
+            if shift and rate is not None:
+                found = (Change(rate, Affine(shift)), *found)
+            yield Repair(found, richness)
+
+
+def _all(
+    demands: Demands, statements: Iterable[_Statement], richness: Fraction | None
+) -> tuple[Change, ...] | None:
+    """The fewest changes of every statement."""
+    changes: list[Change] = []
+    for statement in statements:
+        found = _fewest(demands, statement, richness)
+        if found is None:
+            return None
+        changes += found
+    return tuple(changes)
+
+
+def _fewest(
+    demands: Demands, statement: _Statement, richness: Fraction | None
+) -> tuple[Change, ...] | None:
+    for count in range(len(statement.editable) + 1):
+        found = []
+        for changed in combinations(statement.editable, count):
+            solution = _part(demands, statement, changed, richness)
+            changes = None if solution is None else _changes(solution, changed)
+            if changes is not None:
+                found.append(changes)
+        if found:
+            # The first of the smallest: the order of what is editable decides a tie.
+            return min(found, key=lambda changes: sum(_size(c) for c in changes))
+    return None
+
+
+def _size(change: Change) -> Fraction:
+    return abs(change.exponent.const) + abs(change.exponent.slope)
+
+
+def _part(
+    demands: Demands,
+    statement: _Statement,
+    changed: Sequence[Given],
+    richness: Fraction | None,
+) -> Solution | None:
+    given_up = {given.place for given in changed}
+    kept = frozenset(g.place for g in demands.givens if g.place not in given_up)
+    return demands.solve_part(statement.layers, kept, richness)
+
+
+def _changes(solution: Solution, changed: Sequence[Given]) -> tuple[Change, ...] | None:
+    """The changes of what was given up; None where they are not determined."""
+    found = []
+    for given in changed:
+        exponent = solution.system.value(unknown(given.name)).affine()
+        if exponent is None:
+            return None
+        found.append(Change(given, exponent.times(Fraction(2 if given.is_variance else 1))))
+    return tuple(found)
+
+
+def _points(
+    demands: Demands, statements: Iterable[_Statement], declared: Fraction | None
+) -> list[Fraction]:
+    """Every richness that could take the fewest changes: the declared one first."""
+    found = [] if declared is None or not _ZERO <= declared <= _HALF else [declared]
+    found += [_HALF, _ZERO]
+    for statement in statements:
+        for count in range(min(3, len(statement.editable) + 1)):
+            for changed in combinations(statement.editable, count):
+                solution = _part(demands, statement, changed, None)
+                if solution is None:
+                    continue
+                richness = solution.system.value(unknown(RICHNESS))
+                if richness.is_constant and richness.const not in found:
+                    found.append(richness.const)
+    return found
+
+
+def _rates(
+    demands: Demands, statements: Iterable[_Statement], rate: Given, richness: Fraction
+) -> list[Fraction]:
+    """Changes of the optimizer's rate that spare some statement a change."""
+    found: list[Fraction] = []
+    for statement in statements:
+        solution = _part(demands, statement, (rate,), richness)
+        if solution is None:
+            continue
+        change = solution.system.value(unknown(rate.name)).affine()
+        if change is not None and change.const and change.const not in found:
+            found.append(change.const)
+    return found
+
+
+def _over_interval(model: Model) -> Repair | None:
+    """Changes, affine in r, that make a model pass for every r of its interval."""
+    demands = Demands(model, Holes(), model.interval)
+    changes = _all(demands, _statements(model, demands), None)
+    return None if changes is None else Repair(changes, None)
+
+
+def _by_richness(model: Model, required: Fraction | None) -> Repair | None:
+    """Another value in the ``richness`` statement, if that alone is enough."""
+    demands = Demands(model, Holes())
+    kept = frozenset(g.place for g in demands.givens if g.place != model.richness_place)
+    solution = demands.solve(kept)
+    if solution is None or model.parameterization_place is not None:
+        return None
+    richness = solution.system.value(unknown(RICHNESS))
+    if richness.is_constant:
+        value = richness.const
+    else:
+        ends = solution.system.range(RICHNESS)
+        assert ends is not None
+        low = _ZERO if ends.low is None else ends.low
+        high = _HALF if ends.high is None else ends.high
+        wanted = required if required is not None else model.richness or _ZERO
+        value = min(max(wanted, low), high)
+    if required not in (None, value) or value == model.richness:
+        return None
+    return Repair((), value, value)
+
+
+def _rate_place(model: Model) -> Span | None:
+    return dict(model.optimizer.places).get("lr")
+
+
+def _with_rate(model: Model, change: Fraction) -> Model:
+    lr = model.optimizer.lr.times(symbol(WIDTH, Affine(change)))
+    return model._replace(optimizer=model.optimizer._replace(lr=lr))
+
+
+def _at_declared(model: Model) -> Model:
+    """The model with plain numbers for exponents: those at its declared richness."""
+    richness = model.richness if model.richness is not None else _ZERO
+
+    def plain(value: Monomial) -> Monomial:
+        return value._replace(
+            powers=tuple(
+                (base, Affine(at))
+                for base, exponent in value.powers
+                if (at := exponent.at(richness))
+            )
+        )
+
+    def tensor(old: Tensor) -> Tensor:
+        return old._replace(
+            scale=plain(old.scale),
+            std=plain(old.std),
+            lr=plain(old.lr),
+            decay=plain(old.decay),
+            eps=None if old.eps is None else plain(old.eps),
+        )
+
+    known: dict[int, Tensor] = {}
+    layers = []
+    for layer in model.layers:
+        for old in layer.tensors:
+            if id(old) not in known:
+                known[id(old)] = tensor(old)
+        bias = None if layer.bias is None else known[id(layer.bias)]
+        layers.append(layer._replace(weight=known[id(layer.weight)], bias=bias))
+    optimizer = model.optimizer._replace(lr=plain(model.optimizer.lr))
+    return model._replace(layers=tuple(layers), optimizer=optimizer, richness=None)

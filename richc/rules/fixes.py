@@ -1,0 +1,231 @@
+"""What ``richc fix`` does: solved holes, and the smallest repair of a model that fails.
+
+A repair is applied only if the text that it makes passes; nothing else of the text is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.diagnostics import Edit, Span
+from richc.inference.repair import Change, Repair, repair
+from richc.pipeline import FileResult, ModelResult, analyse_source
+from richc.rules.context import Context
+from richc.rules.mending import any_edit
+from richc.rules.recognise import misread, mistakes
+from richc.rules.sentence import point_name
+from richc.scaling.formula import exponent_words
+from richc.scaling.monomial import Affine
+from richc.spec.infer import STANDARD
+from richc.spec.model import Layer
+from richc.syntax import tree
+from richc.syntax.source import Source
+
+_HALF = Fraction(1, 2)
+
+
+class Step(NamedTuple):
+    """One thing that was done, in words, with its edits."""
+
+    what: str
+    notes: tuple[str, ...]
+    edits: tuple[Edit, ...]
+
+
+class Fixed(NamedTuple):
+    """A text after everything safe was done to it."""
+
+    before: Source
+    #: The analysis of the text as it is now.
+    result: FileResult
+    steps: tuple[Step, ...]
+    #: The models that still fail, and why exponents cannot mend them.
+    left: tuple[str, ...]
+
+    @property
+    def is_changed(self) -> bool:
+        return self.before.text != self.result.source.text
+
+
+def fix(source: Source, name: str | None = None) -> Fixed:
+    """Fix the models of a text, or the one of this name."""
+    result = analyse_source(source)
+    steps: list[Step] = []
+    # Holes first: what they are filled with is what is then judged.
+    filled = [step for model in _chosen(result, name) for step in _fill(model)]
+    if filled:
+        steps += filled
+        result = _after(result, filled)
+    left: list[str] = []
+    for model in [m.spec.name for m in _chosen(result, name) if not m.passes]:
+        (failing,) = (m for m in result.models if m.spec.name == model)
+        for step in _ways(failing):
+            after = _after(result, [step])
+            if _improves(model, after):
+                steps.append(step)
+                result = after
+                break
+        else:
+            left.append(f"no change of exponents alone makes `{model}` pass")
+    return Fixed(source, result, tuple(steps), tuple(left))
+
+
+def apply(text: str, edits: Iterable[Edit]) -> str:
+    """The text with edits made, each once; they must not overlap."""
+    for edit in sorted(set(edits), reverse=True):
+        text = text[: edit.span.start] + edit.text + text[edit.span.end :]
+    return text
+
+
+def _chosen(result: FileResult, name: str | None) -> Iterator[ModelResult]:
+    return (model for model in result.models if name in (None, model.spec.name))
+
+
+def _after(result: FileResult, steps: Sequence[Step]) -> FileResult:
+    text = apply(result.source.text, [edit for step in steps for edit in step.edits])
+    return analyse_source(Source(result.source.path, text))
+
+
+def _improves(name: str, after: FileResult) -> bool:
+    """Whether D0 to D3 hold now; what a requirement adds may be another matter."""
+    model = next((m for m in after.models if m.spec.name == name), None)
+    return model is not None and not any(d.desideratum for d in model.diagnostics if d.is_error)
+
+
+def _fill(model: ModelResult) -> Iterator[Step]:
+    for found in model.diagnostics:
+        if found.code == "R503":
+            yield Step(found.message, (), found.edits)
+
+
+def _ways(model: ModelResult) -> Iterator[Step]:
+    """Repairs that could do, the best first."""
+    context = model.context
+    required = _required(model)
+    if len(required) > 1:
+        return  # No model is at two places.
+    point = next(iter(required), None)
+    if context.model.parameterization == STANDARD:
+        yield from _other_parameterizations(context, point)
+    found = repair(context.model, point)
+    if found is not None and (found.changes or found.declared is not None):
+        yield _repaired(context, found)
+
+
+def _repaired(context: Context, found: Repair) -> Step:
+    edits: list[Edit] = []
+    words = []
+    notes = list(mistakes(context))
+    for change in found.changes:
+        edits.append(_edit(context, change))
+        words.append(_words(change))
+        note = _misread(change)
+        if note is not None:
+            notes.append(f"{change.given.shown}: {note}")
+    if found.declared is not None:
+        edits.append(_declare(context, found.declared))
+        words.append(f"`richness` r = {context.model.richness} -> {found.declared}")
+    return Step(f"{_goal(context, found)}: {', '.join(words)}", tuple(notes), tuple(edits))
+
+
+def _other_parameterizations(context: Context, required: Fraction | None) -> Iterator[Step]:
+    """One word for `standard`: NTP first, whose init is the same."""
+    (statement,) = (s for s in context.node.statements if isinstance(s, tree.Parameterization))
+    points = {"ntp": Fraction(0), "mup": _HALF}
+    if required is not None and required not in points.values():
+        points = {f"rich(r = {required})": required}
+    for word, richness in points.items():
+        if required in (None, richness):
+            notes = mistakes(context)
+            if required is None and word == "ntp":
+                notes = (*notes, "`mup` instead of `ntp` would let features be learnt")
+            yield Step(
+                f"`{context.model.name}` becomes {point_name(richness)}: "
+                f"`parameterization` standard -> {word}",
+                notes,
+                (Edit(statement.preset.span, word),),
+            )
+
+
+def _goal(context: Context, found: Repair) -> str:
+    name = context.model.name
+    if found.richness is None:
+        return f"`{name}` passes for every r of its interval"
+    return f"`{name}` becomes {point_name(found.richness)}"
+
+
+def _required(model: ModelResult) -> set[Fraction]:
+    """The richness that the model's requirements name."""
+    found = {
+        r.richness for r in model.spec.requirements if r.kind == "point" and r.richness is not None
+    }
+    if any(r.kind == "regime" and r.value == "rich" for r in model.spec.requirements):
+        found.add(_HALF)
+    return found
+
+
+def _edit(context: Context, change: Change) -> Edit:
+    """Another word where std and var were confused, else another power of n."""
+    word = _attribute(change)
+    written = change.given.written
+    if word in ("std", "var") and written is not None:
+        wanted = written.plus(change.exponent)
+        other = {"std": "var", "var": "std"}[word]
+        factor = Fraction(2) if word == "std" else Fraction(1, 2)
+        if written == wanted.times(factor) and not wanted.is_zero:
+            place = _word_place(context, change.given.place)
+            if place is not None:
+                return Edit(place, other)
+    return any_edit(context, _layer(context, change), change.given.place, change.exponent)
+
+
+def _attribute(change: Change) -> str:
+    return change.given.shown.split("`")[1]
+
+
+def _words(change: Change) -> str:
+    written = change.given.written
+    assert written is not None
+    new = written.plus(change.exponent)
+    return f"{change.given.shown} ~ {_power(written)} -> {_power(new)}"
+
+
+def _power(exponent: Affine) -> str:
+    text = exponent_words(exponent)
+    return f"n^({text})" if exponent.slope else f"n^{text}"
+
+
+def _misread(change: Change) -> str | None:
+    written = change.given.written
+    assert written is not None
+    return misread(_attribute(change), written, written.plus(change.exponent))
+
+
+def _layer(context: Context, change: Change) -> Layer:
+    """The first layer that the change concerns."""
+    for layer in context.model.layers:
+        for tensor in layer.tensors:
+            if change.given.place in dict(tensor.places).values():
+                return layer
+    return context.model.layers[0]  # The optimizer's rate: of no layer in particular.
+
+
+def _word_place(context: Context, value: Span) -> Span | None:
+    """Where the name of the attribute stands whose value is at ``value``."""
+
+    def visit(block: tree.Block | None) -> Iterator[Span]:
+        for item in block.items if block else ():
+            if isinstance(item, tree.Section):
+                yield from visit(item.block)
+            elif isinstance(item, tree.Option) and item.value.span == value:
+                yield item.name.span
+
+    layers = (s for s in context.node.statements if isinstance(s, tree.Layer))
+    return next((span for layer in layers for span in visit(layer.block)), None)
+
+
+def _declare(context: Context, richness: Fraction) -> Edit:
+    (statement,) = (s for s in context.node.statements if isinstance(s, tree.Richness))
+    return Edit(statement.value.span, str(richness))

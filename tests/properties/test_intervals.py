@@ -1,0 +1,87 @@
+"""An interval of richness: its verdict is that of every r in it, and its pieces are cut exactly."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+
+from richc.diagnostics import Diagnostic
+from richc.pipeline import ModelResult, analyse
+from richc.rules import run
+from richc.rules.context import Context
+from richc.rules.interval import _look
+from richc.scaling.traced import Piece, pieces
+from richc.scaling.verdict import HOLDS, NOT_EVALUATED, VIOLATED
+from tests import strategies
+from tests.strategies import Written
+
+HALF = Fraction(1, 2)
+
+#: Affine exponents, as a person could get them wrong.
+SLOPES = st.sampled_from(["", " + r", " - r", " + 2*r", " - 3*r", " + r/3"])
+
+
+def with_interval(spec: Written, low: Fraction, high: Fraction, slopes: list[str]) -> str:
+    """The text with an interval, and some exponents made to depend on r otherwise."""
+    declared = f"richness r = {spec.richness}"
+    assert declared in spec.text
+    text = spec.text.replace(declared, f"{declared} in [{low}, {high}]")
+    for number, slope in enumerate(slopes):
+        head, _, rest = text.rpartition(f"  h{number + 1}")
+        if head:
+            text = f"{head}  h{number + 1}{rest.replace(')', f'{slope})', 1)}"
+    return text
+
+
+def only(text: str) -> ModelResult:
+    result = analyse(text)
+    (model,) = result.models
+    return model
+
+
+def statuses(model: ModelResult, richness: Fraction) -> dict[str, str]:
+    context = model.context
+    there = Context(context.model, context.node, context.text, richness=richness)
+    return dict(there.verdict.statuses)
+
+
+@settings(max_examples=150)
+@given(
+    spec=strategies.written(),
+    slopes=st.lists(SLOPES, max_size=3),
+    points=st.lists(st.fractions(0, HALF, max_denominator=24), min_size=3, max_size=6),
+)
+def test_the_verdict_is_that_of_every_richness(
+    spec: Written, slopes: list[str], points: list[Fraction]
+) -> None:
+    spec = spec._replace(style=spec.style._replace(slope=2, ratio=False, factor=""))
+    low, high = min(spec.richness, *points), max(spec.richness, *points)
+    text = with_interval(spec, low, high, slopes)
+    note(text)
+    model = only(text)
+    if any(d.code == "R506" for d in model.diagnostics):
+        return
+    whole = dict(model.verdict.statuses)
+    parts = pieces(low, high, lambda trace: _look(model.context, trace))
+
+    assert [parts[0].low, parts[-1].high] == [low, high]
+    assert all(a.high == b.low and a.is_point != b.is_point for a, b in pairwise(parts))
+    # What is said of a piece is so at every point of it.
+    for point in points:
+        (piece,) = (part for part in parts if part.holds(point))
+        assert statuses(model, point) == statuses(model, piece.middle)
+    ranks = (VIOLATED, NOT_EVALUATED, HOLDS)
+    for name, status in whole.items():
+        everywhere = [statuses(model, piece.middle)[name] for piece in parts]
+        assert status == min(everywhere, key=ranks.index)
+    assert model.passes == (not any(errors(model, piece) for piece in parts))
+
+
+def errors(model: ModelResult, piece: Piece) -> list[Diagnostic]:
+    """What is wrong at one r of a piece."""
+    context = model.context
+    there = Context(context.model, context.node, context.text, richness=piece.middle)
+    return [d for d in run(there) if d.is_error]
