@@ -56,7 +56,9 @@ def repair(model: Model, required: Fraction | None = None) -> Repair | None:
             return _over_interval(model)
         found = list(_at_points(model, required))
         best = min(found, key=lambda r: _cost(r, model), default=None)
-        if model.richness_place is not None and (best is None or len(best.changes) > 1):
+        declared = model.richness
+        is_off = declared is not None and not _ZERO <= declared <= _HALF
+        if best is None or len(best.changes) > 1 or (is_off and best.changes):
             other = _by_richness(model, required)
             if other is not None:
                 return other
@@ -215,11 +217,13 @@ def _over_interval(model: Model) -> Repair | None:
 
 
 def _by_richness(model: Model, required: Fraction | None) -> Repair | None:
-    """Another value in the ``richness`` statement, if that alone is enough."""
+    """Another value in the ``richness`` statement, if there is one and that alone is enough."""
+    if model.richness_place is None or model.parameterization_place is not None:
+        return None
     demands = Demands(model, Holes())
     kept = frozenset(g.place for g in demands.givens if g.place != model.richness_place)
     solution = demands.solve(kept)
-    if solution is None or model.parameterization_place is not None:
+    if solution is None:
         return None
     richness = solution.system.value(unknown(RICHNESS))
     if richness.is_constant:

@@ -14,7 +14,9 @@ from richc.syntax import tree
 _ATOMS = (tree.Name, tree.Number, tree.Power, tree.Group, tree.Call)
 
 
-def edit(context: Context, layer: Layer, span: Span | None, factor: Fraction) -> Edit | None:
+def edit(
+    context: Context, layer: Layer, span: Span | None, factor: Fraction | Affine
+) -> Edit | None:
     """Multiply the expression at ``span`` by n^factor; None where it cannot be edited well."""
     node = context.expressions.get(span) if span is not None else None
     if node is None or span is None:
@@ -22,21 +24,17 @@ def edit(context: Context, layer: Layer, span: Span | None, factor: Fraction) ->
     factors = _factors(node)
     if factors is None:
         return None
-    return Edit(span, _rewrite(context, layer, factors, factor))
+    change = factor if isinstance(factor, Affine) else Affine(factor)
+    return Edit(span, _rewrite(context, layer, factors, change))
 
 
 def any_edit(context: Context, layer: Layer, span: Span, factor: Affine) -> Edit:
-    """The same for exponents that may depend on r, and for every expression."""
-    if not factor.slope:
-        found = edit(context, layer, span, factor.const)
-        if found is not None:
-            return found
-    written = _slice(context.text, span)
-    node = context.expressions.get(span)
-    if node is not None and _factors(node) is None:
-        written = f"({written})"
-    power = f"{context.model.width_symbol}^({exponent_words(factor)})"
-    return Edit(span, power if written == "1" else f"{written} * {power}")
+    """The same for every expression, if need be in parentheses."""
+    found = edit(context, layer, span, factor)
+    if found is not None:
+        return found
+    power = _written(context.model.width_symbol, factor)
+    return Edit(span, f"({_slice(context.text, span)}) * {power}")
 
 
 _Factor = tuple[tree.Expression, bool]
@@ -59,29 +57,28 @@ def _factors(node: tree.Expression) -> list[_Factor] | None:
     return factors if all(isinstance(f, _ATOMS) for f, _ in factors) else None
 
 
-def _rewrite(context: Context, layer: Layer, factors: list[_Factor], change: Fraction) -> str:
+def _rewrite(context: Context, layer: Layer, factors: list[_Factor], change: Affine) -> str:
     width = context.model.width_symbol
     wide = {width}
     if layer.fan_in.wide:
         wide.add("fan_in")
     if layer.fan_out.wide:
         wide.add("fan_out")
-    best: tuple[int, int, Fraction] | None = None
+    best: tuple[int, int, str, Affine] | None = None
     for index, (factor, divides) in enumerate(factors):
-        power = _power_of(factor, wide)
-        if power is None:
+        known = _power_of(factor, wide)
+        if known is None:
             continue
-        new = (-power if divides else power) + change
-        rank = 0 if new == 0 else 1 if new.denominator == 1 else 2
+        base, power = known
+        new = power.times(Fraction(-1 if divides else 1)).plus(change)
+        rank = _plainness(new)
         if best is None or rank < best[0]:
-            best = rank, index, new
+            best = rank, index, base, new
     over: list[str] = []
     under: list[str] = []
     for index, (factor, divides) in enumerate(factors):
         if best is not None and index == best[1]:
-            base = factor.base if isinstance(factor, tree.Power) else factor
-            assert isinstance(base, tree.Name)
-            _append(base.text, best[2], over, under)
+            _append(best[2], best[3], over, under)
         else:
             (under if divides else over).append(_slice(context.text, factor.span))
     if best is None:
@@ -93,31 +90,49 @@ def _rewrite(context: Context, layer: Layer, factors: list[_Factor], change: Fra
     return result
 
 
-def _power_of(node: tree.Expression, wide: set[str]) -> Fraction | None:
-    """The exponent, when the factor is a plain power of something that grows like n."""
+def _plainness(power: Affine) -> int:
+    """How well a power reads: none at all best, then whole ones, then those without r."""
+    if power.is_zero:
+        return 0
+    if power.slope:
+        return 3
+    return 1 if power.const.denominator == 1 else 2
+
+
+def _power_of(node: tree.Expression, wide: set[str]) -> tuple[str, Affine] | None:
+    """The base and the exponent, when the factor is a plain power of what grows like n."""
     if isinstance(node, tree.Name):
-        return Fraction(1) if node.text in wide else None
+        return (node.text, Affine(Fraction(1))) if node.text in wide else None
+    if isinstance(node, tree.Call):
+        inner = _power_of(node.argument, wide) if node.function.text == "sqrt" else None
+        return None if inner is None else (inner[0], inner[1].times(Fraction(1, 2)))
     if not isinstance(node, tree.Power) or not isinstance(node.base, tree.Name):
         return None
     if node.base.text not in wide:
         return None
-    from richc.spec.expressions import Rejected, rational
+    from richc.spec.expressions import Rejected, Scope, exponent
 
     try:
-        return rational(node.exponent, "the exponent")
+        return node.base.text, exponent(node.exponent, Scope({}, has_richness=True))
     except Rejected:
         return None
 
 
-def _append(base: str, power: Fraction, over: list[str], under: list[str]) -> None:
-    if power:
-        (over if power > 0 else under).append(_written(base, abs(power)))
+def _append(base: str, power: Affine, over: list[str], under: list[str]) -> None:
+    if power.is_zero:
+        return
+    if power.const >= 0 or power.slope:
+        over.append(_written(base, power))
+    else:
+        under.append(_written(base, power.times(Fraction(-1))))
 
 
-def _written(base: str, power: Fraction) -> str:
-    if power == 1:
+def _written(base: str, power: Affine) -> str:
+    if power == Affine(Fraction(1)):
         return base
-    return f"{base}^{power}" if power.denominator == 1 else f"{base}^({power})"
+    words = exponent_words(power)
+    is_plain = not power.slope and power.const.denominator == 1 and power.const > 0
+    return f"{base}^{words}" if is_plain else f"{base}^({words})"
 
 
 def _slice(text: str, span: Span) -> str:

@@ -1,0 +1,165 @@
+"""``richc fix`` from outside: text in, diff and words out.
+
+``RICHC_UPDATE_GOLDEN=1 pytest tests/fix`` writes the golden files anew.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from richc.cli.main import cli
+from richc.pipeline import analyse
+
+GOLDEN = Path(__file__).parent / "golden"
+NAMES = sorted(path.stem for path in GOLDEN.glob("*.rich"))
+
+BROKEN = """model net {
+  width n = 256
+  input 16
+  h1: dense -> n { std = 1, lr = n }   # keep me
+  tanh
+  out: dense -> 10 { std = 1 / n, lr = n }
+  optimizer sgd { lr = 0.1 }
+}
+"""
+MENDED = BROKEN.replace("lr = n }\n  optimizer", "lr = 1 / n }\n  optimizer")
+
+
+def richc(*arguments: str, text: str | None = None) -> Result:
+    return CliRunner().invoke(cli, ["fix", *arguments], input=text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_golden(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(GOLDEN)
+    result = richc("--diff", f"{name}.rich")
+    actual = f"{result.stdout}----\n{result.stderr}exit {result.exit_code}\n"
+    path = GOLDEN / f"{name}.out"
+    if os.environ.get("RICHC_UPDATE_GOLDEN"):
+        path.write_text(actual, encoding="utf-8", newline="\n")
+
+    assert path.read_text(encoding="utf-8") == actual
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_fixed_passes(name: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{name}.rich"
+    path.write_bytes((GOLDEN / f"{name}.rich").read_bytes())
+    result = richc(str(path))
+
+    after = analyse(path.read_text(encoding="utf-8"))
+    assert result.exit_code == after.has_errors
+    assert richc("--check", str(path)).exit_code == after.has_errors
+
+
+def test_a_file_is_rewritten_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "net.rich"
+    path.write_text(BROKEN, encoding="utf-8")
+    path.chmod(0o640)
+
+    result = richc(str(path))
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert path.read_text(encoding="utf-8") == MENDED
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("option", ["--diff", "--check"])
+def test_nothing_is_written(option: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.rich"
+    path.write_text(BROKEN, encoding="utf-8")
+
+    result = richc(option, str(path))
+
+    assert result.exit_code == 1
+    assert bool(result.stdout) == (option == "--diff")
+    assert "would be fixed" in result.stderr
+    assert path.read_text(encoding="utf-8") == BROKEN
+
+
+def test_standard_input_goes_to_standard_output() -> None:
+    result = richc("-", text=BROKEN)
+
+    assert (result.exit_code, result.stdout) == (0, MENDED)
+
+
+def test_line_ends_and_the_mark_stay(tmp_path: Path) -> None:
+    path = tmp_path / "net.rich"
+    path.write_bytes(b"\xef\xbb\xbf" + BROKEN.replace("\n", "\r\n").encode())
+
+    assert richc(str(path)).exit_code == 0
+    assert path.read_bytes() == b"\xef\xbb\xbf" + MENDED.replace("\n", "\r\n").encode()
+
+
+def test_one_model_of_several(tmp_path: Path) -> None:
+    path = tmp_path / "nets.rich"
+    other = BROKEN.replace("model net", "model other")
+    path.write_text(BROKEN + other, encoding="utf-8")
+
+    result = richc("--model", "net", str(path))
+
+    assert result.exit_code == 0
+    assert path.read_text(encoding="utf-8") == MENDED + other
+
+
+def test_files_that_pass_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "net.rich"
+    path.write_text(MENDED, encoding="utf-8")
+    before = path.stat()
+
+    result = richc(str(tmp_path))
+
+    assert (result.exit_code, result.output) == (0, "")
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+    assert path.stat().st_ino == before.st_ino
+
+
+def test_errors_of_syntax_are_shown_and_nothing_is_touched(tmp_path: Path) -> None:
+    path = tmp_path / "net.rich"
+    text = BROKEN.replace("-> n {", "=> n {")
+    path.write_text(text, encoding="utf-8")
+
+    result = richc(str(path))
+
+    assert result.exit_code == 1
+    assert "error[R001]" in result.stderr
+    assert path.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["missing.rich"], "there is no file or folder 'missing.rich'"),
+        (["--model", "nett", "net.rich"], "no model `nett` in these files"),
+        (["--frobnicate"], "No such option"),
+    ],
+)
+def test_wrong_usage(
+    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "net.rich").write_text(BROKEN, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    result = richc(*arguments)
+
+    assert result.exit_code == 2
+    assert words in result.output
+    assert (tmp_path / "net.rich").read_text(encoding="utf-8") == BROKEN
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_protected_file_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "net.rich"
+    path.write_text(BROKEN, encoding="utf-8")
+    path.chmod(0o444)
+
+    result = richc(str(path))
+
+    assert result.exit_code == 2
+    assert "write-protected" in result.output
