@@ -222,3 +222,35 @@ def test_lists_of_one_and_slopes_without_a_decimal(load: Load, read_model: ReadM
 
     assert list(model.state_dict()) == ["a.0.weight", "b.0.weight"]
     torch.testing.assert_close(model(x), hidden @ model.b[0].weight.T)
+
+
+INTERVAL = """
+model net {
+  width n = 16
+  richness r = 1/4 in [1/8, 1/2]
+  input 4
+  a: dense -> n { std = 1/2, lr = n^? }
+  tanh
+  b: dense -> 2 { std = n^?, lr = 1 / n }
+  optimizer sgd { lr = 0.1 }
+}
+"""
+
+
+@pytest.mark.parametrize("richness", [1 / 8, 0.3, 1 / 2])
+def test_every_richness_of_an_interval_is_accepted(
+    richness: float, load: Load, read_model: ReadModel
+) -> None:
+    model = load(read_model(INTERVAL)).Net(richness=richness)
+
+    rates = [group["lr"] for group in model.make_optimizer().param_groups]
+    assert rates == pytest.approx([0.1 * 16 ** (2 * richness), 0.1 / 16])
+    assert model.b.std == pytest.approx(16 ** (-0.5 - richness))
+
+
+@pytest.mark.parametrize("richness", [0.0, 0.124, 0.501, -1.0, math.nan, math.inf])
+def test_other_richness_is_refused(richness: float, load: Load, read_model: ReadModel) -> None:
+    module = load(read_model(INTERVAL))
+
+    with pytest.raises(ValueError, match="richness must be from 1/8 to 1/2, not"):
+        module.Net(richness=richness)
