@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from itertools import groupby
 from typing import NamedTuple
 
 from richc.diagnostics import Diagnostic, Span
@@ -137,11 +138,24 @@ def _contradiction(demands: Demands, report: Report) -> None:
         return demands.solve(_places(givens)) is not None
 
     core = minimal_conflict(demands.givens, consistent)
+    if not core:
+        report(_shared(demands))
+        return
     parties = []
     for given in core:
         others = [other for other in core if other is not given]
         parties.append(messages.Party(given, _wanted(demands, given, others)))
-    report(messages.unsolvable(parties, demands.uses))
+    report(messages.unsolvable(parties))
+
+
+def _shared(demands: Demands) -> Diagnostic:
+    """Some hole, or an exponent that was given up, would need several values at once."""
+    for statement, layers in groupby(demands.model.layers, key=lambda layer: layer.statement):
+        if demands.solve_part(tuple(layers), frozenset(), None) is None:
+            places = [place for place, use in demands.uses.items() if use.layer == statement]
+            return messages.shared_by_layers(statement, sorted(places), demands.uses)
+    places = [place for place, use in demands.uses.items() if use.layer is None]
+    return messages.shared_by_all(sorted(places or demands.uses), demands.uses)
 
 
 def _wanted(demands: Demands, given: Given, others: Iterable[Given]) -> Affine | None:

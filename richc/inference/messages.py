@@ -74,22 +74,41 @@ def undetermined(
     )
 
 
-def unsolvable(parties: Sequence[Party], uses: Mapping[Span, Use]) -> Diagnostic:
+def shared_by_layers(
+    statement: str, places: Sequence[Span], uses: Mapping[Span, Use]
+) -> Diagnostic:
+    """The layers of one statement need different exponents, whatever else is written."""
+    first, *others = places or sorted(uses)
+    return Diagnostic(
+        "R505",
+        "unsolvable-exponents",
+        ERROR,
+        f"the layers of `{statement}` need different exponents",
+        first,
+        label=_of(uses[first]),
+        layer=statement,
+        labels=tuple(Label(place, _of(uses[place])) for place in others),
+        help="write them as statements of their own, or in terms of `fan_in`",
+    )
+
+
+def shared_by_all(places: Sequence[Span], uses: Mapping[Span, Use]) -> Diagnostic:
+    """Layers need different exponents of what the optimizer says for all."""
+    first, *others = places
+    return Diagnostic(
+        "R505",
+        "unsolvable-exponents",
+        ERROR,
+        "no one exponent fits all layers",
+        first,
+        label=_of(uses[first]),
+        labels=tuple(Label(place, _of(uses[place])) for place in others),
+        help="write it on each layer: `eps = ...`, `decay = ...`, `lr = ...`",
+    )
+
+
+def unsolvable(parties: Sequence[Party]) -> Diagnostic:
     """No exponents would do, because of these statements."""
-    if not parties:
-        first, *others = sorted(uses)
-        return Diagnostic(
-            "R505",
-            "unsolvable-exponents",
-            ERROR,
-            "no exponent fits here",
-            first,
-            label=f"{_of(uses[first])}",
-            labels=tuple(Label(place, _of(uses[place])) for place in others),
-            notes=("what is written elsewhere plays no part in it",),
-            help="the layers that share this statement need different exponents, or the optimizer "
-            "cannot move them: write them as statements of their own",
-        )
     first_party, *other_parties = parties[:_MAX_PARTIES]
     whole = len(parties)
     message = (
