@@ -10,7 +10,8 @@ from typing import NamedTuple
 from richc.diagnostics import Edit, Span
 from richc.optimizers import law
 from richc.rules.context import Context
-from richc.rules.mending import edit
+from richc.rules.mending import edit, misread, swapped
+from richc.scaling.monomial import Affine
 from richc.scaling.sizes import ZERO_SIZE, Size, largest
 from richc.scaling.verdict import Violation
 from richc.spec.model import Layer, Tensor
@@ -156,8 +157,13 @@ def _mend(
     scale = 2 if name == "var" else 1
     wanted = power((size + change) * scale)
     found = None
-    if written is not None:
-        place = case.tensor.place(written)
+    place = case.tensor.place(written) if written is not None else None
+    if place is not None:
+        old, new = Affine(size * scale), Affine((size + change) * scale)
+        mistake = misread(name, old, new)
+        found = swapped(context, place, name, old, new)
+        if found is not None:
+            return Mend(f"use `{found.text}`: {mistake}", (found,), name, wanted)
         found = edit(context, case.layer, place, change * scale)
     if found is not None:
         return Mend(f"use {wanted}: `{name} = {found.text}`", (found,), name, wanted)

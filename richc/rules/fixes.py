@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.diagnostics import Edit, Span
+from richc.diagnostics import Edit
 from richc.inference.repair import Change, Repair, repair
 from richc.pipeline import FileResult, ModelResult, analyse_source
 from richc.rules.context import Context
-from richc.rules.mending import any_edit
-from richc.rules.recognise import misread, mistakes
+from richc.rules.mending import any_edit, misread, swapped
+from richc.rules.recognise import mistakes
 from richc.rules.sentence import point_name
 from richc.scaling.formula import exponent_words
 from richc.scaling.monomial import Affine
@@ -168,17 +168,13 @@ def _required(model: ModelResult) -> set[Fraction]:
 
 def _edit(context: Context, change: Change) -> Edit:
     """Another word where std and var were confused, else another power of n."""
-    word = _attribute(change)
-    written = change.given.written
-    if word in ("std", "var") and written is not None:
-        wanted = written.plus(change.exponent)
-        other = {"std": "var", "var": "std"}[word]
-        factor = Fraction(2) if word == "std" else Fraction(1, 2)
-        if written == wanted.times(factor) and not wanted.is_zero:
-            place = _word_place(context, change.given.place)
-            if place is not None:
-                return Edit(place, other)
-    return any_edit(context, _layer(context, change), change.given.place, change.exponent)
+    written, place = change.given.written, change.given.place
+    assert written is not None
+    wanted = written.plus(change.exponent)
+    swap = swapped(context, place, _attribute(change), written, wanted)
+    if swap is not None:
+        return swap
+    return any_edit(context, _layer(context, change), place, change.exponent)
 
 
 def _attribute(change: Change) -> str:
@@ -210,20 +206,6 @@ def _layer(context: Context, change: Change) -> Layer:
             if change.given.place in dict(tensor.places).values():
                 return layer
     return context.model.layers[0]  # The optimizer's rate: of no layer in particular.
-
-
-def _word_place(context: Context, value: Span) -> Span | None:
-    """Where the name of the attribute stands whose value is at ``value``."""
-
-    def visit(block: tree.Block | None) -> Iterator[Span]:
-        for item in block.items if block else ():
-            if isinstance(item, tree.Section):
-                yield from visit(item.block)
-            elif isinstance(item, tree.Option) and item.value.span == value:
-                yield item.name.span
-
-    layers = (s for s in context.node.statements if isinstance(s, tree.Layer))
-    return next((span for layer in layers for span in visit(layer.block)), None)
 
 
 def _declare(context: Context, richness: Fraction) -> Edit:

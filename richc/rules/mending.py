@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 from richc.diagnostics import Edit, Span
@@ -35,6 +36,53 @@ def any_edit(context: Context, layer: Layer, span: Span, factor: Affine) -> Edit
         return found
     power = _written(context.model.width_symbol, factor)
     return Edit(span, f"({_slice(context.text, span)}) * {power}")
+
+
+def misread(attribute: str, written: Affine, wanted: Affine) -> str | None:
+    """A std taken for a variance or the reverse, or one square root too many or too few."""
+    if wanted.is_zero:
+        return None
+    is_twice = written == wanted.times(Fraction(2))
+    is_half = written.times(Fraction(2)) == wanted
+    if attribute == "std" and is_twice:
+        return "`std` is written where `var` was meant: a square root is missing"
+    if attribute == "std" and is_half:
+        return "one square root too many: `std` is the root of the variance already"
+    if attribute == "var" and is_half:
+        return "`var` is written where `std` was meant: one square root too many"
+    if attribute == "var" and is_twice:
+        return "a square root is missing, or the variance was squared"
+    return None
+
+
+def swapped(
+    context: Context, span: Span, attribute: str, written: Affine, wanted: Affine
+) -> Edit | None:
+    """`var` for `std` or the reverse, where that is all that is wrong."""
+    if wanted.is_zero:
+        return None
+    if attribute == "std" and written == wanted.times(Fraction(2)):
+        other = "var"
+    elif attribute == "var" and written.times(Fraction(2)) == wanted:
+        other = "std"
+    else:
+        return None
+    place = _word_place(context, span)
+    return None if place is None else Edit(place, other)
+
+
+def _word_place(context: Context, value: Span) -> Span | None:
+    """Where the name of the attribute stands whose value is at ``value``."""
+
+    def visit(block: tree.Block | None) -> Iterator[Span]:
+        for item in block.items if block else ():
+            if isinstance(item, tree.Section):
+                yield from visit(item.block)
+            elif isinstance(item, tree.Option) and item.value.span == value:
+                yield item.name.span
+
+    layers = (s for s in context.node.statements if isinstance(s, tree.Layer))
+    return next((span for layer in layers for span in visit(layer.block)), None)
 
 
 _Factor = tuple[tree.Expression, bool]

@@ -9,7 +9,6 @@ from richc.diagnostics import Diagnostic
 from richc.rules.context import Context
 from richc.rules.nearest import note
 from richc.rules.sentence import OPTIMIZER_NAMES, point_name
-from richc.scaling.monomial import Affine
 from richc.scaling.verdict import judge
 
 _HALF = Fraction(1, 2)
@@ -30,24 +29,6 @@ def with_notes(context: Context, found: Sequence[Diagnostic]) -> list[Diagnostic
 def mistakes(context: Context) -> tuple[str, ...]:
     """The well-known mistakes of a model as a whole, in words."""
     return tuple(_notes(context))
-
-
-def misread(attribute: str, written: Affine, wanted: Affine) -> str | None:
-    """A std taken for a variance or the reverse, or one square root too many or too few."""
-    if wanted.is_zero:
-        return None
-    twice = wanted.times(Fraction(2))
-    if attribute == "std":
-        if written == twice:
-            return "`std` is written where `var` was meant: a square root is missing"
-        if twice == written.times(Fraction(4)):
-            return "one square root too many: `std` is the root of the variance already"
-    if attribute == "var":
-        if twice == written.times(Fraction(4)):
-            return "`var` is written where `std` was meant: one square root too many"
-        if written == twice:
-            return "a square root is missing, or `var` was squared"
-    return None
 
 
 def _notes(context: Context) -> Iterator[str]:
