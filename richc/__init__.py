@@ -5,6 +5,7 @@ The public API, typed::
     report = richc.check(text)  # the verdict, as the JSON report's pydantic model
     program = richc.compile(text)  # a standalone PyTorch program
     spec = richc.load("model.rich")  # the resolved specification, as a pydantic model
+    mended = richc.fix(text)  # the text with holes filled and failing models mended
     measured = richc.verify(text)  # what training shows, as a pydantic model; needs torch
 
 Nothing is imported before it is asked for, so that ``richc check`` starts as fast as a commit
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["RichError", "__version__", "check", "compile", "load", "verify"]
+__all__ = ["RichError", "__version__", "check", "compile", "fix", "load", "verify"]
 
 
 class RichError(ValueError):
@@ -79,6 +80,18 @@ def load(path: str | os.PathLike[str]) -> SpecFile:
     if result.is_unresolved:
         raise RichError(render_diagnostics(result, color=False))
     return spec_file(result)
+
+
+def fix(text: str, model: str | None = None) -> str:
+    """The text as ``richc fix`` writes it: holes filled, failing models mended if exponents can.
+
+    ``model`` confines it to the model of this name.  What cannot be mended stays as it is, and is
+    among the errors of ``check``; nothing is raised for it.
+    """
+    from richc.rules.fixes import fix as mend
+    from richc.syntax.source import Source
+
+    return mend(Source("<text>", text), model).result.source.text
 
 
 def verify(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from richc import fix
 from richc.cli.main import cli
 from richc.pipeline import analyse
 
@@ -30,14 +31,14 @@ BROKEN = """model net {
 MENDED = BROKEN.replace("lr = n }\n  optimizer", "lr = 1 / n }\n  optimizer")
 
 
-def richc(*arguments: str, text: str | None = None) -> Result:
+def run(*arguments: str, text: str | None = None) -> Result:
     return CliRunner().invoke(cli, ["fix", *arguments], input=text)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_golden(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(GOLDEN)
-    result = richc("--diff", f"{name}.rich")
+    result = run("--diff", f"{name}.rich")
     actual = f"{result.stdout}----\n{result.stderr}exit {result.exit_code}\n"
     path = GOLDEN / f"{name}.out"
     if os.environ.get("RICHC_UPDATE_GOLDEN"):
@@ -50,11 +51,11 @@ def test_golden(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_fixed_passes(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"{name}.rich"
     path.write_bytes((GOLDEN / f"{name}.rich").read_bytes())
-    result = richc(str(path))
+    result = run(str(path))
 
     after = analyse(path.read_text(encoding="utf-8"))
     assert result.exit_code == after.has_errors
-    assert richc("--check", str(path)).exit_code == after.has_errors
+    assert run("--check", str(path)).exit_code == after.has_errors
 
 
 def test_a_file_is_rewritten_in_place(tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_a_file_is_rewritten_in_place(tmp_path: Path) -> None:
     path.write_text(BROKEN, encoding="utf-8")
     path.chmod(0o640)
 
-    result = richc(str(path))
+    result = run(str(path))
 
     assert (result.exit_code, result.stdout) == (0, "")
     assert path.read_text(encoding="utf-8") == MENDED
@@ -75,7 +76,7 @@ def test_nothing_is_written(option: str, tmp_path: Path) -> None:
     path = tmp_path / "net.rich"
     path.write_text(BROKEN, encoding="utf-8")
 
-    result = richc(option, str(path))
+    result = run(option, str(path))
 
     assert result.exit_code == 1
     assert bool(result.stdout) == (option == "--diff")
@@ -84,7 +85,7 @@ def test_nothing_is_written(option: str, tmp_path: Path) -> None:
 
 
 def test_standard_input_goes_to_standard_output() -> None:
-    result = richc("-", text=BROKEN)
+    result = run("-", text=BROKEN)
 
     assert (result.exit_code, result.stdout) == (0, MENDED)
 
@@ -93,7 +94,7 @@ def test_line_ends_and_the_mark_stay(tmp_path: Path) -> None:
     path = tmp_path / "net.rich"
     path.write_bytes(b"\xef\xbb\xbf" + BROKEN.replace("\n", "\r\n").encode())
 
-    assert richc(str(path)).exit_code == 0
+    assert run(str(path)).exit_code == 0
     assert path.read_bytes() == b"\xef\xbb\xbf" + MENDED.replace("\n", "\r\n").encode()
 
 
@@ -102,10 +103,18 @@ def test_one_model_of_several(tmp_path: Path) -> None:
     other = BROKEN.replace("model net", "model other")
     path.write_text(BROKEN + other, encoding="utf-8")
 
-    result = richc("--model", "net", str(path))
+    result = run("--model", "net", str(path))
 
     assert result.exit_code == 0
     assert path.read_text(encoding="utf-8") == MENDED + other
+
+
+def test_the_same_from_python() -> None:
+    other = BROKEN.replace("model net", "model other")
+
+    assert fix(BROKEN) == MENDED
+    assert fix(BROKEN + other, "net") == MENDED + other
+    assert fix("model {") == "model {"
 
 
 def test_files_that_pass_are_left_alone(tmp_path: Path) -> None:
@@ -113,7 +122,7 @@ def test_files_that_pass_are_left_alone(tmp_path: Path) -> None:
     path.write_text(MENDED, encoding="utf-8")
     before = path.stat()
 
-    result = richc(str(tmp_path))
+    result = run(str(tmp_path))
 
     assert (result.exit_code, result.output) == (0, "")
     assert path.stat().st_mtime_ns == before.st_mtime_ns
@@ -125,7 +134,7 @@ def test_errors_of_syntax_are_shown_and_nothing_is_touched(tmp_path: Path) -> No
     text = BROKEN.replace("-> n {", "=> n {")
     path.write_text(text, encoding="utf-8")
 
-    result = richc(str(path))
+    result = run(str(path))
 
     assert result.exit_code == 1
     assert "error[R001]" in result.stderr
@@ -146,7 +155,7 @@ def test_wrong_usage(
     (tmp_path / "net.rich").write_text(BROKEN, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
 
-    result = richc(*arguments)
+    result = run(*arguments)
 
     assert result.exit_code == 2
     assert words in result.output
@@ -159,7 +168,7 @@ def test_a_protected_file_is_an_error(tmp_path: Path) -> None:
     path.write_text(BROKEN, encoding="utf-8")
     path.chmod(0o444)
 
-    result = richc(str(path))
+    result = run(str(path))
 
     assert result.exit_code == 2
     assert "write-protected" in result.output
