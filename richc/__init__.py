@@ -5,6 +5,7 @@ The public API, typed::
     report = richc.check(text)  # the verdict, as the JSON report's pydantic model
     program = richc.compile(text)  # a standalone PyTorch program
     spec = richc.load("model.rich")  # the resolved specification, as a pydantic model
+    compared = richc.equivalence(text, other)  # whether two models train alike, likewise
     measured = richc.verify(text)  # what training shows, as a pydantic model; needs torch
 
 Nothing is imported before it is asked for, so that ``richc check`` starts as fast as a commit
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    from richc.report.equivalence_schema import Equivalence
     from richc.report.schema import Report
     from richc.report.spec_schema import SpecFile
     from richc.report.verification_schema import VerificationReport
 
 __version__ = "0.1.0"
 
-__all__ = ["RichError", "__version__", "check", "compile", "load", "verify"]
+__all__ = ["RichError", "__version__", "check", "compile", "equivalence", "load", "verify"]
 
 
 class RichError(ValueError):
@@ -79,6 +81,24 @@ def load(path: str | os.PathLike[str]) -> SpecFile:
     if result.is_unresolved:
         raise RichError(render_diagnostics(result, color=False))
     return spec_file(result)
+
+
+def equivalence(text_a: str, text_b: str) -> Equivalence:
+    """Compare the models of two texts (of one model each), as ``richc equiv --format json`` does.
+
+    Raises RichError for a text with errors or with several models.
+    """
+    from richc.emit.compile import choose_text
+    from richc.gauge.equivalence import compare
+    from richc.report.equivalence import Side
+    from richc.report.equivalence_schema import report
+
+    chosen = [choose_text(text, None, allow_violations=True) for text in (text_a, text_b)]
+    first, second = (
+        Side(name, model.context)
+        for name, model in zip(("<first>", "<second>"), chosen, strict=True)
+    )
+    return report(first, second, compare(first.model, second.model))
 
 
 def verify(

@@ -12,6 +12,8 @@ from richc import __version__
 COMMANDS = {
     "check": "check",
     "compile": "compile",
+    "equiv": "equiv",
+    "gauge": "gauge",
     "schema": "schema",
     "train": "train",
     "verify": "verify",

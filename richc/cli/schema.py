@@ -6,15 +6,21 @@ import click
 
 
 @click.command("schema", short_help="Print a JSON schema.")
-@click.argument("what", type=click.Choice(("report", "spec", "verification")))
+@click.argument("what", type=click.Choice(("equivalence", "report", "spec", "verification")))
 def command(what: str) -> None:
-    """Print a JSON schema: of the check's report, a verification, or a resolved specification."""
+    """Print a JSON schema: of the check's report, a verification, a comparison of two models, or
+    a resolved specification.
+    """
     import json
 
     if what == "report":
         from richc.report.schema import Report
 
         schema = Report.model_json_schema()
+    elif what == "equivalence":
+        from richc.report.equivalence_schema import Equivalence
+
+        schema = Equivalence.model_json_schema()
     elif what == "verification":
         from richc.report.verification_schema import VerificationReport
 
