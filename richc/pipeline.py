@@ -75,7 +75,7 @@ def analyse_source(source: Source) -> FileResult:
     nodes = {node.name.span: node for node in file.models}
     results: list[ModelResult] = []
     for spec in specs:
-        context = Context(spec, nodes[spec.name_place], source.text)
+        context = Context(spec, nodes[spec.name_place], source.text, source.path)
         diagnostics = tuple(run(context))
         results.append(ModelResult(spec, context.verdict, context, diagnostics))
     everything = [*found, *unresolved, *(d for result in results for d in result.diagnostics)]

@@ -25,7 +25,9 @@ def load(path: str, name: str | None) -> Context:
     try:
         source = read_source(path)
     except (SourceError, ValueError) as error:
-        raise NoOther(f"cannot read it: {error}") from None
+        # What follows in such a message is advice on the command line, or a byte of the file.
+        reason = str(error).partition(";")[0].partition(":")[0]
+        raise NoOther(f"cannot read it: {reason}") from None
     return only(source, name)
 
 
@@ -45,4 +47,4 @@ def only(source: Source, name: str | None) -> Context:
         raise NoOther("it holds no model")
     chosen = next(m for m in models if name in (None, m.name))
     node = next(n for n in file.models if n.name.span == chosen.name_place)
-    return Context(chosen, node, source.text)
+    return Context(chosen, node, source.text, source.path)

@@ -91,13 +91,24 @@ def _body(first: Side, second: Side, found: Equivalence) -> Iterator[str]:
     yield from _table(found.moves, first.model, found.is_rescaled)
 
 
-def structure_words(found: Structure) -> str:
-    return f"`{found.layer}`: {found.message}" if found.layer else found.message
+class Names(NamedTuple):
+    """What the two are called in a sentence."""
+
+    first: str = "the first"
+    second: str = "the second"
 
 
-def constant_words(found: Equivalence, model: Model) -> list[str]:
+NAMES = Names()
+
+
+def structure_words(found: Structure, names: Names = NAMES) -> str:
+    message = found.message.replace(NAMES.first, names.first).replace(NAMES.second, names.second)
+    return f"`{found.layer}`: {message}" if found.layer else message
+
+
+def constant_words(found: Equivalence, model: Model, names: Names = NAMES) -> list[str]:
     """What differs by a factor of order one, a line each."""
-    lines = [difference_words(d, model) for d in found.differences if d.is_constant]
+    lines = [difference_words(d, model, names) for d in found.differences if d.is_constant]
     return [*lines, *map(knob_words, found.knobs)]
 
 
@@ -106,17 +117,18 @@ def knob_words(knob: Knob) -> str:
     return f"{where}{knob.name}: {knob.first} against {knob.second}"
 
 
-def difference_words(found: Difference, model: Model) -> str:
+def difference_words(found: Difference, model: Model, names: Names = NAMES) -> str:
     """One invariant in words: whose is larger, by what, and what that does to training."""
     where = f"the bias of `{found.layer}`" if found.of_bias else f"`{found.layer}`"
     name = _invariant(found.kind, model.optimizer.name)
     if found.ratio is None:
-        return f"{where}: {name} is zero in the {found.zero} only"
+        zero = names.first if found.zero == "first" else names.second
+        return f"{where}: {name} is zero in {zero} only"
     power = found.power
     assert power is not None
     factor = rich_formula(found.ratio) if not power else power_of_n(power)
     meaning = "" if not power else f": {_meaning(found.kind, power, model.optimizer.name)}"
-    return f"{where}: {name} of the second is {factor} times the first's{meaning}"
+    return f"{where}: in {names.second}, {name} is {factor} times {names.first}'s{meaning}"
 
 
 def _invariant(kind: str, optimizer: str) -> str:

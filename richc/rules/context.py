@@ -19,11 +19,13 @@ from richc.syntax import tree
 class Context:
     """One resolved model with everything derived from it."""
 
-    def __init__(self, model: Model, node: tree.Model, text: str) -> None:
+    def __init__(self, model: Model, node: tree.Model, text: str, path: str = "<text>") -> None:
         self.model = model
         self.node = node
         #: The source, of which edits keep what they do not change.
         self.text = text
+        #: Of the source: what it names is relative to it.
+        self.path = path
         self.richness = model.richness if model.richness is not None else Fraction(0)
         self.network = self.network_under(model.optimizer.name)
         self.verdict: Verdict = judge(self.network)
