@@ -50,6 +50,10 @@ class UnknownLayer(ValueError):
     """A condition on a layer, or a bias, that is not there."""
 
 
+class RewriteBug(Exception):
+    """The new text is not what the move makes of the old one: a bug of richc, so nothing is written."""
+
+
 class _Refused(Exception):
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.message)
@@ -621,22 +625,22 @@ class _Mover:
     # ---- checking ----
 
     def check(self, after: FileResult) -> None:
-        """Hold the new text to the move: a difference is a bug of richc."""
-        found = [m.spec for m in after.models if m.spec.name == self.model.name]
-        assert len(found) == 1, [d.message for d in after.diagnostics]
+        """Hold the new text to the move.  Raises RewriteBug."""
+        name = self.model.name
+        found = [m.spec for m in after.models if m.spec.name == name]
+        if len(found) != 1:
+            raise RewriteBug(f"{name}: {[d.message for d in after.diagnostics]}")
         for layer, needed in zip(found[0].layers, self.needed.layers, strict=True):
             for tensor, other in zip(layer.tensors, needed.tensors, strict=True):
-                assert tensor.frozen == other.frozen, layer.name
                 for attribute in _ATTRIBUTES:
-                    if attribute in _OF_TRAINING and tensor.frozen:
+                    is_idle = attribute in _OF_TRAINING and tensor.frozen
+                    if is_idle or (attribute == "eps" and other.eps is None):
                         continue
-                    if attribute == "eps" and other.eps is None:
-                        continue
-                    assert is_equal(_attribute(tensor, attribute), _attribute(other, attribute)), (
-                        f"{attribute} of {layer.name} went wrong in a gauge move"
-                    )
+                    if not is_equal(_attribute(tensor, attribute), _attribute(other, attribute)):
+                        raise RewriteBug(f"{name}: {attribute} of {layer.name}")
         verdict = compare(self.model, found[0], rescaling=False)
-        assert verdict.status == IDENTICAL, verdict
+        if verdict.status != IDENTICAL:
+            raise RewriteBug(f"{name}: {verdict}")
 
 
 def _frame(model: Model) -> Frame | None:

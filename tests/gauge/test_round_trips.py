@@ -40,9 +40,7 @@ def test_plain_sources(spec: Plain, to: str) -> None:
 
 
 @settings(max_examples=60)
-@given(
-    text=strategies.texts(), one=st.sampled_from(GAUGES), other=st.sampled_from(GAUGES)
-)
+@given(text=strategies.texts(), one=st.sampled_from(GAUGES), other=st.sampled_from(GAUGES))
 def test_any_source_comes_back_to_what_was_printed_once(text: str, one: str, other: str) -> None:
     """Also where a user's own spelling is another."""
     note(text)
