@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import groupby
 from typing import NamedTuple
 
-from richc.diagnostics import Diagnostic, Edit, Span
+from richc.diagnostics import Diagnostic, Edit, Label, Span
 from richc.gauge import blocks, messages
 from richc.gauge.blocks import Block
 from richc.gauge.equivalence import IDENTICAL, compare
@@ -51,7 +51,7 @@ class UnknownLayer(ValueError):
 
 
 class RewriteBug(Exception):
-    """The new text is not what the move makes of the old one: a bug of richc, so nothing is written."""
+    """The new text is not what the move makes of the old one: nothing is written then."""
 
 
 class _Refused(Exception):
@@ -73,7 +73,7 @@ def regauge(result: FileResult, target: Target, model: str | None = None) -> Reg
     edits: list[Edit] = []
     for mover in movers:
         edits += mover.edits()
-        refusals += mover.refusals
+        refusals += _merged(mover.refusals)
     if refusals:
         return Regauged(text, tuple(refusals), ())
     new_text = _edited(text, edits)
@@ -87,7 +87,8 @@ def regauge(result: FileResult, target: Target, model: str | None = None) -> Reg
         if d.code == "R024" and d.model == mover.model.name
     ]
     if refusals:
-        return Regauged(text, tuple(refusals), ())
+        # One value that no float holds makes others such.
+        return Regauged(text, tuple(refusals[:1]), ())
     for mover in movers:
         mover.check(after)
     return Regauged(new_text, (), tuple(_broken(result, after)))
@@ -103,6 +104,15 @@ def _refuse_unknown_layers(chosen: Sequence[ModelResult], target: Target) -> Non
                 )
             if condition.of_bias and layers[0].bias is None:
                 raise UnknownLayer(f"the layer `{condition.statement}` has no bias")
+
+
+def _merged(refusals: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
+    """One refusal for one reason, with all places that it concerns."""
+    by_message: dict[str, list[Diagnostic]] = {}
+    for refusal in refusals:
+        by_message.setdefault(refusal.message, []).append(refusal)
+    for first, *others in by_message.values():
+        yield first._replace(labels=tuple(Label(d.span, d.label) for d in others))
 
 
 def _edited(text: str, edits: Sequence[Edit]) -> str:
@@ -335,6 +345,8 @@ class _Mover:
         if not any(shifts):
             return None
         dims = self._all_dims(place)
+        # They agree on the power; one that takes it away altogether leaves the simplest formulas.
+        first = min((condition for condition, _ in found), key=lambda c: c.exponent != 0)
         power = self.powers[KNOBS[first.knob]]
         value = self._value(place, KNOBS[first.knob])
         if value is not None:

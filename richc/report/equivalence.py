@@ -84,7 +84,7 @@ def _body(first: Side, second: Side, found: Equivalence) -> Iterator[str]:
         return
     yield from _cut(constant_words(found, first.model))
     if found.is_rescaled:
-        yield "layers are rescaled against each other (V to u V, the product of all u is 1), which "
+        yield "layers are rescaled against each other (V to u V, the product of all u is 1), which"
         yield "positively homogeneous activations without biases do not see"
     elif all(move.t == ONE for move in found.moves):
         return
