@@ -63,7 +63,7 @@ class Block(NamedTuple):
         item = self.items[at]
         items = self.items[:at] + self.items[at + 1 :]
         for gap in _merged(self.gaps[at], self.gaps[at + 1]):
-            if gap or not items:
+            if items or not gap or ("{" in gap and gap.endswith("}")):
                 shorter = Block((*self.gaps[:at], gap, *self.gaps[at + 2 :]), items)
                 if shorter.with_item(name, item.text) == self:
                     return shorter

@@ -65,6 +65,10 @@ def out_of_range(message: str, span: Span) -> Diagnostic:
     return _refusal(f"in that gauge {message}", span)
 
 
+def too_large(kibibytes: int, span: Span) -> Diagnostic:
+    return _refusal(f"in that gauge the file would be larger than {kibibytes} KiB", span)
+
+
 def power_of_n(exponent: Fraction) -> str:
     if exponent == 0:
         return "n^0"

@@ -21,14 +21,14 @@ from richc.gauge.moves import KNOBS, Condition, Target, moved, powers
 from richc.gauge.words import Dims, Words, is_equal
 from richc.optimizers import OPTIMIZERS
 from richc.pipeline import FileResult, ModelResult, analyse
-from richc.scaling.monomial import ONE, Affine, Monomial
-from richc.spec import infer, options
+from richc.scaling.monomial import ONE, ZERO, Affine, Monomial
+from richc.spec import infer
 from richc.spec.carried import with_carried
 from richc.spec.expressions import Rejected
 from richc.spec.infer import STANDARD, Frame
 from richc.spec.model import Activation, Dim, Layer, Model, Tensor
-from richc.spec.symbols import scope_of
 from richc.syntax import tree
+from richc.syntax.source import MAX_BYTES
 from richc.words import GAUGES
 
 _ATTRIBUTES = ("scale", "std", "lr", "decay", "eps")
@@ -79,6 +79,9 @@ def regauge(result: FileResult, target: Target, model: str | None = None) -> Reg
     new_text = _edited(text, edits)
     if new_text == text:
         return Regauged(text, (), ())
+    if len(new_text.encode()) > MAX_BYTES:
+        span = movers[0].model.name_place
+        return Regauged(text, (messages.too_large(MAX_BYTES // 1024, span),), ())
     after = analyse(new_text, result.source.path)
     refusals = [
         messages.out_of_range(d.message, mover.model.name_place)
@@ -182,9 +185,6 @@ class _Mover:
 
     def _read_optimizer(self) -> None:
         node = next(s for s in self.node.statements if isinstance(s, tree.Optimizer))
-        knobs = options.optimizer(node, scope_of(self.node, None), lambda _: None)
-        assert knobs is not None  # It was read before.
-        self.decay, self.eps = knobs.decay, knobs.eps
         given = {
             item.name.text: item.value
             for item in (node.block.items if node.block else ())
@@ -195,6 +195,8 @@ class _Mover:
             for name, option in (("lr", "lr"), ("decay", "weight_decay"), ("eps", "eps"))
             if option in given
         }
+        values = {name: self.words.concrete(v) for name, v in self.global_words.items()}
+        self.decay, self.eps = values.get("decay", ZERO), values.get("eps")
 
     def _places(self) -> Iterator[_Place]:
         statements = {s.name.text: s for s in self.node.statements if isinstance(s, tree.Layer)}
@@ -446,11 +448,15 @@ class _Mover:
 
     def edits(self) -> list[Edit]:
         """The edits of the model's text; what cannot be done is in ``refusals``."""
+        first: list[Diagnostic] | None = None
         for frame in self._frames():
             self.refusals.clear()
             moves = self._moves(frame)
+            edits = [] if self.refusals else self._edits(frame, moves)
             if not self.refusals:
-                return self._edits(frame, moves)
+                return edits
+            first = first or list(self.refusals)
+        self.refusals = first or []
         return []
 
     def _frames(self) -> Iterator[Frame | None]:
@@ -464,18 +470,16 @@ class _Mover:
             gauge = self.target.gauge
             yield frame._replace(gauge=gauge) if gauge != "mup" or has_mup else frame
             return
+        gauges = [frame.gauge]
         if all(condition.statement is None for condition in self.target.conditions):
-            for gauge in (frame.gauge, *GAUGES):
-                named = frame._replace(gauge=gauge)
-                if (gauge != "mup" or has_mup) and self._is_inferred(named):
-                    yield named
-                    break
-        yield frame
+            gauges += [g for g in GAUGES if g != frame.gauge and (g != "mup" or has_mup)]
+        frames = [frame._replace(gauge=gauge) for gauge in gauges]
+        yield from sorted(frames, key=self._count_of_written)
 
-    def _is_inferred(self, frame: Frame) -> bool:
-        """True when inference alone makes the conditions hold."""
+    def _count_of_written(self, frame: Frame) -> int:
+        """Where inference does not make the conditions hold, so that values have to be written."""
         conditions = self.target.conditions
-        return all(self._inferred_move(place, frame, conditions) for place in self.places)
+        return sum(self._inferred_move(p, frame, conditions) is None for p in self.places)
 
     def _moves(self, frame: Frame | None) -> list[_Move]:
         moves = []
@@ -568,9 +572,6 @@ class _Mover:
         new: Sequence[Mapping[str, Monomial | None]],
     ) -> Block:
         """The block with a written attribute moved, or taken out where it has become needless."""
-        power = Affine(self.powers[attribute])
-        if all(t.power(power) == ONE for t in move.factors):
-            return block
         node = place.written[attribute]
         of_tensor = "std" if attribute == "var" else attribute
         values = [_attribute(self._tensor(place, m), of_tensor) for m in place.members]
@@ -579,11 +580,15 @@ class _Mover:
         needed = [_attribute(self._tensor(place, m, self.needed), of_tensor) for m in place.members]
         if (
             attribute != "var"
+            and not (attribute == "lr" and self._thaws(place))
             and _all_equal([of[attribute] for of in new], needed)
             and not _all_equal([of[attribute] for of in old], values)
             and (shorter := block.without(attribute)) is not None
         ):
             return shorter
+        power = Affine(self.powers[attribute])
+        if all(t.power(power) == ONE for t in move.factors):
+            return block
         value = self._written(place, attribute, self._all_dims(place))
         if value is not None and move.words is not None:
             value = value.times(move.words.power(power))
@@ -623,6 +628,10 @@ class _Mover:
         if value is None:
             raise _Refused(messages.no_one_formula(place.words, place.repeats, place.span))
         return block.with_item(attribute, f"{attribute} = {self.words.formula(value)}")
+
+    def _thaws(self, place: _Place) -> bool:
+        """True for a bias that trains only because a rate is written: its weight is frozen."""
+        return place.of_bias and self.model.layers[place.members[0]].weight.frozen
 
     def _gauge_edit(self, gauge: str) -> Edit:
         """The ``gauge`` option, which is left out for the one that is meant without it."""

@@ -74,11 +74,11 @@ class Words:
     def formula(self, value: Monomial) -> str:
         return rich_formula(value, self._symbols)
 
-    def concrete(self, value: Monomial, dims: Dims) -> Monomial:
-        """The value in a layer of these dimensions, in powers of n, n0 and gamma."""
+    def concrete(self, value: Monomial, dims: Dims | None = None) -> Monomial:
+        """The value, in a layer of these dimensions, in powers of n, n0 and gamma."""
         if value.is_zero:
             return value
-        meanings = {ALPHA: self._alpha, **self._fans(dims)}
+        meanings = {ALPHA: self._alpha, **({} if dims is None else self._fans(dims))}
         result = ONE
         for base, exponent in value.powers:
             known = meanings.get(base) if isinstance(base, str) else None

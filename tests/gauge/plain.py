@@ -44,7 +44,9 @@ class Plain(NamedTuple):
     text: str
 
 
-_NUMBERS = tuple(map(Fraction, ("1", "2", "1/2", "1/10", "3", "2/3")))
+#: None of them, nor its root, is what an optimizer's statement gives: a decay or an epsilon that
+#: says the same again, where a move would put it, is taken out on the way back.
+_NUMBERS = tuple(map(Fraction, ("1", "2", "1/2", "3/10", "3", "2/3")))
 _POWERS = tuple(map(Fraction, ("0", "0", "1", "-1", "1/2", "-1/2", "2", "-3/2")))
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from richc.gauge.moves import BadTarget, read_target
 from richc.gauge.rewrite import UnknownLayer
+from richc.syntax.source import MAX_BYTES
 from tests.gauge.rewriting import attempt, model, move, refusal
 
 TWO = model(
@@ -103,6 +104,15 @@ def test_a_value_that_no_float_holds() -> None:
         "in that gauge `std` of `a` is about 10^-362 at width 4096: no float holds it"
         == found.message
     )
+
+
+def test_a_file_that_would_be_too_large() -> None:
+    padding = "#" * (MAX_BYTES - len(TWO) - 1)
+    text = f"{TWO}{padding}\n"
+
+    found, _ = refusal(text, "mup")
+
+    assert "in that gauge the file would be larger than 512 KiB" == found.message
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import richc
 from richc.cli.main import cli
 from richc.pipeline import analyse
 from richc.spec.printer import print_model
+from tests.check.test_lightness import PROMISED, modules
 from tests.gauge.rewriting import model, move
 
 TEXT = model(
@@ -32,7 +33,7 @@ def run(*arguments: str, text: str | None = None) -> Result:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One in which `sub/a.rich` requires what the tests say, and `other.rich` is in another gauge."""
+    """One with `other.rich`, which is TEXT in another gauge, and a folder `sub`."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()
     (tmp_path / "other.rich").write_text(move(TEXT, "rescaling"), encoding="utf-8")
@@ -109,7 +110,7 @@ def test_what_cannot_be_compared(folder: Path) -> None:
         "binary": "cannot read it: not UTF-8",
         "big": "cannot read it: the file is larger than 512 KiB",
         "passwd": "it has errors itself",
-        "broken.rich": "it has errors itself: `richc check` shows 3",
+        "broken.rich": "it has errors itself: `richc check` shows 2",
         "two.rich": "it holds 2 models: name the one that is meant, `FILE::NAME`",
         "two.rich::none": "it has no model `none`",
     }
@@ -164,6 +165,12 @@ def test_it_is_part_of_the_specification(folder: Path) -> None:
     assert ("equivalent", "other.rich::net") == (requirement.kind, requirement.value)
     printed = print_model(analyse(requiring("other.rich::net")).models[0].spec)
     assert '  require equivalent "other.rich::net"\n' in printed
+
+
+def test_it_is_light(folder: Path) -> None:
+    write("a.rich", requiring("other.rich").replace("lr = alpha^2", "lr = 1"))
+
+    assert set() == modules(folder, "check", "a.rich").intersection(PROMISED)
 
 
 def test_compile_holds_to_it(folder: Path) -> None:
