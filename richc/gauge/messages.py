@@ -70,7 +70,7 @@ def too_large(kibibytes: int, span: Span) -> Diagnostic:
 
 
 def power_of_n(exponent: Fraction) -> str:
-    if exponent == 0:
-        return "n^0"
+    if exponent == 1:
+        return "n"
     shown = str(exponent)
     return f"n^{shown}" if exponent.denominator == 1 else f"n^({shown})"

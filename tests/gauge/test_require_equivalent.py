@@ -89,7 +89,7 @@ def test_differences_are_errors(folder: Path) -> None:
     assert 'error[R502]: this model does not train as "other.rich"\n  --> a.rich:8:22' in (
         result.stdout
     )
-    assert "in the other, the rate η M² is n^1 times this one's: its weight updates" in (
+    assert "in the other, the rate η M² is n times this one's: its weight updates" in (
         result.stdout
     )
     assert "= note: the other is μP (r = 1/2), rescaling gauge" in result.stdout
