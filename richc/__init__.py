@@ -6,6 +6,7 @@ The public API, typed::
     program = richc.compile(text)  # a standalone PyTorch program
     spec = richc.load("model.rich")  # the resolved specification, as a pydantic model
     mended = richc.fix(text)  # the text with holes filled and failing models mended
+    compared = richc.equivalence(text, other)  # whether two models train alike, likewise
     measured = richc.verify(text)  # what training shows, as a pydantic model; needs torch
 
 Nothing is imported before it is asked for, so that ``richc check`` starts as fast as a commit
@@ -20,13 +21,23 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    from richc.report.equivalence_schema import Equivalence
     from richc.report.schema import Report
     from richc.report.spec_schema import SpecFile
     from richc.report.verification_schema import VerificationReport
 
 __version__ = "0.1.0"
 
-__all__ = ["RichError", "__version__", "check", "compile", "fix", "load", "verify"]
+__all__ = [
+    "RichError",
+    "__version__",
+    "check",
+    "compile",
+    "equivalence",
+    "fix",
+    "load",
+    "verify",
+]
 
 
 class RichError(ValueError):
@@ -92,6 +103,24 @@ def fix(text: str, model: str | None = None) -> str:
     from richc.syntax.source import Source
 
     return mend(Source("<text>", text), model).result.source.text
+
+
+def equivalence(text_a: str, text_b: str) -> Equivalence:
+    """Compare the models of two texts (of one model each), as ``richc equiv --format json`` does.
+
+    Raises RichError for a text with errors or with several models.
+    """
+    from richc.emit.compile import choose_text
+    from richc.gauge.equivalence import compare
+    from richc.report.equivalence import Side
+    from richc.report.equivalence_schema import report
+
+    chosen = [choose_text(text, None, allow_violations=True) for text in (text_a, text_b)]
+    first, second = (
+        Side(name, model.context)
+        for name, model in zip(("<first>", "<second>"), chosen, strict=True)
+    )
+    return report(first, second, compare(first.model, second.model))
 
 
 def verify(

@@ -84,7 +84,7 @@ def analyse_source(source: Source) -> FileResult:
     nodes = {node.name.span: node for node in file.models}
     results: list[ModelResult] = []
     for spec in specs:
-        context = Context(spec, nodes[spec.name_place], source.text)
+        context = Context(spec, nodes[spec.name_place], source.text, source.path)
         results.append(_judged(context))
     everything = [*found, *unresolved, *(d for result in results for d in result.diagnostics)]
     everything.sort(key=lambda d: (d.span.start, d.code))

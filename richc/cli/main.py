@@ -12,8 +12,10 @@ from richc import __version__
 COMMANDS = {
     "check": "check",
     "compile": "compile",
+    "equiv": "equiv",
     "explain": "explain",
     "fix": "fix",
+    "gauge": "gauge",
     "rules": "rules",
     "schema": "schema",
     "train": "train",

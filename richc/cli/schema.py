@@ -6,9 +6,13 @@ import click
 
 
 @click.command("schema", short_help="Print a JSON schema.")
-@click.argument("what", type=click.Choice(("report", "rules", "spec", "verification")))
+@click.argument(
+    "what", type=click.Choice(("equivalence", "report", "rules", "spec", "verification"))
+)
 def command(what: str) -> None:
-    """Print a JSON schema: report, list of rules, resolved specification or verification."""
+    """Print a JSON schema: of the check's report, a verification, a comparison of two models, the
+    list of rules, or a resolved specification.
+    """
     import json
 
     if what == "report":
@@ -19,6 +23,10 @@ def command(what: str) -> None:
         from richc.report.rules_schema import RuleList
 
         schema = RuleList.model_json_schema()
+    elif what == "equivalence":
+        from richc.report.equivalence_schema import Equivalence
+
+        schema = Equivalence.model_json_schema()
     elif what == "verification":
         from richc.report.verification_schema import VerificationReport
 

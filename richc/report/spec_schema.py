@@ -85,7 +85,7 @@ class Train(_Strict):
 
 
 class Requirement(_Strict):
-    kind: Literal["point", "gauge", "regime"]
+    kind: Literal["point", "gauge", "regime", "equivalent"]
     value: str
     richness: str | None
 

@@ -101,7 +101,6 @@ SLUGS: dict[str, str] = {
     "R002": "no-model",
     "R003": "nesting",
     "R004": "not-in-language",
-    "R005": "not-available-yet",
     "R006": "unreadable",
     "R007": "too-many-errors",
     "R010": "unknown-name",

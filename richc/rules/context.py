@@ -28,6 +28,8 @@ class Context:
         model: Model,
         node: tree.Model,
         text: str,
+        path: str = "<text>",
+        *,
         richness: Fraction | None = None,
         trace: Trace | None = None,
     ) -> None:
@@ -35,6 +37,8 @@ class Context:
         self.node = node
         #: The source, of which edits keep what they do not change.
         self.text = text
+        #: Of the source: what it names is relative to it.
+        self.path = path
         if richness is None:
             richness = model.richness if model.richness is not None else Fraction(0)
         #: The one that is judged: the declared one, unless it is one of an interval.

@@ -75,14 +75,17 @@ def _key(diagnostic: Diagnostic) -> _Key:
 
 
 def _at(context: Context, richness: Fraction, trace: Trace | None = None) -> Context:
-    return Context(context.model, context.node, context.text, richness, trace)
+    return Context(
+        context.model, context.node, context.text, context.path, richness=richness, trace=trace
+    )
 
 
 def _look(context: Context, trace: Trace) -> None:
     """Compare everything that the verdict and the rules compare."""
     traced = _at(context, trace.at, trace)
     for requirement in context.model.requirements:
-        is_true(traced, requirement)
+        if requirement.kind != "equivalent":  # Exact in r by itself.
+            is_true(traced, requirement)
     for rule, check in applicable(traced):
         # What a rule on the verdict says, the verdict decided; R502 was asked above.
         if rule.violation is None and rule.code != "R502":

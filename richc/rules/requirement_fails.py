@@ -15,6 +15,11 @@ def check(context: Context) -> Iterator[Diagnostic]:
     verdict = context.verdict
     points: dict[Fraction, Diagnostic] = {}
     for requirement in context.model.requirements:
+        if requirement.kind == "equivalent":
+            from richc.rules.requirement_equivalent import check as compare  # reads a file
+
+            yield from compare(context, requirement)
+            continue
         if is_true(context, requirement):
             continue
         richness = requirement.richness

@@ -33,6 +33,8 @@ class Symbols(NamedTuple):
     width: str = "n"
     base: str | None = None
     alpha: bool = False
+    #: Whether n / n0 and its root stand apart, as in ``alpha^2 * n0 / n``.
+    apart: bool = False
 
 
 #: Symbols of a file without a base width and without a richness.
@@ -208,7 +210,8 @@ def _symbol_factors(value: Monomial, symbols: Symbols) -> list[_Factor]:
         factors.append(_Factor(GAMMA, gamma))
 
     base_word = symbols.base or BASE_WIDTH
-    if not width.is_zero and width.plus(base).is_zero:
+    is_ratio = not width.is_zero and width.plus(base).is_zero
+    if is_ratio and not (symbols.apart and not width.slope and abs(width.const) in (1, _HALF)):
         factors.append(_Factor(f"({symbols.width} / {base_word})", width, is_ratio=True))
         return factors
     if not width.is_zero:

@@ -24,10 +24,6 @@ def _short(name: str) -> str:
     return name if len(name) <= 60 else f"{name[:57]}..."
 
 
-def not_available(what: str, span: Span, instead: str) -> Diagnostic:
-    return _error("R005", "not-available-yet", f"{what} is not available yet", span, help=instead)
-
-
 def unknown_name(name: str, span: Span, known: Iterable[str], help: str | None) -> Diagnostic:
     known = tuple(known)
     message = f"unknown name `{_short(name)}`{did_you_mean(name, known)}"

@@ -116,7 +116,7 @@ class Train(NamedTuple):
 
 
 class Requirement(NamedTuple):
-    """``kind`` is point ("mup", "ntp", "rich"), "gauge" or "regime"."""
+    """``kind`` is point ("mup", "ntp", "rich"), "gauge", "regime" or "equivalent" (to a file)."""
 
     kind: str
     value: str

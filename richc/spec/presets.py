@@ -102,11 +102,15 @@ def _requirement(reader: Reader, node: tree.Require) -> Requirement:
         known = ("mup", "ntp", "rich(r = ...)", "gauge NAME", "regime NAME")
         raise Rejected(messages.unknown_word("requirement", kind, node.preset.name.span, known))
     if kind == "equivalent":
-        raise Rejected(
-            messages.not_available(
-                "`require equivalent`", node.span, "require a point, a gauge or a regime"
+        if not isinstance(node.value, tree.String) or not node.value.text:
+            raise Rejected(
+                messages.bad_value(
+                    "the model to be equivalent to is in another file",
+                    node.value.span,
+                    'for example `require equivalent "other.rich"`, or `"other.rich::name"`',
+                )
             )
-        )
+        return Requirement("equivalent", node.value.text, None, node.span)
     choices = {"gauge": GAUGES, "regime": REGIMES}.get(kind)
     if choices is None:
         raise Rejected(

@@ -233,6 +233,8 @@ def _train(train: Train) -> list[str]:
 
 
 def _requirement(requirement: Requirement) -> str:
+    if requirement.kind == "equivalent":
+        return f'require equivalent "{requirement.value}"'
     if requirement.kind != "point":
         return f"require {requirement.kind} {requirement.value}"
     if requirement.value != "rich":

@@ -34,6 +34,8 @@ class Source:
         self.has_mark = text.startswith("\ufeff")
         #: Without the byte order mark that some editors write: it is no part of line 1.
         self.text = text.removeprefix("\ufeff")
+        #: For those who write the text back.
+        self.has_mark = text.startswith("\ufeff")
         self._starts: list[int] | None = None
 
     @property

@@ -1,24 +1,18 @@
 """The gauge test: the same network in other gauges trains through the same losses.
 
-Yang & Hu 2020 (arXiv 2011.14522, section 3), from outside: a gauge move scales a multiplier by t,
-the initial weights by 1/t, the rate by t^-k and epsilon by t, and leaves every function on the way
-untouched.  In float64 and for 100 steps, what is left is rounding.
+In float64 and for 100 steps, what is left is rounding.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
-from types import ModuleType
 from typing import Any
 
 import pytest
-import torch
 
-from richc.scaling.monomial import Affine, Monomial, number, symbol
-from richc.spec.model import Layer, Model, Tensor
+from richc.scaling.monomial import Affine, number, symbol
+from tests.emit.gauge_training import losses, moved, relative, unit_weights
 from tests.emit.tables import Load, ReadModel
-
-STEPS = 100
 
 OPTIMIZERS = {
     "sgd": "sgd { lr = 0.05, momentum = 0.9 }",
@@ -46,44 +40,6 @@ model net {{
 }}
 """
 
-#: The rate's power of the gauge move, k.
-POWERS = {"sgd": 2, "adam": 1, "adamw": 1, "lion": 1, "signsgd": 1, "muon": 1}
-
-
-def losses(module: ModuleType, start: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Losses over the steps from weights that are ``start`` times each tensor's deviation."""
-    model = module.Net(dtype=torch.float64)
-    with torch.no_grad():
-        for name, layer in model.named_modules():
-            if isinstance(layer, module.Dense):
-                layer.weight.copy_(start[f"{name}.weight"] * layer.std)
-                if getattr(layer, "bias", None) is not None:
-                    layer.bias.copy_((start[f"{name}.bias"] * layer.bias_std).view_as(layer.bias))
-    generator = torch.Generator().manual_seed(1)
-    x = torch.randn(STEPS, 8, 8, generator=generator, dtype=torch.float64)
-    y = torch.randint(0, 3, (STEPS, 8), generator=generator)
-    optimizer = model.make_optimizer()
-    found = []
-    for step in range(STEPS):
-        loss = torch.nn.functional.cross_entropy(model(x[step]), y[step])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        found.append(loss.detach())
-    return torch.stack(found)
-
-
-def unit_weights(module: ModuleType) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    return {
-        name: torch.randn(p.shape, generator=generator, dtype=torch.float64)
-        for name, p in module.Net().named_parameters()
-    }
-
-
-def relative(a: torch.Tensor, b: torch.Tensor) -> float:
-    return ((a - b).abs() / a.abs()).max().item()
-
 
 @pytest.mark.parametrize("point", ["mup", "rich(r = 1/4)"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -104,31 +60,6 @@ def test_named_gauges(optimizer: str, point: str, load: Load, read_model: ReadMo
     limit = 2e-2 if optimizer == "muon" and point != "mup" else 1e-9
     assert relative(stp, mup) <= limit
     assert relative(stp, rescaling) <= limit
-
-
-def moved(model: Model, factors: list[Monomial]) -> Model:
-    """The model after a gauge move by one factor a layer; biases move with their layer."""
-    power = POWERS[model.optimizer.name]
-    is_coupled = model.optimizer.name == "adam"
-
-    def move(tensor: Tensor, t: Monomial) -> Tensor:
-        rate = t.power(Affine(Fraction(-power)))
-        # Decay is part of the gradient under Adam, and rate times decay is kept elsewhere.
-        decay = t.power(Affine(Fraction(2 if is_coupled else power)))
-        return tensor._replace(
-            scale=tensor.scale.times(t),
-            std=tensor.std.over(t),
-            lr=tensor.lr.times(rate),
-            decay=tensor.decay.times(decay),
-            eps=None if tensor.eps is None else tensor.eps.times(t),
-        )
-
-    def layer_moved(layer: Layer, t: Monomial) -> Layer:
-        bias = None if layer.bias is None else move(layer.bias, t)
-        return layer._replace(weight=move(layer.weight, t), bias=bias)
-
-    layers = tuple(layer_moved(a, t) for a, t in zip(model.layers, factors, strict=True))
-    return model._replace(layers=layers)
 
 
 HAND_WRITTEN = """

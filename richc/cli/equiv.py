@@ -1,0 +1,80 @@
+"""``richc equiv``: whether two models train alike."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from richc.cli.errors import Unusable
+from richc.cli.inputs import STDIN
+
+if TYPE_CHECKING:
+    from richc.report.equivalence import Side
+
+
+@click.command("equiv", short_help="Say whether two models train alike.")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("--strict", is_flag=True, help="Exit with 0 for identical ones only.")
+@click.option(
+    "--format", "output_format", type=click.Choice(("text", "json")), default="text",
+    show_default=True,
+)  # fmt: skip
+@click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto")
+def command(first: str, second: str, strict: bool, output_format: str, color: str) -> None:
+    """Compare A and B, each FILE or FILE::MODEL (- for standard input).
+
+    Identical: one network in two gauges; the same losses at every step. The same up to constants:
+    the same powers of the width. Different: the first difference, and what it does.
+
+    Exit codes: 0 identical or the same up to constants, 1 different, 2 wrong usage or a file that
+    cannot be compared.
+    """
+    from richc.cli.color import use_color
+    from richc.gauge.equivalence import DIFFERENT, IDENTICAL, compare
+
+    if first.partition("::")[0] == second.partition("::")[0] == STDIN:
+        raise click.UsageError("only one of the two can be standard input")
+    sides = _side(first), _side(second)
+    found = compare(sides[0].model, sides[1].model)
+    if output_format == "json":
+        from richc.report.equivalence_schema import report
+
+        click.echo(report(*sides, found).model_dump_json(indent=2))
+    else:
+        from richc.report.equivalence import render
+
+        colored = use_color(color, sys.stdout)
+        for line in render(*sides, found, color=colored):
+            click.echo(line, color=colored)
+    if found.status == DIFFERENT or (strict and found.status != IDENTICAL):
+        raise SystemExit(1)
+
+
+def _side(reference: str) -> Side:
+    """One model.  Exits with 2, after its diagnostics, for a text that has errors."""
+    from richc.cli.color import use_color
+    from richc.cli.inputs import read_input
+    from richc.emit.compile import Refused, WrongChoice, choose
+    from richc.gauge.other import split
+    from richc.pipeline import analyse_source
+    from richc.report.equivalence import Side
+    from richc.report.text import render_diagnostics
+    from richc.syntax.source import SourceError
+
+    path, name = split(reference)
+    try:
+        result = analyse_source(read_input(path, "<stdin>"))
+        chosen = choose(result, name, allow_violations=True)
+    except SourceError as error:
+        raise Unusable(f"{path}: {error}") from None
+    except WrongChoice as error:
+        raise Unusable(f"{path}: {error} (as in {path}::NAME)") from None
+    except Refused as refused:
+        color = use_color("auto", sys.stderr)
+        click.echo(render_diagnostics(refused.result, color=color), err=True, nl=False, color=color)
+        raise SystemExit(2) from None
+    shown = result.source.path if len(result.names) == 1 else f"{result.source.path}::{name}"
+    return Side(shown, chosen.context)

@@ -1,0 +1,115 @@
+"""``richc gauge``: rewrite a file into another gauge of the same network."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from richc.cli.errors import Unusable
+from richc.cli.inputs import STDIN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from richc.diagnostics import Diagnostic
+    from richc.pipeline import FileResult
+
+
+@click.command("gauge", short_help="Rewrite a .rich file in another gauge.")
+@click.argument("file", type=click.Path())
+@click.option(
+    "--to",
+    "target_text",
+    metavar="TARGET",
+    required=True,
+    help="stp (every multiplier 1), mup (every layer's own rate 1), rescaling (every std 1), or "
+    "exponents: a=0,c=0 (multiplier n^-a, std n^-b, rate n^-c), embed.a=1/2 for one layer, "
+    "embed.bias.c=0 for its bias.",
+)
+@click.option("--model", "name", metavar="NAME", help="Rewrite the model of this name only.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if FILE would change.")
+@click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
+@click.option("--stdin-filename", default="<stdin>", help="The name to show for `-`.")
+def command(
+    file: str, target_text: str, name: str | None, check: bool, diff: bool, stdin_filename: str
+) -> None:
+    """Rewrite FILE in place (- for standard input to standard output).
+
+    The network, and every step of its training, stay what they are. Comments and layout are kept,
+    values are exact and in the words of FILE; eps, weight decay and biases move along. What a
+    parameterization infers stays unwritten where it can.
+
+    Exit codes: 0 done, 1 FILE has errors, has no such gauge, or (--check) would change, 2 wrong
+    usage or unreadable input.
+    """
+    from richc.cli.inputs import read_input
+    from richc.cli.rewriting import diff as unified
+    from richc.cli.rewriting import write_back, write_out
+    from richc.gauge.moves import BadTarget, read_target
+    from richc.gauge.rewrite import UnknownLayer, regauge
+    from richc.pipeline import analyse_source
+    from richc.syntax.source import SourceError
+
+    try:
+        target = read_target(target_text)
+    except BadTarget as error:
+        raise click.BadParameter(str(error), param_hint="--to") from None
+    try:
+        source = read_input(file, stdin_filename)
+    except SourceError as error:
+        raise Unusable(f"{file}: {error}") from None
+    result = analyse_source(source)
+    _refuse_errors(result, name)
+    try:
+        regauged = regauge(result, target, name)
+    except UnknownLayer as error:
+        raise Unusable(f"{source.path}: {error}") from None
+    if regauged.refusals:
+        _show(result, regauged.refusals)
+        raise SystemExit(1)
+    for diagnostic in regauged.broken:
+        line = source.position(diagnostic.span.start).line
+        click.echo(f"note: {source.path}:{line}: in that gauge, {diagnostic.message}", err=True)
+
+    changed = regauged.text != source.text
+    if diff:
+        write_out(unified(source, regauged.text))
+    if check:
+        if changed and not diff:
+            click.echo(f"{source.path} would change")
+        raise SystemExit(1 if changed else 0)
+    if diff:
+        return
+    write_back(file, source, regauged.text)
+    if file != STDIN:
+        word = "rewritten" if changed else "unchanged"
+        click.echo(f"{file} {word}: {target.text}", err=True)
+
+
+def _refuse_errors(result: FileResult, name: str | None) -> None:
+    """Exit where the text, or the one model of it that is meant, has errors of syntax or names."""
+    if name is not None:
+        if result.names and name not in result.names:
+            listed = ", ".join(result.names[:8]) + (", ..." if len(result.names) > 8 else "")
+            raise click.UsageError(
+                f"{result.source.path}: there is no model `{name}`, only {listed}",
+                click.get_current_context(),
+            )
+        result = result.only(name)
+    if result.is_unresolved:
+        judged = {d for model in result.models for d in model.diagnostics}
+        _show(result, [d for d in result.diagnostics if d not in judged])
+        raise SystemExit(1)
+    if not result.models:
+        raise Unusable(f"{result.source.path}: there is no model")
+
+
+def _show(result: FileResult, diagnostics: Sequence[Diagnostic]) -> None:
+    from richc.cli.color import use_color
+    from richc.report.text import render_diagnostics
+
+    color = use_color("auto", sys.stderr)
+    shown = result._replace(diagnostics=tuple(diagnostics))
+    click.echo(render_diagnostics(shown, color=color), err=True, nl=False, color=color)

@@ -1,0 +1,1 @@
+"""Gauge moves of whole files, and when two specifications are one network."""

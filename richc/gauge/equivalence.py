@@ -1,0 +1,517 @@
+"""When two specifications train alike: every gauge invariant compared, exactly.
+
+The function sees a weight as V = M W only, and one step changes V by an amount that the invariants
+of the optimizer's gauge move decide (Yang & Hu 2020, arXiv 2011.14522, section 3; theory.md,
+section 2).  Two models of one architecture whose invariants are equal, as monomials in n and not
+only as exponents, have the same function at every step once their initial weights are mapped.
+
+Positively homogeneous networks without biases have one more symmetry, V_l -> u_l V_l with the
+product of all u_l equal to 1 (theory.md, section 7); it is tried where the gauge does not do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from math import gcd
+from typing import NamedTuple
+
+from richc.optimizers import OPTIMIZERS, law
+from richc.scaling.monomial import (
+    BASE_WIDTH,
+    GAMMA,
+    ONE,
+    WIDTH,
+    ZERO,
+    Affine,
+    Monomial,
+    number,
+)
+from richc.spec.infer import dim_monomial
+from richc.spec.model import Activation, Dim, Layer, Model, Tensor
+
+IDENTICAL = "identical"
+CONSTANTS = "same_up_to_constants"
+DIFFERENT = "different"
+
+#: Invariants, in the order in which differences are reported.
+INIT, RATE, DECAY, EPS = "init", "rate", "decay", "eps"
+
+#: What an optimizer does where the file says nothing: the emitted program's defaults.
+KNOB_DEFAULTS: dict[str, dict[str, Fraction | bool | tuple[Fraction, ...]]] = {
+    "sgd": {"momentum": Fraction(0), "nesterov": False},
+    "adam": {"betas": (Fraction(9, 10), Fraction(999, 1000)), "amsgrad": False},
+    "adamw": {"betas": (Fraction(9, 10), Fraction(999, 1000)), "amsgrad": False},
+    "lion": {"betas": (Fraction(9, 10), Fraction(99, 100))},
+    "signsgd": {"momentum": Fraction(0)},
+    "adafactor": {"beta2_decay": Fraction(-4, 5)},
+    "muon": {"momentum": Fraction(19, 20), "nesterov": True, "ns_steps": Fraction(5)},
+}
+
+#: Adam's decay may be coupled or decoupled: without decay the two are one.
+_ADAMS = ("adam", "adamw")
+_AT_LARGE_WIDTH = (
+    "Muon's two shape factors are equal at large width only, where one dimension outgrows the other"
+)
+#: `number` factors out primes below 1,000; larger bases may share factors.
+_LARGEST_PRIME = 997
+
+
+class Structure(NamedTuple):
+    """What no gauge can mend: the two are different networks, or trained differently."""
+
+    layer: str | None
+    message: str
+
+
+class Difference(NamedTuple):
+    """One invariant of one tensor that is not the same in both."""
+
+    layer: str
+    of_bias: bool
+    kind: str
+    #: The second model's over the first's; None where one of the two is zero.
+    ratio: Monomial | None
+    #: Which of the two is zero, "first" or "second", where one is.
+    zero: str | None = None
+
+    @property
+    def power(self) -> Fraction | None:
+        """The exponent of n of the ratio; None where there is no ratio."""
+        return None if self.ratio is None else self.ratio.exponent(WIDTH).const
+
+    @property
+    def is_constant(self) -> bool:
+        return self.power == 0
+
+
+class Knob(NamedTuple):
+    """A setting of order one that differs: momentum, betas, an init distribution."""
+
+    name: str
+    layer: str | None
+    first: str
+    second: str
+
+
+class Move(NamedTuple):
+    """What takes one tensor of the first model into the second's: W -> W / t, M -> M t."""
+
+    layer: str
+    of_bias: bool
+    t: Monomial
+    #: t ~ n^-theta, so that the multiplier's exponent a becomes a + theta.
+    theta: Fraction
+    #: The factor u of V = M W where the network is rescaled, too.
+    rescaled: Monomial = ONE
+
+
+class Equivalence(NamedTuple):
+    status: str
+    structure: tuple[Structure, ...]
+    #: Invariants whose powers of n differ, and then those whose constants do.
+    differences: tuple[Difference, ...]
+    knobs: tuple[Knob, ...]
+    moves: tuple[Move, ...]
+    #: The layers had to be rescaled against each other: possible for homogeneous networks only.
+    is_rescaled: bool
+    #: What differs and does not matter, or matters at small width only.
+    notes: tuple[str, ...]
+
+    @property
+    def first_difference(self) -> Difference | None:
+        """The first whose power of n differs."""
+        return next((d for d in self.differences if not d.is_constant), None)
+
+
+def compare(first: Model, second: Model, *, rescaling: bool = True) -> Equivalence:
+    """Decide whether two models are one network in two gauges.
+
+    ``rescaling`` allows the symmetry of homogeneous networks beside the gauge.  Models that declare
+    one interval of richness are compared for every r of it, others at their declared r.
+    """
+    found = _compare(first, second, rescaling)
+    if first.interval == second.interval and first.interval is not None:
+        # Logarithms of invariants are affine in r: two points decide.
+        for richness in first.interval:
+            there = [model._replace(richness=richness) for model in (first, second)]
+            at_end = _compare(there[0], there[1], rescaling)
+            if _RANK[at_end.status] > _RANK[found.status]:
+                found = at_end._replace(notes=(*at_end.notes, f"compared at r = {richness}"))
+    elif first.interval != second.interval:
+        at = f"r = {first.richness} and r = {second.richness}"
+        note = f"the intervals of richness differ: compared at {at}"
+        found = found._replace(notes=(*found.notes, note))
+    return found
+
+
+def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
+    structure = tuple(_structure(first, second))
+    notes = tuple(_notes(first, second))
+    if structure:
+        return Equivalence(DIFFERENT, structure, (), (), (), False, notes)
+    knobs = tuple(_knobs(first, second))
+    shapes = _Shapes(first, second)
+    one, other = _all_invariants(first, shapes, 0), _all_invariants(second, shapes, 1)
+    differences = _differences(first, one, other)
+    found = _judged(differences, knobs)
+    factors: Sequence[Monomial] | None = None
+    if found != IDENTICAL and rescaling and _is_homogeneous(first) and _is_homogeneous(second):
+        factors = _rescaling(first, one, other)
+        if factors is not None:
+            power = law(first.optimizer.name).gauge_power
+            mapped = [
+                {kind: _rescaled(first, kind, value, u, power) for kind, value in of.items()}
+                for (_, of), u in zip(one, factors, strict=True)
+            ]
+            pairs = [(at, of) for (at, _), of in zip(one, mapped, strict=True)]
+            rescaled = _differences(first, pairs, other)
+            if _RANK[_judged(rescaled, knobs)] < _RANK[found]:
+                found, differences = _judged(rescaled, knobs), rescaled
+            else:
+                factors = None
+    if shapes.depends_on_width:
+        notes = (*notes, _AT_LARGE_WIDTH)
+        found = CONSTANTS if found == IDENTICAL else found
+    moves = () if found == DIFFERENT else tuple(_moves(first, second, one, factors))
+    is_rescaled = factors is not None
+    return Equivalence(found, (), tuple(differences), knobs, moves, is_rescaled, notes)
+
+
+_RANK = {IDENTICAL: 0, CONSTANTS: 1, DIFFERENT: 2}
+
+
+def _judged(differences: Sequence[Difference], knobs: Sequence[Knob]) -> str:
+    if any(not d.is_constant for d in differences):
+        return DIFFERENT
+    return CONSTANTS if differences or knobs else IDENTICAL
+
+
+def at_numbers(value: Monomial, model: Model) -> Monomial:
+    """The monomial with r, n0 and gamma replaced by the numbers that the model declares."""
+    if value.is_zero:
+        return value
+    richness = model.richness if model.richness is not None else Fraction(0)
+    result = ONE
+    for base, exponent in value.powers:
+        power = Affine(exponent.at(richness))
+        if base == BASE_WIDTH:
+            factor = number(model.base_width or 1)
+        elif base == GAMMA:
+            factor = number(model.gamma)
+        else:
+            factor = Monomial(((base, Affine(Fraction(1))),))
+        result = result.times(factor.power(power))
+    return result
+
+
+def is_one(value: Monomial) -> bool:
+    """True when the value is 1, also where large factors hide what they have in common."""
+    if value.is_zero:
+        return False
+    large: list[tuple[int, Affine]] = []
+    for base, exponent in value.powers:
+        if isinstance(base, str) or base <= _LARGEST_PRIME:
+            return False
+        large.append((base, exponent))
+    return not _coprime(large)
+
+
+def _coprime(powers: Sequence[tuple[int, Affine]]) -> dict[int, Affine]:
+    """The same product over bases that share no factor, without zero exponents.
+
+    Such a product is 1 only when it is empty.  (Factor refinement: Bach, Driscoll & Shallit 1993.)
+    """
+    found: dict[int, Affine] = {}
+    waiting = list(powers)
+    while waiting:
+        base, exponent = waiting.pop()
+        if base == 1:
+            continue
+        shared = next((known for known in found if gcd(known, base) > 1), None)
+        if shared is None:
+            found[base] = exponent
+            continue
+        other = found.pop(shared)
+        divisor = gcd(shared, base)
+        waiting += [
+            (shared // divisor, other),
+            (base // divisor, exponent),
+            (divisor, exponent.plus(other)),
+        ]
+    return {base: exponent for base, exponent in found.items() if not exponent.is_zero}
+
+
+# ---- what must be the same before invariants can be compared ----
+
+
+def _structure(first: Model, second: Model) -> Iterator[Structure]:
+    if len(first.layers) != len(second.layers):
+        count = f"{len(first.layers)} layers against {len(second.layers)}"
+        yield Structure(None, f"the depths differ: {count}")
+        return
+    if first.input_dim != second.input_dim:
+        dims = f"{first.input_dim} against {second.input_dim}"
+        yield Structure(None, f"the input dimensions differ: {dims}")
+    for a, b in zip(first.layers, second.layers, strict=True):
+        yield from _layer_structure(a, b)
+    names = first.optimizer.name, second.optimizer.name
+    if names[0] != names[1] and not _are_one_adam(first, second):
+        yield Structure(None, f"the optimizers differ: {names[0]} against {names[1]}")
+    if first.loss != second.loss:
+        yield Structure(None, f"the losses differ: {first.loss} against {second.loss}")
+
+
+def _layer_structure(a: Layer, b: Layer) -> Iterator[Structure]:
+    if a.fan_out != b.fan_out:
+        yield Structure(a.name, f"the sizes differ: {_dim(a.fan_out)} against {_dim(b.fan_out)}")
+    kinds = _activation(a.activation), _activation(b.activation)
+    if kinds[0] != kinds[1]:
+        shown = tuple("none" if kind is None else _activation_word(kind) for kind in kinds)
+        yield Structure(a.name, f"the activations differ: {shown[0]} against {shown[1]}")
+    biases = _bias(a), _bias(b)
+    if (biases[0] is None) != (biases[1] is None):
+        which = "second" if biases[0] is None else "first"
+        yield Structure(a.name, f"only the {which} has a bias here")
+    tensors = [("", a.weight, b.weight)]
+    if biases[0] is not None and biases[1] is not None:
+        tensors.append(("the bias is ", biases[0], biases[1]))
+    for words, one, other in tensors:
+        if one.frozen != other.frozen:
+            which = "first" if one.frozen else "second"
+            yield Structure(a.name, f"{words}frozen in the {which} only")
+
+
+def _dim(dim: Dim) -> str:
+    if not dim.wide:
+        return str(dim.factor)
+    return "n" if dim.factor == 1 else f"{dim.factor}n"
+
+
+def _activation(found: Activation | None) -> Activation | None:
+    """One name for one function."""
+    if found is not None and found.slope in (0, 1):
+        return Activation("relu" if found.slope == 0 else "linear")
+    return found
+
+
+def _activation_word(found: Activation) -> str:
+    return found.name if found.slope is None else f"{found.name}({found.slope})"
+
+
+def _bias(layer: Layer) -> Tensor | None:
+    """The bias, unless it is zero for ever."""
+    bias = layer.bias
+    return None if bias is None or (bias.frozen and bias.std.is_zero) else bias
+
+
+def _are_one_adam(first: Model, second: Model) -> bool:
+    return all(
+        model.optimizer.name in _ADAMS
+        and all(t.decay.is_zero for layer in model.layers for t in layer.tensors if not t.frozen)
+        for model in (first, second)
+    )
+
+
+def _is_homogeneous(model: Model) -> bool:
+    return all(
+        _bias(layer) is None and (layer.activation is None or layer.activation.is_homogeneous)
+        for layer in model.layers
+    )
+
+
+def _notes(first: Model, second: Model) -> Iterator[str]:
+    if first.width != second.width:
+        widths = f"{first.width} and {second.width}"
+        yield f"the declared widths are {widths}: compared is training at one and the same width"
+    settings = first.train._asdict(), second.train._asdict()
+    differing = [name for name, value in settings[0].items() if value != settings[1][name]]
+    if differing:
+        yield f"the train settings differ in {', '.join(differing)}"
+
+
+def _knobs(first: Model, second: Model) -> Iterator[Knob]:
+    of_first, of_second = _options(first), _options(second)
+    for name in sorted({*of_first, *of_second}):
+        a, b = of_first.get(name), of_second.get(name)
+        if a != b:
+            yield Knob(name, None, _option_text(a), _option_text(b))
+    for one, other in zip(first.layers, second.layers, strict=True):
+        if one.dist != other.dist and not one.weight.std.is_zero:
+            yield Knob("dist", one.name, one.dist, other.dist)
+
+
+def _options(model: Model) -> dict[str, object]:
+    options: dict[str, object] = dict(KNOB_DEFAULTS[model.optimizer.name])
+    # Muon's shape factor is part of the rate.
+    options.update(item for item in model.optimizer.options if item[0] != "shape_factor")
+    return options
+
+
+def _option_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_option_text, value))})"
+    if isinstance(value, Fraction) and Fraction(decimal := repr(float(value))) == value:
+        return decimal.removesuffix(".0")
+    return str(value)
+
+
+# ---- invariants ----
+
+
+class _At(NamedTuple):
+    """A tensor's place: its layer, and whether it is the bias."""
+
+    layer: int
+    of_bias: bool
+
+
+_Invariants = list[tuple[_At, dict[str, Monomial]]]
+
+
+class _Shapes:
+    """Muon's shape factors of both models, left out where both have the same one."""
+
+    def __init__(self, first: Model, second: Model) -> None:
+        options = [model.optimizer.option("shape_factor") for model in (first, second)]
+        self._options = [None, None] if options[0] == options[1] else options
+        #: A factor was used that is a monomial at large width only.
+        self.depends_on_width = False
+
+    def of(self, which: int, fan_in: Dim, fan_out: Dim) -> Monomial:
+        option = self._options[which]
+        over, under = dim_monomial(fan_out), dim_monomial(fan_in)
+        if option == "spectral":
+            return over.over(under).root()
+        if option not in ("original", "match_rms_adamw"):
+            return ONE
+        if fan_in.wide != fan_out.wide:
+            self.depends_on_width = True
+            larger = over if fan_out.wide else under
+        else:
+            larger = over if fan_out.factor >= fan_in.factor else under
+        if option == "original":
+            return larger.over(under).root()
+        # torch.optim.Muon's includes the 0.2 of its source (Moonshot AI 2025, arXiv 2502.16982).
+        return larger.root().times(number(Fraction(1, 5)))
+
+
+def _all_invariants(model: Model, shapes: _Shapes, which: int) -> _Invariants:
+    found: _Invariants = []
+    known: dict[tuple[object, ...], dict[str, Monomial]] = {}
+    for index, layer in enumerate(model.layers):
+        bias = _bias(layer)
+        for of_bias, tensor in ((False, layer.weight), (True, bias)):
+            if tensor is None:
+                continue
+            fan_in = Dim(1, wide=False) if of_bias else layer.fan_in
+            # Repeated layers share their tensors.
+            key = (id(tensor), fan_in, layer.fan_out)
+            if key not in known:
+                shape = shapes.of(which, fan_in, layer.fan_out)
+                known[key] = _invariants(model, tensor, shape)
+            found.append((_At(index, of_bias), known[key]))
+    return found
+
+
+def _invariants(model: Model, tensor: Tensor, shape: Monomial) -> dict[str, Monomial]:
+    """What decides how V = M W is drawn and how it moves."""
+    knobs = OPTIMIZERS[model.optimizer.name]
+    scale = at_numbers(tensor.scale, model)
+    init = scale.times(at_numbers(tensor.std, model))
+    if tensor.frozen:
+        return {INIT: init}
+    eta = at_numbers(model.optimizer.lr.times(tensor.lr), model)
+    power = Affine(Fraction(law(model.optimizer.name).gauge_power))
+    decay = at_numbers(tensor.decay, model)
+    found = {INIT: init, RATE: eta.times(scale.power(power)).times(shape)}
+    found[DECAY] = decay.over(scale.times(scale)) if knobs.decay_is_normalised else eta.times(decay)
+    if knobs.eps is not None:
+        eps = ZERO if tensor.eps is None else at_numbers(tensor.eps, model)
+        # Adam's is compared with a gradient, which goes like M; Adafactor's with the weight.
+        found[EPS] = eps.over(scale) if knobs.eps == "gradient" else eps.times(scale)
+    return found
+
+
+def _differences(model: Model, one: _Invariants, other: _Invariants) -> list[Difference]:
+    found: list[Difference] = []
+    for (at, a), (_, b) in zip(one, other, strict=True):
+        name = model.layers[at.layer].name
+        for kind, value in a.items():
+            against = b.get(kind, ZERO)
+            if value == against:
+                continue
+            if value.is_zero or against.is_zero:
+                zero = "first" if value.is_zero else "second"
+                found.append(Difference(name, at.of_bias, kind, None, zero))
+            elif not is_one(ratio := against.over(value)):
+                found.append(Difference(name, at.of_bias, kind, ratio))
+    return found
+
+
+# ---- the symmetry of homogeneous networks ----
+
+
+def _rescaling(model: Model, one: _Invariants, other: _Invariants) -> list[Monomial] | None:
+    """The factor of every V that takes the first model's init into the second's.
+
+    None where there is none.  Where their product is another constant than 1, the last one makes
+    up for it, and the comparison that follows shows its init to be that far off.
+    """
+    power = law(model.optimizer.name).gauge_power
+    factors: list[Monomial] = []
+    for (_, a), (_, b) in zip(one, other, strict=True):
+        if a[INIT].is_zero != b[INIT].is_zero:
+            return None
+        if not a[INIT].is_zero:
+            factors.append(b[INIT].over(a[INIT]))
+            continue
+        # Zeros have no size; their updates have.
+        rates = a.get(RATE, ZERO), b.get(RATE, ZERO)
+        if power and not rates[0].is_zero and not rates[1].is_zero:
+            factors.append(rates[1].over(rates[0]).power(Affine(Fraction(1, power))))
+        else:
+            factors.append(ONE)
+    product = ONE
+    for factor in factors:
+        product = product.times(factor)
+    if not product.exponent(WIDTH).is_zero:
+        return None
+    factors[-1] = factors[-1].over(product)
+    return factors
+
+
+def _rescaled(model: Model, kind: str, value: Monomial, u: Monomial, power: int) -> Monomial:
+    """An invariant of V -> u V: the gradient goes like 1/u."""
+    knobs = OPTIMIZERS[model.optimizer.name]
+    if kind == INIT:
+        return value.times(u)
+    if kind == RATE:
+        return value.times(u.power(Affine(Fraction(power))))
+    if kind == EPS:
+        return value.over(u) if knobs.eps == "gradient" else value.times(u)
+    return value.over(u.times(u)) if knobs.decay_is_normalised else value
+
+
+# ---- the map from the first to the second ----
+
+
+def _moves(
+    first: Model, second: Model, one: _Invariants, factors: Sequence[Monomial] | None
+) -> Iterator[Move]:
+    alike = (first.richness, first.gamma, first.base_width) == (
+        second.richness,
+        second.gamma,
+        second.base_width,
+    )
+    for index, (at, _) in enumerate(one):
+        layer, to = first.layers[at.layer], second.layers[at.layer]
+        tensors = (layer.bias, to.bias) if at.of_bias else (layer.weight, to.weight)
+        assert tensors[0] is not None
+        assert tensors[1] is not None
+        t = at_numbers(tensors[1].scale, second).over(at_numbers(tensors[0].scale, first))
+        theta = -t.exponent(WIDTH).const
+        shown = tensors[1].scale.over(tensors[0].scale) if alike else t
+        yield Move(layer.name, at.of_bias, shown, theta, ONE if factors is None else factors[index])

@@ -1,0 +1,154 @@
+"""Scaling expressions in the words of the file: ``alpha^2 / fan_in`` stays that.
+
+A monomial here may hold ``alpha``, ``fan_in`` and ``fan_out`` as bases beside n, n0 and gamma.
+What it comes to in one layer is ``concrete``; ``lift`` finds words for values that nobody wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from richc.gauge.equivalence import is_one
+from richc.scaling.formula import ALPHA, Symbols, rich_formula
+from richc.scaling.monomial import (
+    BASE_WIDTH,
+    GAMMA,
+    ONE,
+    WIDTH,
+    ZERO,
+    Affine,
+    Monomial,
+    symbol,
+)
+from richc.spec.expressions import Rejected, Scope, monomial
+from richc.spec.infer import dim_monomial
+from richc.spec.model import Dim, Model
+from richc.syntax import tree
+
+FAN_IN = "fan_in"
+FAN_OUT = "fan_out"
+
+#: Fan-in and fan-out of one tensor.
+Dims = tuple[Dim, Dim]
+
+
+class Words:
+    """The symbols of one model, none of them taken apart."""
+
+    def __init__(self, model: Model) -> None:
+        has_richness = model.richness is not None
+        names = {model.width_symbol: symbol(WIDTH)}
+        ratio = symbol(WIDTH)
+        if model.base_symbol is not None:
+            names[model.base_symbol] = symbol(BASE_WIDTH)
+            ratio = ratio.over(symbol(BASE_WIDTH))
+        self.ratio = ratio
+        self._has_base = model.base_symbol is not None
+        self._richness = model.richness if model.richness is not None else Fraction(0)
+        self._alpha = symbol(GAMMA).times(ratio.power(Affine(Fraction(0), Fraction(1))))
+        if has_richness:
+            names |= {GAMMA: symbol(GAMMA), ALPHA: symbol(ALPHA)}
+        self._has_alpha = has_richness
+        self._scope = Scope(names, has_richness=has_richness)
+        fans = {FAN_IN: symbol(FAN_IN), FAN_OUT: symbol(FAN_OUT)}
+        self._layer_scope = self._scope.with_names(fans)
+        self._symbols = Symbols(model.width_symbol, model.base_symbol, apart=True)
+
+    def of_model(self, node: tree.Expression) -> Monomial:
+        """An expression outside of the layers.  Raises Rejected."""
+        return monomial(node, self._scope)
+
+    def of_layer(self, node: tree.Expression, dims: Sequence[Dims]) -> Monomial | None:
+        """An expression in a layer, None where its layers have no one formula for it."""
+        try:
+            return monomial(node, self._layer_scope)
+        except Rejected:
+            # A sum or an exponent may hold a fan-in that is a plain number.
+            values = [monomial(node, self._scope.with_names(self._fans(d))) for d in dims]
+            return self.lift(values, dims)
+
+    def _fans(self, dims: Dims) -> dict[str, Monomial]:
+        return {FAN_IN: dim_monomial(dims[0]), FAN_OUT: dim_monomial(dims[1])}
+
+    def formula(self, value: Monomial) -> str:
+        return rich_formula(value, self._symbols)
+
+    def concrete(self, value: Monomial, dims: Dims | None = None) -> Monomial:
+        """The value, in a layer of these dimensions, in powers of n, n0 and gamma."""
+        if value.is_zero:
+            return value
+        meanings = {ALPHA: self._alpha, **({} if dims is None else self._fans(dims))}
+        result = ONE
+        for base, exponent in value.powers:
+            known = meanings.get(base) if isinstance(base, str) else None
+            plain = Monomial(((base, Affine(Fraction(1))),)) if known is None else known
+            result = result.times(plain.power(exponent))
+        return result
+
+    def exponent(self, value: Monomial, dims: Dims) -> Fraction:
+        """The exponent of n at the declared richness."""
+        return self.concrete(value, dims).exponent(WIDTH).at(self._richness)
+
+    def growing(self, value: Monomial, dims: Sequence[Dims]) -> Monomial:
+        """The factors that depend on n in some of the layers, with the n0 that goes along."""
+        wide = {WIDTH, ALPHA}
+        wide |= {FAN_IN} if any(d[0].wide for d in dims) else set()
+        wide |= {FAN_OUT} if any(d[1].wide for d in dims) else set()
+        if any(base in wide for base, _ in value.powers):
+            wide.add(BASE_WIDTH)
+        return Monomial(tuple(power for power in value.powers if power[0] in wide))
+
+    def lift(self, values: Sequence[Monomial], dims: Sequence[Dims]) -> Monomial | None:
+        """One formula for the values of several layers, None where there is none.
+
+        Powers of n that are those of the fan-in are written so, as people do: a fan-in is what
+        inference goes by.
+        """
+        if any(value.is_zero for value in values):
+            return ZERO if all(value.is_zero for value in values) else None
+        opened = [self._with_alpha(value) for value in values]
+        power = self._fan_in_power(opened, dims)
+        if power is not None:
+            rests = [
+                value.over(dim_monomial(fan_in).power(power))
+                for value, (fan_in, _) in zip(opened, dims, strict=True)
+            ]
+            alike = all(is_equal(rest, rests[0]) for rest in rests)
+            several = any(not is_equal(value, opened[0]) for value in opened)
+            if alike and (several or _numbers(rests[0]) <= _numbers(opened[0])):
+                return rests[0].times(symbol(FAN_IN, power))
+        return opened[0] if all(is_equal(value, opened[0]) for value in opened) else None
+
+    def _fan_in_power(self, values: Sequence[Monomial], dims: Sequence[Dims]) -> Affine | None:
+        for value, (fan_in, _) in zip(values, dims, strict=True):
+            for other, (other_fan_in, _) in zip(values, dims, strict=True):
+                ratio = dim_monomial(fan_in).over(dim_monomial(other_fan_in))
+                if ratio != ONE:
+                    base, exponent = ratio.powers[-1]
+                    return value.over(other).exponent(base).times(1 / exponent.const)
+        power = values[0].exponent(WIDTH)
+        is_of_ratio = self._has_base and not values[0].exponent(BASE_WIDTH).is_zero
+        return power if dims[0][0].wide and not power.is_zero and not is_of_ratio else None
+
+    def _with_alpha(self, value: Monomial) -> Monomial:
+        """With alpha in place of its powers of gamma and n, as the printer recognises it."""
+        activity = value.exponent(WIDTH).slope
+        gamma = value.exponent(GAMMA)
+        if not self._has_alpha or not activity or gamma.slope or gamma.const / activity < 1:
+            return value
+        if self._has_base and value.exponent(BASE_WIDTH).slope != -activity:
+            return value
+        power = Affine(activity)
+        return value.over(self._alpha.power(power)).times(symbol(ALPHA, power))
+
+
+def is_equal(one: Monomial, other: Monomial) -> bool:
+    """Equality, also where large factors of numbers hide it."""
+    if one == other:
+        return True
+    return not one.is_zero and not other.is_zero and is_one(one.over(other))
+
+
+def _numbers(value: Monomial) -> int:
+    return sum(1 for base, _ in value.powers if isinstance(base, int))

@@ -1,0 +1,123 @@
+"""The JSON report of ``richc equiv``, version 1: pydantic models, which are also its schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from richc import __version__
+from richc.report.equivalence import difference_words, knob_words, move_formula, structure_words
+from richc.scaling.formula import rich_formula
+
+if TYPE_CHECKING:
+    from richc.gauge import equivalence
+    from richc.report.equivalence import Side
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Compared(_Strict):
+    """One of the two models."""
+
+    name: str
+    model: str
+    verdict: str = Field(description="in one sentence")
+
+
+class Structure(_Strict):
+    """What makes them different networks."""
+
+    layer: str | None
+    message: str
+
+
+class Difference(_Strict):
+    """One gauge invariant of one tensor."""
+
+    layer: str
+    of_bias: bool
+    invariant: Literal["init", "rate", "decay", "eps"]
+    power: str | None = Field(description="of n, second over first; null where one is zero")
+    ratio: str | None = Field(description="second over first, with its constant")
+    message: str
+
+
+class Knob(_Strict):
+    """A setting of order one."""
+
+    name: str
+    layer: str | None
+    first: str
+    second: str
+    message: str
+
+
+class Move(_Strict):
+    """M times t and W over t take this tensor of the first model into the second's."""
+
+    layer: str
+    of_bias: bool
+    t: str
+    theta: str = Field(description="t ~ n^-theta")
+    rescaled: str = Field(description="the factor of M W: 1 but for homogeneous networks")
+
+
+class Equivalence(_Strict):
+    """What ``richc.equivalence`` returns."""
+
+    version: Literal[1] = 1
+    richc: str
+    status: Literal["identical", "same_up_to_constants", "different"]
+    first: Compared
+    second: Compared
+    structure: list[Structure]
+    differences: list[Difference]
+    knobs: list[Knob]
+    moves: list[Move] = Field(description="empty where they are different")
+    is_rescaled: bool = Field(description="the symmetry of homogeneous networks was used, too")
+    notes: list[str]
+
+
+def report(first: Side, second: Side, found: equivalence.Equivalence) -> Equivalence:
+    return Equivalence.model_validate(
+        {
+            "richc": __version__,
+            "status": found.status,
+            "first": _side(first),
+            "second": _side(second),
+            "structure": [
+                {"layer": s.layer, "message": structure_words(s)} for s in found.structure
+            ],
+            "differences": [
+                {
+                    "layer": d.layer,
+                    "of_bias": d.of_bias,
+                    "invariant": d.kind,
+                    "power": None if d.power is None else str(d.power),
+                    "ratio": None if d.ratio is None else rich_formula(d.ratio),
+                    "message": difference_words(d, first.model),
+                }
+                for d in found.differences
+            ],
+            "knobs": [{**k._asdict(), "message": knob_words(k)} for k in found.knobs],
+            "moves": [
+                {
+                    "layer": m.layer,
+                    "of_bias": m.of_bias,
+                    "t": move_formula(m.t, first.model),
+                    "theta": str(m.theta),
+                    "rescaled": rich_formula(m.rescaled),
+                }
+                for m in found.moves
+            ],
+            "is_rescaled": found.is_rescaled,
+            "notes": list(found.notes),
+        }
+    )
+
+
+def _side(side: Side) -> dict[str, str]:
+    return {"name": side.name, "model": side.model.name, "verdict": side.sentence}
