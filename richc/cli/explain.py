@@ -45,7 +45,12 @@ def command(what: str, name: str | None, layer: str | None, color: str) -> None:
 
 
 def _is_file(what: str) -> bool:
-    return what == STDIN or what.endswith(SUFFIX) or os.sep in what or os.path.isfile(what)
+    from richc.rules import pages
+
+    if what == STDIN or what.endswith(SUFFIX) or os.sep in what or os.path.isfile(what):
+        return True
+    # A folder that has a rule's name hides no rule.
+    return os.path.lexists(what) and pages.known(what) is None
 
 
 def _explain_rule(what: str) -> None:
