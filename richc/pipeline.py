@@ -18,9 +18,12 @@ class ModelResult(NamedTuple):
     """One model that could be judged."""
 
     spec: Model
+    #: At the declared richness.
     verdict: Verdict
     context: Context
     diagnostics: tuple[Diagnostic, ...]
+    #: (desideratum, status): for every richness of the interval, where one is declared.
+    statuses: tuple[tuple[str, str], ...]
 
     @property
     def passes(self) -> bool:
@@ -30,7 +33,7 @@ class ModelResult(NamedTuple):
     def sentence(self) -> str:
         from richc.rules.sentence import over_interval, sentence
 
-        return sentence(self.spec, self.verdict) + over_interval(self.spec, self.verdict)
+        return sentence(self.spec, self.verdict) + over_interval(self.spec, self.statuses)
 
 
 class FileResult(NamedTuple):
@@ -70,12 +73,14 @@ def analyse(text: str, path: str = "<text>") -> FileResult:
 
 
 def _judged(context: Context) -> ModelResult:
+    verdict = context.verdict
     if context.model.interval is None:
-        return ModelResult(context.model, context.verdict, context, tuple(run(context)))
+        found = tuple(run(context))
+        return ModelResult(context.model, verdict, context, found, verdict.statuses)
     from richc.rules.interval import decide  # few files declare one
 
-    verdict, diagnostics = decide(context)
-    return ModelResult(context.model, verdict, context, diagnostics)
+    statuses, diagnostics = decide(context)
+    return ModelResult(context.model, verdict, context, diagnostics, statuses)
 
 
 def analyse_source(source: Source) -> FileResult:

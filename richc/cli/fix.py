@@ -41,6 +41,8 @@ def command(
     from richc.rules.fixes import fix
     from richc.syntax.source import Source
 
+    if STDIN in paths and len(paths) > 1:
+        raise click.UsageError("- stands alone: its text goes to standard output")
     try:
         inputs = list(sources(paths or (".",), stdin_filename))
     except NoInput as error:
@@ -57,7 +59,7 @@ def command(
         if diff:
             write_out(unified(item, done.result.source.text))
         if writes:
-            path = STDIN if item.path == stdin_filename and STDIN in paths else item.path
+            path = STDIN if STDIN in paths else item.path
             write_back(path, item, done.result.source.text)
         _tell(done, model, writes=writes)
         left = done.result if model is None else done.result.only(model)

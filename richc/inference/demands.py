@@ -31,8 +31,10 @@ from richc.scaling.sizes import Size
 from richc.spec.holes import Hole, Holes, has_hole, is_hole
 from richc.spec.model import READ_OUT, Layer, Model, Tensor
 
-#: More either-ors than this are no model that a person wrote.
-MAX_CASES = 2000
+#: How often the search may go back, times the number of layers; after some dead ends, it looks for
+#: a layer that can never be satisfied.
+MAX_WORK = 20_000
+_SUSPICIOUS = 3
 
 _ZERO = Fraction(0)
 _HALF = Fraction(1, 2)
@@ -40,7 +42,7 @@ _ONE = Fraction(1)
 
 
 class Undecided(Exception):
-    """Too many either-ors to try them all."""
+    """Too many combinations of either-ors lead nowhere to try them all."""
 
 
 class Use(NamedTuple):
@@ -58,13 +60,14 @@ class Given(NamedTuple):
     """Something that the file says, and that could be given up for another exponent."""
 
     place: Span
+    #: "lr", "std", "richness" ...
+    attribute: str
     #: "`lr` of `body`", "`richness`".
     shown: str
     #: The unknown that stands for its change when it is given up.
     name: str
     #: The exponent of n that is written; None for zero, and for what is more than an exponent.
     written: Affine | None
-    is_variance: bool = False
 
 
 class Constraint(NamedTuple):
@@ -127,23 +130,33 @@ class Demands:
     ) -> None:
         self.model = model
         self.universal = universal
-        self._holes: dict[str, Hole] = holes.by_symbol
-        self._law = law(model.optimizer.name)
-        self._knobs = OPTIMIZERS[model.optimizer.name]
-        shape = model.optimizer.option("shape_factor")
-        self._shape = shape if isinstance(shape, str) else None
-        self._kept: Collection[Span] | None = None
+        self.holes: dict[str, Hole] = holes.by_symbol
         self.uses = self._find_uses()
         self.givens = tuple(self._find_givens())
 
-    def solve(self, kept: Collection[Span] | None = None) -> Solution | None:
+    def solve(
+        self,
+        kept: Collection[Span] | None = None,
+        *,
+        loose: Collection[Span] = (),
+        cautious: bool = False,
+    ) -> Solution | None:
         """Exponents that satisfy every demand; None where there are none.
 
-        With ``kept``, only these of ``givens`` are as written and the others are unknown.
-        Raises Undecided.
+        With ``kept``, only these of ``givens`` are as written and the others are unknown.  A hole
+        in ``loose`` may have another value in each layer that shares it.  With ``cautious`` a bound
+        is not taken where the value of another hole would follow from it.  Raises Undecided.
         """
-        self._kept = kept
-        return self._search(self.model.layers, constant(_ZERO), self._pin(), self._below)
+        pin = self.pin
+        is_pinned = pin is None or kept is None or pin.place in kept
+        question = _Question(
+            self,
+            kept,
+            loose,
+            self.universal if is_pinned else None,
+            pin.richness if pin is not None and is_pinned and self.universal is None else None,
+        )
+        return question.search(self.model.layers, constant(_ZERO), question.below, cautious)
 
     def solve_part(
         self, layers: Sequence[Layer], kept: Collection[Span], richness: Fraction | None
@@ -152,55 +165,176 @@ class Demands:
 
         With ``richness`` None it is unknown.  Raises Undecided.
         """
-        self._kept = kept
+        question = _Question(self, kept, (), self.universal, richness)
         on_scale = unknown(RICHNESS).times(-_ONE).shifted(-_HALF)
+        lowest = self.model.layers[0]
 
         def below(node: _Node, layer: Layer) -> Iterator[_Node]:
             gradient = constant(_ZERO) if layer.role == READ_OUT else on_scale
-            for found in self._below(node._replace(gradient=gradient), layer):
-                if layer.role == READ_OUT or found.gradient == gradient:
+            for found in question.below(node._replace(gradient=gradient), layer):
+                # What reaches the layer below has to be what that one reckons with.
+                if layer.role == READ_OUT or layer is lowest or found.gradient == gradient:
                     yield found
 
-        return self._search(layers, on_scale, richness, below)
+        return question.search(layers, on_scale, below, cautious=False)
 
-    def _search(
+    @property
+    def pin(self) -> _Pin | None:
+        """What fixes the richness: a statement, a parameterization, or a requirement."""
+        model = self.model
+        if model.richness is not None:
+            place = model.richness_place or model.parameterization_place
+            return None if place is None else _Pin(model.richness, place)
+        for requirement in model.requirements:
+            if requirement.richness is not None:
+                return _Pin(requirement.richness, requirement.place)
+            if (requirement.kind, requirement.value) == ("regime", "rich"):
+                return _Pin(_HALF, requirement.place)
+        return None
+
+    # What the file says, and what it leaves open.
+
+    def _find_givens(self) -> Iterator[Given]:
+        """Everything that could be given up, the richness last."""
+        seen: set[Span] = set()
+        optimizer = self.model.optimizer
+        place = dict(optimizer.places).get("lr")
+        exponent = optimizer.lr.exponent(WIDTH)
+        if place is not None and not has_hole(optimizer.lr) and not exponent.is_zero:
+            shown = f"`lr` of `optimizer {optimizer.name}`"
+            yield Given(place, "lr", shown, f"={place}", exponent)
+        for layer in self.model.layers:
+            for tensor in layer.tensors:
+                values = {
+                    "scale": tensor.scale,
+                    "std": tensor.std,
+                    "var": tensor.std.times(tensor.std),
+                    "lr": tensor.lr,
+                    "frozen": ZERO,
+                }
+                for name, place in tensor.places:
+                    if place in seen or name not in values or has_hole(values[name]):
+                        continue
+                    seen.add(place)
+                    value = values[name]
+                    written = None if value.is_zero else value.exponent(WIDTH)
+                    shown = f"`{name}` of {_subject(layer, tensor)}"
+                    yield Given(place, name, shown, f"={place}", written)
+        place = self.model.parameterization_place
+        if place is not None:
+            yield Given(place, "parameterization", "`parameterization`", "", None)
+        pin = self.pin
+        if pin is not None and pin.place != place:
+            word = "richness" if pin.place == self.model.richness_place else "require"
+            yield Given(pin.place, word, f"`{word}`", RICHNESS, None)
+
+    def _find_uses(self) -> dict[Span, Use]:
+        uses: dict[Span, Use] = {}
+
+        def visit(value: Monomial, use: Use) -> None:
+            for base, _ in value.powers:
+                if is_hole(base):
+                    uses.setdefault(self.holes[str(base)].place, use)
+
+        optimizer = self.model.optimizer
+        visit(optimizer.lr, Use("lr", f"`optimizer {optimizer.name}`", None))
+        for layer in self.model.layers:
+            for tensor in layer.tensors:
+                subject, name = _subject(layer, tensor), layer.statement
+                std = "var" if tensor.place("var") else "std"
+                visit(tensor.scale, Use("scale", subject, name))
+                visit(tensor.std, Use(std, subject, name))
+                visit(tensor.lr, Use("lr", subject, name))
+                for attribute, option, value in (
+                    ("decay", "weight_decay", tensor.decay),
+                    ("eps", "eps", tensor.eps or ZERO),
+                ):
+                    if tensor.place(attribute):
+                        visit(value, Use(attribute, subject, name))
+                    else:
+                        visit(value, Use(option, f"`optimizer {optimizer.name}`", None))
+        return uses
+
+    def rank(self, name: str) -> int:
+        """Rates follow from multipliers and stds, and everything from the richness."""
+        if name == RICHNESS:
+            return _RANK_OF_RICHNESS
+        use = self._named_uses.get(name.partition(" ")[0])
+        if use is None:
+            return 0
+        return _RANKS.get(use.attribute, 0) + (0 if use.layer is not None else _RANK_OF_ALL)
+
+    @cached_property
+    def _named_uses(self) -> dict[str, Use]:
+        return {hole_name(place): use for place, use in self.uses.items()}
+
+
+class _Pin(NamedTuple):
+    richness: Fraction
+    place: Span
+
+
+class _Question:
+    """One question to the demands: what is kept as it is written, and how r is meant."""
+
+    def __init__(
+        self,
+        demands: Demands,
+        kept: Collection[Span] | None,
+        loose: Collection[Span],
+        universal: tuple[Fraction, Fraction] | None,
+        richness: Fraction | None,
+    ) -> None:
+        self.model = demands.model
+        self._demands = demands
+        self._kept = kept
+        self._loose = loose
+        self._universal = universal
+        self._richness = richness
+        self._law = law(self.model.optimizer.name)
+        self._knobs = OPTIMIZERS[self.model.optimizer.name]
+        shape = self.model.optimizer.option("shape_factor")
+        self._shape = shape if isinstance(shape, str) else None
+
+    def search(
         self,
         layers: Sequence[Layer],
         gradient: Linear,
-        pinned: Fraction | None,
         below: Callable[[_Node, Layer], Iterator[_Node]],
+        cautious: bool,
     ) -> Solution | None:
         """Satisfy the layers from the last to the first, going back where a case leads nowhere."""
-        system = System(self._rank, self.universal)
+        system = System(self._demands.rank, self._universal)
         richness = unknown(RICHNESS)
         system.bound(richness.times(-_ONE))
         system.bound(richness.shifted(-_HALF))
-        if pinned is not None and not system.equate(richness.shifted(-pinned)):
+        if self._richness is not None and not system.equate(richness.shifted(-self._richness)):
             return None
         pending = [_Node(len(layers), system, gradient, None, None)]
-        tried = 0
+        dead_ends = 0
         while pending:
             node = pending.pop()
-            if not node.rest:
-                if node.system.is_feasible():
-                    return self._finish(node)
-                continue
-            tried += len(pending) > 0
-            if tried > MAX_CASES:
-                raise Undecided
-            pending += reversed(list(below(node, layers[node.rest - 1])))
+            found: list[_Node] = []
+            if node.rest:
+                found = list(below(node, layers[node.rest - 1]))
+                pending += reversed(found)
+            elif node.system.is_feasible():
+                return self._finish(node, cautious)
+            if not found:
+                dead_ends += 1
+                if dead_ends == _SUSPICIOUS and not all(map(self._is_possible, layers)):
+                    return None
+                if dead_ends * len(layers) > MAX_WORK:
+                    raise Undecided
         return None
 
-    def _pin(self) -> Fraction | None:
-        if self.universal is not None or self.model.richness is None:
-            return None
-        place = self.model.richness_place or self.model.parameterization_place
-        return self.model.richness if self._keeps(place) else None
+    def _is_possible(self, layer: Layer) -> bool:
+        """Whether a layer could be satisfied, whatever the others are."""
+        gradient = constant(_ZERO) if layer.role == READ_OUT else unknown("=gradient")
+        node = _Node(1, System(self._demands.rank, self._universal), gradient, None, None)
+        return any(found.system.is_feasible() for found in self.below(node, layer))
 
-    def _keeps(self, place: Span | None) -> bool:
-        return place is None or self._kept is None or place in self._kept
-
-    def _below(self, node: _Node, layer: Layer) -> Iterator[_Node]:
+    def below(self, node: _Node, layer: Layer) -> Iterator[_Node]:
         """What is left after a layer, for each case of it that is not contradictory."""
         sides = (layer.fan_in.wide, layer.fan_out.wide)
         key = (id(layer.weight), id(layer.bias), sides, node.gradient)
@@ -216,22 +350,17 @@ class Demands:
             if fine:
                 yield _Node(node.rest - 1, system, case.gradient, (case, node.chosen), key)
 
-    def _finish(self, node: _Node) -> Solution:
+    def _finish(self, node: _Node, cautious: bool) -> Solution:
         cases: list[_Case] = []
         link: object = node.chosen
         while isinstance(link, tuple):
             cases.append(link[0])
             link = link[1]
-        system = node.system
-        taken: list[Preference] = []
-        for case in cases:
-            for preference in case.preferred:
-                if all(name not in system.value(unknown(name)).terms for name in preference.holes):
-                    continue
-                attempt = system.copy()
-                if attempt.equate(preference.expression) and attempt.is_feasible():
-                    system = attempt
-                    taken.append(preference)
+        preferred = [p for case in cases for p in case.preferred if p.holes]
+        if cautious:
+            followed = {n for e in node.system.solved for n in e.terms}
+            preferred = [p for p in preferred if followed.isdisjoint(p.holes)]
+        system, taken = _take(node.system, preferred)
         constraints = tuple(c for case in cases for c in case.equal)
         return Solution(system, constraints, tuple(taken))
 
@@ -272,11 +401,13 @@ class Demands:
             yield _Case((by_weight,), (), (), gradient)
             return
         holes = _holes_in(bias)
-        bias = system.value(bias)
+        bias, size = system.value(bias), system.value(weight)
         reason = f"D0: the bias of `{name}` is at most of order one at init"
         not_above = Preference(holes, bias, reason)
-        yield _Case((by_weight,), (bias,), (not_above,), gradient)
-        if not bias.is_constant or not bias.const:
+        if not size.is_constant or not size.const:
+            yield _Case((by_weight,), (bias,), (not_above,), gradient)
+        can_carry = not bias.is_constant or not bias.const
+        if can_carry and not (size.is_constant and size.const >= _ZERO):
             yield _Case(
                 (Constraint(bias, f"D0: the bias of `{name}` is of order one at init"),),
                 (weight,),
@@ -352,23 +483,27 @@ class Demands:
         size = scale.plus(gradient)  # Of the gradient with respect to the tensor.
         subject = f"the bias of `{layer.statement}`" if of_bias else f"`{layer.statement}`"
         found = nothing
-        if tensor.eps is not None and has_hole(tensor.eps) and self._knobs.eps == "gradient":
-            eps = self._plain(tensor.eps)
-            over = eps.plus(size, -_ONE)
-            reason = f"eps follows the gradient of {subject}"
-            found = found._replace(
-                bounds=(over,),
-                preferred=(Preference(_holes_in(eps), over, reason),),
-            )
+        if tensor.eps is not None and has_hole(tensor.eps):
+            eps = self._plain(tensor.eps, layer)
+            if self._knobs.eps == "gradient":
+                over = eps.plus(size, -_ONE)
+                wish = Preference(_holes_in(eps), over, f"eps follows the gradient of {subject}")
+                found = found._replace(bounds=(over,), preferred=(wish,))
+            else:
+                std = self._exponent(tensor.std, layer, tensor, ("std", "var"), of_bias=of_bias)
+                if std is not None:
+                    over = eps.plus(std, -_ONE)
+                    wish = Preference(_holes_in(eps), over, f"eps follows the init of {subject}")
+                    found = found._replace(preferred=(wish,))
         if has_hole(tensor.decay) and not tensor.frozen:
-            decay = self._plain(tensor.decay)
+            decay = self._plain(tensor.decay, layer)
             if self._knobs.decay_is_normalised:
                 std = self._exponent(tensor.std, layer, tensor, ("std", "var"), of_bias=of_bias)
                 pull = None if std is None else decay.plus(std).plus(size, -_ONE)
                 reason = f"the decay of {subject} keeps its size beside the gradient"
             else:
                 lr = self._exponent(tensor.lr, layer, tensor, ("lr",), of_bias=of_bias)
-                pull = None if lr is None else decay.plus(lr).plus(self._global_rate())
+                pull = None if lr is None else decay.plus(lr).plus(self._global_rate(layer))
                 reason = f"{subject} decays by the same share a step at every width"
             if pull is not None:
                 found = found._replace(equal=(Constraint(pull, reason),))
@@ -384,7 +519,7 @@ class Demands:
         if scale is None or lr is None:
             yield (), None
             return
-        lr = lr.plus(self._global_rate())
+        lr = lr.plus(self._global_rate(layer))
         wide_in = layer.fan_in.wide and not of_bias
         kappa = self._law.shape(self._shape, wide_in, layer.fan_out.wide)
         of_scale, of_std = self._rate_powers
@@ -392,9 +527,13 @@ class Demands:
         if not of_std:
             yield (), rate
             return
-        floor = None if tensor.eps is None or tensor.eps.is_zero else self._plain(tensor.eps)
+        floor = None if tensor.eps is None or tensor.eps.is_zero else self._plain(tensor.eps, layer)
         if std is None and floor is None:
             yield (), None
+        if std is not None and floor is not None and std.is_constant and floor.is_constant:
+            # Nothing is open here.
+            yield (), rate.plus(std if std.const >= floor.const else floor, of_std)
+            return
         if std is not None:
             bounds = () if floor is None else (floor.plus(std, -_ONE),)
             yield bounds, rate.plus(std, of_std)
@@ -421,6 +560,9 @@ class Demands:
 
     # Exponents as they are written.
 
+    def _keeps(self, place: Span | None) -> bool:
+        return place is None or self._kept is None or place in self._kept
+
     def _init(self, layer: Layer, *, of_bias: bool) -> Linear | None:
         """The exponent of multiplier times init std; None for zeros."""
         tensor = layer.bias if of_bias else layer.weight
@@ -429,9 +571,9 @@ class Demands:
         std = self._exponent(tensor.std, layer, tensor, ("std", "var"), of_bias=of_bias)
         return None if scale is None or std is None else scale.plus(std)
 
-    def _global_rate(self) -> Linear:
+    def _global_rate(self, layer: Layer) -> Linear:
         optimizer = self.model.optimizer
-        written = self._plain(optimizer.lr)
+        written = self._plain(optimizer.lr, layer)
         place = dict(optimizer.places).get("lr")
         # A plain number says nothing about the width: there is nothing to give up.
         if (written.is_constant and not written.const) or self._keeps(place):
@@ -453,105 +595,55 @@ class Demands:
         """
         is_zero = value.is_zero or (names[0] == "lr" and tensor.frozen)
         if not is_zero and has_hole(value):
-            return self._plain(value)
+            return self._plain(value, layer)
         place = tensor.place(*reversed(names))
         key = f"={place}"
         if place is None:
             place = self.model.parameterization_place
             key = f"={layer.statement} {names[0]} {of_bias}"
         if self._keeps(place):
-            return None if is_zero else self._plain(value)
-        return unknown(key) if is_zero else self._plain(value).plus(unknown(key))
+            return None if is_zero else self._plain(value, layer)
+        return unknown(key) if is_zero else self._plain(value, layer).plus(unknown(key))
 
-    def _plain(self, value: Monomial) -> Linear:
+    def _plain(self, value: Monomial, layer: Layer) -> Linear:
         """The exponent of n, each hole an unknown."""
         result = affine(value.exponent(WIDTH))
         for base, power in value.powers:
             if is_hole(base):
-                hole = self._holes[str(base)]
+                hole = self._demands.holes[str(base)]
                 factor = power.const * hole.base.exponent().const
                 if factor:
-                    result = result.plus(unknown(hole_name(hole.place)), factor)
+                    name = hole_name(hole.place)
+                    if hole.place in self._loose:
+                        name += f" {layer.name}"
+                    result = result.plus(unknown(name), factor)
         return result
 
-    # What the file says, and what it leaves open.
 
-    def _find_givens(self) -> Iterator[Given]:
-        """Everything that could be given up, the richness last."""
-        seen: set[Span] = set()
-        optimizer = self.model.optimizer
-        place = dict(optimizer.places).get("lr")
-        exponent = optimizer.lr.exponent(WIDTH)
-        if place is not None and not has_hole(optimizer.lr) and not exponent.is_zero:
-            yield Given(place, f"`lr` of `optimizer {optimizer.name}`", f"={place}", exponent)
-        for layer in self.model.layers:
-            for tensor in layer.tensors:
-                values = {
-                    "scale": tensor.scale,
-                    "std": tensor.std,
-                    "var": tensor.std.times(tensor.std),
-                    "lr": tensor.lr,
-                    "frozen": ZERO,
-                }
-                for name, place in tensor.places:
-                    if place in seen or name not in values or has_hole(values[name]):
-                        continue
-                    seen.add(place)
-                    value = values[name]
-                    written = None if value.is_zero else value.exponent(WIDTH)
-                    shown = f"`{name}` of {_subject(layer, tensor)}"
-                    yield Given(place, shown, f"={place}", written, name == "var")
-        place = self.model.parameterization_place
-        if place is not None:
-            yield Given(place, "`parameterization`", "", None)
-        place = self.model.richness_place
-        if place is not None and self.model.richness is not None:
-            yield Given(place, "`richness`", RICHNESS, None)
-
-    def _find_uses(self) -> dict[Span, Use]:
-        uses: dict[Span, Use] = {}
-
-        def visit(value: Monomial, use: Use) -> None:
-            for base, _ in value.powers:
-                if is_hole(base):
-                    uses.setdefault(self._holes[str(base)].place, use)
-
-        optimizer = self.model.optimizer
-        visit(optimizer.lr, Use("lr", f"`optimizer {optimizer.name}`", None))
-        for layer in self.model.layers:
-            for tensor in layer.tensors:
-                subject, name = _subject(layer, tensor), layer.statement
-                std = "var" if tensor.place("var") else "std"
-                visit(tensor.scale, Use("scale", subject, name))
-                visit(tensor.std, Use(std, subject, name))
-                visit(tensor.lr, Use("lr", subject, name))
-                for attribute, option, value in (
-                    ("decay", "weight_decay", tensor.decay),
-                    ("eps", "eps", tensor.eps or ZERO),
-                ):
-                    if tensor.place(attribute):
-                        visit(value, Use(attribute, subject, name))
-                    else:
-                        visit(value, Use(option, f"`optimizer {optimizer.name}`", None))
-        return uses
-
-    def _rank(self, name: str) -> int:
-        """Rates follow from multipliers and stds, and everything from the richness."""
-        if name == RICHNESS:
-            return 9
-        use = self._named_uses.get(name)
-        if use is None:
-            return 0
-        return _RANKS.get(use.attribute, 0) + (4 if use.layer is None else 0)
-
-    @cached_property
-    def _named_uses(self) -> dict[str, Use]:
-        return {hole_name(place): use for place, use in self.uses.items()}
-
-
+#: What is solved for comes first; what is left free, if something is, last.
 _RANKS = {"lr": 0, "std": 1, "var": 1, "scale": 2}
+_RANK_OF_ALL = 4
+_RANK_OF_RICHNESS = 9
 
 _NOTHING = _Case((), (), (), constant(_ZERO))
+
+
+def _take(system: System, preferred: Sequence[Preference]) -> tuple[System, list[Preference]]:
+    """As many of the preferences as can be taken together."""
+    attempt = system.copy()
+    taken = []
+    for preference in preferred:
+        is_open = any(name in attempt.value(unknown(name)).terms for name in preference.holes)
+        if is_open and attempt.equate(preference.expression):
+            taken.append(preference)
+    if not taken or attempt.is_feasible():
+        return attempt, taken
+    if len(preferred) == 1:
+        return system, []
+    half = len(preferred) // 2
+    system, first = _take(system, preferred[:half])
+    system, second = _take(system, preferred[half:])
+    return system, first + second
 
 
 def hole_name(place: Span) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
-from itertools import groupby
 from typing import NamedTuple
 
 from richc.diagnostics import Diagnostic, Span
 from richc.inference import messages
 from richc.inference.conflicts import minimal_conflict
 from richc.inference.demands import Demands, Given, Solution, Undecided, Use, hole_name
-from richc.inference.linear import RICHNESS, Linear, Range, unknown
+from richc.inference.linear import RICHNESS, Linear, unknown
 from richc.scaling.monomial import Affine
 from richc.spec.holes import Holes, fill
 from richc.spec.model import Inferred, Model
@@ -29,6 +28,13 @@ def solve(model: Model, holes: Holes, report: Report) -> Model | None:
     """
     demands = Demands(model, holes, model.interval)
     places = sorted(demands.uses)
+    # The base may be a number in one layer and grow in another, as `fan_in` does.
+    growing = {h.place for h in demands.holes.values() if not h.base.exponent().is_zero}
+    idle = [place for place in places if place not in growing]
+    if idle:
+        for place in idle:
+            report(messages.not_of_the_width(place))
+        return None
     try:
         found = _affine(model, holes, places) or _settle(demands, places)
         if found is None:
@@ -38,13 +44,14 @@ def solve(model: Model, holes: Holes, report: Report) -> Model | None:
         report(messages.too_many_cases(places[0]))
         return None
     if any(value.affine is None for value in found.values):
-        report(_undetermined(found, demands))
+        report(_undetermined(demands, places))
         return None
     where = ""
-    if demands.universal is None and model.richness is None:
+    if demands.universal is None and demands.pin is None:
         where = f", at r = {found.solution.system.value(unknown(RICHNESS)).const}"
+    reasons = _reasons(found.solution)
     inferred = tuple(
-        _inferred(place, value, demands.uses[place], found, where)
+        _inferred(place, value, demands.uses[place], reasons, where)
         for place, value in zip(places, found.values, strict=True)
     )
     exponents = {i.place: i.exponent for i in inferred}
@@ -76,8 +83,8 @@ def _affine(model: Model, holes: Holes, places: Sequence[Span]) -> _Found | None
     return found
 
 
-def _settle(demands: Demands, places: Sequence[Span]) -> _Found | None:
-    solution = demands.solve()
+def _settle(demands: Demands, places: Sequence[Span], *, cautious: bool = False) -> _Found | None:
+    solution = demands.solve(cautious=cautious)
     if solution is None:
         return None
     values = []
@@ -90,43 +97,70 @@ def _settle(demands: Demands, places: Sequence[Span]) -> _Found | None:
     return _Found(solution, values)
 
 
-def _inferred(place: Span, value: _Value, use: Use, found: _Found, where: str) -> Inferred:
+def _inferred(
+    place: Span, value: _Value, use: Use, reasons: Mapping[str, _Reason], where: str
+) -> Inferred:
     assert value.affine is not None
-    name = hole_name(place)
-    taken = next((p for p in found.solution.taken if name in p.expression.terms), None)
-    reason, is_bound = (taken.reason, True) if taken is not None else _reason(name, found)
+    words, is_bound = reasons[hole_name(place)]
     return Inferred(
-        place, value.affine, use.attribute, use.subject, use.layer, reason + where, is_bound
+        place, value.affine, use.attribute, use.subject, use.layer, words + where, is_bound
     )
 
 
-def _reason(name: str, found: _Found) -> tuple[str, bool]:
-    """The demand that has this hole and the fewest others, and whether it is a bound."""
-    able = [c for c in found.solution.constraints if name in c.expression.terms]
-    if not able:
-        return "nothing else in the file leaves a choice", False
-    demand = min(able, key=lambda c: sum(n.startswith("?") for n in c.expression.terms))
-    richness = found.solution.system.value(unknown(RICHNESS))
-    is_rich = richness.is_constant and richness.const == _SCALE[1]
-    return demand.reason, demand.is_bound_when_rich and is_rich
+class _Reason(NamedTuple):
+    """What decided an exponent, and whether a smaller one would do as well."""
+
+    words: str
+    is_bound: bool
 
 
-def _undetermined(found: _Found, demands: Demands) -> Diagnostic:
-    """What is free, in which words of the file, and the general solution."""
+def _reasons(solution: Solution) -> dict[str, _Reason]:
+    """For each hole: the bound that was taken, or the demand that has the fewest other holes."""
+    is_rich = _is_rich(solution)
+    found: dict[str, _Reason] = {}
+    best: dict[str, int] = {}
+    for demand in solution.constraints:
+        holes = [name for name in demand.expression.terms if name != RICHNESS]
+        for name in holes:
+            if len(holes) < best.get(name, len(holes) + 1):
+                best[name] = len(holes)
+                found[name] = _Reason(demand.reason, demand.is_bound_when_rich and is_rich)
+    for preference in solution.taken:
+        for name in preference.holes:
+            found[name] = _Reason(preference.reason, True)
+    return found
+
+
+def _is_rich(solution: Solution) -> bool:
+    """Whether r is 1/2, where a read-out may start smaller than on the scale."""
+    richness = solution.system.value(unknown(RICHNESS))
+    return richness.is_constant and richness.const == _SCALE[1]
+
+
+def _undetermined(demands: Demands, places: Sequence[Span]) -> Diagnostic:
+    """What is free, in words of the file, and the general solution."""
+    found = _settle(demands, places, cautious=True)
+    assert found is not None
+    named = {hole_name(place): place for place in places}
     free = sorted(
         {name for value in found.values for name in value.expression.terms},
-        key=lambda name: (name != RICHNESS, name),
+        key=lambda name: (name != RICHNESS, named.get(name, Span(0, 0))),
     )
     if demands.universal is not None:
         free = [name for name in free if name != RICHNESS]
-    ranges = {name: found.solution.system.range(name) or Range(None, None) for name in free}
-    named = {hole_name(place): place for place in demands.uses}
+    ranges = found.solution.system.ranges(free)
+    bounded = {name for taken in found.solution.taken for name in taken.holes}
+    if _is_rich(found.solution):
+        for demand in found.solution.constraints:
+            bounded |= set(demand.expression.terms) if demand.is_bound_when_rich else set()
+        bounded -= set(free)
     return messages.undetermined(
         [
-            messages.Open(place, demands.uses[place], value.expression)
-            for place, value in zip(sorted(demands.uses), found.values, strict=True)
+            messages.Open(place, demands.uses[place], value.expression, hole_name(place) in bounded)
+            for place, value in zip(places, found.values, strict=True)
         ],
         {name: messages.Freedom(named.get(name), ranges[name]) for name in free},
+        [row for row in found.solution.system.bounds if len(row.terms) > 1],
         demands.uses,
     )
 
@@ -149,13 +183,14 @@ def _contradiction(demands: Demands, report: Report) -> None:
 
 
 def _shared(demands: Demands) -> Diagnostic:
-    """Some hole, or an exponent that was given up, would need several values at once."""
-    for statement, layers in groupby(demands.model.layers, key=lambda layer: layer.statement):
-        if demands.solve_part(tuple(layers), frozenset(), None) is None:
-            places = [place for place, use in demands.uses.items() if use.layer == statement]
-            return messages.shared_by_layers(statement, sorted(places), demands.uses)
-    places = [place for place, use in demands.uses.items() if use.layer is None]
-    return messages.shared_by_all(sorted(places or demands.uses), demands.uses)
+    """Holes that would need several values at once: a minimal set of them."""
+
+    def consistent(shared: Sequence[Span]) -> bool:
+        loose = [place for place in demands.uses if place not in shared]
+        return demands.solve((), loose=loose) is not None
+
+    places = minimal_conflict(sorted(demands.uses), consistent) or sorted(demands.uses)
+    return messages.shared(places, demands.uses)
 
 
 def _wanted(demands: Demands, given: Given, others: Iterable[Given]) -> Affine | None:
@@ -168,7 +203,7 @@ def _wanted(demands: Demands, given: Given, others: Iterable[Given]) -> Affine |
     if change is None or given.written is None:
         return change
     # Of a variance, the exponent is twice that of the std that the demands speak of.
-    return change.times(Fraction(2 if given.is_variance else 1)).plus(given.written)
+    return change.times(Fraction(2 if given.attribute == "var" else 1)).plus(given.written)
 
 
 def _places(givens: Iterable[Given]) -> frozenset[Span]:

@@ -8,8 +8,9 @@ Programming, section 12.2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import NamedTuple
 
 from richc.scaling.monomial import Affine
@@ -117,6 +118,7 @@ class System:
         rest = self.value(expression)
         names = [n for n in rest.terms if not (self.universal and n == RICHNESS)]
         if not names:
+            # Over an interval of one point the value there is all that counts.
             if self.universal and self.universal[0] == self.universal[1]:
                 return _at(rest, self.universal[0]) == _ZERO
             return not rest.const and not rest.terms
@@ -133,13 +135,38 @@ class System:
         self._bounds.append(expression)
         return True
 
-    def range(self, name: str) -> Range | None:
-        """Between which ends a free unknown may lie; None where no values satisfy the bounds."""
-        return self._project(name)
+    @property
+    def solved(self) -> Iterable[Linear]:
+        """What the unknowns that the equalities decide are equal to."""
+        return [self.value(expression) for expression in list(self._pivots.values())]
+
+    @property
+    def bounds(self) -> list[Linear]:
+        """The inequalities in terms of what is free, each ``<= 0``."""
+        return _distinct(self.value(row) for row in self._bounds)
+
+    def ranges(self, names: Iterable[str]) -> dict[str, Range]:
+        """Between which ends each of these free unknowns may lie, where the bounds are feasible.
+
+        Where r is universal: between which ends one value satisfies them for all r.
+        """
+        rows = [self.value(row) for row in self._bounds]
+        wanted = list(names)
+        if self.universal is None:
+            return _ranges(rows, wanted)
+        found = {name: Range(None, None) for name in wanted}
+        for richness in self.universal:
+            # What other unknowns are may depend on r.
+            at_end = _ranges([_fixed(row, richness) for row in rows], wanted)
+            found = {name: _meet(found[name], at_end[name]) for name in wanted}
+        return found
 
     def is_feasible(self) -> bool:
-        """Whether the inequalities can be satisfied, for all r where it is universal."""
-        found = self._project(RICHNESS)
+        """Whether the inequalities can be satisfied.
+
+        Where r is universal: for every r, by values that may depend on it.
+        """
+        found = _project([self.value(row) for row in self._bounds], RICHNESS)
         if found is None or self.universal is None:
             return found is not None
         low, high = self.universal
@@ -147,22 +174,46 @@ class System:
             found.high is None or high <= found.high
         )
 
-    def _project(self, name: str) -> Range | None:
-        """Eliminate every unknown but one."""
-        rows = _distinct(self.value(row) for row in self._bounds)
-        while True:
-            if any(not row.terms and row.const > _ZERO for row in rows):
-                return None
-            names = {n for row in rows for n in row.terms if n != name}
-            if not names:
-                break
-            # The cheapest first: the fewest new rows.
-            victim = min(sorted(names), key=lambda n: _cost(rows, n))
-            rows = _without(rows, victim)
-        low: Fraction | None = None
-        high: Fraction | None = None
-        for row in rows:
+
+def _ranges(rows: Iterable[Linear], names: Sequence[str]) -> dict[str, Range]:
+    parts = _independent(_distinct(rows), RICHNESS)
+    # Parts meet in r only: what the others say of it is its range.
+    of_richness = _project(rows, RICHNESS)
+    assert of_richness is not None, "the bounds are infeasible"
+    richness = unknown(RICHNESS)
+    shared = []
+    if of_richness.low is not None:
+        shared.append(richness.times(-_ONE).shifted(of_richness.low))
+    if of_richness.high is not None:
+        shared.append(richness.shifted(-of_richness.high))
+    part_of = {name: part for part in parts for row in part for name in row.terms}
+    found = {}
+    for name in names:
+        known = of_richness
+        if name != RICHNESS:
+            own = _project([*part_of.get(name, ()), *shared], name)
+            assert own is not None, "the bounds are infeasible"
+            known = own
+        found[name] = known
+    return found
+
+
+def _meet(one: Range, other: Range) -> Range:
+    return Range(
+        max((r.low for r in (one, other) if r.low is not None), default=None),
+        min((r.high for r in (one, other) if r.high is not None), default=None),
+    )
+
+
+def _project(rows: Iterable[Linear], name: str) -> Range | None:
+    """The range of one unknown under ``rows <= 0``: all others are eliminated."""
+    low: Fraction | None = None
+    high: Fraction | None = None
+    for part in _independent(_distinct(rows), name):
+        for row in _eliminated(part, name):
             if not row.terms:
+                if row.const > _ZERO:
+                    return None
                 continue
             coefficient = row.terms[name]
             end = -row.const / coefficient
@@ -170,9 +221,45 @@ class System:
                 high = end if high is None else min(high, end)
             else:
                 low = end if low is None else max(low, end)
-        if low is not None and high is not None and low > high:
-            return None
-        return Range(low, high)
+    if low is not None and high is not None and low > high:
+        return None
+    return Range(low, high)
+
+
+def _independent(rows: Sequence[Linear], name: str) -> list[list[Linear]]:
+    """The rows in groups that share no unknown but one."""
+    leader: dict[str, str] = {}
+
+    def find(unknown: str) -> str:
+        while leader.setdefault(unknown, unknown) != unknown:
+            leader[unknown] = leader[leader[unknown]]
+            unknown = leader[unknown]
+        return unknown
+
+    for row in rows:
+        others = [n for n in row.terms if n != name]
+        for other in others[1:]:
+            leader[find(other)] = find(others[0])
+    groups: dict[str, list[Linear]] = {}
+    for row in rows:
+        first = next((n for n in row.terms if n != name), None)
+        groups.setdefault("" if first is None else find(first), []).append(row)
+    return list(groups.values())
+
+
+def _eliminated(rows: list[Linear], name: str) -> list[Linear]:
+    """What rows say of one unknown: the others eliminated, the cheapest first."""
+    while True:
+        names = {n for row in rows for n in row.terms if n != name}
+        if not names:
+            return rows
+        victim = min(sorted(names), key=partial(_cost, rows))
+        rows = _without(rows, victim)
+
+
+def _fixed(row: Linear, richness: Fraction) -> Linear:
+    """A row at one richness."""
+    return Linear(_at(row, richness), {n: c for n, c in row.terms.items() if n != RICHNESS})
 
 
 def _at(expression: Linear, richness: Fraction) -> Fraction:

@@ -13,8 +13,8 @@ from richc.scaling.monomial import Affine
 #: Unknowns are called by these letters, in order; the width, the richness and a, b, c have theirs.
 _LETTERS = "xyzuvw"
 
-#: Of one conflict; more than these are the same thing again.
-_MAX_PARTIES = 20
+#: Names in one sentence; labels and notes have them all.
+_MOST_LISTED = 6
 
 
 class Open(NamedTuple):
@@ -23,6 +23,8 @@ class Open(NamedTuple):
     place: Span
     use: Use
     expression: Linear
+    #: Whether a smaller exponent would do as well.
+    is_bound: bool
 
 
 class Freedom(NamedTuple):
@@ -40,21 +42,29 @@ class Party(NamedTuple):
 
 
 def undetermined(
-    holes: Sequence[Open], free: Mapping[str, Freedom], uses: Mapping[Span, Use]
+    holes: Sequence[Open],
+    free: Mapping[str, Freedom],
+    bounds: Sequence[Linear],
+    uses: Mapping[Span, Use],
 ) -> Diagnostic:
-    """Several exponents would do: the general solution, and how to choose one."""
+    """Several exponents would do: the general solution, and how to choose one.
+
+    ``bounds`` are what is free together: expressions that are at most zero.
+    """
     names = _names(free)
     open_holes = [hole for hole in holes if set(hole.expression.terms) & set(free)]
     notes = []
     for hole in open_holes:
-        bounds = _bounds(hole.expression, free, names)
-        notes.append(f"{_of(hole.use)} = {formula(hole.expression, names)}{bounds}")
+        where = _bounds(hole.expression, free, names)
+        smaller = ", or smaller" if hole.is_bound else ""
+        notes.append(f"{_of(hole.use)} = {formula(hole.expression, names)}{where}{smaller}")
     for name, freedom in free.items():
         if freedom.place is not None:
             notes.append(
                 f"{names[name]} is the exponent that you choose for "
                 f"{_of(uses[freedom.place])}{_stated(names[name], freedom.range)}"
             )
+    notes += [f"{formula(row, names)} ≤ 0" for row in bounds if names.keys() >= set(row.terms)]
     what = _listed([_free(freedom, uses) for freedom in free.values()])
     verb = "is" if len(free) == 1 else "are"
     count = len(open_holes)
@@ -74,48 +84,46 @@ def undetermined(
     )
 
 
-def shared_by_layers(
-    statement: str, places: Sequence[Span], uses: Mapping[Span, Use]
-) -> Diagnostic:
-    """The layers of one statement need different exponents, whatever else is written."""
-    first, *others = places or sorted(uses)
+def not_of_the_width(place: Span) -> Diagnostic:
     return Diagnostic(
-        "R505",
-        "unsolvable-exponents",
+        "R025",
+        "bad-exponent",
         ERROR,
-        f"the layers of `{statement}` need different exponents",
-        first,
-        label=_of(uses[first]),
-        layer=statement,
-        labels=tuple(Label(place, _of(uses[place])) for place in others),
-        help="write them as statements of their own, or in terms of `fan_in`",
+        "a hole is the exponent of the width, and its base is a plain number here",
+        place,
+        help="write `n^?`, or `(n / n0)^?` with a base width",
     )
 
 
-def shared_by_all(places: Sequence[Span], uses: Mapping[Span, Use]) -> Diagnostic:
-    """Layers need different exponents of what the optimizer says for all."""
+def shared(places: Sequence[Span], uses: Mapping[Span, Use]) -> Diagnostic:
+    """Layers that share a hole need different exponents, whatever else is written."""
     first, *others = places
+    of_layers = all(uses[place].layer is not None for place in places)
     return Diagnostic(
         "R505",
         "unsolvable-exponents",
         ERROR,
-        "no one exponent fits all layers",
+        f"the layers of `{uses[first].layer}` need different exponents"
+        if of_layers
+        else "no one exponent fits all layers",
         first,
         label=_of(uses[first]),
+        layer=uses[first].layer,
         labels=tuple(Label(place, _of(uses[place])) for place in others),
-        help="write it on each layer: `eps = ...`, `decay = ...`, `lr = ...`",
+        help="write them as statements of their own, or in terms of `fan_in`"
+        if of_layers
+        else "write it on each layer: `eps = ...`, `decay = ...`, `lr = ...`",
     )
 
 
 def unsolvable(parties: Sequence[Party]) -> Diagnostic:
     """No exponents would do, because of these statements."""
-    first_party, *other_parties = parties[:_MAX_PARTIES]
+    first_party, *other_parties = parties
     whole = len(parties)
     message = (
         f"no exponents fit: {first_party.given.shown} rules them out"
         if whole == 1
-        else f"no exponents fit: {_listed([p.given.shown for p in parties[:_MAX_PARTIES]])} "
-        "contradict each other"
+        else f"no exponents fit: {_listed([p.given.shown for p in parties])} contradict each other"
     )
     return Diagnostic(
         "R505",
@@ -125,12 +133,16 @@ def unsolvable(parties: Sequence[Party]) -> Diagnostic:
         first_party.given.place,
         label=_wish(first_party),
         labels=tuple(Label(p.given.place, _wish(p)) for p in other_parties),
-        notes=(
-            "D0 to D3 cannot hold whatever the holes are"
-            if whole == 1
-            else "change any one of them, and the rest can be solved",
-        ),
+        notes=(_outcome(parties),),
     )
+
+
+def _outcome(parties: Sequence[Party]) -> str:
+    if len(parties) > 1:
+        return "change any one of them, and the rest can be solved"
+    if parties[0].given.attribute in ("richness", "require"):
+        return "D0 to D3 can hold for r from 0 to 1/2 only"
+    return "D0 to D3 cannot hold whatever the holes are"
 
 
 def too_many_cases(place: Span) -> Diagnostic:
@@ -138,9 +150,9 @@ def too_many_cases(place: Span) -> Diagnostic:
         "R505",
         "unsolvable-exponents",
         ERROR,
-        "too many holes depend on each other here to decide them",
+        "too many biases and floors could each be what gives a layer its size: this is not decided",
         place,
-        help="write some of them out: the init stds of the biases, or Adafactor's `eps`",
+        help="write out the init stds of the biases, or Adafactor's `eps`",
     )
 
 
@@ -182,6 +194,8 @@ def _free(freedom: Freedom, uses: Mapping[Span, Use]) -> str:
 
 
 def _listed(words: Sequence[str]) -> str:
+    if len(words) > _MOST_LISTED:
+        return f"{', '.join(words[: _MOST_LISTED - 1])} and {len(words) - _MOST_LISTED + 1} others"
     if len(words) < 3:
         return " and ".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
@@ -207,7 +221,7 @@ def _pin(free: Mapping[str, Freedom], uses: Mapping[Span, Use]) -> str:
         advice.append("pin the richness, for example `richness r = 1/2`")
     chosen = [_of(uses[f.place]) for f in free.values() if f.place is not None]
     if chosen:
-        advice.append(f"write an exponent for {_listed(chosen[:4])}")
+        advice.append(f"write an exponent for {_listed(chosen)}")
     return "; ".join(advice)
 
 

@@ -8,6 +8,7 @@ declared one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, groupby
@@ -18,7 +19,7 @@ from richc.inference.demands import Demands, Given, Solution, Undecided
 from richc.inference.linear import RICHNESS, unknown
 from richc.scaling.monomial import WIDTH, Affine, Monomial, symbol
 from richc.spec.holes import Holes
-from richc.spec.model import Layer, Model, Tensor
+from richc.spec.model import Layer, Model, map_values
 
 _ZERO = Fraction(0)
 _HALF = Fraction(1, 2)
@@ -49,29 +50,28 @@ def repair(model: Model, required: Fraction | None = None) -> Repair | None:
     """The repair with the fewest changed attributes; None where exponents cannot mend it.
 
     Ties go to the richness that is nearest to the declared one, then to the smallest changes.
-    ``required`` is a richness that it has to lead to.
+    ``required`` is a richness that it has to lead to.  Layers are put on the scale: a bias of order
+    one that already carries a hidden layer is not made use of.
     """
     try:
         if model.interval is not None:
             return _over_interval(model)
-        found = list(_at_points(model, required))
-        best = min(found, key=lambda r: _cost(r, model), default=None)
-        declared = model.richness
-        is_off = declared is not None and not _ZERO <= declared <= _HALF
-        if best is None or len(best.changes) > 1 or (is_off and best.changes):
-            other = _by_richness(model, required)
-            if other is not None:
-                return other
-        return best
+        found = [*_at_points(model, required), *_with_richness(model, required)]
     except Undecided:
         return None
+    return min(found, key=lambda r: _cost(r, model), default=None)
 
 
-def _cost(found: Repair, model: Model) -> tuple[int, Fraction, Fraction, Fraction]:
-    size = sum((abs(change.exponent.const) for change in found.changes), _ZERO)
+def _cost(found: Repair, model: Model) -> tuple[int, Fraction, bool, Fraction, Fraction]:
+    size = sum((_size(change) for change in found.changes), _ZERO)
     richness = found.richness if found.richness is not None else _ZERO
-    away = _ZERO if model.richness is None else abs(richness - model.richness)
-    return len(found.changes), away, size, richness
+    declared = model.richness
+    away = _ZERO if declared is None else abs(richness - declared)
+    # A richness off the scale is the likelier mistake, any other is the likelier decision.
+    is_off = declared is not None and not _ZERO <= declared <= _HALF
+    is_odd = (found.declared is not None) != is_off
+    edits = len(found.changes) + (found.declared is not None)
+    return edits, away, is_odd, size, richness
 
 
 class _Statement(NamedTuple):
@@ -100,25 +100,34 @@ def _statements(model: Model, demands: Demands) -> list[_Statement]:
 
 def _at_points(model: Model, required: Fraction | None) -> Iterator[Repair]:
     """The best repairs at each richness, with and without another rate of the optimizer."""
-    plain = _at_declared(model)
+    plain = _at(model, model.richness)
     demands = Demands(plain, Holes())
     statements = _statements(plain, demands)
     points = _points(demands, statements, model.richness)
     if required is not None:
         points = [required]
-    rate = next((g for g in demands.givens if g.place == _rate_place(model)), None)
     for richness in points[:_MAX_POINTS]:
-        shifts = [_ZERO]
-        if rate is not None:
-            shifts += _rates(demands, statements, rate, richness)
-        for shift in shifts[:_MAX_RATES]:
-            shifted = demands if not shift else Demands(_with_rate(plain, shift), Holes())
-            found = _all(shifted, statements, richness)
-            if found is None:
-                continue
-            if shift and rate is not None:
-                found = (Change(rate, Affine(shift)), *found)
+        found = _all(demands, statements, richness)
+        if found is not None:
             yield Repair(found, richness)
+            yield from _with_rates(plain, statements, found, richness)
+
+
+def _with_rates(
+    model: Model, statements: Sequence[_Statement], found: Sequence[Change], richness: Fraction
+) -> Iterator[Repair]:
+    """Repairs that change the optimizer's rate instead of those of several layers."""
+    place = dict(model.optimizer.places).get("lr")
+    if place is None:
+        return
+    lr = model.optimizer.lr.exponent(WIDTH)
+    rate = Given(place, "lr", f"`lr` of `optimizer {model.optimizer.name}`", "", lr)
+    shifts = Counter(c.exponent.const for c in found if c.given.attribute == "lr")
+    for shift, count in shifts.most_common(_MAX_RATES):
+        if count > 1:
+            shifted = _all(Demands(_with_rate(model, shift), Holes()), statements, richness)
+            if shifted is not None:
+                yield Repair((Change(rate, Affine(shift)), *shifted), richness)
 
 
 def _all(
@@ -172,7 +181,7 @@ def _changes(solution: Solution, changed: Sequence[Given]) -> tuple[Change, ...]
         exponent = solution.system.value(unknown(given.name)).affine()
         if exponent is None:
             return None
-        found.append(Change(given, exponent.times(Fraction(2 if given.is_variance else 1))))
+        found.append(Change(given, exponent.times(Fraction(2 if given.attribute == "var" else 1))))
     return tuple(found)
 
 
@@ -194,21 +203,6 @@ def _points(
     return found
 
 
-def _rates(
-    demands: Demands, statements: Iterable[_Statement], rate: Given, richness: Fraction
-) -> list[Fraction]:
-    """Changes of the optimizer's rate that spare some statement a change."""
-    found: list[Fraction] = []
-    for statement in statements:
-        solution = _part(demands, statement, (rate,), richness)
-        if solution is None:
-            continue
-        change = solution.system.value(unknown(rate.name)).affine()
-        if change is not None and change.const and change.const not in found:
-            found.append(change.const)
-    return found
-
-
 def _over_interval(model: Model) -> Repair | None:
     """Changes, affine in r, that make a model pass for every r of its interval."""
     demands = Demands(model, Holes(), model.interval)
@@ -216,32 +210,22 @@ def _over_interval(model: Model) -> Repair | None:
     return None if changes is None else Repair(changes, None)
 
 
-def _by_richness(model: Model, required: Fraction | None) -> Repair | None:
-    """Another value in the ``richness`` statement, if there is one and that alone is enough."""
+def _with_richness(model: Model, required: Fraction | None) -> Iterator[Repair]:
+    """Repairs that change the ``richness`` statement, alone or beside attributes."""
     if model.richness_place is None or model.parameterization_place is not None:
-        return None
+        return
     demands = Demands(model, Holes())
-    kept = frozenset(g.place for g in demands.givens if g.place != model.richness_place)
-    solution = demands.solve(kept)
-    if solution is None:
-        return None
-    richness = solution.system.value(unknown(RICHNESS))
-    if richness.is_constant:
-        value = richness.const
-    else:
-        ends = solution.system.range(RICHNESS)
-        assert ends is not None
-        low = _ZERO if ends.low is None else ends.low
-        high = _HALF if ends.high is None else ends.high
-        wanted = required if required is not None else model.richness or _ZERO
-        value = min(max(wanted, low), high)
-    if required not in (None, value) or value == model.richness:
-        return None
-    return Repair((), value, value)
-
-
-def _rate_place(model: Model) -> Span | None:
-    return dict(model.optimizer.places).get("lr")
+    points = _points(demands, _statements(model, demands), None)
+    if required is not None:
+        points = [required]
+    for richness in points[:_MAX_POINTS]:
+        if richness == model.richness:
+            continue
+        there = _at(model, richness)
+        of_there = Demands(there, Holes())
+        found = _all(of_there, _statements(there, of_there), richness)
+        if found is not None:
+            yield Repair(found, richness, richness)
 
 
 def _with_rate(model: Model, change: Fraction) -> Model:
@@ -249,35 +233,12 @@ def _with_rate(model: Model, change: Fraction) -> Model:
     return model._replace(optimizer=model.optimizer._replace(lr=lr))
 
 
-def _at_declared(model: Model) -> Model:
-    """The model with plain numbers for exponents: those at its declared richness."""
-    richness = model.richness if model.richness is not None else _ZERO
+def _at(model: Model, richness: Fraction | None) -> Model:
+    """The model with plain numbers for exponents: those at one richness."""
+    at = _ZERO if richness is None else richness
 
     def plain(value: Monomial) -> Monomial:
-        return value._replace(
-            powers=tuple(
-                (base, Affine(at))
-                for base, exponent in value.powers
-                if (at := exponent.at(richness))
-            )
-        )
+        powers = ((base, Affine(exponent.at(at))) for base, exponent in value.powers)
+        return value._replace(powers=tuple(p for p in powers if not p[1].is_zero))
 
-    def tensor(old: Tensor) -> Tensor:
-        return old._replace(
-            scale=plain(old.scale),
-            std=plain(old.std),
-            lr=plain(old.lr),
-            decay=plain(old.decay),
-            eps=None if old.eps is None else plain(old.eps),
-        )
-
-    known: dict[int, Tensor] = {}
-    layers = []
-    for layer in model.layers:
-        for old in layer.tensors:
-            if id(old) not in known:
-                known[id(old)] = tensor(old)
-        bias = None if layer.bias is None else known[id(layer.bias)]
-        layers.append(layer._replace(weight=known[id(layer.weight)], bias=bias))
-    optimizer = model.optimizer._replace(lr=plain(model.optimizer.lr))
-    return model._replace(layers=tuple(layers), optimizer=optimizer, richness=None)
+    return map_values(model, plain)._replace(richness=None, requirements=())

@@ -200,7 +200,7 @@ def _model(result: ModelResult) -> Model:
             "equivalent_to": verdict.equivalent_to,
             "gauges": list(verdict.gauges),
             "point": verdict.point,
-            "desiderata": dict(verdict.statuses),
+            "desiderata": dict(result.statuses),
             "layers": layers,
         }
     )

@@ -5,15 +5,15 @@ A repair is applied only if the text that it makes passes; nothing else of the t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.diagnostics import Edit
+from richc.diagnostics import Edit, Span
 from richc.inference.repair import Change, Repair, repair
 from richc.pipeline import FileResult, ModelResult, analyse_source
 from richc.rules.context import Context
-from richc.rules.mending import any_edit, misread, swapped
+from richc.rules.mending import any_edit, misread, swap, swapped
 from richc.rules.recognise import mistakes
 from richc.rules.sentence import point_name
 from richc.scaling.formula import exponent_words
@@ -24,6 +24,8 @@ from richc.syntax import tree
 from richc.syntax.source import Source
 
 _HALF = Fraction(1, 2)
+#: Attributes that are looked at for a confusion of std and var.
+_MOST_WORDS = 40
 
 
 class Step(NamedTuple):
@@ -58,18 +60,43 @@ def fix(source: Source, name: str | None = None) -> Fixed:
     if filled:
         steps += filled
         result = _after(result, filled)
+    mended, left = _mend_all(result, [m for m in _chosen(result, name) if not m.passes])
+    steps += mended
+    if mended:
+        result = _after(result, mended)
+    words = "no change of exponents alone makes `{}` pass"
+    return Fixed(source, result, tuple(steps), tuple(words.format(name) for name in left))
+
+
+def _mend_all(result: FileResult, failing: Iterable[ModelResult]) -> tuple[list[Step], list[str]]:
+    """A step for each model that can be mended, and the names of the others.
+
+    All models are tried at once: a text may hold many.
+    """
+    mended: list[Step] = []
     left: list[str] = []
-    for model in [m.spec.name for m in _chosen(result, name) if not m.passes]:
-        (failing,) = (m for m in result.models if m.spec.name == model)
-        for step in _ways(failing):
-            after = _after(result, [step])
-            if _improves(model, after):
-                steps.append(step)
-                result = after
-                break
-        else:
-            left.append(f"no change of exponents alone makes `{model}` pass")
-    return Fixed(source, result, tuple(steps), tuple(left))
+    waiting = {model.spec.name: _ways(model) for model in failing}
+    while waiting:
+        tried: dict[str, Step] = {}
+        for name, ways in list(waiting.items()):
+            step = next(ways, None)
+            if step is None:
+                left.append(name)
+                del waiting[name]
+            else:
+                tried[name] = step
+        if not tried:
+            break
+        after = {m.spec.name: m for m in _after(result, tried.values()).models}
+        for name, step in tried.items():
+            # What a requirement adds may be another matter.
+            found = after.get(name)
+            if found is not None and not any(
+                d.desideratum and d.is_error for d in found.diagnostics
+            ):
+                mended.append(step)
+                del waiting[name]
+    return mended, left
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
@@ -83,15 +110,14 @@ def _chosen(result: FileResult, name: str | None) -> Iterator[ModelResult]:
     return (model for model in result.models if name in (None, model.spec.name))
 
 
-def _after(result: FileResult, steps: Sequence[Step]) -> FileResult:
+def _after(result: FileResult, steps: Iterable[Step]) -> FileResult:
     text = apply(result.source.text, [edit for step in steps for edit in step.edits])
     return analyse_source(Source(result.source.path, text))
 
 
-def _improves(name: str, after: FileResult) -> bool:
-    """Whether D0 to D3 hold now; what a requirement adds may be another matter."""
-    model = next((m for m in after.models if m.spec.name == name), None)
-    return model is not None and not any(d.desideratum for d in model.diagnostics if d.is_error)
+def _satisfies(model: ModelResult) -> bool:
+    """Whether D0 to D3 hold; what a requirement adds may be another matter."""
+    return not any(d.desideratum and d.is_error for d in model.diagnostics)
 
 
 def _fill(model: ModelResult) -> Iterator[Step]:
@@ -112,6 +138,23 @@ def _ways(model: ModelResult) -> Iterator[Step]:
     found = repair(context.model, point)
     if found is not None and (found.changes or found.declared is not None):
         yield _repaired(context, found)
+    if found is None:
+        yield from _other_words(context)
+
+
+def _other_words(context: Context) -> Iterator[Step]:
+    """`var` for one `std`, or the reverse: what no power of n does for layers that differ."""
+    seen: set[Span] = set()
+    for layer in context.model.layers:
+        for tensor in layer.tensors:
+            for attribute, place in tensor.places:
+                other = {"std": "var", "var": "std"}.get(attribute)
+                edit = None if other is None or place in seen else swap(context, place, other)
+                seen.add(place)
+                if edit is not None and len(seen) <= _MOST_WORDS:
+                    what = f"`{context.model.name}` passes: `{attribute}` of `{layer.statement}`"
+                    note = f"`{attribute}` is written where `{other}` was meant"
+                    yield Step(f"{what} -> `{other}`", (note,), (edit,))
 
 
 def _repaired(context: Context, found: Repair) -> Step:
@@ -125,8 +168,8 @@ def _repaired(context: Context, found: Repair) -> Step:
         if note is not None:
             notes.append(f"{change.given.shown}: {note}")
     if found.declared is not None:
-        edits.append(_declare(context, found.declared))
-        words.append(f"`richness` r = {context.model.richness} -> {found.declared}")
+        edits.insert(0, _declare(context, found.declared))
+        words.insert(0, f"`richness` r = {context.model.richness} -> {found.declared}")
     return Step(f"{_goal(context, found)}: {', '.join(words)}", tuple(notes), tuple(edits))
 
 
@@ -171,14 +214,10 @@ def _edit(context: Context, change: Change) -> Edit:
     written, place = change.given.written, change.given.place
     assert written is not None
     wanted = written.plus(change.exponent)
-    swap = swapped(context, place, _attribute(change), written, wanted)
+    swap = swapped(context, place, change.given.attribute, written, wanted)
     if swap is not None:
         return swap
     return any_edit(context, _layer(context, change), place, change.exponent)
-
-
-def _attribute(change: Change) -> str:
-    return change.given.shown.split("`")[1]
 
 
 def _words(change: Change) -> str:
@@ -196,7 +235,7 @@ def _power(exponent: Affine) -> str:
 def _misread(change: Change) -> str | None:
     written = change.given.written
     assert written is not None
-    return misread(_attribute(change), written, written.plus(change.exponent))
+    return misread(change.given.attribute, written, written.plus(change.exponent))
 
 
 def _layer(context: Context, change: Change) -> Layer:

@@ -15,16 +15,20 @@ from richc.rules import applicable, run
 from richc.rules.context import Context
 from richc.rules.requirement_fails import is_true
 from richc.scaling.traced import Piece, TooManyPieces, Trace, pieces
-from richc.scaling.verdict import HOLDS, NOT_EVALUATED, VIOLATED, Verdict
+from richc.scaling.verdict import HOLDS, NOT_EVALUATED, VIOLATED
+
+#: A person's specification has a handful of pieces; what takes longer is refused: how often the
+#: network may be looked at, and how many layers all of that may be.
+_MIN_LOOKS, _MAX_LOOKS, _MAX_WORK = 8, 100, 4000
 
 #: Its answer is the same for every r.
 _ANSWER = "R503"
 
 
 class Decision(NamedTuple):
-    """The verdict at the declared r, with statuses for the whole interval."""
+    """What holds for the whole interval: (desideratum, status), and every finding."""
 
-    verdict: Verdict
+    statuses: tuple[tuple[str, str], ...]
     diagnostics: tuple[Diagnostic, ...]
 
 
@@ -34,11 +38,10 @@ def decide(context: Context) -> Decision:
     assert model.interval is not None
     assert model.richness is not None
     try:
-        parts = pieces(*model.interval, lambda trace: _look(context, trace))
+        parts = cut(context)
     except TooManyPieces:
-        statuses = tuple((name, NOT_EVALUATED) for name, _ in context.verdict.statuses)
-        verdict = context.verdict._replace(statuses=statuses)
-        return Decision(verdict, (*run(context), _undecided(context)))
+        undecided = tuple((name, NOT_EVALUATED) for name, _ in context.verdict.statuses)
+        return Decision(undecided, (*run(context), _undecided(context)))
     found: dict[_Key, list[tuple[Piece, Diagnostic]]] = {}
     at_each: list[dict[str, str]] = []
     for piece in parts:
@@ -48,16 +51,24 @@ def decide(context: Context) -> Decision:
         at_each.append(dict(here.verdict.statuses))
         for diagnostic in run(here):
             found.setdefault(_key(diagnostic), []).append((piece, diagnostic))
-    verdict = context.verdict._replace(
-        statuses=tuple((name, _worst([s[name] for s in at_each])) for name in at_each[0])
-    )
+    statuses = tuple((name, _worst([s[name] for s in at_each])) for name in at_each[0])
     lasting = {
         name: [part for part, status in zip(parts, at_each, strict=True) if status[name] == HOLDS]
         for name in at_each[0]
     }
     diagnostics = [_merged(context, parts, lasting, cases) for cases in found.values()]
     diagnostics.sort(key=lambda d: d.span)
-    return Decision(verdict, tuple(diagnostics))
+    return Decision(statuses, tuple(diagnostics))
+
+
+def cut(context: Context) -> list[Piece]:
+    """The interval in pieces on which no comparison changes.  Raises TooManyPieces."""
+    interval = context.model.interval
+    assert interval is not None
+    # Repeated layers share their tensors, and cost next to nothing.
+    layers = len({id(layer.weight) for layer in context.model.layers})
+    limit = min(_MAX_LOOKS, max(_MIN_LOOKS, _MAX_WORK // layers))
+    return pieces(*interval, lambda trace: _look(context, trace), limit=limit)
 
 
 class _Key(NamedTuple):
@@ -120,9 +131,10 @@ def _merged(
     notes = [] if everywhere else [f"this is so for {_extent(parts, failing)}"]
     if witness.desideratum is not None:
         fine = lasting[witness.desideratum]
-        where = f"only for {_extent(parts, fine)}" if fine else "for no r of the interval"
+        where = f"only for {_extent(parts, fine)}" if fine else "nowhere in the interval"
         notes.append(f"{witness.desideratum} holds {where}")
-    notes.append(f"shown at r = {richness}")
+    if not (len(failing) == 1 and piece.is_point):
+        notes.append(f"shown at r = {richness}")
     return witness._replace(notes=("; ".join(notes), *witness.notes))
 
 
@@ -137,8 +149,8 @@ def _witness(
 
 
 def _extent(parts: Sequence[Piece], chosen: Sequence[Piece]) -> str:
-    """``r <= 1/3 and r = 1/2``."""
-    return " and ".join(_words(parts, run) for run in _runs(parts, chosen))
+    """``r <= 1/3 or r = 1/2``."""
+    return " or ".join(_words(parts, run) for run in _runs(parts, chosen))
 
 
 def _runs(parts: Sequence[Piece], chosen: Sequence[Piece]) -> list[list[Piece]]:

@@ -67,6 +67,11 @@ def swapped(
         other = "std"
     else:
         return None
+    return swap(context, span, other)
+
+
+def swap(context: Context, span: Span, other: str) -> Edit | None:
+    """Another name for the attribute whose value is at ``span``."""
     place = _word_place(context, span)
     return None if place is None else Edit(place, other)
 
@@ -179,7 +184,7 @@ def _written(base: str, power: Affine) -> str:
     if power == Affine(Fraction(1)):
         return base
     words = exponent_words(power)
-    is_plain = not power.slope and power.const.denominator == 1 and power.const > 0
+    is_plain = words.isalnum()
     return f"{base}^{words}" if is_plain else f"{base}^({words})"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from richc.scaling.verdict import DESIDERATA, HOLDS, NOT_EVALUATED, VIOLATED, Verdict
+from richc.scaling.verdict import DESIDERATA, NOT_EVALUATED, VIOLATED, Verdict
 from richc.spec.model import Model
 
 OPTIMIZER_NAMES = {
@@ -60,18 +60,25 @@ def sentence(model: Model, verdict: Verdict) -> str:
     return f"{describe(verdict)}: {_consequence(model, verdict)}"
 
 
-def over_interval(model: Model, verdict: Verdict) -> str:
+def over_interval(model: Model, found: Sequence[tuple[str, str]]) -> str:
     """What the sentence, which speaks of the declared r, leaves out; empty without an interval."""
     if model.interval is None:
         return ""
     low, high = model.interval
-    if all(status == NOT_EVALUATED for _, status in verdict.statuses):
+    statuses = dict(found)
+    if all(status == NOT_EVALUATED for status in statuses.values()):
         return f"; at r = {model.richness}, while [{low}, {high}] is not decided"
-    broken = [name for name, status in verdict.statuses if status != HOLDS]
-    if not broken:
+    broken = [name for name, status in statuses.items() if status == VIOLATED]
+    open_ones = [name for name, status in statuses.items() if status == NOT_EVALUATED]
+    if not broken and not open_ones:
         return f"; D0 to D3 hold for every r in [{low}, {high}]"
-    verb = "fails" if len(broken) == 1 else "fail"
-    return f"; at r = {model.richness}, while {', '.join(broken)} {verb} in [{low}, {high}]"
+    words = []
+    if broken:
+        words.append(f"{', '.join(broken)} {'fails' if len(broken) == 1 else 'fail'}")
+    if open_ones:
+        verb = "is" if len(open_ones) == 1 else "are"
+        words.append(f"{', '.join(open_ones)} {verb} not evaluated everywhere")
+    return f"; at r = {model.richness}, while in [{low}, {high}] {' and '.join(words)}"
 
 
 def _consequence(model: Model, verdict: Verdict) -> str:

@@ -137,10 +137,6 @@ def _slope(value: Fraction | int) -> Fraction:
     return value.slope if isinstance(value, Traced) else _ZERO
 
 
-#: A person's specification has a handful; what takes more looks than these takes too long.
-MAX_LOOKS = 100
-
-
 class TooManyPieces(Exception):
     """The interval falls into more pieces than can be decided one by one."""
 
@@ -163,18 +159,20 @@ class Piece(NamedTuple):
         return self.low < richness < self.high or self.low == richness == self.high
 
 
-def pieces(low: Fraction, high: Fraction, compute: Callable[[Trace], object]) -> list[Piece]:
+def pieces(
+    low: Fraction, high: Fraction, compute: Callable[[Trace], object], *, limit: int
+) -> list[Piece]:
     """Where a computation comes out the same: points and the open intervals between, in order.
 
-    ``compute`` is called with traces at several r; what it compares decides.  Raises
-    TooManyPieces.
+    ``compute`` is called with traces at several r, at most ``limit`` times; what it compares
+    decides.  Raises TooManyPieces.
     """
     count = 0
 
     def at(richness: Fraction) -> Trace:
         nonlocal count
         count += 1
-        if count > MAX_LOOKS:
+        if count > limit:
             raise TooManyPieces
         trace = Trace(richness)
         compute(trace)

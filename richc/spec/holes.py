@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from richc.diagnostics import Span
 from richc.scaling.monomial import WIDTH, Affine, Base, Monomial
-from richc.spec.model import Layer, Model, Tensor
+from richc.spec.model import Model, map_values
 
 #: No name of the language begins with it.
 _MARK = "?"
@@ -75,28 +75,7 @@ def fill(model: Model, holes: Holes, exponents: Mapping[Span, Affine]) -> Model:
                 result = result.times(values[str(base)].power(power))
         return result
 
-    def tensor(old: Tensor) -> Tensor:
-        new = old._replace(
-            scale=filled(old.scale),
-            std=filled(old.std),
-            lr=filled(old.lr),
-            decay=filled(old.decay),
-            eps=None if old.eps is None else filled(old.eps),
-        )
-        return old if new == old else new
-
-    layers: list[Layer] = []
-    known: dict[int, Tensor] = {}
-    for layer in model.layers:
-        # Repeated layers go on sharing their tensors.
-        for old in layer.tensors:
-            if id(old) not in known:
-                known[id(old)] = tensor(old)
-        weight = known[id(layer.weight)]
-        bias = None if layer.bias is None else known[id(layer.bias)]
-        layers.append(layer._replace(weight=weight, bias=bias))
-    optimizer = model.optimizer._replace(lr=filled(model.optimizer.lr))
-    return model._replace(layers=tuple(layers), optimizer=optimizer)
+    return map_values(model, filled)
 
 
 def is_base(value: Monomial) -> bool:

@@ -6,6 +6,7 @@ knows nothing of syntax except where each attribute stands (``Span``), for messa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -169,3 +170,28 @@ class Model(NamedTuple):
     parameterization_place: Span | None
     #: One for every hole of the file, in its order.
     inferred: tuple[Inferred, ...] = ()
+
+
+def map_values(model: Model, change: Callable[[Monomial], Monomial]) -> Model:
+    """The model with every scaling value replaced; repeated layers go on sharing their tensors."""
+
+    def changed(old: Tensor) -> Tensor:
+        new = old._replace(
+            scale=change(old.scale),
+            std=change(old.std),
+            lr=change(old.lr),
+            decay=change(old.decay),
+            eps=None if old.eps is None else change(old.eps),
+        )
+        return old if new == old else new
+
+    known: dict[int, Tensor] = {}
+    layers: list[Layer] = []
+    for layer in model.layers:
+        for old in layer.tensors:
+            if id(old) not in known:
+                known[id(old)] = changed(old)
+        bias = None if layer.bias is None else known[id(layer.bias)]
+        layers.append(layer._replace(weight=known[id(layer.weight)], bias=bias))
+    optimizer = model.optimizer._replace(lr=change(model.optimizer.lr))
+    return model._replace(layers=tuple(layers), optimizer=optimizer)

@@ -146,6 +146,7 @@ def test_errors_of_syntax_are_shown_and_nothing_is_touched(tmp_path: Path) -> No
     [
         (["missing.rich"], "there is no file or folder 'missing.rich'"),
         (["--model", "nett", "net.rich"], "no model `nett` in these files"),
+        (["-", "net.rich"], "- stands alone"),
         (["--frobnicate"], "No such option"),
     ],
 )

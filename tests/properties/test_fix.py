@@ -32,7 +32,7 @@ def is_alive(spec: Written) -> bool:
 
 def smaller_repair(model: Model, count: int) -> bool:
     """Whether fewer than ``count`` changes would do, at any richness."""
-    plain = repairing._at_declared(model)
+    plain = repairing._at(model, model.richness)
     demands = Demands(plain, Holes())
     places = [g.place for g in demands.givens if g.written is not None]
     fixed = {g.place for g in demands.givens if g.written is None}

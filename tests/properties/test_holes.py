@@ -102,16 +102,22 @@ def test_what_is_taken_out_is_found_again(spec: Written, which: list[bool]) -> N
 
     result, demands = questions(punched.text)
 
-    found = [(d.code, d.message) for d in result.diagnostics if d.is_error]
     if result.models:
         (model,) = result.models
-        assert model.verdict.passes, found
-        for hole, taken in zip(model.spec.inferred, punched.taken, strict=True):
-            value = hole.exponent.at(model.context.richness)
-            assert value == taken or (hole.is_bound and taken < value), hole
+        assert model.verdict.passes
+        answers = list(zip(model.spec.inferred, punched.taken, strict=True))
+        values = [hole.exponent.at(model.context.richness) for hole, _ in answers]
+        smaller = [
+            hole.is_bound and taken < value
+            for (hole, taken), value in zip(answers, values, strict=True)
+        ]
+        # A smaller size is said to do as well; what else is asked for then follows.
+        assert any(smaller) or values == punched.taken
     else:
-        assert [code for code, _ in found] == ["R504"]
-        assert contains(demands, punched.taken)
+        (error,) = (d for d in result.diagnostics if d.is_error)
+        assert error.code == "R504"
+        says_smaller = any(n.endswith(", or smaller") for n in error.notes)
+        assert says_smaller or contains(demands, punched.taken)
 
 
 @settings(max_examples=300)

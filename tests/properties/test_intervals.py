@@ -12,8 +12,8 @@ from richc.diagnostics import Diagnostic
 from richc.pipeline import ModelResult, analyse
 from richc.rules import run
 from richc.rules.context import Context
-from richc.rules.interval import _look
-from richc.scaling.traced import Piece, pieces
+from richc.rules.interval import cut
+from richc.scaling.traced import Piece
 from richc.scaling.verdict import HOLDS, NOT_EVALUATED, VIOLATED
 from tests import strategies
 from tests.strategies import Written
@@ -64,8 +64,8 @@ def test_the_verdict_is_that_of_every_richness(
     model = only(text)
     if any(d.code == "R506" for d in model.diagnostics):
         return
-    whole = dict(model.verdict.statuses)
-    parts = pieces(low, high, lambda trace: _look(model.context, trace))
+    whole = dict(model.statuses)
+    parts = cut(model.context)
 
     assert [parts[0].low, parts[-1].high] == [low, high]
     assert all(a.high == b.low and a.is_point != b.is_point for a, b in pairwise(parts))
