@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     "target_text",
     metavar="TARGET",
     required=True,
-    help="stp (every multiplier 1), mup (every layer's own rate 1), rescaling (every std 1), or "
+    help="stp (every multiplier 1), mup (every layer's own rate 1), rescaling (every std 1 "
+    "or its gain), or "
     "exponents: a=0,c=0 (multiplier n^-a, std n^-b, rate n^-c), embed.a=1/2 for one layer, "
     "embed.bias.c=0 for its bias.",
 )

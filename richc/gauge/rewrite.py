@@ -324,7 +324,7 @@ class _Mover:
         return None if value.is_zero else -_finite(self.size(value))
 
     def _to_one(self, place: _Place, knob: str) -> Monomial | None:
-        """The move that makes a knob exactly 1; None where it is zero."""
+        """The move that makes a knob 1, a std but for its gain; None where it is zero."""
         value = self._value(place, KNOBS[knob])
         if value is None:
             raise _Refused(messages.no_one_formula(place.words, place.repeats, place.span))
@@ -333,7 +333,16 @@ class _Mover:
         if knob == "c" and (rate := self.global_words.get("lr")) is not None:
             # The optimizer's statement is left alone; what of it grows is taken back here.
             value = value.times(self.words.growing(rate, self._all_dims(place)))
+        if knob == "b" and not place.of_bias:
+            # The gain stays with the weights, where inference has it, too.
+            plain = Monomial(tuple(p for p in value.powers if not isinstance(p[0], str)))
+            if {self._gain(member) for member in place.members} == {plain}:
+                value = value.over(plain)
         return value.power(Affine(-1 / self.powers[KNOBS[knob]]))
+
+    def _gain(self, member: int) -> Monomial:
+        before = self.model.layers[member - 1].activation if member else None
+        return infer.gain(self.model.layers[member].role, before)
 
     def _to_exponents(self, place: _Place, conditions: Sequence[Condition]) -> Monomial | None:
         """A move that makes all conditions hold; None where nothing needs to move."""
