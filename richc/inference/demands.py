@@ -33,7 +33,7 @@ from richc.spec.model import READ_OUT, Layer, Model, Tensor
 
 #: How often the search may go back, times the number of layers; after some dead ends, it looks for
 #: a layer that can never be satisfied.
-MAX_WORK = 20_000
+MAX_WORK = 6_000
 _SUSPICIOUS = 3
 
 _ZERO = Fraction(0)

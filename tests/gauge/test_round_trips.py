@@ -26,7 +26,7 @@ model net {{
 """
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(spec=plain(), to=st.sampled_from(GAUGES))
 def test_plain_sources(spec: Plain, to: str) -> None:
     note(spec.text)

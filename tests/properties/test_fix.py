@@ -42,7 +42,7 @@ def smaller_repair(model: Model, count: int) -> bool:
     )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(spec=strategies.written())
 def test_the_fewest_changes_make_it_pass(spec: Written) -> None:
     assume(is_alive(spec))
@@ -71,7 +71,7 @@ def test_what_passes_is_left_alone(spec: Written) -> None:
     assert fix(Source("net.rich", spec.text)).result.source.text == spec.text
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(spec=strategies.written())
 def test_fixing_twice_is_fixing_once(spec: Written) -> None:
     once = fix(Source("net.rich", spec.text)).result.source.text

@@ -89,7 +89,7 @@ def contains(demands: Demands, exponents: Sequence[Fraction]) -> bool:
 FLAGS = st.lists(st.booleans(), min_size=40, max_size=40)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(spec=strategies.written(), which=FLAGS)
 def test_what_is_taken_out_is_found_again(spec: Written, which: list[bool]) -> None:
     whole = analyse(spec.text)
@@ -120,7 +120,7 @@ def test_what_is_taken_out_is_found_again(spec: Written, which: list[bool]) -> N
         assert says_smaller or contains(demands, punched.taken)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(spec=strategies.written(), which=FLAGS)
 def test_what_contradicts_itself_is_named_and_no_more(spec: Written, which: list[bool]) -> None:
     punched = punch(spec, which)

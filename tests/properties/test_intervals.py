@@ -48,7 +48,7 @@ def statuses(model: ModelResult, richness: Fraction) -> dict[str, str]:
     return dict(there.verdict.statuses)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     spec=strategies.written(),
     slopes=st.lists(SLOPES, max_size=3),
