@@ -78,7 +78,7 @@ def _body(first: Side, second: Side, found: Equivalence) -> Iterator[str]:
             yield difference_words(difference, first.model)
             more = sum(not d.is_constant for d in found.differences) - 1
             if more:
-                yield f"and {more:,} more power{'s' if more > 1 else ''} of n"
+                yield f"and {more:,} more such difference{'s' if more > 1 else ''}"
         yield f"{first.name}: {first.sentence}"
         yield f"{second.name}: {second.sentence}"
         return
