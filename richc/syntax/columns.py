@@ -1,15 +1,16 @@
 """Lines of a .rich file, and what stands in columns across neighbouring ones.
 
-- The attributes of layers, from their opening braces on, until a layer has another attribute;
+- Of layers with attributes: the kinds (a repeated name may stick out), the opening braces, and the
+  attributes until a layer has another one;
 - the symbols of ``width`` and ``richness``;
 - comments at the ends of lines, in column 42 or, in a paragraph with a longer line, further right.
 
-A line is never made longer than 100 columns for that.
+Code never gets longer than 100 columns for that, nor do comments that would begin further right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from richc.syntax import tree
@@ -25,8 +26,9 @@ _SAME = {"var": "std"}
 
 
 class Row(NamedTuple):
-    """A layer on one line: what stands before its block, and the items of the block."""
+    """A layer on one line: its name and colon, what stands before its block, and the block."""
 
+    name: str
     head: str
     cells: tuple[str, ...]
     names: tuple[str, ...]
@@ -83,10 +85,12 @@ def _runs(lines: Sequence[Line]) -> Iterator[list[int]]:
 
 
 def _align_layers(lines: list[Line], run: Sequence[int]) -> None:
-    """Align braces and attributes; only braces, or nothing, where lines would become too long."""
+    """Align everything, or all but the attributes, or nothing, as far as no line gets too long."""
     rows = [row for at in run if (row := lines[at].row) is not None]
     if not rows:
         return
+    name = max((len(row.name) for row in rows if "[" not in row.name), default=0)
+    rows = [row._replace(head=f"{row.name.ljust(name)} {row.head}") for row in rows]
     head = max(len(row.head) for row in rows)
     for widths in (_widths(rows), []):
         aligned = [
@@ -153,20 +157,16 @@ def _alone(line: Line) -> int:
 
 
 def _align_comments(lines: Sequence[Line], paragraph: Sequence[int], columns: list[int]) -> None:
-    """One column for a paragraph's comments; lines too long for it keep a column of their own."""
-    for column in _candidates(lines[at] for at in paragraph):
+    """One column for a paragraph's comments; after the longest lines, which would push others out
+    of sight, a column of their own.
+    """
+    ends = {max(columns[at], _COMMENT_COLUMN) for at in paragraph if columns[at] <= LINE_LENGTH}
+    for column in sorted(ends, reverse=True):
         inside = [at for at in paragraph if columns[at] <= column]
-        if all(_fits(lines[at], column) or not _fits(lines[at], columns[at]) for at in inside):
+        if column == _COMMENT_COLUMN or all(_fits(lines[at], column) for at in inside):
             for at in inside:
                 columns[at] = column
             return
-
-
-def _candidates(lines: Iterable[Line]) -> list[int]:
-    """Columns to try, the best first."""
-    ends = sorted({_alone(line) for line in lines if line.length < LINE_LENGTH}, reverse=True)
-    usual = [max(end, _COMMENT_COLUMN) for end in ends]
-    return [*dict.fromkeys(usual), *(end for end in ends if end < _COMMENT_COLUMN)]
 
 
 def _fits(line: Line, column: int) -> bool:

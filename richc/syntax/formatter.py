@@ -181,7 +181,8 @@ class _Writer:
         if not isinstance(node, tree.Layer) or block is None or not block.items:
             return None
         cells = tuple(self._one_line(item) for item in block.items)
-        return Row(self._head(node, block), cells, tuple(i.name.text for i in block.items))
+        name, head = self._head(node, block).split(" ", 1)
+        return Row(name, head, cells, tuple(item.name.text for item in block.items))
 
     def _between(self, start: int, end: int) -> list[Token]:
         return self._tokens[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
