@@ -15,6 +15,7 @@ COMMANDS = {
     "equiv": "equiv",
     "explain": "explain",
     "fix": "fix",
+    "fmt": "fmt",
     "gauge": "gauge",
     "rules": "rules",
     "schema": "schema",
