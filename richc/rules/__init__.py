@@ -34,6 +34,16 @@ def _decays(context: Context) -> bool:
     )
 
 
+def _signal_drifts(context: Context) -> bool:
+    """Sizes at init are of order one in n, but not at the declared width and depth."""
+    flow = context.verdict.flow.first
+    if not context.is_declared or any(layer.h != 0 for layer in flow[:-1]):
+        return False
+    from richc.rules.signal import drifts
+
+    return drifts(context)
+
+
 #: Of one model; nobody reads more at once.
 MAX_FINDINGS = 100
 
@@ -93,6 +103,7 @@ TABLE: tuple[Rule, ...] = (
             and _decays(context)
         ),
     ),
+    Rule("R701", "signal-prefactor", "signal_prefactor", applies=_signal_drifts),
 )
 
 #: Every code and its slug: stable, for `--select`, suppressions and documentation.
