@@ -19,6 +19,7 @@ from math import log2, sqrt
 from typing import NamedTuple
 
 from richc.diagnostics import WARNING, Diagnostic, Edit, Label, Span
+from richc.rules.common import decimal
 from richc.rules.context import Context
 from richc.rules.mending import scaled
 from richc.rules.signal import BEYOND, first_far, following, known, signal
@@ -64,7 +65,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
     worst = shares[0]
     places = [_place(share.layers[0]) for share in shares[:_MAX_LABELS]]
     edits = [edit for share in shares if (edit := _edit(context, share)) is not None]
-    start = f"entries of `{layers[first].name}` start at about {_decimal(sizes[first])}"
+    start = f"entries of `{layers[first].name}` start at about {decimal(sizes[first])}"
     notes = [_why(worst)]
     if first < len(sizes) - 1:
         last = len(sizes) - 1
@@ -108,17 +109,13 @@ def _shares(context: Context, layers: tuple[Layer, ...], variances: list[float])
         before, reached = own, variances[done - 1]
 
 
-def _decimal(bits: float) -> str:
-    return f"{2.0**bits:.2g}" if abs(bits) < BEYOND else f"2^{bits:.0f}"
-
-
 def _about(bits: float) -> str:
-    return f"starts at about {_decimal(bits)}"
+    return f"starts at about {decimal(bits)}"
 
 
 def _label(share: Share) -> str:
     per_layer = "each layer multiplies" if len(share.layers) > 1 else "this multiplies"
-    return f"{per_layer} the RMS by {_decimal(share.bits / 2)}"
+    return f"{per_layer} the RMS by {decimal(share.bits / 2)}"
 
 
 def _why(share: Share) -> str:
@@ -148,7 +145,8 @@ def _change(share: Share) -> Fraction:
 def _edit(context: Context, share: Share) -> Edit | None:
     tensor, bias = share.layers[0].weight, share.layers[0].bias
     written = next((name for name in ("var", "std") if tensor.place(name)), None)
-    if written is None or (bias is not None and not bias.std.is_zero):
+    has_bias = bias is not None and not bias.std.is_zero
+    if written is None or has_bias or abs(share.bits) > BEYOND:
         return None
     place = tensor.place(written)
     assert place is not None
@@ -160,6 +158,8 @@ def _help(context: Context, share: Share, edit: Edit | None) -> str:
     name = share.layers[0].statement
     if edit is not None:
         return f"use `{'var' if tensor.place('var') else 'std'} = {edit.text}`: h keeps its size"
+    if abs(share.bits) > BEYOND:
+        return f"bring the std of `{name}` near 1 / sqrt(fan_in)"
     change = _change(share)
     if tensor.scale == ONE and not tensor.place("std", "var"):
         width = context.model.width

@@ -1,4 +1,4 @@
-# ruff: noqa: T201
+# ruff: noqa: T201 - figures for the pages
 """R701: representations have the size at init that the variance map says, and its limit matters.
 
 The size is an average over widths of 512 and networks: fluctuations of q accumulate over the depth,
