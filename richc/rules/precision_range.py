@@ -109,9 +109,8 @@ def _of_layer(
         size = trouble.size
         if size != -inf and (size > held.high - _TYPICAL_TOP or size < held.low):
             return _finding(context, layer, trouble, held)
-    verdict = context.verdict
-    if not verdict.stable or not verdict.nontrivial or layer.weight.frozen:
-        return None
+    if context.verdict.violations or layer.weight.frozen:
+        return None  # How large its steps are is another rule's matter.
     if held is _FP16:
         times = f", times the loss scale 2^{shift:.0f},"
         source, product = at.source_gradient + shift, at.product_gradient + shift
@@ -253,11 +252,11 @@ def measure(context: Context) -> list[Sizes]:
         on_input = fan_in <= fan_out  # As in the compiled Dense.
         source = below + (scale if on_input else 0.0)
         product = source + weight + log2(fan_in) / 2
-        # A read-out that starts at zero is its own first update.
-        reached = weight if weight != -inf else rate
         product_gradient = gradient + (0.0 if on_input else scale)
-        source_gradient = product_gradient + reached + log2(fan_out) / 2
         coherent = product_gradient + source
+        update = _update(context, layer, rate, coherent)
+        # A read-out that starts smaller than its update is its update from the second step on.
+        source_gradient = product_gradient + max(weight, update) + log2(fan_out) / 2
         found.append(
             Sizes(
                 scale,
@@ -267,7 +266,7 @@ def measure(context: Context) -> list[Sizes]:
                 source_gradient - batch if index else -inf,
                 product_gradient - batch,
                 coherent - batch / 2,
-                _update(context, layer, rate, coherent),
+                update,
                 on_input,
             )
         )
