@@ -14,6 +14,7 @@ from typing import NamedTuple
 from richc.diagnostics import Diagnostic
 from richc.optimizers import OPTIMIZERS
 from richc.rules.context import Context
+from richc.scaling.monomial import WIDTH
 
 
 class Rule(NamedTuple):
@@ -32,6 +33,40 @@ def _decays(context: Context) -> bool:
         for tensor in (layer.weight, layer.bias)
         if tensor is not None
     )
+
+
+def _signal_drifts(context: Context) -> bool:
+    """Sizes at init are of order one in n, but not at the declared width and depth."""
+    flow = context.verdict.flow.first
+    if not context.is_declared or any(layer.h != 0 for layer in flow[:-1]):
+        return False
+    from richc.rules.signal import drifts
+
+    return drifts(context)
+
+
+#: log2 of sizes that no format has trouble with, and of steps that are small beside weights.
+_HARMLESS, _SMALL_STEP = 20, -18
+
+
+def _strains_precision(context: Context) -> bool:
+    """Whether some number might leave its format: cheap, and true of few files."""
+    model = context.model
+    if not context.is_declared:
+        return False
+    if model.train.precision == "fp16":
+        return True
+    # A gradient is hardly smaller than this beside the rest.
+    gradient = -1.5 * context.logs[WIDTH]
+    rate = context.log2(model.optimizer.lr)
+    for tensor in {id(layer.weight): layer.weight for layer in model.layers}.values():
+        if tensor.frozen or tensor.std.is_zero or tensor.lr.is_zero:
+            continue
+        sizes = [context.log2(value) for value in (tensor.scale, tensor.std, tensor.lr)]
+        step = rate + sizes[2] + sizes[0] + gradient
+        if step - sizes[1] < _SMALL_STEP or any(abs(size) > _HARMLESS for size in sizes):
+            return True
+    return False
 
 
 #: Of one model; nobody reads more at once.
@@ -92,6 +127,14 @@ TABLE: tuple[Rule, ...] = (
             and not OPTIMIZERS[context.model.optimizer.name].decay_is_normalised
             and _decays(context)
         ),
+    ),
+    Rule("R701", "signal-prefactor", "signal_prefactor", applies=_signal_drifts),
+    Rule("R702", "precision-range", "precision_range", applies=_strains_precision),
+    Rule(
+        "R703",
+        "adafactor-floor",
+        "adafactor_floor",
+        applies=lambda context: context.model.optimizer.name == "adafactor" and context.is_declared,
     ),
 )
 

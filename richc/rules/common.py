@@ -18,6 +18,7 @@ from richc.spec.model import Layer, Tensor
 
 _ZERO = Fraction(0)
 _MAX_CAUSES = 2
+_MAX_DECIMAL_BITS = 40
 
 
 class Case(NamedTuple):
@@ -102,6 +103,11 @@ def trained(context: Context) -> Iterator[Trained]:
 def power(size: Size) -> str:
     """``n^-1/2``, ``n^0``, or ``0`` for a size that vanishes identically."""
     return "0" if size is ZERO_SIZE else f"n^{size}"
+
+
+def decimal(bits: float) -> str:
+    """2^bits to two digits, as a power of two where that is far from 1."""
+    return f"{2.0**bits:.2g}" if abs(bits) < _MAX_DECIMAL_BITS else f"2^{bits:.0f}"
 
 
 def rate_place(case: Case) -> Span:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cached_property
+from math import log2
 from typing import TYPE_CHECKING
 
 from richc.diagnostics import Span
 from richc.optimizers import law
-from richc.scaling.monomial import WIDTH, Monomial
+from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Monomial
 from richc.scaling.passes import Parameter, Stage
 from richc.scaling.sizes import ZERO_SIZE, Size, largest
 from richc.scaling.verdict import Network, Verdict, judge
@@ -46,6 +47,25 @@ class Context:
         self._trace = trace
         self.network = self.network_under(model.optimizer.name)
         self.verdict: Verdict = judge(self.network)
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether this is the file as it stands, not another r of its interval."""
+        return self._trace is None and self.richness == (self.model.richness or 0)
+
+    @cached_property
+    def logs(self) -> dict[int | str, float]:
+        """log2 of every symbol, as declared: for ``Monomial.log2``."""
+        model = self.model
+        return {
+            WIDTH: log2(model.width),
+            BASE_WIDTH: log2(model.base_width or 1),
+            GAMMA: log2(model.gamma.numerator) - log2(model.gamma.denominator),
+        }
+
+    def log2(self, value: Monomial) -> float:
+        """log2 of a value at the declared width: for finite-width findings, never a verdict."""
+        return value.log2(self.logs, float(self.richness))
 
     def size(self, value: Monomial) -> Size:
         """The exponent of n at the declared richness."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from math import isqrt
 
 from richc.diagnostics import Edit, Span
 from richc.rules.context import Context
@@ -36,6 +37,48 @@ def any_edit(context: Context, layer: Layer, span: Span, factor: Affine) -> Edit
         return found
     power = _written(context.model.width_symbol, factor)
     return Edit(span, f"({_slice(context.text, span)}) * {power}")
+
+
+def scaled(context: Context, span: Span, square: Fraction, *, is_root: bool) -> Edit | None:
+    """Multiply the expression by a number, or by its root; None where it cannot be edited well."""
+    node = context.expressions.get(span)
+    factors = _factors(node) if node is not None else None
+    if factors is None:
+        return None
+    constant = Fraction(1)
+    over: list[str] = []
+    under: list[str] = []
+    for factor, divides in factors:
+        if isinstance(factor, tree.Number):
+            constant *= Fraction(factor.text) ** (-1 if divides else 1)
+        else:
+            (under if divides else over).append(_slice(context.text, factor.span))
+    if is_root:
+        above, below = isqrt(square.numerator), isqrt(square.denominator)
+        if (above * above, below * below) == (square.numerator, square.denominator):
+            constant *= Fraction(above, below)
+        else:
+            over.insert(0, f"sqrt({_constant(square)})")
+    else:
+        constant *= square
+    decimal = _constant(constant)
+    if "/" in decimal:
+        numerator, denominator = decimal.split("/")
+        over.insert(0, numerator)
+        under.insert(0, denominator)
+    else:
+        over.insert(0, decimal)
+    over = [part for part in over if part != "1"] or ["1"]
+    result = " * ".join(over)
+    if under:
+        result += f" / {under[0]}" if len(under) == 1 else f" / ({' * '.join(under)})"
+    return Edit(span, result)
+
+
+def _constant(value: Fraction) -> str:
+    """``2``, ``1/3``, ``2.35``."""
+    is_decimal = value.denominator != 1 and 1000 % value.denominator == 0
+    return f"{float(value):g}" if is_decimal and value > 1 else str(value)
 
 
 def misread(attribute: str, written: Affine, wanted: Affine) -> str | None:

@@ -1,0 +1,42 @@
+"""R703: weights that start below Adafactor's floor take steps that do not follow their size.
+
+A step is the rate times max(eps_2, RMS(W)): Shazeer & Stern 2018 (arXiv 1804.04235), algorithm 4.
+The verdict reads the larger of the two exponents; this is about the values at the declared width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from richc.diagnostics import WARNING, Diagnostic
+from richc.rules.common import decimal, power, trained
+from richc.rules.context import Context
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    seen: set[tuple[str, bool]] = set()
+    for item in trained(context):
+        tensor = item.tensor
+        # A tensor of zeros lives on its floor: that is what the floor is for.
+        if tensor.eps is None or tensor.eps.is_zero or tensor.std.is_zero:
+            continue
+        floor, rms = context.log2(tensor.eps), context.log2(tensor.std)
+        if floor <= rms or item.statement in seen:
+            continue
+        seen.add(item.statement)
+        sizes = power(context.size(tensor.eps)), power(context.size(tensor.std))
+        model = context.model
+        yield Diagnostic(
+            "R703",
+            "adafactor-floor",
+            WARNING,
+            f"{item.shown} starts below Adafactor's floor: its steps are those of the floor",
+            tensor.place("eps") or model.optimizer.located("eps"),
+            label=f"{decimal(floor)}, {decimal(floor - rms)} times the std, {decimal(rms)}, at "
+            f"{model.width_symbol} = {model.width}",
+            layer=item.layer.name,
+            notes=(f"the floor ~ {sizes[0]}, the std ~ {sizes[1]}",)
+            if sizes[0] != sizes[1]
+            else (),
+            help="leave `eps` out, and each step is a share of RMS(W); or choose one below the std",
+        )

@@ -1,0 +1,169 @@
+"""R701: representations that are of order one in n, but far from one at this depth.
+
+The exponents say that h ~ n^0.  Its prefactor follows from the variance map of the activations,
+q_l = fan_in (M s)^2 E phi(z)^2 with z ~ N(0, q_(l-1)): Poole et al. 2016 (arXiv 1606.05340),
+equation 3; He et al. 2015 (arXiv 1502.01852), equation 10, for relu.  Inputs are taken as
+standardised, which is what the compiled program makes of them.
+
+The limit is a factor of ten: below it, training with a variance of 1/fan_in differs from training
+with one that keeps the size by less than between seeds; beyond, by several times
+(tests/measured/test_signal.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import groupby
+from math import log2, sqrt
+from typing import NamedTuple
+
+from richc.diagnostics import WARNING, Diagnostic, Edit, Label, Span
+from richc.rules.common import decimal
+from richc.rules.context import Context
+from richc.rules.mending import scaled
+from richc.rules.signal import BEYOND, first_far, following, known, signal
+from richc.scaling.gaussian import second_moment
+from richc.scaling.monomial import ONE
+from richc.spec.model import Activation, Layer
+
+#: log2 of a layer's variance that nobody would change: an RMS between 0.8 and 1.25 times.
+_FINE = 2 * log2(1.25)
+_MAX_LABELS = 3
+
+
+class Share(NamedTuple):
+    """What one statement does to the signal."""
+
+    layers: tuple[Layer, ...]
+    #: The activation before it; None for the read-in.
+    before: Activation | None
+    #: log2 of the variance that it makes of a variance of 1, and the sum of that over its layers.
+    bits: float
+    total: float
+    #: What each of its layers makes of the one before, on average.
+    actual: float
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    layers = context.model.layers[:-1]
+    variances = signal(context)
+    sizes = [variance / 2 for variance in variances]
+    first = first_far(variances)
+    if first is None:
+        return
+    shrinks = sizes[first] < 0
+    sign = -1 if shrinks else 1
+    shares = [
+        share
+        for share in _shares(context, layers[: len(sizes)], variances)
+        if share.bits * sign > _FINE and layers.index(share.layers[0]) <= first
+    ]
+    if not shares:
+        return
+    shares.sort(key=lambda share: -share.total * sign)
+    worst = shares[0]
+    places = [_place(share.layers[0]) for share in shares[:_MAX_LABELS]]
+    edits = [edit for share in shares if (edit := _edit(context, share)) is not None]
+    start = f"entries of `{layers[first].name}` start at about {decimal(sizes[first])}"
+    notes = [_why(worst)]
+    if first < len(sizes) - 1:
+        last = len(sizes) - 1
+        notes.append(f"the last representation, `{layers[last].name}`, {_about(sizes[last])}")
+    if len(shares) > _MAX_LABELS:
+        notes.append(f"{len(shares) - _MAX_LABELS} more statements do the same")
+    yield Diagnostic(
+        "R701",
+        "signal-prefactor",
+        WARNING,
+        f"the signal {'fades' if shrinks else 'grows'} with depth: {start}"
+        if first
+        else f"{start}, not near 1",
+        places[0],
+        label=_label(worst),
+        layer=worst.layers[0].name,
+        labels=tuple(
+            Label(place, _label(share))
+            for place, share in zip(places[1:], shares[1:_MAX_LABELS], strict=True)
+            if place != places[0]
+        ),
+        notes=tuple(notes),
+        help=_help(context, worst, edits[0] if edits else None),
+        edits=tuple(edits) if len(edits) == len(shares) else (),
+    )
+
+
+def _shares(context: Context, layers: tuple[Layer, ...], variances: list[float]) -> Iterator[Share]:
+    before: Activation | None = None
+    done, reached = 0, 0.0
+    for _, run in groupby(layers, key=lambda layer: layer.statement):
+        members = tuple(run)
+        own = members[-1].activation
+        steps = [following(context, members[0], before, 0.0)]
+        if len(members) > 1:
+            steps += [following(context, members[1], own, 0.0)] * (len(members) - 1)
+            before = own
+        done += len(members)
+        actual = (variances[done - 1] - reached) / len(members)
+        yield Share(members, before, steps[-1], sum(steps), actual)
+        before, reached = own, variances[done - 1]
+
+
+def _about(bits: float) -> str:
+    return f"starts at about {decimal(bits)}"
+
+
+def _label(share: Share) -> str:
+    per_layer = "each layer multiplies" if len(share.layers) > 1 else "this multiplies"
+    return f"{per_layer} the RMS by {decimal(share.bits / 2)}"
+
+
+def _why(share: Share) -> str:
+    if share.before is None:
+        return f"inputs of size 1 are summed over fan_in = {share.layers[0].fan_in.factor} entries"
+    kept = second_moment(*known(share.before), 1.0)
+    name = share.before.name
+    words = f"`{name}` makes {kept:.3g} of a variance of 1"
+    return words if kept != 0.5 else f"`{name}` halves the variance"
+
+
+def _place(layer: Layer) -> Span:
+    return layer.weight.place("var", "std", "scale") or layer.name_place
+
+
+def _change(share: Share) -> Fraction:
+    """What the variance is to be multiplied with, as a number that a person would write."""
+    wanted = Fraction(2.0**-share.bits)
+    near = (
+        wanted.limit_denominator(12) if share.bits < 0 else 1 / (1 / wanted).limit_denominator(12)
+    )
+    if abs(near / wanted - 1) < Fraction(1, 1000):
+        return near
+    return Fraction(f"{float(wanted):.3g}")
+
+
+def _edit(context: Context, share: Share) -> Edit | None:
+    tensor, bias = share.layers[0].weight, share.layers[0].bias
+    written = next((name for name in ("var", "std") if tensor.place(name)), None)
+    has_bias = bias is not None and not bias.std.is_zero
+    if written is None or has_bias or abs(share.bits) > BEYOND:
+        return None
+    place = tensor.place(written)
+    assert place is not None
+    return scaled(context, place, _change(share), is_root=written == "std")
+
+
+def _help(context: Context, share: Share, edit: Edit | None) -> str:
+    tensor = share.layers[0].weight
+    name = share.layers[0].statement
+    if edit is not None:
+        return f"use `{'var' if tensor.place('var') else 'std'} = {edit.text}`: h keeps its size"
+    if abs(share.bits) > BEYOND:
+        return f"bring the std of `{name}` near 1 / sqrt(fan_in)"
+    change = _change(share)
+    if tensor.scale == ONE and not tensor.place("std", "var"):
+        width = context.model.width
+        fan_in = share.layers[0].fan_in.at(width)
+        constant = 2 ** (2 * context.log2(tensor.std)) * fan_in * float(change)
+        return f"write `var = {constant:.3g} / fan_in` on `{name}`: h keeps its size"
+    return f"multiply the std of `{name}` by {sqrt(change):.3g}: h keeps its size"

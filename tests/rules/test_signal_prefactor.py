@@ -1,0 +1,264 @@
+"""R701 in parts: second moments of activations, what is reported, and what the edits do."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from richc.diagnostics import Diagnostic
+from richc.pipeline import analyse
+from richc.rules.signal import signal
+from richc.scaling.gaussian import second_moment
+
+#: From mpmath's quadrature at 30 digits, for q = 0.0009, 0.01, 1, 9, 100, 10000.
+SIZES = (0.0009, 0.01, 1.0, 9.0, 100.0, 10000.0)
+MOMENTS = {
+    "tanh": (
+        0.000898384117494747,
+        0.00980546875553241,
+        0.394294490397841,
+        0.745166707993423,
+        0.920536863430517,
+        0.992021482480513,
+    ),
+    "gelu": (
+        0.000225386167243455,
+        0.0025469634945775,
+        0.425221482570299,
+        4.44545657963141,
+        49.9814827300228,
+        4999.99812458294,
+    ),
+    "silu": (
+        0.000225151761195304,
+        0.00251859528155875,
+        0.355775519817352,
+        4.24940998777987,
+        49.877173107472,
+        4999.98688438545,
+    ),
+    "softplus": (
+        0.48083399244832,
+        0.484688391054289,
+        0.9212459088593,
+        4.75965552577085,
+        50.0936170272516,
+        5000.00958862263,
+    ),
+    "sigmoid": (
+        0.250056224703623,
+        0.250621896935814,
+        0.293379035858093,
+        0.385162095226089,
+        0.460740439890636,
+        0.496011233203164,
+    ),
+    "elu": (
+        0.000879146938818985,
+        0.00928223765840247,
+        0.644945417492924,
+        4.82175141761332,
+        50.4408842274456,
+        5000.49401661358,
+    ),
+    "erf": (
+        0.00114385726376053,
+        0.0124835406411158,
+        0.46455905439754,
+        0.792536465955468,
+        0.936470225719422,
+        0.993633934901166,
+    ),
+}
+
+ACTIVATIONS = [*MOMENTS, "relu", "leaky_relu", "linear"]
+
+#: The rates are as they should be: nothing else is reported.
+MODEL = """\
+model net {{
+  width n = {width}, base n0 = 64
+  input {inputs}
+  embed: dense -> n {{ {embed}, lr = n / n0 }}
+  {activation}
+  body[{count}]: dense -> n {{ {body}, lr = 1 }}
+  {activation}
+  head: dense -> 10 {{ std = sqrt(n0) / n, lr = n0 / n }}
+  optimizer sgd {{ lr = 0.01 }}
+}}
+"""
+
+
+def text(
+    activation: str = "relu",
+    count: int = 9,
+    *,
+    body: str = "var = 1 / fan_in",
+    embed: str = "var = 1 / fan_in",
+    inputs: int = 64,
+    width: int = 256,
+) -> str:
+    return MODEL.format(
+        activation=activation, count=count, body=body, embed=embed, inputs=inputs, width=width
+    )
+
+
+def found(text: str) -> list[Diagnostic]:
+    diagnostics = analyse(text).diagnostics
+    assert {d.code for d in diagnostics} <= {"R701"}
+    return list(diagnostics)
+
+
+@pytest.mark.parametrize("activation", MOMENTS)
+def test_moments(activation: str) -> None:
+    actual = [second_moment(activation, 0.0, q) for q in SIZES]
+
+    assert list(MOMENTS[activation]) == pytest.approx(actual, rel=1e-6)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@given(st.floats(-60, 60), st.floats(0, 1))
+def test_moments_are_positive_and_grow(activation: str, bits: float, slope: float) -> None:
+    low, high = (second_moment(activation, slope, 2.0 ** (bits + more)) for more in (0, 1))
+
+    assert 0 < low < math.inf
+    # Rounding, and one step where sums end and limits begin.
+    assert low <= high * (1.02 if bits > 12 else 1 + 1e-5)
+
+
+def test_closed_forms() -> None:
+    assert 3.0 == second_moment("linear", 0.0, 3.0)
+    assert 1.5 == second_moment("relu", 0.0, 3.0)
+    assert 3.75 == second_moment("leaky_relu", 0.5, 6.0)
+
+
+@pytest.mark.parametrize(
+    ("activation", "count", "body", "layer"),
+    [
+        ("relu", 6, "var = 1 / fan_in", None),
+        ("relu", 7, "var = 1 / fan_in", "body.6"),
+        ("relu", 99, "var = 2 / fan_in", None),
+        ("relu", 6, "var = 4 / fan_in", None),
+        ("relu", 7, "var = 4 / fan_in", "body.6"),
+        ("gelu", 4, "std = 1 / sqrt(n)", None),
+        ("gelu", 5, "std = 1 / sqrt(n)", "body.4"),
+        ("silu", 4, "std = 1 / sqrt(n)", "body.3"),
+        ("tanh", 400, "std = 1 / sqrt(n)", None),
+        ("tanh", 9, "var = 1 / (2 * n)", "body.4"),
+        ("tanh", 99, "std = 5/3 / sqrt(n)", None),
+        ("erf", 99, "std = 2 / sqrt(n)", None),
+        ("softplus", 99, "std = 1 / sqrt(n)", None),
+        ("sigmoid", 99, "std = 1 / sqrt(n)", None),
+        ("elu", 8, "std = 1 / sqrt(n)", None),
+        ("linear", 99, "std = 1 / sqrt(n)", None),
+        ("leaky_relu(0.5)", 9, "var = 1 / fan_in", None),
+        ("leaky_relu(0.5)", 10, "var = 1 / fan_in", "body.9"),
+        ("leaky_relu(0.5)", 99, "var = 1.6 / fan_in", None),
+    ],
+)
+def test_where_it_leaves(activation: str, count: int, body: str, layer: str | None) -> None:
+    diagnostics = found(text(activation, count, body=body))
+
+    assert [f"`{layer}`" in d.message for d in diagnostics] == ([True] if layer else [])
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", "silu", "leaky_relu(0.25)", "linear"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "var = 1/10 / fan_in",
+        "std = 1/4 / sqrt(n)",
+        "var = 8 / fan_in",
+        "std = 3 * n^(-1/2)",
+        "scale = 1/4, var = 0.75 / n",
+    ],
+)
+def test_the_edit_mends_it(activation: str, body: str) -> None:
+    before = text(activation, body=body)
+    (diagnostic,) = found(before)
+    (edit,) = diagnostic.edits
+
+    after = before[: edit.span.start] + edit.text + before[edit.span.end :]
+
+    assert diagnostic.help is not None
+    assert edit.text in diagnostic.help
+    assert [] == found(after)
+    (model,) = analyse(after).models
+    # Ten layers on, all is within a hundredth of where it began.
+    assert max(map(abs, signal(model.context))) < 0.05
+
+
+def test_both_ends_of_a_cause_are_mended_together() -> None:
+    first = "body[4]: dense -> n { var = 1 / fan_in, lr = 1 }\n  relu\n  more"
+    before = text(count=5).replace("body", first)
+    (diagnostic,) = found(before)
+
+    assert ["2 / fan_in"] * 2 == [edit.text for edit in diagnostic.edits]
+    assert 1 == len(diagnostic.labels)
+
+
+@pytest.mark.parametrize(("inputs", "std", "wanted"), [(784, "1", "1 / 28"), (1000, "2", None)])
+def test_a_read_in_that_forgets_its_inputs(inputs: int, std: str, wanted: str | None) -> None:
+    (diagnostic,) = found(text("tanh", 1, embed=f"std = {std}", inputs=inputs))
+
+    assert "embed" == diagnostic.layer
+    (edit,) = diagnostic.edits
+    assert edit.text == (wanted or "2 * sqrt(1/4000)")
+
+
+def test_biases_count() -> None:
+    small = "var = 1 / fan_in, bias { std = 1, lr = n / n0 }"
+
+    assert [] == found(text(body=small))
+
+
+def test_an_inferred_std_is_named() -> None:
+    spec = """\
+model net {
+  width n = 256, base n0 = 64
+  parameterization mup
+  input 64
+  embed: dense -> n
+  gelu
+  body[9]: dense -> n
+  gelu
+  head: dense -> 10
+  optimizer adam
+}
+"""
+    (diagnostic,) = found(spec)
+
+    assert () == diagnostic.edits
+    assert "write `var = 2.35 / fan_in` on `body`: h keeps its size" == diagnostic.help
+    assert [] == found(spec.replace("body[9]: dense -> n", "body[9]: dense -> n { var = 2.35/n }"))
+
+
+def test_a_size_that_grows_with_the_width_is_not_this_rules() -> None:
+    codes = {d.code for d in analyse(text(body="std = 1")).diagnostics}
+
+    assert "R101" in codes
+    assert "R701" not in codes
+
+
+def test_an_interval_has_it_once() -> None:
+    spec = text().replace("input", "richness r = 1/2 in [1/4, 1/2]\n  input")
+    (diagnostic,) = (d for d in analyse(spec).diagnostics if d.code == "R701")
+
+    assert diagnostic.edits
+    assert not any("for r" in note for note in diagnostic.notes)
+
+
+def test_thousands_of_layers_take_no_time() -> None:
+    (model,) = analyse(text("tanh", 9000, body="std = 1 / sqrt(n)")).models
+
+    assert len(signal(model.context)) < 1000
+
+
+def test_examples_are_silent() -> None:
+    for path in (Path(__file__).parents[2] / "examples").glob("*.rich"):
+        codes = {d.code for d in analyse(path.read_text(encoding="utf-8")).diagnostics}
+
+        assert not any(code.startswith("R7") for code in codes), path
