@@ -14,6 +14,7 @@ COMMANDS = {
     "compile": "compile",
     "explain": "explain",
     "fix": "fix",
+    "lsp": "lsp",
     "rules": "rules",
     "schema": "schema",
     "train": "train",

@@ -33,6 +33,12 @@ def _tables() -> Tables:
     return load()
 
 
+def lex(text: str) -> list[Token]:
+    """The tokens of a text, newlines included, comments not."""
+    tokens, _ = _tables().lex(text)
+    return tokens
+
+
 def parse(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
     """Parse a source; the tree leaves out what the diagnostics report."""
     tables = _tables()
