@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from richc.editor import places
 from richc.editor.document import Document
 from richc.editor.glossary import words
 from richc.syntax.lalr import Token
+
+#: What declares a symbol, and what the symbol is.
+_WIDTHS = {
+    "WIDTH": "The width: what goes to infinity.",
+    "BASE": "The base width, at which the hyperparameters were tuned; a constant.",
+}
 
 
 class Completion(NamedTuple):
@@ -30,7 +37,7 @@ def complete(document: Document, offset: int) -> list[Completion]:
     elif typed is not None and typed.type == "NUMBER" and typed.span.end == offset:
         return []
     count = sum(token.start < start for token in tokens)
-    place = places.place([*tokens[:count]], count, start)
+    place = places.place(tokens[:count], count, start)
     model = _model_tokens(tokens, count)
     found: list[Completion] = []
     for kind in place.kinds:
@@ -57,24 +64,22 @@ def _model_tokens(tokens: list[Token], count: int) -> list[Token]:
     return tokens[start:end] if depth > 0 else []
 
 
-def _symbols(model: list[Token], place: places.Place, kind: str) -> list[Completion]:
-    after = {t.type: model[i + 1] for i, t in enumerate(model[:-1]) if t.type in ("WIDTH", "BASE")}
-    found = []
-    if "WIDTH" in after and after["WIDTH"].type == "NAME":
-        found.append(Completion(after["WIDTH"].text, "width", "The width: what goes to infinity."))
-    if place.in_exponent:
-        found.clear()  # An exponent is a number, or a formula in r.
-    if kind == "width symbol":
-        return found
-    if not place.in_exponent and "BASE" in after and after["BASE"].type == "NAME":
-        about = "The base width, at which the hyperparameters were tuned; a constant."
-        found.append(Completion(after["BASE"].text, "width", about))
-    richness = any(token.type in ("RICHNESS", "PARAMETERIZATION") for token in model)
+def _symbols(model: list[Token], place: places.Place, kind: str) -> Iterator[Completion]:
+    declared = {t.type: model[i + 1] for i, t in enumerate(model[:-1]) if t.type in _WIDTHS}
+    for statement, about in _WIDTHS.items():
+        name = declared.get(statement)
+        # An exponent is a number, or a formula in r.
+        if name is None or name.type != "NAME" or place.in_exponent:
+            continue
+        if kind == "symbol" or statement == "WIDTH":
+            yield Completion(name.text, "width", about)
+    if kind != "symbol":
+        return
+    has_richness = any(token.type in ("RICHNESS", "PARAMETERIZATION") for token in model)
     for word, about in words("symbol").items():
         if word in ("fan_in", "fan_out") and not place.layer:
             continue
-        if word in ("alpha", "gamma", "r") and not richness:
+        if word in ("alpha", "gamma", "r") and not has_richness:
             continue
         if (word == "r") == place.in_exponent:
-            found.append(Completion(word, kind, about))
-    return found
+            yield Completion(word, kind, about)

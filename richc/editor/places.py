@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from richc.syntax.lalr import Token
-from richc.syntax.lexer import NestingError, separate
+from richc.syntax.lexer import NestingError, begins_statement, separate
 
+#: How many brackets, and the file itself, are open among a model's statements.
+_IN_MODEL = 2
 #: What may stand at a place; the kinds of words are those of richc/editor/glossary.py.
 MODEL_NAME = "model name"
 LAYER_NAME = "layer name"
@@ -33,7 +35,7 @@ _OPERANDS = ("NAME", "NUMBER", "RPAR", "BASE", "IN", "QMARK")
 _BLOCKS = ("file", "model", "layer", "bias", "optimizer", "train", "other")
 _WORD = re.compile(r"\w")
 #: The code of a line, up to the place: strings are whole, and no comment has begun.
-_CODE = re.compile(r'(?:[^"#]|"[^"]*")*')
+_CODE = re.compile(r'(?:[^"#]++|"[^"]*+")*+')
 
 
 class Place(NamedTuple):
@@ -91,7 +93,7 @@ def place(tokens: Sequence[Token], count: int, offset: int) -> Place:
         kept = separate([*tokens[start:count], *there])
     except NestingError:
         return Place()
-    frames, item = _scan([token for token in kept if token.start < offset])
+    frames, item = _scan(kept, offset)
     return _called_for(frames, item)
 
 
@@ -103,12 +105,18 @@ def _model_start(tokens: Sequence[Token], count: int) -> int:
     return 0
 
 
-def _scan(tokens: Sequence[Token]) -> tuple[list[_Frame], list[Token]]:
-    """The brackets that are open at the end, and the item or statement that is being written."""
+def _scan(tokens: Sequence[Token], end: int) -> tuple[list[_Frame], list[Token]]:
+    """The brackets that are open at an offset, and the item or statement that is being written."""
     frames = [_Frame("file", "", [])]
     item: list[Token] = []
-    for token in tokens:
+    for index, token in enumerate(tokens):
         kind = token.type
+        if len(frames) > _IN_MODEL and begins_statement(tokens, index):
+            # As in the lexer: it closes whatever is still open.
+            del frames[_IN_MODEL:]
+            item = []
+        if token.start >= end:
+            break
         if kind == "LBRACE":
             frames.append(_Frame(*_block(frames[-1].kind, item), item))
             item = []
