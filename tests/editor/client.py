@@ -145,7 +145,9 @@ class Text:
         offset = place if isinstance(place, int) else self.text.index(place)
         before = self.text[:offset].replace("\r\n", "\n")
         line = before.rpartition("\n")[2]
-        return types.Position(before.count("\n"), len(line.encode("utf-16-le")) // 2)
+        return types.Position(
+            before.count("\n"), len(line.encode("utf-16-le", "surrogatepass")) // 2
+        )
 
     def range(self, words: str) -> types.Range:
         start = self.text.index(words)
