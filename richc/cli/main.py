@@ -17,6 +17,7 @@ COMMANDS = {
     "fix": "fix",
     "fmt": "fmt",
     "gauge": "gauge",
+    "lsp": "lsp",
     "rules": "rules",
     "schema": "schema",
     "train": "train",

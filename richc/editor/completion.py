@@ -1,0 +1,85 @@
+"""What may be written at a place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from richc.editor import places
+from richc.editor.document import Document
+from richc.editor.glossary import words
+from richc.syntax.lalr import Token
+
+#: What declares a symbol, and what the symbol is.
+_WIDTHS = {
+    "WIDTH": "The width: what goes to infinity.",
+    "BASE": "The base width, at which the hyperparameters were tuned; a constant.",
+}
+
+
+class Completion(NamedTuple):
+    word: str
+    #: Of richc/editor/glossary.py, or "width".
+    kind: str
+    documentation: str
+
+
+def complete(document: Document, offset: int) -> list[Completion]:
+    """The words that a place calls for; an editor narrows them down by what is typed already."""
+    if not places.is_code(document.source.text, offset):
+        return []
+    tokens = document.tokens
+    index = places.token_at(tokens, offset)
+    typed = tokens[index] if index is not None else None
+    start = offset
+    if typed is not None and (typed.text[0].isalpha() or typed.text[0] == "_"):
+        start = typed.start
+    elif typed is not None and typed.type == "NUMBER" and typed.span.end == offset:
+        return []
+    count = sum(token.start < start for token in tokens)
+    place = places.place(tokens[:count], count, start)
+    model = _model_tokens(tokens, count)
+    found: list[Completion] = []
+    for kind in place.kinds:
+        if kind in ("symbol", "width symbol"):
+            found += _symbols(model, place, kind)
+        else:
+            found += (
+                Completion(word, kind, about)
+                for word, about in words(kind, place.optimizer).items()
+                if (word == "model") == (not model) or kind != "statement"
+            )
+    return found
+
+
+def _model_tokens(tokens: list[Token], count: int) -> list[Token]:
+    """The tokens of the model that a place stands in; empty between models."""
+    start = next((i for i in range(count - 1, -1, -1) if tokens[i].type == "MODEL"), None)
+    if start is None:
+        return []
+    depth = 0
+    for token in tokens[start:count]:
+        depth += (token.type == "LBRACE") - (token.type == "RBRACE")
+    end = next((i for i in range(count, len(tokens)) if tokens[i].type == "MODEL"), len(tokens))
+    return tokens[start:end] if depth > 0 else []
+
+
+def _symbols(model: list[Token], place: places.Place, kind: str) -> Iterator[Completion]:
+    declared = {t.type: model[i + 1] for i, t in enumerate(model[:-1]) if t.type in _WIDTHS}
+    for statement, about in _WIDTHS.items():
+        name = declared.get(statement)
+        # An exponent is a number, or a formula in r.
+        if name is None or name.type != "NAME" or place.in_exponent:
+            continue
+        if kind == "symbol" or statement == "WIDTH":
+            yield Completion(name.text, "width", about)
+    if kind != "symbol":
+        return
+    has_richness = any(token.type in ("RICHNESS", "PARAMETERIZATION") for token in model)
+    for word, about in words("symbol").items():
+        if word in ("fan_in", "fan_out") and not place.layer:
+            continue
+        if word in ("alpha", "gamma", "r") and not has_richness:
+            continue
+        if (word == "r") == place.in_exponent:
+            yield Completion(word, kind, about)

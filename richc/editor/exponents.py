@@ -1,0 +1,111 @@
+"""The numbers of a judged model, as an editor shows them: exponents, sizes, formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.pipeline import ModelResult
+from richc.rules.common import power
+from richc.scaling.formula import Symbols, exponent_words, rich_formula
+from richc.scaling.monomial import WIDTH, Affine, Monomial
+from richc.scaling.sizes import Size, largest
+from richc.spec.model import Layer, Tensor
+
+_LONGEST = 60
+#: The attributes of a tensor that decide its exponents.
+KNOBS = ("scale", "std", "lr")
+
+
+class Row(NamedTuple):
+    """The exponents of neighbouring layers of one statement that are alike."""
+
+    name: str
+    #: a, b, c, A, C, h, Δh and Δf.
+    exponents: tuple[str, ...]
+    #: The first of the layers.
+    layer: Layer
+
+
+def rows(result: ModelResult, statement: str) -> list[Row]:
+    """The layers of a statement, those that are alike together."""
+    groups: list[list[tuple[tuple[str, ...], Layer]]] = []
+    for values, layer in _values(result, statement):
+        last = groups[-1][-1] if groups else None
+        if last is not None and (last[0], *_knobs(last[1])) == (values, *_knobs(layer)):
+            groups[-1].append((values, layer))
+        else:
+            groups.append([(values, layer)])
+    return [
+        Row(span_name([layer for _, layer in group]), group[0][0], group[0][1]) for group in groups
+    ]
+
+
+def span_name(layers: Sequence[Layer]) -> str:
+    """``embed``, or ``body.1 … body.3``."""
+    first, last = layers[0], layers[-1]
+    return first.name if first is last else f"{first.name} … {last.name}"
+
+
+def _knobs(layer: Layer) -> tuple[Tensor, Tensor | None]:
+    return layer.weight, layer.bias
+
+
+def _values(result: ModelResult, statement: str) -> Iterator[tuple[tuple[str, ...], Layer]]:
+    verdict, network = result.verdict, result.context.network
+    learns = verdict.nontrivial is not None
+    for index, layer in enumerate(result.spec.layers):
+        if layer.statement != statement:
+            continue
+        stage, flow = network.stages[index], verdict.flow.later[index]
+        values = (
+            *(_inverse(size) for size in network.written[index]),
+            _inverse(stage.weight.init),
+            _inverse(stage.weight.rate),
+            power(flow.h) if index < verdict.known_heights else "?",
+            power(flow.dh) if learns else "?",
+            power(largest(flow.df, flow.bias_df)) if learns else "?",
+        )
+        yield values, layer
+
+
+def _inverse(size: Size) -> str:
+    """The exponent of n^-x, as theory writes it."""
+    return str(-size) if isinstance(size, Fraction) else "∞"
+
+
+def symbols(result: ModelResult) -> Symbols:
+    spec = result.spec
+    return Symbols(spec.width_symbol, spec.base_symbol, alpha=spec.richness is not None)
+
+
+def formula(value: Monomial, words: Symbols) -> str:
+    text = rich_formula(value, words)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def scaling(value: Monomial, richness: Fraction | None, width: str = WIDTH) -> str:
+    """``n^-1/2``; with the formula in r beside it where there is one: ``n^(2*r - 1) = n^0``."""
+    if value.is_zero:
+        return "0"
+    exponent = value.exponent(WIDTH)
+    if not exponent.slope:
+        return f"{width}^{exponent.const}"
+    general = f"{width}^({exponent_words(exponent)})"
+    return general if richness is None else f"{general} = {width}^{exponent.at(richness)}"
+
+
+def attribute(tensor: Tensor, name: str) -> Monomial | None:
+    """What an attribute of a tensor is, written or not; None where it has none."""
+    if name == "var":
+        return tensor.std.power(Affine(Fraction(2))) if not tensor.std.is_zero else tensor.std
+    if name in (*KNOBS, "decay", "eps"):
+        value: Monomial | None = getattr(tensor, name)
+        return value
+    return None
+
+
+def is_written(tensor: Tensor, name: str) -> bool:
+    names = ("std", "var") if name == "std" else ("lr", "frozen") if name == "lr" else (name,)
+    return tensor.place(*names) is not None

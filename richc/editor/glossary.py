@@ -1,0 +1,203 @@
+"""One or two lines on every word of the language, for hover and completion.
+
+A condensed language reference; tests/editor/test_glossary.py holds it to the words that the
+language really has.
+"""
+
+from __future__ import annotations
+
+_EPS = (
+    "Adam's ε, or Adafactor's floor of RMS(W), as an absolute value. One that nobody writes "
+    "follows the size of each layer's gradient."
+)
+
+#: The attributes of a bias are those of a layer, but for two.
+BIAS = "bias attribute"
+_NOT_OF_A_BIAS = ("bias", "dist")
+
+GLOSSARY: dict[str, dict[str, str]] = {
+    "statement": {
+        "model": "`model NAME { … }`: one network and its optimizer. A file may hold several.",
+        "width": "`width n = INT [, base n0 = INT]`: the symbol that goes to infinity, its value "
+        "in this file, and the width at which the hyperparameters were tuned.",
+        "richness": "`richness r = Q [in [Q, Q]] [, gamma = X]`: the richness exponent, 0 lazy "
+        "(NTP) to 1/2 rich (μP). Defines `alpha = gamma * n^r`; with `in`, every verdict must hold "
+        "for all r of the interval.",
+        "parameterization": "`parameterization P [, gauge = G]`: where omitted `scale`, "
+        "`std`/`var` and `lr` come from. What is written on a layer wins.",
+        "input": "`input INT`: the input dimension.",
+        "optimizer": "`optimizer NAME { … }`: required, because it decides the exponents.",
+        "loss": "`loss mse` or `loss cross_entropy`: what the compiled program minimises.",
+        "train": "`train { … }`: what the compiled program does by default.",
+        "require": "`require P`: an assertion; the check fails unless it is so.",
+    },
+    "layer kind": {
+        "dense": "`NAME[k]: dense -> DIM { … }`: k fully connected layers, each followed by the "
+        "activation on the next line. DIM is an integer for the last layer, else `n` or `4*n`.",
+    },
+    "activation": {
+        "linear": "No activation: says that there is none.",
+        "relu": "max(x, 0). The inferred gain of the next hidden layer is √2.",
+        "leaky_relu": "`leaky_relu(0.1)`: x above 0, slope times x below; 0.01 unless given.",
+        "tanh": "Hyperbolic tangent. The inferred gain of the next hidden layer is 5/3.",
+        "gelu": "x Φ(x), with the exact normal distribution function. Its inferred gain is 1.",
+        "silu": "x · sigmoid(x), also called swish. Its inferred gain is 1.",
+        "elu": "x above 0, exp(x) - 1 below. Its inferred gain is 1.",
+        "softplus": "log(1 + exp(x)). Its inferred gain is 1.",
+        "sigmoid": "1 / (1 + exp(-x)). Its inferred gain is 1.",
+        "erf": "The error function. Its inferred gain is 1.",
+    },
+    "optimizer": {
+        "sgd": "Stochastic gradient descent, with `momentum` and `nesterov`; lr 0.1 unless "
+        "written. Weight decay is coupled (L2).",
+        "adam": "Adam: updates of the size of the rate, whatever the gradient's. Weight decay is "
+        "coupled (L2), and so normalised with the gradient.",
+        "adamw": "Adam with decoupled weight decay.",
+        "lion": "Sign of an interpolated momentum, with `betas`; lr 1e-4 unless written. Decoupled "
+        "weight decay.",
+        "signsgd": "Sign of the (momentum of the) gradient. Decoupled weight decay.",
+        "adafactor": "Factored second moments and updates relative to RMS(W): a tensor of zeros "
+        "never moves. It has no μP gauge.",
+        "muon": "Orthogonalised momentum. `shape_factor` decides the exponents and must be given.",
+    },
+    "loss": {
+        "mse": "Mean squared error; the default with one output.",
+        "cross_entropy": "Softmax cross-entropy; the default with two outputs or more.",
+    },
+    "parameterization": {
+        "mup": "Maximal update, r = 1/2: features learn at every width.",
+        "ntp": "Neural tangent, r = 0: the lazy, kernel limit.",
+        "rich": "`rich(r = 1/4)`: the richness given, between `ntp` (0) and `mup` (1/2). Plain "
+        "`rich` takes the `richness` statement's r.",
+        "standard": "PyTorch's habit: scale 1, std = gain / sqrt(fan_in), one rate for all layers. "
+        "Its behaviour depends on the width.",
+    },
+    "gauge": {
+        "stp": "No multipliers: std and rates do all the scaling (a = 0 everywhere).",
+        "mup": "Every rate is 1: multipliers do what the rates did (c = 0 everywhere).",
+        "rescaling": "Every std is 1, up to its gain: mean-field style (b = 0 everywhere).",
+    },
+    "regime": {
+        "rich": "r = 1/2 and all of D0 to D3 hold: features learn.",
+        "lazy": "0 ≤ r < 1/2 and all of D0 to D3 hold.",
+        "partial": "Stable, learns, but D2 or D3 fails: some layers do not take part.",
+        "trivial": "Nothing moves.",
+        "unstable": "Something blows up, or a representation is not of order one at init.",
+    },
+    "requirement": {
+        "mup": "The model is μP: on the richness scale at r = 1/2.",
+        "ntp": "The model is NTP: on the richness scale at r = 0.",
+        "rich": "`rich(r = 1/4)`: the model is on the richness scale at this r.",
+        "gauge": "`gauge stp`: the model is in this gauge: `stp`, `mup` or `rescaling`.",
+        "regime": "`regime lazy`: `rich`, `lazy`, `partial`, `trivial` or `unstable`.",
+        "equivalent": '`equivalent "other.rich"`: this model trains as the one in that file does.',
+    },
+    "attribute": {
+        "scale": "Multiplier M: the layer computes M W x; M ~ n^-a. Inferred, else 1.",
+        "std": "Standard deviation of the initial weights, ~ n^-b; 0 is allowed. Inferred, else an "
+        "error.",
+        "var": "Variance of the initial weights, std²; 0 is allowed. Instead of `std`.",
+        "lr": "Learning rate, times the optimizer's `lr`; ~ n^-c. 0 freezes. Inferred, else an "
+        "error.",
+        "frozen": "The layer does not train.",
+        "bias": "`bias { … }`: adds a bias with its own `scale std var lr decay eps frozen`: a "
+        "weight with fan-in 1, not multiplied by the layer's `scale`. No bias unless written.",
+        "dist": "Shape of the initial distribution: `normal` (default), `uniform`, `trunc_normal`, "
+        "`orthogonal`, each with entries of the given std.",
+        "decay": "This layer's weight decay, an absolute value; else the optimizer's "
+        "`weight_decay`.",
+        "eps": _EPS,
+    },
+    "distribution": {
+        "normal": "Independent Gaussian entries; the default.",
+        "uniform": "Uniform entries of the given std.",
+        "trunc_normal": "Gaussian entries without their tails, of the given std.",
+        "orthogonal": "A random orthogonal matrix, scaled to entries of the given std.",
+    },
+    "option": {
+        "lr": "The global learning rate, a scaling expression; every layer's `lr` multiplies it.",
+        "weight_decay": "Weight decay, a scaling expression; under a `parameterization` it is "
+        "spread so that every layer shrinks by the same share a step at every width.",
+        "momentum": "From 0 to below 1, the same at every width.",
+        "nesterov": "`true` or `false`: Nesterov's momentum.",
+        "betas": "`betas = (0.9, 0.999)`: decay of the two moments.",
+        "eps": _EPS,
+        "amsgrad": "`true` or `false`: the AMSGrad variant.",
+        "beta2_decay": "Adafactor's exponent of the second moment's decay, at most 0.",
+        "shape_factor": "What an update is multiplied by for its matrix' shape: `none`, "
+        "`original`, `match_rms_adamw` or `spectral`. It decides the exponents.",
+        "ns_steps": "Newton-Schulz iterations, 1 to 99.",
+    },
+    "shape factor": {
+        "none": "The orthogonalised update as it is.",
+        "original": "sqrt(max(1, fan_out / fan_in)).",
+        "match_rms_adamw": "0.2 sqrt(max(fan_in, fan_out)): updates of the size of AdamW's.",
+        "spectral": "sqrt(fan_out / fan_in): updates of spectral norm that fits the shape.",
+    },
+    "train option": {
+        "data": '`data = "digits.csv"`: a path, relative to this file.',
+        "target": "The column or key of the labels.",
+        "steps": "How many steps to train.",
+        "batch": "Examples a step.",
+        "precision": "`fp32`, `bf16` or `fp16`.",
+        "schedule": "`constant`, `cosine` or `linear`.",
+        "seed": "Seed of the init and of the order of the data.",
+    },
+    "precision": {
+        "fp32": "Single precision.",
+        "bf16": "bfloat16: the range of single precision, 8 bits of mantissa.",
+        "fp16": "Half precision: a narrow range, 11 bits of mantissa.",
+    },
+    "schedule": {
+        "constant": "The same rate at every step.",
+        "cosine": "The rate follows half a cosine down to zero.",
+        "linear": "The rate falls linearly to zero.",
+    },
+    "symbol": {
+        "alpha": "The activity, gamma * n^r, with a base width gamma * (n/n0)^r.",
+        "gamma": "The activity's prefactor, 1 unless the `richness` statement says.",
+        "fan_in": "The layer's own input dimension; 1 in a bias.",
+        "fan_out": "The layer's own output dimension.",
+        "sqrt": "`sqrt(…)`: the square root, the only function.",
+        "r": "The richness exponent; it may stand in exponents only.",
+    },
+    "hole": {
+        "?": "`n^?`: the checker infers this exponent from D0 to D3; `richc fix` writes it.",
+    },
+    "truth": {
+        "true": "Yes.",
+        "false": "No.",
+    },
+    "base": {
+        "base": "`, base n0 = INT`: the width at which the hyperparameters were tuned. It is a "
+        "constant, so it changes no exponent; inferred rates become relative, (n/n0)^….",
+    },
+    "in": {
+        "in": "`in [0, 1/2]`: every verdict must hold for all r of the interval.",
+    },
+    "richness option": {
+        "gamma": "`gamma = X`: the activity's prefactor, 1 unless written.",
+    },
+    "parameterization option": {
+        "gauge": "`gauge = stp`, `mup` or `rescaling`: how scaling is shared out between "
+        "multipliers, stds and rates. All train identically.",
+    },
+    "richness": {
+        "r": "`r = 1/4`: the richness, from 0 (NTP) to 1/2 (μP).",
+    },
+}
+
+
+def words(kind: str, optimizer: str = "") -> dict[str, str]:
+    """The words of a kind, each with its explanation; options are those of the optimizer."""
+    known = GLOSSARY.get("attribute" if kind == BIAS else kind, {})
+    if kind == BIAS:
+        return {word: about for word, about in known.items() if word not in _NOT_OF_A_BIAS}
+    if kind != "option":
+        return known
+    from richc.optimizers import OPTIMIZERS
+
+    if optimizer not in OPTIMIZERS:
+        return {word: known[word] for word in ("lr", "weight_decay")}
+    allowed = ("lr", *OPTIMIZERS[optimizer].options, "weight_decay")
+    return {word: known[word] for word in allowed}

@@ -1,0 +1,128 @@
+"""The text up to ``|``, and what may be written there."""
+
+from __future__ import annotations
+
+import pytest
+
+from richc import words as vocabulary
+from richc.editor.glossary import BIAS, GLOSSARY, words
+from tests.editor.client import Editor, Text
+
+STATEMENTS = {*GLOSSARY["statement"], *vocabulary.ACTIVATIONS} - {"model"}
+WIDTHS = {"n", "n0"}
+SYMBOLS = {*GLOSSARY["symbol"]} - {"r"}
+
+BEFORE = """\
+model a {
+  width n = 256, base n0 = 64
+  richness r = 1/2
+  input 16
+"""
+AFTER = """
+  out: dense -> 10 { std = 1, lr = 1 }
+  loss mse
+}
+model other { width w = 3 }
+"""
+
+
+@pytest.fixture
+def text(editor: Editor) -> Text:
+    text = Text(editor, "file:///completion.rich", "")
+    text.open()
+    return text
+
+
+def complete(text: Text, marked: str) -> dict[str, str]:
+    text.set(marked.replace("|", "", 1))
+    return text.complete(marked.index("|"))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("  |", STATEMENTS),
+        ("  opti|", STATEMENTS),
+        ("  optimizer|", STATEMENTS),
+        ("  embed: |", {"dense"}),
+        ("  embed: de|", {"dense"}),
+        ("  embed: dense -> |", {"n"}),
+        ("  embed: dense -> 4*|", {"n"}),
+        ("  embed: dense -> n { | }", set(GLOSSARY["attribute"])),
+        ("  embed: dense -> n {|", set(GLOSSARY["attribute"])),
+        ("  embed: dense -> n { lr = 1, s|", set(GLOSSARY["attribute"])),
+        ("  embed: dense -> n {\n    lr = 1\n    |\n }", set(GLOSSARY["attribute"])),
+        ("  embed: dense -> n { bias { | } }", set(words(BIAS))),
+        ("  embed: dense -> n { bias { std = 0 }, | }", set(GLOSSARY["attribute"])),
+        ("  embed: dense -> n { lr = | }", WIDTHS | SYMBOLS),
+        ("  embed: dense -> n { lr = al|pha }", WIDTHS | SYMBOLS),
+        ("  embed: dense -> n { lr = 1 / (alpha * |) }", WIDTHS | SYMBOLS),
+        ("  embed: dense -> n { lr = n^| }", {"r", "?"}),
+        ("  embed: dense -> n { lr = n^(2*| }", {"r"}),
+        ("  embed: dense -> n { lr = sqrt(|", WIDTHS | SYMBOLS),
+        ("  embed: dense -> n { lr = (n / n0)|", set()),
+        ("  embed: dense -> n { lr = 2|", set()),
+        ("  embed: dense -> n { dist = | }", set(vocabulary.DISTRIBUTIONS)),
+        ("  embed: dense -> n { bias { std = | } }", WIDTHS | SYMBOLS),
+        ("  optimizer |", set(vocabulary.OPTIMIZERS)),
+        ("  optimizer ad|am { lr = 1 }", set(vocabulary.OPTIMIZERS)),
+        ("  optimizer adamw { | }", {"lr", "betas", "eps", "amsgrad", "weight_decay"}),
+        ("  optimizer sgd { lr = 1, | }", {"lr", "momentum", "nesterov", "weight_decay"}),
+        ("  optimizer nonsense { | }", {"lr", "weight_decay"}),
+        ("  optimizer sgd { lr = | }", WIDTHS | (SYMBOLS - {"fan_in", "fan_out"})),
+        ("  optimizer sgd { nesterov = | }", {"true", "false"}),
+        ("  optimizer muon { shape_factor = |", set(GLOSSARY["shape factor"])),
+        ("  optimizer adam { betas = (|) }", set()),
+        ("  loss |", set(vocabulary.LOSSES)),
+        ("  train { | }", set(GLOSSARY["train option"])),
+        ("  train { precision = | }", set(GLOSSARY["precision"])),
+        ("  train { steps = 1, schedule = c| }", set(GLOSSARY["schedule"])),
+        ("  parameterization |", set(vocabulary.PARAMETERIZATIONS)),
+        ("  parameterization rich(|)", {"r"}),
+        ("  parameterization mup, |", {"gauge"}),
+        ("  parameterization mup, gauge = |", set(vocabulary.GAUGES)),
+        ("  require |", set(GLOSSARY["requirement"])),
+        ("  require gauge |", set(vocabulary.GAUGES)),
+        ("  require regime |", set(vocabulary.REGIMES)),
+        ("  require rich(|", {"r"}),
+        ('  require equivalent "|', set()),
+        ("  richness r = 1/2 |", {"in"}),
+        ("  richness r = 1/2, |", {"gamma"}),
+        ("  richness r = 1/2 in [0, 1/2] |", set()),
+        ("  width m = 4, |", {"base"}),
+        ("  width |", set()),
+        ("  # |", set()),
+        ("  relu # re|", set()),
+        ('  train { data = "a # b", | }', set(GLOSSARY["train option"])),
+    ],
+)
+def test_in_a_model(line: str, expected: set[str], text: Text) -> None:
+    assert expected == set(complete(text, BEFORE + line + AFTER))
+    assert expected == set(complete(text, (BEFORE + line).replace("\n", "\r\n")))
+
+
+@pytest.mark.parametrize(
+    ("marked", "expected"),
+    [
+        ("|", {"model"}),
+        ("mo|", {"model"}),
+        ("model a { }\n|", {"model"}),
+        ("model |", set()),
+        ("model a |", set()),
+        ("model a {\n  l: dense -> n { lr = |", {"fan_in", "fan_out", "sqrt"}),
+        ("model a { width w = 1\n l: dense -> |", {"w"}),
+        ("😀 model a { loss |", set(vocabulary.LOSSES)),
+        ("model a {\n  l: dense -> n { std = 1,\n  loss |\n}", set(vocabulary.LOSSES)),
+        ("(" * 100 + "|", set()),
+        ("}}}) ] |", {"model"}),
+    ],
+)
+def test_elsewhere(marked: str, expected: set[str], text: Text) -> None:
+    assert expected == set(complete(text, marked))
+
+
+def test_documentation(text: Text) -> None:
+    found = complete(text, BEFORE + "  |")
+
+    assert GLOSSARY["statement"]["loss"] == found["loss"]
+    assert all(found.values())

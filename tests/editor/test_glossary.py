@@ -1,0 +1,83 @@
+"""Every word of the language has its lines, and no others have."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from richc import words as vocabulary
+from richc.editor.glossary import BIAS, GLOSSARY, words
+from richc.optimizers import OPTIMIZERS
+from richc.spec import layers, options, symbols
+from richc.syntax import tree
+from richc.syntax.lexer import STATEMENT_WORDS
+from richc.syntax.parser import _tables
+
+_OPTIONS = {option for knobs in OPTIMIZERS.values() for option in knobs.options}
+
+EXPECTED: dict[str, set[str]] = {
+    "statement": {"model", *STATEMENT_WORDS.values()},
+    "activation": set(vocabulary.ACTIVATIONS),
+    "optimizer": {*vocabulary.OPTIMIZERS, *OPTIMIZERS},
+    "loss": set(vocabulary.LOSSES),
+    "parameterization": set(vocabulary.PARAMETERIZATIONS),
+    "gauge": set(vocabulary.GAUGES),
+    "regime": set(vocabulary.REGIMES),
+    "requirement": {"mup", "ntp", "rich", "gauge", "regime", "equivalent"},
+    "attribute": set(layers._LAYER_ATTRIBUTES),
+    "distribution": set(vocabulary.DISTRIBUTIONS),
+    "option": {"lr", "weight_decay", *_OPTIONS},
+    "shape factor": set(options.SHAPE_FACTORS),
+    "train option": set(options.TRAIN_OPTIONS),
+    "precision": set(options.PRECISIONS),
+    "schedule": set(options.SCHEDULES),
+    "symbol": set(symbols._RESERVED),
+    "base": {"base"},
+    "in": {"in"},
+    "layer kind": {"dense"},
+    "richness option": {"gamma"},
+    "parameterization option": {"gauge"},
+    "richness": {"r"},
+    "hole": {"?"},
+    "truth": {"true", "false"},
+}
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_complete(kind: str) -> None:
+    assert EXPECTED[kind] == set(GLOSSARY[kind])
+
+
+def test_no_other_kinds() -> None:
+    assert set(EXPECTED) == set(GLOSSARY)
+
+
+def test_every_keyword_of_the_grammar() -> None:
+    keywords = set(_tables().words)
+
+    assert keywords == {*GLOSSARY["statement"], *GLOSSARY["base"], *GLOSSARY["in"]}
+
+
+def test_every_kind_of_statement() -> None:
+    """A new statement needs its lines: layers and activations have lists of their own."""
+    kinds = {kind.__name__.lower() for kind in get_args(tree.Statement)}
+
+    assert kinds - {"layer", "activation"} == set(GLOSSARY["statement"]) - {"model"}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_options_of_an_optimizer(optimizer: str) -> None:
+    assert {"lr", "weight_decay", *OPTIMIZERS[optimizer].options} == set(words("option", optimizer))
+
+
+def test_attributes_of_a_bias() -> None:
+    assert set(layers._TENSOR_ATTRIBUTES) == set(words(BIAS))
+
+
+def test_one_or_two_lines_each() -> None:
+    for known in GLOSSARY.values():
+        for word, about in known.items():
+            assert about.endswith((".", "….")), word
+            assert len(about) <= 240, word
+            assert "\n" not in about, word
