@@ -11,8 +11,9 @@ from richc.diagnostics import Edit, Span
 from richc.optimizers import law
 from richc.rules.context import Context
 from richc.rules.mending import edit, misread, swapped
+from richc.scaling.formula import power
 from richc.scaling.monomial import Affine
-from richc.scaling.sizes import ZERO_SIZE, Size, largest
+from richc.scaling.sizes import Size, largest
 from richc.scaling.verdict import Violation
 from richc.spec.model import Layer, Tensor
 
@@ -97,11 +98,6 @@ def trained(context: Context) -> Iterator[Trained]:
         for tensor, is_bias in ((layer.weight, False), (layer.bias, True)):
             if tensor is not None and not tensor.frozen:
                 yield Trained(index, layer, tensor, is_bias)
-
-
-def power(size: Size) -> str:
-    """``n^-1/2``, ``n^0``, or ``0`` for a size that vanishes identically."""
-    return "0" if size is ZERO_SIZE else f"n^{size}"
 
 
 def rate_place(case: Case) -> Span:
