@@ -7,8 +7,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.pipeline import ModelResult
-from richc.rules.common import power
-from richc.scaling.formula import Symbols, exponent_words, rich_formula
+from richc.scaling.formula import Symbols, exponent_words, power, rich_formula
 from richc.scaling.monomial import WIDTH, Affine, Monomial
 from richc.scaling.sizes import Size, largest
 from richc.spec.model import Layer, Tensor

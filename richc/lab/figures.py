@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from richc import __version__
 from richc.emit.output import OutputError, starts_with, write_file
-from richc.rules.common import power
+from richc.scaling.formula import power
 
 if TYPE_CHECKING:
     from richc.lab.verify import Row, Verification

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from richc.pipeline import ModelResult
-from richc.rules.common import power
-from richc.scaling.formula import Symbols, rich_formula
+from richc.scaling.formula import Symbols, power, rich_formula
 from richc.scaling.monomial import Monomial
 from richc.spec.model import Layer, Tensor
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from richc.report.style import Style
-from richc.rules.common import power
 from richc.rules.sentence import point_name
+from richc.scaling.formula import power
 
 if TYPE_CHECKING:
     from richc.lab.findings import Fault

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import WARNING, Diagnostic
-from richc.rules.common import decimal, power, trained
+from richc.rules.common import decimal, trained
 from richc.rules.context import Context
+from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:

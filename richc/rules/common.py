@@ -11,8 +11,9 @@ from richc.diagnostics import Edit, Span
 from richc.optimizers import law
 from richc.rules.context import Context
 from richc.rules.mending import edit, misread, swapped
+from richc.scaling.formula import power
 from richc.scaling.monomial import Affine
-from richc.scaling.sizes import ZERO_SIZE, Size, largest
+from richc.scaling.sizes import Size, largest
 from richc.scaling.verdict import Violation
 from richc.spec.model import Layer, Tensor
 
@@ -100,6 +101,7 @@ def trained(context: Context) -> Iterator[Trained]:
                 yield Trained(index, layer, tensor, is_bias)
 
 
+<<<<<<< HEAD
 def power(size: Size) -> str:
     """``n^-1/2``, ``n^0``, or ``0`` for a size that vanishes identically."""
     return "0" if size is ZERO_SIZE else f"n^{size}"
@@ -110,6 +112,8 @@ def decimal(bits: float) -> str:
     return f"{2.0**bits:.2g}" if abs(bits) < _MAX_DECIMAL_BITS else f"2^{bits:.0f}"
 
 
+=======
+>>>>>>> main
 def rate_place(case: Case) -> Span:
     return case.tensor.place("lr", "frozen") or case.layer.name_place
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import INFO, Diagnostic
-from richc.rules.common import power
 from richc.rules.context import Context
+from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, Diagnostic
-from richc.rules.common import cases, power
+from richc.rules.common import cases
 from richc.rules.context import Context
+from richc.scaling.formula import power
 from richc.scaling.sizes import largest
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, Diagnostic
-from richc.rules.common import cases, mend_explosion, power, rate_place
+from richc.rules.common import cases, mend_explosion, rate_place
 from richc.rules.context import Context
+from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:

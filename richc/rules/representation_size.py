@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, Diagnostic
-from richc.rules.common import Case, Mend, cases, excess, mend_std, power
+from richc.rules.common import Case, Mend, cases, excess, mend_std
 from richc.rules.context import Context
+from richc.scaling.formula import power
 from richc.scaling.verdict import NOT_EVALUATED, Violation
 
 

@@ -12,8 +12,9 @@ from fractions import Fraction
 
 from richc.diagnostics import WARNING, Diagnostic, Span
 from richc.optimizers import OPTIMIZERS
-from richc.rules.common import power, trained
+from richc.rules.common import trained
 from richc.rules.context import Context
+from richc.scaling.formula import power
 from richc.scaling.sizes import Size
 from richc.spec.model import Tensor
 

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Affine, Base, Monomial
+from richc.scaling.sizes import ZERO_SIZE, Size
 
 #: The activity's word, in both dialects.
 ALPHA = "alpha"
@@ -107,6 +108,11 @@ def rich_formula(value: Monomial, symbols: Symbols = PLAIN) -> str:
 def exponent_words(exponent: Affine) -> str:
     """An exponent in the Rich language, without parentheses: ``-1/2``, ``2*r - 1``."""
     return _RICH.exponent(exponent)[0]
+
+
+def power(size: Size) -> str:
+    """``n^-1/2``, ``n^0``, or ``0`` for a size that vanishes identically."""
+    return "0" if size is ZERO_SIZE else f"n^{size}"
 
 
 def python_formula(value: Monomial, symbols: Symbols = PLAIN) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from richc.report.derivation.formulas import number, span, span_name
-from richc.rules.common import power
 from richc.scaling.derivation import PRIME
+from richc.scaling.formula import power
 from richc.scaling.sizes import ZERO_SIZE
 from richc.scaling.verdict import Verdict, Violation
 from richc.spec.model import Layer

@@ -7,8 +7,8 @@ from itertools import groupby
 
 from richc.report.derivation.formulas import columns, number
 from richc.report.derivation.sheet import Sheet
-from richc.rules.common import power
 from richc.scaling.derivation import Phase
+from richc.scaling.formula import power
 from richc.scaling.sizes import ZERO_SIZE, Size, largest
 from richc.scaling.verdict import HOLDS, NOT_EVALUATED, VIOLATED
 
