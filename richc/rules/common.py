@@ -101,19 +101,11 @@ def trained(context: Context) -> Iterator[Trained]:
                 yield Trained(index, layer, tensor, is_bias)
 
 
-<<<<<<< HEAD
-def power(size: Size) -> str:
-    """``n^-1/2``, ``n^0``, or ``0`` for a size that vanishes identically."""
-    return "0" if size is ZERO_SIZE else f"n^{size}"
-
-
 def decimal(bits: float) -> str:
     """2^bits to two digits, as a power of two where that is far from 1."""
     return f"{2.0**bits:.2g}" if abs(bits) < _MAX_DECIMAL_BITS else f"2^{bits:.0f}"
 
 
-=======
->>>>>>> main
 def rate_place(case: Case) -> Span:
     return case.tensor.place("lr", "frozen") or case.layer.name_place
 
