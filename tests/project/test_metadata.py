@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -88,21 +89,29 @@ def test_licence_is_apache_2(root: Path, pyproject: dict[str, Any]) -> None:
     assert hashlib.sha256((root / "LICENSE").read_bytes()).hexdigest() == _APACHE_2
 
 
-def test_commit_hook(hooks: list[dict[str, Any]], pyproject: dict[str, Any]) -> None:
-    (hook,) = hooks
+@pytest.mark.parametrize(("at", "name"), [(0, "check"), (1, "fmt")])
+def test_commit_hook(
+    at: int, name: str, hooks: list[dict[str, Any]], pyproject: dict[str, Any]
+) -> None:
+    assert len(hooks) == 2
+    hook = hooks[at]
 
-    assert hook["id"] == "richc-check"
+    assert hook["id"] == f"richc-{name}"
     assert hook["language"] == "python"
     assert hook.get("pass_filenames", True)
     assert re.search(hook["files"], "models/digits.rich")
     assert not re.search(hook["files"], "models/digits.rich.bak")
     program, *arguments = shlex.split(hook["entry"])
     assert program in pyproject["project"]["scripts"]
-    assert arguments == ["check"]
+    assert arguments == [name]
 
 
-def test_commit_hook_runs(hooks: list[dict[str, Any]], examples: Path) -> None:
-    _, *arguments = shlex.split(hooks[0]["entry"])
+@pytest.mark.parametrize("at", [0, 1])
+def test_commit_hook_runs(
+    at: int, hooks: list[dict[str, Any]], examples: Path, tmp_path: Path
+) -> None:
+    examples = Path(shutil.copytree(examples, tmp_path / "examples"))
+    _, *arguments = shlex.split(hooks[at]["entry"])
     files = [str(path) for path in sorted(examples.glob("*.rich")) if "fails" not in path.name]
     assert files
 
