@@ -58,3 +58,10 @@ class Diagnostic(NamedTuple):
     @property
     def is_error(self) -> bool:
         return self.severity == ERROR
+
+
+class Suppressed(NamedTuple):
+    """A finding that a comment in the text silences."""
+
+    diagnostic: Diagnostic
+    reason: str | None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import NamedTuple
 
-from richc.diagnostics import WARNING, Diagnostic
+from richc.diagnostics import WARNING, Diagnostic, Suppressed
 from richc.rules import run
 from richc.rules.context import Context
 from richc.scaling.verdict import Verdict
@@ -24,6 +25,8 @@ class ModelResult(NamedTuple):
     diagnostics: tuple[Diagnostic, ...]
     #: (desideratum, status): for every richness of the interval, where one is declared.
     statuses: tuple[tuple[str, str], ...]
+    #: What comments of the text silence.
+    suppressed: tuple[Suppressed, ...] = ()
 
     @property
     def passes(self) -> bool:
@@ -66,6 +69,23 @@ class FileResult(NamedTuple):
             diagnostics=tuple(d for d in self.diagnostics if d.model in (None, model)),
         )
 
+    def of_rules(self, codes: Container[str]) -> FileResult:
+        """The part that rules of these codes have found."""
+
+        def part(diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+            return tuple(d for d in diagnostics if d.code in codes)
+
+        return self._replace(
+            models=tuple(
+                m._replace(
+                    diagnostics=part(m.diagnostics),
+                    suppressed=tuple(s for s in m.suppressed if s.diagnostic.code in codes),
+                )
+                for m in self.models
+            ),
+            diagnostics=part(self.diagnostics),
+        )
+
 
 def analyse(text: str, path: str = "<text>") -> FileResult:
     """Check a text.  Mistakes of the user are diagnostics; this raises only for bugs."""
@@ -91,7 +111,19 @@ def analyse_source(source: Source) -> FileResult:
     for spec in specs:
         context = Context(spec, nodes[spec.name_place], source.text, source.path)
         results.append(_judged(context))
-    everything = [*found, *unresolved, *(d for result in results for d in result.diagnostics)]
+    own: tuple[Diagnostic, ...] = ()
+    if any("richc" in comment.text for comment in file.comments):
+        from richc.rules.suppressions import Judged, sort_out
+
+        judged = [Judged(result.context.node, result.diagnostics) for result in results]
+        done = sort_out(file, source, judged, whole=not (found or unresolved))
+        own = done.own
+        results = [
+            result._replace(diagnostics=kept, suppressed=suppressed)
+            for result, kept, suppressed in zip(results, done.kept, done.suppressed, strict=True)
+        ]
+    judgements = (d for result in results for d in result.diagnostics)
+    everything = [*found, *unresolved, *judgements, *own]
     everything.sort(key=lambda d: (d.span.start, d.code))
     names = tuple(node.name.text for node in file.models)
     return FileResult(source, tuple(results), tuple(everything), names)

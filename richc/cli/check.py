@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 import click
 
+from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable
+from richc.cli.selecting import selecting, wanted
 
-FORMATS = ("text", "concise", "json")
+FORMATS = ("text", "concise", "json", "sarif", "github")
 
 
 @click.command("check", short_help="Check .rich files.")
-@click.argument("paths", nargs=-1, type=click.Path())
+@click.argument("paths", nargs=-1, type=click.Path(), shell_complete=rich_files)
 @click.option(
     "--format",
     "output_format",
@@ -22,7 +24,8 @@ FORMATS = ("text", "concise", "json")
     show_default=True,
     help="How to print the findings.",
 )
-@click.option("--model", help="Report on the model of this name only.")
+@selecting
+@click.option("--model", shell_complete=models, help="Report on the model of this name only.")
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even when errors were found.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
@@ -33,18 +36,27 @@ FORMATS = ("text", "concise", "json")
     show_default=True,
     help="Whether to colour text output.",
 )
+@click.option("--watch", is_flag=True, help="Check again whenever a file changes.")
 @click.option("--stdin-filename", default="<stdin>", help="The name to show for `-`.")
 def command(
     paths: tuple[str, ...],
     output_format: str,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
     model: str | None,
     strict: bool,
     exit_zero: bool,
     quiet: bool,
     color: str,
+    watch: bool,
     stdin_filename: str,
 ) -> None:
     """Check the models in PATHS: files, folders (searched for *.rich) or - for standard input.
+
+    A comment `# richc: ignore[CODE]` silences a rule on its line, for the statement below it, or,
+    above the first model, in its file; for D0 to D3 it needs a reason: `ignore[R301] -- baseline`.
+    What is silenced or left out counts for no exit code and no verdict of pass or fail; the
+    desiderata keep theirs. Errors that leave a model without a verdict are always reported.
 
     Exit codes: 0 no errors, 1 errors found, 2 wrong usage or unreadable input, 3 a bug of richc.
     """
@@ -54,6 +66,13 @@ def command(
     from richc.report import Options, renderer
     from richc.syntax.source import Source
 
+    codes = wanted(select, ignore)
+    options = Options(color=use_color(color, sys.stdout), quiet=quiet)
+    if watch:
+        from richc.cli.watching import Watch
+
+        Watch(paths or (".",), output_format, options, codes, model).run()
+        return
     try:
         inputs = list(sources(paths or (".",), stdin_filename))
     except NoInput as error:
@@ -74,12 +93,13 @@ def command(
             if model is not None:
                 named = named or model in result.names
                 result = result.only(model)
+            if codes is not None:
+                result = result.of_rules(codes)
             problems += result.has_errors or (strict and result.has_warnings)
             yield result
         if model is not None and not named and not unreadable:
             raise Unusable(f"no model `{model}` in these files")
 
-    options = Options(color=use_color(color, sys.stdout), quiet=quiet)
     for chunk in renderer(output_format)(results(), options):
         click.echo(chunk, nl=False, color=options.color)
     if unreadable:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 
@@ -17,9 +18,15 @@ if TYPE_CHECKING:
 
 
 @click.command("compile", short_help="Compile a .rich file to PyTorch.")
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(), shell_complete=rich_files)
 @click.option("-o", "--output", type=click.Path(), help="The file to write (default: stdout).")
-@click.option("--model", "name", metavar="NAME", help="Which model, where FILE holds several.")
+@click.option(
+    "--model",
+    "name",
+    metavar="NAME",
+    shell_complete=models,
+    help="Which model, where FILE holds several.",
+)
 @click.option(
     "--allow-violations",
     is_flag=True,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @click.command("equiv", short_help="Say whether two models train alike.")
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", metavar="A", shell_complete=rich_files)
+@click.argument("second", metavar="B", shell_complete=rich_files)
 @click.option("--strict", is_flag=True, help="Exit with 0 for identical ones only.")
 @click.option(
     "--format", "output_format", type=click.Choice(("text", "json")), default="text",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from richc.cli.compile import chosen_model
+from richc.cli.completing import files_or_rules, layers, models
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN, SUFFIX
 
@@ -17,9 +18,20 @@ if TYPE_CHECKING:
 
 
 @click.command("explain", short_help="Derive the verdict on a model, or explain a rule.")
-@click.argument("what", metavar="FILE|RULE")
-@click.option("--model", "name", metavar="NAME", help="Which model, where FILE holds several.")
-@click.option("--layer", metavar="NAME", help="Only what concerns this layer, as body or body.2.")
+@click.argument("what", metavar="FILE|RULE", shell_complete=files_or_rules)
+@click.option(
+    "--model",
+    "name",
+    metavar="NAME",
+    shell_complete=models,
+    help="Which model, where FILE holds several.",
+)
+@click.option(
+    "--layer",
+    metavar="NAME",
+    shell_complete=layers,
+    help="Only what concerns this layer, as body or body.2.",
+)
 @click.option(
     "--color",
     type=click.Choice(("auto", "always", "never")),

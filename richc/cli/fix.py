@@ -7,21 +7,27 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
+from richc.cli.selecting import selecting, wanted
 
 if TYPE_CHECKING:
+    from richc.pipeline import FileResult
     from richc.rules.fixes import Fixed
 
 
 @click.command("fix", short_help="Mend .rich files.")
-@click.argument("paths", nargs=-1, type=click.Path())
-@click.option("--model", help="Fix the model of this name only.")
+@click.argument("paths", nargs=-1, type=click.Path(), shell_complete=rich_files)
+@selecting
+@click.option("--model", shell_complete=models, help="Fix the model of this name only.")
 @click.option("--diff", is_flag=True, help="Show what would change; write nothing.")
 @click.option("--check", "only_check", is_flag=True, help="Say whether something would change.")
 @click.option("--stdin-filename", default="<stdin>", help="The name to show for `-`.")
 def command(
     paths: tuple[str, ...],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
     model: str | None,
     diff: bool,
     only_check: bool,
@@ -30,7 +36,9 @@ def command(
     """Fix the models in PATHS: files, folders (searched for *.rich) or - for standard input.
 
     Holes are filled, and a model that fails gets the fewest changes of exponents that make it pass.
-    Comments and layout are kept. Standard input goes to standard output.
+    Suppressions that suppress nothing are removed. Other comments and the layout are kept.
+    With --select and --ignore only models with errors of these rules are mended, each as a whole;
+    R503 stands for holes, R801 for suppressions. Standard input goes to standard output.
 
     Exit codes: 0 nothing is left to mend, 1 errors are left (with --diff and --check: or something
     would change), 2 wrong usage or unreadable input.
@@ -41,6 +49,7 @@ def command(
     from richc.rules.fixes import fix
     from richc.syntax.source import Source
 
+    codes = wanted(select, ignore)
     if STDIN in paths and len(paths) > 1:
         raise click.UsageError("- stands alone: its text goes to standard output")
     try:
@@ -53,7 +62,7 @@ def command(
             click.echo(f"{item.path}: {item.diagnostic.message}", err=True)
             unreadable = True
             continue
-        done = fix(item, model)
+        done = fix(item, model, codes)
         named = named or model in done.result.names
         writes = not (diff or only_check)
         if diff:
@@ -61,8 +70,10 @@ def command(
         if writes:
             path = STDIN if STDIN in paths else item.path
             write_back(path, item, done.result.source.text)
-        _tell(done, model, writes=writes)
         left = done.result if model is None else done.result.only(model)
+        if codes is not None:
+            left = left.of_rules(codes)
+        _tell(done, left, writes=writes)
         problems = problems or left.has_errors or (done.is_changed and not writes)
     if model is not None and not named and not unreadable:
         raise Unusable(f"no model `{model}` in these files")
@@ -72,7 +83,7 @@ def command(
         raise SystemExit(1)
 
 
-def _tell(done: Fixed, model: str | None, *, writes: bool) -> None:
+def _tell(done: Fixed, left: FileResult, *, writes: bool) -> None:
     """What was done, and what is left, on standard error."""
     from richc.cli.color import use_color
     from richc.report.text import render_diagnostics
@@ -84,7 +95,6 @@ def _tell(done: Fixed, model: str | None, *, writes: bool) -> None:
         click.echo(f"  {step.what}", err=True)
         for note in step.notes:
             click.echo(f"    note: {note}", err=True)
-    left = done.result if model is None else done.result.only(model)
     if left.has_errors:
         color = use_color("auto", sys.stderr)
         text = render_diagnostics(left, color=color).rstrip("\n")

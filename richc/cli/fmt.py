@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("fmt", short_help="Lay out .rich files.")
-@click.argument("paths", nargs=-1, type=click.Path())
+@click.argument("paths", nargs=-1, type=click.Path(), shell_complete=rich_files)
 @click.option("--diff", is_flag=True, help="Show what would change; write nothing.")
 @click.option("--check", "only_check", is_flag=True, help="Say whether something would change.")
 @click.option("--stdin-filename", default="<stdin>", help="The name to show for `-`.")

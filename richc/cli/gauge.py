@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.completing import gauges, models, rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 
@@ -18,18 +19,25 @@ if TYPE_CHECKING:
 
 
 @click.command("gauge", short_help="Rewrite a .rich file in another gauge.")
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(), shell_complete=rich_files)
 @click.option(
     "--to",
     "target_text",
     metavar="TARGET",
     required=True,
+    shell_complete=gauges,
     help="stp (every multiplier 1), mup (every layer's own rate 1), rescaling (every std 1 "
     "or its gain), or "
     "exponents: a=0,c=0 (multiplier n^-a, std n^-b, rate n^-c), embed.a=1/2 for one layer, "
     "embed.bias.c=0 for its bias.",
 )
-@click.option("--model", "name", metavar="NAME", help="Rewrite the model of this name only.")
+@click.option(
+    "--model",
+    "name",
+    metavar="NAME",
+    shell_complete=models,
+    help="Rewrite the model of this name only.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if FILE would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
 @click.option("--stdin-filename", default="<stdin>", help="The name to show for `-`.")

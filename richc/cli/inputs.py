@@ -28,10 +28,15 @@ class Unreadable(NamedTuple):
 
 def sources(paths: Iterable[str], stdin_name: str) -> Iterator[Source | Unreadable]:
     """Every source once, folders in order of name.  Raises NoInput."""
+    return (read(path, stdin_name) for path in files(paths))
+
+
+def files(paths: Iterable[str]) -> Iterator[str]:
+    """The paths of files, those of folders in order of name, each once.  Raises NoInput."""
     seen: set[str] = set()
     for path in paths:
         if path == STDIN:
-            yield _read(path, stdin_name)
+            yield path
         elif os.path.isdir(path):
             found = list(_inside(path))
             if not found:
@@ -43,12 +48,12 @@ def sources(paths: Iterable[str], stdin_name: str) -> Iterator[Source | Unreadab
             yield from _unseen([path], seen)
 
 
-def _unseen(paths: Iterable[str], seen: set[str]) -> Iterator[Source | Unreadable]:
+def _unseen(paths: Iterable[str], seen: set[str]) -> Iterator[str]:
     for path in paths:
         key = os.path.realpath(path)
         if key not in seen:
             seen.add(key)
-            yield _read(path, path)
+            yield path
 
 
 def _inside(folder: str) -> Iterator[str]:
@@ -67,7 +72,8 @@ def read_input(path: str, stdin_name: str) -> Source:
     return Source(stdin_name, decode(sys.stdin.buffer.read(MAX_BYTES + 1)))
 
 
-def _read(path: str, stdin_name: str) -> Source | Unreadable:
+def read(path: str, stdin_name: str) -> Source | Unreadable:
+    """A source, or a diagnostic that says why there is none."""
     try:
         return read_input(path, stdin_name)
     except SourceError as error:

@@ -12,6 +12,7 @@ from richc import __version__
 COMMANDS = {
     "check": "check",
     "compile": "compile",
+    "completion": "completion",
     "equiv": "equiv",
     "explain": "explain",
     "fix": "fix",

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from richc.cli.compile import chosen_model
+from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 
@@ -14,8 +15,14 @@ _POSITIVE = click.IntRange(min=1)
 
 
 @click.command("train", short_help="Compile a .rich file and train it.")
-@click.argument("file", type=click.Path())
-@click.option("--model", "name", metavar="NAME", help="Which model, where FILE holds several.")
+@click.argument("file", type=click.Path(), shell_complete=rich_files)
+@click.option(
+    "--model",
+    "name",
+    metavar="NAME",
+    shell_complete=models,
+    help="Which model, where FILE holds several.",
+)
 @click.option(
     "--allow-violations", is_flag=True, help="Train a model that fails its check all the same."
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from richc.cli.compile import chosen_model
+from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 
@@ -42,8 +43,14 @@ class Widths(click.ParamType[tuple[int, ...]]):
 
 
 @click.command("verify", short_help="Measure what the check claims, by training.")
-@click.argument("file", type=click.Path())
-@click.option("--model", "name", metavar="NAME", help="Which model, where FILE holds several.")
+@click.argument("file", type=click.Path(), shell_complete=rich_files)
+@click.option(
+    "--model",
+    "name",
+    metavar="NAME",
+    shell_complete=models,
+    help="Which model, where FILE holds several.",
+)
 @click.option("--widths", type=Widths(), help="Default: 64 to 4096 by factors of 2; Muon, to 1024.")
 @click.option(
     "--seeds",

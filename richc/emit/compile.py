@@ -51,7 +51,14 @@ def program(chosen: ModelResult) -> str:
     return emit_program(
         chosen.spec,
         summary=chosen.sentence,
-        violations=[f"{d.code}: {d.message}" for d in chosen.diagnostics if d.is_error],
+        violations=[
+            *(f"{d.code}: {d.message}" for d in chosen.diagnostics if d.is_error),
+            *(
+                f"{d.code}: {d.message} (suppressed: {reason or 'without a reason'})"
+                for d, reason in chosen.suppressed
+                if d.is_error
+            ),
+        ],
         richc_version=__version__,
     )
 

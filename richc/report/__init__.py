@@ -1,4 +1,4 @@
-"""Renderings of results: text, concise lines, JSON.  Looked up by name, imported on demand."""
+"""Renderings of results: text, JSON, SARIF...  Looked up by name, imported on demand."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from typing import NamedTuple
 
+from richc.diagnostics import Diagnostic
 from richc.pipeline import FileResult
 
 
@@ -17,10 +18,23 @@ class Options(NamedTuple):
 #: Results to pieces of text, printed as they come.
 Renderer = Callable[[Iterable[FileResult], Options], Iterator[str]]
 
-_MODULES = {"text": "text", "concise": "concise", "json": "schema"}
+_MODULES = {
+    "text": "text",
+    "concise": "concise",
+    "json": "schema",
+    "sarif": "sarif",
+    "github": "github",
+}
 
 
 def renderer(name: str) -> Renderer:
     """The renderer for a ``--format``.  Raises KeyError for an unknown name."""
     render: Renderer = import_module(f"richc.report.{_MODULES[name]}").render
     return render
+
+
+def in_one(diagnostic: Diagnostic) -> str:
+    """All that a diagnostic says in one text, for formats that have no more room."""
+    first = f"{diagnostic.message}: {diagnostic.label}" if diagnostic.label else diagnostic.message
+    help = [f"help: {diagnostic.help}"] if diagnostic.help else []
+    return "\n".join([first, *(f"note: {note}" for note in diagnostic.notes), *help])

@@ -15,12 +15,13 @@ from richc.syntax.source import Source
 def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
     """Everything about each file as soon as it is checked, then a line of totals."""
     style = Style(options.color)
-    files = models = errors = warnings = 0
+    files = models = errors = warnings = suppressed = 0
     for result in results:
         files += 1
         models += len(result.models)
         errors += sum(d.is_error for d in result.diagnostics)
         warnings += sum(d.severity == "warning" for d in result.diagnostics)
+        suppressed += sum(len(model.suppressed) for model in result.models)
         for diagnostic in _together(result.diagnostics):
             if options.quiet and diagnostic.severity == INFO:
                 continue
@@ -29,7 +30,7 @@ def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
             for model in result.models:
                 yield _model(result.source.path, model, style) + "\n"
     if not options.quiet:
-        yield _totals(files, models, errors, warnings, style) + "\n"
+        yield _totals(files, models, errors, warnings, suppressed, style) + "\n"
 
 
 def _together(diagnostics: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
@@ -96,12 +97,16 @@ def _model(path: str, model: ModelResult, style: Style) -> str:
     return title + "".join(f"    {line}\n" for line in table(model))
 
 
-def _totals(files: int, models: int, errors: int, warnings: int, style: Style) -> str:
+def _totals(
+    files: int, models: int, errors: int, warnings: int, suppressed: int, style: Style
+) -> str:
     def count(number: int, word: str) -> str:
         return f"{number:,} {word}{'' if number == 1 else 's'}"
 
     found = count(errors, "error") if errors else "no errors"
     if warnings:
         found += f", {count(warnings, 'warning')}"
+    if suppressed:
+        found += f", {suppressed:,} suppressed"
     text = f"{count(files, 'file')}, {count(models, 'model')}: {found}"
     return style.severity("error", text) if errors else style.good(text)

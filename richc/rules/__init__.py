@@ -167,8 +167,13 @@ SLUGS: dict[str, str] = {
     "R506": "undecided-interval",
     "R504": "undetermined-exponent",
     "R505": "unsolvable-exponents",
+    "R801": "unused-suppression",
+    "R802": "bad-suppression",
     **{rule.code: rule.slug for rule in TABLE},
 }
+
+#: They leave a model without a verdict: no option and no comment silences them.
+LASTING = frozenset({*(c for c in SLUGS if c[1] == "0"), "R501", "R504", "R505"})
 
 
 def applicable(context: Context) -> Iterator[tuple[Rule, Callable[[Context], list[Diagnostic]]]]:

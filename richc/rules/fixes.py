@@ -5,13 +5,14 @@ A repair is applied only if the text that it makes passes; nothing else of the t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
 from richc.diagnostics import Edit, Span
 from richc.inference.repair import Change, Repair, repair
 from richc.pipeline import FileResult, ModelResult, analyse_source
+from richc.rules import SLUGS
 from richc.rules.context import Context
 from richc.rules.mending import any_edit, misread, swap, swapped
 from richc.rules.recognise import mistakes
@@ -51,19 +52,34 @@ class Fixed(NamedTuple):
         return self.before.text != self.result.source.text
 
 
-def fix(source: Source, name: str | None = None) -> Fixed:
-    """Fix the models of a text, or the one of this name."""
+def fix(source: Source, name: str | None = None, codes: Container[str] | None = None) -> Fixed:
+    """Fix the models of a text, or the one of this name.
+
+    With ``codes``: the models that have errors of these rules; of holes R503, of suppressions R801.
+    """
+    if codes is None:
+        codes = SLUGS
     result = analyse_source(source)
     steps: list[Step] = []
     # Holes first: what they are filled with is what is then judged.
-    filled = [step for model in _chosen(result, name) for step in _fill(model)]
+    filled = [step for model in _chosen(result, name) if "R503" in codes for step in _fill(model)]
     if filled:
         steps += filled
         result = _after(result, filled)
-    mended, left = _mend_all(result, [m for m in _chosen(result, name) if not m.passes])
+    failing = [
+        model
+        for model in _chosen(result, name)
+        if any(d.is_error and d.code in codes for d in model.diagnostics)
+    ]
+    mended, left = _mend_all(result, failing)
     steps += mended
     if mended:
         result = _after(result, mended)
+    # What is suppressed no longer may have been mended just now.
+    unused = [step for step in _unused(result, name) if "R801" in codes]
+    steps += unused
+    if unused:
+        result = _after(result, unused)
     words = "no change of exponents alone makes `{}` pass"
     return Fixed(source, result, tuple(steps), tuple(words.format(name) for name in left))
 
@@ -124,6 +140,12 @@ def _fill(model: ModelResult) -> Iterator[Step]:
     for found in model.diagnostics:
         if found.code == "R503":
             yield Step(found.message, (), found.edits)
+
+
+def _unused(result: FileResult, name: str | None) -> Iterator[Step]:
+    for found in result.diagnostics:
+        if found.code == "R801" and name in (None, found.model):
+            yield Step(f"suppression: {found.message}", (), found.edits)
 
 
 def _ways(model: ModelResult) -> Iterator[Step]:

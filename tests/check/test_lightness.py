@@ -56,6 +56,8 @@ TEXTS = {
     "clean": GOOD,
     "desiderata": GOOD.replace("-> n", "-> n { lr = 1 / n^3, eps = 1 }"),
     "syntax": GOOD.replace("input 16", "input = 16").replace("mup", "mpu"),
+    "suppressed": GOOD.replace("-> n", "-> n { lr = 1 / n^3 }  # richc: ignore[R301] -- why"),
+    "badly suppressed": GOOD.replace("-> n", "-> n  # richc: ignore[R31, R601]"),
     "empty": "",
     "holes": GOOD.replace("-> n", "-> n { std = n^?, lr = n^? }"),
     "unsolvable": GOOD.replace("-> n", "-> n { std = n^?, lr = n^2 }"),
@@ -79,6 +81,29 @@ def test_check_imports_nothing_heavy(name: str, output_format: str, tmp_path: Pa
     loaded = modules(tmp_path, "check", "--format", output_format, str(path))
 
     assert "richc.pipeline" in loaded
+    assert set() == loaded.intersection(PROMISED)
+
+
+def test_choosing_imports_nothing_heavy(tmp_path: Path) -> None:
+    path = tmp_path / "net.rich"
+    path.write_text(TEXTS["desiderata"], encoding="utf-8")
+
+    loaded = modules(tmp_path, "check", "--select", "R3,R4", "--ignore", "epsilon", str(path))
+
+    assert "richc.rules.selection" in loaded
+    assert set() == loaded.intersection([*PROMISED, "watchfiles", "richc.report.sarif"])
+
+
+@pytest.mark.parametrize("output_format", ["sarif", "github"])
+def test_formats_of_other_programs_need_the_standard_library(
+    output_format: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.rich"
+    path.write_text(TEXTS["desiderata"], encoding="utf-8")
+
+    loaded = modules(tmp_path, "check", "--format", output_format, str(path))
+
+    assert f"richc.report.{output_format}" in loaded
     assert set() == loaded.intersection(PROMISED)
 
 

@@ -1,4 +1,4 @@
-"""What ``richc check`` prints, whole: ``golden/*.rich`` as text, concise lines and JSON.
+"""What ``richc check`` prints, whole: ``golden/*.rich`` in every format.
 
 ``RICHC_UPDATE_GOLDEN=1 pytest tests/check`` writes the files anew; their diff is then what to
 review.
@@ -21,7 +21,13 @@ from richc.rules import SLUGS
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = sorted(path.stem for path in GOLDEN.glob("*.rich"))
-SUFFIXES = {"text": ".txt", "concise": ".concise.txt", "json": ".json"}
+SUFFIXES = {
+    "text": ".txt",
+    "concise": ".concise.txt",
+    "json": ".json",
+    "sarif": ".sarif",
+    "github": ".github.txt",
+}
 
 BAD = GOLDEN.parents[1] / "syntax" / "bad"
 
@@ -35,6 +41,8 @@ def test_golden(name: str, output_format: str, monkeypatch: pytest.MonkeyPatch) 
     if output_format == "json":
         # The version is not what these files are about.
         actual = actual.replace(f'"richc": "{__version__}"', '"richc": "0"')
+    if output_format == "sarif":
+        actual = _without_rules(actual)
     path = GOLDEN / f"{name}{SUFFIXES[output_format]}"
     if os.environ.get("RICHC_UPDATE_GOLDEN"):
         path.write_text(actual, encoding="utf-8", newline="\n")
@@ -42,6 +50,14 @@ def test_golden(name: str, output_format: str, monkeypatch: pytest.MonkeyPatch) 
     expected = path.read_text(encoding="utf-8")
 
     assert expected == actual
+
+
+def _without_rules(sarif: str) -> str:
+    """Rules and version are tested in test_sarif.py: their pages change for their own reasons."""
+    loaded = json.loads(sarif)
+    (run,) = loaded["runs"]
+    run["tool"]["driver"] = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    return json.dumps(loaded, indent=1, ensure_ascii=False) + "\n"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,6 +78,26 @@ def test_formats_agree(name: str) -> None:
     assert [f for f in found if f[1] != "R503"] == [f for f in shown if f[1] != "R503"]
     assert (("info", "R503") in found) == (("info", "R503") in shown)
     assert found == [tuple(reversed(line.split(": ")[1].split()[:2])) for line in lines]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_other_programs_are_told_the_same(name: str) -> None:
+    lines = (GOLDEN / f"{name}.github.txt").read_text(encoding="utf-8").splitlines()
+    (run,) = json.loads((GOLDEN / f"{name}.sarif").read_text(encoding="utf-8"))["runs"]
+    (file,) = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))["files"]
+    shown = [result for result in run["results"] if not result["suppressions"]]
+    places = [result["locations"][0]["physicalLocation"]["region"] for result in shown]
+    spans = [d["span"] for d in file["diagnostics"]]
+
+    found = [(d["severity"].replace("info", "note"), d["code"]) for d in file["diagnostics"]]
+
+    assert found == [(result["level"], result["ruleId"]) for result in shown]
+    assert [
+        (severity.replace("note", "notice"), f"{code} {SLUGS[code]}") for severity, code in found
+    ] == re.findall(r"^::(\w+) .*?,title=(.*?)::", "\n".join(lines), re.MULTILINE)
+    assert [[s["line"], s["column"], s["end_line"], s["end_column"]] for s in spans] == [
+        list(place.values()) for place in places
+    ]
 
 
 def test_every_code_has_its_golden_file() -> None:

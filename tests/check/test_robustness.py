@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import richc
+from richc.cli.check import FORMATS
 from richc.pipeline import analyse
 from richc.report import Options, renderer
 
@@ -32,7 +33,7 @@ WORDS = [
 def check_everything(text: str) -> None:
     """Judge a text and render it in every format; the models of the report validate themselves."""
     result = analyse(text)
-    for name in ("text", "concise", "json"):
+    for name in FORMATS:
         shown = "".join(renderer(name)([result], Options(color=False, quiet=False)))
         shown.encode("utf-8")
         assert "Traceback" not in shown
