@@ -49,8 +49,7 @@ def _paths(incomplete: str) -> Iterator[str]:
 
 def models(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The names of the models in the files that the command line has so far."""
-    given = [v for name in ("paths", "file", "what") for v in _many(context.params.get(name))]
-    names = dict.fromkeys(name for file in _files(given or ["."]) for name in _names(file))
+    names = dict.fromkeys(n for file in _files(_given(context) or ["."]) for n in _names(file))
     return _items(((name, None) for name in names), incomplete)
 
 
@@ -60,7 +59,7 @@ def layers(context: click.Context, _: click.Parameter, incomplete: str) -> list[
 
     wanted = context.params.get("name")
     names: dict[str, None] = {}
-    for file in _files(_many(context.params.get("what"))):
+    for file in _files(_given(context)):
         for model in _trees(file):
             if wanted in (None, model.name.text):
                 for statement in model.statements:
@@ -69,8 +68,11 @@ def layers(context: click.Context, _: click.Parameter, incomplete: str) -> list[
     return _items(((name, None) for name in names), incomplete)
 
 
-def _many(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else list(value or ())
+def _given(context: click.Context) -> list[str]:
+    """The files so far; click leaves them unread where the option before the Tab has no value."""
+    values = [context.params.get(name) for name in ("paths", "file", "what")]
+    many = [[value] if isinstance(value, str) else list(value or ()) for value in values]
+    return [path for paths in (*many, context.args) for path in paths]
 
 
 def _files(given: Iterable[str]) -> list[str]:
