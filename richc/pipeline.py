@@ -13,6 +13,7 @@ from richc.spec.model import Model
 from richc.spec.resolve import resolve
 from richc.syntax.parser import parse
 from richc.syntax.source import Source
+from richc.words import ADDRESS
 
 
 class ModelResult(NamedTuple):
@@ -112,7 +113,7 @@ def analyse_source(source: Source) -> FileResult:
         context = Context(spec, nodes[spec.name_place], source.text, source.path)
         results.append(_judged(context))
     own: tuple[Diagnostic, ...] = ()
-    if any("richc" in comment.text for comment in file.comments):
+    if any(ADDRESS.search(comment.text) for comment in file.comments):
         from richc.rules.suppressions import Judged, sort_out
 
         judged = [Judged(result.context.node, result.diagnostics) for result in results]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+#: How a comment begins that asks richc for something.
+ADDRESS = re.compile(r"#[ \t]*richc[ \t]*:[ \t]*")
 
 ACTIVATIONS = (
     "linear",

@@ -21,14 +21,13 @@ from richc.rules import LASTING, MAX_FINDINGS, SLUGS
 from richc.rules.pages import known, suggestion
 from richc.syntax import tree
 from richc.syntax.source import Source
-from richc.words import closest
+from richc.words import ADDRESS, closest
 
 WORD = "ignore"
 
 #: The habits of other tools.
 _HABITS = {"noqa", "disable", "off", "skip", "allow", "suppress", "nolint", "ignore-file"}
 
-_MARK = re.compile(r"#[ \t]*richc[ \t]*:[ \t]*")
 #: What ends a directive: another comment on the same line.
 _NEXT = re.compile(r"[ \t]*#(?=[ \t]|richc\b)")
 _DIRECTIVE = re.compile(r"ignore[ \t]*\[(?P<rules>[^\]]*)\](?P<rest>.*)", re.DOTALL)
@@ -203,7 +202,7 @@ class _Places:
 
 def _split(comment: tree.Name) -> Iterator[tuple[Span, str]]:
     """The directives in a comment: where each stands, and its words after ``richc:``."""
-    for mark in _MARK.finditer(comment.text):
+    for mark in ADDRESS.finditer(comment.text):
         stop = _NEXT.search(comment.text, mark.end())
         end = len(comment.text) if stop is None else stop.start()
         words = comment.text[mark.end() : end].rstrip()
