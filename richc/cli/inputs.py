@@ -28,10 +28,20 @@ class Unreadable(NamedTuple):
 
 def sources(paths: Iterable[str], stdin_name: str) -> Iterator[Source | Unreadable]:
     """Every source once, folders in order of name.  Raises NoInput."""
+    return (item for _, item in placed_sources(paths, stdin_name))
+
+
+def placed_sources(
+    paths: Iterable[str], stdin_name: str
+) -> Iterator[tuple[str, Source | Unreadable]]:
+    """The same, each with its path, or ``-``: the name that is shown may be another.
+
+    Raises NoInput.
+    """
     seen: set[str] = set()
     for path in paths:
         if path == STDIN:
-            yield _read(path, stdin_name)
+            yield path, _read(path, stdin_name)
         elif os.path.isdir(path):
             found = list(_inside(path))
             if not found:
@@ -43,12 +53,12 @@ def sources(paths: Iterable[str], stdin_name: str) -> Iterator[Source | Unreadab
             yield from _unseen([path], seen)
 
 
-def _unseen(paths: Iterable[str], seen: set[str]) -> Iterator[Source | Unreadable]:
+def _unseen(paths: Iterable[str], seen: set[str]) -> Iterator[tuple[str, Source | Unreadable]]:
     for path in paths:
         key = os.path.realpath(path)
         if key not in seen:
             seen.add(key)
-            yield _read(path, path)
+            yield path, _read(path, path)
 
 
 def _inside(folder: str) -> Iterator[str]:
