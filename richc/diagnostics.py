@@ -6,6 +6,7 @@ them into lines and columns.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 ERROR = "error"
@@ -35,6 +36,13 @@ class Edit(NamedTuple):
 
     span: Span
     text: str
+
+
+def apply(text: str, edits: Iterable[Edit]) -> str:
+    """The text with edits made, each once; they must not overlap."""
+    for edit in sorted(set(edits), reverse=True):
+        text = text[: edit.span.start] + edit.text + text[edit.span.end :]
+    return text
 
 
 class Diagnostic(NamedTuple):

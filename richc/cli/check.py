@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import click
 
+from richc.cli.color import color_option, use_color
 from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable
 from richc.cli.selecting import selecting, wanted
@@ -29,14 +30,8 @@ FORMATS = ("text", "concise", "json", "sarif", "github")
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even when errors were found.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
-@click.option(
-    "--color",
-    type=click.Choice(("auto", "always", "never")),
-    default="auto",
-    show_default=True,
-    help="Whether to colour text output.",
-)
 @click.option("--watch", is_flag=True, help="Check again whenever a file changes.")
+@color_option
 @click.option("--stdin-filename", default="<stdin>", help="The name to show for `-`.")
 def command(
     paths: tuple[str, ...],
@@ -60,7 +55,6 @@ def command(
 
     Exit codes: 0 no errors, 1 errors found, 2 wrong usage or unreadable input, 3 a bug of richc.
     """
-    from richc.cli.color import use_color
     from richc.cli.inputs import NoInput, sources
     from richc.pipeline import FileResult, analyse_source
     from richc.report import Options, renderer

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from richc.cli.completing import models, rich_files
-from richc.cli.errors import Unusable
+from richc.cli.errors import Unusable, show_diagnostics
 from richc.cli.inputs import STDIN
 
 if TYPE_CHECKING:
@@ -82,10 +82,6 @@ def chosen_model(
 
 
 def _show(refused: Refused, color: str) -> None:
-    from richc.cli.color import use_color
-    from richc.report.text import render_diagnostics
-
-    shows = use_color(color, sys.stderr)
-    click.echo(render_diagnostics(refused.result, color=shows), err=True, nl=False, color=shows)
+    show_diagnostics(refused.result, color)
     if refused.advice:
         click.echo(f"\n{refused.advice}", err=True)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.color import color_option, use_color
 from richc.cli.completing import rich_files
-from richc.cli.errors import Unusable
+from richc.cli.errors import Unusable, show_diagnostics
 from richc.cli.inputs import STDIN
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     "--format", "output_format", type=click.Choice(("text", "json")), default="text",
     show_default=True,
 )  # fmt: skip
-@click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto")
+@color_option
 def command(first: str, second: str, strict: bool, output_format: str, color: str) -> None:
     """Compare A and B, each FILE or FILE::MODEL (- for standard input).
 
@@ -33,7 +34,6 @@ def command(first: str, second: str, strict: bool, output_format: str, color: st
     Exit codes: 0 identical or the same up to constants, 1 different, 2 wrong usage or a file that
     cannot be compared.
     """
-    from richc.cli.color import use_color
     from richc.gauge.equivalence import DIFFERENT, IDENTICAL, compare
 
     if first.partition("::")[0] == second.partition("::")[0] == STDIN:
@@ -56,13 +56,11 @@ def command(first: str, second: str, strict: bool, output_format: str, color: st
 
 def _side(reference: str) -> Side:
     """One model.  Exits with 2, after its diagnostics, for a text that has errors."""
-    from richc.cli.color import use_color
     from richc.cli.inputs import read_input
     from richc.emit.compile import Refused, WrongChoice, choose
     from richc.gauge.other import split
     from richc.pipeline import analyse_source
     from richc.report.equivalence import Side
-    from richc.report.text import render_diagnostics
     from richc.syntax.source import SourceError
 
     path, name = split(reference)
@@ -74,8 +72,7 @@ def _side(reference: str) -> Side:
     except WrongChoice as error:
         raise Unusable(f"{path}: {error} (as in {path}::NAME)") from None
     except Refused as refused:
-        color = use_color("auto", sys.stderr)
-        click.echo(render_diagnostics(refused.result, color=color), err=True, nl=False, color=color)
+        show_diagnostics(refused.result)
         raise SystemExit(2) from None
     shown = result.source.path if len(result.names) == 1 else f"{result.source.path}::{name}"
     return Side(shown, chosen.context)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.color import color_option, use_color
 from richc.cli.compile import chosen_model
 from richc.cli.completing import files_or_rules, layers, models
 from richc.cli.errors import Unusable
@@ -32,13 +33,7 @@ if TYPE_CHECKING:
     shell_complete=layers,
     help="Only what concerns this layer, as body or body.2.",
 )
-@click.option(
-    "--color",
-    type=click.Choice(("auto", "always", "never")),
-    default="auto",
-    show_default=True,
-    help="Whether to colour the text.",
-)
+@color_option
 def command(what: str, name: str | None, layer: str | None, color: str) -> None:
     """Derive the verdict on the model in FILE (- for standard input), in words and formulas.
 
@@ -77,7 +72,6 @@ def _explain_rule(what: str) -> None:
 
 
 def _explain_model(file: str, name: str | None, layer: str | None, color: str) -> None:
-    from richc.cli.color import use_color
     from richc.report.derivation import derivation
 
     chosen = chosen_model(file, name, allow_violations=True, color=color)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from richc.cli.completing import models, rich_files
-from richc.cli.errors import Unusable
+from richc.cli.errors import Unusable, show_diagnostics
 from richc.cli.inputs import STDIN
 from richc.cli.selecting import selecting, wanted
 
@@ -43,41 +42,31 @@ def command(
     Exit codes: 0 nothing is left to mend, 1 errors are left (with --diff and --check: or something
     would change), 2 wrong usage or unreadable input.
     """
-    from richc.cli.inputs import NoInput, sources
+    from richc.cli.rewriting import Texts, write_back, write_out
     from richc.cli.rewriting import diff as unified
-    from richc.cli.rewriting import write_back, write_out
     from richc.rules.fixes import fix
-    from richc.syntax.source import Source
 
     codes = wanted(select, ignore)
     if STDIN in paths and len(paths) > 1:
         raise click.UsageError("- stands alone: its text goes to standard output")
-    try:
-        inputs = list(sources(paths or (".",), stdin_filename))
-    except NoInput as error:
-        raise Unusable(str(error)) from None
-    unreadable = named = problems = False
-    for item in inputs:
-        if not isinstance(item, Source):
-            click.echo(f"{item.path}: {item.diagnostic.message}", err=True)
-            unreadable = True
-            continue
-        done = fix(item, model, codes)
+    texts = Texts(paths, stdin_filename)
+    named = problems = False
+    for path, source in texts:
+        done = fix(source, model, codes)
         named = named or model in done.result.names
         writes = not (diff or only_check)
         if diff:
-            write_out(unified(item, done.result.source.text))
+            write_out(unified(source, done.result.source.text))
         if writes:
-            path = STDIN if STDIN in paths else item.path
-            write_back(path, item, done.result.source.text)
+            write_back(path, source, done.result.source.text)
         left = done.result if model is None else done.result.only(model)
         if codes is not None:
             left = left.of_rules(codes)
         _tell(done, left, writes=writes)
         problems = problems or left.has_errors or (done.is_changed and not writes)
-    if model is not None and not named and not unreadable:
+    if model is not None and not named and texts.all_readable:
         raise Unusable(f"no model `{model}` in these files")
-    if unreadable:
+    if not texts.all_readable:
         raise SystemExit(2)
     if problems:
         raise SystemExit(1)
@@ -85,9 +74,6 @@ def command(
 
 def _tell(done: Fixed, left: FileResult, *, writes: bool) -> None:
     """What was done, and what is left, on standard error."""
-    from richc.cli.color import use_color
-    from richc.report.text import render_diagnostics
-
     path = done.before.path
     if done.steps:
         click.echo(f"{path}: {'fixed' if writes else 'would be fixed'}", err=True)
@@ -96,8 +82,7 @@ def _tell(done: Fixed, left: FileResult, *, writes: bool) -> None:
         for note in step.notes:
             click.echo(f"    note: {note}", err=True)
     if left.has_errors:
-        color = use_color("auto", sys.stderr)
-        text = render_diagnostics(left, color=color).rstrip("\n")
-        click.echo(f"\n{text}", err=True, color=color)
+        click.echo(err=True)
+        show_diagnostics(left)
         for reason in done.left:
             click.echo(f"{path}: {reason}", err=True)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from richc.cli.completing import rich_files
-from richc.cli.errors import Unusable
-from richc.cli.inputs import STDIN
+from richc.cli.errors import show_diagnostics
 
 if TYPE_CHECKING:
     from richc.diagnostics import Diagnostic
@@ -30,38 +28,29 @@ def command(paths: tuple[str, ...], diff: bool, only_check: bool, stdin_filename
     Exit codes: 0 done, 1 errors of syntax (with --diff and --check: or something would change), 2
     wrong usage or unreadable input.
     """
-    from richc.cli.inputs import NoInput, sources
+    from richc.cli.rewriting import Texts, write_back, write_out
     from richc.cli.rewriting import diff as unified
-    from richc.cli.rewriting import write_back, write_out
     from richc.syntax.formatter import layout
     from richc.syntax.parser import parse
-    from richc.syntax.source import Source
 
-    try:
-        inputs = list(sources(paths or (".",), stdin_filename))
-    except NoInput as error:
-        raise Unusable(str(error)) from None
+    texts = Texts(paths, stdin_filename)
     writes = not (diff or only_check)
-    unreadable = problems = False
-    for item in inputs:
-        if not isinstance(item, Source):
-            click.echo(f"{item.path}: {item.diagnostic.message}", err=True)
-            unreadable = True
-            continue
-        file, found = parse(item)
-        text = item.text if found else layout(item, file)
-        is_changed = text != item.text
+    problems = False
+    for path, source in texts:
+        file, found = parse(source)
+        text = source.text if found else layout(source, file)
+        is_changed = text != source.text
         if diff:
-            write_out(unified(item, text))
+            write_out(unified(source, text))
         if writes:
-            path = STDIN if item.path == stdin_filename and STDIN in paths else item.path
-            write_back(path, item, text)
+            write_back(path, source, text)
         if is_changed:
-            click.echo(f"{item.path}: {'formatted' if writes else 'would be formatted'}", err=True)
+            word = "formatted" if writes else "would be formatted"
+            click.echo(f"{source.path}: {word}", err=True)
         if found:
-            _tell(item, found)
+            _tell(source, found)
         problems = problems or bool(found) or (is_changed and not writes)
-    if unreadable:
+    if not texts.all_readable:
         raise SystemExit(2)
     if problems:
         raise SystemExit(1)
@@ -69,10 +58,7 @@ def command(paths: tuple[str, ...], diff: bool, only_check: bool, stdin_filename
 
 def _tell(source: Source, found: tuple[Diagnostic, ...]) -> None:
     """Why a file was left as it is, on standard error."""
-    from richc.cli.color import use_color
     from richc.pipeline import FileResult
-    from richc.report.text import render_diagnostics
 
-    color = use_color("auto", sys.stderr)
-    text = render_diagnostics(FileResult(source, (), found), color=color).rstrip("\n")
-    click.echo(f"{text}\n{source.path}: left as it is", err=True, color=color)
+    show_diagnostics(FileResult(source, (), found))
+    click.echo(f"{source.path}: left as it is", err=True)

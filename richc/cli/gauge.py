@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from richc.cli.completing import gauges, models, rich_files
-from richc.cli.errors import Unusable
+from richc.cli.errors import Unusable, show_diagnostics
 from richc.cli.inputs import STDIN
 
 if TYPE_CHECKING:
@@ -116,9 +115,4 @@ def _refuse_errors(result: FileResult, name: str | None) -> None:
 
 
 def _show(result: FileResult, diagnostics: Sequence[Diagnostic]) -> None:
-    from richc.cli.color import use_color
-    from richc.report.text import render_diagnostics
-
-    color = use_color("auto", sys.stderr)
-    shown = result._replace(diagnostics=tuple(diagnostics))
-    click.echo(render_diagnostics(shown, color=color), err=True, nl=False, color=color)
+    show_diagnostics(result._replace(diagnostics=tuple(diagnostics)))

@@ -32,7 +32,7 @@ def sources(paths: Iterable[str], stdin_name: str) -> Iterator[Source | Unreadab
 
 
 def files(paths: Iterable[str]) -> Iterator[str]:
-    """The paths of files, those of folders in order of name, each once.  Raises NoInput."""
+    """Paths of files, or ``-``; those of folders in order of name, each once.  Raises NoInput."""
     seen: set[str] = set()
     for path in paths:
         if path == STDIN:

@@ -1,14 +1,42 @@
-"""What commands that rewrite a user's own file share: the diff, and writing it back."""
+"""What commands that rewrite a user's own files share: reading them, the diff, writing back."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
+
 from richc.cli.errors import Unusable
-from richc.cli.inputs import STDIN
+from richc.cli.inputs import STDIN, NoInput, files, read
 from richc.syntax.source import Source
+
+
+class Texts:
+    """The texts that paths name, each with its path, or ``-``; what is unreadable is told.
+
+    Raises Unusable where there is nothing to read.
+    """
+
+    def __init__(self, paths: Sequence[str], stdin_name: str) -> None:
+        try:
+            self._paths = list(files(paths or (".",)))
+        except NoInput as error:
+            raise Unusable(str(error)) from None
+        self._stdin_name = stdin_name
+        #: So far.
+        self.all_readable = True
+
+    def __iter__(self) -> Iterator[tuple[str, Source]]:
+        for path in self._paths:
+            item = read(path, self._stdin_name)
+            if isinstance(item, Source):
+                yield path, item
+            else:
+                click.echo(f"{item.path}: {item.diagnostic.message}", err=True)
+                self.all_readable = False
 
 
 def diff(source: Source, text: str) -> str:

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from richc.diagnostics import Diagnostic, Edit, Span
 from richc.editor.document import Document
 from richc.pipeline import ModelResult
+from richc.rules import INFERRED
 
 QUICK_FIX = "quickfix"
 FIX_ALL = "source.fixAll.richc"
 FILL_HOLES = "source.fillHoles.richc"
-HOLE = "R503"
 
 
 class Action(NamedTuple):
@@ -38,7 +38,7 @@ def actions(document: Document, start: int, end: int) -> list[Action]:
 
 
 def _quick_fix(document: Document, diagnostic: Diagnostic) -> Action:
-    if diagnostic.code == HOLE:
+    if diagnostic.code == INFERRED:
         title = f"Write the exponent {diagnostic.edits[0].text}"
     else:
         changes = [
@@ -51,7 +51,7 @@ def _quick_fix(document: Document, diagnostic: Diagnostic) -> Action:
 
 def _of_model(model: ModelResult) -> Iterator[Action]:
     name = model.spec.name
-    holes = tuple(e for d in model.diagnostics if d.code == HOLE for e in d.edits)
+    holes = tuple(e for d in model.diagnostics if d.code == INFERRED for e in d.edits)
     if holes:
         yield Action(f"Fill all holes of `{name}`", FILL_HOLES, holes)
     if holes or not model.passes:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.pipeline import ModelResult
-from richc.scaling.formula import Symbols, exponent_words, power, rich_formula
+from richc.scaling.formula import Symbols, general_power, power, rich_formula
 from richc.scaling.monomial import WIDTH, Affine, Monomial
 from richc.scaling.sizes import Size, largest
 from richc.spec.model import Layer, Tensor
@@ -74,11 +74,6 @@ def _inverse(size: Size) -> str:
     return str(-size) if isinstance(size, Fraction) else "∞"
 
 
-def symbols(result: ModelResult) -> Symbols:
-    spec = result.spec
-    return Symbols(spec.width_symbol, spec.base_symbol, alpha=spec.richness is not None)
-
-
 def formula(value: Monomial, words: Symbols) -> str:
     text = rich_formula(value, words)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
@@ -89,10 +84,10 @@ def scaling(value: Monomial, richness: Fraction | None, width: str = WIDTH) -> s
     if value.is_zero:
         return "0"
     exponent = value.exponent(WIDTH)
-    if not exponent.slope:
-        return f"{width}^{exponent.const}"
-    general = f"{width}^({exponent_words(exponent)})"
-    return general if richness is None else f"{general} = {width}^{exponent.at(richness)}"
+    general = general_power(exponent, width)
+    if not exponent.slope or richness is None:
+        return general
+    return f"{general} = {width}^{exponent.at(richness)}"
 
 
 def attribute(tensor: Tensor, name: str) -> Monomial | None:

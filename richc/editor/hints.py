@@ -14,10 +14,9 @@ from richc.editor.exponents import (
     is_written,
     scaling,
     span_name,
-    symbols,
 )
 from richc.pipeline import ModelResult
-from richc.scaling.formula import exponent_words
+from richc.rules.inferred_exponent import reason_of, value_of
 from richc.scaling.monomial import ONE
 from richc.spec.model import Layer, Tensor
 from richc.syntax import tree
@@ -44,11 +43,8 @@ def hints(document: Document, start: int, end: int) -> list[Hint]:
 
 def _of_model(result: ModelResult) -> Iterator[Hint]:
     for hole in result.spec.inferred:
-        text = exponent_words(hole.exponent)
-        if hole.exponent.slope:
-            text += f" = {hole.exponent.at(result.context.richness)}"
-        bound = "; a smaller one would do as well" if hole.is_bound else ""
-        yield Hint(hole.place.end, f" = {text}", f"{hole.reason}{bound}")
+        text = value_of(hole, result.context.richness)
+        yield Hint(hole.place.end, f" = {text}", reason_of(hole))
     if result.spec.parameterization is None:
         return
     layers: dict[Span, list[Layer]] = {}
@@ -103,7 +99,7 @@ def _inferred(result: ModelResult, tensor: Tensor) -> str:
             continue
         if name == "lr" and tensor.frozen:
             continue
-        text = formula(value, symbols(result))
+        text = formula(value, result.spec.symbols)
         width = result.spec.width_symbol
         shown = scaling(value, result.spec.richness, width).rpartition(" = ")[2]
         parts.append(f"{name} = {text}" if value.is_zero else f"{name} = {text} ~ {shown}")

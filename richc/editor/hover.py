@@ -15,7 +15,6 @@ from richc.editor.exponents import (
     rows,
     scaling,
     span_name,
-    symbols,
 )
 from richc.editor.glossary import BIAS, words
 from richc.editor.written import written
@@ -158,7 +157,7 @@ def _value(result: ModelResult, tensor: Tensor, name: str) -> str:
         return ""
     spec = result.spec
     richness = result.context.richness if spec.richness is not None else None
-    text = formula(value, symbols(result))
+    text = formula(value, result.spec.symbols)
     return f"`{text}` ~ `{scaling(value, richness, spec.width_symbol)}`"
 
 
@@ -200,7 +199,7 @@ def _option(document: Document, token: Token, title: str) -> str:
     value = result.spec.optimizer.lr
     spec = result.spec
     text = scaling(value, spec.richness, spec.width_symbol)
-    return f"{title}\n\nHere `{formula(value, symbols(result))}` ~ `{text}`"
+    return f"{title}\n\nHere `{formula(value, result.spec.symbols)}` ~ `{text}`"
 
 
 def _symbol(document: Document, token: Token) -> str | None:

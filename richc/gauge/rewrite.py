@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import groupby
 from typing import NamedTuple
 
-from richc.diagnostics import Diagnostic, Edit, Label, Span
+from richc.diagnostics import Diagnostic, Edit, Label, Span, apply
 from richc.gauge import blocks, messages
 from richc.gauge.blocks import Block
 from richc.gauge.equivalence import IDENTICAL, compare
@@ -26,7 +26,7 @@ from richc.spec import infer
 from richc.spec.carried import with_carried
 from richc.spec.expressions import Rejected
 from richc.spec.infer import STANDARD, Frame
-from richc.spec.model import Activation, Dim, Layer, Model, Tensor
+from richc.spec.model import Activation, Dim, Layer, Model, Tensor, map_tensors
 from richc.syntax import tree
 from richc.syntax.source import MAX_BYTES
 from richc.words import GAUGES
@@ -81,7 +81,7 @@ def regauge(result: FileResult, target: Target, model: str | None = None) -> Reg
         refusals += _merged(mover.refusals)
     if refusals:
         return Regauged(text, tuple(refusals), ())
-    new_text = _edited(text, edits)
+    new_text = apply(text, edits)
     if new_text == text:
         return Regauged(text, (), ())
     if len(new_text.encode()) > MAX_BYTES:
@@ -121,12 +121,6 @@ def _merged(refusals: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
         by_message.setdefault(refusal.message, []).append(refusal)
     for first, *others in by_message.values():
         yield first._replace(labels=tuple(Label(d.span, d.label) for d in others))
-
-
-def _edited(text: str, edits: Sequence[Edit]) -> str:
-    for edit in sorted(edits, key=lambda e: e.span.start, reverse=True):
-        text = text[: edit.span.start] + edit.text + text[edit.span.end :]
-    return text
 
 
 def _broken(before: FileResult, after: FileResult) -> Iterator[Diagnostic]:
@@ -453,9 +447,8 @@ class _Mover:
             eps = self.eps if has_eps else None
             return tensor._replace(decay=self.decay, eps=eps, places=places)
 
-        layers = tuple(_mapped(layer, plain) for layer in model.layers)
         gauge = model.gauge if frame is None or model.gauge is None else frame.gauge
-        model = model._replace(layers=layers, gauge=gauge)
+        model = map_tensors(model, plain)._replace(gauge=gauge)
         return with_carried(model, eps_given=self.eps is not None)
 
     # ---- writing ----
@@ -699,12 +692,6 @@ def _attribute(tensor: Tensor, name: str) -> Monomial:
     value: Monomial | None = getattr(tensor, name)
     assert value is not None
     return value
-
-
-def _mapped(layer: Layer, change: object) -> Layer:
-    assert callable(change)
-    bias = None if layer.bias is None else change(layer.bias)
-    return layer._replace(weight=change(layer.weight), bias=bias)
 
 
 def _finite(size: object) -> Fraction:

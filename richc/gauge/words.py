@@ -19,7 +19,9 @@ from richc.scaling.monomial import (
     ZERO,
     Affine,
     Monomial,
+    activity,
     symbol,
+    width_ratio,
 )
 from richc.spec.expressions import Rejected, Scope, monomial
 from richc.spec.infer import dim_monomial
@@ -39,14 +41,12 @@ class Words:
     def __init__(self, model: Model) -> None:
         has_richness = model.richness is not None
         names = {model.width_symbol: symbol(WIDTH)}
-        ratio = symbol(WIDTH)
         if model.base_symbol is not None:
             names[model.base_symbol] = symbol(BASE_WIDTH)
-            ratio = ratio.over(symbol(BASE_WIDTH))
-        self.ratio = ratio
         self._has_base = model.base_symbol is not None
+        self.ratio = width_ratio(self._has_base)
         self._richness = model.richness if model.richness is not None else Fraction(0)
-        self._alpha = symbol(GAMMA).times(ratio.power(Affine(Fraction(0), Fraction(1))))
+        self._alpha = activity(self._has_base)
         if has_richness:
             names |= {GAMMA: symbol(GAMMA), ALPHA: symbol(ALPHA)}
         self._has_alpha = has_richness

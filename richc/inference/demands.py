@@ -23,10 +23,19 @@ from itertools import product
 from typing import NamedTuple
 
 from richc.diagnostics import Span
+from richc.inference.givens import (
+    Use,
+    find_givens,
+    find_uses,
+    given_name,
+    hole_name,
+    pin_of,
+    subject_of,
+)
 from richc.inference.linear import RICHNESS, Linear, System, affine, constant, unknown
 from richc.optimizers import OPTIMIZERS, law
 from richc.optimizers.law import Law
-from richc.scaling.monomial import WIDTH, ZERO, Affine, Monomial
+from richc.scaling.monomial import WIDTH, ZERO, Monomial
 from richc.scaling.sizes import Size
 from richc.spec.holes import Hole, Holes, has_hole, is_hole
 from richc.spec.model import READ_OUT, Layer, Model, Tensor
@@ -43,31 +52,6 @@ _ONE = Fraction(1)
 
 class Undecided(Exception):
     """Too many combinations of either-ors lead nowhere to try them all."""
-
-
-class Use(NamedTuple):
-    """Where a hole stands: the attribute of the first tensor that it belongs to."""
-
-    #: "scale", "std", "var", "lr", "decay" or "eps".
-    attribute: str
-    #: "`body`", "the bias of `body`", "`optimizer sgd`".
-    subject: str
-    #: The statement of the layer; None for the optimizer.
-    layer: str | None
-
-
-class Given(NamedTuple):
-    """Something that the file says, and that could be given up for another exponent."""
-
-    place: Span
-    #: "lr", "std", "richness" ...
-    attribute: str
-    #: "`lr` of `body`", "`richness`".
-    shown: str
-    #: The unknown that stands for its change when it is given up.
-    name: str
-    #: The exponent of n that is written; None for zero, and for what is more than an exponent.
-    written: Affine | None
 
 
 class Constraint(NamedTuple):
@@ -106,6 +90,26 @@ class _Case(NamedTuple):
     gradient: Linear
 
 
+class _Part(NamedTuple):
+    """The weight or the bias of a layer."""
+
+    layer: Layer
+    tensor: Tensor
+
+    @property
+    def is_bias(self) -> bool:
+        return self.tensor is self.layer.bias
+
+    @property
+    def subject(self) -> str:
+        return subject_of(self.layer, self.tensor)
+
+    @property
+    def wide_in(self) -> bool:
+        """Whether its fan-in grows; that of a bias is 1."""
+        return self.layer.fan_in.wide and not self.is_bias
+
+
 class _Node(NamedTuple):
     """Where the search stands."""
 
@@ -131,8 +135,9 @@ class Demands:
         self.model = model
         self.universal = universal
         self.holes: dict[str, Hole] = holes.by_symbol
-        self.uses = self._find_uses()
-        self.givens = tuple(self._find_givens())
+        self.uses = find_uses(model, self.holes)
+        self.givens = tuple(find_givens(model))
+        self.pin = pin_of(model)
 
     def solve(
         self,
@@ -178,83 +183,6 @@ class Demands:
 
         return question.search(layers, on_scale, below, cautious=False)
 
-    @property
-    def pin(self) -> _Pin | None:
-        """What fixes the richness: a statement, a parameterization, or a requirement."""
-        model = self.model
-        if model.richness is not None:
-            place = model.richness_place or model.parameterization_place
-            return None if place is None else _Pin(model.richness, place)
-        for requirement in model.requirements:
-            if requirement.richness is not None:
-                return _Pin(requirement.richness, requirement.place)
-            if (requirement.kind, requirement.value) == ("regime", "rich"):
-                return _Pin(_HALF, requirement.place)
-        return None
-
-    # What the file says, and what it leaves open.
-
-    def _find_givens(self) -> Iterator[Given]:
-        """Everything that could be given up, the richness last."""
-        seen: set[Span] = set()
-        optimizer = self.model.optimizer
-        place = dict(optimizer.places).get("lr")
-        exponent = optimizer.lr.exponent(WIDTH)
-        if place is not None and not has_hole(optimizer.lr) and not exponent.is_zero:
-            shown = f"`lr` of `optimizer {optimizer.name}`"
-            yield Given(place, "lr", shown, f"={place}", exponent)
-        for layer in self.model.layers:
-            for tensor in layer.tensors:
-                values = {
-                    "scale": tensor.scale,
-                    "std": tensor.std,
-                    "var": tensor.std.times(tensor.std),
-                    "lr": tensor.lr,
-                    "frozen": ZERO,
-                }
-                for name, place in tensor.places:
-                    if place in seen or name not in values or has_hole(values[name]):
-                        continue
-                    seen.add(place)
-                    value = values[name]
-                    written = None if value.is_zero else value.exponent(WIDTH)
-                    shown = f"`{name}` of {_subject(layer, tensor)}"
-                    yield Given(place, name, shown, f"={place}", written)
-        place = self.model.parameterization_place
-        if place is not None:
-            yield Given(place, "parameterization", "`parameterization`", "", None)
-        pin = self.pin
-        if pin is not None and pin.place != place:
-            word = "richness" if pin.place == self.model.richness_place else "require"
-            yield Given(pin.place, word, f"`{word}`", RICHNESS, None)
-
-    def _find_uses(self) -> dict[Span, Use]:
-        uses: dict[Span, Use] = {}
-
-        def visit(value: Monomial, use: Use) -> None:
-            for base, _ in value.powers:
-                if is_hole(base):
-                    uses.setdefault(self.holes[str(base)].place, use)
-
-        optimizer = self.model.optimizer
-        visit(optimizer.lr, Use("lr", f"`optimizer {optimizer.name}`", None))
-        for layer in self.model.layers:
-            for tensor in layer.tensors:
-                subject, name = _subject(layer, tensor), layer.statement
-                std = "var" if tensor.place("var") else "std"
-                visit(tensor.scale, Use("scale", subject, name))
-                visit(tensor.std, Use(std, subject, name))
-                visit(tensor.lr, Use("lr", subject, name))
-                for attribute, option, value in (
-                    ("decay", "weight_decay", tensor.decay),
-                    ("eps", "eps", tensor.eps or ZERO),
-                ):
-                    if tensor.place(attribute):
-                        visit(value, Use(attribute, subject, name))
-                    else:
-                        visit(value, Use(option, f"`optimizer {optimizer.name}`", None))
-        return uses
-
     def rank(self, name: str) -> int:
         """Rates follow from multipliers and stds, and everything from the richness."""
         if name == RICHNESS:
@@ -267,11 +195,6 @@ class Demands:
     @cached_property
     def _named_uses(self) -> dict[str, Use]:
         return {hole_name(place): use for place, use in self.uses.items()}
-
-
-class _Pin(NamedTuple):
-    richness: Fraction
-    place: Span
 
 
 class _Question:
@@ -367,12 +290,10 @@ class _Question:
     # The demands of one layer.
 
     def _cases(self, layer: Layer, gradient: Linear, system: System) -> Iterator[_Case]:
-        weight, bias = layer.weight, layer.bias
-        is_readout = layer.role == READ_OUT
-        inits = self._readout_inits if is_readout else self._inits
-        rates = self._rates(layer, weight, gradient, of_bias=False)
+        inits = self._readout_inits if layer.role == READ_OUT else self._inits
+        rates = self._rates(_Part(layer, layer.weight), gradient)
         bias_rates = (
-            [_NOTHING] if bias is None else self._rates(layer, bias, gradient, of_bias=True)
+            [_NOTHING] if layer.bias is None else self._rates(_Part(layer, layer.bias), gradient)
         )
         # Every combination of what can be satisfied in several ways.
         for init, rate, bias_rate in product(
@@ -388,8 +309,8 @@ class _Question:
 
     def _inits(self, layer: Layer, gradient: Linear, system: System) -> Iterator[_Case]:
         """D0 at init: the larger of weight and bias gives the representation its size."""
-        weight = self._init(layer, of_bias=False)
-        bias = None if layer.bias is None else self._init(layer, of_bias=True)
+        weight = self._init(_Part(layer, layer.weight))
+        bias = None if layer.bias is None else self._init(_Part(layer, layer.bias))
         name = layer.statement
         if weight is None:
             return  # No gradient passes a weight of zeros.
@@ -417,11 +338,11 @@ class _Question:
 
     def _readout_inits(self, layer: Layer, gradient: Linear, system: System) -> Iterator[_Case]:
         """f ~ n^-r at init, or a read-out that starts smaller than its own update."""
-        weight = self._init(layer, of_bias=False)
+        weight = self._init(_Part(layer, layer.weight))
         bounds: tuple[Linear, ...] = ()
         preferred: tuple[Preference, ...] = ()
         if layer.bias is not None:
-            bias = self._init(layer, of_bias=True)
+            bias = self._init(_Part(layer, layer.bias))
             if bias is not None:
                 bounds = (bias,)
                 reason = "D0: the output is at most of order one at init"
@@ -450,39 +371,33 @@ class _Question:
             constant(-_ONE),
         )
 
-    def _rates(
-        self, layer: Layer, tensor: Tensor, gradient: Linear, *, of_bias: bool
-    ) -> Iterator[_Case]:
+    def _rates(self, part: _Part, gradient: Linear) -> Iterator[_Case]:
         """The layer's own update, neither less nor more than what moves the output."""
-        is_readout = layer.role == READ_OUT
-        wide_in = layer.fan_in.wide and not of_bias
-        wide_out = layer.fan_out.wide
-        carried = self._carried(layer, tensor, gradient, of_bias=of_bias)
-        for floor_bounds, rate in self._invariant_rates(layer, tensor, of_bias=of_bias):
+        is_readout = part.layer.role == READ_OUT
+        carried = self._carried(part, gradient)
+        for floor_bounds, rate in self._invariant_rates(part):
             if rate is None:
-                if of_bias:  # A bias that does not move has nothing to add.
+                if part.is_bias:  # A bias that does not move has nothing to add.
                     yield carried._replace(bounds=(*carried.bounds, *floor_bounds))
                 continue
             wanted = constant(_ZERO) if is_readout else gradient.shifted(_ONE).times(-_ONE)
-            own = self._update(rate, gradient, wide_in=wide_in, wide_out=wide_out)
-            subject = f"the bias of `{layer.statement}`" if of_bias else f"`{layer.statement}`"
-            why = "D1, D2 and D3: the update of {} moves the output by order one"
-            equal = Constraint(own.plus(wanted, -_ONE), why.format(subject))
+            own = self._update(part, rate, gradient)
+            why = f"D1, D2 and D3: the update of {part.subject} moves the output by order one"
+            equal = Constraint(own.plus(wanted, -_ONE), why)
             # It may not make the representation itself explode.
             bounds = () if is_readout else (wanted,)
             yield carried._replace(
                 equal=(*carried.equal, equal), bounds=(*carried.bounds, *floor_bounds, *bounds)
             )
 
-    def _carried(self, layer: Layer, tensor: Tensor, gradient: Linear, *, of_bias: bool) -> _Case:
+    def _carried(self, part: _Part, gradient: Linear) -> _Case:
         """Epsilon and weight decay, where they are what is asked for."""
-        nothing = _NOTHING._replace(gradient=gradient)
-        scale = self._exponent(tensor.scale, layer, tensor, ("scale",), of_bias=of_bias)
+        found = _NOTHING._replace(gradient=gradient)
+        scale = self._scale(part)
         if scale is None:
-            return nothing
+            return found
         size = scale.plus(gradient)  # Of the gradient with respect to the tensor.
-        subject = f"the bias of `{layer.statement}`" if of_bias else f"`{layer.statement}`"
-        found = nothing
+        layer, tensor, subject = part.layer, part.tensor, part.subject
         if tensor.eps is not None and has_hole(tensor.eps):
             eps = self._plain(tensor.eps, layer)
             if self._knobs.eps == "gradient":
@@ -490,7 +405,7 @@ class _Question:
                 wish = Preference(_holes_in(eps), over, f"eps follows the gradient of {subject}")
                 found = found._replace(bounds=(over,), preferred=(wish,))
             else:
-                std = self._exponent(tensor.std, layer, tensor, ("std", "var"), of_bias=of_bias)
+                std = self._std(part)
                 if std is not None:
                     over = eps.plus(std, -_ONE)
                     wish = Preference(_holes_in(eps), over, f"eps follows the init of {subject}")
@@ -498,30 +413,26 @@ class _Question:
         if has_hole(tensor.decay) and not tensor.frozen:
             decay = self._plain(tensor.decay, layer)
             if self._knobs.decay_is_normalised:
-                std = self._exponent(tensor.std, layer, tensor, ("std", "var"), of_bias=of_bias)
+                std = self._std(part)
                 pull = None if std is None else decay.plus(std).plus(size, -_ONE)
                 reason = f"the decay of {subject} keeps its size beside the gradient"
             else:
-                lr = self._exponent(tensor.lr, layer, tensor, ("lr",), of_bias=of_bias)
+                lr = self._rate(part)
                 pull = None if lr is None else decay.plus(lr).plus(self._global_rate(layer))
                 reason = f"{subject} decays by the same share a step at every width"
             if pull is not None:
                 found = found._replace(equal=(Constraint(pull, reason),))
         return found
 
-    def _invariant_rates(
-        self, layer: Layer, tensor: Tensor, *, of_bias: bool
-    ) -> Iterator[tuple[tuple[Linear, ...], Linear | None]]:
+    def _invariant_rates(self, part: _Part) -> Iterator[tuple[tuple[Linear, ...], Linear | None]]:
         """n^-C, None for a tensor that does not move; with the bounds under which it is that."""
-        scale = self._exponent(tensor.scale, layer, tensor, ("scale",), of_bias=of_bias)
-        std = self._exponent(tensor.std, layer, tensor, ("std", "var"), of_bias=of_bias)
-        lr = self._exponent(tensor.lr, layer, tensor, ("lr", "frozen"), of_bias=of_bias)
+        layer, tensor = part.layer, part.tensor
+        scale, std, lr = self._scale(part), self._std(part), self._rate(part)
         if scale is None or lr is None:
             yield (), None
             return
         lr = lr.plus(self._global_rate(layer))
-        wide_in = layer.fan_in.wide and not of_bias
-        kappa = self._law.shape(self._shape, wide_in, layer.fan_out.wide)
+        kappa = self._law.shape(self._shape, part.wide_in, layer.fan_out.wide)
         of_scale, of_std = self._rate_powers
         rate = lr.plus(scale, of_scale).shifted(kappa)
         if not of_std:
@@ -541,12 +452,12 @@ class _Question:
             bounds = () if std is None else (std.plus(floor, -_ONE),)
             yield bounds, rate.plus(floor, of_std)
 
-    def _update(self, rate: Linear, gradient: Linear, *, wide_in: bool, wide_out: bool) -> Linear:
+    def _update(self, part: _Part, rate: Linear, gradient: Linear) -> Linear:
         """The size of a tensor's own update of its layer, from its rate."""
-        sides = int(wide_in) + int(wide_out)
+        sides = int(part.wide_in) + int(part.layer.fan_out.wide)
         step = _step(self._law, _ZERO, sides)
         follows = _step(self._law, _ONE, sides) - step
-        coherent = _ONE if wide_in else _ZERO
+        coherent = _ONE if part.wide_in else _ZERO
         return rate.shifted(coherent + step).plus(gradient, follows)
 
     @property
@@ -563,12 +474,9 @@ class _Question:
     def _keeps(self, place: Span | None) -> bool:
         return place is None or self._kept is None or place in self._kept
 
-    def _init(self, layer: Layer, *, of_bias: bool) -> Linear | None:
+    def _init(self, part: _Part) -> Linear | None:
         """The exponent of multiplier times init std; None for zeros."""
-        tensor = layer.bias if of_bias else layer.weight
-        assert tensor is not None
-        scale = self._exponent(tensor.scale, layer, tensor, ("scale",), of_bias=of_bias)
-        std = self._exponent(tensor.std, layer, tensor, ("std", "var"), of_bias=of_bias)
+        scale, std = self._scale(part), self._std(part)
         return None if scale is None or std is None else scale.plus(std)
 
     def _global_rate(self, layer: Layer) -> Linear:
@@ -576,34 +484,38 @@ class _Question:
         written = self._plain(optimizer.lr, layer)
         place = dict(optimizer.places).get("lr")
         # A plain number says nothing about the width: there is nothing to give up.
-        if (written.is_constant and not written.const) or self._keeps(place):
+        is_plain = written.is_constant and not written.const
+        if place is None or is_plain or self._keeps(place) or has_hole(optimizer.lr):
             return written
-        return written if has_hole(optimizer.lr) else written.plus(unknown(f"={place}"))
+        return written.plus(unknown(given_name(place)))
 
-    def _exponent(
-        self,
-        value: Monomial,
-        layer: Layer,
-        tensor: Tensor,
-        names: tuple[str, ...],
-        *,
-        of_bias: bool,
-    ) -> Linear | None:
-        """The exponent of n in an attribute; None where the value is zero, or never used.
+    def _scale(self, part: _Part) -> Linear | None:
+        return self._exponent(part, part.tensor.scale, ("scale",))
+
+    def _std(self, part: _Part) -> Linear | None:
+        return self._exponent(part, part.tensor.std, ("std", "var"))
+
+    def _rate(self, part: _Part) -> Linear | None:
+        """Without the optimizer's own; None for a tensor that does not train."""
+        lr = ZERO if part.tensor.frozen else part.tensor.lr
+        return self._exponent(part, lr, ("lr", "frozen"))
+
+    def _exponent(self, part: _Part, value: Monomial, names: tuple[str, ...]) -> Linear | None:
+        """The exponent of n in an attribute, which has these names; None where it is zero.
 
         What the file says, but is not kept, is an unknown beside the exponent that is written.
         """
-        is_zero = value.is_zero or (names[0] == "lr" and tensor.frozen)
-        if not is_zero and has_hole(value):
-            return self._plain(value, layer)
-        place = tensor.place(*reversed(names))
-        key = f"={place}"
+        if has_hole(value):
+            return self._plain(value, part.layer)
+        place = part.tensor.place(*reversed(names))
+        key = "" if place is None else given_name(place)
         if place is None:
             place = self.model.parameterization_place
-            key = f"={layer.statement} {names[0]} {of_bias}"
+            key = f"={part.layer.statement} {names[0]} {part.is_bias}"
+        written = None if value.is_zero else self._plain(value, part.layer)
         if self._keeps(place):
-            return None if is_zero else self._plain(value, layer)
-        return unknown(key) if is_zero else self._plain(value, layer).plus(unknown(key))
+            return written
+        return unknown(key) if written is None else written.plus(unknown(key))
 
     def _plain(self, value: Monomial, layer: Layer) -> Linear:
         """The exponent of n, each hole an unknown."""
@@ -646,18 +558,8 @@ def _take(system: System, preferred: Sequence[Preference]) -> tuple[System, list
     return system, first + second
 
 
-def hole_name(place: Span) -> str:
-    """The unknown that stands for a hole."""
-    return f"?{place.start}"
-
-
 def _holes_in(expression: Linear) -> tuple[str, ...]:
     return tuple(name for name in expression.terms if name != RICHNESS)
-
-
-def _subject(layer: Layer, tensor: Tensor) -> str:
-    name = f"`{layer.statement}`"
-    return name if tensor is layer.weight else f"the bias of {name}"
 
 
 def _step(family: Law, gradient: Size, sides: int) -> Fraction:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from richc.diagnostics import Diagnostic, Span
 from richc.inference import messages
 from richc.inference.conflicts import minimal_conflict
-from richc.inference.demands import Demands, Given, Solution, Undecided, Use, hole_name
+from richc.inference.demands import Demands, Solution, Undecided
+from richc.inference.givens import Given, Use, hole_name
 from richc.inference.linear import RICHNESS, Linear, unknown
 from richc.scaling.monomial import Affine
 from richc.spec.holes import Holes, fill

@@ -63,8 +63,8 @@ def constant(value: Fraction) -> Linear:
     return Linear(value, {})
 
 
-def unknown(name: str, factor: Fraction = _ONE) -> Linear:
-    return Linear(_ZERO, {name: factor})
+def unknown(name: str) -> Linear:
+    return Linear(_ZERO, {name: _ONE})
 
 
 def affine(value: Affine) -> Linear:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from richc.diagnostics import ERROR, Diagnostic, Label, Span
-from richc.inference.demands import Given, Use
+from richc.inference.givens import Given, Use
 from richc.inference.linear import RICHNESS, Linear, Range, affine
 from richc.scaling.monomial import Affine
 
@@ -62,7 +62,7 @@ def undetermined(
         if freedom.place is not None:
             notes.append(
                 f"{names[name]} is the exponent that you choose for "
-                f"{_of(uses[freedom.place])}{_stated(names[name], freedom.range)}"
+                f"{_of(uses[freedom.place])}{_stated(', ', names[name], freedom.range)}"
             )
     notes += [f"{formula(row, names)} ≤ 0" for row in bounds if names.keys() >= set(row.terms)]
     what = _listed([_free(freedom, uses) for freedom in free.values()])
@@ -204,15 +204,16 @@ def _listed(words: Sequence[str]) -> str:
 def _bounds(expression: Linear, free: Mapping[str, Freedom], names: Mapping[str, str]) -> str:
     if RICHNESS not in expression.terms or RICHNESS not in free:
         return ""
-    return _stated(names[RICHNESS], free[RICHNESS].range).replace(", ", " for ", 1)
+    return _stated(" for ", names[RICHNESS], free[RICHNESS].range)
 
 
-def _stated(name: str, found: Range) -> str:
+def _stated(lead: str, name: str, found: Range) -> str:
+    """A range behind ``lead``; empty for one without ends."""
     if found.low is not None and found.high is not None:
-        return f", {found.low} ≤ {name} ≤ {found.high}"
+        return f"{lead}{found.low} ≤ {name} ≤ {found.high}"
     if found.high is not None:
-        return f", {name} ≤ {found.high}"
-    return "" if found.low is None else f", {name} ≥ {found.low}"
+        return f"{lead}{name} ≤ {found.high}"
+    return "" if found.low is None else f"{lead}{name} ≥ {found.low}"
 
 
 def _pin(free: Mapping[str, Freedom], uses: Mapping[Span, Use]) -> str:

@@ -15,7 +15,8 @@ from itertools import combinations, groupby
 from typing import NamedTuple
 
 from richc.diagnostics import Span
-from richc.inference.demands import Demands, Given, Solution, Undecided
+from richc.inference.demands import Demands, Solution, Undecided
+from richc.inference.givens import Given
 from richc.inference.linear import RICHNESS, unknown
 from richc.scaling.monomial import WIDTH, Affine, Monomial, symbol
 from richc.spec.holes import Holes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from richc.pipeline import ModelResult
-from richc.scaling.formula import Symbols, power, rich_formula
+from richc.scaling.formula import power, rich_formula
 from richc.scaling.monomial import Monomial
 from richc.spec.model import Layer, Tensor
 
@@ -14,7 +14,7 @@ _LONGEST = 44
 def table(model: ModelResult) -> list[str]:
     """Aligned lines: formulas, each with its exponent at the declared richness."""
     spec = model.spec
-    symbols = Symbols(spec.width_symbol, spec.base_symbol, alpha=spec.richness is not None)
+    symbols = spec.symbols
 
     def cell(value: Monomial) -> tuple[str, str]:
         formula = rich_formula(value, symbols)

@@ -9,6 +9,7 @@ from richc.pipeline import FileResult, ModelResult
 from richc.report import Options
 from richc.report.snippet import Marked, snippet
 from richc.report.style import Style
+from richc.rules import INFERRED
 from richc.syntax.source import Source
 
 
@@ -37,10 +38,10 @@ def _together(diagnostics: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
     """The diagnostics, with the inferred exponents of each model in one snippet."""
     answers: dict[str | None, list[Diagnostic]] = {}
     for diagnostic in diagnostics:
-        if diagnostic.code == "R503":
+        if diagnostic.code == INFERRED:
             answers.setdefault(diagnostic.model, []).append(diagnostic)
     for diagnostic in diagnostics:
-        if diagnostic.code != "R503":
+        if diagnostic.code != INFERRED:
             yield diagnostic
             continue
         first, *others = answers[diagnostic.model]

@@ -69,6 +69,9 @@ def _strains_precision(context: Context) -> bool:
     return False
 
 
+#: The code of the findings that answer what the file asks.
+INFERRED = "R503"
+
 #: Of one model; nobody reads more at once.
 MAX_FINDINGS = 100
 
@@ -94,7 +97,7 @@ TABLE: tuple[Rule, ...] = (
         applies=lambda context: bool(context.model.requirements),
     ),
     Rule(
-        "R503",
+        INFERRED,
         "inferred-exponent",
         "inferred_exponent",
         applies=lambda context: bool(context.model.inferred),
@@ -164,9 +167,9 @@ SLUGS: dict[str, str] = {
     "R025": "bad-exponent",
     "R026": "too-many-layers",
     "R501": "no-such-gauge",
-    "R506": "undecided-interval",
     "R504": "undetermined-exponent",
     "R505": "unsolvable-exponents",
+    "R506": "undecided-interval",
     "R801": "unused-suppression",
     "R802": "bad-suppression",
     **{rule.code: rule.slug for rule in TABLE},
@@ -195,8 +198,8 @@ def run(context: Context) -> list[Diagnostic]:
 
         found = with_notes(context, found)
     # What was inferred is an answer: nobody wants a part of it.
-    answers = [d for d in found if d.code == "R503"]
-    found = [d for d in found if d.code != "R503"]
+    answers = [d for d in found if d.code == INFERRED]
+    found = [d for d in found if d.code != INFERRED]
     if len(found) > MAX_FINDINGS:
         found.sort(key=lambda d: (d.severity, d.span))  # errors first
         rest = f"{len(found) - MAX_FINDINGS:,} more findings on this model are not shown"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from richc.diagnostics import Edit, Span
 from richc.optimizers import law
 from richc.rules.context import Context
-from richc.rules.mending import edit, misread, swapped
+from richc.rules.mending import edit, misread, swap
 from richc.scaling.formula import power
 from richc.scaling.monomial import Affine
 from richc.scaling.sizes import Size, largest
@@ -163,9 +163,10 @@ def _mend(
     if place is not None:
         old, new = Affine(size * scale), Affine((size + change) * scale)
         mistake = misread(name, old, new)
-        found = swapped(context, place, name, old, new)
-        if found is not None:
-            return Mend(f"use `{found.text}`: {mistake}", (found,), name, wanted)
+        if mistake is not None and mistake.other is not None:
+            found = swap(context, place, mistake.other)
+            if found is not None:
+                return Mend(f"use `{found.text}`: {mistake.words}", (found,), name, wanted)
         found = edit(context, case.layer, place, change * scale)
     if found is not None:
         return Mend(f"use {wanted}: `{name} = {found.text}`", (found,), name, wanted)

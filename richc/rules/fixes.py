@@ -9,16 +9,15 @@ from collections.abc import Container, Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.diagnostics import Edit, Span
+from richc.diagnostics import Edit, Span, apply
 from richc.inference.repair import Change, Repair, repair
 from richc.pipeline import FileResult, ModelResult, analyse_source
-from richc.rules import SLUGS
+from richc.rules import INFERRED, SLUGS
 from richc.rules.context import Context
-from richc.rules.mending import any_edit, misread, swap, swapped
+from richc.rules.mending import Mistake, any_edit, misread, swap
 from richc.rules.recognise import mistakes
 from richc.rules.sentence import point_name
-from richc.scaling.formula import exponent_words
-from richc.scaling.monomial import Affine
+from richc.scaling.formula import general_power
 from richc.spec.infer import STANDARD
 from richc.spec.model import Layer
 from richc.syntax import tree
@@ -105,21 +104,11 @@ def _mend_all(result: FileResult, failing: Iterable[ModelResult]) -> tuple[list[
             break
         after = {m.spec.name: m for m in _after(result, tried.values()).models}
         for name, step in tried.items():
-            # What a requirement adds may be another matter.
             found = after.get(name)
-            if found is not None and not any(
-                d.desideratum and d.is_error for d in found.diagnostics
-            ):
+            if found is not None and _satisfies(found):
                 mended.append(step)
                 del waiting[name]
     return mended, left
-
-
-def apply(text: str, edits: Iterable[Edit]) -> str:
-    """The text with edits made, each once; they must not overlap."""
-    for edit in sorted(set(edits), reverse=True):
-        text = text[: edit.span.start] + edit.text + text[edit.span.end :]
-    return text
 
 
 def _chosen(result: FileResult, name: str | None) -> Iterator[ModelResult]:
@@ -138,7 +127,7 @@ def _satisfies(model: ModelResult) -> bool:
 
 def _fill(model: ModelResult) -> Iterator[Step]:
     for found in model.diagnostics:
-        if found.code == "R503":
+        if found.code == INFERRED:
             yield Step(found.message, (), found.edits)
 
 
@@ -151,7 +140,7 @@ def _unused(result: FileResult, name: str | None) -> Iterator[Step]:
 def _ways(model: ModelResult) -> Iterator[Step]:
     """Repairs that could do, the best first."""
     context = model.context
-    required = _required(model)
+    required = {r.point for r in model.spec.requirements if r.point is not None}
     if len(required) > 1:
         return  # No model is at two places.
     point = next(iter(required), None)
@@ -186,9 +175,9 @@ def _repaired(context: Context, found: Repair) -> Step:
     for change in found.changes:
         edits.append(_edit(context, change))
         words.append(_words(change))
-        note = _misread(change)
-        if note is not None:
-            notes.append(f"{change.given.shown}: {note}")
+        mistake = _misread(change)
+        if mistake is not None:
+            notes.append(f"{change.given.shown}: {mistake.words}")
     if found.declared is not None:
         edits.insert(0, _declare(context, found.declared))
         words.insert(0, f"`richness` r = {context.model.richness} -> {found.declared}")
@@ -221,24 +210,13 @@ def _goal(context: Context, found: Repair) -> str:
     return f"`{name}` becomes {point_name(found.richness)}"
 
 
-def _required(model: ModelResult) -> set[Fraction]:
-    """The richness that the model's requirements name."""
-    found = {
-        r.richness for r in model.spec.requirements if r.kind == "point" and r.richness is not None
-    }
-    if any(r.kind == "regime" and r.value == "rich" for r in model.spec.requirements):
-        found.add(_HALF)
-    return found
-
-
 def _edit(context: Context, change: Change) -> Edit:
     """Another word where std and var were confused, else another power of n."""
-    written, place = change.given.written, change.given.place
-    assert written is not None
-    wanted = written.plus(change.exponent)
-    swap = swapped(context, place, change.given.attribute, written, wanted)
-    if swap is not None:
-        return swap
+    place, mistake = change.given.place, _misread(change)
+    if mistake is not None and mistake.other is not None:
+        found = swap(context, place, mistake.other)
+        if found is not None:
+            return found
     return any_edit(context, _layer(context, change), place, change.exponent)
 
 
@@ -246,15 +224,10 @@ def _words(change: Change) -> str:
     written = change.given.written
     assert written is not None
     new = written.plus(change.exponent)
-    return f"{change.given.shown} ~ {_power(written)} -> {_power(new)}"
+    return f"{change.given.shown} ~ {general_power(written)} -> {general_power(new)}"
 
 
-def _power(exponent: Affine) -> str:
-    text = exponent_words(exponent)
-    return f"n^({text})" if exponent.slope else f"n^{text}"
-
-
-def _misread(change: Change) -> str | None:
+def _misread(change: Change) -> Mistake | None:
     written = change.given.written
     assert written is not None
     return misread(change.given.attribute, written, written.plus(change.exponent))

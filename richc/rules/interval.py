@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.diagnostics import ERROR, INFO, Diagnostic, Span
-from richc.rules import applicable, run
+from richc.rules import INFERRED, applicable, run
 from richc.rules.context import Context
 from richc.rules.requirement_fails import is_true
 from richc.scaling.traced import Piece, TooManyPieces, Trace, pieces
@@ -22,7 +22,7 @@ from richc.scaling.verdict import HOLDS, NOT_EVALUATED, VIOLATED
 _MIN_LOOKS, _MAX_LOOKS, _MAX_WORK = 8, 100, 4000
 
 #: These are the same for every r, or are of the declared one only.
-_ANSWERS = ("R503", "R7")
+_ANSWERS = (INFERRED, "R7")
 
 
 class Decision(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from math import isqrt
+from typing import NamedTuple
 
 from richc.diagnostics import Edit, Span
 from richc.rules.context import Context
@@ -68,11 +69,7 @@ def scaled(context: Context, span: Span, square: Fraction, *, is_root: bool) -> 
         under.insert(0, denominator)
     else:
         over.insert(0, decimal)
-    over = [part for part in over if part != "1"] or ["1"]
-    result = " * ".join(over)
-    if under:
-        result += f" / {under[0]}" if len(under) == 1 else f" / ({' * '.join(under)})"
-    return Edit(span, result)
+    return Edit(span, _fraction(over, under))
 
 
 def _constant(value: Fraction) -> str:
@@ -81,36 +78,29 @@ def _constant(value: Fraction) -> str:
     return f"{float(value):g}" if is_decimal and value > 1 else str(value)
 
 
-def misread(attribute: str, written: Affine, wanted: Affine) -> str | None:
+class Mistake(NamedTuple):
+    """A well-known one."""
+
+    words: str
+    #: The name that the attribute was meant to have, if that is all that is wrong.
+    other: str | None = None
+
+
+def misread(attribute: str, written: Affine, wanted: Affine) -> Mistake | None:
     """A std taken for a variance or the reverse, or one square root too many or too few."""
     if wanted.is_zero:
         return None
     is_twice = written == wanted.times(Fraction(2))
     is_half = written.times(Fraction(2)) == wanted
     if attribute == "std" and is_twice:
-        return "`std` is written where `var` was meant: a square root is missing"
+        return Mistake("`std` is written where `var` was meant: a square root is missing", "var")
     if attribute == "std" and is_half:
-        return "one square root too many: `std` is the root of the variance already"
+        return Mistake("one square root too many: `std` is the root of the variance already")
     if attribute == "var" and is_half:
-        return "`var` is written where `std` was meant: one square root too many"
+        return Mistake("`var` is written where `std` was meant: one square root too many", "std")
     if attribute == "var" and is_twice:
-        return "a square root is missing, or the variance was squared"
+        return Mistake("a square root is missing, or the variance was squared")
     return None
-
-
-def swapped(
-    context: Context, span: Span, attribute: str, written: Affine, wanted: Affine
-) -> Edit | None:
-    """`var` for `std` or the reverse, where that is all that is wrong."""
-    if wanted.is_zero:
-        return None
-    if attribute == "std" and written == wanted.times(Fraction(2)):
-        other = "var"
-    elif attribute == "var" and written.times(Fraction(2)) == wanted:
-        other = "std"
-    else:
-        return None
-    return swap(context, span, other)
 
 
 def swap(context: Context, span: Span, other: str) -> Edit | None:
@@ -179,11 +169,15 @@ def _rewrite(context: Context, layer: Layer, factors: list[_Factor], change: Aff
             (under if divides else over).append(_slice(context.text, factor.span))
     if best is None:
         _append(width, change, over, under)
-    over = [part for part in over if part != "1"] or ["1"]
-    result = " * ".join(over)
-    if under:
-        result += f" / {under[0]}" if len(under) == 1 else f" / ({' * '.join(under)})"
-    return result
+    return _fraction(over, under)
+
+
+def _fraction(over: list[str], under: list[str]) -> str:
+    """Factors above and below one bar."""
+    above = " * ".join(part for part in over if part != "1") or "1"
+    if not under:
+        return above
+    return f"{above} / {under[0]}" if len(under) == 1 else f"{above} / ({' * '.join(under)})"
 
 
 def _plainness(power: Affine) -> int:

@@ -110,6 +110,12 @@ def exponent_words(exponent: Affine) -> str:
     return _RICH.exponent(exponent)[0]
 
 
+def general_power(exponent: Affine, width: str = "n") -> str:
+    """``n^-1/2``, ``n^(2*r - 1)``: for every r, where the exponent depends on it."""
+    text = exponent_words(exponent)
+    return f"{width}^({text})" if exponent.slope else f"{width}^{text}"
+
+
 def power(size: Size) -> str:
     """``n^-1/2``, ``n^0``, or ``0`` for a size that vanishes identically."""
     return "0" if size is ZERO_SIZE else f"n^{size}"

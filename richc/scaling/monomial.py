@@ -162,6 +162,17 @@ def symbol(name: str, exponent: Affine | None = None) -> Monomial:
     return Monomial(((name, Affine(_ONE) if exponent is None else exponent),))
 
 
+def width_ratio(has_base: bool) -> Monomial:
+    """n/n0 with a base width, n without."""
+    width = symbol(WIDTH)
+    return width.over(symbol(BASE_WIDTH)) if has_base else width
+
+
+def activity(has_base: bool) -> Monomial:
+    """alpha = gamma * (n/n0)^r, or gamma * n^r: Karkada 2024 (arXiv 2404.19719), section 4."""
+    return symbol(GAMMA).times(width_ratio(has_base).power(Affine(_ZERO, _ONE)))
+
+
 _PRIMES = tuple(p for p in range(2, 1000) if all(p % q for q in range(2, int(p**0.5) + 1)))
 
 

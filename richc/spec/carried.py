@@ -11,14 +11,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from richc.optimizers import OPTIMIZERS
-from richc.scaling.monomial import (
-    BASE_WIDTH,
-    WIDTH,
-    Affine,
-    Monomial,
-    number,
-    symbol,
-)
+from richc.scaling.monomial import WIDTH, Affine, Monomial, number, width_ratio
 from richc.spec.model import READ_IN, READ_OUT, Model, Tensor
 
 #: torch's default for Adam.
@@ -44,9 +37,7 @@ def with_carried(model: Model, eps_given: bool) -> Model:
     if not infer_eps and not infer_decay:
         return model
     gradients = gradient_exponents(model)
-    ratio = symbol(WIDTH)
-    if model.base_width is not None:
-        ratio = ratio.over(symbol(BASE_WIDTH))
+    ratio = width_ratio(model.base_width is not None)
 
     def fill(tensor: Tensor, gradient: Affine) -> Tensor:
         written = {name for name, _ in tensor.places}

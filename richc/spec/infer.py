@@ -13,15 +13,15 @@ from typing import NamedTuple
 
 from richc.optimizers import law
 from richc.scaling.monomial import (
-    BASE_WIDTH,
-    GAMMA,
     ONE,
     WIDTH,
     ZERO,
     Affine,
     Monomial,
+    activity,
     number,
     symbol,
+    width_ratio,
 )
 from richc.spec.holes import growth
 from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim
@@ -48,14 +48,11 @@ class Frame(NamedTuple):
 
     @property
     def ratio(self) -> Monomial:
-        """n/n0 with a base width, n without."""
-        width = symbol(WIDTH)
-        return width.over(symbol(BASE_WIDTH)) if self.has_base else width
+        return width_ratio(self.has_base)
 
     @property
     def alpha(self) -> Monomial:
-        """gamma * ratio^r."""
-        return symbol(GAMMA).times(self.ratio.power(Affine(Fraction(0), Fraction(1))))
+        return activity(self.has_base)
 
 
 def gain(role: str, before: Activation | None) -> Monomial:

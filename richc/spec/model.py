@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from richc.diagnostics import Span
 from richc.scaling.monomial import Affine, Monomial
+
+if TYPE_CHECKING:
+    from richc.scaling.formula import Symbols
+
+_RICH = Fraction(1, 2)
 
 READ_IN = "read-in"
 HIDDEN = "hidden"
@@ -124,6 +129,11 @@ class Requirement(NamedTuple):
     richness: Fraction | None
     place: Span
 
+    @property
+    def point(self) -> Fraction | None:
+        """The one richness that a model must have to be so, where there is one."""
+        return _RICH if (self.kind, self.value) == ("regime", "rich") else self.richness
+
 
 class Inferred(NamedTuple):
     """The exponent that was inferred for one hole of the file."""
@@ -171,9 +181,29 @@ class Model(NamedTuple):
     #: One for every hole of the file, in its order.
     inferred: tuple[Inferred, ...] = ()
 
+    @property
+    def symbols(self) -> Symbols:
+        """The words of the file, for formulas."""
+        from richc.scaling.formula import Symbols  # not every check prints one
+
+        return Symbols(self.width_symbol, self.base_symbol, alpha=self.richness is not None)
+
+
+def map_tensors(model: Model, change: Callable[[Tensor], Tensor]) -> Model:
+    """The model with every tensor replaced; repeated layers go on sharing theirs."""
+    known: dict[int, Tensor] = {}
+    layers: list[Layer] = []
+    for layer in model.layers:
+        for old in layer.tensors:
+            if id(old) not in known:
+                known[id(old)] = change(old)
+        bias = None if layer.bias is None else known[id(layer.bias)]
+        layers.append(layer._replace(weight=known[id(layer.weight)], bias=bias))
+    return model._replace(layers=tuple(layers))
+
 
 def map_values(model: Model, change: Callable[[Monomial], Monomial]) -> Model:
-    """The model with every scaling value replaced; repeated layers go on sharing their tensors."""
+    """The model with every scaling value replaced."""
 
     def changed(old: Tensor) -> Tensor:
         new = old._replace(
@@ -185,13 +215,5 @@ def map_values(model: Model, change: Callable[[Monomial], Monomial]) -> Model:
         )
         return old if new == old else new
 
-    known: dict[int, Tensor] = {}
-    layers: list[Layer] = []
-    for layer in model.layers:
-        for old in layer.tensors:
-            if id(old) not in known:
-                known[id(old)] = changed(old)
-        bias = None if layer.bias is None else known[id(layer.bias)]
-        layers.append(layer._replace(weight=known[id(layer.weight)], bias=bias))
     optimizer = model.optimizer._replace(lr=change(model.optimizer.lr))
-    return model._replace(layers=tuple(layers), optimizer=optimizer)
+    return map_tensors(model, changed)._replace(optimizer=optimizer)

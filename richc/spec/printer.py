@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
 
-from richc.scaling.formula import Symbols, rich_formula
+from richc.scaling.formula import rich_formula
 from richc.scaling.monomial import ONE, Monomial, symbol
 from richc.spec.infer import dim_monomial
 from richc.spec.model import Activation, Dim, Layer, Model, Optimizer, Requirement, Tensor, Train
@@ -40,7 +40,7 @@ def print_models(models: Iterable[Model]) -> str:
 
 def print_model(model: Model) -> str:
     """One model, everything about it written out."""
-    symbols = Symbols(model.width_symbol, model.base_symbol, alpha=model.richness is not None)
+    symbols = model.symbols
 
     def formula(value: Monomial) -> str:
         return rich_formula(value, symbols)

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.diagnostics import Span
-from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Affine, Monomial, symbol
+from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Monomial, activity, symbol
 from richc.spec import messages, options
 from richc.spec.expressions import RICHNESS, Rejected, Scope, rational
 from richc.spec.holes import Holes
@@ -167,11 +167,8 @@ def scope_of(node: tree.Model, scale: Scale | None, holes: Holes | None = None) 
         or any(isinstance(s, tree.Richness) for s in node.statements)
     )
     if declared:
-        ratio = symbol(WIDTH)
-        if bases:
-            ratio = ratio.over(symbol(BASE_WIDTH))
         names["gamma"] = symbol(GAMMA)
-        names["alpha"] = symbol(GAMMA).times(ratio.power(Affine(Fraction(0), Fraction(1))))
+        names["alpha"] = activity(bool(bases))
     return Scope(names, hints, has_richness=declared, holes=holes)
 
 

@@ -103,6 +103,13 @@ def test_the_name_of_standard_input() -> None:
     assert (1, "a/net.rich: would be formatted\n") == (result.exit_code, result.stderr)
 
 
+def test_standard_input_shown_as_a_file_that_is_named_too(path: Path) -> None:
+    result = run("--stdin-filename", str(path), "-", str(path), text=TYPED)
+
+    assert (0, LAID_OUT) == (result.exit_code, result.stdout)
+    assert LAID_OUT.encode() == path.read_bytes()
+
+
 def test_line_ends_and_the_mark_stay(path: Path) -> None:
     mark = b"\xef\xbb\xbf"
     path.write_bytes(mark + TYPED.replace("\n", "\r\n").encode())

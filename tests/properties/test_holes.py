@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from richc.diagnostics import Diagnostic
 from richc.inference import holes as solving
-from richc.inference.demands import Demands, hole_name
+from richc.inference.demands import Demands
+from richc.inference.givens import hole_name
 from richc.inference.linear import unknown
 from richc.pipeline import FileResult, analyse
 from richc.spec.holes import Holes

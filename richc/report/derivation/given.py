@@ -9,7 +9,7 @@ from richc.report.derivation.formulas import affine, columns, span
 from richc.report.derivation.sheet import Sheet
 from richc.rules.invariants import Invariants, invariants, rate_of, rate_powers
 from richc.rules.sentence import OPTIMIZER_NAMES
-from richc.scaling.formula import Symbols, rich_formula
+from richc.scaling.formula import rich_formula
 from richc.scaling.monomial import WIDTH, Monomial
 from richc.spec.model import Layer, Tensor
 
@@ -99,7 +99,7 @@ def _remarks(sheet: Sheet) -> list[str]:
         found.append(f"Here r = {spec.richness}; alpha is {activity}.")
     if spec.base_symbol:
         found.append(f"{spec.base_symbol} is a constant: it changes no exponent.")
-    rate = rich_formula(spec.optimizer.lr, _symbols(sheet))
+    rate = rich_formula(spec.optimizer.lr, sheet.spec.symbols)
     found.append(f"Rates are times the optimizer's lr = {rate}.")
     zero = [
         index
@@ -130,11 +130,6 @@ def _holds_r(sheet: Sheet) -> bool:
     )
 
 
-def _symbols(sheet: Sheet) -> Symbols:
-    spec = sheet.spec
-    return Symbols(spec.width_symbol, spec.base_symbol, alpha=spec.richness is not None)
-
-
 def _table(sheet: Sheet) -> list[str]:
     """Multiplier, std and rate of every layer, each with its exponent."""
     rows: list[tuple[str, ...]] = []
@@ -158,7 +153,7 @@ def _alike(sheet: Sheet) -> list[list[int]]:
 
 def _cells(sheet: Sheet, tensor: Tensor) -> tuple[str, ...]:
     def cell(value: Monomial, total: Monomial) -> tuple[str, str]:
-        formula = rich_formula(value, _symbols(sheet))
+        formula = rich_formula(value, sheet.spec.symbols)
         if len(formula) > _LONGEST:
             formula = f"{formula[: _LONGEST - 3]}..."
         if total.is_zero:
