@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from richc.diagnostics import Diagnostic, Edit, Span
+from richc.diagnostics import WARNING, Diagnostic, Edit, Span
 from richc.editor.document import Document
 from richc.pipeline import ModelResult
 from richc.rules import INFERRED
@@ -54,7 +54,8 @@ def _of_model(model: ModelResult) -> Iterator[Action]:
     holes = tuple(e for d in model.diagnostics if d.code == INFERRED for e in d.edits)
     if holes:
         yield Action(f"Fill all holes of `{name}`", FILL_HOLES, holes)
-    if holes or not model.passes:
+    warnings = any(d.edits and d.severity == WARNING for d in model.diagnostics)
+    if holes or warnings or not model.passes:
         yield Action(f"Fix all of `{name}`", FIX_ALL, model=name)
 
 

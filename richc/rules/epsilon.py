@@ -7,12 +7,14 @@ At large width such a layer is trained by SGD with rate eta / eps, not by Adam: 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 from richc.diagnostics import WARNING, Diagnostic
-from richc.rules.common import trained
+from richc.rules.attributes import Written, kept_at_base
+from richc.rules.common import Trained, trained
 from richc.rules.context import Context
 from richc.scaling.formula import power
-from richc.scaling.sizes import ZERO_SIZE
+from richc.scaling.sizes import ZERO_SIZE, Size
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
@@ -27,6 +29,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         if eps <= gradient:
             continue
         seen.add(item.statement)
+        written = _written(context, item, eps, gradient)
         yield Diagnostic(
             "R601",
             "epsilon",
@@ -35,6 +38,15 @@ def check(context: Context) -> Iterator[Diagnostic]:
             tensor.place("eps") or context.model.optimizer.located("eps"),
             label=f"eps ~ {power(eps)}, the gradient ~ {power(gradient)}",
             layer=item.layer.name,
-            help="leave `eps` out, and it follows each layer's gradient; "
+            help=f"write `{written.words}` on `{item.layer.statement}`"
+            if written is not None
+            else "leave `eps` out, and it follows each layer's gradient; "
             f"or write `eps = ... * {context.model.width_symbol}^({gradient})` on the layer",
+            edits=written.edits if written is not None else (),
         )
+
+
+def _written(context: Context, item: Trained, eps: Size, gradient: Size) -> Written | None:
+    if not isinstance(eps, Fraction) or not isinstance(gradient, Fraction):
+        return None
+    return kept_at_base(context, item.layer, item.tensor, ("eps", "eps"), gradient - eps)

@@ -1,4 +1,4 @@
-"""What ``richc fix`` does: solved holes, and the smallest repair of a model that fails.
+"""What ``richc fix`` does: solved holes, the smallest repair of what fails, edits of warnings.
 
 A repair is applied only if the text that it makes passes; nothing else of the text is touched.
 """
@@ -9,12 +9,13 @@ from collections.abc import Container, Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.diagnostics import Edit, Span, apply
+from richc.diagnostics import Diagnostic, Edit, Span, apply
 from richc.inference.repair import Change, Repair, repair
 from richc.pipeline import FileResult, ModelResult, analyse_source
 from richc.rules import INFERRED, SLUGS
 from richc.rules.context import Context
 from richc.rules.mending import Mistake, any_edit, misread, swap
+from richc.rules.offers import accept
 from richc.rules.recognise import mistakes
 from richc.rules.sentence import point_name
 from richc.scaling.formula import general_power
@@ -54,7 +55,8 @@ class Fixed(NamedTuple):
 def fix(source: Source, name: str | None = None, codes: Container[str] | None = None) -> Fixed:
     """Fix the models of a text, or the one of this name.
 
-    With ``codes``: the models that have errors of these rules; of holes R503, of suppressions R801.
+    With ``codes``: the models that have errors of these rules, and warnings of these rules; R503
+    stands for holes.
     """
     if codes is None:
         codes = SLUGS
@@ -74,11 +76,10 @@ def fix(source: Source, name: str | None = None, codes: Container[str] | None = 
     steps += mended
     if mended:
         result = _after(result, mended)
-    # What is suppressed no longer may have been mended just now.
-    unused = [step for step in _unused(result, name) if "R801" in codes]
-    steps += unused
-    if unused:
-        result = _after(result, unused)
+    # What a misspelt suppression was meant to silence is not to be mended.
+    for part in (("R802",) if "R802" in codes else (), codes):
+        result, offers = accept(result, name, part)
+        steps += [_taken(found) for found in offers]
     words = "no change of exponents alone makes `{}` pass"
     return Fixed(source, result, tuple(steps), tuple(words.format(name) for name in left))
 
@@ -131,10 +132,9 @@ def _fill(model: ModelResult) -> Iterator[Step]:
             yield Step(found.message, (), found.edits)
 
 
-def _unused(result: FileResult, name: str | None) -> Iterator[Step]:
-    for found in result.diagnostics:
-        if found.code == "R801" and name in (None, found.model):
-            yield Step(f"suppression: {found.message}", (), found.edits)
+def _taken(found: Diagnostic) -> Step:
+    """An edit that a warning offered."""
+    return Step(f"{found.code}: {found.message}", (found.help,) if found.help else (), found.edits)
 
 
 def _ways(model: ModelResult) -> Iterator[Step]:

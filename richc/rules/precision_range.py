@@ -22,8 +22,9 @@ from fractions import Fraction
 from math import inf, log2
 from typing import NamedTuple
 
-from richc.diagnostics import WARNING, Diagnostic, Span
+from richc.diagnostics import WARNING, Diagnostic, Edit, Span
 from richc.optimizers import law
+from richc.rules.attributes import added, times
 from richc.rules.context import Context
 from richc.rules.signal import signal
 from richc.spec.model import Layer
@@ -154,7 +155,35 @@ def _finding(context: Context, layer: Layer, trouble: Trouble, held: Format) -> 
         layer=layer.name,
         notes=(f"{held.name} holds them: {limit}{held.high if is_large else held.least:.0f}",),
         help=_help(context, layer, trouble, held),
+        edits=() if trouble.move is None else _move(context, layer, round(trouble.move)),
     )
+
+
+def _move(context: Context, layer: Layer, bits: int) -> tuple[Edit, ...]:
+    """The gauge move M t, s / t, eta / t^k for t = 2^bits, where it is exact and all is written."""
+    tensor, optimizer = layer.weight, context.model.optimizer
+    std, rate = tensor.place("std", "var"), tensor.place("lr")
+    power = law(optimizer.name).gauge_power
+    if std is None or (power and rate is None):
+        return ()
+    if not tensor.decay.is_zero or tensor.eps is not None:
+        return ()  # They would have to follow.
+    halves = 1 if tensor.place("std") else 2
+
+    def edit(place: Span, change: int) -> Edit:
+        factor = f" {'*' if change > 0 else '/'} 2^{abs(change)}"
+        return Edit(place, times(context, place, factor))
+
+    edits = [edit(std, -bits * halves)]
+    if power and rate is not None:
+        edits.append(edit(rate, -bits * power))
+    scale = tensor.place("scale")
+    if scale is not None:
+        edits.append(edit(scale, bits))
+    else:
+        factor = f"2^{bits}" if bits > 0 else f"1 / 2^{-bits}"
+        edits.append(added(context, layer, f"scale = {factor}"))
+    return tuple(edits)
 
 
 def _help(context: Context, layer: Layer, trouble: Trouble, held: Format) -> str | None:

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from richc.diagnostics import WARNING, Diagnostic, Span
 from richc.optimizers import OPTIMIZERS
+from richc.rules.attributes import kept_at_base
 from richc.rules.common import trained
 from richc.rules.context import Context
 from richc.scaling.formula import power
@@ -40,6 +41,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
         if not isinstance(excess, Fraction) or not excess or (item.statement, excess) in seen:
             continue
         seen.add((item.statement, excess))
+        names = ("decay", "weight_decay")
+        written = kept_at_base(context, item.layer, tensor, names, -excess)
         yield Diagnostic(
             "R602",
             "weight-decay",
@@ -48,7 +51,10 @@ def check(context: Context) -> Iterator[Diagnostic]:
             decay_place(context, tensor),
             label=label,
             layer=item.layer.name,
-            help=f"use `decay` ~ {power(decay + -excess)} on this layer",
+            help=f"write `{written.words}` on `{item.layer.statement}`"
+            if written is not None
+            else f"use `decay` ~ {power(decay + -excess)} on this layer",
+            edits=written.edits if written is not None else (),
         )
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -56,6 +57,36 @@ def test_what_is_fixed_passes(name: str, tmp_path: Path) -> None:
     after = analyse(path.read_text(encoding="utf-8"))
     assert result.exit_code == after.has_errors
     assert run("--check", str(path)).exit_code == after.has_errors
+
+
+@pytest.mark.parametrize(
+    ("choice", "mended"),
+    [
+        (("--select", "R701"), {"R701"}),
+        (("--select", "R6,R8"), {"R601", "R602", "R801"}),
+        (("--ignore", "R6"), {"R701", "R801"}),
+        (("--select", "signal-prefactor,R601", "--ignore", "R701"), {"R601"}),
+        (("--model", "net"), {"R601", "R602"}),
+        (("--select", "R4"), set()),
+    ],
+)
+def test_warnings_that_are_chosen(choice: tuple[str, ...], mended: set[str]) -> None:
+    text = (GOLDEN / "warnings.rich").read_text(encoding="utf-8")
+
+    result = run("--diff", *choice, "-", text=text)
+
+    assert set(re.findall(r"^  (R\d+): ", result.stderr, re.MULTILINE)) == mended
+    assert result.exit_code == bool(mended)
+
+
+def test_another_gauge_of_the_same_network(tmp_path: Path) -> None:
+    before, after = GOLDEN / "precision.rich", tmp_path / "after.rich"
+    after.write_bytes(before.read_bytes())
+
+    assert run(str(after)).exit_code == 0
+    for model in ("weights", "products"):
+        result = CliRunner().invoke(cli, ["equiv", f"{before}::{model}", f"{after}::{model}"])
+        assert "are identical" in result.output
 
 
 def test_a_file_is_rewritten_in_place(tmp_path: Path) -> None:

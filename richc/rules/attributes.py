@@ -1,0 +1,69 @@
+"""Edits that write an attribute of a layer, or another value for it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.diagnostics import Edit, Span
+from richc.rules.context import Context
+from richc.scaling.formula import exponent_words
+from richc.scaling.monomial import Affine
+from richc.spec.model import Layer, Tensor
+from richc.syntax import tree
+
+
+class Written(NamedTuple):
+    """An attribute as it should stand on a layer, and the edits that write it."""
+
+    words: str
+    edits: tuple[Edit, ...]
+
+
+def kept_at_base(
+    context: Context, layer: Layer, tensor: Tensor, names: tuple[str, str], power: Fraction
+) -> Written | None:
+    """Multiply an attribute by (n / n0)^power: its value at the base width stays.
+
+    ``names`` are the attribute's on a layer and in the optimizer; what stands in the optimizer goes
+    to the layer.  None where there is no base width or no place for it.
+    """
+    base = context.model.base_symbol
+    own = tensor.place(names[0])
+    place = own or dict(context.model.optimizer.places).get(names[1])
+    if base is None or place is None or (own is None and tensor is layer.bias):
+        return None
+    value = times(context, place, _ratio(context.model.width_symbol, base, power))
+    words = f"{names[0]} = {value}"
+    return Written(words, (Edit(own, value) if own else added(context, layer, words),))
+
+
+def times(context: Context, place: Span, factor: str) -> str:
+    """The expression at ``place`` with `` * ...`` or `` / ...`` behind it."""
+    node = context.expressions.get(place)
+    text = context.text[place.start : place.end]
+    return f"({text}){factor}" if isinstance(node, tree.Sum | tree.Negative) else text + factor
+
+
+def added(context: Context, layer: Layer, attribute: str) -> Edit:
+    """One more attribute in the statement of a layer."""
+    node = next(
+        s
+        for s in context.node.statements
+        if isinstance(s, tree.Layer) and s.name.text == layer.statement
+    )
+    if node.block is None:
+        return Edit(Span(node.span.end, node.span.end), f" {{ {attribute} }}")
+    if not node.block.items:
+        return Edit(node.block.span, f"{{ {attribute} }}")
+    end = node.block.items[-1].span.end
+    return Edit(Span(end, end), f", {attribute}")
+
+
+def _ratio(width: str, base: str, power: Fraction) -> str:
+    over, under = (width, base) if power > 0 else (base, width)
+    if abs(power) == 1:
+        return f" * {over} / {under}"
+    if abs(power) == Fraction(1, 2):
+        return f" * sqrt({over} / {under})"
+    return f" * ({over} / {under})^({exponent_words(Affine(abs(power)))})"
