@@ -5,7 +5,7 @@ A repair is applied only if the text that it makes passes; nothing else of the t
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -52,14 +52,13 @@ class Fixed(NamedTuple):
         return self.before.text != self.result.source.text
 
 
-def fix(source: Source, name: str | None = None, codes: Container[str] | None = None) -> Fixed:
+def fix(source: Source, name: str | None = None, codes: Iterable[str] | None = None) -> Fixed:
     """Fix the models of a text, or the one of this name.
 
     With ``codes``: the models that have errors of these rules, and warnings of these rules; R503
     stands for holes.
     """
-    if codes is None:
-        codes = SLUGS
+    codes = frozenset(SLUGS if codes is None else codes)
     result = analyse_source(source)
     steps: list[Step] = []
     # Holes first: what they are filled with is what is then judged.
@@ -77,7 +76,8 @@ def fix(source: Source, name: str | None = None, codes: Container[str] | None = 
     if mended:
         result = _after(result, mended)
     # What a misspelt suppression was meant to silence is not to be mended.
-    for part in (("R802",) if "R802" in codes else (), codes):
+    spelling = codes & {"R802"}
+    for part in (spelling, codes - spelling):
         result, offers = accept(result, name, part)
         steps += [_taken(found) for found in offers]
     words = "no change of exponents alone makes `{}` pass"
