@@ -12,9 +12,8 @@ from abc import ABC, abstractmethod
 from fractions import Fraction
 from typing import ClassVar
 
+from richc.scaling.exponent import ZERO
 from richc.scaling.sizes import ZERO_SIZE, Size
-
-HALF = Fraction(1, 2)
 
 
 class Law(ABC):
@@ -43,7 +42,7 @@ class Law(ABC):
 
     def shape(self, option: str | None, wide_in: bool, wide_out: bool) -> Fraction:
         """The exponent kappa of the optimizer's shape factor for one tensor."""
-        return Fraction(0)
+        return ZERO
 
 
 def unless_dead(size: Size, source: Size, gradient: Size) -> Size:

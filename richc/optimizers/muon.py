@@ -5,7 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import final
 
-from richc.optimizers.law import HALF, Law, unless_dead
+from richc.optimizers.law import Law, unless_dead
+from richc.scaling.exponent import HALF, ZERO, Exponent
 from richc.scaling.sizes import Size
 
 
@@ -24,7 +25,7 @@ class Muon(Law):
         return lr + multiplier + shape
 
     def step(self, rate: Size, source: Size, gradient: Size, wide_sides: int) -> Size:
-        return unless_dead(rate + Fraction(-wide_sides, 2), source, gradient)
+        return unless_dead(rate + Exponent(-wide_sides, 2), source, gradient)
 
     def shape(self, option: str | None, wide_in: bool, wide_out: bool) -> Fraction:
         """kappa's exponent for a weight (or a bias, which has fan-in 1).
@@ -33,12 +34,12 @@ class Muon(Law):
         spectral: sqrt(fan_out / fan_in).
         """
         if option == "original":
-            return HALF if wide_out and not wide_in else Fraction(0)
+            return HALF if wide_out and not wide_in else ZERO
         if option == "match_rms_adamw":
-            return HALF if wide_in or wide_out else Fraction(0)
+            return HALF if wide_in or wide_out else ZERO
         if option == "spectral":
-            return HALF * (wide_out - wide_in)
-        return Fraction(0)
+            return Exponent(wide_out - wide_in, 2)
+        return ZERO
 
 
 LAW = Muon()

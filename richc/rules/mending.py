@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from math import isqrt
+from math import isqrt, sqrt
 from typing import NamedTuple
 
 from richc.diagnostics import Edit, Span
@@ -14,6 +14,8 @@ from richc.scaling.monomial import Affine
 from richc.spec.model import Layer
 from richc.syntax import tree
 
+#: Integers below this one read well under a root and in a fraction.
+_FEW = 10
 _ATOMS = (tree.Name, tree.Number, tree.Power, tree.Group, tree.Call)
 
 
@@ -58,8 +60,10 @@ def scaled(context: Context, span: Span, square: Fraction, *, is_root: bool) -> 
         above, below = isqrt(square.numerator), isqrt(square.denominator)
         if (above * above, below * below) == (square.numerator, square.denominator):
             constant *= Fraction(above, below)
-        else:
+        elif max(square.numerator, square.denominator) < _FEW:
             over.insert(0, f"sqrt({_constant(square)})")
+        else:
+            constant = Fraction(f"{float(constant) * sqrt(square):.3g}")
     else:
         constant *= square
     decimal = _constant(constant)
@@ -74,8 +78,8 @@ def scaled(context: Context, span: Span, square: Fraction, *, is_root: bool) -> 
 
 def _constant(value: Fraction) -> str:
     """``2``, ``1/3``, ``2.35``."""
-    is_decimal = value.denominator != 1 and 1000 % value.denominator == 0
-    return f"{float(value):g}" if is_decimal and value > 1 else str(value)
+    is_decimal = value.denominator != 1 and 10_000 % value.denominator == 0
+    return f"{float(value):g}" if is_decimal and value.numerator >= _FEW else str(value)
 
 
 class Mistake(NamedTuple):

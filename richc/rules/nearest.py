@@ -21,6 +21,7 @@ from richc.rules.sentence import point_name
 from richc.scaling.monomial import WIDTH, Affine, symbol
 from richc.scaling.passes import UNIT, Parameter, Step
 from richc.scaling.sizes import Size
+from richc.scaling.verdict import judge
 
 INIT = "init"
 RATE = "rate"
@@ -195,16 +196,17 @@ def faults(context: Context, richness: Fraction | None = None) -> list[Fault]:
 
 def _suffices(context: Context, change: Change) -> bool:
     power = symbol(WIDTH, Affine(change.exponent))
-    layers = list(context.model.layers)
+    stages = list(context.network.stages)
     for index in change.layers:
-        weight = layers[index].weight
+        layer = context.model.layers[index]
+        weight = layer.weight
         if change.knob == INIT:
             weight = weight._replace(std=weight.std.times(power))
         else:
             weight = weight._replace(lr=weight.lr.times(power))
-        layers[index] = layers[index]._replace(weight=weight)
-    changed = context.model._replace(layers=tuple(layers))
-    return Context(changed, context.node, context.text).verdict.richness == change.richness
+        stages[index] = context.stage(layer._replace(weight=weight))
+    changed = context.network._replace(stages=tuple(stages))
+    return judge(changed).richness == change.richness
 
 
 def _fault(context: Context, change: Change) -> Fault:

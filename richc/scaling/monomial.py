@@ -32,10 +32,17 @@ class Affine(NamedTuple):
     slope: Fraction = _ZERO
 
     def plus(self, other: Affine) -> Affine:
-        return Affine(self.const + other.const, self.slope + other.slope)
+        # Most exponents have no slope, and sums of fractions take time.
+        slope = (
+            self.slope + other.slope if self.slope and other.slope else self.slope or other.slope
+        )
+        return Affine(self.const + other.const, slope)
 
     def times(self, factor: Fraction) -> Affine:
-        return Affine(self.const * factor, self.slope * factor)
+        return Affine(self.const * factor, self.slope * factor if self.slope else self.slope)
+
+    def negated(self) -> Affine:
+        return Affine(-self.const, -self.slope if self.slope else self.slope)
 
     def at(self, richness: Fraction) -> Fraction:
         return self.const + self.slope * richness if self.slope else self.const
@@ -73,7 +80,9 @@ class Monomial(NamedTuple):
 
     def over(self, other: Monomial) -> Monomial:
         """Quotient; raises ZeroDivisionError where ``other`` is zero."""
-        return self.times(other.power(Affine(Fraction(-1))))
+        if other.is_zero:
+            raise ZeroDivisionError("division by zero")
+        return self.times(Monomial(tuple((base, e.negated()) for base, e in other.powers)))
 
     def power(self, exponent: Affine) -> Monomial:
         """This monomial to a power that is affine in ``r``.

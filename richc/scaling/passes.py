@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.scaling.exponent import HALF, ONE, ZERO
 from richc.scaling.sizes import ZERO_SIZE, Size, largest
 
-UNIT = Fraction(0)
-_HALF = Fraction(1, 2)
-_ONE = Fraction(1)
+UNIT = ZERO
 
 #: (rate, size of the input, size of the gradient, number of wide dimensions) -> entry size of one
 #: update: ``richc.optimizers.law.Law.step``.
@@ -81,7 +80,7 @@ def flow(stages: Sequence[Stage], step: Step) -> Flow:
     """
     heights = _forward(stages)
     readout = stages[-1]
-    sources = [Fraction(0), *heights[:-1]]
+    sources = [ZERO, *heights[:-1]]
     first_gradient: Size = readout.weight.init
     update = step(readout.weight.rate, sources[-1], UNIT, _wide(readout))
     later_gradient = largest(first_gradient, update)
@@ -94,7 +93,7 @@ def flow(stages: Sequence[Stage], step: Step) -> Flow:
 def _forward(stages: Sequence[Stage]) -> list[Size]:
     """The size of every representation at init, the output last."""
     heights: list[Size] = []
-    source: Size = Fraction(0)
+    source: Size = ZERO
     for stage in stages:
         height = source + _incoherent(stage) + stage.weight.init
         if stage.bias is not None:
@@ -110,20 +109,20 @@ def _phase(
     gradients = _backward(stages, readout)
     flows: list[LayerFlow] = []
     below: Size = ZERO_SIZE
-    source: Size = Fraction(0)
+    source: Size = ZERO
     for stage, height, gradient in zip(stages, heights, gradients, strict=True):
         update = step(stage.weight.rate, source, gradient, _wide(stage))
         # The update is aligned with the input it was made from: a coherent sum.
-        own = (_ONE if stage.wide_in else UNIT) + source + update
+        own = (ONE if stage.wide_in else UNIT) + source + update
         bias_own: Size = ZERO_SIZE
         if stage.bias is not None:
             bias_own = step(stage.bias.rate, UNIT, gradient, int(stage.wide_out))
         # The read-out's init meets an update that is aligned with it, for it was made from it.
         if stage.wide_out:
             carried = below + _incoherent(stage) + stage.weight.init
-            to_output = _ONE + gradient
+            to_output = ONE + gradient
         else:
-            carried = _ONE + readout + below
+            carried = ONE + readout + below
             to_output = UNIT
         dh = largest(own, bias_own, carried)
         flows.append(
@@ -148,13 +147,13 @@ def _backward(stages: Sequence[Stage], readout: Size) -> list[Size]:
     """The entries of df/dh for every representation, and 1 for the output itself."""
     gradients: list[Size] = [UNIT, readout]
     for stage in reversed(stages[1:-1]):
-        gradients.append(gradients[-1] + _HALF + stage.weight.init)
+        gradients.append(gradients[-1] + HALF + stage.weight.init)
     gradients.reverse()
     return gradients[-len(stages) :]
 
 
 def _incoherent(stage: Stage) -> Fraction:
-    return _HALF if stage.wide_in else UNIT
+    return HALF if stage.wide_in else UNIT
 
 
 def _wide(stage: Stage) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.scaling.exponent import HALF, ZERO
 from richc.scaling.passes import Flow, LayerFlow, Parameter, Stage, Step, flow
 from richc.scaling.sizes import ZERO_SIZE, Size, largest
 
@@ -19,8 +20,8 @@ NOT_EVALUATED = "not_evaluated"
 
 DESIDERATA = ("D0", "D1", "D2", "D3")
 
-_ZERO = Fraction(0)
-_HALF = Fraction(1, 2)
+
+_POINTS: dict[Fraction, str] = {ZERO: "ntp", HALF: "mup"}
 
 
 class Network(NamedTuple):
@@ -87,7 +88,7 @@ class Verdict(NamedTuple):
     def learning(self) -> tuple[int, ...]:
         """The layers whose own updates move the output by order one."""
         return tuple(
-            i for i, at in enumerate(self.flow.later) if largest(at.df, at.bias_df) >= _ZERO
+            i for i, at in enumerate(self.flow.later) if largest(at.df, at.bias_df) >= ZERO
         )
 
 
@@ -101,7 +102,7 @@ def judge(network: Network) -> Verdict:
     explosions = _update_explosions(later) if evaluated else []
     d1 = _output_violations(later) if evaluated else []
     moves = largest(*(largest(layer.df, layer.bias_df) for layer in later))
-    nontrivial = moves >= _ZERO if evaluated else None
+    nontrivial = moves >= ZERO if evaluated else None
     d2 = _useless(later) if evaluated and nontrivial else []
     d3 = _negligible(later) if evaluated and nontrivial else []
     violations = (*at_init, *explosions, *d1, *d2, *d3)
@@ -111,10 +112,10 @@ def judge(network: Network) -> Verdict:
         ("D2", _status(bool(evaluated and nontrivial), d2)),
         ("D3", _status(bool(evaluated and nontrivial), d3)),
     )
-    stable = not at_init and not explosions and moves <= _ZERO
-    features = any(layer.dh >= _ZERO for layer in later[:-1])
+    stable = not at_init and not explosions and moves <= ZERO
+    features = any(layer.dh >= ZERO for layer in later[:-1])
     passes = not violations
-    richness = _finite(later[-2].dh + _HALF) if passes else None
+    richness: Fraction | None = _finite(later[-2].dh + HALF) if passes else None
     gauges = _gauges(network.written) if passes else ()
     function_richness = None
     if at_init and evaluated:
@@ -128,11 +129,11 @@ def judge(network: Network) -> Verdict:
         regime=_regime(stable, nontrivial, richness),
         limit=("feature_learning" if features else "kernel") if stable and nontrivial else None,
         richness=richness,
-        equivalent_to={_ZERO: "ntp", _HALF: "mup"}.get(richness) if richness is not None else None,
+        equivalent_to=_POINTS.get(richness) if richness is not None else None,
         gauges=gauges,
         point=_point(richness, gauges),
         theta=tuple(-m for m, _, _ in network.written if isinstance(m, Fraction)) if passes else (),
-        starts_with_readout=bool(passes and all(layer.reach < _ZERO for layer in flows.first[:-1])),
+        starts_with_readout=bool(passes and all(layer.reach < ZERO for layer in flows.first[:-1])),
         known_heights=_known_heights(later, evaluated),
         function_richness=function_richness,
     )
@@ -151,16 +152,16 @@ def _finite(size: Size) -> Fraction | None:
 def _size_violations(stages: Sequence[Stage], flows: Flow) -> list[Violation]:
     """D0 at init, each at the layer whose own init is the cause."""
     found: list[Violation] = []
-    source: Size = _ZERO
+    source: Size = ZERO
     *hidden, output = flows.later
     for index, (stage, layer) in enumerate(zip(stages, hidden, strict=False)):
-        if layer.h not in (_ZERO, source):
-            of_bias = stage.bias is not None and stage.bias.init == layer.h and layer.h > _ZERO
+        if layer.h not in (ZERO, source):
+            of_bias = stage.bias is not None and stage.bias.init == layer.h and layer.h > ZERO
             excess = layer.h if of_bias or not isinstance(source, Fraction) else layer.h + -source
             found.append(Violation("D0", "size", index, of_bias, _finite(excess), layer.h))
         source = layer.h
     readout = stages[-1]
-    if output.h > _ZERO and (not found or readout.weight.init + _HALF > _ZERO):
+    if output.h > ZERO and (not found or readout.weight.init + HALF > ZERO):
         of_bias = readout.bias is not None and readout.bias.init == output.h
         last = len(stages) - 1
         found.append(Violation("D0", "output", last, of_bias, _finite(output.h), output.h))
@@ -170,7 +171,7 @@ def _size_violations(stages: Sequence[Stage], flows: Flow) -> list[Violation]:
 def _known_heights(later: Sequence[LayerFlow], evaluated: bool) -> int:
     if evaluated:
         return len(later)
-    return next(index for index, layer in enumerate(later, start=1) if layer.h != _ZERO)
+    return next(index for index, layer in enumerate(later, start=1) if layer.h != ZERO)
 
 
 def _update_explosions(later: Sequence[LayerFlow]) -> list[Violation]:
@@ -178,7 +179,7 @@ def _update_explosions(later: Sequence[LayerFlow]) -> list[Violation]:
     found: list[Violation] = []
     for index, layer in enumerate(later[:-1]):
         for of_bias, own in ((False, layer.own), (True, layer.bias_own)):
-            if own > _ZERO:
+            if own > ZERO:
                 found.append(Violation("D0", "update", index, of_bias, _finite(own), own))
     return found
 
@@ -189,10 +190,10 @@ def _output_violations(later: Sequence[LayerFlow]) -> list[Violation]:
     moves: Size = ZERO_SIZE
     for index, layer in enumerate(later):
         for of_bias, df in ((False, layer.df), (True, layer.bias_df)):
-            if df > _ZERO:
+            if df > ZERO:
                 found.append(Violation("D1", "explodes", index, of_bias, _finite(df), df))
             moves = largest(moves, df)
-    if moves < _ZERO:
+    if moves < ZERO:
         found.append(Violation("D1", "still", len(later) - 1, False, _finite(moves), moves))
     return found
 
@@ -202,7 +203,7 @@ def _useless(later: Sequence[LayerFlow]) -> list[Violation]:
     return [
         Violation("D2", "useless", index, False, _finite(layer.reach), layer.reach)
         for index, layer in enumerate(later[:-1])
-        if layer.reach < _ZERO
+        if layer.reach < ZERO
     ]
 
 
@@ -214,7 +215,7 @@ def _negligible(later: Sequence[LayerFlow]) -> list[Violation]:
     found: list[Violation] = []
     last = len(later) - 1
     for index, layer in enumerate(later):
-        explodes = layer.dh > _ZERO or layer.reach > _ZERO
+        explodes = layer.dh > ZERO or layer.reach > ZERO
         for of_bias, own in ((False, layer.own), (True, layer.bias_own)):
             # A bias that is not there has nothing to add.
             if own < layer.dh and not (of_bias and own is ZERO_SIZE):
@@ -231,7 +232,7 @@ def _regime(stable: bool, nontrivial: bool | None, richness: Fraction | None) ->
         return "trivial"
     if richness is None:
         return "partial"
-    return "rich" if richness == _HALF else "lazy"
+    return "rich" if richness == HALF else "lazy"
 
 
 def _gauges(written: Sequence[tuple[Size, Size, Size]]) -> tuple[str, ...]:
@@ -239,15 +240,15 @@ def _gauges(written: Sequence[tuple[Size, Size, Size]]) -> tuple[str, ...]:
     return tuple(
         name
         for name, knob in (("stp", 0), ("mup", 2), ("rescaling", 1))
-        if all(sizes[knob] == _ZERO for sizes in written)
+        if all(sizes[knob] == ZERO for sizes in written)
     )
 
 
 def _point(richness: Fraction | None, gauges: Sequence[str]) -> str | None:
     """The names of the prism's vertices (theory: section on named gauges)."""
-    if richness == _ZERO:
+    if richness == ZERO:
         return "ntp-lr" if "stp" in gauges else "ntp" if gauges else None
-    if richness == _HALF:
+    if richness == HALF:
         names = {"stp": "mup-lr", "mup": "mup", "rescaling": "mfp"}
         return names[gauges[0]] if gauges else None
     return None
@@ -262,11 +263,11 @@ def _function_richness(network: Network, later: Sequence[LayerFlow]) -> Fraction
     """
     power = network.gauge_power if network.gauge_power == 2 else 1
     stages: list[Stage] = []
-    product = _ZERO
-    source: Size = _ZERO
+    product: Fraction = ZERO
+    source: Size = ZERO
     for stage, layer in zip(network.stages, later, strict=True):
         if stage.wide_out:
-            change = source + -layer.h if isinstance(layer.h, Fraction) else _ZERO
+            change = source + -layer.h if isinstance(layer.h, Fraction) else ZERO
             assert isinstance(change, Fraction)
             product += change
         else:
