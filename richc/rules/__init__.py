@@ -139,6 +139,16 @@ TABLE: tuple[Rule, ...] = (
         "adafactor_floor",
         applies=lambda context: context.model.optimizer.name == "adafactor" and context.is_declared,
     ),
+    Rule(
+        "R704",
+        "no-base-width",
+        "no_base_width",
+        applies=lambda context: (
+            context.model.parameterization not in (None, "standard")
+            and context.model.base_width is None
+            and context.is_declared
+        ),
+    ),
 )
 
 #: Every code and its slug: stable, for `--select`, suppressions and documentation.
