@@ -40,12 +40,12 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "relu": "max(x, 0). The inferred gain of the next hidden layer is √2.",
         "leaky_relu": "`leaky_relu(0.1)`: x above 0, slope times x below; 0.01 unless given.",
         "tanh": "Hyperbolic tangent. The inferred gain of the next hidden layer is 5/3.",
-        "gelu": "x Φ(x), with the exact normal distribution function. Its inferred gain is 1.",
-        "silu": "x · sigmoid(x), also called swish. Its inferred gain is 1.",
-        "elu": "x above 0, exp(x) - 1 below. Its inferred gain is 1.",
-        "softplus": "log(1 + exp(x)). Its inferred gain is 1.",
-        "sigmoid": "1 / (1 + exp(-x)). Its inferred gain is 1.",
-        "erf": "The error function. Its inferred gain is 1.",
+        "gelu": "x Φ(x), with the exact normal distribution function. Its inferred gain is √2.35.",
+        "silu": "x · sigmoid(x), also called swish. Its inferred gain is √2.81.",
+        "elu": "x above 0, exp(x) - 1 below. Its inferred gain is √1.55.",
+        "softplus": "log(1 + exp(x)). Its inferred gain is √1.09.",
+        "sigmoid": "1 / (1 + exp(-x)). Its inferred gain is √3.41.",
+        "erf": "The error function. Its inferred gain is √2.15.",
     },
     "optimizer": {
         "sgd": "Stochastic gradient descent, with `momentum` and `nesterov`; lr 0.1 unless "

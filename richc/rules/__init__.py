@@ -69,6 +69,16 @@ def _strains_precision(context: Context) -> bool:
     return False
 
 
+def _writes_adams_epsilon(context: Context) -> bool:
+    """What the file does not write is small, and follows the gradient."""
+    model = context.model
+    if OPTIMIZERS[model.optimizer.name].eps != "gradient" or not context.is_declared:
+        return False
+    return "eps" in dict(model.optimizer.places) or any(
+        layer.weight.place("eps") for layer in model.layers
+    )
+
+
 #: The code of the findings that answer what the file asks.
 INFERRED = "R503"
 
@@ -139,6 +149,17 @@ TABLE: tuple[Rule, ...] = (
         "adafactor_floor",
         applies=lambda context: context.model.optimizer.name == "adafactor" and context.is_declared,
     ),
+    Rule(
+        "R704",
+        "no-base-width",
+        "no_base_width",
+        applies=lambda context: (
+            context.model.parameterization not in (None, "standard")
+            and context.model.base_width is None
+            and context.is_declared
+        ),
+    ),
+    Rule("R705", "epsilon-floor", "epsilon_floor", applies=_writes_adams_epsilon),
 )
 
 #: Every code and its slug: stable, for `--select`, suppressions and documentation.

@@ -24,7 +24,6 @@ from richc.rules.context import Context
 from richc.rules.mending import scaled
 from richc.rules.signal import BEYOND, first_far, following, known, signal
 from richc.scaling.gaussian import second_moment
-from richc.scaling.monomial import ONE
 from richc.spec.model import Activation, Layer
 
 #: log2 of a layer's variance that nobody would change: an RMS between 0.8 and 1.25 times.
@@ -88,7 +87,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             if place != places[0]
         ),
         notes=tuple(notes),
-        help=_help(context, worst, edits[0] if edits else None),
+        help=_help(worst, edits[0] if edits else None),
         edits=tuple(edits) if len(edits) == len(shares) else (),
     )
 
@@ -153,17 +152,12 @@ def _edit(context: Context, share: Share) -> Edit | None:
     return scaled(context, place, _change(share), is_root=written == "std")
 
 
-def _help(context: Context, share: Share, edit: Edit | None) -> str:
+def _help(share: Share, edit: Edit | None) -> str:
     tensor = share.layers[0].weight
     name = share.layers[0].statement
     if edit is not None:
         return f"use `{'var' if tensor.place('var') else 'std'} = {edit.text}`: h keeps its size"
     if abs(share.bits) > BEYOND:
         return f"bring the std of `{name}` near 1 / sqrt(fan_in)"
-    change = _change(share)
-    if tensor.scale == ONE and not tensor.place("std", "var"):
-        width = context.model.width
-        fan_in = share.layers[0].fan_in.at(width)
-        constant = 2 ** (2 * context.log2(tensor.std)) * fan_in * float(change)
-        return f"write `var = {constant:.3g} / fan_in` on `{name}`: h keeps its size"
-    return f"multiply the std of `{name}` by {sqrt(change):.3g}: h keeps its size"
+    knob = "std" if tensor.place("var", "std") else "scale"
+    return f"multiply the {knob} of `{name}` by {sqrt(_change(share)):.3g}: h keeps its size"

@@ -9,6 +9,7 @@ n = n0 every layer is a plain layer trained at the optimizer's own rate.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from typing import NamedTuple
 
 from richc.optimizers import law
@@ -58,10 +59,12 @@ class Frame(NamedTuple):
 def gain(role: str, before: Activation | None) -> Monomial:
     """What keeps a hidden layer's size after the activation before it.
 
-    The values are PyTorch's (``torch.nn.init.calculate_gain``), 1 where it has none; the
-    read-in follows no activation, and the read-out's size is the richness' business.
+    That is 1 / sqrt(E phi(z)^2) for z ~ N(0, 1), the fixed point at 1 of the variance map: Poole et
+    al. 2016 (arXiv 1606.05340), equation 3.  For tanh, 1.59 by that, it is PyTorch's 5/3
+    (``torch.nn.init.calculate_gain``), with which networks train alike.  The read-in follows no
+    activation, and the read-out's size is the richness' business.
     """
-    if role != HIDDEN or before is None:
+    if role != HIDDEN or before is None or before.name == "linear":
         return ONE
     if before.name == "relu":
         return number(2).root()
@@ -69,7 +72,15 @@ def gain(role: str, before: Activation | None) -> Monomial:
         return number(Fraction(2) / (1 + before.slope**2)).root()
     if before.name == "tanh":
         return number(Fraction(5, 3))
-    return ONE
+    return _mapped(before.name)
+
+
+@cache
+def _mapped(activation: str) -> Monomial:
+    """The gain, its square rounded to two decimals: it is written into files and programs."""
+    from richc.scaling.gaussian import second_moment  # most files need no sum
+
+    return number(Fraction(f"{1 / second_moment(activation, 0.0, 1.0):.2f}")).root()
 
 
 def dim_monomial(dim: Dim) -> Monomial:

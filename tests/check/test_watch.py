@@ -21,7 +21,7 @@ PATIENCE = 30.0
 
 GOOD = """\
 model good {
-  width n = 256
+  width n = 256, base n0 = 64
   parameterization mup
   input 16
   h1: dense -> n

@@ -127,3 +127,16 @@ def test_what_it_costs(activation: str, gain: str, count: int, is_reported: bool
 
     print(f"{activation}, {count} layers: loss times {factor:.2f}")
     assert (factor > 2) == is_reported
+
+
+def test_two_gains_of_tanh() -> None:
+    """PyTorch's, which is inferred, and that of the variance map: networks train alike."""
+
+    def level(std: str) -> float:
+        losses = [loss_after_training("tanh", 7, std, seed) for seed in range(3)]
+        return mean([math.log(loss) for loss in losses])
+
+    factor = math.exp(level("std = 5/3 / sqrt(fan_in)") - level("var = 2.54 / fan_in"))
+
+    print(f"tanh, 8 layers: loss times {factor:.2f}")
+    assert 0.8 < factor < 1.25

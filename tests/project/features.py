@@ -13,7 +13,7 @@ BEGIN, END = "<!-- feature-table -->", "<!-- /feature-table -->"
 
 GOOD = """\
 model good {
-  width n = 256
+  width n = 256, base n0 = 64
   parameterization mup
   input 16
   h1: dense -> n

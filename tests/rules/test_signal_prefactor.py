@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from richc.diagnostics import Diagnostic
 from richc.pipeline import analyse
 from richc.rules.signal import signal
+from richc.scaling.formula import rich_formula
 from richc.scaling.gaussian import second_moment
 
 #: From mpmath's quadrature at 30 digits, for q = 0.0009, 0.01, 1, 9, 100, 10000.
@@ -215,25 +216,52 @@ def test_biases_count() -> None:
     assert [] == found(text(body=small))
 
 
-def test_an_inferred_std_is_named() -> None:
-    spec = """\
-model net {
+INFERRED = """\
+model net {{
   width n = 256, base n0 = 64
-  parameterization mup
+  parameterization {parameterization}
   input 64
   embed: dense -> n
-  gelu
-  body[9]: dense -> n
-  gelu
+  {activation}
+  body[{count}]: dense -> n {block}
+  {activation}
   head: dense -> 10
   optimizer adam
-}
+}}
 """
+
+
+def test_a_multiplier_beside_an_inferred_std() -> None:
+    spec = INFERRED.format(
+        parameterization="mup", activation="gelu", count=9, block="{ scale = 1/2 }"
+    )
     (diagnostic,) = found(spec)
 
     assert () == diagnostic.edits
-    assert "write `var = 2.35 / fan_in` on `body`: h keeps its size" == diagnostic.help
-    assert [] == found(spec.replace("body[9]: dense -> n", "body[9]: dense -> n { var = 2.35/n }"))
+    assert "multiply the scale of `body` by 2: h keeps its size" == diagnostic.help
+    assert [] == found(spec.replace("scale = 1/2", "scale = 1"))
+
+
+@pytest.mark.parametrize("parameterization", ["mup", "ntp", "mup, gauge = mup", "ntp, gauge = mup"])
+@pytest.mark.parametrize("activation", [*MOMENTS, "relu", "leaky_relu(0.25)", "linear"])
+def test_what_richc_infers_it_does_not_report(activation: str, parameterization: str) -> None:
+    spec = INFERRED.format(
+        parameterization=parameterization, activation=activation, count=30, block=""
+    )
+
+    assert [] == found(spec)
+
+
+@pytest.mark.parametrize("activation", sorted({*MOMENTS} - {"tanh"}))
+def test_inferred_gains_are_rounded_moments(activation: str) -> None:
+    """Two decimals of the variance, away from where the sum's error would decide them."""
+    spec = INFERRED.format(parameterization="mup", activation=activation, count=1, block="")
+    (model,) = analyse(spec).models
+    exact = 1 / MOMENTS[activation][SIZES.index(1.0)]
+    tensor = model.spec.layers[1].weight
+
+    assert f"sqrt({exact:.2f} / n)" == rich_formula(tensor.std)
+    assert abs(exact * 100 % 1 - 0.5) > 0.01
 
 
 def test_a_size_that_grows_with_the_width_is_not_this_rules() -> None:

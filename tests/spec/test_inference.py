@@ -48,7 +48,7 @@ model inferred {{
   h3: dense -> 2*n
   {activation}
   out: dense -> 10
-  optimizer {optimizer} {{ lr = 0.1{f", shape_factor = {shape}" if shape else ""} }}
+  optimizer {optimizer} {{ lr = 1{f", shape_factor = {shape}" if shape else ""} }}
 }}
 """
 
@@ -81,18 +81,22 @@ def test_exponents_stay_affine_in_r(
 
 
 @pytest.mark.parametrize("richness", RICHNESS, ids=str)
-@pytest.mark.parametrize("activation", ["relu", "tanh", "linear", "leaky_relu(0.5)", "gelu"])
+@pytest.mark.parametrize(
+    "activation", ["relu", "tanh", "linear", "leaky_relu(0.5)", "gelu", "sigmoid"]
+)
 @pytest.mark.parametrize(("optimizer", "shape", "gauge"), CASES)
 def test_plain_at_the_base_width(
     optimizer: str, shape: str | None, gauge: str, activation: str, richness: Fraction
 ) -> None:
     """At n = n0: std = gain / sqrt(fan_in), no multiplier, the optimizer's own rate."""
     spec = load(text(optimizer, shape, gauge, richness, base=True, activation=activation))
-    # PyTorch's gains, as powers of primes.
+    # The gains, as powers of primes: sqrt(2), 5/3, sqrt(8/5), sqrt(2.35), sqrt(3.41).
     known: dict[str, Powers] = {
         "relu": {2: HALF},
         "tanh": {5: Fraction(1), 3: Fraction(-1)},
         "leaky_relu(0.5)": {2: Fraction(3, 2), 5: -HALF},
+        "gelu": {47: HALF, 2: -Fraction(1), 5: -HALF},
+        "sigmoid": {11: HALF, 31: HALF, 2: -Fraction(1), 5: -Fraction(1)},
     }
     gain = known.get(activation, {})
     fan_in: list[Powers] = [

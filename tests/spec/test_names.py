@@ -25,7 +25,7 @@ WORDS = {
 def text(model: str = "net", layer: str = "h1") -> str:
     return f"""
 model {model} {{
-  width n = 256
+  width n = 256, base n0 = 64
   parameterization mup
   input 16
   {layer}: dense -> n

@@ -140,7 +140,7 @@ model grows {
 def test_a_frozen_bias_is_no_violation() -> None:
     answer = ask("""
 model still {
-  width n = 256
+  width n = 256, base n0 = 64
   parameterization mup
   input 16
   h1: dense -> n { bias { std = 1, frozen } }

@@ -113,7 +113,7 @@ def test_a_frozen_layer_has_no_use_for_it() -> None:
 def test_a_bias_has_its_own_gradient() -> None:
     text = """
 model biased {
-  width n = 256
+  width n = 256, base n0 = 64
   parameterization mup
   input 16
   h1: dense -> n { bias { eps = 1e-8 * n^(%s) } }

@@ -8,7 +8,7 @@ from tests.verdict.writing import ask
 
 TEXT = """
 model claims {{
-  width n = 256
+  width n = 256, base n0 = 64
   parameterization {preset}
   input 16
   h1: dense -> n

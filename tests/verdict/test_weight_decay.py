@@ -81,7 +81,7 @@ model inferred {{
   h2: dense -> 4*n
   tanh
   out: dense -> 10 {{ {bias} }}
-  optimizer {optimizer} {{ weight_decay = 0.01{options} }}
+  optimizer {optimizer} {{ lr = 1, weight_decay = 0.01{options} }}
 }}
 """)
 
@@ -120,7 +120,7 @@ def test_adams_own_decay_moves_with_a_gauge(gauges: tuple[str, str]) -> None:
     """It is normalised with the gradient: the decayed weight keeps its size beside it."""
     text = """
 model inferred {
-  width n = 256
+  width n = 256, base n0 = 64
   parameterization mup, gauge = %s
   input 16
   h1: dense -> n

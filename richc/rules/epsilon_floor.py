@@ -1,0 +1,49 @@
+"""R705: an epsilon of the right exponent that is larger than the gradient at the declared width.
+
+Adam's step is the rate times m / (sqrt(v) + eps): Kingma & Ba 2015 (arXiv 1412.6980), algorithm 1.
+R601 compares the exponents of eps and of the gradient; this is about their values.  The gradient is
+that of R702's estimate, which training on the examples' digits meets to a factor of 2.5
+(tests/measured/test_epsilon_floor.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf, log2
+
+from richc.diagnostics import WARNING, Diagnostic
+from richc.rules.common import decimal, trained
+from richc.rules.context import Context
+from richc.rules.precision_range import measure
+
+#: log2 of eps beside the gradient: an eps of its size halves a step, a larger one rules it.
+_LIMIT = 1.0
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    if context.verdict.violations:
+        return  # Gradients are not what the estimate takes them for.
+    sizes = measure(context)
+    model = context.model
+    seen: set[tuple[str, bool]] = set()
+    for item in trained(context):
+        tensor, size = item.tensor, item.gradient(context)
+        if item.is_bias or tensor.eps is None or tensor.eps.is_zero or item.statement in seen:
+            continue
+        gradient, eps = sizes[item.at].weight_gradient, context.log2(tensor.eps)
+        # What outgrows the gradient anyway is R601's.
+        if gradient == -inf or eps <= gradient + _LIMIT or context.size(tensor.eps) > size:
+            continue
+        seen.add(item.statement)
+        yield Diagnostic(
+            "R705",
+            "epsilon-floor",
+            WARNING,
+            f"epsilon is larger than the gradient of {item.shown}: Adam's steps are about "
+            f"{decimal(-log2(1 + 2.0 ** (eps - gradient)))} of the rate there",
+            tensor.place("eps") or model.optimizer.located("eps"),
+            label=f"{decimal(eps)} beside a gradient of about {decimal(gradient)} at "
+            f"{model.width_symbol} = {model.width}",
+            layer=item.layer.name,
+            help="leave `eps` out: it is then 1e-8 and follows each layer's gradient",
+        )

@@ -1,0 +1,77 @@
+"""R704: an everyday learning rate, read as the rate at n = 1.
+
+Inferred rates are powers of n/n0 with a base width and powers of n without one.  A number that
+suits a plain network is then taken for the rate of a network of width one, and layers are trained
+at n^-1 or n^(-3/2) of it.  Yang et al. 2022 (arXiv 2203.03466), appendix B.1, have base shapes for
+this reason.
+
+What is reported depends on the rate in these units and not on n: under μP, n = 16 and n = 1024 are
+slowed down alike.  Up to the limits below, training on the examples' digits is slower by factors,
+for every parameterization (tests/measured/test_base_width.py).  Muon is left out: its everyday rate
+serves in both units, depending on its shape factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from richc.diagnostics import WARNING, Diagnostic, Label
+from richc.optimizers import OPTIMIZERS, law
+from richc.rules.common import decimal, trained
+from richc.rules.context import Context
+from richc.scaling.formula import power
+from richc.scaling.monomial import Affine
+from richc.syntax import tree
+
+#: Up to this many times its default a rate is one of a plain network, not of n = 1.
+_EVERYDAY = {"sgd": 3, "adam": 3, "adamw": 3, "lion": 3, "signsgd": 3, "adafactor": 1}
+#: The base width of the examples, for the help.
+_USUAL_BASE = 64
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    model = context.model
+    optimizer = model.optimizer
+    rate = optimizer.lr.as_fraction()
+    times = _EVERYDAY.get(optimizer.name)
+    # Another gamma is a unit of the user's own.
+    if rate is None or times is None or model.gamma != 1:
+        return
+    if not 0 < rate * _accumulated(context) <= times * Fraction(OPTIMIZERS[optimizer.name].lr):
+        return
+    weights = [item for item in trained(context) if not item.is_bias]
+    if not weights or any(item.tensor.place("lr", "scale") for item in weights):
+        return
+    # The rate in the gauge without multipliers, so that all gauges are told the same.
+    moves = Affine(Fraction(law(optimizer.name).gauge_power))
+    factors = [item.tensor.lr.times(item.tensor.scale.power(moves)) for item in weights]
+    logs = [context.log2(factor) for factor in factors]
+    least = min(logs)
+    if least >= 0:
+        return
+    at = logs.index(least)
+    slowest, size = weights[at], context.size(factors[at])
+    n = model.width_symbol
+    (width,) = (s for s in context.node.statements if isinstance(s, tree.Width))
+    yield Diagnostic(
+        "R704",
+        "no-base-width",
+        WARNING,
+        f"without a base width this is the learning rate at {n} = 1: {slowest.shown} learns at "
+        f"{decimal(context.log2(optimizer.lr) + least)}",
+        optimizer.located("lr"),
+        label=f"times {power(size)} for {slowest.shown} at {n} = {model.width}",
+        layer=slowest.layer.name,
+        labels=(Label(width.span, "no base width"),),
+        help="declare the width at which the rate suits a plain network: "
+        f"`width {n} = {model.width}, base {n}0 = {min(_USUAL_BASE, model.width)}`",
+    )
+
+
+def _accumulated(context: Context) -> Fraction:
+    """How many gradients one of SGD's steps adds up."""
+    momentum = context.model.optimizer.option("momentum")
+    if context.model.optimizer.name != "sgd" or not isinstance(momentum, Fraction):
+        return Fraction(1)
+    return 1 / (1 - momentum)
