@@ -59,7 +59,7 @@ def unknown_word(
     known = tuple(known)
     outside = not_in_language(word)
     if outside is not None:
-        from richc.syntax.mistakes.statements import outside_language
+        from richc.syntax.mistakes.foreign import outside_language
 
         return outside_language(outside, span)
     from richc.spelling import respelt

@@ -5,9 +5,8 @@ from __future__ import annotations
 from richc.diagnostics import ERROR, Diagnostic, Span
 from richc.syntax.lalr import Token
 from richc.syntax.lexer import MAX_NESTING, STATEMENT_WORDS
-from richc.syntax.mistakes import blocks, expressions, layers, statements
-from richc.syntax.mistakes.failure import NAMES, Failure, insert, syntax
-from richc.syntax.mistakes.statements import EXAMPLES
+from richc.syntax.mistakes import blocks, expressions, foreign, layers, points, scale, statements
+from richc.syntax.mistakes.failure import EXAMPLES, NAMES, Failure, insert, syntax
 
 #: How the grammar's terminals are called in messages.
 _TERMINALS = {
@@ -47,11 +46,16 @@ _GROUPS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"NAME", "BASE", "IN"}), "a name"),
 )
 
+#: In this order: the first that has something to say is heard.
 _RECOGNISERS = (
-    *blocks.FIRST,
-    *statements.FIRST,
+    blocks.unclosed_block,
+    foreign.activation,
     *layers.RECOGNISERS,
+    *scale.RECOGNISERS,
+    *points.RECOGNISERS,
     *statements.RECOGNISERS,
+    foreign.reserved,
+    foreign.foreign,
     *expressions.RECOGNISERS,
     *blocks.RECOGNISERS,
     expressions.product,

@@ -206,9 +206,6 @@ def quoted(f: Failure) -> Diagnostic | None:
     return syntax("names are written without quotes", f.token.span, help, edits=edits)
 
 
-#: Before anything else is looked at.
-FIRST = (unclosed_block,)
-
 RECOGNISERS = (
     quoted,
     opens_nothing,

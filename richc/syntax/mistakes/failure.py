@@ -8,11 +8,24 @@ from typing import NamedTuple
 from richc.diagnostics import ERROR, Diagnostic, Edit, Label, Span
 from richc.syntax.lalr import Token
 from richc.syntax.lexer import NEWLINE
+from richc.words import ACTIVATIONS
 
 #: Terminals that are names wherever a name may stand.
 NAMES = ("NAME", "BASE", "IN")
 OPENING = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 _CLOSING = {closing: opening for opening, closing in OPENING.items()}
+#: A statement of each kind, to show how it is written.
+EXAMPLES = {
+    "WIDTH": "width n = 1024, base n0 = 64",
+    "RICHNESS": "richness r = 1/2, gamma = 1",
+    "PARAMETERIZATION": "parameterization mup, gauge = stp",
+    "INPUT": "input 64",
+    "OPTIMIZER": "optimizer adam { lr = 1e-3 }",
+    "LOSS": "loss cross_entropy",
+    "TRAIN": "train { steps = 1000, batch = 128 }",
+    "REQUIRE": "require mup",
+    "layer": "body[2]: dense -> n { var = 2 / fan_in, lr = 1 / fan_in }",
+}
 #: Longer texts of the user are not repeated in a message.
 _MOST = 60
 _NONE = Token("$END", "", 0)
@@ -163,3 +176,8 @@ def insert(offset: int, text: str) -> Edit:
 
 def replace(token: Token, text: str) -> Edit:
     return Edit(token.span, text)
+
+
+def is_activation(word: str) -> bool:
+    """In whatever letters: ``LeakyReLU``."""
+    return word.lower().replace("_", "") in {name.replace("_", "") for name in ACTIVATIONS}

@@ -7,7 +7,7 @@ import re
 from richc.diagnostics import Diagnostic, Edit, Span
 from richc.syntax.lexer import STATEMENT_WORDS, begins_statement
 from richc.syntax.mistakes.failure import NAMES, Failure, insert, replace, syntax
-from richc.syntax.mistakes.statements import reserved_name
+from richc.syntax.mistakes.foreign import reserved_name
 from richc.words import did_you_mean
 
 _SHAPE = "a model looks like `model NAME { ... }`"
@@ -18,7 +18,7 @@ _SIGNS = ("COLON", "EQUAL", "LPAR", "RPAR", "LSQB", "RSQB")
 def bad_header(f: Failure) -> Diagnostic:
     """The model that should begin at token ``start`` fails at token ``at``."""
     if f.at >= len(f.tokens):
-        last = f.get(-1)
+        last = f.tokens[-1]
         return syntax("the file ends inside a model's first line", last.span, _SHAPE)
     if f.at == f.start:
         return _first_word(f)
