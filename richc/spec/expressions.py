@@ -107,7 +107,8 @@ def rational(node: tree.Expression, what: str) -> Fraction:
     """A plain number or ratio, perhaps negative.  Raises Rejected."""
     is_power = isinstance(node, tree.Power) and not isinstance(node.exponent, tree.Hole)
     if is_power or isinstance(node, tree.Name):
-        raise Rejected(messages.bad_value(f"{what} is a plain number", node.span))
+        help = "write it out" if is_power else None
+        raise Rejected(messages.bad_value(f"{what} is a plain number", node.span, help))
     scope = Scope({}, {})
     value = exponent(node, scope)
     if value.slope:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from richc.diagnostics import ERROR, Diagnostic, Edit, Label, Span
+from richc.syntax import tree
 from richc.words import did_you_mean, not_in_language
 
 
@@ -141,8 +142,21 @@ def misplaced(message: str, span: Span, help: str | None = None) -> Diagnostic:
     return _error("R018", "misplaced", message, span, help=help)
 
 
-def shape(message: str, span: Span, help: str | None = None) -> Diagnostic:
-    return _error("R019", "shape", message, span, help=help)
+def no_expression(name: str, value: tree.String | tree.List) -> Diagnostic:
+    if isinstance(value, tree.List):
+        return bad_value(f"`{name}` is one expression", value.span, f"write `{name} = ...`")
+    found = bad_value(f"`{name}` is an expression, not a string", value.span)
+    if not value.text.strip():
+        return found
+    return found._replace(
+        help=f"write `{name} = {_short(value.text)}`", edits=(Edit(value.span, value.text),)
+    )
+
+
+def shape(
+    message: str, span: Span, help: str | None = None, labels: tuple[Label, ...] = ()
+) -> Diagnostic:
+    return _error("R019", "shape", message, span, help=help, labels=labels)
 
 
 def sum_has_no_exponent(operator: Span) -> Diagnostic:

@@ -164,7 +164,7 @@ def _word(value: tree.Value, kind: str, known: tuple[str, ...]) -> str:
 def _expression(item: tree.Option, scope: Scope, may_be_zero: bool) -> Monomial:
     name = item.name.text
     if isinstance(item.value, tree.String | tree.List):
-        raise Rejected(messages.bad_value(f"`{name}` is an expression", item.value.span))
+        raise Rejected(messages.no_expression(name, item.value))
     value = monomial(item.value, scope)
     if value.is_zero and not may_be_zero:
         raise Rejected(messages.zero(f"the optimizer's `{name}`", item.value.span))

@@ -258,7 +258,9 @@ class _Run:
             Edit(Span(edit.span.start - first, edit.span.end - first), edit.text) for edit in edits
         ]
         text = f"model m {{\n{apply(self.text[first:end], moved)}\n}}"
-        tokens, _ = self.tables.lex(text)
+        tokens, aside = self.tables.lex(text)
+        if any(token.type == "ILLEGAL" for token in aside):
+            return False
         parser = Parser(self.tables, Builder())
         try:
             for token in separate(tokens):

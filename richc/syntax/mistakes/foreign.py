@@ -138,6 +138,8 @@ def _foreign_word(f: Failure) -> Diagnostic:
             help,
             edits=edits,
         )
+    candidates = (*STATEMENT_WORDS.values(), *ACTIVATIONS)
+    slips = _respelt(f, candidates)
     if word in _BELONGS:
         help = f"it belongs to another statement: `{_BELONGS[word]}`"
         return syntax(begins, f.first.span, help)
@@ -146,19 +148,17 @@ def _foreign_word(f: Failure) -> Diagnostic:
             edits = [insert(f.first.start, f"{kind} ")]
             rest = f.words(f.start, f.line_end)
             return syntax(begins, f.first.span, f"write `{kind} {rest}`", edits=edits)
-    if word in _CODE:
+    if word in _CODE and not slips:
         help = "a .rich file describes a network; it holds no code"
         return syntax(begins, f.first.span, help)
     if f.token.type == "EQUAL" and f.peek(1).type == "NUMBER":
         help = f"the width is written `width {word} = {f.words(f.at + 1, f.line_end)}`"
         return syntax(begins, f.first.span, help)
-    candidates = (*STATEMENT_WORDS.values(), *ACTIVATIONS)
     guess = did_you_mean(word, candidates)
-    edits = _respelt(f, candidates)
     help = "a layer is written `NAME: dense -> n { ... }`"
     if guess:
-        help = f"write `{edits[0].text} {f.words(f.at, f.line_end)}`" if edits else None
-    return syntax(f"{begins}{guess}", f.first.span, help, edits=edits)
+        help = f"write `{slips[0].text} {f.words(f.at, f.line_end)}`" if slips else None
+    return syntax(f"{begins}{guess}", f.first.span, help, edits=slips)
 
 
 _KINDS = {

@@ -136,13 +136,15 @@ def arrow(f: Failure) -> Diagnostic | None:
     if f.token.type in (*NAMES, "NUMBER"):
         edits = [insert(f.token.start, "-> ")]
         return syntax("`->` is missing before the size", f.token.span, help, edits=edits)
+    if f.token.type in ("MINUS", "EQUAL") and f.text[f.token.span.end :].lstrip(" \t").startswith(
+        ">"
+    ):
+        end = f.text.index(">", f.token.span.end) + 1
+        span = Span(f.token.start, end)
+        return syntax("an arrow is `->`", span, help, edits=[Edit(span, "->")])
     if f.token.type in ("EQUAL", "COLON", "COMMA") and size.type in (*NAMES, "NUMBER"):
         edits = [Edit(f.token.span, " ->" if f.touches(0) else "->")]
         return syntax("a layer's size follows a `->`", f.token.span, help, edits=edits)
-    if f.token.type == "MINUS" and f.text[f.token.span.end :].lstrip(" \t").startswith(">"):
-        end = f.text.index(">", f.token.span.end) + 1
-        span = Span(f.token.start, end)
-        return syntax("an arrow is `->`, without a space", span, help, edits=[Edit(span, "->")])
     if f.token.type == "MINUS" and size.type == "ARROW":
         return syntax(
             "an arrow is `->`", f.token.span.to(size.span), help, edits=[replace(f.token, "")]
