@@ -47,7 +47,7 @@ def snippet(source: Source, places: Sequence[Marked], severity: str, style: Styl
         label = style.frame(f"{number:>{gutter - 1}} |")
         for marked in _together(by_line[number], start, len(text)):
             window = _window(text, marked[0].first, marked[-1].last)
-            lines.append(f" {label} {_expand(window.text)}".rstrip())
+            lines.append(f" {label} {visible(window.text)}".rstrip())
             lines += (f"{blank} {row}" for row in _rows(window, marked, severity, style))
     lines.append(blank)
     return Snippet(lines, gutter)
@@ -126,7 +126,7 @@ def _draw(window: _Window, mark: _Mark) -> _Drawn:
     shift = window.lead - window.offset
     before = _width(window.text[: mark.first + shift])
     width = _width(window.text[mark.first + shift : mark.last + shift])
-    return _Drawn(before, max(1, width), mark.text, mark.primary)
+    return _Drawn(before, max(1, width), visible(mark.text), mark.primary)
 
 
 def _row(marks: Sequence[_Drawn], worded: Sequence[_Drawn], severity: str, style: Style) -> str:
@@ -142,7 +142,7 @@ def _row(marks: Sequence[_Drawn], worded: Sequence[_Drawn], severity: str, style
     return row
 
 
-def _expand(text: str) -> str:
+def visible(text: str) -> str:
     """Tabs as spaces, and control characters as dots: a terminal must not obey the source."""
     expanded = text.replace("\t", _TAB)
     return "".join(c if c.isprintable() or _is_mark(c) else "." for c in expanded)

@@ -59,7 +59,9 @@ def signs(f: Failure) -> Diagnostic | None:
 
 
 def slashes(f: Failure) -> Diagnostic | None:
-    """``// a comment`` and ``1 // n``."""
+    """``// a comment``, ``/* a comment */`` and ``1 // n``."""
+    if f.kinds(0, 2) == ("SLASH", "STAR") and f.touches(1):
+        return syntax("comments begin with `#`", f.token.span.to(f.peek(1).span), "write `#`")
     if f.kinds(-1, 2) == ("SLASH", "SLASH") and f.touches(0):
         span = f.before.span.to(f.token.span)
         edits = [] if f.is_in_block else [Edit(span, "#")]
@@ -230,14 +232,19 @@ def unclosed_bracket(f: Failure) -> Diagnostic | None:
             labels=(Label(bracket.span, "opened here"),),
             edits=[replace(f.token, closing)],
         )
-    if not ends or f.before.type in _OPERATORS or opened == f.at - 1:
+    last = f.at - 1
+    if f.token.type == "EQUAL" and f.kinds(-2, 1) == ("COMMA",) and f.before.type in NAMES:
+        # The comma was taken for one of a list.
+        last, ends = f.at - 3, True
+    before = f.get(last)
+    if not ends or before.type in _OPERATORS or opened >= last:
         return None
     return syntax(
         f"this `{bracket.text}` is never closed",
         bracket.span,
-        f"write a `{closing}` after `{f.before.text}`",
-        labels=(Label(f.before.span, f"a `{closing}` is missing after this"),),
-        edits=[insert(f.before.span.end, closing)],
+        f"write a `{closing}` after `{before.text}`",
+        labels=(Label(before.span, f"a `{closing}` is missing after this"),),
+        edits=[insert(before.span.end, closing)],
     )
 
 
