@@ -34,6 +34,7 @@ def command(
 ) -> None:
     """Fix the models in PATHS: files, folders (searched for *.rich) or - for standard input.
 
+    Slips of syntax are mended where it is certain what is meant.
     Holes are filled, and a model that fails gets the fewest changes of exponents that make it pass.
     Suppressions that suppress nothing are removed. Other comments and the layout are kept.
     With --select and --ignore only models with errors of these rules are mended, each as a whole;

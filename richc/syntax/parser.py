@@ -248,7 +248,7 @@ class _Run:
         return after
 
     def _mends(self, start: int, after: int, edits: tuple[Edit, ...]) -> bool:
-        """Whether a statement can be read after its edits."""
+        """Whether a statement can be read after its edits, up to another mistake behind them."""
         first = self.tokens[start].start
         last = self.tokens[after - 1]
         end = last.start if last.type == NEWLINE else last.span.end
@@ -257,16 +257,21 @@ class _Run:
         moved = [
             Edit(Span(edit.span.start - first, edit.span.end - first), edit.text) for edit in edits
         ]
-        text = f"model m {{\n{apply(self.text[first:end], moved)}\n}}"
-        tokens, aside = self.tables.lex(text)
-        if any(token.type == "ILLEGAL" for token in aside):
+        before, after_it = "model m {\n", "\n}"
+        statement = apply(self.text[first:end], moved)
+        tokens, aside = self.tables.lex(before + statement + after_it)
+        # What stands behind the last edit is as long as it was.
+        behind = (end - first) - max(edit.span.end for edit in moved)
+        reached = len(before) + len(statement) - behind
+        if any(token.type == "ILLEGAL" and token.start < reached for token in aside):
             return False
         parser = Parser(self.tables, Builder())
         try:
             for token in separate(tokens):
                 parser.feed(token)
-            parser.finish()
-        except (Unexpected, NestingError):
+        except Unexpected as error:
+            return behind > 0 and reached < error.token.start < len(before) + len(statement)
+        except NestingError:
             return False
         return True
 

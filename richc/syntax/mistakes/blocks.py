@@ -22,7 +22,7 @@ def missing_comma(f: Failure) -> Diagnostic | None:
     after = f.kinds(1, 3)
     is_item = (
         in_list
-        or after[0] in ("EQUAL", "LBRACE")
+        or after[0] in ("EQUAL", "LBRACE", "COLON")
         or (f.token.type == "BASE" and after[0] in NAMES and after[1] == "EQUAL")
     )
     if not is_item and f.token.text not in _FLAGS:
@@ -57,13 +57,6 @@ def other_sign(f: Failure) -> Diagnostic | None:
         )
     shown = f.value(f.at + (2 if is_double else 1)) or "..."
     edits = [Edit(sign, " =" if f.touches(0) else "=")]
-    if f.token.type == "COLON" and not is_double:
-        # Who writes one writes all of them so.
-        edits = [
-            Edit(f.get(at).span, " =" if f.touches(at - f.at) else "=")
-            for at in range(f.at, f.line_end)
-            if f.get(at).type == "COLON"
-        ]
     return syntax(
         "values are given with `=`",
         sign,

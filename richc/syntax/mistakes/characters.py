@@ -115,7 +115,7 @@ def _name(character: str) -> str:
 def _help(tokens: Sequence[Token], edit: Edit | None, text: str) -> str:
     token = tokens[0]
     character = token.text[0]
-    if edit is not None:
+    if edit is not None and character != ".":
         if edit.text == "#":
             return "comments begin with `#`"
         if edit.text == _QUOTES:
@@ -141,6 +141,13 @@ def _replacement(token: Token, text: str) -> Edit | None:
         return Edit(token.span, "#")
     if token.text == ";":
         return _semicolon(token, text)
+    if token.text == ".":
+        found = _dotted(token, text)
+        word = None if found is None else _known(found[0].rsplit(".", 1)[1])
+        if found is None or word is None:
+            return None
+        end = found.end() + 2 * text.startswith("()", found.end())
+        return Edit(Span(found.start(), end), word)
     if token.text == ">":
         stem = text[: token.start].rstrip(" \t")
         return Edit(Span(len(stem) - 1, token.span.end), "->") if stem[-1:] in "=-" else None
@@ -154,23 +161,35 @@ def _replacement(token: Token, text: str) -> Edit | None:
 
 def _dot(token: Token, text: str) -> str:
     """What to write for ``nn.ReLU``, ``digits.csv`` or ``1e-3.``."""
-    from richc.spelling import respelt
+    found = _dotted(token, text)
+    if found is None:
+        before = text[max(0, token.start - 1) : token.start]
+        if before.isdigit() or before == ".":
+            return "a number has one decimal point: `0.1`, `1e-3`"
+        return "names hold letters, digits and `_`; paths stand in double quotes"
+    if _FILE.search(found[0]):
+        return f'paths stand in double quotes: `"{found[0]}"`'
+    last = found[0].rsplit(".", 1)[1]
+    if last == "Linear":
+        return "a layer is written `NAME: dense -> n`"
+    return f"names stand alone, without dots: write `{_known(last) or last}`"
 
+
+def _dotted(token: Token, text: str) -> re.Match[str] | None:
+    """The names with dots between them of which a dot is one."""
     line = max(text.rfind("\n", 0, token.start), text.rfind("\r", 0, token.start)) + 1
     for found in _DOTTED.finditer(text, line, token.start + 200):
-        if not found.start() <= token.start < found.end():
-            continue
-        if _FILE.search(found[0]):
-            return f'paths stand in double quotes: `"{found[0]}"`'
-        last = found[0].rsplit(".", 1)[1]
-        if last == "Linear":
-            return "a layer is written `NAME: dense -> n`"
-        known = (*ACTIVATIONS, *OPTIMIZERS, *LOSSES)
-        right = respelt(last.removesuffix("Loss"), known) or last
-        return f"names stand alone, without dots: write `{right}`"
-    if text[token.start - 1 : token.start].isdigit() or text[token.start - 1] == ".":
-        return "a number has one decimal point: `0.1`, `1e-3`"
-    return "names hold letters, digits and `_`; paths stand in double quotes"
+        if found.start() <= token.start < found.end():
+            return found
+    return None
+
+
+def _known(name: str) -> str | None:
+    """A class or function of another library as it is called here, if it is the same word."""
+    from richc.spelling import respelt
+
+    known = (*ACTIVATIONS, *OPTIMIZERS, *LOSSES)
+    return name if name in known else respelt(name.removesuffix("Loss"), known)
 
 
 def _semicolon(token: Token, text: str) -> Edit | None:

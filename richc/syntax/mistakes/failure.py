@@ -140,6 +140,11 @@ class Failure(NamedTuple):
                 return self.words(start, index)
         return self.words(start, len(self.tokens))
 
+    def without_token(self) -> Edit:
+        """Take the failing token out, and leave one blank between its neighbours."""
+        span = Span(self.before.span.end, self.token.span.end)
+        return Edit(span, " " if self.touches(1) else "")
+
     @property
     def unclosed(self) -> int | None:
         """Index of the innermost bracket that is open before the failing token."""

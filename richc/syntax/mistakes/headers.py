@@ -50,7 +50,9 @@ def _first_word(f: Failure) -> Diagnostic:
             edits=[insert(first.start, "model ")],
         )
     guess = did_you_mean(first.text, ("model",))
-    if f.kinds(1, 2) == ("NAME", "LBRACE") and first.type == "NAME":
+    if first.type == "NAME" and (
+        f.kinds(1, 2) == ("NAME", "LBRACE") or (guess and f.peek(1).type in NAMES)
+    ):
         return syntax(
             f"`{first.text}` begins no model{guess}",
             first.span,
@@ -75,8 +77,7 @@ def _name(f: Failure) -> Diagnostic:
             edits=[replace(token, right)] if is_name else [],
         )
     if token.type == "LBRACE":
-        edits = [insert(token.start, "net " if not f.touches(0) else " net ")]
-        return syntax("this model has no name", f.first.span, "write `model net {`", edits=edits)
+        return syntax("this model has no name", f.first.span, "for example `model net {`")
     if token.type == "COLON" and f.kinds(1, 2) == ("NAME", "LBRACE"):
         edits = [replace(token, "")]
         help = f"write `model {f.peek(1).text} {{`"

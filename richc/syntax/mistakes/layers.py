@@ -22,7 +22,8 @@ def _colon(f: Failure) -> int | None:
         kind = f.get(index).type
         if kind == "COLON":
             following = tuple(t.type for t in f.tokens[index + 1 : index + 3])
-            return index if following == ("NAME", "ARROW") else None
+            is_dense = f.get(index + 1).text.lower() in _DENSE
+            return index if following == ("NAME", "ARROW") or is_dense else None
         if kind in ("LBRACE", "ARROW") and f.get(index + 1).type != "NUMBER":
             return None
     return None

@@ -24,7 +24,7 @@ def require(f: Failure) -> Diagnostic | None:
             return _rich(f, "require", f.words(f.at + 1, f.line_end))
         if f.at == f.start + 2:
             help = f"write `require {word} {f.words(f.at + 1, f.line_end)}`"
-            edits = [replace(f.token, "")]
+            edits = [f.without_token()]
             return syntax(
                 f"`{word}` is followed by its value directly", f.token.span, help, edits=edits
             )

@@ -35,7 +35,7 @@ def sign_after_word(f: Failure) -> Diagnostic | None:
     rest = f.words(f.at + len(sign.replace("->", "-")), f.line_end)
     if f.first.type in ("WIDTH", "RICHNESS") and f.peek(1).type == "NUMBER":
         return unnamed(f, f.at + 1)
-    edits = [] if len(sign) > 1 else [replace(f.token, "")]
+    edits = [] if sign in (":=", "==") else [f.without_token()]
     return syntax(
         f"`{word}` is followed by its value directly, without `{sign}`",
         f.token.span,
