@@ -85,9 +85,10 @@ def _write(entry: Entry, said: str) -> None:
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=[entry.title for entry in ENTRIES])
 def test_one_mistake_has_one_message(entry: Entry) -> None:
-    (file,) = richc.check(entry.text).files
+    (found,) = analyse(entry.text).diagnostics
 
-    assert 1 == len(file.diagnostics)
+    spans = [found.span, *(label.span for label in found.labels), *(e.span for e in found.edits)]
+    assert all(0 <= span.start <= span.end <= len(entry.text) for span in spans)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=[entry.title for entry in ENTRIES])
