@@ -73,13 +73,14 @@ def not_in_language(word: str) -> str | None:
 def closest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that a person probably meant, if any is near."""
     # Imported late: only a misspelling pays for it.
-    from difflib import get_close_matches
+    from richc.spelling import meant
 
-    matches = get_close_matches(word.lower(), tuple(candidates), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    return next(iter(meant(word, candidates)), None)
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
-    """``; did you mean `x`?`` or nothing."""
-    match = closest(word, candidates)
-    return f"; did you mean `{match}`?" if match else ""
+    """``; did you mean `x`?``, or with `x` or `y` where both are as near, or nothing."""
+    from richc.spelling import meant
+
+    words = " or ".join(f"`{match}`" for match in meant(word, candidates))
+    return f"; did you mean {words}?" if words else ""

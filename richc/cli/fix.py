@@ -34,11 +34,12 @@ def command(
 ) -> None:
     """Fix the models in PATHS: files, folders (searched for *.rich) or - for standard input.
 
-    Holes are filled, and a model that fails gets the fewest changes of exponents that make it pass.
-    Edits that warnings offer are made where they bring up nothing new; suppressions that suppress
-    nothing go. Other comments and the layout are kept. With --select and --ignore only models with
-    errors of these rules are mended, each as a whole, and warnings of these rules; R503 stands for
-    holes. Standard input goes to standard output.
+    Slips of syntax are mended where it is certain what is meant. Holes are filled, and a model that
+    fails gets the fewest changes of exponents that make it pass. Edits that warnings offer are made
+    where they bring up nothing new; suppressions that suppress nothing go. Other comments and the
+    layout are kept. With --select and --ignore only models with errors of these rules are mended,
+    each as a whole, and warnings of these rules; R503 stands for holes. Standard input goes to
+    standard output.
 
     Exit codes: 0 nothing is left to mend, 1 errors are left (with --diff and --check: or something
     would change), 2 wrong usage or unreadable input.

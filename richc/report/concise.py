@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from richc.diagnostics import INFO
 from richc.pipeline import FileResult
 from richc.report import Options
+from richc.report.snippet import visible
 from richc.report.style import Style
 
 
@@ -22,6 +23,5 @@ def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
             message = diagnostic.message
             if diagnostic.label:
                 message += f": {diagnostic.label}"
-            yield (
-                f"{result.source.path}:{line}:{column}: {code} {diagnostic.severity}: {message}\n"
-            )
+            where = f"{result.source.path}:{line}:{column}"
+            yield f"{where}: {code} {diagnostic.severity}: {visible(message)}\n"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from richc.diagnostics import INFO, Diagnostic, Label
 from richc.pipeline import FileResult, ModelResult
 from richc.report import Options
-from richc.report.snippet import Marked, snippet
+from richc.report.snippet import Marked, snippet, visible
 from richc.report.style import Style
 from richc.rules import INFERRED
 from richc.syntax.source import Source
@@ -67,7 +67,7 @@ def render_diagnostic(source: Source, diagnostic: Diagnostic, style: Style) -> s
     """One diagnostic with its snippets, notes and help; ends with a newline."""
     severity = diagnostic.severity
     head = style.severity(severity, f"{severity}[{diagnostic.code}]")
-    lines = [f"{head}: {style.strong(diagnostic.message)}"]
+    lines = [f"{head}: {style.strong(visible(diagnostic.message))}"]
     gutter = 1
     if source.text:
         places = [Marked(diagnostic.span, diagnostic.label, True)]
@@ -81,10 +81,10 @@ def render_diagnostic(source: Source, diagnostic: Diagnostic, style: Style) -> s
     else:
         lines.append(f" {style.frame('-->')} {source.path}")
     margin = f"{' ' * gutter} {style.frame('=')}"
-    lines += [f"{margin} {style.strong('note')}: {note}" for note in diagnostic.notes]
+    lines += [f"{margin} {style.strong('note')}: {visible(note)}" for note in diagnostic.notes]
     if diagnostic.help:
         fix = "  [fix available]" if diagnostic.edits else ""
-        lines.append(f"{margin} {style.strong('help')}: {diagnostic.help}{fix}")
+        lines.append(f"{margin} {style.strong('help')}: {visible(diagnostic.help)}{fix}")
     return "\n".join(lines) + "\n"
 
 

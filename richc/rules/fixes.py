@@ -18,6 +18,7 @@ from richc.rules.mending import Mistake, any_edit, misread, swap
 from richc.rules.offers import accept
 from richc.rules.recognise import mistakes
 from richc.rules.sentence import point_name
+from richc.rules.slips import ROUNDS, slips
 from richc.scaling.formula import general_power
 from richc.spec.infer import STANDARD
 from richc.spec.model import Layer
@@ -53,7 +54,7 @@ class Fixed(NamedTuple):
 
 
 def fix(source: Source, name: str | None = None, codes: Iterable[str] | None = None) -> Fixed:
-    """Fix the models of a text, or the one of this name.
+    """Fix the models of a text, or the one of this name (and then no slips of syntax).
 
     With ``codes``: the models that have errors of these rules, and warnings of these rules; R503
     stands for holes.
@@ -61,6 +62,12 @@ def fix(source: Source, name: str | None = None, codes: Iterable[str] | None = N
     codes = frozenset(SLUGS if codes is None else codes)
     result = analyse_source(source)
     steps: list[Step] = []
+    for _ in range(ROUNDS if name is None else 0):
+        spelt = [Step(slip.message, (), slip.edits) for slip in slips(result, codes)]
+        if not spelt:
+            break
+        steps += spelt
+        result = _after(result, spelt)
     # Holes first: what they are filled with is what is then judged.
     filled = [step for model in _chosen(result, name) if "R503" in codes for step in _fill(model)]
     if filled:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, Diagnostic
+from richc.rules.causes import dominant
 from richc.rules.common import cases, mend_missing, rate_place
 from richc.rules.context import Context
 from richc.scaling.formula import power
@@ -31,6 +32,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             f"but h's update ~ {power(layer.dh)}",
             desideratum="D3",
             layer=case.name,
+            labels=dominant(context, case),
             notes=(note,),
             help=mend.help,
             edits=mend.edits,

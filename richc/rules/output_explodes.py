@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, Diagnostic
+from richc.rules.causes import readout
 from richc.rules.common import cases, mend_explosion, rate_place
 from richc.rules.context import Context
 from richc.scaling.formula import power
@@ -23,6 +24,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             "should be at most n^0",
             desideratum="D1",
             layer=case.name,
+            labels=readout(context, case, "it reaches the output through"),
             help=mend.help,
             edits=mend.edits,
         )

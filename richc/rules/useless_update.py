@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, Diagnostic
+from richc.rules.causes import readout
 from richc.rules.common import cases, mend_missing, rate_place
 from richc.rules.context import Context
 from richc.scaling.formula import power
@@ -23,6 +24,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             label=f"Δh ~ {power(layer.dh)} moves the output by {power(case.violation.size)} only",
             desideratum="D2",
             layer=case.name,
+            labels=readout(context, case, "it reaches the output through"),
             help=mend.help,
             edits=mend.edits,
         )

@@ -72,8 +72,8 @@ def monomial(node: tree.Expression, scope: Scope) -> Monomial:
     if isinstance(node, tree.Call):
         if node.function.text != "sqrt":
             raise Rejected(
-                messages.unknown_name(
-                    node.function.text, node.function.span, ("sqrt",), "the only function is `sqrt`"
+                messages.unknown_function(
+                    node.function.text, node.function.span, node.function.text in scope.names
                 )
             )
         return monomial(node.argument, scope).root()
@@ -105,6 +105,10 @@ def literal(node: tree.Number) -> Fraction:
 
 def rational(node: tree.Expression, what: str) -> Fraction:
     """A plain number or ratio, perhaps negative.  Raises Rejected."""
+    is_power = isinstance(node, tree.Power) and not isinstance(node.exponent, tree.Hole)
+    if is_power or isinstance(node, tree.Name):
+        help = "write it out" if is_power else None
+        raise Rejected(messages.bad_value(f"{what} is a plain number", node.span, help))
     scope = Scope({}, {})
     value = exponent(node, scope)
     if value.slope:

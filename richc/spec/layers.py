@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.diagnostics import Diagnostic, Span
+from richc.diagnostics import Diagnostic, Label, Span
 from richc.scaling.monomial import ONE, WIDTH, ZERO, Monomial
 from richc.spec import infer, messages
 from richc.spec.expressions import Rejected, Scope, monomial
@@ -50,7 +50,7 @@ def check_shapes(slots: list[Slot], report: Report) -> None:
     fine = True
     unrolled = sum(slot.repeats for slot in slots)
     seen = 0
-    for slot in slots:
+    for at, slot in enumerate(slots):
         statement = slot.statement
         seen += slot.repeats
         is_last = seen == unrolled
@@ -70,6 +70,7 @@ def check_shapes(slots: list[Slot], report: Report) -> None:
                     f"{slot.dim.factor}",
                     statement.dim.span,
                     "only the last layer has a fixed size; hidden ones are `-> n`, or `-> 4*n`",
+                    _next(slots, at),
                 )
             )
             fine = False
@@ -81,6 +82,14 @@ def check_shapes(slots: list[Slot], report: Report) -> None:
                 "a network needs a layer `-> n` before its read-out",
             )
         )
+
+
+def _next(slots: list[Slot], at: int) -> tuple[Label, ...]:
+    """The other end of a size: the layer that takes it."""
+    if at + 1 == len(slots):
+        return ()
+    name = slots[at + 1].statement.name
+    return (Label(name.span, f"`{name.text}` follows, so it is not the last layer"),)
 
 
 def dimension(node: tree.Expression, width: str) -> Dim:
@@ -312,7 +321,7 @@ class _Reader:
                 messages.bad_value(f"`{name}` needs a value", item.span, f"write `{name} = ...`")
             )
         if isinstance(item.value, tree.String | tree.List):
-            raise Rejected(messages.bad_value(f"`{name}` is an expression", item.value.span))
+            raise Rejected(messages.no_expression(name, item.value))
         value = monomial(item.value, scope)
         if value.is_zero and name not in _MAY_BE_ZERO:
             raise Rejected(messages.zero(f"`{name}`", item.value.span))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from richc.diagnostics import ERROR, Diagnostic, Label, Span
+from richc.diagnostics import ERROR, Diagnostic, Edit, Label, Span
+from richc.syntax import tree
 from richc.words import did_you_mean, not_in_language
 
 
@@ -16,8 +17,11 @@ def _error(
     label: str = "",
     help: str | None = None,
     labels: tuple[Label, ...] = (),
+    edits: tuple[Edit, ...] = (),
 ) -> Diagnostic:
-    return Diagnostic(code, slug, ERROR, message, span, label, help=help, labels=labels)
+    return Diagnostic(
+        code, slug, ERROR, message, span, label, help=help, labels=labels, edits=edits
+    )
 
 
 def _short(name: str) -> str:
@@ -32,20 +36,64 @@ def unknown_name(name: str, span: Span, known: Iterable[str], help: str | None) 
     return _error("R010", "unknown-name", message, span, help=help)
 
 
-def unknown_word(kind: str, word: str, span: Span, known: Iterable[str]) -> Diagnostic:
+#: What stands elsewhere than where people look for it.
+_ELSEWHERE = {
+    ("layer attribute", "activation"): "the activation stands alone, on the line after the layer",
+    ("layer attribute", "name"): "a layer's name stands before its `:`",
+    ("layer attribute", "init"): "write `std` or `var`, and `dist` for another distribution",
+    ("layer attribute", "initializer"): "write `std` or `var`, and `dist` for another distribution",
+    ("layer attribute", "units"): "a layer's size stands after its `->`",
+    ("option of train", "lr"): "rates belong to `optimizer` and to layers",
+    ("option of train", "optimizer"): "`optimizer` is a statement of its own",
+    ("option of train", "loss"): "`loss` is a statement of its own",
+}
+
+
+def unknown_word(
+    kind: str,
+    word: str,
+    span: Span,
+    known: Iterable[str],
+    shown: Iterable[str] | None = None,
+) -> Diagnostic:
+    """``shown``: the known words as the help has them, where that is not as they are."""
     known = tuple(known)
     outside = not_in_language(word)
     if outside is not None:
-        from richc.syntax.messages import outside_language
+        from richc.syntax.mistakes.foreign import outside_language
 
         return outside_language(outside, span)
+    from richc.spelling import respelt
+
+    same = respelt(word, known)
+    write = None if same is None else f"write `{same}`"
+    help = (
+        write
+        or _ELSEWHERE.get((kind, word))
+        or (
+            f"one of {', '.join(shown or known)}"
+            if len(known) > 1
+            else f"the only one is `{known[0]}`"
+        )
+    )
     return _error(
         "R011",
         "unknown-word",
         f"unknown {kind} `{_short(word)}`{did_you_mean(word, known)}",
         span,
-        help=f"one of {', '.join(known)}" if len(known) > 1 else f"the only one is `{known[0]}`",
+        help=help,
+        # Other letters of the same word are certainly it; anything else is a guess.
+        edits=() if same is None else (Edit(span, same),),
     )
+
+
+def unknown_function(name: str, span: Span, is_value: bool) -> Diagnostic:
+    if is_value:
+        help = f"a product has a `*`: `{name} * (...)`"
+        return _error("R010", "unknown-name", f"`{_short(name)}` is no function", span, help=help)
+    guess = did_you_mean(name, ("sqrt",))
+    message = f"unknown function `{_short(name)}`{guess}"
+    return _error("R010", "unknown-name", message, span, help="the only function is `sqrt`")
 
 
 def reserved_name(name: str, span: Span, why: str) -> Diagnostic:
@@ -94,8 +142,21 @@ def misplaced(message: str, span: Span, help: str | None = None) -> Diagnostic:
     return _error("R018", "misplaced", message, span, help=help)
 
 
-def shape(message: str, span: Span, help: str | None = None) -> Diagnostic:
-    return _error("R019", "shape", message, span, help=help)
+def no_expression(name: str, value: tree.String | tree.List) -> Diagnostic:
+    if isinstance(value, tree.List):
+        return bad_value(f"`{name}` is one expression", value.span, f"write `{name} = ...`")
+    found = bad_value(f"`{name}` is an expression, not a string", value.span)
+    if not value.text.strip():
+        return found
+    return found._replace(
+        help=f"write `{name} = {_short(value.text)}`", edits=(Edit(value.span, value.text),)
+    )
+
+
+def shape(
+    message: str, span: Span, help: str | None = None, labels: tuple[Label, ...] = ()
+) -> Diagnostic:
+    return _error("R019", "shape", message, span, help=help, labels=labels)
 
 
 def sum_has_no_exponent(operator: Span) -> Diagnostic:

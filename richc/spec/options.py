@@ -37,7 +37,7 @@ def integer(node: tree.Value, what: str, low: int, high: int = MAX_INTEGER) -> i
     """A plain integer in a range.  Raises Rejected."""
     bounds = f"from {low} to {high:,}" if high < MAX_INTEGER else f"of at least {low}"
     wrong = messages.bad_value(f"{what} is an integer {bounds}", node.span)
-    if isinstance(node, tree.String | tree.List):
+    if isinstance(node, tree.String | tree.List | tree.Name):
         raise Rejected(wrong)
     value = rational(node, what)
     if value.denominator != 1 or not low <= value <= high:
@@ -123,7 +123,7 @@ def _plain(option: str, value: tree.Value) -> OptionValue:
     if option == "shape_factor":
         return _word(value, "shape factor", SHAPE_FACTORS)
     if option in ("nesterov", "amsgrad"):
-        return _word(value, option, ("true", "false")) == "true"
+        return _word(value, f"value of {option}", ("true", "false")) == "true"
     if option == "ns_steps":
         return Fraction(integer(value, "`ns_steps`", 1, 99))
     if option == "betas":
@@ -164,7 +164,7 @@ def _word(value: tree.Value, kind: str, known: tuple[str, ...]) -> str:
 def _expression(item: tree.Option, scope: Scope, may_be_zero: bool) -> Monomial:
     name = item.name.text
     if isinstance(item.value, tree.String | tree.List):
-        raise Rejected(messages.bad_value(f"`{name}` is an expression", item.value.span))
+        raise Rejected(messages.no_expression(name, item.value))
     value = monomial(item.value, scope)
     if value.is_zero and not may_be_zero:
         raise Rejected(messages.zero(f"the optimizer's `{name}`", item.value.span))

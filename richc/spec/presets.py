@@ -15,6 +15,7 @@ from richc.syntax import tree
 from richc.words import GAUGES, PARAMETERIZATIONS, REGIMES
 
 _HALF = Fraction(1, 2)
+_CHOICES = {"gauge": GAUGES, "regime": REGIMES}
 _POINTS = {"mup": _HALF, "ntp": Fraction(0)}
 
 
@@ -99,8 +100,19 @@ def _requirement(reader: Reader, node: tree.Require) -> Requirement:
         if kind in ("mup", "ntp", "rich"):
             richness = _point(reader, node.preset, "require")
             return Requirement("point", kind, richness, node.span)
-        known = ("mup", "ntp", "rich(r = ...)", "gauge NAME", "regime NAME")
-        raise Rejected(messages.unknown_word("requirement", kind, node.preset.name.span, known))
+        name = node.preset.name
+        if kind in _CHOICES:
+            example = f"one of {', '.join(_CHOICES[kind])}"
+            raise Rejected(messages.bad_value(f"`require {kind}` needs a name", name.span, example))
+        if kind == "equivalent":
+            example = 'for example `require equivalent "other.rich"`'
+            raise Rejected(messages.bad_value(f"`{kind}` needs another file", name.span, example))
+        known = ("mup", "ntp", "rich", *_CHOICES, "equivalent")
+        shown = (
+            *("mup", "ntp", "rich(r = ...)", "gauge NAME", "regime NAME"),
+            'equivalent "other.rich"',
+        )
+        raise Rejected(messages.unknown_word("requirement", kind, name.span, known, shown))
     if kind == "equivalent":
         if not isinstance(node.value, tree.String) or not node.value.text:
             raise Rejected(
@@ -111,7 +123,7 @@ def _requirement(reader: Reader, node: tree.Require) -> Requirement:
                 )
             )
         return Requirement("equivalent", node.value.text, None, node.span)
-    choices = {"gauge": GAUGES, "regime": REGIMES}.get(kind)
+    choices = _CHOICES.get(kind)
     if choices is None:
         raise Rejected(
             messages.unknown_word(

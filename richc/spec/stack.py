@@ -10,6 +10,7 @@ from richc.spec.model import Dim
 from richc.spec.names import refusal
 from richc.spec.reader import Reader
 from richc.syntax import tree
+from richc.words import ACTIVATIONS
 
 
 def read_stack(reader: Reader, width: str) -> list[Slot]:
@@ -20,6 +21,8 @@ def read_stack(reader: Reader, width: str) -> list[Slot]:
     slots: list[Slot] = []
     names: dict[str, Span] = {}
     waiting: tree.Layer | None = None
+    #: After an unknown word where no activation can stand: it may have been meant for a layer.
+    is_lost = False
     fine = True
     errors_before = len(reader.found)
     statements = [s for s in reader.node.statements if isinstance(s, tree.Layer | tree.Activation)]
@@ -34,7 +37,8 @@ def read_stack(reader: Reader, width: str) -> list[Slot]:
         return []
     for node in statements:
         if isinstance(node, tree.Activation):
-            fine &= _activation(reader, node, waiting, slots, layer_nodes[-1])
+            fine &= _activation(reader, node, waiting, slots, layer_nodes[-1], is_lost)
+            is_lost = waiting is None and node.preset.name.text not in ACTIVATIONS
             waiting = None
             continue
         if waiting is not None and not reader.node.incomplete:
@@ -71,11 +75,12 @@ def _activation(
     waiting: tree.Layer | None,
     slots: list[Slot],
     last: tree.Layer,
+    is_lost: bool,
 ) -> bool:
     read = reader.attempt(lambda: layer_reader.activation(node.preset))
     if waiting is None:
-        # In an incomplete model its layer may be what could not be parsed.
-        if not reader.node.incomplete:
+        # Its layer may be what could not be parsed, or is written without all that makes a layer.
+        if read is not None and not is_lost and not reader.node.incomplete:
             reader.report(
                 messages.misplaced("this activation follows no layer", node.span, "remove it")
             )

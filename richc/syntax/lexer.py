@@ -13,6 +13,8 @@ from richc.diagnostics import Span
 from richc.syntax.lalr import Token
 
 NEWLINE = "NEWLINE"
+#: A `}` that closes nothing: the model that it stands in goes on after it, up to its own `}`.
+STRAY = "STRAY"
 
 #: Words that only a statement can begin with (by the names of their terminals).
 STATEMENT_WORDS = {
@@ -60,13 +62,14 @@ def separate(tokens: Sequence[Token]) -> list[Token]:
             if _separates(kept, open_brackets, kind):
                 kept.append(newline)
             newline = None
+        if kind == "RBRACE":
+            _end_block(open_brackets)
+            if len(open_brackets) == _MODEL_BODY:
+                if _goes_on(tokens, index + 1):
+                    kept.append(token._replace(type=STRAY))
+                    continue
+                _end_statement(kept, token.start)
         if kind in _CLOSING:
-            if kind == "RBRACE":
-                # An unclosed parenthesis ends with its block.
-                while open_brackets and open_brackets[-1] != "LBRACE":
-                    open_brackets.pop()
-                if len(open_brackets) == _MODEL_BODY and kept[-1].type not in (NEWLINE, "LBRACE"):
-                    kept.append(Token(NEWLINE, "", token.start))
             if open_brackets and open_brackets[-1] == _CLOSING[kind]:
                 open_brackets.pop()
         elif kind in _OPENING:
@@ -74,9 +77,37 @@ def separate(tokens: Sequence[Token]) -> list[Token]:
                 raise NestingError(token.span)
             open_brackets.append(kind)
         kept.append(token)
-    if len(open_brackets) == _MODEL_BODY and kept[-1].type not in (NEWLINE, "LBRACE"):
-        kept.append(Token(NEWLINE, "", kept[-1].span.end))
+    if len(open_brackets) == _MODEL_BODY:
+        _end_statement(kept, kept[-1].span.end)
     return kept
+
+
+def _end_block(open_brackets: list[str]) -> None:
+    """An unclosed parenthesis ends with its block."""
+    while open_brackets and open_brackets[-1] != "LBRACE":
+        open_brackets.pop()
+
+
+def _end_statement(kept: list[Token], offset: int) -> None:
+    if kept[-1].type not in (NEWLINE, "LBRACE"):
+        kept.append(Token(NEWLINE, "", offset))
+
+
+def _goes_on(tokens: Sequence[Token], index: int) -> bool:
+    """Whether statements of a model follow, and the `}` that closes it."""
+    depth = 0
+    is_first = True
+    for at in range(index, len(tokens)):
+        kind = tokens[at].type
+        if kind == NEWLINE:
+            continue
+        if kind == "MODEL" or (is_first and kind == "RBRACE"):
+            return False
+        is_first = False
+        if kind == "RBRACE" and depth == 0:
+            return True
+        depth += (kind == "LBRACE") - (kind == "RBRACE")
+    return False
 
 
 def _separates(before: list[Token], open_brackets: list[str], kind: str) -> bool:

@@ -6,19 +6,24 @@ cannot be parsed is reported, taken back, and skipped.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import cache
 from types import ModuleType
+from typing import NamedTuple
 
-from richc.diagnostics import Diagnostic
+from richc.diagnostics import Diagnostic, Edit, Span, apply
 from richc.syntax import tree
 from richc.syntax.builder import Builder
 from richc.syntax.lalr import Parser, Stacks, Tables, Token, Unexpected, load
-from richc.syntax.lexer import NestingError, begins_statement, separate
+from richc.syntax.lexer import NEWLINE, NestingError, begins_statement, separate
 from richc.syntax.source import Source
+from richc.words import LOSSES, OPTIMIZERS, PARAMETERIZATIONS
 
 MAX_ERRORS = 100
 #: Of one statement; expressions are refused at far fewer.
 MAX_TOKENS = 20_000
+#: Words that look like an activation where they stand alone, but belong to another statement.
+_NO_ACTIVATIONS = frozenset((*OPTIMIZERS, *LOSSES, *PARAMETERIZATIONS))
 
 
 def _messages() -> ModuleType:
@@ -51,18 +56,9 @@ def parse(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
         separated = separate(tokens)
     except NestingError as error:
         return tree.File((), comments), (_messages().too_deep(error.span),)
-    run = _Run(tables, separated)
-    # Without its stray characters a statement means something else.
-    models = tuple(
-        model._replace(incomplete=True)
-        if any(model.span.start <= token.start < model.span.end for token in illegal)
-        else model
-        for model in run.models()
-    )
-    found = [_messages().illegal_character(token) for token in _first_on_lines(illegal, source)]
-    # A line with a stray character is already reported; what follows from it is noise.
-    reported = {source.position(token.start).line for token in illegal}
-    found += [e for e in run.errors if source.position(e.span.start).line not in reported]
+    run = _Run(tables, source.text, separated, illegal)
+    models = run.models()
+    found = run.found(source)
     if not found and not models:
         found.append(_messages().no_model(bool(source.text.strip())))
     if len(found) > MAX_ERRORS:
@@ -70,25 +66,51 @@ def parse(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
     return tree.File(models, comments), tuple(sorted(found, key=lambda d: d.span))
 
 
-def _first_on_lines(illegal: list[Token], source: Source) -> list[Token]:
-    """One a line: the quotes around a word are one mistake."""
-    lines: dict[int, Token] = {}
-    for token in illegal[: MAX_ERRORS**2]:
-        lines.setdefault(source.position(token.start).line, token)
-    return list(lines.values())[:MAX_ERRORS]
+class Mistake(NamedTuple):
+    """A finding, and the offset of the token at which it was made."""
+
+    offset: int
+    diagnostic: Diagnostic
 
 
 class _Run:
     """One pass over one file's tokens."""
 
-    def __init__(self, tables: Tables, tokens: list[Token]) -> None:
+    def __init__(
+        self, tables: Tables, text: str, tokens: list[Token], illegal: list[Token]
+    ) -> None:
+        self.tables = tables
+        self.text = text
         self.tokens = tokens
-        self.errors: list[Diagnostic] = []
+        #: Characters of no token: what a statement means without them is not known.
+        self.illegal = illegal
+        self._illegal = [token.start for token in illegal]
+        self.errors: list[Mistake] = []
         self._parser = Parser(tables, Builder())
         self._mark: Stacks = self._parser.save()
         #: Names (by offset) of models of which a statement was left out.
         self._incomplete: set[int] = set()
         self._cut_short = False
+
+    def found(self, source: Source) -> list[Diagnostic]:
+        """All mistakes; on a line with a strange character the first one, the others are noise."""
+        if not self.illegal:
+            return [error.diagnostic for error in self.errors]
+        from richc.syntax.mistakes.characters import illegal
+
+        lines: dict[int, list[Token]] = {}
+        for token in self.illegal[: MAX_ERRORS**2]:
+            lines.setdefault(source.position(token.start).line, []).append(token)
+        strange = list(lines.items())[:MAX_ERRORS]
+        first = {n: Mistake(line[0].start, illegal(line, self.text)) for n, line in strange}
+        found: list[Diagnostic] = []
+        for error in self.errors:
+            number = source.position(error.offset).line
+            if number not in lines:
+                found.append(error.diagnostic)
+            elif number in first and error.offset < first[number].offset:
+                first[number] = error
+        return found + [mistake.diagnostic for mistake in first.values()]
 
     def models(self) -> tuple[tree.Model, ...]:
         tokens = self.tokens
@@ -97,7 +119,9 @@ class _Run:
             index = self._model(index)
         models: tuple[tree.Model, ...] = self._parser.finish()
         return tuple(
-            model._replace(incomplete=True) if model.name.span.start in self._incomplete else model
+            model._replace(incomplete=True)
+            if model.name.span.start in self._incomplete or self._has_illegal(*model.span)
+            else model
             for model in models
         )
 
@@ -119,7 +143,10 @@ class _Run:
             self._parser.feed(tokens[index])
             return index + 1
         if len(self.errors) <= MAX_ERRORS and not self._cut_short:
-            self.errors.append(_messages().unclosed_model(name, tokens[brace].span))
+            last = tokens[index - 1]
+            end = (tokens[index - 2] if last.type == NEWLINE else last).span.end
+            found = _messages().unclosed_model(name, tokens[brace].span, end)
+            self.errors.append(Mistake(tokens[brace].start, found))
         self._incomplete.add(name.span.start)
         self._parser.feed(Token("RBRACE", "}", tokens[index - 1].start))
         return index
@@ -138,14 +165,16 @@ class _Run:
         for at in range(index, min(index + 3, len(tokens))):
             try:
                 self._parser.feed(tokens[at])
-            except Unexpected:
-                self.errors.append(_messages().bad_header(tokens, index, at))
+            except Unexpected as error:
+                self._bad_header(index, at, error.accepted)
                 break
         else:
             if index + 3 <= len(tokens):
                 return index + 2
-            self.errors.append(_messages().bad_header(tokens, index, len(tokens)))
+            self._bad_header(index, len(tokens), frozenset())
         self._parser.restore(self._mark)
+        if tokens[index].type == "LBRACE":
+            return None
         brace = next(
             (at for at in range(index, min(index + 4, len(tokens))) if tokens[at].type == "LBRACE"),
             None,
@@ -157,6 +186,14 @@ class _Run:
             self._parser.feed(Token(kind, text, first.start))
         self._incomplete.add(first.start)
         return brace
+
+    def _bad_header(self, start: int, at: int, accepted: frozenset[str]) -> None:
+        from richc.syntax.mistakes.failure import Failure
+        from richc.syntax.mistakes.headers import bad_header
+
+        failure = Failure(self.text, self.tokens, start, at, accepted)
+        place = self.tokens[min(at, len(self.tokens) - 1)]
+        self.errors.append(Mistake(place.start, bad_header(failure)))
 
     def _next_model(self, index: int) -> int:
         tokens = self.tokens
@@ -174,21 +211,69 @@ class _Run:
             try:
                 self._parser.feed(token)
             except Unexpected as error:
-                self.errors.append(_messages().bad_statement(tokens, start, at, error))
-                self._parser.restore(self._mark)
-                return self._skip(start), False
+                return self._bad_statement(start, at, error.accepted), False
             if at - start > MAX_TOKENS:
-                self.errors.append(_messages().too_long(tokens[start].span))
+                self.errors.append(Mistake(token.start, _messages().too_long(tokens[start].span)))
                 self._parser.restore(self._mark)
                 return self._skip(start), False
-            if token.type == "NEWLINE" and depth == 0:
-                return at + 1, True
+            if token.type == NEWLINE and depth == 0:
+                if at == start + 1 and tokens[start].text in _NO_ACTIVATIONS:
+                    return self._bad_statement(start, at, frozenset({NEWLINE})), False
+                complete = not self._has_illegal(tokens[start - 1].span.end, token.start)
+                if not complete:
+                    self._parser.restore(self._mark)
+                return at + 1, complete
             depth += (token.type == "LBRACE") - (token.type == "RBRACE")
         # The bracket that swallowed the rest of the file swallowed the model's end as well.
         self._cut_short = True
-        self.errors.append(_messages().bad_statement(tokens, start, len(tokens), None))
-        self._parser.restore(self._mark)
+        self._bad_statement(start, len(tokens), frozenset())
         return len(tokens), False
+
+    def _has_illegal(self, start: int, end: int) -> bool:
+        return bisect_left(self._illegal, start) < bisect_left(self._illegal, end)
+
+    def _bad_statement(self, start: int, at: int, accepted: frozenset[str]) -> int:
+        """Report and take back a statement; the index of the next."""
+        from richc.syntax.mistakes.failure import Failure
+
+        self._parser.restore(self._mark)
+        after = self._skip(start)
+        found: Diagnostic = _messages().bad_statement(
+            Failure(self.text, self.tokens, start, at, accepted)
+        )
+        if found.edits and not self._mends(start, after, found.edits):
+            found = found._replace(edits=())
+        place = self.tokens[min(at, len(self.tokens) - 1)]
+        self.errors.append(Mistake(place.start, found))
+        return after
+
+    def _mends(self, start: int, after: int, edits: tuple[Edit, ...]) -> bool:
+        """Whether a statement can be read after its edits, up to another mistake behind them."""
+        first = self.tokens[start].start
+        last = self.tokens[after - 1]
+        end = last.start if last.type == NEWLINE else last.span.end
+        if any(not first <= edit.span.start <= edit.span.end <= end for edit in edits):
+            return False
+        moved = [
+            Edit(Span(edit.span.start - first, edit.span.end - first), edit.text) for edit in edits
+        ]
+        before, after_it = "model m {\n", "\n}"
+        statement = apply(self.text[first:end], moved)
+        tokens, aside = self.tables.lex(before + statement + after_it)
+        # What stands behind the last edit is as long as it was.
+        behind = (end - first) - max(edit.span.end for edit in moved)
+        reached = len(before) + len(statement) - behind
+        if any(token.type == "ILLEGAL" and token.start < reached for token in aside):
+            return False
+        parser = Parser(self.tables, Builder())
+        try:
+            for token in separate(tokens):
+                parser.feed(token)
+        except Unexpected as error:
+            return behind > 0 and reached < error.token.start < len(before) + len(statement)
+        except NestingError:
+            return False
+        return True
 
     def _skip(self, start: int) -> int:
         """Where the statement after the one at ``start`` begins, or where its model ends."""

@@ -46,7 +46,7 @@ def test_every_line_end_counts_once(newline: str) -> None:
 
     places = [(d.code, d.span.line, d.span.column) for d in file.diagnostics]
 
-    assert ("R010", 4, 9) in places
+    assert ("R017", 4, 9) in places
 
 
 def test_a_byte_order_mark_is_no_column() -> None:

@@ -145,7 +145,7 @@ def test_the_same_from_python() -> None:
 
     assert fix(BROKEN) == MENDED
     assert fix(BROKEN + other, "net") == MENDED + other
-    assert fix("model {") == "model {"
+    assert fix("model") == "model"
 
 
 def test_files_that_pass_are_left_alone(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_files_that_pass_are_left_alone(tmp_path: Path) -> None:
 
 def test_errors_of_syntax_are_shown_and_nothing_is_touched(tmp_path: Path) -> None:
     path = tmp_path / "net.rich"
-    text = BROKEN.replace("-> n {", "=> n {")
+    text = BROKEN.replace("-> n {", "-> {")
     path.write_text(text, encoding="utf-8")
 
     result = run(str(path))
@@ -170,6 +170,19 @@ def test_errors_of_syntax_are_shown_and_nothing_is_touched(tmp_path: Path) -> No
     assert result.exit_code == 1
     assert "error[R001]" in result.stderr
     assert path.read_text(encoding="utf-8") == text
+
+
+def test_slips_of_syntax_are_mended_first() -> None:
+    text = BROKEN.replace("-> n {", "→ n {").replace("tanh", "Tanh()").replace("{ lr =", "{ lr:")
+
+    assert MENDED == fix(text)
+
+
+def test_slips_are_left_where_one_model_is_asked_for() -> None:
+    text = BROKEN.replace("tanh", "Tanh")
+
+    assert "Tanh" in run("-", "--model", "net", text=text).stdout
+    assert "Tanh" not in run("-", text=text).stdout
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_errors_of_syntax_are_shown_and_nothing_is_touched(path: Path) -> None:
     result = run(str(path.parent))
 
     assert (1, "") == (result.exit_code, result.stdout)
-    assert "error[R001]: unexpected `256`: expected `=`" in result.stderr
+    assert "error[R001]: `=` is missing after `n`" in result.stderr
     assert f"{path}: left as it is\n" in result.stderr
     assert path.read_text(encoding="utf-8") == BROKEN
     # The others are laid out all the same.
@@ -145,7 +145,7 @@ def test_standard_input_with_errors_comes_back() -> None:
     result = run("-", text=BROKEN)
 
     assert (1, BROKEN) == (result.exit_code, result.stdout)
-    assert "<stdin>:2:12" in result.stderr
+    assert "<stdin>:2:10" in result.stderr
 
 
 def test_a_model_that_fails_its_check_is_laid_out(path: Path) -> None:
