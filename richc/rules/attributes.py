@@ -42,6 +42,8 @@ def times(context: Context, place: Span, factor: str) -> str:
     """The expression at ``place`` with `` * ...`` or `` / ...`` behind it."""
     node = context.expressions.get(place)
     text = context.text[place.start : place.end]
+    if text == "1" and factor.startswith(" * "):
+        return factor.removeprefix(" * ")
     return f"({text}){factor}" if isinstance(node, tree.Sum | tree.Negative) else text + factor
 
 

@@ -63,7 +63,7 @@ def scaled(context: Context, span: Span, square: Fraction, *, is_root: bool) -> 
         elif max(square.numerator, square.denominator) < _FEW:
             over.insert(0, f"sqrt({_constant(square)})")
         else:
-            constant = Fraction(f"{float(constant) * sqrt(square):.3g}")
+            constant = Fraction(f"{float(constant) * sqrt(square):.4g}")
     else:
         constant *= square
     decimal = _constant(constant)
@@ -78,8 +78,9 @@ def scaled(context: Context, span: Span, square: Fraction, *, is_root: bool) -> 
 
 def _constant(value: Fraction) -> str:
     """``2``, ``1/3``, ``2.35``."""
-    is_decimal = value.denominator != 1 and 10_000 % value.denominator == 0
-    return f"{float(value):g}" if is_decimal and value.numerator >= _FEW else str(value)
+    decimal = f"{float(value):g}"
+    is_short = value.numerator >= _FEW and "e" not in decimal and Fraction(decimal) == value
+    return decimal if is_short else str(value)
 
 
 class Mistake(NamedTuple):

@@ -207,7 +207,7 @@ def test_a_read_in_that_forgets_its_inputs(inputs: int, std: str, wanted: str | 
 
     assert "embed" == diagnostic.layer
     (edit,) = diagnostic.edits
-    assert edit.text == (wanted or "2 * sqrt(1/4000)")
+    assert edit.text == (wanted or "0.03162")
 
 
 def test_biases_count() -> None:
