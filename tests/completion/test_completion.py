@@ -93,7 +93,7 @@ def test_rules(command: str, option: str) -> None:
     assert sorted(SLUGS) + [SLUGS[code] for code in sorted(SLUGS)] == complete(command, option, "")
     assert ["R401", "R402"] == complete(command, option, "R4")
     assert ["R401,R402"] == complete(command, option, "R401,R4")
-    assert ["R401,epsilon"] == complete(command, option, "R401,eps")
+    assert ["R401,epsilon", "R401,epsilon-floor"] == complete(command, option, "R401,eps")
     assert [] == complete(command, option, "R9")
 
 
