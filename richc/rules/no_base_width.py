@@ -2,7 +2,7 @@
 
 Inferred rates are powers of n/n0 with a base width and powers of n without one.  A number that
 suits a plain network is then taken for the rate of a network of width one, and layers are trained
-at n^-1 or n^(-3/2) of it.  Yang et al. 2022 (arXiv 2203.03466), appendix B.1, have base shapes for
+at n^-1 or n^(-3/2) of it.  Yang et al. 2022 (arXiv 2203.03466) have base shapes for
 this reason.
 
 What is reported depends on the rate in these units and not on n: under μP, n = 16 and n = 1024 are
