@@ -37,6 +37,9 @@ FILES = {
         "dense -> n", "dense -> n { lr = 1 / n }  # richc: ignore[R301]"
     ),
     "stale.rich": GOOD.replace("dense -> n", "dense -> n  # richc: ignore[R301] -- baseline"),
+    "fades.rich": GOOD.replace(", base n0 = 64", "").replace(
+        "dense -> n", "dense -> n\n  relu\n  h2[9]: dense -> n { var = 1 / fan_in }"
+    ),
     "gauge.rich": GOOD.replace("mup", "mup, gauge = mup"),
 }
 
@@ -137,6 +140,12 @@ FEATURES = (
         "richc check holes.rich",
         0,
         ("info[R503]", "`richc fix` writes"),
+    ),
+    Feature(
+        "what will go wrong at this width, depth and precision",
+        "richc check fades.rich",
+        0,
+        ("warning[R701]", "warning[R704]"),
     ),
     Feature(
         "automatic fixes, as a diff",
