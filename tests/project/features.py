@@ -38,7 +38,7 @@ FILES = {
     ),
     "stale.rich": GOOD.replace("dense -> n", "dense -> n  # richc: ignore[R301] -- baseline"),
     "fades.rich": GOOD.replace(", base n0 = 64", "").replace(
-        "dense -> n", "dense -> n\n  relu\n  h2[9]: dense -> n { var = 1 / fan_in }"
+        "  tanh", "  relu\n  h2[9]: dense -> n { var = 1 / fan_in }\n  relu"
     ),
     "gauge.rich": GOOD.replace("mup", "mup, gauge = mup"),
 }
