@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from types import ModuleType
 
-from richc.diagnostics import Diagnostic
+from richc.diagnostics import Diagnostic, Span
 from richc.syntax import tree
 from richc.syntax.builder import Builder
 from richc.syntax.lalr import Parser, Stacks, Tables, Token, Unexpected, load
@@ -121,7 +121,7 @@ class _Run:
         if len(self.errors) <= MAX_ERRORS and not self._cut_short:
             self.errors.append(_messages().unclosed_model(name, tokens[brace].span))
         self._incomplete.add(name.span.start)
-        self._parser.feed(Token("RBRACE", "}", tokens[index - 1].start))
+        self._parser.feed(Token("RBRACE", "", tokens[index - 1].span.end))
         return index
 
     def _ends_model(self, index: int) -> bool:
@@ -153,8 +153,11 @@ class _Run:
         if brace is None:
             return None
         first = tokens[index]
-        for kind, text in (("MODEL", "model"), ("NAME", "model"), ("LBRACE", "{")):
-            self._parser.feed(Token(kind, text, first.start))
+        for token in (Token("MODEL", "", first.start), Token("NAME", "", first.start)):
+            self._parser.feed(token)
+        self._parser.feed(tokens[brace])
+        # What stands before the brace is in the name's place.
+        self._parser.values[-2] = tree.Name("model", Span(first.start, tokens[brace].start))
         self._incomplete.add(first.start)
         return brace
 
