@@ -10,6 +10,7 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, cached_property, partial
+from itertools import pairwise
 from zlib import crc32
 
 from richc.cli.check import FORMATS
@@ -258,7 +259,7 @@ def apart(edits: Iterable[Edit], text: str) -> None:
     ordered = sorted(set(edits))
     for edit in ordered:
         inside(edit.span, text)
-    for first, second in zip(ordered, ordered[1:], strict=False):
+    for first, second in pairwise(ordered):
         assert first.span.end <= second.span.start, (first, second)
 
 

@@ -48,9 +48,7 @@ class Session:
         change = {"range": self._range(start, end), "text": text}
         self._text = self._text[:start] + text + self._text[end:]
         name = {"uri": _URI, "version": self._version}
-        self._notify(
-            "textDocument/didChange", {"textDocument": name, "contentChanges": [change]}
-        )
+        self._notify("textDocument/didChange", {"textDocument": name, "contentChanges": [change]})
         self._hear()
 
     def ask(self, offset: int) -> None:
@@ -90,7 +88,10 @@ class Session:
         found = self._loop.run_until_complete(asyncio.wait_for(wait(), 60))
         end = self._position(len(self._text))
         for diagnostic in found:
-            places = [diagnostic, *(r["location"] for r in diagnostic.get("relatedInformation", ()))]
+            places = [
+                diagnostic,
+                *(r["location"] for r in diagnostic.get("relatedInformation", ())),
+            ]
             for place in places:
                 start, stop = place["range"]["start"], place["range"]["end"]
                 assert _key(start) <= _key(stop) <= _key(end)

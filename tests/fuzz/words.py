@@ -10,7 +10,9 @@ from richc.syntax.parser import _tables
 #: Texts of the grammar's terminals that can be written in one way only: ``->``, ``{``.
 PUNCTUATION = tuple(
     re.sub(r"\\(.)", r"\1", branch)
-    for branch in re.findall(r"\(\?P<[A-Z]+>((?:\\.|[^\\()\[\]?*+|])+)\)", _tables().pattern.pattern)
+    for branch in re.findall(
+        r"\(\?P<[A-Z]+>((?:\\.|[^\\()\[\]?*+|])+)\)", _tables().pattern.pattern
+    )
 )
 
 #: Every word that means something somewhere.
