@@ -16,8 +16,8 @@ from richc.rules.context import Context
 from richc.rules.sentence import describe
 from richc.spec.model import Requirement
 from richc.syntax import tree
+from richc.words import printable
 
-_LONGEST = 80
 #: Differences that are listed; `richc equiv` lists all.
 _MOST = 8
 
@@ -25,8 +25,7 @@ _MOST = 8
 def check(context: Context, requirement: Requirement) -> Iterator[Diagnostic]:
     path, name = split(requirement.value)
     place = _string(context, requirement)
-    value = "".join(c if c.isprintable() else "?" for c in requirement.value)
-    shown = f'"{value}"' if len(value) <= _LONGEST else f'"{value[:_LONGEST]}..."'
+    shown = f'"{printable(requirement.value)}"'
     try:
         other = load(os.path.join(os.path.dirname(context.path), path), name)
     except NoOther as error:

@@ -52,7 +52,8 @@ with atheris.instrument_imports(include=["richc"], enable_loader_override=False)
 
 
 def main() -> None:
-    arguments = list(sys.argv)
+    # libFuzzer runs itself again to merge, by the first argument.
+    arguments = [f"{sys.executable} -m tests.fuzz.target", *sys.argv[1:]]
     given = {argument.partition("=")[0] for argument in arguments}
     arguments += [f"{name}={value}" for name, value in _DEFAULTS.items() if name not in given]
     if "-dict" not in given:
