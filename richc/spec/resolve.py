@@ -19,7 +19,7 @@ from richc.spec.layers import Carried, Slot
 from richc.spec.model import Layer, Model, Train
 from richc.spec.names import refusal
 from richc.spec.presets import Preset, read_parameterization, read_requirements
-from richc.spec.ranges import refuse_overflow
+from richc.spec.ranges import refuse_denominators, refuse_overflow
 from richc.spec.reader import Reader
 from richc.spec.stack import read_stack
 from richc.spec.symbols import read_scale, scope_of, width_symbol
@@ -99,6 +99,9 @@ class _Resolver(Reader):
             richness_place=self._place(tree.Richness),
             parameterization_place=self._place(tree.Parameterization),
         )
+        refuse_denominators(self, model)
+        if self.found:
+            return None
         if holes:
             # Solving needs the calculus of the stages after this one; few files have holes.
             from richc.inference.holes import solve

@@ -101,6 +101,21 @@ INPUTS: dict[str, tuple[Callable[[], bytes], int, list[str]]] = {
         1,
         ["R024"],
     ),
+    "denominators that add up": (
+        model(
+            lr=" }\n  tanh\n".join(
+                [
+                    "n",
+                    *(
+                        f"  x{i}: dense -> n {{ std = n^(1/{10**36 + i}), lr = 1"
+                        for i in range(2000)
+                    ),
+                ]
+            )
+        ),
+        1,
+        ["R024"],
+    ),
     "100,000 digits in a coefficient": (model(std=DIGITS), 1, ["R024"]),
     "100,000 digits in an exponent": (model(std=f"n^{DIGITS}"), 1, ["R024"]),
     "100,000 digits in a denominator": (model(std=f"n^(1/{DIGITS})"), 1, ["R024"]),
