@@ -157,7 +157,14 @@ EXTREMES: dict[str, Callable[[int], str]] = {
     "statements": lambda times: model(more="  input 16\n" * times),
     "requirements": lambda times: model(more="  require mup\n" * times),
     "options": lambda times: model(option=", ".join(["momentum = 0.9"] * times)),
-    "models": lambda times: model() * times,
+    "models": lambda times: model() * (times // 10),
+    "failing layers": lambda times: model(
+        more="".join(
+            f"  x{i}: dense -> n {{ std = n^(-{i % 7}/3), lr = n^{i % 5} }}\n  tanh\n"
+            for i in range(times // 6)
+        )
+        + "  x: dense -> 1"
+    ).replace("dense -> 10", "dense -> n\n  tanh"),
 }
 
 
