@@ -7,6 +7,7 @@ holds is not shown, whatever it is: a path may point anywhere.
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, WARNING, Diagnostic, Span
@@ -66,13 +67,9 @@ def _finding(message: str, place: Span, severity: str) -> Diagnostic:
 
 def _string(context: Context, requirement: Requirement) -> Span:
     """Where the other file is named."""
-    return next(
-        (
-            statement.value.span
-            for statement in context.node.statements
-            if isinstance(statement, tree.Require)
-            and statement.span == requirement.place
-            and statement.value is not None
-        ),
-        requirement.place,
-    )
+    statements = context.node.statements
+    at = bisect_left(statements, requirement.place.start, key=lambda s: s.span.start)
+    statement = statements[at]
+    assert isinstance(statement, tree.Require)
+    assert statement.value is not None
+    return statement.value.span
