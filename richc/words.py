@@ -61,6 +61,12 @@ _OUTSIDE = {
 }
 
 
+def printable(text: str, most: int = 80) -> str:
+    """A part of a text as a message may quote it: no command for a terminal, and not too long."""
+    shown = "".join(c if c.isprintable() else "?" for c in text[:most])
+    return f"{shown}..." if len(text) > most else shown
+
+
 def not_in_language(word: str) -> str | None:
     """What a word of other frameworks means, when this language lacks it."""
     lowered = word.lower()

@@ -67,13 +67,13 @@ def regauge(result: FileResult, target: Target, model: str | None = None) -> Reg
     """
     text = result.source.text
     chosen = [m for m in result.models if model in (None, m.spec.name)]
-    movers = [_Mover(m, target, text) for m in chosen]
     _refuse_unknown_layers(chosen, target)
     unwritten = [
         messages.holes([h.place for h in m.spec.inferred]) for m in chosen if m.spec.inferred
     ]
     if unwritten:
         return Regauged(text, tuple(unwritten), ())
+    movers = [_Mover(m, target, text) for m in chosen]
     refusals: list[Diagnostic] = []
     edits: list[Edit] = []
     for mover in movers:

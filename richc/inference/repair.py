@@ -9,7 +9,7 @@ declared one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations, groupby
 from typing import NamedTuple
@@ -29,6 +29,8 @@ _HALF = Fraction(1, 2)
 _MAX_POINTS = 40
 #: Of the optimizer's rate.
 _MAX_RATES = 8
+#: Kinds of statements, summed over the points and rates that are tried: a second or two.
+_MAX_WORK = 1000
 
 
 class Change(NamedTuple):
@@ -81,10 +83,15 @@ class _Statement(NamedTuple):
     layers: tuple[Layer, ...]
     #: In the order in which they are changed, if there is a choice.
     editable: tuple[Given, ...]
+    #: Everything written that its demands may ask for.
+    written: frozenset[Span]
+    #: Equal for statements that are changed alike.
+    kind: object
 
 
 def _statements(model: Model, demands: Demands) -> list[_Statement]:
     givens = {given.place: given for given in demands.givens}
+    rate = [place for name, place in model.optimizer.places if name == "lr"]
     found = []
     for _, members in groupby(model.layers, key=lambda layer: layer.statement):
         layers = tuple(members)
@@ -95,8 +102,23 @@ def _statements(model: Model, demands: Demands) -> list[_Statement]:
         # A change of scale is a change of gauge besides: the last resort.
         order = sorted(places, key=lambda place: (places[place] == "scale", place))
         able = (givens[place] for place in order if place in givens)
-        found.append(_Statement(layers, tuple(g for g in able if g.written is not None)))
+        editable = tuple(g for g in able if g.written is not None)
+        asked = givens.keys() & {*places, model.parameterization_place}
+        numbers = {place: number for number, place in enumerate(order)}
+        kinds = (_kind(layer, numbers, is_lowest=layer is model.layers[0]) for layer in layers)
+        # Layers that repeat demand nothing new.
+        kind = (*(kind for kind, _ in groupby(kinds)), *(numbers[g.place] for g in editable))
+        found.append(_Statement(layers, editable, frozenset((*asked, *rate)), kind))
     return found
+
+
+def _kind(layer: Layer, numbers: Mapping[Span, int], *, is_lowest: bool) -> object:
+    """All that decides how a layer is changed, places as numbers."""
+    tensors = (
+        (*tensor._replace(places=()), *((name, numbers[place]) for name, place in tensor.places))
+        for tensor in layer.tensors
+    )
+    return layer.role, layer.fan_in.wide, layer.fan_out.wide, is_lowest, *tensors
 
 
 def _at_points(model: Model, required: Fraction | None) -> Iterator[Repair]:
@@ -107,7 +129,7 @@ def _at_points(model: Model, required: Fraction | None) -> Iterator[Repair]:
     points = _points(demands, statements, model.richness)
     if required is not None:
         points = [required]
-    for richness in points[:_MAX_POINTS]:
+    for richness in points[: _most(statements, _MAX_POINTS)]:
         found = _all(demands, statements, richness)
         if found is not None:
             yield Repair(found, richness)
@@ -124,7 +146,7 @@ def _with_rates(
     lr = model.optimizer.lr.exponent(WIDTH)
     rate = Given(place, "lr", f"`lr` of `optimizer {model.optimizer.name}`", "", lr)
     shifts = Counter(c.exponent.const for c in found if c.given.attribute == "lr")
-    for shift, count in shifts.most_common(_MAX_RATES):
+    for shift, count in shifts.most_common(_most(statements, _MAX_RATES)):
         if count > 1:
             shifted = _all(Demands(_with_rate(model, shift), Holes()), statements, richness)
             if shifted is not None:
@@ -136,12 +158,23 @@ def _all(
 ) -> tuple[Change, ...] | None:
     """The fewest changes of every statement."""
     changes: list[Change] = []
+    #: For each kind, which of what is editable changes, and by how much.
+    known: dict[object, list[tuple[int, Affine]]] = {}
     for statement in statements:
-        found = _fewest(demands, statement, richness)
-        if found is None:
-            return None
-        changes += found
+        if statement.kind not in known:
+            found = _fewest(demands, statement, richness)
+            if found is None:
+                return None
+            known[statement.kind] = [
+                (statement.editable.index(change.given), change.exponent) for change in found
+            ]
+        changes += (Change(statement.editable[i], by) for i, by in known[statement.kind])
     return tuple(changes)
+
+
+def _most(statements: Iterable[_Statement], most: int) -> int:
+    """How many points or rates to try, at most so many: fewer where there is much to mend."""
+    return min(most, max(3, _MAX_WORK // len({statement.kind for statement in statements})))
 
 
 def _fewest(
@@ -170,8 +203,7 @@ def _part(
     changed: Sequence[Given],
     richness: Fraction | None,
 ) -> Solution | None:
-    given_up = {given.place for given in changed}
-    kept = frozenset(g.place for g in demands.givens if g.place not in given_up)
+    kept = statement.written.difference(given.place for given in changed)
     return demands.solve_part(statement.layers, kept, richness)
 
 
@@ -192,7 +224,7 @@ def _points(
     """Every richness that could take the fewest changes: the declared one first."""
     found = [] if declared is None or not _ZERO <= declared <= _HALF else [declared]
     found += [_HALF, _ZERO]
-    for statement in statements:
+    for statement in {statement.kind: statement for statement in statements}.values():
         for count in range(min(3, len(statement.editable) + 1)):
             for changed in combinations(statement.editable, count):
                 solution = _part(demands, statement, changed, None)
@@ -216,10 +248,11 @@ def _with_richness(model: Model, required: Fraction | None) -> Iterator[Repair]:
     if model.richness_place is None or model.parameterization_place is not None:
         return
     demands = Demands(model, Holes())
-    points = _points(demands, _statements(model, demands), None)
+    statements = _statements(model, demands)
+    points = _points(demands, statements, None)
     if required is not None:
         points = [required]
-    for richness in points[:_MAX_POINTS]:
+    for richness in points[: _most(statements, _MAX_POINTS)]:
         if richness == model.richness:
             continue
         there = _at(model, richness)

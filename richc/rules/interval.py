@@ -19,7 +19,7 @@ from richc.scaling.verdict import HOLDS, NOT_EVALUATED, VIOLATED
 
 #: A person's specification has a handful of pieces; what takes longer is refused: how often the
 #: network may be looked at, and how many layers all of that may be.
-_MIN_LOOKS, _MAX_LOOKS, _MAX_WORK = 8, 100, 4000
+_MIN_LOOKS, _MAX_LOOKS, _MAX_WORK = 8, 100, 2500
 
 #: These are the same for every r, or are of the declared one only.
 _ANSWERS = (INFERRED, "R7")

@@ -7,6 +7,7 @@ holds is not shown, whatever it is: a path may point anywhere.
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, WARNING, Diagnostic, Span
@@ -16,8 +17,8 @@ from richc.rules.context import Context
 from richc.rules.sentence import describe
 from richc.spec.model import Requirement
 from richc.syntax import tree
+from richc.words import printable
 
-_LONGEST = 80
 #: Differences that are listed; `richc equiv` lists all.
 _MOST = 8
 
@@ -25,8 +26,7 @@ _MOST = 8
 def check(context: Context, requirement: Requirement) -> Iterator[Diagnostic]:
     path, name = split(requirement.value)
     place = _string(context, requirement)
-    value = "".join(c if c.isprintable() else "?" for c in requirement.value)
-    shown = f'"{value}"' if len(value) <= _LONGEST else f'"{value[:_LONGEST]}..."'
+    shown = f'"{printable(requirement.value)}"'
     try:
         other = load(os.path.join(os.path.dirname(context.path), path), name)
     except NoOther as error:
@@ -67,13 +67,9 @@ def _finding(message: str, place: Span, severity: str) -> Diagnostic:
 
 def _string(context: Context, requirement: Requirement) -> Span:
     """Where the other file is named."""
-    return next(
-        (
-            statement.value.span
-            for statement in context.node.statements
-            if isinstance(statement, tree.Require)
-            and statement.span == requirement.place
-            and statement.value is not None
-        ),
-        requirement.place,
-    )
+    statements = context.node.statements
+    at = bisect_left(statements, requirement.place.start, key=lambda s: s.span.start)
+    statement = statements[at]
+    assert isinstance(statement, tree.Require)
+    assert statement.value is not None
+    return statement.value.span

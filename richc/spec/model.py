@@ -62,6 +62,13 @@ class Tensor(NamedTuple):
     #: attribute name -> where it is written; attributes that were inferred are absent.
     places: tuple[tuple[str, Span], ...]
 
+    @property
+    def values(self) -> tuple[tuple[str, Monomial], ...]:
+        """All knobs by name; no ``eps`` where there is none."""
+        eps = () if self.eps is None else (("eps", self.eps),)
+        names = (("scale", self.scale), ("std", self.std), ("lr", self.lr), ("decay", self.decay))
+        return (*names, *eps)
+
     def place(self, *attributes: str) -> Span | None:
         """Where the first of these attributes that is written stands, if any is."""
         known = dict(self.places)

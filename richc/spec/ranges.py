@@ -1,16 +1,46 @@
-"""Values that no float can hold at the declared width."""
+"""Values that no float can hold at the declared width, and exponents that take long to add."""
 
 from __future__ import annotations
 
-from math import log2
+from math import lcm, log2
 
-from richc.scaling.monomial import BASE_WIDTH, GAMMA, ONE, WIDTH, Monomial
+from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Monomial
 from richc.spec import messages
+from richc.spec.expressions import MAX_DIGITS
 from richc.spec.model import Model
 from richc.spec.reader import Reader
 
 _MAX_LOG2 = 1000
 _LOG2_10 = log2(10)
+
+
+def refuse_denominators(reader: Reader, model: Model) -> None:
+    """Sizes are sums of exponents of many layers: digits that have to be carried along must not
+    add up.
+    """
+    common = 1
+    checked: set[int] = set()
+    of_all = [("lr", model.optimizer.lr, dict(model.optimizer.places).get("lr"))]
+    of_each = (
+        (name, value, tensor.place(name, "var") or layer.name_place)
+        for layer in model.layers
+        for tensor in layer.tensors
+        for name, value in tensor.values
+    )
+    for name, value, place in (*of_all, *of_each):
+        if id(value) in checked:
+            continue
+        checked.add(id(value))
+        for base, power in value.powers:
+            if isinstance(base, str):
+                common = lcm(common, power.const.denominator, power.slope.denominator)
+        if common >= 10**MAX_DIGITS:
+            message = (
+                f"with that of this `{name}`, the exponents of the model have no common "
+                f"denominator of up to {MAX_DIGITS} digits"
+            )
+            reader.report(messages.overflow(message, place or model.optimizer.place))
+            return
 
 
 def refuse_overflow(reader: Reader, model: Model) -> None:
@@ -26,13 +56,7 @@ def refuse_overflow(reader: Reader, model: Model) -> None:
             if tensor is None:
                 continue
             total = model.optimizer.lr.times(tensor.lr)
-            for name, value in (
-                ("scale", tensor.scale),
-                ("std", tensor.std),
-                ("lr", total),
-                ("decay", tensor.decay),
-                ("eps", tensor.eps or ONE),
-            ):
+            for name, value in tensor._replace(lr=total).values:
                 if value.is_zero or (layer.statement, value) in checked:
                     continue
                 checked.add((layer.statement, value))

@@ -19,7 +19,7 @@ from richc.spec.layers import Carried, Slot
 from richc.spec.model import Layer, Model, Train
 from richc.spec.names import refusal
 from richc.spec.presets import Preset, read_parameterization, read_requirements
-from richc.spec.ranges import refuse_overflow
+from richc.spec.ranges import refuse_denominators, refuse_overflow
 from richc.spec.reader import Reader
 from richc.spec.stack import read_stack
 from richc.spec.symbols import read_scale, scope_of, width_symbol
@@ -27,18 +27,27 @@ from richc.syntax import tree
 from richc.syntax.parser import MAX_ERRORS
 from richc.words import LOSSES
 
+#: Each is another file to read, and a comparison: ``require equivalent`` in all models of a file.
+MAX_COMPARED = 100
+
 
 def resolve(file: tree.File) -> tuple[list[Model], list[Diagnostic]]:
     """All usable models of a file, and everything wrong with the others."""
     found: list[Diagnostic] = []
     models: list[Model] = []
     names: dict[str, Span] = {}
+    compared = 0
     for node in file.models:
         name = node.name.text
         if name in names:
             found.append(messages.duplicate(f"the model `{name}`", node.name.span, names[name]))
         names.setdefault(name, node.name.span)
         resolver = _Resolver(node)
+        others = [s.span for s in node.statements if _looks_elsewhere(s)]
+        if compared + len(others) > MAX_COMPARED:
+            message = f"one file is compared with others {MAX_COMPARED} times at most"
+            resolver.report(messages.overflow(message, others[MAX_COMPARED - compared]))
+        compared = min(compared + len(others), MAX_COMPARED)
         model = resolver.model()
         found += resolver.found
         if model is not None:
@@ -49,6 +58,10 @@ def resolve(file: tree.File) -> tuple[list[Model], list[Diagnostic]]:
             found = capped(found, MAX_ERRORS)
             break
     return models, found
+
+
+def _looks_elsewhere(statement: tree.Statement) -> bool:
+    return isinstance(statement, tree.Require) and statement.preset.name.text == "equivalent"
 
 
 class _Resolver(Reader):
@@ -99,6 +112,9 @@ class _Resolver(Reader):
             richness_place=self._place(tree.Richness),
             parameterization_place=self._place(tree.Parameterization),
         )
+        refuse_denominators(self, model)
+        if self.found:
+            return None
         if holes:
             # Solving needs the calculus of the stages after this one; few files have holes.
             from richc.inference.holes import solve

@@ -148,7 +148,7 @@ class _Run:
             found = _messages().unclosed_model(name, tokens[brace].span, end)
             self.errors.append(Mistake(tokens[brace].start, found))
         self._incomplete.add(name.span.start)
-        self._parser.feed(Token("RBRACE", "}", tokens[index - 1].start))
+        self._parser.feed(Token("RBRACE", "", tokens[index - 1].span.end))
         return index
 
     def _ends_model(self, index: int) -> bool:
@@ -182,8 +182,11 @@ class _Run:
         if brace is None:
             return None
         first = tokens[index]
-        for kind, text in (("MODEL", "model"), ("NAME", "model"), ("LBRACE", "{")):
-            self._parser.feed(Token(kind, text, first.start))
+        for token in (Token("MODEL", "", first.start), Token("NAME", "", first.start)):
+            self._parser.feed(token)
+        self._parser.feed(tokens[brace])
+        # What stands before the brace is in the name's place.
+        self._parser.values[-2] = tree.Name("model", Span(first.start, tokens[brace].start))
         self._incomplete.add(first.start)
         return brace
 

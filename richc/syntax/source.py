@@ -30,8 +30,6 @@ class Source:
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
-        #: Whether it begins with a byte order mark, which to write back.
-        self.has_mark = text.startswith("\ufeff")
         #: Without the byte order mark that some editors write: it is no part of line 1.
         self.text = text.removeprefix("\ufeff")
         #: For those who write the text back.

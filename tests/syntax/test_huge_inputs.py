@@ -101,6 +101,21 @@ INPUTS: dict[str, tuple[Callable[[], bytes], int, list[str]]] = {
         1,
         ["R024"],
     ),
+    "denominators that add up": (
+        model(
+            lr=" }\n  tanh\n".join(
+                [
+                    "n",
+                    *(
+                        f"  x{i}: dense -> n {{ std = n^(1/{10**36 + i}), lr = 1"
+                        for i in range(2000)
+                    ),
+                ]
+            )
+        ),
+        1,
+        ["R024"],
+    ),
     "100,000 digits in a coefficient": (model(std=DIGITS), 1, ["R024"]),
     "100,000 digits in an exponent": (model(std=f"n^{DIGITS}"), 1, ["R024"]),
     "100,000 digits in a denominator": (model(std=f"n^(1/{DIGITS})"), 1, ["R024"]),
@@ -119,6 +134,11 @@ INPUTS: dict[str, tuple[Callable[[], bytes], int, list[str]]] = {
     "huge powers of a huge number": (model(std=f"({'9' * 40}^(999/1000))^999"), 1, ["R024"]),
     "a huge prime": (model(std="170141183460469231731687303715884105727 / 1e38"), 0, []),
     "a name of 100,000 letters": (model(std="m" * 100_000), 1, ["R010"]),
+    "other files": (
+        model(lr="1", more='\n  require equivalent "huge.rich"' * 10_000),
+        1,
+        ["R024"],
+    ),
     "options": (
         model(more="\n  train { " + ", ".join(["seed = 1"] * 40_000) + " }"),
         1,
