@@ -35,6 +35,9 @@ def renderer(name: str) -> Renderer:
 
 def in_one(diagnostic: Diagnostic) -> str:
     """All that a diagnostic says in one text, for formats that have no more room."""
+    from richc.report.snippet import visible
+
     first = f"{diagnostic.message}: {diagnostic.label}" if diagnostic.label else diagnostic.message
     help = [f"help: {diagnostic.help}"] if diagnostic.help else []
-    return "\n".join([first, *(f"note: {note}" for note in diagnostic.notes), *help])
+    parts = [first, *(f"note: {note}" for note in diagnostic.notes), *help]
+    return "\n".join(visible(part) for part in parts)
