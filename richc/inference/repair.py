@@ -54,7 +54,8 @@ def repair(model: Model, required: Fraction | None = None) -> Repair | None:
 
     Ties go to the richness that is nearest to the declared one, then to the smallest changes.
     ``required`` is a richness that it has to lead to.  Layers are put on the scale: a bias of order
-    one that already carries a hidden layer is not made use of.
+    one that already carries a hidden layer is not made use of.  Where very many statements differ,
+    the declared richness and the ends of the scale are tried first, and few others.
     """
     try:
         if model.interval is not None:
