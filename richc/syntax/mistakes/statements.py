@@ -105,7 +105,7 @@ def braces(f: Failure) -> Diagnostic | None:
         return None
     if f.first.type not in ("OPTIMIZER", "TRAIN", "NAME") or f.is_on_new_line(at):
         return None
-    kinds = tuple(token.type for token in f.tokens[at : at + 3])
+    kinds = tuple(f.get(at + by).type for by in range(4))
     if kinds[0] in ("COMMA", "COLON", "EQUAL") and kinds[1] == "LBRACE":
         sign = f.get(at)
         edits = [replace(sign, "")]
