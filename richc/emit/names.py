@@ -12,10 +12,10 @@ from richc.spec.names import refusal
 #: capital and hold no underscore.  A test compares.
 MODULE_NAMES = frozenset(
     """
-    Any Callable DataError Dense F Iterable Iterator Labels Lion NamedTuple Path Progress SignSGD
-    Split Tensor
+    Any Batches Callable DataError Dense F Iterable Iterator Labels Lion Log NamedTuple Path
+    Progress SignSGD Split Tensor Trainer
     BATCH COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION RICHNESS SCHEDULE SCORE SEED STEPS
-    TARGET WIDTH
+    TARGET WARMUP WIDTH
     """.split()
 )
 

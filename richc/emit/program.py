@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 
 from richc.emit.dense import dense_class
+from richc.emit.features import FEATURES, chosen
 from richc.emit.module import model_class
 from richc.emit.optimizer import functions, group_methods
 from richc.emit.plan import RATE, Block, Plan, Run, dim, is_frozen, plan
@@ -36,15 +38,21 @@ _IMPORTS = (
 
 
 def emit_program(
-    model: Model, *, summary: str, violations: Sequence[str] = (), richc_version: str
+    model: Model,
+    *,
+    summary: str,
+    violations: Sequence[str] = (),
+    features: Iterable[str] = (),
+    richc_version: str,
 ) -> str:
     """One standalone PyTorch file for ``model``: torch and the standard library, nothing else.
 
     ``summary`` is the verdict's sentence and ``violations`` what is wrong with the specification,
-    as ``CODE: message``; both go to the docstring.  The same arguments give the same bytes.
+    as ``CODE: message``; both go to the docstring.  ``features`` are added to the model's own.
+    The same arguments give the same bytes.
 
     Raises ValueError for a name that is no ASCII identifier, and for an optimizer's option that
-    PyTorch has no counterpart of.
+    PyTorch has no counterpart of; UnknownFeature, which is one, for a name of no feature.
     """
     decided = plan(model)
     network = [
@@ -60,13 +68,9 @@ def emit_program(
         *functions(decided),
     ]
     optimizers = [load_part(model.optimizer.name)] if model.optimizer.name in _OWN else []
-    program = [
-        load_part("readers"),
-        load_part("split", frozenset({model.loss})),
-        load_part(model.loss),
-        load_part("saving"),
-        load_part("training"),
-    ]
+    features = chosen(model.features, features)
+    flags = frozenset({model.loss, *features})
+    program = [load_part(name, flags) for name in _parts(model.loss, features)]
     sections = [
         *_joined(optimizers),
         "\n".join(network) + "\n",
@@ -90,6 +94,16 @@ def emit_program(
         "",
     ]
     return "\n".join(head) + "\n" + body
+
+
+def _parts(loss: str, features: Iterable[str]) -> list[str]:
+    """The parts of the training program, in their order."""
+    own = dict.fromkeys(part for feature in features for part in FEATURES[feature].parts)
+    return [
+        *("readers", "split", loss, "saving", "progress", "batches", "schedule"),
+        *own,
+        *("training", "program"),
+    ]
 
 
 def _joined(parts: Iterable[Part]) -> list[str]:
@@ -132,6 +146,7 @@ def _constants(decided: Plan, richc_version: str) -> list[str]:
     batch = _BATCH if train.batch is None else train.batch
     seed = _SEED if train.seed is None else train.seed
     precision, schedule = train.precision or _PRECISION, train.schedule or _SCHEDULE
+    warmup = Fraction(0) if train.warmup is None else train.warmup
     return [
         f"MODEL, COMPILER = {literal(model.name)}, {literal(f'richc {richc_version}')}",
         f"WIDTH, RICHNESS, GAMMA = {model.width}, {richness}, {number(model.gamma)}",
@@ -141,6 +156,7 @@ def _constants(decided: Plan, richc_version: str) -> list[str]:
         f"TARGET: str | None = {_optional(train.target)}",
         f"STEPS, BATCH, SEED = {steps}, {batch}, {seed}",
         f"PRECISION, SCHEDULE = {literal(precision)}, {literal(schedule)}",
+        f"WARMUP = {number(warmup)}",
     ]
 
 

@@ -24,6 +24,7 @@ STATEMENT_WORDS = {
     "LOSS": "loss",
     "TRAIN": "train",
     "REQUIRE": "require",
+    "WITH": "with",
 }
 
 MAX_NESTING = 64

@@ -1,0 +1,49 @@
+"""Part: where the data lives, and the batches drawn from it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from richc.emit.parts.split import Split
+
+# ---- emitted from here on ----
+
+
+def place(data: Split, device: torch.device, where: str) -> Split:
+    """The data on the device: if ``where`` says so, or by itself where half the memory holds it."""
+    if where == "auto" and device.type == "cuda":
+        room = torch.cuda.mem_get_info(device)[0] // 2
+        where = "device" if sum(part.nbytes for part in data) <= room else "host"
+    return data if where == "host" else Split(*(part.to(device) for part in data))
+
+
+class Batches:
+    """Shuffled full batches for ever; what is left over at the end of an epoch is dropped."""
+
+    def __init__(self, x: Tensor, y: Tensor, size: int, seed: int, device: torch.device) -> None:
+        self.x, self.y, self.size, self.device = x, y, min(size, len(x)), device
+        self.generator = torch.Generator().manual_seed(seed)
+        self.shuffle()
+
+    def shuffle(self) -> None:
+        """Begin an epoch."""
+        rows = len(self.x)
+        order = torch.randperm(rows, generator=self.generator).to(self.x.device)
+        self.chosen = order[: rows - rows % self.size].split(self.size)
+        self.taken = 0
+
+    def __next__(self) -> tuple[Tensor, Tensor]:
+        if self.taken == len(self.chosen):
+            self.shuffle()
+        rows = self.chosen[self.taken]
+        self.taken += 1
+        return self.fetch(self.x, rows), self.fetch(self.y, rows)
+
+    def fetch(self, values: Tensor, rows: Tensor) -> Tensor:
+        """Rows on the device; from the host through pinned memory, so that nothing waits."""
+        if values.device == self.device or self.device.type != "cuda":
+            return values[rows].to(self.device)
+        pinned = torch.empty((len(rows), *values.shape[1:]), dtype=values.dtype, pin_memory=True)
+        torch.index_select(values, 0, rows, out=pinned)
+        return pinned.to(self.device, non_blocking=True)

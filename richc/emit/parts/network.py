@@ -1,0 +1,21 @@
+"""What the emitted model's class looks like from the parts; its name stands in for the class's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class Network(nn.Module):
+    """As ``richc.emit.module`` and ``richc.emit.optimizer`` write it."""
+
+    def __init__(self, width: int, richness: float | None, gamma: float) -> None:
+        raise NotImplementedError
+
+    def make_optimizer(self, lr: float | None) -> torch.optim.Optimizer:
+        raise NotImplementedError
+
+    def param_groups(self, lr: float | None = None) -> list[dict[str, Any]]:
+        raise NotImplementedError
