@@ -22,6 +22,8 @@ class Feature(NamedTuple):
     parts: tuple[str, ...]
     #: What the program's command line gains: ``richc train`` adds the feature to have them.
     options: tuple[str, ...]
+    #: A feature that it has the place of, where both are wished for.
+    instead_of: str = ""
 
 
 class UnknownFeature(ValueError):
@@ -34,6 +36,17 @@ FEATURES: dict[str, Feature] = {
         ("log",),
         ("--log", "--log-every", "--tensorboard"),
     ),
+    "ddp": Feature(
+        "`torchrun --nproc-per-node=N program.py`: each process takes its share of every batch.",
+        ("ranks",),
+        (),
+    ),
+    "fsdp": Feature(
+        "As `ddp`, with weights, gradients and optimizer states divided among the processes.",
+        ("ranks", "shards"),
+        ("--shard-over", "--sync-pieces"),
+        instead_of="ddp",
+    ),
 }
 
 
@@ -43,6 +56,7 @@ def chosen(*wishes: Iterable[str]) -> tuple[str, ...]:
     for name in sorted(wished - set(NAMES)):
         guess = did_you_mean(name, NAMES)
         raise UnknownFeature(f"there is no feature `{name}`, only {', '.join(NAMES)}{guess}")
+    wished -= {FEATURES[name].instead_of for name in wished}
     return tuple(name for name in NAMES if name in wished)
 
 

@@ -12,8 +12,9 @@ from richc.spec.names import refusal
 #: capital and hold no underscore.  A test compares.
 MODULE_NAMES = frozenset(
     """
-    Any Batches Callable DataError Dense F Iterable Iterator Labels Lion Log NamedTuple Path
-    Progress SignSGD Split Tensor Trainer
+    Any Batches Callable DTensor DataError Dense DeviceMesh DistributedDataParallel F FSDPModule
+    Iterable Iterator Labels Lion Log MixedPrecisionPolicy NamedTuple Path Progress SignSGD Split
+    Tensor Trainer Whole
     BATCH COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION RICHNESS SCHEDULE SCORE SEED STEPS
     TARGET WARMUP WIDTH
     """.split()

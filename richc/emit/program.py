@@ -9,7 +9,7 @@ from fractions import Fraction
 from richc.emit.dense import dense_class
 from richc.emit.features import FEATURES, chosen
 from richc.emit.module import model_class
-from richc.emit.optimizer import functions, group_methods
+from richc.emit.optimizer import UNSHARDED, functions, group_methods
 from richc.emit.plan import RATE, Block, Plan, Run, dim, is_frozen, plan
 from richc.emit.text import LINE_LENGTH, Part, indented, literal, load_part, number, prose
 from richc.scaling.formula import rich_formula
@@ -25,8 +25,8 @@ _STEPS, _BATCH, _SEED, _PRECISION, _SCHEDULE = 1000, 128, 0, "fp32", "constant"
 #: Optimizers that PyTorch lacks: written out in the file.
 _OWN = ("lion", "signsgd")
 
-#: What stands for the model's class in the parts.
-_CLASS = "Network"
+#: What stands for the model's class in the parts, and for the class that is made whole.
+_CLASS, _WHOLE = "Network", "torch.optim.Muon"
 
 #: What the network's own text needs.
 _IMPORTS = (
@@ -55,6 +55,7 @@ def emit_program(
     PyTorch has no counterpart of; UnknownFeature, which is one, for a name of no feature.
     """
     decided = plan(model)
+    features = chosen(model.features, features)
     network = [
         *_rule("The network"),
         *dense_class(decided),
@@ -62,22 +63,25 @@ def emit_program(
         "",
         *model_class(decided),
         "",
-        *indented(group_methods(decided), 4),
+        *indented(group_methods(decided, sharded="fsdp" in features), 4),
         "",
         "",
         *functions(decided),
     ]
     optimizers = [load_part(model.optimizer.name)] if model.optimizer.name in _OWN else []
-    features = chosen(model.features, features)
-    flags = frozenset({model.loss, *features})
-    program = [load_part(name, flags) for name in _parts(model.loss, features)]
+    parts = _parts(model, features)
+    flags = frozenset({model.loss, *features, *parts})
+    program = [load_part(name, flags) for name in parts]
+    text = "\n\n".join(_joined(program)).replace(
+        _WHOLE, UNSHARDED.get(model.optimizer.name, _WHOLE)
+    )
     sections = [
         *_joined(optimizers),
         "\n".join(network) + "\n",
         "\n".join(_rule("The training program"))
         + "\n"
         # Only here does the stand-in occur as such: a layer may well have its name.
-        + re.sub(rf"\b{_CLASS}\b", decided.class_name, "\n\n".join(_joined(program))),
+        + re.sub(rf"\b{_CLASS}\b", decided.class_name, text),
         'if __name__ == "__main__":\n    sys.exit(main())\n',
     ]
     body = "\n\n".join(sections)
@@ -96,11 +100,13 @@ def emit_program(
     return "\n".join(head) + "\n" + body
 
 
-def _parts(loss: str, features: Iterable[str]) -> list[str]:
+def _parts(model: Model, features: Iterable[str]) -> list[str]:
     """The parts of the training program, in their order."""
     own = dict.fromkeys(part for feature in features for part in FEATURES[feature].parts)
+    if "shards" in own and model.optimizer.name in UNSHARDED:
+        own["whole"] = None
     return [
-        *("readers", "split", loss, "saving", "progress", "batches", "schedule"),
+        *("readers", "split", model.loss, "saving", "progress", "batches", "schedule"),
         *own,
         *("training", "program"),
     ]

@@ -98,18 +98,18 @@ def load_part(name: str, features: frozenset[str] = frozenset()) -> Part:
     """A part from ``richc/emit/parts``.
 
     Lines between ``# keep if A or B`` and ``# end`` are kept when one of these features is asked
-    for; ``not A`` is a feature that is not.
+    for, or one of these parts is in the file; ``not A`` is one that is not.  Regions may be nested.
     """
     text = files("richc.emit").joinpath("parts", f"{name}.py").read_text(encoding="utf-8")
     kept: list[str] = []
-    is_kept = True
+    regions: list[bool] = []
     for line in text.splitlines(keepends=True):
         word = line.strip()
         if word.startswith("# keep if "):
-            is_kept = _is_wanted(word.removeprefix("# keep if "), features)
+            regions.append(_is_wanted(word.removeprefix("# keep if "), features))
         elif word == "# end":
-            is_kept = True
-        elif is_kept:
+            regions.pop()
+        elif all(regions):
             kept.append(line)
     head, _, body = "".join(kept).partition(_CUT)
     imports = tuple(i.partition("  #")[0] for i in _IMPORT.findall(head) if "__future__" not in i)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from richc.emit.parts.ranks import share
 from richc.emit.parts.split import Split
 
 # ---- emitted from here on ----
@@ -37,6 +38,9 @@ class Batches:
         if self.taken == len(self.chosen):
             self.shuffle()
         rows = self.chosen[self.taken]
+        # keep if ranks
+        rows = share(rows)
+        # end
         self.taken += 1
         return self.fetch(self.x, rows), self.fetch(self.y, rows)
 

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from richc.emit.parts.ranks import rank
 from richc.emit.parts.readers import DataError
 
 MODEL = "model"
@@ -25,6 +26,11 @@ class Log:
 
     def __init__(self, options: argparse.Namespace, begin: int) -> None:
         self.every, self.file, self.board = options.log_every, None, None
+        self.is_on = options.log is not None or options.tensorboard is not None
+        # keep if ranks
+        if rank():
+            return
+        # end
         if options.log is not None:
             try:
                 self.file = open_log(options.log, begin)
@@ -41,7 +47,7 @@ class Log:
             self.board = SummaryWriter(str(options.tensorboard), purge_step=begin + 1)
 
     def is_due(self, step: int) -> bool:
-        return (self.file or self.board) is not None and step % self.every == 0
+        return self.is_on and step % self.every == 0
 
     def write(self, step: int, values: dict[str, Any]) -> None:
         self.write_line({"step": step, **values})

@@ -8,10 +8,24 @@ import torch
 from torch import nn
 
 
+class Dense(nn.Module):
+    """As ``richc.emit.dense`` writes it."""
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        raise NotImplementedError
+
+
 class Network(nn.Module):
     """As ``richc.emit.module`` and ``richc.emit.optimizer`` write it."""
 
-    def __init__(self, width: int, richness: float | None, gamma: float) -> None:
+    def __init__(
+        self,
+        width: int,
+        richness: float | None,
+        gamma: float,
+        *,
+        device: torch.device | str | None = None,
+    ) -> None:
         raise NotImplementedError
 
     def make_optimizer(self, lr: float | None) -> torch.optim.Optimizer:

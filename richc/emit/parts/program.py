@@ -16,8 +16,10 @@ import torch
 from richc.emit.parts.batches import Batches, place
 from richc.emit.parts.cross_entropy import SCORE
 from richc.emit.parts.network import Network
+from richc.emit.parts.ranks import one_voice, own_device, rank, ranks, together
 from richc.emit.parts.readers import DataError
 from richc.emit.parts.saving import save_weights
+from richc.emit.parts.shards import shard
 from richc.emit.parts.split import Split, load
 from richc.emit.parts.training import Trainer, evaluate, train
 
@@ -131,6 +133,20 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         choices=("default", "reduce-overhead", "max-autotune"),
         default="default",
     )
+    # keep if fsdp
+    add(
+        "--shard-over",
+        type=count,
+        metavar="K",
+        help="divide the network among K neighbouring processes, so that there are several copies "
+        "of it (default: among all)",
+    )
+    add(
+        "--sync-pieces",
+        action="store_true",
+        help="average gradients after each piece of a batch, not once: whole ones need not be kept",
+    )
+    # end
     # keep if log
     add("--log", type=Path, metavar="FILE", help="append JSON lines: step, loss, score, rates")
     add("--log-every", type=count, default=10, metavar="K", help="steps (default: %(default)s)")
@@ -147,12 +163,19 @@ def run(options: argparse.Namespace) -> int:
     """Load, train, report, save.  Raises DataError for whatever the user has to mend."""
     check(options)
     device = pick_device(options.device)
+    # keep if ranks
+    device = own_device(device)
+    # end
     if options.tf32:
         torch.set_float32_matmul_precision("high")
     data = load(options.data, options.target, options.seed, torch.device("cpu"))
     data = place(data, device, options.data_on)
     torch.manual_seed(options.seed)
     model = build(options, device)
+    # keep if ranks
+    if min(options.batch, len(data.train_x)) < ranks():
+        raise DataError(f"--batch: fewer examples than the {ranks()} processes")
+    # end
     batches = Batches(data.train_x, data.train_y, options.batch, options.seed, device)
     trainer = Trainer(model, batches, options)
     train(trainer, options)
@@ -172,13 +195,24 @@ def check(options: argparse.Namespace) -> None:
 def build(options: argparse.Namespace, device: torch.device) -> Network:
     """The network on its device.  Raises DataError where the options allow none."""
     try:
+        # keep if fsdp
+        model = shard(options, device)
+        # end
+        # keep if not fsdp
         # Initialised on the CPU, so that a seed means the same network on every device.
         model = Network(options.width, options.richness, options.gamma).to(device)
+        # end
         model.make_optimizer(options.lr)
     except (ValueError, OverflowError, MemoryError, RuntimeError) as error:
         raise DataError((str(error) or "out of memory").splitlines()[0]) from None
     if options.compile:
+        # keep if not fsdp
         model.compile(fullgraph=True, mode=options.compile_mode)
+        # end
+        # keep if fsdp
+        # Tensors are gathered between the layers, outside of the graphs.
+        model.compile(mode=options.compile_mode)
+        # end
     return model
 
 
@@ -190,13 +224,7 @@ def report(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
     with stance("force_eager"):
         known = evaluate(model, data.train_x, data.train_y, precision)
         unseen = evaluate(model, data.test_x, data.test_y, precision)
-    print(
-        f"train loss {known[0]:.6g} {SCORE} {known[1]:.4f}  "
-        f"held-out loss {unseen[0]:.6g} {SCORE} {unseen[1]:.4f}"
-    )
-    has_diverged = not math.isfinite(known[0])
-    if has_diverged:
-        print(f"error: the loss diverged (seen after step {trainer.taken})", file=sys.stderr)
+    tell(known, unseen, trainer.taken)
     if options.save is not None:
         metadata: dict[str, Any] = {"model": MODEL, "compiler": COMPILER, "steps": trainer.taken}
         metadata |= {key: vars(options)[key] for key in ("width", "richness", "gamma", "seed")}
@@ -205,14 +233,39 @@ def report(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
             save_weights(model, options.save, text)
         except OSError as error:
             raise DataError(f"--save {options.save}: {error.strerror or error}") from None
-    return 1 if has_diverged else 0
+    return 0 if math.isfinite(known[0]) else 1
+
+
+def tell(known: tuple[float, float], unseen: tuple[float, float], taken: int) -> None:
+    """Print the last line, from loss and score of both parts of the data."""
+    # keep if ranks
+    if rank():
+        return
+    # end
+    print(
+        f"train loss {known[0]:.6g} {SCORE} {known[1]:.4f}  "
+        f"held-out loss {unseen[0]:.6g} {SCORE} {unseen[1]:.4f}"
+    )
+    if not math.isfinite(known[0]):
+        print(f"error: the loss diverged (seen after step {taken})", file=sys.stderr)
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
+    # keep if not ranks
     options = parse(argv)
+    # end
+    # keep if ranks
+    with one_voice():
+        options = parse(argv)
+    # end
     try:
+        # keep if not ranks
         return run(options)
+        # end
+        # keep if ranks
+        return together(run, options)
+        # end
     except DataError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -7,6 +7,7 @@ import sys
 import time
 
 from richc.emit.parts.cross_entropy import SCORE
+from richc.emit.parts.ranks import rank
 
 # ---- emitted from here on ----
 
@@ -24,11 +25,20 @@ class Progress:
         """True when a line should be shown after this step (so its loss is worth a sync)."""
         if self.quiet:
             return False
+        # keep if not ranks
         if self.in_place:
             return step == self.steps or time.perf_counter() - self.last > 0.1
+        # end
+        # keep if ranks
+        # Never by the clock: processes must agree on when they exchange their outputs.
+        # end
         return step * 10 // self.steps > (step - 1) * 10 // self.steps
 
     def show(self, step: int, loss: float, value: float) -> None:
+        # keep if ranks
+        if rank():
+            return
+        # end
         self.last = time.perf_counter()
         left = (self.last - self.start) / step * (self.steps - step)
         clock = f"{int(left) // 60}:{int(left) % 60:02}"

@@ -10,6 +10,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from richc.emit.parts.ranks import rank
+from richc.emit.parts.shards import whole_state
+
 # ---- emitted from here on ----
 
 
@@ -18,7 +21,16 @@ def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None
 
     The file appears complete, under its name, or not at all.  Raises OSError.
     """
+    # keep if fsdp
+    state = whole_state(model)
+    # end
+    # keep if not fsdp
     state = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    # end
+    # keep if ranks
+    if rank():
+        return
+    # end
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with draft.open("wb") as file:

@@ -13,6 +13,7 @@ from richc.emit.parts.cross_entropy import SCORE, loss_of, score
 from richc.emit.parts.log import Log
 from richc.emit.parts.network import Network
 from richc.emit.parts.progress import Progress
+from richc.emit.parts.ranks import exchange, gather, mean, ranks, replicate, share
 from richc.emit.parts.schedule import make_schedule
 
 # ---- emitted from here on ----
@@ -29,6 +30,12 @@ class Trainer:
     ) -> None:
         self.model, self.batches, self.options = model, batches, options
         self.device = batches.device
+        # keep if fsdp
+        self.network = model
+        # end
+        # keep if ddp
+        self.network = replicate(model, self.device)
+        # end
         self.optimizer = model.make_optimizer(options.lr)
         self.scheduler: torch.optim.lr_scheduler.LambdaLR | None = None
         if options.schedule != "constant" or options.warmup:
@@ -54,20 +61,45 @@ class Trainer:
 
     def accumulate(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """The gradient of the batch's mean loss, in pieces; that loss, and the outputs."""
-        pieces = min(self.options.accumulate, len(x))
+        # keep if not ranks
+        pieces, network = min(self.options.accumulate, len(x)), self.model
+        # end
+        # keep if ranks
+        # As many on every process, though one may have an example more.
+        pieces = min(self.options.accumulate, self.batches.size // ranks())
+        network = self.network
+        # end
         losses, outputs = [], []
-        for part_x, part_y in zip(x.chunk(pieces), y.chunk(pieces), strict=True):
+        for part_x, part_y in zip(x.tensor_split(pieces), y.tensor_split(pieces), strict=True):
+            # keep if ranks
+            is_last = len(losses) == pieces - 1
+            # keep if fsdp
+            is_last = is_last or self.options.sync_pieces
+            # end
+            exchange(network, is_last)
+            # end
             with autocast(self.device, self.options.precision):
-                found = self.model(part_x)
+                found = network(part_x)
             loss = loss_of(found, part_y)
+            # keep if not ranks
             if pieces > 1:
                 loss = loss * (len(part_x) / len(x))
+            # end
+            # keep if ranks
+            # Their sum has this mean over all processes: the loss of the whole batch.
+            loss = loss * (len(part_x) * ranks() / self.batches.size)
+            # end
             self.scaler.scale(loss).backward()
             losses.append(loss.detach())
             outputs.append(found.detach())
+        # keep if ranks
+        return mean(torch.stack(losses).sum()), torch.cat(outputs)
+        # end
+        # keep if not ranks
         if pieces == 1:
             return losses[0], outputs[0]
         return torch.stack(losses).sum(), torch.cat(outputs)
+        # end
 
 
 def train(trainer: Trainer, options: argparse.Namespace) -> bool:
@@ -81,6 +113,14 @@ def train(trainer: Trainer, options: argparse.Namespace) -> bool:
         while trainer.taken < options.steps:
             loss, outputs, y = trainer.step()
             step = trainer.taken
+            # keep if ranks
+            is_due = progress.is_due(step)
+            # keep if log
+            is_due = is_due or log.is_due(step)
+            # end
+            if is_due:
+                outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
+            # end
             # keep if log
             if log.is_due(step):
                 rates = {group["name"]: group["lr"] for group in trainer.optimizer.param_groups}
@@ -116,6 +156,15 @@ def evaluate(model: Network, x: Tensor, y: Tensor, precision: str) -> tuple[floa
     model.eval()
     device = next(model.parameters()).device
     with autocast(device, precision):
+        # keep if not ranks
         outputs = torch.cat([model(piece.to(device)).float() for piece in x.split(4096)])
+        # end
+        # keep if ranks
+        found = []
+        for piece in x.split(4096 * ranks()):
+            mine = model(share(piece).to(device)).float()
+            found.append(gather(mine, len(piece)))
+        outputs = torch.cat(found)
+        # end
     y = y.to(device)
     return loss_of(outputs, y).item(), score(outputs, y)
