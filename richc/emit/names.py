@@ -12,9 +12,12 @@ from richc.spec.names import refusal
 #: capital and hold no underscore.  A test compares.
 MODULE_NAMES = frozenset(
     """
-    Any Batches Callable DataError Dense F Iterable Iterator Labels Lion Log NamedTuple Path
-    Progress SignSGD Split Tensor Trainer
-    BATCH COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION RICHNESS SCHEDULE SCORE SEED STEPS
+    Any Batches BinaryIO Callable CheckpointException Checkpoints DataError Dense F FolderReader
+    FolderWriter FrameType Future Iterable Iterator Labels Lion LoadPlan LoadPlanner Log
+    Mapping NamedTuple Path Progress SavePlan SavePlanner SignSGD Split StorageReader
+    StorageWriter Tensor Trainer WriteResult
+    BATCH COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION RATES RICHNESS SCHEDULE SCORE SEED
+    SPEC STEPS
     TARGET WARMUP WIDTH
     """.split()
 )

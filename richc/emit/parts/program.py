@@ -19,7 +19,8 @@ from richc.emit.parts.network import Network
 from richc.emit.parts.readers import DataError
 from richc.emit.parts.saving import save_weights
 from richc.emit.parts.split import Split, load
-from richc.emit.parts.training import Trainer, evaluate, train
+from richc.emit.parts.trainer import Trainer
+from richc.emit.parts.training import evaluate, train
 
 MODEL = "model"
 COMPILER = "richc"
@@ -131,6 +132,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         choices=("default", "reduce-overhead", "max-autotune"),
         default="default",
     )
+    # keep if ckpt
+    add("--checkpoint", type=Path, metavar="FOLDER", help="where to keep whole states of the run")
+    add("--every", type=count, default=500, metavar="K", help="steps (default: %(default)s)")
+    add("--keep", type=count, default=2, metavar="K", help="the newest K (default: %(default)s)")
+    add("--resume", action="store_true", help="go on from the newest state, if there is one")
+    # end
     # keep if log
     add("--log", type=Path, metavar="FILE", help="append JSON lines: step, loss, score, rates")
     add("--log-every", type=count, default=10, metavar="K", help="steps (default: %(default)s)")
@@ -155,8 +162,12 @@ def run(options: argparse.Namespace) -> int:
     model = build(options, device)
     batches = Batches(data.train_x, data.train_y, options.batch, options.seed, device)
     trainer = Trainer(model, batches, options)
-    train(trainer, options)
-    return report(trainer, data, options)
+    code = train(trainer, options)
+    # keep if ckpt
+    if code > 1:
+        return code
+    # end
+    return max(code, report(trainer, data, options))
 
 
 def check(options: argparse.Namespace) -> None:
@@ -167,6 +178,10 @@ def check(options: argparse.Namespace) -> None:
         raise DataError("--save: the name must end in .safetensors or .pt")
     if options.save is not None and not options.save.parent.is_dir():
         raise DataError(f"--save: {options.save.parent} is not a folder")
+    # keep if ckpt
+    if options.resume and options.checkpoint is None:
+        raise DataError("--resume: from which folder? name it with --checkpoint")
+    # end
 
 
 def build(options: argparse.Namespace, device: torch.device) -> Network:
