@@ -31,6 +31,11 @@ class UnknownFeature(ValueError):
 
 
 FEATURES: dict[str, Feature] = {
+    "ckpt": Feature(
+        "`--checkpoint FOLDER` keeps whole states of a run; `--resume` goes on from the newest.",
+        ("ckpt_storage", "ckpt"),
+        ("--checkpoint", "--every", "--keep", "--resume"),
+    ),
     "log": Feature(
         "`--log FILE` appends loss, score and rates as lines of JSON; `--tensorboard FOLDER`.",
         ("log",),

@@ -12,10 +12,13 @@ from richc.spec.names import refusal
 #: capital and hold no underscore.  A test compares.
 MODULE_NAMES = frozenset(
     """
-    Any Batches Callable DTensor DataError Dense DeviceMesh DistributedDataParallel F FSDPModule
-    Iterable Iterator Labels Lion Log MixedPrecisionPolicy NamedTuple Path Progress SignSGD Split
-    Tensor Trainer Whole
-    BATCH COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION RICHNESS SCHEDULE SCORE SEED STEPS
+    Any Batches BinaryIO Callable CheckpointException Checkpoints DTensor DataError Dense DeviceMesh
+    DistributedDataParallel F FSDPModule FolderReader FolderWriter FrameType Future Iterable
+    Iterator Labels Lion LoadPlan LoadPlanner Log Mapping MixedPrecisionPolicy NamedTuple Path
+    Progress SavePlan SavePlanner SignSGD Split StorageReader StorageWriter Tensor Trainer Whole
+    WriteResult
+    BATCH COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION RATES RICHNESS SCHEDULE SCORE SEED
+    SPEC STEPS
     TARGET WARMUP WIDTH
     """.split()
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -11,10 +12,21 @@ from richc.emit.features import FEATURES, chosen
 from richc.emit.module import model_class
 from richc.emit.optimizer import UNSHARDED, functions, group_methods
 from richc.emit.plan import RATE, Block, Plan, Run, dim, is_frozen, plan
-from richc.emit.text import LINE_LENGTH, Part, indented, literal, load_part, number, prose
+from richc.emit.text import (
+    LINE_LENGTH,
+    Items,
+    Part,
+    indented,
+    literal,
+    load_part,
+    number,
+    prose,
+    wrapped,
+)
 from richc.scaling.formula import rich_formula
 from richc.scaling.monomial import symbol
-from richc.spec.model import Model, Tensor
+from richc.spec.model import Model, Tensor, Train
+from richc.spec.printer import print_model
 
 #: How a file that richc wrote begins: what ``richc compile`` may overwrite.
 MARKER = "# Compiled by richc "
@@ -93,7 +105,7 @@ def emit_program(
         "",
         *_imports([*optimizers, *program]),
         "",
-        *_constants(decided, richc_version),
+        *_constants(decided, features, richc_version),
         "",
         "",
     ]
@@ -107,6 +119,7 @@ def _parts(model: Model, features: Iterable[str]) -> list[str]:
         own["whole"] = None
     return [
         *("readers", "split", model.loss, "saving", "progress", "batches", "schedule"),
+        "trainer",
         *own,
         *("training", "program"),
     ]
@@ -133,12 +146,16 @@ def _imports(parts: Iterable[Part]) -> list[str]:
             named.setdefault(module, set()).update(names.split(", "))
     lines = sorted(plain)
     for module, found in sorted(named.items()):
-        lines.append(f"from {module} import {', '.join(sorted(found))}")
+        line = f"from {module} import {', '.join(sorted(found))}"
+        if len(line) > LINE_LENGTH:
+            names = "".join(f"    {name},\n" for name in sorted(found))
+            line = f"from {module} import (\n{names})"
+        lines.append(line)
     torch = [line for line in lines if line.split()[1].split(".")[0] == "torch"]
     return [line for line in lines if line not in torch] + [""] + torch
 
 
-def _constants(decided: Plan, richc_version: str) -> list[str]:
+def _constants(decided: Plan, features: Sequence[str], richc_version: str) -> list[str]:
     """The specification's values that the program takes as defaults."""
     model, train = decided.model, decided.model.train
     outputs = model.layers[-1].fan_out
@@ -163,6 +180,28 @@ def _constants(decided: Plan, richc_version: str) -> list[str]:
         f"STEPS, BATCH, SEED = {steps}, {batch}, {seed}",
         f"PRECISION, SCHEDULE = {literal(precision)}, {literal(schedule)}",
         f"WARMUP = {number(warmup)}",
+        *(_identity(decided) if "ckpt" in features else ()),
+    ]
+
+
+def _identity(decided: Plan) -> list[str]:
+    """What a checkpoint must have in common with the program: a hash, and the groups' rates.
+
+    The hash is of all that the file says of the network and its optimizer, however it is written;
+    the width and the other arguments are compared by what follows from them.
+    """
+    model = decided.model
+    base = None if model.base_width is None else "n0"
+    bare = model._replace(
+        width=1, width_symbol="n", base_symbol=base, train=Train(), requirements=(), features=()
+    )
+    digest = hashlib.sha256(print_model(bare).encode()).hexdigest()[:16]
+    rates = [
+        f"{literal(g.name)}: {literal(rich_formula(g.lr, decided.symbols))}" for g in decided.groups
+    ]
+    return [
+        f"SPEC = {literal(digest)}",
+        *wrapped(Items("RATES = {", rates, "}"), 0, margin=0),
     ]
 
 

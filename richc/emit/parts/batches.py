@@ -30,6 +30,9 @@ class Batches:
     def shuffle(self) -> None:
         """Begin an epoch."""
         rows = len(self.x)
+        # keep if ckpt
+        self.begun = self.generator.get_state()
+        # end
         order = torch.randperm(rows, generator=self.generator).to(self.x.device)
         self.chosen = order[: rows - rows % self.size].split(self.size)
         self.taken = 0
@@ -44,6 +47,14 @@ class Batches:
         self.taken += 1
         return self.fetch(self.x, rows), self.fetch(self.y, rows)
 
+    # keep if ckpt
+    def go_to(self, begun: Tensor, taken: int) -> None:
+        """The order of the epoch that began in a state of the generator, ``taken`` batches on."""
+        self.generator.set_state(begun)
+        self.shuffle()
+        self.taken = taken
+
+    # end
     def fetch(self, values: Tensor, rows: Tensor) -> Tensor:
         """Rows on the device; from the host through pinned memory, so that nothing waits."""
         if values.device == self.device or self.device.type != "cuda":

@@ -16,12 +16,13 @@ import torch
 from richc.emit.parts.batches import Batches, place
 from richc.emit.parts.cross_entropy import SCORE
 from richc.emit.parts.network import Network
-from richc.emit.parts.ranks import one_voice, own_device, rank, ranks, together
+from richc.emit.parts.ranks import one_voice, own_device, ranks, together
 from richc.emit.parts.readers import DataError
 from richc.emit.parts.saving import save_weights
 from richc.emit.parts.shards import shard
 from richc.emit.parts.split import Split, load
-from richc.emit.parts.training import Trainer, evaluate, train
+from richc.emit.parts.trainer import Trainer
+from richc.emit.parts.training import evaluate, train
 
 MODEL = "model"
 COMPILER = "richc"
@@ -89,6 +90,9 @@ def warmup(text: str) -> float:
     return value
 
 
+# keep if ranks
+@one_voice()
+# end
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=f"Train {MODEL}. Features are standardised with the training rows' mean and "
@@ -133,6 +137,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         choices=("default", "reduce-overhead", "max-autotune"),
         default="default",
     )
+    # keep if ckpt
+    add("--checkpoint", type=Path, metavar="FOLDER", help="where to keep whole states of the run")
+    add("--every", type=count, default=500, metavar="K", help="steps (default: %(default)s)")
+    add("--keep", type=count, default=2, metavar="K", help="the newest K (default: %(default)s)")
+    add("--resume", action="store_true", help="go on from the newest state, if there is one")
+    # end
     # keep if fsdp
     add(
         "--shard-over",
@@ -159,6 +169,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+# keep if ranks
+@together
+# end
 def run(options: argparse.Namespace) -> int:
     """Load, train, report, save.  Raises DataError for whatever the user has to mend."""
     check(options)
@@ -178,8 +191,12 @@ def run(options: argparse.Namespace) -> int:
     # end
     batches = Batches(data.train_x, data.train_y, options.batch, options.seed, device)
     trainer = Trainer(model, batches, options)
-    train(trainer, options)
-    return report(trainer, data, options)
+    code = train(trainer, options)
+    # keep if ckpt
+    if code > 1:
+        return code
+    # end
+    return max(code, report(trainer, data, options))
 
 
 def check(options: argparse.Namespace) -> None:
@@ -190,6 +207,10 @@ def check(options: argparse.Namespace) -> None:
         raise DataError("--save: the name must end in .safetensors or .pt")
     if options.save is not None and not options.save.parent.is_dir():
         raise DataError(f"--save: {options.save.parent} is not a folder")
+    # keep if ckpt
+    if options.resume and options.checkpoint is None:
+        raise DataError("--resume: from which folder? name it with --checkpoint")
+    # end
 
 
 def build(options: argparse.Namespace, device: torch.device) -> Network:
@@ -236,12 +257,11 @@ def report(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
     return 0 if math.isfinite(known[0]) else 1
 
 
+# keep if ranks
+@one_voice()
+# end
 def tell(known: tuple[float, float], unseen: tuple[float, float], taken: int) -> None:
     """Print the last line, from loss and score of both parts of the data."""
-    # keep if ranks
-    if rank():
-        return
-    # end
     print(
         f"train loss {known[0]:.6g} {SCORE} {known[1]:.4f}  "
         f"held-out loss {unseen[0]:.6g} {SCORE} {unseen[1]:.4f}"
@@ -252,20 +272,9 @@ def tell(known: tuple[float, float], unseen: tuple[float, float], taken: int) ->
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    # keep if not ranks
     options = parse(argv)
-    # end
-    # keep if ranks
-    with one_voice():
-        options = parse(argv)
-    # end
     try:
-        # keep if not ranks
         return run(options)
-        # end
-        # keep if ranks
-        return together(run, options)
-        # end
     except DataError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -7,7 +7,7 @@ import sys
 import time
 
 from richc.emit.parts.cross_entropy import SCORE
-from richc.emit.parts.ranks import rank
+from richc.emit.parts.ranks import one_voice
 
 # ---- emitted from here on ----
 
@@ -15,8 +15,8 @@ from richc.emit.parts.ranks import rank
 class Progress:
     """One line on stderr: rewritten in place on a terminal, ten times a run elsewhere."""
 
-    def __init__(self, steps: int, quiet: bool, in_place: bool) -> None:
-        self.steps, self.quiet = steps, quiet
+    def __init__(self, steps: int, quiet: bool, in_place: bool, begin: int = 0) -> None:
+        self.steps, self.quiet, self.begin = steps, quiet, begin
         self.in_place = in_place or sys.stderr.isatty()
         self.start = self.last = time.perf_counter()
         self.is_open = False
@@ -34,13 +34,12 @@ class Progress:
         # end
         return step * 10 // self.steps > (step - 1) * 10 // self.steps
 
+    # keep if ranks
+    @one_voice()
+    # end
     def show(self, step: int, loss: float, value: float) -> None:
-        # keep if ranks
-        if rank():
-            return
-        # end
         self.last = time.perf_counter()
-        left = (self.last - self.start) / step * (self.steps - step)
+        left = (self.last - self.start) / (step - self.begin) * (self.steps - step)
         clock = f"{int(left) // 60}:{int(left) % 60:02}"
         line = f"step {step}/{self.steps}  loss {loss:.4g}  {SCORE} {value:.4f}  {clock} left"
         print(f"\r{line}\x1b[K" if self.in_place else line, end="", file=sys.stderr)

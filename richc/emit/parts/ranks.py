@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import io
 import os
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 # keep if fsdp
 from torch.distributed.fsdp import FSDPModule
+from torch.distributed.rendezvous import rendezvous
 
 # end
 # keep if ddp
@@ -35,33 +37,37 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
-def together(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
-    """Join the processes that torchrun started, run, and take leave.
+def together(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """Have ``run`` join the processes that torchrun started first, and take leave at its end.
 
-    Without torchrun, or among processes that have joined already, just run.  The process that
+    Without torchrun, or among processes that have joined already, it just runs.  The process that
     fails first has its say.  The others fail for lack of it, or torchrun ends them: they return 1
     without a word.
     """
-    has_torchrun = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
-    if dist.is_initialized() or not has_torchrun:
-        return run(options)
-    store, number, count = next(iter(dist.rendezvous("env://")))
-    try:
-        has_cuda = torch.cuda.is_available()
-        backend = "cpu:gloo,cuda:nccl" if has_cuda else "gloo"
-        dist.init_process_group(backend, store=store, rank=number, world_size=count)
-        code = run(options)
-    except BaseException:
-        if store.compare_set("failed", "", str(number)) != str(number).encode():
-            return 1
-        raise
-    dist.destroy_process_group()
-    return code
+
+    @functools.wraps(run)
+    def joined(options: argparse.Namespace) -> int:
+        has_torchrun = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
+        if dist.is_initialized() or not has_torchrun:
+            return run(options)
+        store, number, count = next(rendezvous("env://"))
+        try:
+            backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+            dist.init_process_group(backend, store=store, rank=number, world_size=count)
+            code = run(options)
+        except BaseException:
+            if store.compare_set("failed", "", str(number)) != str(number).encode():
+                return 1
+            raise
+        dist.destroy_process_group()
+        return code
+
+    return joined
 
 
 @contextlib.contextmanager
 def one_voice() -> Iterator[None]:
-    """Only process 0 is heard here, where all would say the same."""
+    """Only process 0 is heard here; as a decorator too."""
     with contextlib.ExitStack() as stack:
         if os.environ.get("RANK", "0") != "0":
             stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
@@ -121,13 +127,13 @@ def replicate(model: nn.Module, device: torch.device) -> nn.Module:
 
 
 # end
-def exchange(network: nn.Module, is_last: bool) -> None:
-    """Have the coming backward pass average gradients only if it is a batch's last."""
+def exchange(network: nn.Module, options: argparse.Namespace, is_last: bool) -> None:
+    """Have the coming backward pass average gradients, if it is that of a batch's last piece."""
     # keep if ddp
     if isinstance(network, DistributedDataParallel):
         network.require_backward_grad_sync = is_last
     # end
     # keep if fsdp
     if isinstance(network, FSDPModule):
-        network.set_requires_gradient_sync(is_last)
+        network.set_requires_gradient_sync(is_last or options.sync_pieces)
     # end

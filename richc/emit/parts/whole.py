@@ -33,26 +33,26 @@ class Whole(torch.optim.Muon):
         for group, params in zip(self.param_groups, held, strict=True):
             for mine in params:
                 if mine.grad is not None:
-                    self.step_one(group, mine)
+                    self.step_one(group, mine, mine.grad)
         for group, params in zip(self.param_groups, held, strict=True):
             group["params"] = params
         return loss
 
-    def step_one(self, group: dict[str, Any], mine: Tensor) -> None:
+    def step_one(self, group: dict[str, Any], mine: Tensor, grad: Tensor) -> None:
         """The step of one tensor, which is all that the groups hold meanwhile."""
         full = whole(mine.detach())
-        full.grad = whole(mine.grad)
+        full.grad = whole(grad)
         state = self.state.pop(mine, {})
         self.state[full] = {k: whole(v) if isinstance(v, Tensor) else v for k, v in state.items()}
         group["params"] = [full]
-        super().step()
+        step: Callable[[], Any] = super().step
+        step()
         group["params"] = []
         put(mine, full)
         for name, value in self.state.pop(full).items():
-            divided = state.get(name)
-            if divided is None and isinstance(mine, DTensor) and value.shape == mine.shape:
-                divided = torch.zeros_like(mine, dtype=value.dtype)
-            if isinstance(divided, DTensor):
-                put(divided, value)
-                value = divided
-            self.state[mine][name] = value
+            kept = state.get(name, value)
+            if kept is value and isinstance(mine, DTensor) and value.shape == mine.shape:
+                kept = torch.zeros_like(mine, dtype=value.dtype)
+            if isinstance(kept, DTensor):
+                put(kept, value)
+            self.state[mine][name] = kept if isinstance(kept, DTensor) else value
