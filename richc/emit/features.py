@@ -36,11 +36,6 @@ FEATURES: dict[str, Feature] = {
         ("ckpt_storage", "ckpt"),
         ("--checkpoint", "--every", "--keep", "--resume"),
     ),
-    "log": Feature(
-        "`--log FILE` appends loss, score and rates as lines of JSON; `--tensorboard FOLDER`.",
-        ("log",),
-        ("--log", "--log-every", "--tensorboard"),
-    ),
     "ddp": Feature(
         "`torchrun --nproc-per-node=N program.py`: each process takes its share of every batch.",
         ("ranks",),
@@ -51,6 +46,11 @@ FEATURES: dict[str, Feature] = {
         ("ranks", "shards"),
         ("--shard-over", "--sync-pieces"),
         instead_of="ddp",
+    ),
+    "log": Feature(
+        "`--log FILE` appends loss, score and rates as lines of JSON; `--tensorboard FOLDER`.",
+        ("log",),
+        ("--log", "--log-every", "--tensorboard"),
     ),
 }
 

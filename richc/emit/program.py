@@ -40,6 +40,9 @@ _OWN = ("lion", "signsgd")
 #: What stands for the model's class in the parts, and for the class that is made whole.
 _CLASS, _WHOLE = "Network", "torch.optim.Muon"
 
+#: Features' parts with decorators for others.
+_EARLY = ("ranks", "shards", "whole")
+
 #: What the network's own text needs.
 _IMPORTS = (
     "from typing import Any",
@@ -117,10 +120,11 @@ def _parts(model: Model, features: Iterable[str]) -> list[str]:
     own = dict.fromkeys(part for feature in features for part in FEATURES[feature].parts)
     if "shards" in own and model.optimizer.name in UNSHARDED:
         own["whole"] = None
+    early = [part for part in own if part in _EARLY]
     return [
-        *("readers", "split", model.loss, "saving", "progress", "batches", "schedule"),
+        *("readers", *early, "split", model.loss, "saving", "progress", "batches", "schedule"),
         "trainer",
-        *own,
+        *(part for part in own if part not in _EARLY),
         *("training", "program"),
     ]
 

@@ -16,12 +16,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+# keep if ranks
+from torch.distributed import Work
+
+# end
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import get_model_state_dict, get_optimizer_state_dict
 from torch.distributed.checkpoint.state_dict_loader import load as load_tensors
 from torch.distributed.checkpoint.state_dict_saver import save as save_tensors
 
 from richc.emit.parts.ckpt_storage import FolderReader, FolderWriter
+from richc.emit.parts.ranks import most, one_voice, rank
 from richc.emit.parts.readers import DataError
 from richc.emit.parts.trainer import Trainer
 
@@ -48,8 +54,15 @@ class Checkpoints:
         self.folder: Path | None = options.checkpoint
         self.every, self.keep, self.last = options.every, options.keep, options.steps
         self.stop = self.saved = 0
+        # keep if ranks
+        self.noted = self.answer = torch.tensor(0)
+        self.asked: Work | None = None
+        # end
         self.before: dict[int, Any] = {}
 
+    # keep if ranks
+    @one_voice()
+    # end
     def begin(self, trainer: Trainer, resume: bool) -> None:
         """Go on from the newest, if there is one.  Raises DataError where that would be wrong."""
         if self.folder is None:
@@ -72,8 +85,29 @@ class Checkpoints:
         self.before.clear()
 
     def note(self, number: int, _: FrameType | None) -> None:
+        # keep if ranks
+        self.noted = torch.tensor(number)
+        # end
+        # keep if not ranks
         self.stop = number
+        # end
         self.end()
+
+    # keep if ranks
+    def agree(self) -> None:
+        """After each step: a signal to one process stops all, at the same step, the next but one.
+
+        Nothing waits: what is asked after a step is answered after the following one.
+        """
+        if self.folder is None:
+            return
+        if self.asked is not None:
+            self.asked.wait()
+        self.stop = int(self.answer)
+        self.answer = self.noted.clone()
+        self.asked = most(self.answer)
+
+    # end
 
     def complete(self) -> list[Path]:
         """What there is, oldest first."""
@@ -98,13 +132,21 @@ class Checkpoints:
                 warnings.filterwarnings("ignore", "torch.distributed is disabled")
                 writer = FolderWriter(path, values_of(trainer))
                 save_tensors(tensors_of(trainer), storage_writer=writer)
-            for old in self.complete()[: -self.keep]:
-                # Hidden first, so that what is seen is complete.
-                hidden = old.replace(old.with_name(f".{old.name}.old"))
-                shutil.rmtree(hidden, ignore_errors=True)
+            self.prune()
         except (OSError, CheckpointException) as error:
             raise DataError(f"--checkpoint {path}: {reason(error)}") from None
         self.saved = trainer.taken
+
+    def prune(self) -> None:
+        """Let go of all but the newest."""
+        # keep if ranks
+        if rank():
+            return
+        # end
+        for old in self.complete()[: -self.keep]:
+            # Hidden first, so that what is seen is complete.
+            hidden = old.replace(old.with_name(f".{old.name}.old"))
+            shutil.rmtree(hidden, ignore_errors=True)
 
 
 def reason(error: BaseException) -> str:

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 # keep if fsdp
 from torch.distributed.fsdp import FSDPModule
-from torch.distributed.rendezvous import rendezvous
 
 # end
+from torch.distributed.rendezvous import rendezvous
+
 # keep if ddp
 from torch.nn.parallel import DistributedDataParallel
 
@@ -113,6 +114,13 @@ def mean(value: Tensor) -> Tensor:
     return value
 
 
+# keep if ckpt
+def most(value: Tensor) -> dist.Work | None:
+    """Begin to make it the largest of all processes, in place; what is returned waits for it."""
+    return dist.all_reduce(value, dist.ReduceOp.MAX, async_op=True) if ranks() > 1 else None
+
+
+# end
 # keep if ddp
 def replicate(model: nn.Module, device: torch.device) -> nn.Module:
     """The same network, whose backward pass averages the gradients of all processes."""

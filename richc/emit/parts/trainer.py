@@ -61,14 +61,12 @@ class Trainer:
 
     def accumulate(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """The gradient of the batch's mean loss, in pieces; that loss, and the outputs."""
-        # keep if not ranks
-        rows: float = len(x)
-        network: nn.Module = self.model
-        # end
         # keep if ranks
         # The mean over processes, so that theirs of the loss is the mean over the whole batch.
-        rows = self.batches.size / ranks()
-        network = self.network
+        rows, network = self.batches.size / ranks(), self.network
+        # end
+        # keep if not ranks
+        rows, network = len(x), self.model
         # end
         pieces = min(self.options.accumulate, int(rows))
         losses: list[Tensor] = []

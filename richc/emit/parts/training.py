@@ -56,6 +56,9 @@ def train(trainer: Trainer, options: argparse.Namespace) -> int:
                 if not math.isfinite(value):
                     return 1
             # keep if ckpt
+            # keep if ranks
+            checkpoints.agree()
+            # end
             if checkpoints.is_due(step):
                 if not math.isfinite(loss.item()):
                     return 1
