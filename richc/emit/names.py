@@ -14,11 +14,10 @@ MODULE_NAMES = frozenset(
     """
     Any Batches BinaryIO Callable CheckpointException Checkpoints DataError Dense F FolderReader
     FolderWriter FrameType Future Iterable Iterator Labels Lion LoadPlan LoadPlanner Log
-    Mapping NamedTuple Path Progress SavePlan SavePlanner SignSGD Split StorageReader
+    Mapping Monitor NamedTuple Path Progress SavePlan SavePlanner SignSGD Split StorageReader
     StorageWriter Tensor Trainer WriteResult
-    BATCH COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION RATES RICHNESS SCHEDULE SCORE SEED
-    SPEC STEPS
-    TARGET WARMUP WIDTH
+    BATCH COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PREDICTED PRECISION RATES RICHNESS SCHEDULE
+    SCORE SEED SPEC STEPS TARGET WARMUP WIDTH
     """.split()
 )
 

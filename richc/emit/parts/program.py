@@ -138,6 +138,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--keep", type=count, default=2, metavar="K", help="the newest K (default: %(default)s)")
     add("--resume", action="store_true", help="go on from the newest state, if there is one")
     # end
+    # keep if monitor
+    add("--monitor", type=count, metavar="K", help="show the layers' sizes every K steps")
+    add("--monitor-like", type=Path, metavar="LOG", help="a monitored run of another width")
+    # end
     # keep if log
     add("--log", type=Path, metavar="FILE", help="append JSON lines: step, loss, score, rates")
     add("--log-every", type=count, default=10, metavar="K", help="steps (default: %(default)s)")
@@ -162,7 +166,7 @@ def run(options: argparse.Namespace) -> int:
     model = build(options, device)
     batches = Batches(data.train_x, data.train_y, options.batch, options.seed, device)
     trainer = Trainer(model, batches, options)
-    code = train(trainer, options)
+    code = train(trainer, data, options)
     # keep if ckpt
     if code > 1:
         return code
