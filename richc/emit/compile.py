@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from richc import RichError, __version__
 from richc.emit.features import UnknownFeature
+from richc.emit.features import chosen as choose_features
+from richc.emit.predictions import predict
 from richc.emit.program import emit_program
 from richc.pipeline import FileResult, ModelResult, analyse
 from richc.report.text import render_diagnostics
@@ -54,8 +56,10 @@ def program(chosen: ModelResult, features: Iterable[str] = ()) -> str:
 
     Raises UnknownFeature.
     """
+    features = choose_features(chosen.spec.features, features)
     return emit_program(
         chosen.spec,
+        predictions=predict(chosen) if "monitor" in features else {},
         summary=chosen.sentence,
         violations=[
             *(f"{d.code}: {d.message}" for d in chosen.diagnostics if d.is_error),

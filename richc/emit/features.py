@@ -52,6 +52,11 @@ FEATURES: dict[str, Feature] = {
         ("log",),
         ("--log", "--log-every", "--tensorboard"),
     ),
+    "monitor": Feature(
+        "`--monitor K` shows the size of every representation and of its change, with predictions.",
+        ("monitor",),
+        ("--monitor", "--monitor-like"),
+    ),
 }
 
 

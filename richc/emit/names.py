@@ -14,12 +14,11 @@ MODULE_NAMES = frozenset(
     """
     Any Batches BinaryIO Callable CheckpointException Checkpoints DTensor DataError Dense DeviceMesh
     DistributedDataParallel F FSDPModule FolderReader FolderWriter FrameType Future Iterable
-    Iterator Labels Lion LoadPlan LoadPlanner Log Mapping MixedPrecisionPolicy NamedTuple Path
-    Progress SavePlan SavePlanner SignSGD Split StorageReader StorageWriter Tensor Trainer Whole
-    WriteResult
-    BATCH COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION RATES RICHNESS SCHEDULE SCORE SEED
-    SPEC STEPS
-    TARGET WARMUP WIDTH
+    Iterator Labels Lion LoadPlan LoadPlanner Log Mapping MixedPrecisionPolicy Monitor NamedTuple
+    Path Progress SavePlan SavePlanner SignSGD Split StorageReader StorageWriter Tensor Trainer
+    Whole Work WriteResult
+    BATCH COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PREDICTED PRECISION RATES RICHNESS SCHEDULE
+    SCORE SEED SPEC STEPS TARGET WARMUP WIDTH
     """.split()
 )
 

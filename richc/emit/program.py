@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from richc.emit.dense import dense_class
@@ -12,6 +12,7 @@ from richc.emit.features import FEATURES, chosen
 from richc.emit.module import model_class
 from richc.emit.optimizer import UNSHARDED, functions, group_methods
 from richc.emit.plan import RATE, Block, Plan, Run, dim, is_frozen, plan
+from richc.emit.predictions import Prediction
 from richc.emit.text import (
     LINE_LENGTH,
     Items,
@@ -58,13 +59,14 @@ def emit_program(
     summary: str,
     violations: Sequence[str] = (),
     features: Iterable[str] = (),
+    predictions: Mapping[str, Prediction] | None = None,
     richc_version: str,
 ) -> str:
     """One standalone PyTorch file for ``model``: torch and the standard library, nothing else.
 
     ``summary`` is the verdict's sentence and ``violations`` what is wrong with the specification,
-    as ``CODE: message``; both go to the docstring.  ``features`` are added to the model's own.
-    The same arguments give the same bytes.
+    as ``CODE: message``; both go to the docstring.  ``features`` are added to the model's own;
+    ``predictions`` are for the feature ``monitor``.  The same arguments give the same bytes.
 
     Raises ValueError for a name that is no ASCII identifier, and for an optimizer's option that
     PyTorch has no counterpart of; UnknownFeature, which is one, for a name of no feature.
@@ -109,6 +111,7 @@ def emit_program(
         *_imports([*optimizers, *program]),
         "",
         *_constants(decided, features, richc_version),
+        *(_predicted(predictions or {}) if "monitor" in features else ()),
         "",
         "",
     ]
@@ -206,6 +209,25 @@ def _identity(decided: Plan) -> list[str]:
     return [
         f"SPEC = {literal(digest)}",
         *wrapped(Items("RATES = {", rates, "}"), 0, margin=0),
+    ]
+
+
+def _predicted(predictions: Mapping[str, Prediction]) -> list[str]:
+    """Per layer: RMS of h at WIDTH, and the exponents of n of that and of its change."""
+
+    def exponent(value: Fraction | None) -> str:
+        return "None" if value is None else number(value)
+
+    rows = [
+        f"{literal(name)}: ({'None' if p.size is None else f'{p.size:.6g}'}, "
+        f"{exponent(p.power)}, {exponent(p.power_of_change)})"
+        for name, p in predictions.items()
+    ]
+    return [
+        "# RMS of h at init at WIDTH; the power of n of that, and of the RMS of h's change.",
+        "PREDICTED: dict[str, tuple[float | None, float | None, float | None]] = {",
+        *(f"    {row}," for row in rows),
+        "}",
     ]
 
 

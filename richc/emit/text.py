@@ -98,7 +98,8 @@ def load_part(name: str, features: frozenset[str] = frozenset()) -> Part:
     """A part from ``richc/emit/parts``.
 
     Lines between ``# keep if A or B`` and ``# end`` are kept when one of these features is asked
-    for, or one of these parts is in the file; ``not A`` is one that is not.  Regions may be nested.
+    for, or one of these parts is in the file; ``A and B`` are both, ``not A`` is one that is not.
+    Regions may be nested.
     """
     text = files("richc.emit").joinpath("parts", f"{name}.py").read_text(encoding="utf-8")
     kept: list[str] = []
@@ -117,7 +118,7 @@ def load_part(name: str, features: frozenset[str] = frozenset()) -> Part:
 
 
 def _is_wanted(condition: str, features: frozenset[str]) -> bool:
-    for word in condition.split(" or "):
-        if (word.removeprefix("not ") in features) != word.startswith("not "):
-            return True
-    return False
+    def holds(word: str) -> bool:
+        return (word.removeprefix("not ") in features) != word.startswith("not ")
+
+    return any(all(map(holds, words.split(" and "))) for words in condition.split(" or "))

@@ -108,7 +108,6 @@ class Checkpoints:
         self.asked = most(self.answer)
 
     # end
-
     def complete(self) -> list[Path]:
         """What there is, oldest first."""
         found = self.folder.glob("step-*") if self.folder is not None else ()

@@ -6,6 +6,7 @@ import argparse
 import io
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,8 @@ class Log:
     def write(self, step: int, values: dict[str, Any]) -> None:
         self.write_line({"step": step, **values})
         if self.board is not None:
-            for name, value in values.items():
-                for key, number in value.items() if isinstance(value, dict) else [("", value)]:
-                    self.board.add_scalar(f"{name}/{key}" if key else name, number, step)
+            for name, number in flat("", values):
+                self.board.add_scalar(name, number, step)
 
     def write_line(self, line: dict[str, Any]) -> None:
         if self.file is not None:
@@ -65,6 +65,15 @@ class Log:
         for sink in (self.file, self.board):
             if sink is not None:
                 sink.close()
+
+
+def flat(name: str, value: Any) -> Iterator[tuple[str, float]]:
+    """Numbers in nested dictionaries, by their path."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from flat(f"{name}/{key}" if name else key, inner)
+    elif value is not None:
+        yield name, value
 
 
 def open_log(path: Path, begin: int) -> io.BufferedRandom:

@@ -157,6 +157,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="average gradients after each piece of a batch, not once: whole ones need not be kept",
     )
     # end
+    # keep if monitor
+    add("--monitor", type=count, metavar="K", help="show the layers' sizes every K steps")
+    add("--monitor-like", type=Path, metavar="LOG", help="a monitored run of another width")
+    # end
     # keep if log
     add("--log", type=Path, metavar="FILE", help="append JSON lines: step, loss, score, rates")
     add("--log-every", type=count, default=10, metavar="K", help="steps (default: %(default)s)")
@@ -191,7 +195,7 @@ def run(options: argparse.Namespace) -> int:
     # end
     batches = Batches(data.train_x, data.train_y, options.batch, options.seed, device)
     trainer = Trainer(model, batches, options)
-    code = train(trainer, options)
+    code = train(trainer, data, options)
     # keep if ckpt
     if code > 1:
         return code

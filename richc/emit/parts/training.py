@@ -11,25 +11,38 @@ from torch import Tensor
 from richc.emit.parts.ckpt import Checkpoints
 from richc.emit.parts.cross_entropy import SCORE, loss_of, score
 from richc.emit.parts.log import Log
+from richc.emit.parts.monitor import Monitor
 from richc.emit.parts.network import Network
 from richc.emit.parts.progress import Progress
 from richc.emit.parts.ranks import gather, ranks, share
+from richc.emit.parts.split import Split
 from richc.emit.parts.trainer import Trainer, autocast
 
 # ---- emitted from here on ----
 
 
-def train(trainer: Trainer, options: argparse.Namespace) -> int:
+def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
     """Train to the last step.  Returns 0, or the exit code of what ended training before it:
 
     1 for a loss that diverged, 128 and its number for a signal.
     """
+    # keep if monitor
+    # Before a checkpoint is loaded: changes are counted from the beginning.
+    monitor = Monitor(trainer, data.test_x, options)
+    # end
     # keep if ckpt
     checkpoints = Checkpoints(options)
     checkpoints.begin(trainer, options.resume)
     # end
     # keep if log
     log = Log(options, trainer.taken)
+    # end
+    # keep if monitor
+    if monitor.every and not trainer.taken:
+        monitor.show(0)
+        # end
+        # keep if monitor and log
+        log.write(0, {"monitor": monitor.rows})
     # end
     progress = Progress(options.steps, options.quiet, options.progress, trainer.taken)
     trainer.model.train()
@@ -49,6 +62,14 @@ def train(trainer: Trainer, options: argparse.Namespace) -> int:
             if log.is_due(step):
                 rates = {group["name"]: group["lr"] for group in trainer.optimizer.param_groups}
                 log.write(step, {"loss": loss.item(), SCORE: score(outputs, y), "lr": rates})
+            # end
+            # keep if monitor
+            if monitor.is_due(step):
+                progress.close()
+                monitor.show(step)
+                # end
+                # keep if monitor and log
+                log.write(step, {"monitor": monitor.rows})
             # end
             if progress.is_due(step):
                 value = loss.item()
