@@ -206,7 +206,8 @@ def restore(trainer: Trainer, path: Path) -> None:
     try:
         for what in ("format", "rates", "groups", "order", "spec"):
             compare(what, known[what], here[what])
-        compare("tensors", reader.shapes(), {k: list(v.shape) for k, v in tensors.items()})
+        shapes = {name: list(tensors[name].shape) for name in sorted(tensors)}
+        compare("tensors", reader.shapes(), shapes)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "torch.distributed is disabled")
             load_tensors(tensors, storage_reader=reader)

@@ -115,7 +115,8 @@ class FolderReader(StorageReader):
         return md.Metadata(dict(known), storage_data=places)
 
     def shapes(self) -> dict[str, list[int]]:
-        return {name: about["shape"] for name, about in self.values["tensors"].items()}
+        """By name, in the names' order: several processes write in any."""
+        return {name: about["shape"] for name, about in sorted(self.values["tensors"].items())}
 
     def reset(self, checkpoint_id: str | os.PathLike[str] | None = None) -> None:
         pass
