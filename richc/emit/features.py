@@ -57,6 +57,11 @@ FEATURES: dict[str, Feature] = {
         ("monitor",),
         ("--monitor", "--monitor-like"),
     ),
+    "stream": Feature(
+        "Data stays on the disk: mapped .npy .pt .safetensors, shards of Parquet and Arrow.",
+        ("stream_files", "stream"),
+        ("--window", "--statistics-rows", "--report-rows"),
+    ),
 }
 
 

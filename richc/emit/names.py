@@ -12,13 +12,13 @@ from richc.spec.names import refusal
 #: capital and hold no underscore.  A test compares.
 MODULE_NAMES = frozenset(
     """
-    Any Batches BinaryIO Callable CheckpointException Checkpoints DTensor DataError Dense DeviceMesh
-    DistributedDataParallel F FSDPModule FolderReader FolderWriter FrameType Future Iterable
-    Iterator Labels Lion LoadPlan LoadPlanner Log Mapping MixedPrecisionPolicy Monitor NamedTuple
-    Path Progress SavePlan SavePlanner SignSGD Split StorageReader StorageWriter Tensor Trainer
-    Whole Work WriteResult
-    BATCH COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PREDICTED PRECISION RATES RICHNESS SCHEDULE
-    SCORE SEED SPEC STEPS TARGET WARMUP WIDTH
+    Ahead Any Batches BinaryIO Callable CheckpointException Checkpoints DTensor DataError Dense
+    DeviceMesh DistributedDataParallel F FSDPModule FolderReader FolderWriter FrameType Future
+    Iterable Iterator Labels Lion LoadPlan LoadPlanner Log Mapped Mapping MixedPrecisionPolicy
+    Monitor NamedTuple Path Progress Rows SavePlan SavePlanner Shards SignSGD Split StorageReader
+    StorageWriter Tensor Trainer Whole Work WriteResult
+    BATCH BLOCK COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION PREDICTED RATES RICHNESS
+    SCHEDULE SCORE SEED SPEC STEPS TARGET WARMUP WIDTH
     """.split()
 )
 

@@ -79,14 +79,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("ranks")
     data = folder / "data.npz"
     x = np.random.default_rng(0).normal(size=(61, 6))
-    np.savez(data, x=x, y=np.digitize(x[:, 0], [-0.4, 0.4]))
+    y = np.digitize(x[:, 0], [-0.4, 0.4])
+    np.savez(data, x=x, y=y)
     common = (f"--data={data}", "--width=9", "--batch=11", "--accumulate=2")
 
-    def program(optimizer: str, way: str) -> Path:
-        path = folder / f"{optimizer}_{way}.py"
+    torch.save({"x": torch.tensor(x), "y": torch.tensor(y)}, folder / "data.pt")
+
+    def program(optimizer: str, way: str, *others: str) -> Path:
+        path = folder / f"{optimizer}_{'_'.join([way, *others])}.py"
         frozen = "frozen" if optimizer == "sgd" else ""
         model = analyse(model_text(optimizer, "scaled-bias", frozen)).models[0].spec
-        features = (way, "ckpt", "log", "monitor")
+        features = (way, "ckpt", "log", "monitor", *others)
         path.write_text(emit_program(model, summary="", features=features, richc_version="0"))
         return path
 
@@ -106,6 +109,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         "bf16-ddp": run("bf16-ddp", "adam", "ddp", *short, "--precision=bf16"),
         "stopped": run("stopped", "adam", "ddp", "--steps=20", signal=4),
     }
+    for way in WAYS:
+        mapped = (*common, *short, f"--data={folder / 'data.pt'}")
+        others[f"stream-{way}"] = Run(program("adam", way, "stream"), folder / f"s-{way}", mapped)
     # Checkpoints change hands: 3 steps, then 3 more by the other number of processes.
     first["through"] = alone(run("through", "muon", "fsdp", "--steps=6"))
     for way in WAYS:
@@ -176,6 +182,13 @@ def test_a_seed_means_the_same_network(way: str, made: Made) -> None:
 def test_copies_of_shards_and_averages_per_piece(made: Made) -> None:
     assert made.codes["copies"] == 0
     agree(made.alone["adam"], made.together["copies"])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_data_that_stays_on_the_disk(way: str, made: Made) -> None:
+    """Each process reads its own rows; statistics are those of all."""
+    assert made.codes[f"stream-{way}"] == 0
+    agree(made.alone["adam"], made.together[f"stream-{way}"])
 
 
 @pytest.mark.parametrize("way", WAYS)

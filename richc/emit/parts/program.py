@@ -21,6 +21,7 @@ from richc.emit.parts.readers import DataError
 from richc.emit.parts.saving import save_weights
 from richc.emit.parts.shards import shard
 from richc.emit.parts.split import Split, load
+from richc.emit.parts.stream import open_data, portion
 from richc.emit.parts.trainer import Trainer
 from richc.emit.parts.training import evaluate, train
 
@@ -166,6 +167,29 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--log-every", type=count, default=10, metavar="K", help="steps (default: %(default)s)")
     add("--tensorboard", type=Path, metavar="FOLDER", help="the same, for TensorBoard")
     # end
+    # keep if stream
+    add(
+        "--window",
+        type=count,
+        default=8,
+        metavar="K",
+        help="chunks that are shuffled together: "
+        "row groups of Parquet, record batches of Arrow (default: %(default)s)",
+    )
+    add(
+        "--statistics-rows",
+        type=count,
+        metavar="N",
+        help="about how many training rows the mean and deviation are of (default: all)",
+    )
+    add(
+        "--report-rows",
+        type=count,
+        default=1_000_000,
+        metavar="N",
+        help="of either part, for the last line (default: %(default)s)",
+    )
+    # end
     add("--save", type=Path, metavar="PATH", help="write the weights, as .safetensors or .pt")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -185,8 +209,13 @@ def run(options: argparse.Namespace) -> int:
     # end
     if options.tf32:
         torch.set_float32_matmul_precision("high")
+    # keep if stream
+    data = open_data(options)
+    # end
+    # keep if not stream
     data = load(options.data, options.target, options.seed, torch.device("cpu"))
     data = place(data, device, options.data_on)
+    # end
     torch.manual_seed(options.seed)
     model = build(options, device)
     # keep if ranks
@@ -244,6 +273,10 @@ def build(options: argparse.Namespace, device: torch.device) -> Network:
 def report(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
     """Evaluate, print the last line, save; returns the exit code."""
     model, precision = trainer.model, options.precision
+    # keep if stream
+    seen = portion(data.train_x, data.train_y, options.report_rows)
+    data = Split(*seen, *portion(data.test_x, data.test_y, options.report_rows))
+    # end
     # Evaluation has batches of other sizes: not worth compiling for.
     stance = torch.compiler.set_stance if options.compile else contextlib.nullcontext
     with stance("force_eager"):
