@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -38,8 +39,7 @@ class Trainer:
     def step(self) -> tuple[Tensor, Tensor, Tensor]:
         """One step; the loss of its batch, the outputs and the targets, without waiting."""
         x, y = next(self.batches)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss, outputs = self.accumulate(x, y)
+        loss, outputs = self.backward(x, y)
         scale = self.scaler.get_scale() if self.scheduler else 0.0
         self.scaler.step(self.optimizer)
         self.scaler.update()
@@ -49,11 +49,16 @@ class Trainer:
         self.taken += 1
         return loss, outputs, y
 
-    def accumulate(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """The gradient of the batch's mean loss, in pieces; that loss, and the outputs."""
         pieces = min(self.options.accumulate, len(x))
+        self.optimizer.zero_grad(set_to_none=pieces == 1)
+        for weight in self.model.parameters() if pieces > 1 else ():
+            # Sums need a place of their own: a CUDA graph writes over what it gave out before.
+            if weight.grad is None and weight.requires_grad:
+                weight.grad = torch.zeros_like(weight)
         losses, outputs = [], []
-        for part_x, part_y in zip(x.chunk(pieces), y.chunk(pieces), strict=True):
+        for part_x, part_y in zip(cut(x, pieces), cut(y, pieces), strict=True):
             with autocast(self.device, self.options.precision):
                 found = self.model(part_x)
             loss = loss_of(found, part_y)
@@ -61,10 +66,14 @@ class Trainer:
                 loss = loss * (len(part_x) / len(x))
             self.scaler.scale(loss).backward()
             losses.append(loss.detach())
-            outputs.append(found.detach())
+            outputs.append(found.detach() if pieces == 1 else found.detach().clone())
         if pieces == 1:
             return losses[0], outputs[0]
         return torch.stack(losses).sum(), torch.cat(outputs)
+
+
+def cut(batch: Tensor, pieces: int) -> Sequence[Tensor]:
+    return (batch,) if pieces == 1 else batch.chunk(pieces)
 
 
 def steps_of(warmup: float, steps: int) -> int:
