@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from tests.emit.tables import MODEL, Captured, Load, ReadModel, final, write
+from tests.emit.test_training import OPTIMIZERS, model_text
 
 Run = Callable[..., list[float]]
 
@@ -142,6 +143,32 @@ def test_an_overflow_in_fp16_is_a_step_that_never_was(losses: Run, program: Modu
     assert seen[1] == seen[2]
     assert seen[3] != seen[2]
     assert seen[3][1] == seen[2][1] + 1
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_first_step_that_overflows(name: str, load: Load, read_model: ReadModel) -> None:
+    """The next one is then the first: nothing is left of what was skipped."""
+    module = load(read_model(model_text(name)))
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(32, 6, generator=generator), torch.arange(32) % 3
+    weights = []
+    for overflows in (True, False):
+        torch.manual_seed(0)
+        model = module.NetUnderTest()
+        optimizer = model.make_optimizer()
+        scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        # Memory that is used and given back: what is left uninitialised shows.
+        junk = [torch.full_like(p, torch.nan) for p in model.parameters() for _ in range(4)]
+        del junk
+        for factor in (torch.inf, 1.0) if overflows else (1.0,):
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(model(x), y)
+            scaler.scale(loss * factor).backward()
+            scaler.step(optimizer)
+            scaler.update(1024.0)
+        weights.append(torch.nn.utils.parameters_to_vector(model.parameters()))
+
+    assert torch.equal(*weights)
 
 
 def test_tf32_is_asked_for(losses: Run, monkeypatch: pytest.MonkeyPatch) -> None:
