@@ -147,7 +147,17 @@ def _make_optimizer(plan: Plan, sharded: bool) -> list[str]:
     elif name == "adafactor":
         body.append("# torch caps every rate at 1 / sqrt(step): long runs flatten large ones.")
         arguments.append("foreach=True")
-    body += wrapped(Items(f"return {wrapper}(", arguments, ")"), 0)
+    made = Items(f"{wrapper}(", arguments, ")")
+    if name == "sgd" and plan.model.optimizer.option("momentum"):
+        body += [
+            *wrapped(made._replace(opening=f"optimizer = {made.opening}"), 0),
+            "# A GradScaler is to skip a step that overflowed itself: if the first one is left to",
+            "# the fused kernel to skip, momenta begin as whatever was in memory.",
+            'vars(optimizer)["_step_supports_amp_scaling"] = False',
+            "return optimizer",
+        ]
+    else:
+        body += wrapped(made._replace(opening=f"return {made.opening}"), 0)
     return head + indented(body, 4)
 
 

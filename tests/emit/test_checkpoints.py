@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from tests.emit.tables import MODEL, Captured, Load, ReadModel, write
@@ -203,6 +204,92 @@ plain = [*data, "--log", str(folder / "whole.jsonl"), f"--steps={end}"]
 assert os.waitpid(forked(plain), 0)[1] == 0
 print(kept)
 """
+
+
+def test_a_run_that_broke_before_its_first_state(program: Program, tmp_path: Path) -> None:
+    """Its lines are taken back, those of other runs in the file are not."""
+    module = program()
+    run = Runs(module, tmp_path)
+    run.log.write_text('no JSON\n{"run": "mine", "options": {}}\n{"step": 90}\n')
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        broken(module, 5, lambda: run("--every=1000", "--resume"))
+    assert len(run.log.read_text().splitlines()) == 3 + 1 + 4
+    assert run("--resume") == 0
+
+    assert run.log.read_text().startswith('no JSON\n{"run": "mine"')
+    steps = [json.loads(line).get("step") for line in run.log.read_text().splitlines()[1:]]
+    assert steps == [None, 90, None, *range(1, 21)]
+
+
+def broken(module: ModuleType, step: int, run: Callable[[], int]) -> None:
+    """Have a run fail at a step."""
+    original = module.Trainer.step
+
+    def fail(trainer: Any) -> Any:
+        if trainer.taken == step - 1:
+            module.Trainer.step = original
+            raise RuntimeError("power cut")
+        return original(trainer)
+
+    module.Trainer.step = fail
+    run()
+
+
+@pytest.mark.parametrize("optimizer", ["lion", "sgd", "adafactor"])
+def test_overflows_from_the_first_step(optimizer: str, program: Program, tmp_path: Path) -> None:
+    """An optimizer that has not taken a step is saved and resumed, too."""
+    options = f"optimizer {optimizer} {{ {OPTIMIZERS[optimizer]} }}"
+    module = program(("optimizer adam { lr = 0.1 }", options))
+    run = Runs(module, tmp_path)
+    original = module.Trainer.step
+
+    def overflow(trainer: Any) -> Any:
+        trainer.scaler.scale(torch.zeros(()))
+        trainer.scaler.update(2.0**24)
+        return original(trainer)
+
+    module.Trainer.step = overflow
+    assert run("--precision=fp16", "--every=1", "--steps=2") == 0
+    module.Trainer.step = original
+
+    assert run("--precision=fp16", "--resume", "--steps=30") == 0
+    losses = [line["loss"] for line in lines(run.log)]
+    assert losses[0] != losses[-1] < 2
+
+
+def test_a_full_disk(
+    program: Program, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = program()
+    run = Runs(module, tmp_path)
+    assert run("--steps=4") == 0
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "write_safetensors", full)
+
+    assert run("--steps=8", "--resume") == 2
+
+    assert capsys.readouterr().err.splitlines()[-1].endswith("No space left on device")
+    assert run.states() == [4]
+
+
+def test_changes_are_counted_from_the_beginning(
+    load_text: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    import richc
+
+    module = load_text(richc.compile(TEXT, features=["ckpt", "log", "monitor"]))
+    whole, twice = (Runs(module, tmp_path / name) for name in made(tmp_path, "whole", "twice"))
+
+    assert whole("--monitor=4") == 0
+    assert twice("--monitor=4", "--steps=10") == 0
+    assert twice("--monitor=4", "--resume") == 0
+
+    assert lines(whole.log) == lines(twice.log)
+    assert lines(whole.log)[-1]["monitor"]["head"]["dh"] > 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forks")

@@ -27,6 +27,7 @@ class Batches:
 
     def __init__(self, x: Tensor, y: Tensor, size: int, seed: int, device: torch.device) -> None:
         self.x, self.y, self.size, self.device = x, y, min(size, len(x)), device
+        self.is_here = x.device.type == device.type
         self.generator = torch.Generator().manual_seed(seed)
         # keep if stream
         self.ahead = Ahead()
@@ -78,8 +79,8 @@ class Batches:
             found = found.pin_memory() if self.device.type == "cuda" else found
             return found.to(self.device, non_blocking=True)
         # end
-        if values.device == self.device or self.device.type != "cuda":
-            return values[rows].to(self.device)
+        if self.is_here or self.device.type != "cuda":
+            return values[rows] if self.is_here else values[rows].to(self.device)
         pinned = torch.empty((len(rows), *values.shape[1:]), dtype=values.dtype, pin_memory=True)
         torch.index_select(values, 0, rows, out=pinned)
         return pinned.to(self.device, non_blocking=True)

@@ -21,7 +21,7 @@ MODEL = "model"
 class Log:
     """Appends to a file: a line that tells of the run, then one every few steps.
 
-    A run that goes on from step ``begin`` first takes back the lines of later steps, so that none
+    A run that is resumed at step ``begin`` first takes back its lines of later steps, so that none
     is there twice.  Raises DataError where the file cannot be written.
     """
 
@@ -34,7 +34,8 @@ class Log:
         # end
         if options.log is not None:
             try:
-                self.file = open_log(options.log, begin)
+                states = vars(options).get("checkpoint") if vars(options).get("resume") else None
+                self.file = open_log(options.log, begin, None if states is None else str(states))
             except OSError as error:
                 raise DataError(f"--log {options.log}: {error.strerror or error}") from None
             if not begin:
@@ -76,18 +77,36 @@ def flat(name: str, value: Any) -> Iterator[tuple[str, float]]:
         yield name, value
 
 
-def open_log(path: Path, begin: int) -> io.BufferedRandom:
-    """The file, ready to append, without a torn last line and without steps after ``begin``."""
+def open_log(path: Path, begin: int, states: str | None) -> io.BufferedRandom:
+    """The file, ready to append, without a torn last line.
+
+    If the last run in it is the one whose checkpoints are in ``states``, it is taken back to step
+    ``begin``.
+    """
     path.touch()
     file = path.open("r+b")
-    end = keep = 0
+    end = 0
+    cut: int | None = None
+    is_ours = False
     for line in file:
         if not line.endswith(b"\n"):
             break
+        told = parse_line(line) if states is not None else {}
+        if "run" in told:
+            is_ours = told["options"].get("checkpoint") == states
+            cut = None if begin else end
+        elif cut is None and told.get("step", 0) > begin:
+            cut = end
         end += len(line)
-        known = json.loads(line) if begin else {}
-        if known.get("step", 0) <= begin:
-            keep = end
-    file.truncate(keep if begin else end)
+    file.truncate(end if cut is None or not is_ours else cut)
     file.seek(0, os.SEEK_END)
     return file
+
+
+def parse_line(line: bytes) -> dict[str, Any]:
+    """A line of JSON; nothing for a line of somebody else's."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

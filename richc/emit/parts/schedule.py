@@ -38,7 +38,7 @@ def check_ratios(model: Network, optimizer: torch.optim.Optimizer) -> None:
 
     For a loop of your own, after each ``scheduler.step()``.  What gives all groups one rate (a
     single ``max_lr`` of OneCycleLR, CyclicLR) or one floor (``eta_min`` of CosineAnnealingLR,
-    ``min_lr`` of ReduceLROnPlateau) fails here: such a run does not scale with the width.
+    ``min_lr`` and ``eps`` of ReduceLROnPlateau) fails: such a run does not scale with the width.
     """
     wanted = {group["name"]: group["lr"] for group in model.param_groups()}
     rates = {str(group.get("name")): float(group["lr"]) for group in optimizer.param_groups}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -45,8 +46,7 @@ class Trainer:
     def step(self) -> tuple[Tensor, Tensor, Tensor]:
         """One step; the loss of its batch, the outputs and the targets, without waiting."""
         x, y = next(self.batches)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss, outputs = self.accumulate(x, y)
+        loss, outputs = self.backward(x, y)
         # keep if ranks
         loss = mean(loss)
         # end
@@ -59,7 +59,7 @@ class Trainer:
         self.taken += 1
         return loss, outputs, y
 
-    def accumulate(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """The gradient of the batch's mean loss, in pieces; that loss, and the outputs."""
         # keep if ranks
         # The mean over processes, so that theirs of the loss is the mean over the whole batch.
@@ -69,9 +69,14 @@ class Trainer:
         rows, network = len(x), self.model
         # end
         pieces = min(self.options.accumulate, int(rows))
+        self.optimizer.zero_grad(set_to_none=pieces == 1)
+        for weight in self.model.parameters() if pieces > 1 else ():
+            # Sums need a place of their own: a CUDA graph writes over what it gave out before.
+            if weight.grad is None and weight.requires_grad:
+                weight.grad = torch.zeros_like(weight)
         losses: list[Tensor] = []
         outputs: list[Tensor] = []
-        for part_x, part_y in zip(x.tensor_split(pieces), y.tensor_split(pieces), strict=True):
+        for part_x, part_y in zip(cut(x, pieces), cut(y, pieces), strict=True):
             # keep if ranks
             exchange(network, self.options, len(losses) == pieces - 1)
             # end
@@ -82,10 +87,14 @@ class Trainer:
                 loss = loss * (len(part_x) / rows)
             self.scaler.scale(loss).backward()
             losses.append(loss.detach())
-            outputs.append(found.detach())
+            outputs.append(found.detach() if pieces == 1 else found.detach().clone())
         if pieces == 1:
             return losses[0], outputs[0]
         return torch.stack(losses).sum(), torch.cat(outputs)
+
+
+def cut(batch: Tensor, pieces: int) -> Sequence[Tensor]:
+    return (batch,) if pieces == 1 else batch.tensor_split(pieces)
 
 
 def steps_of(warmup: float, steps: int) -> int:
