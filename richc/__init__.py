@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from richc.report.equivalence_schema import Equivalence
     from richc.report.schema import Report
@@ -57,17 +57,22 @@ def check(text: str, path: str = "<text>") -> Report:
 
 
 def compile(  # noqa: A001 - `richc.compile` is what a reader expects
-    text: str, model: str | None = None, *, allow_violations: bool = False
+    text: str,
+    model: str | None = None,
+    *,
+    allow_violations: bool = False,
+    features: Iterable[str] = (),
 ) -> str:
     """Compile one model of a text to the source of a standalone PyTorch program.
 
-    ``model`` names it where the text holds several.  Raises RichError for a text with errors;
-    with ``allow_violations`` broken desiderata and false requirements are written into the
-    program's docstring instead.
+    ``model`` names it where the text holds several.  ``features`` ("ckpt", "log", ...) are added
+    to those that the text asks for.  Raises RichError for a text with errors; with
+    ``allow_violations`` broken desiderata and false requirements are written into the program's
+    docstring instead.
     """
     from richc.emit.compile import compile_text
 
-    return compile_text(text, model, allow_violations=allow_violations)
+    return compile_text(text, model, allow_violations=allow_violations, features=features)
 
 
 def load(path: str | os.PathLike[str]) -> SpecFile:

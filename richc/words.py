@@ -31,6 +31,9 @@ GAUGES = ("stp", "mup", "rescaling")
 
 REGIMES = ("rich", "lazy", "partial", "trivial", "unstable")
 
+#: What may stand after ``with`` and ``--with``; richc/emit/features.py says what each adds.
+FEATURES = ("ckpt", "ddp", "fsdp", "log", "monitor", "stream")
+
 DISTRIBUTIONS = ("normal", "uniform", "trunc_normal", "orthogonal")
 
 #: Words of other frameworks' vocabularies, and what they are.

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from richc.cli.completing import models, rich_files
+from richc.cli.completing import features, models, rich_files
 from richc.cli.errors import Unusable, show_diagnostics
 from richc.cli.inputs import STDIN
+from richc.words import FEATURES
 
 if TYPE_CHECKING:
     from richc.emit.compile import Refused
     from richc.pipeline import ModelResult
+
+
+#: The option ``--with``, as an argument ``features``.
+wishes = click.option(
+    "--with",
+    "features",
+    multiple=True,
+    metavar="NAMES",
+    shell_complete=features,
+    help="Add to the program, with commas between: " + ", ".join(FEATURES) + ".",
+)
 
 
 @click.command("compile", short_help="Compile a .rich file to PyTorch.")
@@ -32,25 +45,33 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Compile a model that fails its check; the reasons go into the program's docstring.",
 )
+@wishes
 @click.option("--force", is_flag=True, help="Overwrite a file that richc did not write.")
 def command(
-    file: str, output: str | None, name: str | None, allow_violations: bool, force: bool
+    file: str,
+    output: str | None,
+    name: str | None,
+    allow_violations: bool,
+    features: tuple[str, ...],
+    force: bool,
 ) -> None:
     """Compile FILE (- for standard input) to one program that needs torch and nothing else.
 
+    What most runs do without is left out, unless FILE (`with NAME, ...`) or --with asks for it.
+
     Exit codes: 0 compiled, 1 the model has errors, 2 wrong usage or unreadable input.
     """
-    from richc.emit.compile import program
     from richc.emit.output import OutputError, write_program
 
     chosen = chosen_model(file, name, allow_violations=allow_violations)
+    text = program_with(chosen, features)
     if output is None or output == STDIN:
         # Bytes, so that stdout and a file hold the same ones on every platform.
-        sys.stdout.buffer.write(program(chosen).encode())
+        sys.stdout.buffer.write(text.encode())
         return
     target = Path(output)
     try:
-        write_program(target, program(chosen), force=force)
+        write_program(target, text, force=force)
     except OutputError as error:
         raise Unusable(str(error)) from None
 
@@ -79,6 +100,18 @@ def chosen_model(
     except Refused as refused:
         _show(refused, color)
         raise SystemExit(1) from None
+
+
+def program_with(chosen: ModelResult, lists: Iterable[str]) -> str:
+    """The program with the features named in ``lists`` ("a,b").  Raises a usage error."""
+    from richc.emit.compile import program
+    from richc.emit.features import UnknownFeature
+
+    names = [name.strip() for names in lists for name in names.split(",")]
+    try:
+        return program(chosen, [name for name in names if name])
+    except UnknownFeature as error:
+        raise click.UsageError(f"--with: {error}", click.get_current_context()) from None
 
 
 def _show(refused: Refused, color: str) -> None:

@@ -114,14 +114,26 @@ def _rules() -> Iterator[tuple[str, str | None]]:
 
 def rule_lists(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The rule behind the last comma."""
+    return _of_list(_rules(), incomplete)
+
+
+def _of_list(known: Iterable[tuple[str, str | None]], incomplete: str) -> list[CompletionItem]:
+    """The word behind the last comma, of those that are not in the list yet."""
     done, comma, begun = incomplete.rpartition(",")
     given = set(done.split(","))
     words = (
         (f"{done}{comma}{word}", help)
-        for word, help in _rules()
+        for word, help in known
         if word not in given and word.startswith(begun)
     )
     return _items(words, incomplete)
+
+
+def features(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The feature behind the last comma."""
+    from richc.emit.features import FEATURES
+
+    return _of_list(((name, feature.about) for name, feature in FEATURES.items()), incomplete)
 
 
 def files_or_rules(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from richc.cli.compile import chosen_model
+from richc.cli.compile import chosen_model, program_with, wishes
 from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
@@ -39,12 +39,15 @@ _POSITIVE = click.IntRange(min=1)
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]))
 @click.option("--schedule", type=click.Choice(["constant", "cosine", "linear"]))
 @click.option("--save", type=click.Path(), help="Write the weights, as .safetensors or .pt.")
+@click.option("--warmup", metavar="STEPS", help="Steps of warm-up, or a share of all below 1.")
+@wishes
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(
     file: str,
     name: str | None,
     allow_violations: bool,
+    features: tuple[str, ...],
     quiet: bool,
     arguments: tuple[str, ...],
     **options: str | float | None,
@@ -52,14 +55,14 @@ def command(
     """Train the model in FILE (- for standard input).
 
     What is not given is as FILE says. What follows `--` goes to the program as it is: `--compile`,
-    `--progress`, `--help`.
+    `--progress`, `--help`; options of a feature (`--log FILE`) bring it along.
 
     The last line, on stdout, has loss and accuracy (R^2 for mse) on training and held-out data.
 
     Exit codes: 0 trained, 1 the model has errors or diverged, 2 wrong usage or bad data.
     """
     from richc import __version__
-    from richc.emit.compile import program
+    from richc.emit.features import needed
     from richc.lab.train import TrainError, run_program
 
     chosen = chosen_model(file, name, allow_violations=allow_violations)
@@ -73,7 +76,7 @@ def command(
     passed += ["--quiet"] if quiet else []
     try:
         code = run_program(
-            program(chosen),
+            program_with(chosen, [*features, *needed(arguments)]),
             chosen.spec.name,
             [*passed, *arguments],
             richc_version=__version__,

@@ -6,6 +6,8 @@ language really has.
 
 from __future__ import annotations
 
+from richc.emit.features import FEATURES
+
 _EPS = (
     "Adam's ε, or Adafactor's floor of RMS(W), as an absolute value. One that nobody writes "
     "follows the size of each layer's gradient."
@@ -30,6 +32,7 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "loss": "`loss mse` or `loss cross_entropy`: what the compiled program minimises.",
         "train": "`train { … }`: what the compiled program does by default.",
         "require": "`require P`: an assertion; the check fails unless it is so.",
+        "with": "`with NAME, …`: parts of the compiled program that it has not by default.",
     },
     "layer kind": {
         "dense": "`NAME[k]: dense -> DIM { … }`: k fully connected layers, each followed by the "
@@ -141,6 +144,7 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "batch": "Examples a step.",
         "precision": "`fp32`, `bf16` or `fp16`.",
         "schedule": "`constant`, `cosine` or `linear`.",
+        "warmup": "Steps (or a share of them, below 1) over which the rate rises to its value.",
         "seed": "Seed of the init and of the order of the data.",
     },
     "precision": {
@@ -153,6 +157,7 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "cosine": "The rate follows half a cosine down to zero.",
         "linear": "The rate falls linearly to zero.",
     },
+    "feature": {name: feature.about for name, feature in FEATURES.items()},
     "symbol": {
         "alpha": "The activity, gamma * n^r, with a base width gamma * (n/n0)^r.",
         "gamma": "The activity's prefactor, 1 unless the `richness` statement says.",

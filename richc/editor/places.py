@@ -217,6 +217,8 @@ def _in_statement(item: Sequence[Token], inner: _Frame, last: Token | None) -> t
             return ("richness option",)
         is_value = len(item) > 3 and all(token.type not in ("COMMA", "IN") for token in item)
         return ("in",) if is_value and after in _OPERANDS else ()
+    if first == "WITH":
+        return ("feature",) if after in ("WITH", "COMMA") else ()
     named = {"OPTIMIZER": "optimizer", "LOSS": "loss"}
     if first in named:
         return (named[first],) if len(item) == 1 else ()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from richc import RichError, __version__
+from richc.emit.features import UnknownFeature
+from richc.emit.features import chosen as choose_features
+from richc.emit.predictions import predict
 from richc.emit.program import emit_program
 from richc.pipeline import FileResult, ModelResult, analyse
 from richc.report.text import render_diagnostics
@@ -46,10 +51,15 @@ def choose(result: FileResult, name: str | None, *, allow_violations: bool) -> M
     return chosen
 
 
-def program(chosen: ModelResult) -> str:
-    """The model's program, a function of the model and of nothing else."""
+def program(chosen: ModelResult, features: Iterable[str] = ()) -> str:
+    """The model's program, a function of the model and of ``features`` besides its own.
+
+    Raises UnknownFeature.
+    """
+    features = choose_features(chosen.spec.features, features)
     return emit_program(
         chosen.spec,
+        predictions=predict(chosen) if "monitor" in features else {},
         summary=chosen.sentence,
         violations=[
             *(f"{d.code}: {d.message}" for d in chosen.diagnostics if d.is_error),
@@ -59,13 +69,24 @@ def program(chosen: ModelResult) -> str:
                 if d.is_error
             ),
         ],
+        features=features,
         richc_version=__version__,
     )
 
 
-def compile_text(text: str, model: str | None = None, *, allow_violations: bool = False) -> str:
+def compile_text(
+    text: str,
+    model: str | None = None,
+    *,
+    allow_violations: bool = False,
+    features: Iterable[str] = (),
+) -> str:
     """What ``richc.compile`` does.  Raises RichError."""
-    return program(choose_text(text, model, allow_violations=allow_violations))
+    chosen = choose_text(text, model, allow_violations=allow_violations)
+    try:
+        return program(chosen, features)
+    except UnknownFeature as error:
+        raise RichError(str(error)) from None
 
 
 def choose_text(text: str, model: str | None, *, allow_violations: bool) -> ModelResult:

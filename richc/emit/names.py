@@ -12,10 +12,13 @@ from richc.spec.names import refusal
 #: capital and hold no underscore.  A test compares.
 MODULE_NAMES = frozenset(
     """
-    Any Callable DataError Dense F Iterable Iterator Labels Lion NamedTuple Path Progress SignSGD
-    Split Tensor
-    BATCH COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION RICHNESS SCHEDULE SCORE SEED STEPS
-    TARGET WIDTH
+    Ahead Any Batches BinaryIO Callable CheckpointException Checkpoints DTensor DataError Dense
+    DeviceMesh DistributedDataParallel F FSDPModule FolderReader FolderWriter FrameType Future
+    Iterable Iterator Labels Lion LoadPlan LoadPlanner Log Mapped Mapping MixedPrecisionPolicy
+    Monitor NamedTuple Path Progress Rows SavePlan SavePlanner Shards SignSGD Split StorageReader
+    StorageWriter Tensor Trainer Whole Work WriteResult
+    BATCH BLOCK COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION PREDICTED RATES RICHNESS
+    SCHEDULE SCORE SEED SPEC STEPS TARGET WARMUP WIDTH
     """.split()
 )
 

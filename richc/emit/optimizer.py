@@ -26,6 +26,8 @@ _CLASSES: dict[str, tuple[str, dict[str, str]]] = {
 #: Options that are printed even at their default: what people look for first.
 _ALWAYS = ("momentum", "betas")
 _FUSED = ("sgd", "adam", "adamw")
+#: What torch cannot step on the shards of a tensor: the part ``whole`` does.
+UNSHARDED = {"adafactor": "torch.optim.Adafactor", "muon": "torch.optim.Muon"}
 _HAS_EPSILON = ("adam", "adamw", "adafactor", "muon")
 
 #: Adafactor's epsilon_1 floors the mean squared gradient; torch's default (1e-7 in fp32) is no
@@ -35,9 +37,12 @@ _ADAFACTOR_EPS1 = "1e-18"
 _OPTION_WORDS = {True: "True", False: "False"}
 
 
-def group_methods(plan: Plan) -> list[str]:
-    """The lines of the methods ``param_groups`` and ``make_optimizer``."""
-    return [*_param_groups(plan), "", *_make_optimizer(plan)]
+def group_methods(plan: Plan, *, sharded: bool = False) -> list[str]:
+    """The lines of the methods ``param_groups`` and ``make_optimizer``.
+
+    ``sharded``: the parameters may be DTensors.
+    """
+    return [*_param_groups(plan), "", *_make_optimizer(plan, sharded)]
 
 
 def functions(plan: Plan) -> list[str]:
@@ -121,8 +126,9 @@ def _shape_correction(plan: Plan) -> list[str]:
     ]
 
 
-def _make_optimizer(plan: Plan) -> list[str]:
+def _make_optimizer(plan: Plan, sharded: bool) -> list[str]:
     name = plan.model.optimizer.name
+    wrapper = "Whole" if sharded and name in UNSHARDED else _CLASSES[name][0]
     head = [f"def make_optimizer(self, {RATE}: float | None = None) -> torch.optim.Optimizer:"]
     body = ['"""The optimizer; build it once the model is on its device."""']
     if not plan.groups:
@@ -134,11 +140,24 @@ def _make_optimizer(plan: Plan) -> list[str]:
             "# One fused kernel per group where torch has it, batched kernels elsewhere.",
             'fused = next(self.parameters()).device.type in ("cpu", "cuda")',
         ]
+        if sharded and name == "sgd":
+            body.append("# torch has no fused SGD on the shards of a tensor.")
+            body.append("fused = fused and not isinstance(next(self.parameters()), DTensor)")
         arguments += ["fused=fused", "foreach=not fused"]
     elif name == "adafactor":
         body.append("# torch caps every rate at 1 / sqrt(step): long runs flatten large ones.")
         arguments.append("foreach=True")
-    body += wrapped(Items(f"return {_CLASSES[name][0]}(", arguments, ")"), 0)
+    made = Items(f"{wrapper}(", arguments, ")")
+    if name == "sgd" and plan.model.optimizer.option("momentum"):
+        body += [
+            *wrapped(made._replace(opening=f"optimizer = {made.opening}"), 0),
+            "# A GradScaler is to skip a step that overflowed itself: if the first one is left to",
+            "# the fused kernel to skip, momenta begin as whatever was in memory.",
+            'vars(optimizer)["_step_supports_amp_scaling"] = False',
+            "return optimizer",
+        ]
+    else:
+        body += wrapped(made._replace(opening=f"return {made.opening}"), 0)
     return head + indented(body, 4)
 
 

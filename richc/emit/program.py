@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 
 from richc.emit.dense import dense_class
+from richc.emit.features import FEATURES, chosen
 from richc.emit.module import model_class
-from richc.emit.optimizer import functions, group_methods
+from richc.emit.optimizer import UNSHARDED, functions, group_methods
 from richc.emit.plan import RATE, Block, Plan, Run, dim, is_frozen, plan
-from richc.emit.text import LINE_LENGTH, Part, indented, literal, load_part, number, prose
+from richc.emit.predictions import Prediction
+from richc.emit.text import (
+    LINE_LENGTH,
+    Items,
+    Part,
+    indented,
+    literal,
+    load_part,
+    number,
+    prose,
+    wrapped,
+)
 from richc.scaling.formula import rich_formula
 from richc.scaling.monomial import symbol
-from richc.spec.model import Model, Tensor
+from richc.spec.model import Model, Tensor, Train
+from richc.spec.printer import print_model
 
 #: How a file that richc wrote begins: what ``richc compile`` may overwrite.
 MARKER = "# Compiled by richc "
@@ -23,8 +38,11 @@ _STEPS, _BATCH, _SEED, _PRECISION, _SCHEDULE = 1000, 128, 0, "fp32", "constant"
 #: Optimizers that PyTorch lacks: written out in the file.
 _OWN = ("lion", "signsgd")
 
-#: What stands for the model's class in the parts.
-_CLASS = "Network"
+#: What stands for the model's class in the parts, and for the class that is made whole.
+_CLASS, _WHOLE = "Network", "torch.optim.Muon"
+
+#: Features' parts with decorators for others.
+_EARLY = ("ranks", "shards", "whole")
 
 #: What the network's own text needs.
 _IMPORTS = (
@@ -36,17 +54,25 @@ _IMPORTS = (
 
 
 def emit_program(
-    model: Model, *, summary: str, violations: Sequence[str] = (), richc_version: str
+    model: Model,
+    *,
+    summary: str,
+    violations: Sequence[str] = (),
+    features: Iterable[str] = (),
+    predictions: Mapping[str, Prediction] | None = None,
+    richc_version: str,
 ) -> str:
     """One standalone PyTorch file for ``model``: torch and the standard library, nothing else.
 
     ``summary`` is the verdict's sentence and ``violations`` what is wrong with the specification,
-    as ``CODE: message``; both go to the docstring.  The same arguments give the same bytes.
+    as ``CODE: message``; both go to the docstring.  ``features`` are added to the model's own;
+    ``predictions`` are for the feature ``monitor``.  The same arguments give the same bytes.
 
     Raises ValueError for a name that is no ASCII identifier, and for an optimizer's option that
-    PyTorch has no counterpart of.
+    PyTorch has no counterpart of; UnknownFeature, which is one, for a name of no feature.
     """
     decided = plan(model)
+    features = chosen(model.features, features)
     network = [
         *_rule("The network"),
         *dense_class(decided),
@@ -54,26 +80,25 @@ def emit_program(
         "",
         *model_class(decided),
         "",
-        *indented(group_methods(decided), 4),
+        *indented(group_methods(decided, sharded="fsdp" in features), 4),
         "",
         "",
         *functions(decided),
     ]
     optimizers = [load_part(model.optimizer.name)] if model.optimizer.name in _OWN else []
-    program = [
-        load_part("readers"),
-        load_part("split", frozenset({model.loss})),
-        load_part(model.loss),
-        load_part("saving"),
-        load_part("training"),
-    ]
+    parts = _parts(model, features)
+    flags = frozenset({model.loss, *features, *parts})
+    program = [load_part(name, flags) for name in parts]
+    text = "\n\n".join(_joined(program)).replace(
+        _WHOLE, UNSHARDED.get(model.optimizer.name, _WHOLE)
+    )
     sections = [
         *_joined(optimizers),
         "\n".join(network) + "\n",
         "\n".join(_rule("The training program"))
         + "\n"
         # Only here does the stand-in occur as such: a layer may well have its name.
-        + re.sub(rf"\b{_CLASS}\b", decided.class_name, "\n\n".join(_joined(program))),
+        + re.sub(rf"\b{_CLASS}\b", decided.class_name, text),
         'if __name__ == "__main__":\n    sys.exit(main())\n',
     ]
     body = "\n\n".join(sections)
@@ -85,11 +110,26 @@ def emit_program(
         "",
         *_imports([*optimizers, *program]),
         "",
-        *_constants(decided, richc_version),
+        *_constants(decided, features, richc_version),
+        *(_predicted(predictions or {}) if "monitor" in features else ()),
         "",
         "",
     ]
     return "\n".join(head) + "\n" + body
+
+
+def _parts(model: Model, features: Iterable[str]) -> list[str]:
+    """The parts of the training program, in their order."""
+    own = dict.fromkeys(part for feature in features for part in FEATURES[feature].parts)
+    if "shards" in own and model.optimizer.name in UNSHARDED:
+        own["whole"] = None
+    early = [part for part in own if part in _EARLY]
+    return [
+        *("readers", *early, "split", model.loss, "saving", "progress", "batches", "schedule"),
+        "trainer",
+        *(part for part in own if part not in _EARLY),
+        *("training", "program"),
+    ]
 
 
 def _joined(parts: Iterable[Part]) -> list[str]:
@@ -113,12 +153,16 @@ def _imports(parts: Iterable[Part]) -> list[str]:
             named.setdefault(module, set()).update(names.split(", "))
     lines = sorted(plain)
     for module, found in sorted(named.items()):
-        lines.append(f"from {module} import {', '.join(sorted(found))}")
+        line = f"from {module} import {', '.join(sorted(found))}"
+        if len(line) > LINE_LENGTH:
+            names = "".join(f"    {name},\n" for name in sorted(found))
+            line = f"from {module} import (\n{names})"
+        lines.append(line)
     torch = [line for line in lines if line.split()[1].split(".")[0] == "torch"]
     return [line for line in lines if line not in torch] + [""] + torch
 
 
-def _constants(decided: Plan, richc_version: str) -> list[str]:
+def _constants(decided: Plan, features: Sequence[str], richc_version: str) -> list[str]:
     """The specification's values that the program takes as defaults."""
     model, train = decided.model, decided.model.train
     outputs = model.layers[-1].fan_out
@@ -132,6 +176,7 @@ def _constants(decided: Plan, richc_version: str) -> list[str]:
     batch = _BATCH if train.batch is None else train.batch
     seed = _SEED if train.seed is None else train.seed
     precision, schedule = train.precision or _PRECISION, train.schedule or _SCHEDULE
+    warmup = Fraction(0) if train.warmup is None else train.warmup
     return [
         f"MODEL, COMPILER = {literal(model.name)}, {literal(f'richc {richc_version}')}",
         f"WIDTH, RICHNESS, GAMMA = {model.width}, {richness}, {number(model.gamma)}",
@@ -141,6 +186,48 @@ def _constants(decided: Plan, richc_version: str) -> list[str]:
         f"TARGET: str | None = {_optional(train.target)}",
         f"STEPS, BATCH, SEED = {steps}, {batch}, {seed}",
         f"PRECISION, SCHEDULE = {literal(precision)}, {literal(schedule)}",
+        f"WARMUP = {number(warmup)}",
+        *(_identity(decided) if "ckpt" in features else ()),
+    ]
+
+
+def _identity(decided: Plan) -> list[str]:
+    """What a checkpoint must have in common with the program: a hash, and the groups' rates.
+
+    The hash is of all that the file says of the network and its optimizer, however it is written;
+    the width and the other arguments are compared by what follows from them.
+    """
+    model = decided.model
+    base = None if model.base_width is None else "n0"
+    bare = model._replace(
+        width=1, width_symbol="n", base_symbol=base, train=Train(), requirements=(), features=()
+    )
+    digest = hashlib.sha256(print_model(bare).encode()).hexdigest()[:16]
+    rates = [
+        f"{literal(g.name)}: {literal(rich_formula(g.lr, decided.symbols))}" for g in decided.groups
+    ]
+    return [
+        f"SPEC = {literal(digest)}",
+        *wrapped(Items("RATES = {", rates, "}"), 0, margin=0),
+    ]
+
+
+def _predicted(predictions: Mapping[str, Prediction]) -> list[str]:
+    """Per layer: RMS of h at WIDTH, and the exponents of n of that and of its change."""
+
+    def exponent(value: Fraction | None) -> str:
+        return "None" if value is None else number(value)
+
+    rows = [
+        f"{literal(name)}: ({'None' if p.size is None else f'{p.size:.6g}'}, "
+        f"{exponent(p.power)}, {exponent(p.power_of_change)})"
+        for name, p in predictions.items()
+    ]
+    return [
+        "# RMS of h at init at WIDTH; the power of n of that, and of the RMS of h's change.",
+        "PREDICTED: dict[str, tuple[float | None, float | None, float | None]] = {",
+        *(f"    {row}," for row in rows),
+        "}",
     ]
 
 

@@ -97,19 +97,28 @@ class Part(NamedTuple):
 def load_part(name: str, features: frozenset[str] = frozenset()) -> Part:
     """A part from ``richc/emit/parts``.
 
-    Lines between ``# keep if FEATURE`` and ``# end`` are kept when ``FEATURE`` is asked for.
+    Lines between ``# keep if A or B`` and ``# end`` are kept when one of these features is asked
+    for, or one of these parts is in the file; ``A and B`` are both, ``not A`` is one that is not.
+    Regions may be nested.
     """
     text = files("richc.emit").joinpath("parts", f"{name}.py").read_text(encoding="utf-8")
-    head, _, body = text.partition(_CUT)
     kept: list[str] = []
-    is_kept = True
-    for line in body.splitlines():
+    regions: list[bool] = []
+    for line in text.splitlines(keepends=True):
         word = line.strip()
         if word.startswith("# keep if "):
-            is_kept = word.removeprefix("# keep if ") in features
+            regions.append(_is_wanted(word.removeprefix("# keep if "), features))
         elif word == "# end":
-            is_kept = True
-        elif is_kept:
+            regions.pop()
+        elif all(regions):
             kept.append(line)
+    head, _, body = "".join(kept).partition(_CUT)
     imports = tuple(i.partition("  #")[0] for i in _IMPORT.findall(head) if "__future__" not in i)
-    return Part(imports, "\n".join(kept).strip("\n") + "\n")
+    return Part(imports, body.strip("\n") + "\n")
+
+
+def _is_wanted(condition: str, features: frozenset[str]) -> bool:
+    def holds(word: str) -> bool:
+        return (word.removeprefix("not ") in features) != word.startswith("not ")
+
+    return any(all(map(holds, words.split(" and "))) for words in condition.split(" or "))

@@ -23,6 +23,8 @@ NO_TORCH = 'training needs PyTorch, which is not installed: pip install "richc[t
 
 #: How long a program may take to end after an interrupt that it got from the terminal itself.
 _PATIENCE_S = 2.0
+#: The same for one that writes a checkpoint first.
+_PATIENCE_TO_SAVE_S = 300.0
 
 #: The exit code of a program that an interrupt ended.
 _INTERRUPTED = 130
@@ -42,7 +44,9 @@ def run_program(text: str, name: str, arguments: Sequence[str], *, richc_version
         raise TrainError(NO_TORCH)
     with _program_file(text, name, richc_version) as path:
         # -P: a model called `json` must not hide a module from its own program.
-        return _run([sys.executable, "-P", str(path), *arguments])
+        saves = any(argument.partition("=")[0] == "--checkpoint" for argument in arguments)
+        patience = _PATIENCE_TO_SAVE_S if saves else _PATIENCE_S
+        return _run([sys.executable, "-P", str(path), *arguments], patience)
 
 
 def cache_folder() -> Path:
@@ -74,7 +78,7 @@ def _program_file(text: str, name: str, richc_version: str) -> Iterator[Path]:
     yield path
 
 
-def _run(command: list[str]) -> int:
+def _run(command: list[str], patience: float) -> int:
     environment = dict(os.environ)
     calm(environment)
     # The command is our own interpreter, a file of ours and the arguments of the user.
@@ -83,7 +87,7 @@ def _run(command: list[str]) -> int:
             code = child.wait()
         except KeyboardInterrupt:
             # A child that was reaped as the interrupt came has lost its exit code.
-            code = _interrupted(child) or _INTERRUPTED
+            code = _interrupted(child, patience) or _INTERRUPTED
     # As a shell reports a process that a signal ended.
     return code if code >= 0 else 128 - code
 
@@ -105,11 +109,11 @@ def _termination_reaches(child: subprocess.Popen[bytes]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
-def _interrupted(child: subprocess.Popen[bytes]) -> int:
+def _interrupted(child: subprocess.Popen[bytes], patience: float) -> int:
     """Wait for a child that a terminal's Ctrl-C reached too; interrupt it where none did."""
     for stop in (signal.SIGINT, signal.SIGTERM):
         try:
-            return child.wait(_PATIENCE_S)
+            return child.wait(patience)
         except subprocess.TimeoutExpired:
             child.send_signal(stop)
     return child.wait()

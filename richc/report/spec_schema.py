@@ -81,6 +81,7 @@ class Train(_Strict):
     batch: int | None
     precision: str | None
     schedule: str | None
+    warmup: str | None = Field(description="steps, or a share of them below 1")
     seed: int | None
 
 
@@ -108,6 +109,7 @@ class Model(_Strict):
     loss: Literal["mse", "cross_entropy"]
     train: Train
     require: list[Requirement]
+    features: list[str] = Field(description="what the compiled program has beside the default")
 
 
 class SpecFile(_Strict):
@@ -187,11 +189,12 @@ def _model(model: spec.Model) -> Model:
                 "options": {name: _option(value) for name, value in model.optimizer.options},
             },
             "loss": model.loss,
-            "train": model.train._asdict(),
+            "train": model.train._asdict() | {"warmup": _text(model.train.warmup)},
             "require": [
                 {"kind": r.kind, "value": r.value, "richness": _text(r.richness)}
                 for r in model.requirements
             ],
+            "features": list(model.features),
         }
     )
 

@@ -125,6 +125,8 @@ class Train(NamedTuple):
     batch: int | None = None
     precision: str | None = None
     schedule: str | None = None
+    #: Steps, or a share of them below 1.
+    warmup: Fraction | None = None
     seed: int | None = None
 
 
@@ -187,6 +189,8 @@ class Model(NamedTuple):
     parameterization_place: Span | None
     #: One for every hole of the file, in its order.
     inferred: tuple[Inferred, ...] = ()
+    #: What the compiled program has beside the default, in the language's order.
+    features: tuple[str, ...] = ()
 
     @property
     def symbols(self) -> Symbols:

@@ -13,13 +13,14 @@ from richc.spec.expressions import Rejected, Scope, monomial, rational
 from richc.spec.items import Report, collect
 from richc.spec.model import Optimizer, Train
 from richc.syntax import tree
+from richc.words import FEATURES
 
 OptionValue = Fraction | bool | str | tuple[Fraction, ...]
 
 SHAPE_FACTORS = ("none", "original", "match_rms_adamw", "spectral")
 PRECISIONS = ("fp32", "bf16", "fp16")
 SCHEDULES = ("constant", "cosine", "linear")
-TRAIN_OPTIONS = ("data", "target", "steps", "batch", "precision", "schedule", "seed")
+TRAIN_OPTIONS = ("data", "target", "steps", "batch", "precision", "schedule", "warmup", "seed")
 
 MAX_INTEGER = 2**53
 
@@ -103,6 +104,15 @@ def train(node: tree.Train, report: Report) -> Train:
     return Train(**values)  # type: ignore[arg-type]  # each value was made for its field
 
 
+def features(node: tree.With, report: Report) -> tuple[str, ...]:
+    """Read a ``with`` statement: the features in the language's order."""
+    for name in node.features:
+        if name.text not in FEATURES:
+            report(messages.unknown_word("feature", name.text, name.span, FEATURES))
+    written = {name.text for name in node.features}
+    return tuple(name for name in FEATURES if name in written)
+
+
 def _train_value(option: str, value: tree.Value) -> object:
     if option == "data":
         if not isinstance(value, tree.String) or not value.text:
@@ -116,7 +126,22 @@ def _train_value(option: str, value: tree.Value) -> object:
         return _word(value, "precision", PRECISIONS)
     if option == "schedule":
         return _word(value, "schedule", SCHEDULES)
+    if option == "warmup":
+        return _warmup(value)
     return integer(value, f"`{option}`", 0 if option == "seed" else 1)
+
+
+def _warmup(value: tree.Value) -> Fraction:
+    """A number of steps, or a share of all steps below 1.  Raises Rejected."""
+    wrong = messages.bad_value(
+        "`warmup` is a number of steps, or a share of them: `100`, `0.05`", value.span
+    )
+    if isinstance(value, tree.String | tree.List):
+        raise Rejected(wrong)
+    share = rational(value, "`warmup`")
+    if share < 0 or share > MAX_INTEGER or (share > 1 and share.denominator != 1):
+        raise Rejected(wrong)
+    return share
 
 
 def _plain(option: str, value: tree.Value) -> OptionValue:

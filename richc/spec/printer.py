@@ -58,6 +58,8 @@ def print_model(model: Model) -> str:
     lines.append(f"loss {model.loss}")
     if model.train != Train():
         lines += _block("train", _train(model.train))
+    if model.features:
+        lines.append(f"with {', '.join(model.features)}")
     lines += [_requirement(requirement) for requirement in model.requirements]
     return "\n".join([f"model {model.name} {{", *(f"  {line}" for line in lines), "}", ""])
 
@@ -226,7 +228,7 @@ def _number(value: Fraction) -> str:
 def _train(train: Train) -> list[str]:
     quoted = ("data", "target")
     return [
-        f'{name} = "{value}"' if name in quoted else f"{name} = {value}"
+        f'{name} = "{value}"' if name in quoted else f"{name} = {_option(value)}"
         for name, value in train._asdict().items()
         if value is not None
     ]

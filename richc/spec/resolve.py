@@ -80,6 +80,8 @@ class _Resolver(Reader):
         loss = self._loss()
         train_node = self.only(tree.Train)
         train = options.train(train_node, self.report) if train_node else Train()
+        with_node = self.only(tree.With)
+        features = options.features(with_node, self.report) if with_node else ()
         requirements = read_requirements(self)
         slots = read_stack(self, width_symbol(node))
         frame = self._frame(preset, knobs, scale is not None and scale.base is not None)
@@ -107,6 +109,7 @@ class _Resolver(Reader):
             loss=loss or ("mse" if layers[-1].fan_out.factor == 1 else "cross_entropy"),
             train=train,
             requirements=requirements,
+            features=features,
             place=node.span,
             name_place=node.name.span,
             richness_place=self._place(tree.Richness),

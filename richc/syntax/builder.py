@@ -99,6 +99,9 @@ class Builder:
         preset = tree.Preset(children[1], (), children[1].span)
         return tree.Require(preset, self.string(children[2:]), _span(children))
 
+    def features(self, children: Children) -> tree.With:
+        return tree.With(_nodes(children), _span(children))
+
     def preset(self, children: Children) -> tree.Preset:
         return tree.Preset(children[0], _nodes(children[1:]), _span(children))
 

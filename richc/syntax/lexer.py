@@ -26,6 +26,7 @@ STATEMENT_WORDS = {
     "LOSS": "loss",
     "TRAIN": "train",
     "REQUIRE": "require",
+    "WITH": "with",
 }
 
 MAX_NESTING = 64

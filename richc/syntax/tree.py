@@ -196,6 +196,13 @@ class Require(NamedTuple):
     span: Span
 
 
+class With(NamedTuple):
+    """Parts of the compiled program that are not in it by default."""
+
+    features: tuple[Name, ...]
+    span: Span
+
+
 Statement = (
     Width
     | Richness
@@ -207,6 +214,7 @@ Statement = (
     | Loss
     | Train
     | Require
+    | With
 )
 
 

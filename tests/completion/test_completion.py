@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from richc.cli.completion import SHELLS
 from richc.cli.main import COMMANDS, cli
 from richc.rules import SLUGS
-from richc.words import GAUGES
+from richc.words import FEATURES, GAUGES
 
 TWO = """\
 model first {
@@ -95,6 +95,13 @@ def test_rules(command: str, option: str) -> None:
     assert ["R401,R402"] == complete(command, option, "R401,R4")
     assert ["R401,epsilon", "R401,epsilon-floor"] == complete(command, option, "R401,eps")
     assert [] == complete(command, option, "R9")
+
+
+@pytest.mark.parametrize("command", ["compile", "train"])
+def test_features(command: str) -> None:
+    assert list(FEATURES) == complete(command, "two.rich", "--with", "")
+    assert ["log"] == complete(command, "two.rich", "--with", "lo")
+    assert "log,log" not in complete(command, "two.rich", "--with", "log,")
 
 
 def test_explain_takes_files_and_rules(folder: Path) -> None:

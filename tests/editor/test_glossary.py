@@ -32,6 +32,7 @@ EXPECTED: dict[str, set[str]] = {
     "train option": set(options.TRAIN_OPTIONS),
     "precision": set(options.PRECISIONS),
     "schedule": set(options.SCHEDULES),
+    "feature": set(vocabulary.FEATURES),
     "symbol": set(symbols._RESERVED),
     "base": {"base"},
     "in": {"in"},

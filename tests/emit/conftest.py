@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -37,13 +38,23 @@ def read_model() -> ReadModel:
 
 
 @pytest.fixture
-def load(tmp_path: Path) -> Load:
+def load(load_text: Callable[[str], ModuleType]) -> Load:
     """Emit a model and import the program."""
-    numbers = itertools.count()
 
     def loaded(model: Model) -> ModuleType:
+        return load_text(emit_program(model, summary="", richc_version=VERSION))
+
+    return loaded
+
+
+@pytest.fixture
+def load_text(tmp_path: Path) -> Callable[[str], ModuleType]:
+    """Import a program."""
+    numbers = itertools.count()
+
+    def loaded(text: str) -> ModuleType:
         path = tmp_path / f"program_{next(numbers)}.py"
-        path.write_text(emit_program(model, summary="", richc_version=VERSION), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         spec = importlib.util.spec_from_file_location(path.stem, path)
         assert spec is not None
         assert spec.loader is not None

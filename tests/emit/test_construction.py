@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from richc.emit import emit_program
+from richc.emit.features import FEATURES
 from richc.emit.names import MODULE_NAMES
 from tests.emit.tables import Load, ReadModel
 
@@ -181,7 +182,7 @@ def test_reserved_names_are_those_of_the_module(
     optimizer: str, loss: str, read_model: ReadModel
 ) -> None:
     model = read_model(MODEL.format(dist="normal").replace("sgd", optimizer).replace("mse", loss))
-    tree = ast.parse(emit_program(model, summary="", richc_version="0.1.0"))
+    tree = ast.parse(emit_program(model, summary="", features=FEATURES, richc_version="0.1.0"))
     bound = {
         alias.asname or alias.name for node in tree.body for alias in getattr(node, "names", ())
     }

@@ -15,6 +15,7 @@ import pytest
 
 from richc.emit.compile import choose, program
 from richc.pipeline import analyse
+from richc.words import FEATURES
 
 GOLDEN = Path(__file__).parent / "golden"
 MODELS = sorted(path.stem for path in GOLDEN.glob("*.rich"))
@@ -22,9 +23,9 @@ WHOLE = "digits"
 CUT = "# ---- The training program"
 
 
-def emitted(name: str) -> str:
+def emitted(name: str, features: tuple[str, ...] = ()) -> str:
     text = (GOLDEN / f"{name}.rich").read_text(encoding="utf-8")
-    return program(choose(analyse(text), None, allow_violations=True))
+    return program(choose(analyse(text), None, allow_violations=True), features)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -62,11 +63,14 @@ def test_same_bytes_in_another_process(name: str) -> None:
     assert runs == {emitted(name).encode()}
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_lint(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "features"),
+    [*((name, ()) for name in MODELS), *((WHOLE, (f,)) for f in FEATURES), ("adam", FEATURES)],
+)
+def test_lint(name: str, features: tuple[str, ...], tmp_path: Path) -> None:
     """Clean and formatted under ruff's own defaults, so that users need no exceptions."""
     path = tmp_path / f"{name}.py"
-    path.write_text(emitted(name), encoding="utf-8")
+    path.write_text(emitted(name, features), encoding="utf-8")
     options = ["--isolated", "--no-cache", "--line-length=100", str(path)]
 
     for command in (["check", "--extend-select=E501"], ["format", "--check"]):
@@ -79,10 +83,11 @@ def test_lint(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_imports_torch_and_the_standard_library_only(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"{name}.py"
-    path.write_text(emitted(name), encoding="utf-8")
+    text = emitted(name, FEATURES if name == WHOLE else ())
+    path.write_text(text, encoding="utf-8")
     imported = {
         line.split()[1].split(".")[0]
-        for line in emitted(name).splitlines()
+        for line in text.splitlines()
         if line.startswith(("import ", "from "))
     }
 

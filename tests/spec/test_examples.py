@@ -72,6 +72,7 @@ def test_written_out() -> None:
         "batch": 128,
         "precision": "bf16",
         "schedule": None,
+        "warmup": None,
         "seed": 0,
     } == model.train.model_dump()
     assert [{"kind": "point", "value": "mup", "richness": "1/2"}] == [

@@ -23,6 +23,12 @@ from torch import Tensor
 # Numbers, one row per example, or one word per example.
 Labels = Tensor | list[str]
 
+SAFE_TYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+    "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8,
+    "U8": torch.uint8, "BOOL": torch.bool,
+}  # fmt: skip
+
 FEATURE_KEYS = ("x", "X", "features", "data", "images", "inputs")
 TARGET_KEYS = ("y", "Y", "target", "targets", "label", "labels")
 
@@ -186,11 +192,6 @@ def parse_buffer(raw: bytes, dtype: torch.dtype, shape: tuple[int, ...]) -> Tens
 
 def read_safetensors(path: Path) -> dict[str, Labels]:
     """The tensors of a safetensors file: a length, a JSON header, and raw little-endian data."""
-    types = {
-        "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
-        "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8,
-        "U8": torch.uint8, "BOOL": torch.bool,
-    }  # fmt: skip
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         if size > 100_000_000:
@@ -205,7 +206,7 @@ def read_safetensors(path: Path) -> dict[str, Labels]:
             if not 0 <= start <= end <= len(content):
                 raise ValueError
             shape = tuple(int(s) for s in entry["shape"])
-            arrays[name] = parse_buffer(content[start:end], types[entry["dtype"]], shape)
+            arrays[name] = parse_buffer(content[start:end], SAFE_TYPES[entry["dtype"]], shape)
     except DataError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -30,6 +30,7 @@ class Split(NamedTuple):
     test_y: Tensor
 
 
+# keep if not stream
 def load(path: Path, target: str | None, seed: int, device: torch.device) -> Split:
     """Read, check and standardise; every fifth row, drawn by ``seed``, is held out.
 
@@ -53,9 +54,7 @@ def load(path: Path, target: str | None, seed: int, device: torch.device) -> Spl
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
-    order = torch.randperm(rows, generator=torch.Generator().manual_seed(seed))
-    held_out = max(1, rows // 5)
-    test, train = order[:held_out], order[held_out:]
+    train, test = divide(rows, seed)
     # keep if mse
     y = scale_targets(y, train)
     # end
@@ -63,6 +62,15 @@ def load(path: Path, target: str | None, seed: int, device: torch.device) -> Spl
     return Split(*(part.to(device) for part in (x[train], y[train], x[test], y[test])))
 
 
+# end
+def divide(rows: int, seed: int) -> tuple[Tensor, Tensor]:
+    """The rows to train on, and the fifth that is held out: those of one seed are always these."""
+    order = torch.randperm(rows, generator=torch.Generator().manual_seed(seed))
+    held_out = max(1, rows // 5)
+    return order[held_out:], order[:held_out]
+
+
+# keep if mse or not stream
 def standardise(values: Tensor, train: Tensor) -> Tensor:
     """Columns shifted and scaled by the mean and deviation of their ``train`` rows."""
     known = values[train].double()
@@ -70,3 +78,6 @@ def standardise(values: Tensor, train: Tensor) -> Tensor:
     # A constant column deviates by rounding alone.
     deviation[deviation <= 1e-9 * mean.abs()] = 1.0
     return ((values.double() - mean) / deviation).float()
+
+
+# end

@@ -24,6 +24,7 @@ EXAMPLES = {
     "LOSS": "loss cross_entropy",
     "TRAIN": "train { steps = 1000, batch = 128 }",
     "REQUIRE": "require mup",
+    "WITH": "with ckpt, log",
     "layer": "body[2]: dense -> n { var = 2 / fan_in, lr = 1 / fan_in }",
 }
 #: Longer texts of the user are not repeated in a message.

@@ -1,0 +1,60 @@
+"""Runs programs for tests/emit/test_distributed.py, by torchrun: a list of cases, as JSON.
+
+torch is imported once, and the processes join once.  Process 0 prints the exit codes, as JSON.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+
+def imported(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def interrupt(module: ModuleType, step: int) -> None:
+    """Have this process signal itself when the program asks for the batch of a step."""
+    original = module.Batches.__next__
+    calls = 0
+
+    def fetch(batches: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(batches)
+
+    module.Batches.__next__ = fetch
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo")
+    codes = []
+    for case in json.loads(Path(sys.argv[1]).read_text()):
+        module = imported(case["program"])
+        if case["signal_on_rank_1"] and dist.get_rank() == 1:
+            interrupt(module, case["signal_on_rank_1"])
+        codes.append(module.main(case["arguments"]))
+    if dist.get_rank() == 0:
+        Path(sys.argv[2]).write_text(json.dumps(codes))
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""The feature ``stream``: data that stays on the disk trains as it does in memory."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from tests.emit.tables import MODEL, Captured, Load, ReadModel, table
+
+TEXT = MODEL.format(name="net", outputs=3, loss="cross_entropy", train="")
+REGRESSION = MODEL.format(name="line", outputs=1, loss="mse", train="")
+PIECE = 7
+
+Shards = Callable[[Path, str], Path]
+
+
+@pytest.fixture
+def memory(load: Load, read_model: ReadModel) -> ModuleType:
+    return load(read_model(TEXT)._replace(features=("log",)))
+
+
+@pytest.fixture
+def stream(load: Load, read_model: ReadModel) -> ModuleType:
+    return load(read_model(TEXT)._replace(features=("ckpt", "log", "monitor", "stream")))
+
+
+def losses(module: ModuleType, data: Path, *arguments: str) -> list[dict[str, Any]]:
+    """Step, loss and accuracy of every step."""
+    log = data.parent / "log.jsonl"
+    log.unlink(missing_ok=True)
+    common = ("--quiet", "--log-every=1", "--log", str(log), "--data", str(data))
+    assert module.main([*common, *arguments]) == 0
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return [line for line in lines if "loss" in line]
+
+
+def mapped(folder: Path, kind: str) -> Path:
+    """The table as one file or as a folder of ``.npy``."""
+    x, y = table()
+    path = folder / f"data.{kind}"
+    if kind == "npy":
+        path = folder / "arrays"
+        path.mkdir()
+        np.save(path / "x.npy", x)
+        np.save(path / "labels.npy", y.astype("u1"))
+    elif kind == "pt":
+        torch.save({"features": torch.tensor(x).view(-1, 1, 3), "y": torch.tensor(y)}, path)
+    elif kind == "npz":
+        np.savez(path, x=x, y=y)
+    else:
+        save_file({"x": torch.tensor(x), "y": torch.tensor(y)}, path)
+    return path
+
+
+def shards(folder: Path, kind: str, *, words: bool = False, lists: bool = False) -> Path:
+    """The table as a folder of two files, in pieces of seven rows."""
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    x, y = table()
+    columns: dict[str, Any] = {"abc"[i]: x[:, i] for i in range(3)}
+    if lists:
+        columns = {"x": pa.FixedSizeListArray.from_arrays(x.ravel(), 3)}
+    kinds = np.array(["low", "middle", "high"])[y] if words else y
+    whole = pa.table({**columns, "kind": kinds})
+    path = folder / "shards"
+    path.mkdir()
+    for number, part in enumerate((whole.slice(0, 28), whole.slice(28))):
+        name = path / f"part-{number}.{kind}"
+        if kind == "parquet":
+            pq.write_table(part, name, row_group_size=PIECE)
+        else:
+            with pa.ipc.new_file(str(name), part.schema) as writer:
+                writer.write_table(part, max_chunksize=PIECE)
+    (path / "_SUCCESS").touch()
+    return path
+
+
+def close(one: list[dict[str, Any]], two: list[dict[str, Any]]) -> None:
+    """The same numbers, summed in another order."""
+    assert [line["step"] for line in one] == [line["step"] for line in two]
+    assert [line["loss"] for line in one] == pytest.approx([line["loss"] for line in two], rel=5e-6)
+
+
+# ---- as in memory ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["npy", "pt", "safetensors", "npz"])
+def test_mapped_files(kind: str, memory: ModuleType, stream: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    expected = losses(memory, mapped(tmp_path / "memory", "npz"))
+
+    close(expected, losses(stream, mapped(tmp_path, kind)))
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+@pytest.mark.parametrize("form", ["columns", "lists", "words"])
+def test_shards(
+    kind: str, form: str, memory: ModuleType, stream: ModuleType, tmp_path: Path
+) -> None:
+    """With a window of all chunks, an epoch is what it is in memory."""
+    (tmp_path / "memory").mkdir()
+    path = mapped(tmp_path / "memory", "npz")
+    if form == "words":
+        x, y = table()
+        np.savez(path, x=x, y=np.array(["low", "middle", "high"])[y])
+    expected = losses(memory, path)
+    folder = shards(tmp_path, kind, words=form == "words", lists=form == "lists")
+
+    close(expected, losses(stream, folder, "--window=10"))
+    close(expected, losses(stream, folder / f"*.{kind}", "--window=10"))
+
+
+def test_regression(load: Load, read_model: ReadModel, tmp_path: Path) -> None:
+    model = read_model(REGRESSION)
+    path = mapped(tmp_path, "npz")
+    x, _ = table()
+    np.savez(path, x=x, y=x[:, 0] + 3)
+    torch.save({"x": torch.tensor(x), "y": torch.tensor(x[:, 0] + 3)}, tmp_path / "data.pt")
+    features = (("log",), ("log", "stream"))
+
+    one, two = (load(model._replace(features=names)) for names in features)
+
+    close(losses(one, path), losses(two, tmp_path / "data.pt"))
+
+
+# ---- the order of shards ---------------------------------------------------------------------
+
+
+def test_an_epoch_goes_once_through_windows_of_chunks(stream: ModuleType, tmp_path: Path) -> None:
+    options = stream.parse(["--data", str(shards(tmp_path, "parquet")), "--window=2"])
+    data = stream.open_data(options)
+    batches = stream.Batches(data.train_x, data.train_y, 4, 0, torch.device("cpu"))
+
+    epochs = []
+    for _ in range(2):
+        rows = [data.train_x.index[batch] for batch in batches.chosen]
+        epochs.append(torch.cat(rows).tolist())
+        pieces = [{int(row) // PIECE for row in batch} for batch in rows]
+        assert all(len(piece) <= 4 for piece in pieces)
+        # Each chunk is open for a while, and then no more.
+        for number in set.union(*pieces):
+            seen = [i for i, piece in enumerate(pieces) if number in piece]
+            assert seen[-1] - seen[0] <= 2 * 2 * PIECE // 4 + 1
+        batches.shuffle()
+
+    for epoch in epochs:
+        assert sorted(epoch) == sorted(data.train_x.index.tolist())
+    assert epochs[0] != epochs[1]
+    assert not set(epochs[0]) & set(data.test_x.index.tolist())
+
+
+def test_resumed(stream: ModuleType, tmp_path: Path, capsys: Captured) -> None:
+    """The order of shards is part of what a checkpoint brings back: bit for bit."""
+    data = shards(tmp_path, "parquet")
+    arguments = ("--window=2", "--monitor=5")
+    expected = losses(stream, data, *arguments)
+
+    first = losses(stream, data, *arguments, "--steps=9", "--checkpoint", str(tmp_path / "c"))
+    second = losses(stream, data, *arguments, "--resume", "--checkpoint", str(tmp_path / "c"))
+
+    assert first + second == expected
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == out[2]
+
+
+def test_rows_that_are_reported_and_measured(stream: ModuleType, tmp_path: Path) -> None:
+    data = mapped(tmp_path, "pt")
+    portion: Callable[..., Any] = stream.portion
+    split = stream.open_data(stream.parse(["--data", str(data)]))
+
+    x, y = portion(split.train_x, split.train_y, 10)
+
+    order = {int(row): label for row, label in zip(split.train_x.index, split.train_y, strict=True)}
+    assert len(x) == len(y) == 10
+    assert x.index.tolist() == sorted(x.index.tolist())
+    assert [order[int(row)] for row in x.index] == y.tolist()
+
+
+def test_statistics_of_some_rows(stream: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(3 * stream.BLOCK, 3, generator=random) * 2 + 1e6
+    monkeypatch.setattr(stream, "BLOCK", 1000)
+    source, train = stream.Mapped(x), torch.arange(len(x))
+
+    (mean, deviation), (some_mean, some) = (
+        stream.statistics(source, train, most) for most in (None, 20_000)
+    )
+
+    torch.testing.assert_close(mean, x.double().mean(0))
+    torch.testing.assert_close(deviation, x.double().std(0, correction=0))
+    assert not torch.equal(mean, some_mean)
+    torch.testing.assert_close(some_mean, mean, rtol=0, atol=0.1)
+    torch.testing.assert_close(some, deviation, rtol=0.05, atol=0)
+
+
+# ---- refusals --------------------------------------------------------------------------------
+
+
+def refusal(module: ModuleType, data: Path, captured: Captured) -> str:
+    assert module.main(["--quiet", "--data", str(data)]) == 2
+    return captured.readouterr().err
+
+
+def test_what_is_not_read(stream: ModuleType, tmp_path: Path, capsys: Captured) -> None:
+    x, y = table()
+    empty, mixed = tmp_path / "empty", tmp_path / "mixed"
+    for folder in (empty, mixed):
+        folder.mkdir()
+    np.save(mixed / "x.npy", x)
+    (mixed / "y.csv").touch()
+    x[17, 1] = np.inf
+    torch.save({"x": torch.tensor(x), "y": torch.tensor(y)}, tmp_path / "infinite.pt")
+    torch.save({"x": torch.tensor(x), "y": torch.tensor(y[1:])}, tmp_path / "short.pt")
+    (tmp_path / "broken.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{]")
+    np.save(tmp_path / "objects.npy", np.array([{}], dtype=object))
+
+    assert "no files" in refusal(stream, empty, capsys)
+    assert "several kinds" in refusal(stream, mixed, capsys)
+    assert "No such file" in refusal(stream, tmp_path / "missing.pt", capsys)
+    assert "row 18 is not finite" in refusal(stream, tmp_path / "infinite.pt", capsys)
+    assert "60 rows of features and 59 labels" in refusal(stream, tmp_path / "short.pt", capsys)
+    assert "not a safetensors file" in refusal(stream, tmp_path / "broken.safetensors", capsys)
+    assert "not an array of numbers" in refusal(stream, tmp_path / "objects.npy", capsys)
+
+
+def test_shards_that_are_not_read(stream: ModuleType, tmp_path: Path, capsys: Captured) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    for name, cells in (("words", ["a", "b"]), ("empty", [1.0, None])):
+        pq.write_table(pa.table({"a": cells, "y": [0, 1]}), tmp_path / f"{name}.parquet")
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1")
+
+    assert "not a table of numbers" in refusal(stream, tmp_path / "words.parquet", capsys)
+    assert "empty cells" in refusal(stream, tmp_path / "empty.parquet", capsys)
+    assert "torn.parquet" in refusal(stream, tmp_path / "torn.parquet", capsys)
+
+
+def test_without_pyarrow(
+    stream: ModuleType, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "a.parquet").touch()
+
+    assert "pyarrow" in refusal(stream, tmp_path / "a.parquet", capsys)
