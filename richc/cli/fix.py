@@ -47,6 +47,7 @@ def command(
     from richc.cli.rewriting import Texts, write_back, write_out
     from richc.cli.rewriting import diff as unified
     from richc.rules.fixes import fix
+    from richc.rules.selection import chosen
 
     codes = wanted(select, ignore)
     if STDIN in paths and len(paths) > 1:
@@ -54,7 +55,7 @@ def command(
     texts = Texts(paths, stdin_filename)
     named = problems = False
     for path, source in texts:
-        done = fix(source, model, codes)
+        done = fix(source, model, None if codes is None else chosen(select, ignore))
         named = named or model in done.result.names
         writes = not (diff or only_check)
         if diff:

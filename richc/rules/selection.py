@@ -16,10 +16,18 @@ class UnknownRules(Exception):
 
 
 def wanted(select: Sequence[str], ignore: Sequence[str]) -> frozenset[str]:
-    """The codes to report: the selected ones (all, where none are named) less the ignored ones.
+    """The codes to report: the named ones, and what leaves a model without a verdict.
+
+    Raises UnknownRules.
+    """
+    return chosen(select, ignore) | LASTING
+
+
+def chosen(select: Sequence[str], ignore: Sequence[str]) -> frozenset[str]:
+    """The selected codes (all, where none are named) less the ignored ones.
 
     A word is a code, a slug, or the beginning of codes such as ``R4``; several are separated by
-    commas.  What leaves a model without a verdict is always reported.  Raises UnknownRules.
+    commas.  What leaves a model without a verdict cannot be ignored.  Raises UnknownRules.
     """
     problems: list[str] = []
     selected = _codes(select, problems)
@@ -33,8 +41,7 @@ def wanted(select: Sequence[str], ignore: Sequence[str]) -> frozenset[str]:
     if problems:
         raise UnknownRules("; ".join(problems))
     named = {code for _, codes in selected for code in codes} if selected else set(SLUGS)
-    unwanted = {code for _, codes in ignored for code in codes}
-    return frozenset(named - unwanted | LASTING)
+    return frozenset(named - {code for _, codes in ignored for code in codes})
 
 
 def _codes(words: Iterable[str], problems: list[str]) -> list[tuple[str, set[str]]]:

@@ -79,6 +79,14 @@ def test_warnings_that_are_chosen(choice: tuple[str, ...], mended: set[str]) -> 
     assert result.exit_code == bool(mended)
 
 
+def test_slips_are_mended_unless_something_else_is_chosen() -> None:
+    text = BROKEN.replace("input 16", "input: 16")
+
+    assert run("-", text=text).stdout == MENDED
+    assert run("--select", "R001", "-", text=text).stdout == BROKEN
+    assert run("--select", "R201", "-", text=text).stdout == text
+
+
 def test_another_gauge_of_the_same_network(tmp_path: Path) -> None:
     before, after = GOLDEN / "precision.rich", tmp_path / "after.rich"
     after.write_bytes(before.read_bytes())
