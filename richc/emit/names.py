@@ -14,8 +14,8 @@ MODULE_NAMES = frozenset(
     """
     Any Batches BinaryIO Callable CheckpointException Checkpoints DataError Dense F FolderReader
     FolderWriter FrameType Future Iterable Iterator Labels Lion LoadPlan LoadPlanner Log
-    Mapping Monitor NamedTuple Path Progress SavePlan SavePlanner SignSGD Split StorageReader
-    StorageWriter Tensor Trainer WriteResult
+    Mapping Monitor NamedTuple Path Progress SavePlan SavePlanner Sequence SignSGD Split
+    StorageReader StorageWriter Tensor Trainer WriteResult
     BATCH COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PREDICTED PRECISION RATES RICHNESS SCHEDULE
     SCORE SEED SPEC STEPS TARGET WARMUP WIDTH
     """.split()
