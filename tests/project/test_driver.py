@@ -44,6 +44,7 @@ model everything {
   require mup
   require gauge stp
   require equivalent "other.rich"
+  with ckpt, log
 }
 
 model empty { }
