@@ -174,6 +174,7 @@ def test_resumed(stream: ModuleType, tmp_path: Path, capsys: Captured) -> None:
     assert first + second == expected
     out = capsys.readouterr().out.splitlines()
     assert out[0] == out[2]
+    assert "window" in refusal(stream, data, capsys, "--resume", f"--checkpoint={tmp_path / 'c'}")
 
 
 def test_rows_that_are_reported_and_measured(stream: ModuleType, tmp_path: Path) -> None:
@@ -209,8 +210,8 @@ def test_statistics_of_some_rows(stream: ModuleType, monkeypatch: pytest.MonkeyP
 # ---- refusals --------------------------------------------------------------------------------
 
 
-def refusal(module: ModuleType, data: Path, captured: Captured) -> str:
-    assert module.main(["--quiet", "--data", str(data)]) == 2
+def refusal(module: ModuleType, data: Path, captured: Captured, *arguments: str) -> str:
+    assert module.main(["--quiet", "--data", str(data), *arguments]) == 2
     return captured.readouterr().err
 
 
