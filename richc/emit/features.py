@@ -37,7 +37,7 @@ FEATURES: dict[str, Feature] = {
         ("--checkpoint", "--every", "--keep", "--resume"),
     ),
     "ddp": Feature(
-        "`torchrun --nproc-per-node=N program.py`: each process takes its share of every batch.",
+        "`torchrun --nproc-per-node=N -- program.py ...`: each takes its share of every batch.",
         ("ranks",),
         (),
     ),

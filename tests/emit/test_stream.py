@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Callable
@@ -139,23 +140,25 @@ def test_regression(load: Load, read_model: ReadModel, tmp_path: Path) -> None:
 def test_an_epoch_goes_once_through_windows_of_chunks(stream: ModuleType, tmp_path: Path) -> None:
     options = stream.parse(["--data", str(shards(tmp_path, "parquet")), "--window=2"])
     data = stream.open_data(options)
-    batches = stream.Batches(data.train_x, data.train_y, 4, 0, torch.device("cpu"))
+    batches = stream.Batches(data.train_x, data.train_y, 1, 0, torch.device("cpu"))
 
-    epochs = []
+    epochs, orders = [], []
     for _ in range(2):
-        rows = [data.train_x.index[batch] for batch in batches.chosen]
-        epochs.append(torch.cat(rows).tolist())
-        pieces = [{int(row) // PIECE for row in batch} for batch in rows]
-        assert all(len(piece) <= 4 for piece in pieces)
-        # Each chunk is open for a while, and then no more.
-        for number in set.union(*pieces):
-            seen = [i for i, piece in enumerate(pieces) if number in piece]
-            assert seen[-1] - seen[0] <= 2 * 2 * PIECE // 4 + 1
+        rows = torch.cat([data.train_x.index[batch] for batch in batches.chosen]).tolist()
+        chunks = [row // PIECE for row in rows]
+        for number in set(chunks):
+            seen = [i for i, chunk in enumerate(chunks) if chunk == number]
+            # Open for a while, with one more, and then no longer.
+            assert seen[-1] - seen[0] < 2 * PIECE
+        assert sum(a != b for a, b in itertools.pairwise(chunks)) > 2 * len(set(chunks))
+        epochs.append(rows)
+        order = list(dict.fromkeys(chunks))
+        orders.append([set(order[i : i + 2]) for i in range(0, len(order), 2)])
         batches.shuffle()
 
+    assert orders[0] != orders[1]
     for epoch in epochs:
         assert sorted(epoch) == sorted(data.train_x.index.tolist())
-    assert epochs[0] != epochs[1]
     assert not set(epochs[0]) & set(data.test_x.index.tolist())
 
 
@@ -171,6 +174,7 @@ def test_resumed(stream: ModuleType, tmp_path: Path, capsys: Captured) -> None:
     assert first + second == expected
     out = capsys.readouterr().out.splitlines()
     assert out[0] == out[2]
+    assert "window" in refusal(stream, data, capsys, "--resume", f"--checkpoint={tmp_path / 'c'}")
 
 
 def test_rows_that_are_reported_and_measured(stream: ModuleType, tmp_path: Path) -> None:
@@ -206,8 +210,8 @@ def test_statistics_of_some_rows(stream: ModuleType, monkeypatch: pytest.MonkeyP
 # ---- refusals --------------------------------------------------------------------------------
 
 
-def refusal(module: ModuleType, data: Path, captured: Captured) -> str:
-    assert module.main(["--quiet", "--data", str(data)]) == 2
+def refusal(module: ModuleType, data: Path, captured: Captured, *arguments: str) -> str:
+    assert module.main(["--quiet", "--data", str(data), *arguments]) == 2
     return captured.readouterr().err
 
 

@@ -182,6 +182,9 @@ def values_of(trainer: Trainer) -> dict[str, Any]:
         "rates": RATES,
         "groups": groups_of(trainer),
         "order": {"rows": len(batches.x), "batch": batches.size, "seed": trainer.options.seed},
+        # keep if stream
+        "window": trainer.options.window,
+        # end
         "taken": trainer.taken,
         "taken_of_epoch": batches.taken,
         "scheduled": trainer.taken if scheduler is None else scheduler.last_epoch,
@@ -208,6 +211,9 @@ def restore(trainer: Trainer, path: Path) -> None:
     try:
         for what in ("format", "rates", "groups", "order", "spec"):
             compare(what, known[what], here[what])
+        # keep if stream
+        compare("window", known["window"], here["window"])
+        # end
         shapes = reader.shapes()
         if ("rng.cuda" in shapes) != ("rng.cuda" in tensors):
             # On another kind of device the run goes on, if not bit by bit.

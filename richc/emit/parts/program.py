@@ -131,7 +131,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add("--accumulate", type=count, default=1, metavar="K", help="split each batch in K pieces")
     add("--tf32", action="store_true", help="TensorFloat-32 for the matrix products of fp32")
+    # keep if not stream
     add("--data-on", choices=("auto", "device", "host"), default="auto", help="where it is kept")
+    # end
     add("--compile", action="store_true", help="run the model through torch.compile")
     add(
         "--compile-mode",

@@ -23,7 +23,7 @@ def shard(options: argparse.Namespace, device: torch.device) -> Network:
 
     It is built on the meta device, so that no process ever holds all of it.  One layer at a time
     is whole: every process draws it on the CPU, as one process would, and keeps its rows.  So the
-    start takes as long as without sharding, and the memory of one layer on CPU and device.
+    start takes as long as without sharding, and memory for a few times the largest layer.
     Gradients are averaged, and weights updated, in fp32.
     """
     if ranks() == 1:

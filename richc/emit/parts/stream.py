@@ -128,7 +128,10 @@ def portion(x: Any, y: Tensor, rows: int) -> tuple[Tensor, Tensor]:
 
 
 def statistics(source: Mapped | Shards, train: Tensor, most: int | None) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of the columns, from one pass over (evenly spread) training rows."""
+    """Mean and deviation of the columns, from one pass over (evenly spread) training rows.
+
+    Raises DataError where one of these is not finite; others are not looked at.
+    """
     blocks = train.sort().values.split(BLOCK)
     if most is not None:
         blocks = blocks[:: math.ceil(len(train) / most)]

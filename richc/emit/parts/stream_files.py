@@ -175,10 +175,16 @@ def open_shards(files: list[Path], target: str | None, kept: int) -> tuple[Shard
     except (pa.ArrowException, OSError, KeyError) as error:
         raise DataError(f"not a table of numbers: {error}") from None
 
-    def reader(read: Callable[[Any], Any]) -> Callable[[], Tensor]:
-        return lambda: numbers(read(rest), pa.float32())
+    def read_features(read: Callable[[Any], Any]) -> Tensor:
+        try:
+            return numbers(read(rest), pa.float32())
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"a shard of the data cannot be read: {error}") from None
 
-    return Shards([(count, reader(read)) for count, read in pieces], width, kept), labels
+    chunks: list[tuple[int, Callable[[], Tensor]]] = [
+        (count, functools.partial(read_features, read)) for count, read in pieces
+    ]
+    return Shards(chunks, width, kept), labels
 
 
 def pieces_of(path: Path) -> Iterator[tuple[int, Callable[[Any], Any]]]:
