@@ -9,6 +9,7 @@ from richc.emit.dense import dense_class
 from richc.emit.module import model_class
 from richc.emit.optimizer import functions, group_methods
 from richc.emit.plan import RATE, Block, Plan, Run, dim, is_frozen, plan
+from richc.emit.state import state_functions
 from richc.emit.text import LINE_LENGTH, Part, indented, literal, load_part, number, prose
 from richc.scaling.formula import rich_formula
 from richc.scaling.monomial import symbol
@@ -58,6 +59,9 @@ def emit_program(
         "",
         "",
         *functions(decided),
+        "",
+        "",
+        *state_functions(decided),
     ]
     optimizers = [load_part(model.optimizer.name)] if model.optimizer.name in _OWN else []
     program = [
