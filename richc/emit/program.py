@@ -66,6 +66,7 @@ def emit_program(
     optimizers = [load_part(model.optimizer.name)] if model.optimizer.name in _OWN else []
     program = [
         load_part("readers"),
+        load_part("labels"),
         load_part("split", frozenset({model.loss})),
         load_part(model.loss),
         load_part("saving"),
