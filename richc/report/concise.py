@@ -23,5 +23,5 @@ def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
             if diagnostic.label:
                 message += f": {diagnostic.label}"
             yield (
-                f"{result.source.path}:{line}:{column}: {code} {diagnostic.severity}: {message}\n"
+                f"{result.source.shown}:{line}:{column}: {code} {diagnostic.severity}: {message}\n"
             )

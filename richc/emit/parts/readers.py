@@ -33,7 +33,10 @@ LONGEST_LINE, UNPACKED_BYTES, UNPACKED_RATIO = 1 << 24, 1 << 28, 200
 
 
 class DataError(ValueError):
-    """Data that cannot be trained on; the message is one line for the user."""
+    """Data that cannot be trained on; the message is one line that a terminal can show."""
+
+    def __str__(self) -> str:
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in super().__str__())
 
 
 def read_table(path: Path, target: str | None) -> tuple[Tensor, Labels]:
