@@ -16,6 +16,11 @@ class Unusable(click.ClickException):
 
     exit_code = 2
 
+    def __init__(self, message: str) -> None:
+        from richc.syntax.source import printable
+
+        super().__init__(printable(message))
+
 
 def show_diagnostics(result: FileResult, color: str = "auto") -> None:
     """The errors and warnings of a text."""

@@ -77,7 +77,7 @@ def command(
 
 def _tell(done: Fixed, left: FileResult, *, writes: bool) -> None:
     """What was done, and what is left, on standard error."""
-    path = done.before.path
+    path = done.before.shown
     if done.steps:
         click.echo(f"{path}: {'fixed' if writes else 'would be fixed'}", err=True)
     for step in done.steps:

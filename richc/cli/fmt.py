@@ -46,7 +46,7 @@ def command(paths: tuple[str, ...], diff: bool, only_check: bool, stdin_filename
             write_back(path, source, text)
         if is_changed:
             word = "formatted" if writes else "would be formatted"
-            click.echo(f"{source.path}: {word}", err=True)
+            click.echo(f"{source.shown}: {word}", err=True)
         if found:
             _tell(source, found)
         problems = problems or bool(found) or (is_changed and not writes)
@@ -61,4 +61,4 @@ def _tell(source: Source, found: tuple[Diagnostic, ...]) -> None:
     from richc.pipeline import FileResult
 
     show_diagnostics(FileResult(source, (), found))
-    click.echo(f"{source.path}: left as it is", err=True)
+    click.echo(f"{source.shown}: left as it is", err=True)

@@ -11,7 +11,7 @@ import click
 
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN, NoInput, files, read
-from richc.syntax.source import Source
+from richc.syntax.source import Source, printable
 
 
 class Texts:
@@ -35,7 +35,7 @@ class Texts:
             if isinstance(item, Source):
                 yield path, item
             else:
-                click.echo(f"{item.path}: {item.diagnostic.message}", err=True)
+                click.echo(printable(f"{item.path}: {item.diagnostic.message}"), err=True)
                 self.all_readable = False
 
 

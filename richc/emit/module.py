@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from richc.emit.plan import Block, Plan, Run, depends_on_gamma, depends_on_richness, dim, is_frozen
+from richc.emit.state import REGISTRATION
 from richc.emit.text import LINE_LENGTH, Items, indented, number, wrapped
 from richc.scaling.monomial import ONE
 from richc.spec.model import Activation, Layer
@@ -88,6 +89,7 @@ def _constructor(plan: Plan) -> list[str]:
         *binding(plan, layers),
         *layers,
         "self.reset_parameters()",
+        *REGISTRATION,
     ]
     return [
         "def __init__(",

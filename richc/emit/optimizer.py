@@ -135,14 +135,19 @@ def _make_optimizer(plan: Plan, sharded: bool) -> list[str]:
         body.append('raise ValueError("there is nothing to train: every layer is frozen")')
         return head + indented(body, 4)
     arguments = [f"self.param_groups({RATE})", *_options(plan)]
-    if name in _FUSED:
+    if name == "sgd":
+        body += [
+            "# One fused kernel per group where torch has it, batched kernels elsewhere: sharded",
+            "# parameters, which are spread over a device mesh, have no fused SGD.",
+            "first = next(self.parameters())",
+            'fused = first.device.type in ("cpu", "cuda") and not hasattr(first, "device_mesh")',
+        ]
+        arguments += ["fused=fused", "foreach=not fused"]
+    elif name in _FUSED:
         body += [
             "# One fused kernel per group where torch has it, batched kernels elsewhere.",
             'fused = next(self.parameters()).device.type in ("cpu", "cuda")',
         ]
-        if sharded and name == "sgd":
-            body.append("# torch has no fused SGD on the shards of a tensor.")
-            body.append("fused = fused and not isinstance(next(self.parameters()), DTensor)")
         arguments += ["fused=fused", "foreach=not fused"]
     elif name == "adafactor":
         body.append("# torch caps every rate at 1 / sqrt(step): long runs flatten large ones.")

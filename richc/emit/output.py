@@ -41,7 +41,7 @@ def _target(path: Path, is_ours: Callable[[Path], bool], force: bool) -> Path:
         raise OutputError(f"{path}: {path.parent} is not a folder")
     if path.is_symlink():
         # What a link points to is not what the user named, so not even force overwrites it.
-        target = path.resolve()
+        target = Path(os.path.realpath(path))  # where links go round, one of them
         if not target.is_file() or not is_ours(target):
             raise OutputError(f"{path}: a link to something that richc did not write")
         return target
@@ -74,7 +74,9 @@ def _replace(target: Path, content: bytes) -> None:
     try:
         with open(descriptor, "wb") as file:
             if target.exists():
-                draft.chmod(stat.S_IMODE(target.stat().st_mode))
+                # Of the file that is open, where that can be said: the name may be another's now.
+                opened = descriptor if os.chmod in os.supports_fd else draft
+                os.chmod(opened, stat.S_IMODE(target.stat().st_mode) & 0o777)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -13,6 +13,7 @@ from richc.emit.module import model_class
 from richc.emit.optimizer import UNSHARDED, functions, group_methods
 from richc.emit.plan import RATE, Block, Plan, Run, dim, is_frozen, plan
 from richc.emit.predictions import Prediction
+from richc.emit.state import state_functions
 from richc.emit.text import (
     LINE_LENGTH,
     Items,
@@ -84,6 +85,9 @@ def emit_program(
         "",
         "",
         *functions(decided),
+        "",
+        "",
+        *state_functions(decided),
     ]
     optimizers = [load_part(model.optimizer.name)] if model.optimizer.name in _OWN else []
     parts = _parts(model, features)
@@ -125,7 +129,17 @@ def _parts(model: Model, features: Iterable[str]) -> list[str]:
         own["whole"] = None
     early = [part for part in own if part in _EARLY]
     return [
-        *("readers", *early, "split", model.loss, "saving", "progress", "batches", "schedule"),
+        *(
+            "readers",
+            "labels",
+            *early,
+            "split",
+            model.loss,
+            "saving",
+            "progress",
+            "batches",
+            "schedule",
+        ),
         "trainer",
         *(part for part in own if part not in _EARLY),
         *("training", "program"),

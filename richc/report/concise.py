@@ -23,5 +23,5 @@ def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
             message = diagnostic.message
             if diagnostic.label:
                 message += f": {diagnostic.label}"
-            where = f"{result.source.path}:{line}:{column}"
+            where = f"{result.source.shown}:{line}:{column}"
             yield f"{where}: {code} {diagnostic.severity}: {visible(message)}\n"

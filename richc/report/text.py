@@ -29,7 +29,7 @@ def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
             yield render_diagnostic(result.source, diagnostic, style) + "\n"
         if not options.quiet:
             for model in result.models:
-                yield _model(result.source.path, model, style) + "\n"
+                yield _model(result.source.shown, model, style) + "\n"
     if not options.quiet:
         yield _totals(files, models, errors, warnings, suppressed, style) + "\n"
 
@@ -75,11 +75,11 @@ def render_diagnostic(source: Source, diagnostic: Diagnostic, style: Style) -> s
         shown = snippet(source, places, severity, style)
         gutter = shown.gutter
         position = source.position(diagnostic.span.start)
-        where = f"{source.path}:{position.line}:{position.column}"
+        where = f"{source.shown}:{position.line}:{position.column}"
         lines.append(f"{' ' * gutter}{style.frame('-->')} {where}")
         lines += shown.lines
     else:
-        lines.append(f" {style.frame('-->')} {source.path}")
+        lines.append(f" {style.frame('-->')} {source.shown}")
     margin = f"{' ' * gutter} {style.frame('=')}"
     lines += [f"{margin} {style.strong('note')}: {visible(note)}" for note in diagnostic.notes]
     if diagnostic.help:

@@ -14,6 +14,11 @@ MAX_BYTES = 1 << 19
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
+def printable(text: str) -> str:
+    """The text in one line, with escapes for what is not printable."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 class SourceError(Exception):
     """The text cannot be read; ``str(error)`` says why, without the path."""
 
@@ -35,6 +40,11 @@ class Source:
         #: For those who write the text back.
         self.has_mark = text.startswith("\ufeff")
         self._starts: list[int] | None = None
+
+    @property
+    def shown(self) -> str:
+        """The path as a terminal may have it: a file's name can hold what terminals obey."""
+        return printable(self.path)
 
     @property
     def line_starts(self) -> list[int]:

@@ -6,13 +6,15 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import torch
 
 import richc
 from richc.emit import emit_program
 from richc.spec.model import Train
-from tests.emit.tables import ReadModel
+from tests.emit.tables import Captured, Load, ReadModel
 
 MODEL = """
 model net {
@@ -40,6 +42,12 @@ STRINGS = [
     "../../../etc/passwd",
     "-" * 500,
     "# Compiled by richc",
+    "__import__('os').abort()",
+    "%(prog)s %n %% {DATA} ${HOME} `id`",
+    "/dev/stdin",
+    "\N{ZERO WIDTH SPACE}\ufeff\u200f",
+    "a\0b",
+    "# keep if mse\n# end\n# ---- emitted from here on ----\nNetwork",
 ]
 
 
@@ -73,23 +81,97 @@ def _shape(tree: ast.Module) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["a b", "a;b", "a.b", "a\nb", "lambda", "forward", "é", "_a", "1a", ""]
+    "name",
+    "__init__ __class__ forward self.x state_dict train eval to modules T_destination parameters"
+    " register_buffer make_optimizer alpha width print(1) import None".split(),
 )
-def test_names(name: str, read_model: ReadModel) -> None:
-    """The front end refuses them; so does the emitter, should they ever come from elsewhere."""
-    model = read_model(MODEL)
-    layer = model.layers[0]._replace(name=name, statement=name)
+def test_names_that_the_front_end_refuses(name: str) -> None:
+    for text in (MODEL.replace("a:", f"{name}:"), MODEL.replace("net", name)):
+        with pytest.raises(richc.RichError):
+            richc.compile(text, allow_violations=True)
 
-    with pytest.raises(ValueError, match=r"identifier|cannot be a name"):
-        emit_program(
-            model._replace(layers=(layer, model.layers[1])), summary="", richc_version="0.1.0"
+
+@pytest.mark.parametrize(
+    "names",
+    [("super", "nn"), ("weight", "bias"), ("print", "sys"), ("math", "int"), ("main", "identity")],
+)
+@pytest.mark.parametrize("model", ["Exception", "Any", "Tensor", "object", "Network", "nn"])
+def test_names_that_shadow(names: tuple[str, str], model: str) -> None:
+    """Each is an attribute or a class of its own: the network works, and loads what it saved."""
+    text = MODEL.replace("model net", f"model {model}").replace("a:", f"{names[0]}:")
+    source = richc.compile(text.replace("b:", f"{names[1]}:"), allow_violations=True)
+    module = ModuleType("program")
+    exec(compile(source, "program.py", "exec"), module.__dict__)
+    (network,) = (c for c in vars(module).values() if hasattr(c, "param_groups"))
+
+    net = network()
+    optimizer = net.make_optimizer()
+    net(torch.ones(3, 2)).sum().backward()
+    optimizer.step()
+    network().load_state_dict(net.state_dict())
+
+    assert [g["name"] for g in optimizer.param_groups] == ["+".join(names)]
+
+
+#: Import programs, one after the other, and end at the first thing that reaches beyond Python.
+SPY = """
+import argparse, ast, csv, ctypes, gzip, json, os, runpy, sys, zipfile
+import torch, torch.nn.functional
+
+# torch looks for a temporary folder when it makes its first optimizer.
+torch.optim.SGD([torch.zeros(1)], lr=1.0)
+
+def hook(event, arguments):
+    reads = event == "open" and not set("wax+") & set(str(arguments[1] or ""))
+    watched = event == "open" or event.startswith(("os.", "subprocess.", "socket.", "shutil."))
+    if watched and not reads and event not in ("os.listdir", "os.scandir"):
+        os.write(2, f"{event} {arguments}".encode())
+        os._exit(9)
+
+sys.dont_write_bytecode = True
+sys.addaudithook(hook)
+for path in sys.argv[1:]:
+    module = runpy.run_path(path, run_name="program")
+    if "Net" in module:
+        module["Net"]().make_optimizer()
+"""
+
+
+def test_import_does_nothing(read_model: ReadModel, tmp_path: Path) -> None:
+    """Importing a program writes no file, starts no process and talks to nobody."""
+    paths = []
+    for number, text in enumerate(STRINGS):
+        model = read_model(MODEL)._replace(train=Train(data=text, target=text))
+        paths.append(tmp_path / f"program_{number}.py")
+        source = emit_program(model, summary=text, violations=[text], richc_version="0")
+        paths[-1].write_text(source, encoding="utf-8")
+    canary = tmp_path / "canary.py"
+    canary.write_text("open('written', 'w')")
+
+    clean, caught = (
+        subprocess.run(
+            [sys.executable, "-c", SPY, *map(str, programs)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
         )
+        for programs in (paths, [canary])
+    )
+
+    assert (0, "", "") == (clean.returncode, clean.stdout, clean.stderr)
+    assert caught.returncode == 9
+    assert {*paths, canary} == set(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["a b", "a;b", "a\nb", "é", "1a", ""])
-def test_model_names(name: str, read_model: ReadModel) -> None:
-    with pytest.raises(ValueError, match="identifier"):
-        emit_program(read_model(MODEL)._replace(name=name), summary="", richc_version="0.1.0")
+@pytest.mark.parametrize("text", ["\x1b[31m.csv", "\u202e.csv", "a\nb.csv", "\x9b31m.csv"])
+def test_terminals_obey_no_path(
+    text: str, load: Load, read_model: ReadModel, capsys: Captured
+) -> None:
+    module = load(read_model(MODEL)._replace(train=Train(data=text)))
+
+    assert module.main([]) == 2
+
+    assert capsys.readouterr().err.rstrip("\n").isprintable()
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,68 @@ def test_what_is_no_file(force: bool, tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pipe"]
 
 
+def test_folders_that_are_links(tmp_path: Path) -> None:
+    """The folder is the user's own choice; a file of somebody else in it still is not."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "real" / "foreign.py").write_text("precious")
+
+    write_program(tmp_path / "link" / "new.py", OURS)
+    with pytest.raises(OutputError, match="did not write"):
+        write_program(tmp_path / "link" / "foreign.py", OURS)
+
+    assert (tmp_path / "real" / "new.py").read_text() == OURS
+    assert (tmp_path / "real" / "foreign.py").read_text() == "precious"
+
+
+def test_links_that_go_round(tmp_path: Path) -> None:
+    for name, target in (("a.py", "b.py"), ("b.py", "a.py"), ("c.py", "c.py/x")):
+        (tmp_path / name).symlink_to(target)
+
+    for name in ("a.py", "c.py"):
+        with pytest.raises(OutputError):
+            write_program(tmp_path / name, OURS, force=True)
+
+
+def test_other_names_of_the_file_keep_its_content(tmp_path: Path) -> None:
+    """A hard link, as to a file elsewhere, is not written through."""
+    (tmp_path / "elsewhere.py").write_text(OURS)
+    os.link(tmp_path / "elsewhere.py", tmp_path / "own.py")
+
+    write_program(tmp_path / "own.py", OURS + "# new\n")
+
+    assert (tmp_path / "elsewhere.py").read_text() == OURS
+
+
+def test_no_privileges_are_handed_on(tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    path.write_text(OURS)
+    path.chmod(0o6755)
+
+    write_program(path, OURS)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o755
+
+
+def test_drafts_have_names_that_nobody_foresees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder where everybody may write, a link could wait under a name that is known."""
+    drafts = []
+
+    def spied(path: Path, *rest: int) -> int:
+        drafts.append((path.name, rest[0]))
+        return opened(path, *rest)
+
+    opened = os.open
+    monkeypatch.setattr(os, "open", spied)
+    for _ in range(3):
+        write_program(tmp_path / "own.py", OURS)
+
+    assert len({name for name, _ in drafts}) == 3
+    assert all(flags & os.O_EXCL for _, flags in drafts)
+
+
 def test_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "own.py"
     path.write_text(OURS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -206,3 +207,16 @@ def test_data_beside_the_program(load: Load, read_model: ReadModel, tmp_path: Pa
 
     assert run.stdout.startswith("train loss ")
     assert run.stdout.count("\n") == 1
+
+
+def test_weights_are_not_saved_through_a_link(classifier: ModuleType, tmp_path: Path) -> None:
+    """Neither under the name asked for, nor under the draft's."""
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    for name in ("w.pt", f".w.pt.{os.getpid()}", ".w.pt.tmp"):
+        (tmp_path / name).symlink_to(precious)
+
+    classifier.save_weights(classifier.Iris(), tmp_path / "w.pt", {})
+
+    assert precious.read_text() == "precious"
+    assert torch.load(tmp_path / "w.pt", weights_only=True)["metadata"] == {}

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 
-from richc.emit.parts.readers import Labels, number_classes
+from richc.emit.parts.labels import number_classes
+from richc.emit.parts.readers import Labels
 
 OUTPUTS = 10
 

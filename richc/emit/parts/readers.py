@@ -8,10 +8,12 @@ import gzip
 import io
 import json
 import math
+import re
 import zipfile
 import zlib
 from array import array
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +34,15 @@ SAFE_TYPES = {
 FEATURE_KEYS = ("x", "X", "features", "data", "images", "inputs")
 TARGET_KEYS = ("y", "Y", "target", "targets", "label", "labels")
 
+# Longer lines hold no table; and what unpacks to more than both of these is made to fill memory.
+LONGEST_LINE, UNPACKED_BYTES, UNPACKED_RATIO = 1 << 24, 1 << 28, 200
+
 
 class DataError(ValueError):
-    """Data that cannot be trained on; the message is one line for the user."""
+    """Data that cannot be trained on; the message is one line that a terminal can show."""
+
+    def __str__(self) -> str:
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in super().__str__())
 
 
 def read_table(path: Path, target: str | None) -> tuple[Tensor, Labels]:
@@ -57,14 +65,15 @@ def read_csv(path: Path, target: str | None) -> tuple[Tensor, Labels]:
     """``target`` is a column's name or 0-based number; the last column by default."""
     opener = gzip.open if path.suffix.lower() == ".gz" else open
     values = array("f")
-    labels: list[list[str]] = []
+    labels: list[str] = []
     number = 0
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-            first_line = file.readline()
+            first_line = file.readline(LONGEST_LINE)
             file.seek(0)
             delimiter = max(",;\t", key=first_line.count)
-            rows = (row for row in csv.reader(file, delimiter=delimiter) if row)
+            reader = csv.reader(bounded_lines(file, path), delimiter=delimiter)
+            rows = (row for row in reader if row)
             first, second = next(rows, None), next(rows, None)
             if first is None or second is None:
                 raise DataError("there are no rows of data")
@@ -72,7 +81,7 @@ def read_csv(path: Path, target: str | None) -> tuple[Tensor, Labels]:
             body = [second] if is_header(first, second, columns) else [first, second]
             names = first if len(body) == 1 else [str(i) for i in range(len(first))]
             kept = [i for i in range(len(first)) if i not in columns]
-            for number, row in enumerate(chain_rows(body, rows), start=1):
+            for number, row in enumerate(chain(body, rows), start=1):
                 if len(row) != len(first):
                     raise DataError(f"row {number} has {len(row)} cells, not {len(first)}")
                 try:
@@ -81,16 +90,29 @@ def read_csv(path: Path, target: str | None) -> tuple[Tensor, Labels]:
                     bad = next(i for i in kept if not is_number(row[i]))
                     message = f"row {number}, column {names[bad]!a}: {row[bad][:40]!a} is no number"
                     raise DataError(message) from None
-                labels.append([row[i].strip() for i in columns])
+                labels += [row[i].strip() for i in columns]
     except (EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise DataError(f"not a readable table after row {number}: {error}") from None
     features = torch.frombuffer(values, dtype=torch.float32) if values else torch.empty(0)
-    return features.view(len(labels), len(kept)), parse_labels(labels)
+    return features.view(number, len(kept)), parse_labels(labels, len(columns))
 
 
-def chain_rows(head: list[list[str]], rest: Iterator[list[str]]) -> Iterator[list[str]]:
-    yield from head
-    yield from rest
+def check_unpacked(path: Path, size: int) -> None:
+    """Refuse what a few bytes blow up to.  Raises DataError."""
+    if size > max(UNPACKED_BYTES, UNPACKED_RATIO * path.stat().st_size):
+        raise DataError("unpacks to so much more than its own size as no data does")
+
+
+def bounded_lines(file: io.TextIOWrapper, path: Path) -> Iterator[str]:
+    """Lines of an opened file, as long and as many as they can be in a table.  Raises DataError."""
+    size = 0
+    while line := file.readline(LONGEST_LINE):
+        size += len(line)
+        if len(line) == LONGEST_LINE:
+            raise DataError(f"a line is longer than {LONGEST_LINE} characters")
+        if size > UNPACKED_BYTES:
+            check_unpacked(path, size)
+        yield line
 
 
 def is_number(cell: str) -> bool:
@@ -99,6 +121,10 @@ def is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def listed(names: list[str]) -> str:
+    return ", ".join(ascii(name[:40]) for name in names[:8]) + ", ..." * (len(names) > 8)
 
 
 def is_header(first: list[str], second: list[str], columns: list[int]) -> bool:
@@ -121,30 +147,31 @@ def target_columns(first: list[str], target: str | None) -> list[int]:
     for word in (w.strip() for w in wanted):
         if word in names:
             columns.append(names.index(word))
-        elif word.lstrip("-").isdecimal() and -len(names) <= int(word) < len(names):
+        elif re.fullmatch(r"-?[0-9]{1,9}", word) and -len(names) <= int(word) < len(names):
             columns.append(int(word) % len(names))
         else:
-            shown = ", ".join(ascii(n) for n in names[:8]) + (", ..." if len(names) > 8 else "")
-            raise DataError(f"there is no column {word!a} (the first row is {shown})")
+            raise DataError(f"there is no column {word!a} (the first row is {listed(names)})")
     return columns
 
 
-def parse_labels(rows: list[list[str]]) -> Labels:
+def parse_labels(cells: list[str], columns: int) -> Labels:
     """Numbers where every label is one; otherwise words, of which there is one per row."""
-    if not all(is_number(cell) for row in rows for cell in row):
-        if len(rows[0]) > 1:
+    if not all(map(is_number, cells)):
+        if columns > 1:
             raise DataError("several target columns must hold numbers")
-        return [row[0] for row in rows]
-    numbers = torch.tensor([[float(cell) for cell in row] for row in rows], dtype=torch.float64)
-    return numbers.squeeze(1)
+        return cells
+    numbers = torch.frombuffer(array("d", map(float, cells)), dtype=torch.float64)
+    return numbers.view(-1, columns).squeeze(1)
 
 
 def read_npz(path: Path) -> dict[str, Labels]:
     """The arrays of a NumPy archive; object arrays, which are pickles, are refused."""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [m for m in archive.namelist() if m.endswith(".npy")]
-            return {m.removesuffix(".npy"): parse_npy(archive.read(m)) for m in members}
+            members = [m for m in archive.infolist() if m.filename.endswith(".npy")]
+            # No more is ever read than the archive says here.
+            check_unpacked(path, sum(m.file_size for m in members))
+            return {m.filename.removesuffix(".npy"): parse_npy(archive.read(m)) for m in members}
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"not a NumPy archive: {error}") from None
 
@@ -155,17 +182,17 @@ def parse_npy(content: bytes) -> Labels:
     magic = stream.read(8)
     if magic[:6] != b"\x93NUMPY":
         raise DataError("not a NumPy array")
-    size = int.from_bytes(stream.read(2 if magic[6] == 1 else 4), "little")
+    size = int.from_bytes(stream.read(2 if magic[6:7] == b"\x01" else 4), "little")
     try:
         if size > 10_000:
             raise ValueError
         header = ast.literal_eval(stream.read(size).decode("utf-8"))
         kind, shape = str(header["descr"]), tuple(int(s) for s in header["shape"])
         order = bool(header["fortran_order"])
-    except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError):
+    except Exception:  # noqa: BLE001 - whatever a made-up header leads to
         raise DataError("the header of a NumPy array is damaged") from None
     raw = stream.read()
-    if kind.startswith("<U") and kind[2:].isdecimal() and len(shape) == 1:
+    if re.fullmatch("<U[1-9][0-9]{0,8}", kind) and len(shape) == 1:
         step = 4 * int(kind[2:])
         if len(raw) != step * shape[0]:
             raise DataError("a NumPy array is truncated")
@@ -186,7 +213,8 @@ def parse_buffer(raw: bytes, dtype: torch.dtype, shape: tuple[int, ...]) -> Tens
     if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(raw):
         raise DataError("an array's size does not match its shape")
     if not raw:
-        return torch.empty(shape, dtype=dtype)
+        # Its other sides may be of any size.
+        return torch.empty(0, dtype=dtype)
     return torch.frombuffer(bytearray(raw), dtype=dtype).view(shape)
 
 
@@ -198,18 +226,21 @@ def read_safetensors(path: Path) -> dict[str, Labels]:
             raise DataError("not a safetensors file")
         text, content = file.read(size), file.read()
     arrays: dict[str, Labels] = {}
+    left = len(content)
     try:
         for name, entry in json.loads(text).items():
             if name == "__metadata__":
                 continue
             start, end = (int(offset) for offset in entry["data_offsets"])
-            if not 0 <= start <= end <= len(content):
+            left -= end - start
+            # Tensors that overlap would make much of little.
+            if left < 0 or not 0 <= start <= end <= len(content):
                 raise ValueError
             shape = tuple(int(s) for s in entry["shape"])
             arrays[name] = parse_buffer(content[start:end], SAFE_TYPES[entry["dtype"]], shape)
     except DataError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except Exception:  # noqa: BLE001 - as above
         raise DataError("not a safetensors file, or of a type that is not read") from None
     return arrays
 
@@ -226,12 +257,24 @@ def read_pt(path: Path) -> dict[str, Labels]:
         content = dict(zip(("x", "y"), content, strict=True))
     if not isinstance(content, dict):
         raise DataError("holds neither a dictionary of tensors nor a pair of them")
-    return {str(k): v for k, v in content.items() if isinstance(v, Tensor) and not v.is_sparse}
+    return {k: v for k, v in content.items() if isinstance(k, str) and is_plain(v)}
+
+
+def is_plain(value: object) -> bool:
+    """A tensor whose every entry is in memory: none is sparse, expanded or yet to be made."""
+    return (
+        isinstance(value, Tensor)
+        and value.device.type == "cpu"
+        and value.layout == torch.strided
+        and not value.is_nested
+        and not value.is_quantized
+        and value.nbytes <= value.untyped_storage().nbytes()
+    )
 
 
 def choose(arrays: dict[str, Labels], target: str | None) -> tuple[Tensor, Labels]:
     """Features and labels among named arrays: ``target``, or the usual names."""
-    shown = ", ".join(ascii(name) for name in list(arrays)[:8]) or "nothing"
+    shown = listed(list(arrays)) or "nothing"
     if target is None:
         target = next((key for key in TARGET_KEYS if key in arrays), None)
         if target is None:
@@ -254,23 +297,3 @@ def choose(arrays: dict[str, Labels], target: str | None) -> tuple[Tensor, Label
         raise DataError(f"{len(features)} rows of features, but {len(labels)} labels")
     rows = len(features)
     return features.reshape(rows, math.prod(features.shape[1:])).to(torch.float32), labels
-
-
-def number_classes(labels: Labels, outputs: int) -> Tensor:
-    """Class numbers (rows,): integers from 0 as they are, others in their sorted order.
-
-    Raises DataError for other numbers, and where classes and outputs are not as many.
-    """
-    if isinstance(labels, Tensor):
-        if labels.dim() != 1 or not torch.equal(labels, labels.round()):
-            raise DataError("class labels must be integers or words, one a row")
-        classes = labels.unique()
-        if len(classes) > 1 and classes[0] >= 0 and classes[-1] < outputs:
-            return labels.long()
-        numbers, count = torch.searchsorted(classes, labels), len(classes)
-    else:
-        index = {word: i for i, word in enumerate(sorted(set(labels)))}
-        numbers, count = torch.tensor([index[word] for word in labels]), len(index)
-    if count != outputs:
-        raise DataError(f"the labels hold {count} classes, but the model has {outputs} outputs")
-    return numbers

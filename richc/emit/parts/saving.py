@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -34,9 +35,10 @@ def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None
     if rank():
         return
     # end
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    # A name that nobody can foresee, and lay a link at.
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with draft.open("wb") as file:
+        with draft.open("xb") as file:
             if path.suffix == ".pt":
                 torch.save({"model": state, "metadata": metadata}, file)
                 file.flush()
