@@ -23,6 +23,12 @@ from richc.pipeline import analyse
 from richc.words import ACTIVATIONS, GAUGES
 from tests.emit.gauge_training import imported
 
+#: torch's own use of what it deprecates.
+pytestmark = [
+    pytest.mark.filterwarnings(r"ignore:`isinstance\(treespec, LeafSpec\)`:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:DeprecationWarning"),
+]
+
 MODEL = """
 model net {{
   width n = {width}, base n0 = 4
@@ -70,7 +76,10 @@ def network(optimizer: str, gauge: str, activation: str, width: int = 8, bias: s
         activation=activation,
         optimizer=OPTIMIZERS[optimizer],
     )
-    model = imported(analyse(text).models[0].spec).Net()
+    program = imported(analyse(text).models[0].spec)
+    # Where torch.compile looks for the names of a function's module.
+    sys.modules[program.__name__] = program
+    model = program.Net()
     model.reset_parameters(torch.Generator().manual_seed(0))
     return model
 
@@ -84,6 +93,7 @@ def _fresh() -> Iterator[None]:
     """No test profits from, or is slowed down by, what another compiled."""
     yield
     torch._dynamo.reset()
+    sys.modules.pop("program", None)
 
 
 # ---- export ----------------------------------------------------------------------------------
