@@ -89,8 +89,7 @@ def _model(document: Document, token: Token) -> str:
     result = document.model_at(token.start)
     if result is None:
         return f"**model `{token.text}`**\n\n{_UNDECIDED}"
-    verdict = result.verdict
-    statuses = ", ".join(f"{name} {status.replace('_', ' ')}" for name, status in verdict.statuses)
+    statuses = ", ".join(f"{name} {status.replace('_', ' ')}" for name, status in result.statuses)
     return f"**model `{token.text}`** {_mark(result)} {result.sentence}\n\n{statuses}"
 
 

@@ -21,6 +21,17 @@ model net {
   require regime lazy
 }
 """
+INTERVAL = """\
+model net {
+  width n = 256
+  richness r = 1/4 in [0, 1/2]
+  input 16
+  embed: dense -> n { std = 1/4, lr = n^(4*r - 1/2) }
+  relu
+  head: dense -> 10 { std = n^(-1/2 - r), lr = 1 / n }
+  optimizer sgd { lr = 0.1 }
+}
+"""
 FAILS = MODEL.replace("2*r - 1", "2*r - 2")
 BROKEN = """\
 model net {
@@ -84,6 +95,13 @@ def test_model(text: Text) -> None:
 
     assert "passes: r = 1/4, STP gauge" in found
     assert "D0 holds, D1 holds, D2 holds, D3 holds" in found
+
+
+def test_model_for_an_interval(text: Text) -> None:
+    """At r = 1/4 all hold, at the ends of the interval not."""
+    text.set(INTERVAL)
+
+    assert "D0 violated, D1 violated, D2 violated, D3 violated" in shown(text, "net {")
 
 
 def test_attribute(text: Text) -> None:
