@@ -1,19 +1,24 @@
 # ruff: noqa: T201 - a script that reports
-"""Seconds a training step: the emitted program against a plain PyTorch twin, in one process.
+"""Seconds and memory of a training step: the emitted program against what else one would write.
 
-    python tests/benchmarks/step_time.py [--widths 256 2048] [--rounds 15]
+    python tests/benchmarks/step_time.py [--widths 256 4096] [--modes eager compiled] [--rounds 15]
 
-The twin is the network as one would write it by hand (nn.Linear, nn.ReLU, torch.optim) with the
-same per-layer rates; it is measured twice, with the emitted program's own ``fused`` flag and with
-torch's defaults.  Rounds of the contestants alternate in random order, so that a drift of the
-machine hits all of them; what is reported is the median over rounds of the ratio within a round,
-and the quartiles.  The limit is 1.02 against either.
+Contestants: `twin`, the network by hand (nn.Linear, torch.relu, torch.optim) with the same rates
+per layer and the emitted program's own ``fused`` flag; `twin, torch's defaults`, without it; and
+`mup`, microsoft/mup's model with MuSGD or MuAdam (pip install --no-deps mup pandas seaborn pyyaml
+tqdm), left out where it is not installed.  Compiled means torch.compile of the model.
+
+Times: in one process, rounds of the contestants alternate in random order, so that a drift of the
+machine hits all of them; reported is the median over rounds of the ratio within a round, and the
+quartiles.  Memory: the most bytes of tensors that exist at once, by the account of torch's profiler.
+The exit code is 1 where a median ratio of time is above 1.02, or one of memory above 1.001.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import math
 import random
 import statistics
@@ -21,12 +26,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 
 import richc
 
@@ -47,6 +54,9 @@ model net {{
 }}
 """
 OPTIMIZERS = {"sgd": "sgd { lr = 0.1, momentum = 0.9 }", "adam": "adam { lr = 1e-3 }"}
+
+#: On a machine that others use, the processor's time (--cpu-time, with OMP_NUM_THREADS=1).
+CLOCK = time.process_time if "--cpu-time" in sys.argv else time.perf_counter
 
 Step = Callable[[Tensor, Tensor], None]
 
@@ -104,6 +114,31 @@ def twin_optimizer(twin: Twin, groups: list[dict[str, Any]], name: str, fused: b
     return kind(list(merged.values()), fused=fused, **options)
 
 
+def mup_network(width: int, optimizer: str) -> tuple[nn.Module, Any]:
+    """The network as the tutorial of microsoft/mup has it, and its optimizer."""
+    import mup
+
+    class Network(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.embed = nn.Linear(INPUTS, width, bias=False)
+            self.body = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(DEPTH))
+            self.head = mup.MuReadout(width, OUTPUTS, bias=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.relu(self.embed(x))
+            for layer in self.body:
+                x = torch.relu(layer(x))
+            y: Tensor = self.head(x)
+            return y
+
+    model = Network(width)
+    mup.set_base_shapes(model, Network(64), delta=Network(128))
+    if optimizer == "sgd":
+        return model, mup.MuSGD(model.parameters(), lr=0.1, momentum=0.9)
+    return model, mup.MuAdam(model.parameters(), lr=1e-3)
+
+
 def step_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> Step:
     def step(x: Tensor, y: Tensor) -> None:
         loss = nn.functional.cross_entropy(model(x), y)
@@ -115,32 +150,46 @@ def step_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> Step:
 
 
 def seconds(step: Step, x: Tensor, y: Tensor, count: int) -> float:
-    begin = time.perf_counter()
+    begin = CLOCK()
     for _ in range(count):
         step(x, y)
-    return (time.perf_counter() - begin) / count
+    return (CLOCK() - begin) / count
 
 
-def contestants(width: int, optimizer: str, gauge: str, folder: Path) -> dict[str, Step]:
+def contestant(
+    label: str, width: int, optimizer: str, gauge: str, folder: Path
+) -> tuple[nn.Module, Any]:
+    """A network of the label's kind, and its optimizer."""
+    if label == "mup":
+        return mup_network(width, optimizer)
     net = emitted(width, optimizer, gauge, folder).Net()
-    layers = (net.embed, net.body[0], net.head)
-    scales = tuple(getattr(layer, "scale", 1.0) for layer in layers)
-    steps = {"emitted": step_of(net, net.make_optimizer())}
-    for label, fused in (("twin", True), ("twin, torch's defaults", None)):
-        twin = Twin(width, (scales[0], scales[1], scales[2]))
-        twin.load_state_dict(net.state_dict())
-        steps[label] = step_of(twin, twin_optimizer(twin, net.param_groups(), optimizer, fused))
-    return steps
+    if label == "emitted":
+        return net, net.make_optimizer()
+    scales = tuple(getattr(layer, "scale", 1.0) for layer in (net.embed, net.body[0], net.head))
+    groups = net.param_groups()
+    del net
+    twin = Twin(width, (scales[0], scales[1], scales[2]))
+    return twin, twin_optimizer(twin, groups, optimizer, True if label == "twin" else None)
 
 
-def measure(width: int, optimizer: str, gauge: str, rounds: int, folder: Path) -> bool:
-    """Print one line a twin; True when both ratios keep the limit."""
-    steps = contestants(width, optimizer, gauge, folder)
+def labels() -> list[str]:
+    known = ["emitted", "twin", "twin, torch's defaults"]
+    return [*known, "mup"] if find_spec("mup") else known
+
+
+def measure(width: int, optimizer: str, gauge: str, mode: str, rounds: int, folder: Path) -> bool:
+    """Print one line a contestant; True when all ratios keep the limit."""
+    steps = {}
+    for label in labels():
+        model, its = contestant(label, width, optimizer, gauge, folder)
+        if mode == "compiled":
+            model.compile()
+        steps[label] = step_of(model, its)
     x, y = torch.randn(BATCH, INPUTS), torch.randint(0, OUTPUTS, (BATCH,))
     for step in steps.values():
         seconds(step, x, y, 3)
     # About a fifth of a second a turn.
-    count = max(3, math.ceil(0.2 / seconds(steps["emitted"], x, y, 3)))
+    count = max(2, math.ceil(0.2 / seconds(steps["emitted"], x, y, 3)))
     turns: dict[str, list[float]] = {label: [] for label in steps}
     for _ in range(rounds):
         order = list(steps)
@@ -154,24 +203,67 @@ def measure(width: int, optimizer: str, gauge: str, rounds: int, folder: Path) -
         low, middle, high = statistics.quantiles(ratios, n=4)
         keeps &= middle <= 1.02
         print(
-            f"{optimizer:5} {gauge:9} width {width:5}  emitted {base:8.3f} ms"
-            f"  / {label:22} {middle:.3f}  [{low:.3f}, {high:.3f}]"
+            f"{optimizer:5} {gauge:9} {mode:8} width {width:5}  emitted {base:8.3f} ms"
+            f"  / {label:22} {middle:.3f}  [{low:.3f}, {high:.3f}]",
+            flush=True,
+        )
+    torch._dynamo.reset()
+    return keeps
+
+
+# ---- memory ----------------------------------------------------------------------------------
+
+
+def peak(label: str, width: int, optimizer: str, gauge: str, folder: Path) -> int:
+    """Bytes of tensors that exist at once, at most, from the model's making through a few steps."""
+    x, y = torch.randn(BATCH, INPUTS), torch.randint(0, OUTPUTS, (BATCH,))
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
+        step = step_of(*contestant(label, width, optimizer, gauge, folder))
+        seconds(step, x, y, 3)
+    result = record.profiler.kineto_results if record.profiler else None
+    assert result is not None
+    events = [event for event in result.events() if event.name() == "[memory]"]
+    sizes = (event.nbytes() for event in sorted(events, key=lambda event: event.start_ns()))
+    highest: int = max(itertools.accumulate(sizes))
+    return highest
+
+
+def measure_memory(width: int, optimizer: str, gauge: str, folder: Path) -> bool:
+    """Print one line a contestant; True when no ratio is above 1.001."""
+    own, keeps = peak("emitted", width, optimizer, gauge, folder), True
+    for label in labels()[1:]:
+        ratio = own / peak(label, width, optimizer, gauge, folder)
+        keeps &= ratio <= 1.001
+        print(
+            f"{optimizer:5} {gauge:9} memory   width {width:5}  emitted {own / 1e6:8.2f} MB"
+            f"  / {label:22} {ratio:.4f}",
+            flush=True,
         )
     return keeps
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--widths", type=int, nargs="+", default=[256, 2048])
+    parser.add_argument("--widths", type=int, nargs="+", default=[256, 1024, 4096])
     parser.add_argument("--gauges", nargs="+", default=["stp", "mup"])
+    parser.add_argument("--modes", nargs="+", default=["eager", "compiled", "memory"])
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--cpu-time", action="store_true", help="count the processor's time")
     options = parser.parse_args()
+    if "mup" not in labels():
+        print("mup is not installed: left out")
     keeps = True
     with tempfile.TemporaryDirectory() as folder:
-        for width in options.widths:
-            for optimizer in OPTIMIZERS:
-                for gauge in options.gauges:
-                    keeps &= measure(width, optimizer, gauge, options.rounds, Path(folder))
+        for mode in options.modes:
+            for width in options.widths:
+                for optimizer in OPTIMIZERS:
+                    for gauge in options.gauges:
+                        if mode == "memory":
+                            keeps &= measure_memory(width, optimizer, gauge, Path(folder))
+                            continue
+                        keeps &= measure(
+                            width, optimizer, gauge, mode, options.rounds, Path(folder)
+                        )
     return 0 if keeps else 1
 
 
