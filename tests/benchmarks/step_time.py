@@ -10,7 +10,7 @@ tqdm), left out where it is not installed.  Compiled means torch.compile of the 
 
 Times: in one process, rounds of the contestants alternate in random order, so that a drift of the
 machine hits all of them; reported is the median over rounds of the ratio within a round, and the
-quartiles.  Memory: the most bytes of tensors that exist at once, by the account of torch's profiler.
+quartiles.  Memory: the most bytes of tensors at once, by the account of torch's profiler.
 The exit code is 1 where a median ratio of time is above 1.02, or one of memory above 1.001.
 """
 

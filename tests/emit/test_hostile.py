@@ -174,14 +174,24 @@ def test_terminals_obey_no_path(
     assert capsys.readouterr().err.rstrip("\n").isprintable()
 
 
-@pytest.mark.parametrize(
-    "names",
-    [("n0", "head"), ("n", "r"), ("lr", "F"), ("Network", "M"), ("torch", "math"), ("x", "layer")],
-)
-def test_words_of_the_program_as_layer_names(names: tuple[str, str], tmp_path: Path) -> None:
+NAMES = ["n0 head", "n r", "lr F", "Network M", "torch math", "x layer"]
+
+#: Run programs, one after the other, up to the first that fails.
+RUN = """
+import runpy, sys
+data, *paths = sys.argv[1:]
+for path in paths:
+    code = runpy.run_path(path)["main"](["--data", data, "--steps", "3", "--quiet"])
+    assert code == 0, path
+"""
+
+
+def test_words_of_the_program_as_layer_names(tmp_path: Path) -> None:
     """A layer may be called what the program calls something else."""
-    first, last = names
-    text = f"""
+    paths = []
+    for number, names in enumerate(NAMES):
+        first, last = names.split()
+        text = f"""
 model m {{
   width n = 4
   parameterization mup
@@ -192,15 +202,13 @@ model m {{
   optimizer sgd {{ lr = 0.1 }}
 }}
 """
-    program = tmp_path / "program.py"
-    program.write_text(richc.compile(text))
+        paths.append(tmp_path / f"program_{number}.py")
+        paths[-1].write_text(richc.compile(text))
     data = tmp_path / "data.csv"
     data.write_text("".join(f"{i},{i * i % 7},{i % 3}\n" for i in range(40)))
 
     done = subprocess.run(
-        [sys.executable, str(program), "--data", str(data), "--steps", "3", "--quiet"],
-        capture_output=True,
-        text=True,
+        [sys.executable, "-c", RUN, str(data), *map(str, paths)], capture_output=True, text=True
     )
 
     assert (0, "") == (done.returncode, done.stderr)
