@@ -64,7 +64,7 @@ _OUTSIDE = {
 }
 
 
-def printable(text: str, most: int = 80) -> str:
+def quotable(text: str, most: int = 80) -> str:
     """A part of a text as a message may quote it: no command for a terminal, and not too long."""
     shown = "".join(c if c.isprintable() else "?" for c in text[:most])
     return f"{shown}..." if len(text) > most else shown

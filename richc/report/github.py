@@ -22,7 +22,7 @@ def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
 
 def _command(source: Source, diagnostic: Diagnostic) -> str:
     start, end = source.position(diagnostic.span.start), source.position(diagnostic.span.end)
-    fields: dict[str, str | int] = {"file": source.path, "line": start.line}
+    fields: dict[str, str | int] = {"file": source.shown, "line": start.line}
     if start.line == end.line:
         # GitHub refuses columns of annotations that span lines.
         fields |= {"col": start.column, "endLine": end.line, "endColumn": end.column}

@@ -13,7 +13,7 @@ from richc.diagnostics import WARNING, Diagnostic, Edit, Span
 from richc.rules import LASTING, MAX_FINDINGS, SLUGS
 from richc.rules.pages import known, suggestion
 from richc.syntax import tree
-from richc.words import ADDRESS, closest, printable
+from richc.words import ADDRESS, closest, quotable
 
 WORD = "ignore"
 
@@ -77,7 +77,7 @@ def parse(span: Span, words: str, model: str | None, own: list[Diagnostic]) -> O
     if found is None:
         if not re.match(rf"{WORD}\b(?!-)", words):
             word = re.split(r"[\s\[=:(]", words)[0]
-            wrong(f"unknown word `{printable(word)}`", help=f"write {_EXAMPLE}; {_WHERE}")
+            wrong(f"unknown word `{quotable(word)}`", help=f"write {_EXAMPLE}; {_WHERE}")
         elif "[" in words:
             wrong("this suppression has no closing `]`", help=f"write {_EXAMPLE}")
         else:
@@ -108,7 +108,7 @@ def parse(span: Span, words: str, model: str | None, own: list[Diagnostic]) -> O
             help = f"did you mean `{near}`?" if near else "`richc rules` lists all rules"
             if _PREFIX.fullmatch(name[0]):
                 help = "comments name single rules, such as R401; `--ignore` takes their beginnings"
-            wrong(f"there is no rule `{printable(name[0])}`", place, help, *edits)
+            wrong(f"there is no rule `{quotable(name[0])}`", place, help, *edits)
         elif code in LASTING or code in _OWN:
             wrong(
                 f"{code} ({SLUGS[code]}) cannot be suppressed",

@@ -17,7 +17,7 @@ from richc.rules.context import Context
 from richc.rules.sentence import describe
 from richc.spec.model import Requirement
 from richc.syntax import tree
-from richc.words import printable
+from richc.words import quotable
 
 #: Differences that are listed; `richc equiv` lists all.
 _MOST = 8
@@ -26,7 +26,7 @@ _MOST = 8
 def check(context: Context, requirement: Requirement) -> Iterator[Diagnostic]:
     path, name = split(requirement.value)
     place = _string(context, requirement)
-    shown = f'"{printable(requirement.value)}"'
+    shown = f'"{quotable(requirement.value)}"'
     try:
         other = load(os.path.join(os.path.dirname(context.path), path), name)
     except NoOther as error:
