@@ -106,7 +106,7 @@ def _judged(context: Context) -> ModelResult:
 
 def analyse_source(source: Source) -> FileResult:
     file, found = parse(source)
-    specs, unresolved = resolve(file)
+    specs, unresolved = resolve(file, source.text)
     nodes = {node.name.span: node for node in file.models}
     results: list[ModelResult] = []
     for spec in specs:

@@ -84,10 +84,10 @@ def flow(stages: Sequence[Stage], step: Step) -> Flow:
     first_gradient: Size = readout.weight.init
     update = step(readout.weight.rate, sources[-1], UNIT, _wide(readout))
     later_gradient = largest(first_gradient, update)
-    return Flow(
-        _phase(stages, step, heights, first_gradient),
-        _phase(stages, step, heights, later_gradient),
-    )
+    first = _phase(stages, step, heights, first_gradient)
+    if later_gradient is first_gradient:
+        return Flow(first, first)
+    return Flow(first, _phase(stages, step, heights, later_gradient))
 
 
 def _forward(stages: Sequence[Stage]) -> list[Size]:

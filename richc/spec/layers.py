@@ -122,9 +122,11 @@ def unroll(
     frame: Frame | None,
     carried: Carried,
     report: Report,
+    text: str,
 ) -> tuple[Layer, ...]:
-    """All layers, in order.  Every bad attribute is reported once."""
+    """All layers, in order.  Every bad attribute is reported once.  ``text`` is the source."""
     layers: list[Layer] = []
+    values = _Values(text)
     fan_in = Dim(input_dim, False)
     before: Activation | None = None
     for at, slot in enumerate(slots):
@@ -136,7 +138,7 @@ def unroll(
             # follows another size or another activation.
             key = (role, fan_in, before)
             if key not in known:
-                reader = _Reader(slot, role, fan_in, before, scope, frame, carried)
+                reader = _Reader(slot, role, fan_in, before, scope, frame, carried, values)
                 known[key] = reader.layer(report)
             layer = known[key]
             if layer is not None:
@@ -147,6 +149,27 @@ def unroll(
             fan_in = slot.dim
             before = slot.activation
     return tuple(layers)
+
+
+class _Values:
+    """What expressions stand for; one that is written again is not evaluated again."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._known: dict[tuple[str, Dim | None, Dim], Monomial] = {}
+
+    def value(
+        self, node: tree.Expression, scope: Scope, fan_in: Dim | None, fan_out: Dim
+    ) -> Monomial:
+        """The value between these dimensions (no fan-in: of a bias).  Raises Rejected."""
+        written = self._text[node.span.start : node.span.end]
+        key = written, fan_in, fan_out
+        found = self._known.get(key)
+        if found is None:
+            found = monomial(node, scope)
+            if "?" not in written:  # Each hole is one of its own.
+                self._known[key] = found
+        return found
 
 
 class _Reader:
@@ -161,7 +184,9 @@ class _Reader:
         scope: Scope,
         frame: Frame | None,
         carried: Carried,
+        values: _Values,
     ) -> None:
+        self.values = values
         self.slot = slot
         self.role = role
         self.fan_in = fan_in
@@ -222,7 +247,7 @@ class _Reader:
         written = given.get("std") or given.get("var")
         if isinstance(written, tree.Option):
             try:
-                std = self._value(written, scope)
+                std = self._value(written, scope, None)
             except Rejected:
                 std = ONE  # Reported when the attribute is read in its turn.
         inferred = infer.bias(self.frame, self.role, std) if self.frame else None
@@ -250,7 +275,7 @@ class _Reader:
             if item is None:
                 continue
             try:
-                values[attribute] = self._value(item, scope)
+                values[attribute] = self._value(item, scope, None if prefix else self.fan_in)
             except Rejected as rejected:
                 report(rejected.diagnostic)
                 fine = False
@@ -314,7 +339,7 @@ class _Reader:
             )
         return messages.missing_attribute(what, whole, where, help)
 
-    def _value(self, item: tree.Item, scope: Scope) -> Monomial:
+    def _value(self, item: tree.Item, scope: Scope, fan_in: Dim | None) -> Monomial:
         name = item.name.text
         if not isinstance(item, tree.Option):
             raise Rejected(
@@ -322,7 +347,7 @@ class _Reader:
             )
         if isinstance(item.value, tree.String | tree.List):
             raise Rejected(messages.no_expression(name, item.value))
-        value = monomial(item.value, scope)
+        value = self.values.value(item.value, scope, fan_in, self.slot.dim)
         if value.is_zero and name not in _MAY_BE_ZERO:
             raise Rejected(messages.zero(f"`{name}`", item.value.span))
         return value

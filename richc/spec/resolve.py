@@ -31,8 +31,8 @@ from richc.words import LOSSES
 MAX_COMPARED = 100
 
 
-def resolve(file: tree.File) -> tuple[list[Model], list[Diagnostic]]:
-    """All usable models of a file, and everything wrong with the others."""
+def resolve(file: tree.File, text: str) -> tuple[list[Model], list[Diagnostic]]:
+    """All usable models of a file, and everything wrong with the others; ``text`` is its source."""
     found: list[Diagnostic] = []
     models: list[Model] = []
     names: dict[str, Span] = {}
@@ -42,7 +42,7 @@ def resolve(file: tree.File) -> tuple[list[Model], list[Diagnostic]]:
         if name in names:
             found.append(messages.duplicate(f"the model `{name}`", node.name.span, names[name]))
         names.setdefault(name, node.name.span)
-        resolver = _Resolver(node)
+        resolver = _Resolver(node, text)
         others = [s.span for s in node.statements if _looks_elsewhere(s)]
         if compared + len(others) > MAX_COMPARED:
             message = f"one file is compared with others {MAX_COMPARED} times at most"
@@ -65,6 +65,10 @@ def _looks_elsewhere(statement: tree.Statement) -> bool:
 
 
 class _Resolver(Reader):
+    def __init__(self, node: tree.Model, text: str) -> None:
+        super().__init__(node)
+        self._text = text
+
     def model(self) -> Model | None:
         node = self.node
         why = refusal(node.name.text)
@@ -184,4 +188,6 @@ class _Resolver(Reader):
         else:
             has_eps = "eps" in OPTIMIZERS[knobs.optimizer.name].options
             carried = Carried(knobs.decay, knobs.eps, has_eps)
-        return layer_reader.unroll(slots, input_dim or 1, scope, frame, carried, self.report)
+        return layer_reader.unroll(
+            slots, input_dim or 1, scope, frame, carried, self.report, self._text
+        )
