@@ -59,8 +59,9 @@ def _constructor(plan: Plan) -> list[str]:
     body += [f"self.{name} = {name}" for name in stored]
     if plan.has_scale:
         body += [
-            "# Multiply on the side that has fewer entries.",
-            "self.scale_input = fan_in <= fan_out",
+            "# Multiply on the side that has fewer entries; where both have as many, on that of the",
+            "# outputs, of which the backward pass keeps no copy.",
+            "self.scale_input = fan_in < fan_out",
         ]
     body += [
         "weight = torch.empty(fan_out, fan_in, device=device, dtype=dtype)",
@@ -131,8 +132,10 @@ def _forward(plan: Plan) -> list[str]:
         if plan.has_bias:
             name = bias.removeprefix(", ")
             body += [
-                "y = self.scale * F.linear(x, self.weight)",
-                f"return y if {name} is None else y + {name}",
+                "y = F.linear(x, self.weight)",
+                f"if {name} is None:",
+                "    return self.scale * y",
+                f"return torch.add({name}, y, alpha=self.scale)",
             ]
         else:
             body.append("return self.scale * F.linear(x, self.weight)")

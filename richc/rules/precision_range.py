@@ -278,7 +278,7 @@ def measure(context: Context) -> list[Sizes]:
         scale, weight = context.log2(tensor.scale), context.log2(tensor.std)
         rate = context.log2(model.optimizer.lr) + context.log2(tensor.lr)
         fan_in, fan_out = layer.fan_in.at(model.width), layer.fan_out.at(model.width)
-        on_input = fan_in <= fan_out  # As in the compiled Dense.
+        on_input = fan_in < fan_out  # As in the compiled Dense.
         source = below + (scale if on_input else 0.0)
         product = source + weight + log2(fan_in) / 2
         product_gradient = gradient + (0.0 if on_input else scale)
