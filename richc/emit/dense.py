@@ -59,8 +59,8 @@ def _constructor(plan: Plan) -> list[str]:
     body += [f"self.{name} = {name}" for name in stored]
     if plan.has_scale:
         body += [
-            "# Multiply on the side that has fewer entries; where both have as many, on that of the",
-            "# outputs, of which the backward pass keeps no copy.",
+            "# Multiply on the side that has fewer entries; where both have as many, on the side",
+            "# of the outputs, of which the backward pass keeps no copy.",
             "self.scale_input = fan_in < fan_out",
         ]
     body += [
