@@ -23,6 +23,12 @@ from richc.pipeline import analyse
 from richc.words import ACTIVATIONS, GAUGES
 from tests.emit.gauge_training import imported
 
+# What torch and its exporter do inside is theirs.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
 MODEL = """
 model net {{
   width n = {width}, base n0 = 4
@@ -70,7 +76,9 @@ def network(optimizer: str, gauge: str, activation: str, width: int = 8, bias: s
         activation=activation,
         optimizer=OPTIMIZERS[optimizer],
     )
-    model = imported(analyse(text).models[0].spec).Net()
+    module = imported(analyse(text).models[0].spec)
+    sys.modules[module.__name__] = module  # where torch.compile looks for the optimizer's class
+    model = module.Net()
     model.reset_parameters(torch.Generator().manual_seed(0))
     return model
 
@@ -84,6 +92,7 @@ def _fresh() -> Iterator[None]:
     """No test profits from, or is slowed down by, what another compiled."""
     yield
     torch._dynamo.reset()
+    sys.modules.pop("program", None)
 
 
 # ---- export ----------------------------------------------------------------------------------
