@@ -59,8 +59,8 @@ def _constructor(plan: Plan) -> list[str]:
     body += [f"self.{name} = {name}" for name in stored]
     if plan.has_scale:
         body += [
-            "# Multiply on the side that has fewer entries; where both have as many, on the side",
-            "# of the outputs, of which the backward pass keeps no copy.",
+            "# Multiply on the side that has fewer entries; the output where both have as",
+            "# many, of which the backward pass keeps no copy.",
             "self.scale_input = fan_in < fan_out",
         ]
     body += [
@@ -131,11 +131,10 @@ def _forward(plan: Plan) -> list[str]:
         ]
         if plan.has_bias:
             name = bias.removeprefix(", ")
+            # Not torch.add(..., alpha=...): inductor (2.13) makes an addmm of it and loses alpha.
             body += [
-                "y = F.linear(x, self.weight)",
-                f"if {name} is None:",
-                "    return self.scale * y",
-                f"return torch.add({name}, y, alpha=self.scale)",
+                "y = self.scale * F.linear(x, self.weight)",
+                f"return y if {name} is None else y + {name}",
             ]
         else:
             body.append("return self.scale * F.linear(x, self.weight)")
