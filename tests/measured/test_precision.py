@@ -101,7 +101,7 @@ def test_weights_underflow(head: str, is_reported: bool, least: float, most: flo
 
 
 def test_the_gauge_that_is_offered() -> None:
-    """The page's example: weights of 2^-25 and inputs of 2^20, which are infinite in fp16."""
+    """The page's example: weights of 2^-25, most of which are zero in fp16."""
     wrong = "scale = n^2, std = n^(-5/2), lr = n^-4"
     text = spec("sgd { lr = 0.01 }", SGD | {"body": wrong}, "fp16").replace("256", "1024")
     (help_,) = [d.help for d in report_on(text)[1] if d.code == "R702"]
@@ -110,7 +110,7 @@ def test_the_gauge_that_is_offered() -> None:
 
     assert help_ is not None
     assert help_.endswith("`scale` / 2^25, `std` * 2^25, `lr` * 2^50")
-    assert not math.isfinite(error_in_fp16(text))
+    assert error_in_fp16(text) > 0.3
     assert findings(mended) == []
     assert error_in_fp16(mended) < 0.01
 
