@@ -50,12 +50,13 @@ def command(
     from richc.rules.selection import chosen
 
     codes = wanted(select, ignore)
+    mended = None if codes is None else chosen(select, ignore)
     if STDIN in paths and len(paths) > 1:
         raise click.UsageError("- stands alone: its text goes to standard output")
     texts = Texts(paths, stdin_filename)
     named = problems = False
     for path, source in texts:
-        done = fix(source, model, None if codes is None else chosen(select, ignore))
+        done = fix(source, model, mended)
         named = named or model in done.result.names
         writes = not (diff or only_check)
         if diff:

@@ -1,6 +1,6 @@
-"""What a comment addressed to richc asks for, and what is wrong with it (R802).
+"""What a comment such as ``# richc: ignore[R401] -- reason`` asks for, and what is wrong with it.
 
-# richc: ignore[R401, negligible-readout] -- reason
+The latter is R802.
 """
 
 from __future__ import annotations

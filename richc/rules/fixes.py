@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.diagnostics import Diagnostic, Edit, Span, apply
+from richc.diagnostics import Diagnostic, Edit, Span
 from richc.inference.repair import Change, Repair, repair
 from richc.pipeline import FileResult, ModelResult, analyse_source
 from richc.rules import INFERRED, SLUGS
 from richc.rules.context import Context
 from richc.rules.mending import Mistake, any_edit, misread, swap
-from richc.rules.offers import accept
+from richc.rules.offers import accept, edited
 from richc.rules.recognise import mistakes
 from richc.rules.sentence import point_name
 from richc.rules.slips import ROUNDS, slips
@@ -124,8 +124,7 @@ def _chosen(result: FileResult, name: str | None) -> Iterator[ModelResult]:
 
 
 def _after(result: FileResult, steps: Iterable[Step]) -> FileResult:
-    text = apply(result.source.text, [edit for step in steps for edit in step.edits])
-    return analyse_source(Source(result.source.path, text))
+    return edited(result, [edit for step in steps for edit in step.edits])
 
 
 def _satisfies(model: ModelResult) -> bool:

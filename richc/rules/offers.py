@@ -31,7 +31,7 @@ def accept(
             if found.code in codes and name in (None, found.model):
                 yield found
 
-    while batch := _apart(offered()):
+    while batch := apart(offered()):
         after = _improved(result, batch)
         if after is None and len(batch) > 1:
             # One of them is to blame: one at a time.
@@ -45,7 +45,13 @@ def accept(
     return result, mended
 
 
-def _apart(offered: Iterable[Diagnostic]) -> list[Diagnostic]:
+def edited(result: FileResult, edits: Iterable[Edit]) -> FileResult:
+    """The analysis of the text with edits made; they must not overlap."""
+    source = result.source
+    return analyse_source(Source(source.path, apply(source.text, edits)))
+
+
+def apart(offered: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Findings whose edits do not touch each other, the first ones first."""
     chosen: list[Diagnostic] = []
     taken: list[Edit] = []
@@ -62,9 +68,7 @@ def _touch(one: Edit, other: Edit) -> bool:
 
 def _improved(result: FileResult, batch: Iterable[Diagnostic]) -> FileResult | None:
     """The text with the edits made; None if something is found in it that was not before."""
-    edits = [edit for found in batch for edit in found.edits]
-    text = apply(result.source.text, edits)
-    after = analyse_source(Source(result.source.path, text))
+    after = edited(result, [edit for found in batch for edit in found.edits])
     before, left = _findings(result), _findings(after)
     return after if left < before else None
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container
 
 from richc.diagnostics import Diagnostic
 from richc.pipeline import FileResult
+from richc.rules.offers import apart
 
 #: How often to look again: what is mended may have hidden another slip.
 ROUNDS = 50
 
 
-def slips(result: FileResult, codes: Container[str]) -> Iterator[Diagnostic]:
+def slips(result: FileResult, codes: Container[str]) -> list[Diagnostic]:
     """Errors of syntax and names that have edits, in order, and as many as can be made at once."""
     judged = {d for model in result.models for d in model.diagnostics}
-    end = -1
-    for found in result.diagnostics:
-        if not found.is_error or not found.edits or found.code not in codes or found in judged:
-            continue
-        if min(edit.span.start for edit in found.edits) > end:
-            yield found
-            end = max(edit.span.end for edit in found.edits)
+    return apart(
+        found
+        for found in result.diagnostics
+        if found.is_error and found.edits and found.code in codes and found not in judged
+    )
