@@ -13,14 +13,18 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 import richc
 from richc.report import schema
+
+DIGITS = Path(__file__).parents[2] / "examples" / "digits.csv.gz"
 
 WIDTHS = (64, 128, 256, 512, 1024)
 #: Muon's products of n x n matrices cost a hundred times as much as all the rest.
@@ -276,3 +280,27 @@ def disagreements(text: str, rows: Sequence[Row], tolerance: float = TOLERANCE) 
     """What a failing test shows: empty when all rows agree."""
     wrong = [str(row) for row in rows if not row.error <= tolerance]
     return "\n".join([*wrong, text]) if wrong else ""
+
+
+def trained_on_digits(
+    text: str, seed: int, steps: int, look: Callable[[int, nn.Module], None] | None = None
+) -> float:
+    """The loss on the examples' digits after so many batches of 64 (the module is ``Net``).
+
+    ``look`` sees each step's number and the network, with the gradients of that step.
+    """
+    module = load(text)
+    data = module.load(DIGITS, "digit", 0, torch.device("cpu"))
+    torch.manual_seed(seed)
+    net = module.Net()
+    optimizer = net.make_optimizer()
+    for step in range(steps):
+        rows = torch.randint(0, len(data.train_x), (64,))
+        loss = functional.cross_entropy(net(data.train_x[rows]), data.train_y[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        if look is not None:
+            look(step, net)
+        optimizer.step()
+    with torch.no_grad():
+        return float(functional.cross_entropy(net(data.train_x), data.train_y))

@@ -4,18 +4,14 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
-import torch
-from torch.nn import functional
 
 from richc.pipeline import analyse
-from tests.measured.measuring import load, mean
+from tests.measured.measuring import mean, trained_on_digits
 
 pytestmark = pytest.mark.measured
 
-DIGITS = Path(__file__).parents[2] / "examples" / "digits.csv.gz"
 
 MODEL = """\
 model net {{
@@ -35,21 +31,7 @@ model net {{
 
 def loss_after_training(text: str) -> float:
     """The geometric mean of two seeds, after 100 steps."""
-    module = load(text)
-    data = module.load(DIGITS, "digit", 0, torch.device("cpu"))
-    logs = []
-    for seed in range(2):
-        torch.manual_seed(seed)
-        net = module.Net()
-        optimizer = net.make_optimizer()
-        for _ in range(100):
-            rows = torch.randint(0, len(data.train_x), (64,))
-            loss = functional.cross_entropy(net(data.train_x[rows]), data.train_y[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        with torch.no_grad():
-            logs.append(float(functional.cross_entropy(net(data.train_x), data.train_y).log()))
+    logs = [math.log(trained_on_digits(text, seed, 100)) for seed in range(2)]
     return math.exp(mean(logs))
 
 

@@ -4,19 +4,16 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
-import torch
-from torch.nn import functional
+from torch import nn
 
 from richc.pipeline import analyse
 from richc.rules.precision_range import measure
-from tests.measured.measuring import load, mean
+from tests.measured.measuring import mean, trained_on_digits
 
 pytestmark = pytest.mark.measured
 
-DIGITS = Path(__file__).parents[2] / "examples" / "digits.csv.gz"
 
 MODEL = """\
 model net {{
@@ -50,25 +47,14 @@ def text(preset: str, width: int, eps: tuple[float, float, float]) -> str:
 
 def trained(text: str) -> tuple[float, list[float]]:
     """The loss after 100 steps, and log2 of the first gradients; two seeds."""
-    module = load(text)
-    data = module.load(DIGITS, "digit", 0, torch.device("cpu"))
-    logs, gradients = [], []
-    for seed in range(2):
-        torch.manual_seed(seed)
-        net = module.Net()
-        optimizer = net.make_optimizer()
-        for step in range(100):
-            rows = torch.randint(0, len(data.train_x), (64,))
-            loss = functional.cross_entropy(net(data.train_x[rows]), data.train_y[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            if not step:
-                gradients.append(
-                    [float(p.grad.square().mean().log2() / 2) for p in net.parameters()]
-                )
-            optimizer.step()
-        with torch.no_grad():
-            logs.append(float(functional.cross_entropy(net(data.train_x), data.train_y).log()))
+    gradients: list[list[float]] = []
+
+    def look(step: int, net: nn.Module) -> None:
+        if not step:
+            squares = [p.grad.square() for p in net.parameters() if p.grad is not None]
+            gradients.append([float(square.mean().log2() / 2) for square in squares])
+
+    logs = [math.log(trained_on_digits(text, seed, 100, look)) for seed in range(2)]
     return math.exp(mean(logs)), [mean(list(layer)) for layer in zip(*gradients, strict=True)]
 
 

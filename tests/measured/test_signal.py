@@ -8,11 +8,8 @@ by about L/n a layer.  Training is that of the digits of the examples.
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
-import torch
-from torch.nn import functional
 
 from richc.pipeline import analyse
 from richc.rules.signal import signal
@@ -24,11 +21,11 @@ from tests.measured.measuring import (
     mean,
     network,
     representations,
+    trained_on_digits,
 )
 
 pytestmark = pytest.mark.measured
 
-DIGITS = Path(__file__).parents[2] / "examples" / "digits.csv.gz"
 
 MODEL = """\
 model net {{
@@ -97,19 +94,7 @@ def loss_after_training(activation: str, count: int, body: str, seed: int) -> fl
         count=count,
         body=body,
     )
-    module = load(text)
-    data = module.load(DIGITS, "digit", 0, torch.device("cpu"))
-    torch.manual_seed(seed)
-    net = module.Net()
-    optimizer = net.make_optimizer()
-    for _ in range(150):
-        rows = torch.randint(0, len(data.train_x), (64,))
-        loss = functional.cross_entropy(net(data.train_x[rows]), data.train_y[rows])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    with torch.no_grad():
-        return float(functional.cross_entropy(net(data.train_x), data.train_y))
+    return trained_on_digits(text, seed, 150)
 
 
 @pytest.mark.parametrize(
