@@ -172,6 +172,9 @@ def test_terminals_obey_no_path(
     assert module.main([]) == 2
 
     assert capsys.readouterr().err.rstrip("\n").isprintable()
+    with pytest.raises(SystemExit):
+        module.main(["--help"])
+    assert "".join(capsys.readouterr().out.splitlines()).isprintable()
 
 
 NAMES = ["n0 head", "n r", "lr F", "Network M", "torch math", "x layer"]

@@ -17,7 +17,7 @@ from richc.emit.parts.batches import Batches, place
 from richc.emit.parts.cross_entropy import SCORE
 from richc.emit.parts.network import Network
 from richc.emit.parts.ranks import one_voice, own_device, ranks, together
-from richc.emit.parts.readers import DataError
+from richc.emit.parts.readers import DataError, printable
 from richc.emit.parts.saving import save_weights
 from richc.emit.parts.shards import shard
 from richc.emit.parts.split import Split, load
@@ -105,7 +105,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     data = None if DATA is None else find(DATA)
-    add("--data", type=Path, default=data, help=f"the data (default: {DATA})".replace("%", "%%"))
+    shown = printable(f"the data (default: {DATA})").replace("%", "%%")
+    add("--data", type=Path, default=data, help=shown)
     add(
         "--target",
         default=TARGET,

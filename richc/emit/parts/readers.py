@@ -42,7 +42,12 @@ class DataError(ValueError):
     """Data that cannot be trained on; the message is one line that a terminal can show."""
 
     def __str__(self) -> str:
-        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in super().__str__())
+        return printable(super().__str__())
+
+
+def printable(text: str) -> str:
+    """With escapes for what a terminal would obey."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def read_table(path: Path, target: str | None) -> tuple[Tensor, Labels]:
