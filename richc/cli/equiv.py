@@ -74,5 +74,6 @@ def _side(reference: str) -> Side:
     except Refused as refused:
         show_diagnostics(refused.result)
         raise SystemExit(2) from None
-    shown = result.source.path if len(result.names) == 1 else f"{result.source.path}::{name}"
+    path = result.source.shown
+    shown = path if len(result.names) == 1 else f"{path}::{name}"
     return Side(shown, chosen.context)

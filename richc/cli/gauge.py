@@ -79,21 +79,21 @@ def command(
         raise SystemExit(1)
     for diagnostic in regauged.broken:
         line = source.position(diagnostic.span.start).line
-        click.echo(f"note: {source.path}:{line}: in that gauge, {diagnostic.message}", err=True)
+        click.echo(f"note: {source.shown}:{line}: in that gauge, {diagnostic.message}", err=True)
 
     changed = regauged.text != source.text
     if diff:
         write_out(unified(source, regauged.text))
     if check:
         if changed and not diff:
-            click.echo(f"{source.path} would change")
+            click.echo(f"{source.shown} would change")
         raise SystemExit(1 if changed else 0)
     if diff:
         return
     write_back(file, source, regauged.text)
     if file != STDIN:
         word = "rewritten" if changed else "unchanged"
-        click.echo(f"{file} {word}: {target.text}", err=True)
+        click.echo(f"{source.shown} {word}: {target.text}", err=True)
 
 
 def _refuse_errors(result: FileResult, name: str | None) -> None:
@@ -102,7 +102,7 @@ def _refuse_errors(result: FileResult, name: str | None) -> None:
         if result.names and name not in result.names:
             listed = ", ".join(result.names[:8]) + (", ..." if len(result.names) > 8 else "")
             raise click.UsageError(
-                f"{result.source.path}: there is no model `{name}`, only {listed}",
+                f"{result.source.shown}: there is no model `{name}`, only {listed}",
                 click.get_current_context(),
             )
         result = result.only(name)

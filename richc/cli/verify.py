@@ -13,6 +13,7 @@ from richc.cli.compile import chosen_model
 from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
+from richc.syntax.source import printable
 
 if TYPE_CHECKING:
     from richc.spec.model import Model
@@ -162,7 +163,7 @@ def command(
         from richc.report.verification import render
 
         colored = use_color(color, sys.stdout)
-        for line in render(shown, verification, color=colored, quiet=quiet):
+        for line in render(printable(shown), verification, color=colored, quiet=quiet):
             click.echo(line, color=colored)
     if figure is not None:
         from richc.lab.figures import FigureProblem, draw
@@ -181,6 +182,7 @@ def _own_data(file: str, spec: Model) -> Path | None:
         return None
     path = (Path() if file == STDIN else Path(file).parent) / spec.train.data
     if not path.exists():
-        click.echo(f"note: {path} is not there: random data instead", err=True)
+        shown = printable(str(path))
+        click.echo(f"note: {shown} is not there: random data instead", err=True)
         return None
     return path

@@ -13,7 +13,7 @@ from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN, SUFFIX, NoInput, files, read
 from richc.pipeline import FileResult, analyse_source
 from richc.report import Options, renderer
-from richc.syntax.source import Source
+from richc.syntax.source import Source, printable
 
 #: Milliseconds after which files are looked at even if nothing was heard of them.
 _PATIENCE = 1000
@@ -140,7 +140,7 @@ class Watch:
             changed = self._results
         for path, result in changed.items():
             if result is None:
-                click.echo(f"{path}: gone")
+                click.echo(f"{printable(path)}: gone")
         shown = [result for result in changed.values() if result is not None]
         if shown:
             for chunk in self._render(shown, self._options):

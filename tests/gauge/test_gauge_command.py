@@ -186,3 +186,14 @@ def test_requirements_that_no_longer_hold() -> None:
 
     assert result.exit_code == 0
     assert "note: <stdin>:9: in that gauge, this model is not in the STP gauge\n" == result.stderr
+
+
+@pytest.mark.parametrize("options", [("--check",), ()])
+def test_terminals_obey_no_path(options: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "\x1b[31mnet.rich"
+    path.write_text(TEXT, encoding="utf-8")
+
+    result = run(path, "--to", "mup", *options)
+
+    assert result.output.rstrip("\n").isprintable()
+    assert "net.rich" in result.output
