@@ -124,7 +124,7 @@ def command(
         raise Unusable(NO_TORCH)
     figure = None if plot is None else Path(plot)
     if figure is not None:
-        from richc.lab.figures import FigureProblem, check_target
+        from richc.figures.style import FigureProblem, check_target
 
         try:
             check_target(figure, force=force)
@@ -166,7 +166,8 @@ def command(
         for line in render(printable(shown), verification, color=colored, quiet=quiet):
             click.echo(line, color=colored)
     if figure is not None:
-        from richc.lab.figures import FigureProblem, draw
+        from richc.figures.style import FigureProblem
+        from richc.figures.verification import draw
 
         try:
             draw(verification, figure, force=force)

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from richc import __version__
-from richc.emit.output import OutputError, starts_with, write_file
+from richc.figures.style import COLORS, INK, MARKERS, write
 from richc.scaling.formula import power
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from richc.lab.verify import Row, Verification
-
-#: What to tell a user whose Python has no matplotlib.
-NO_MATPLOTLIB = 'pictures need matplotlib, which is not installed: pip install "richc[plot]"'
-
-#: In every picture's metadata: what richc may overwrite.
-_AUTHOR = "drawn by richc"
-#: Where metadata stands at the latest, in bytes.
-_HEAD = 4096
 
 #: Quantity -> title of its panel, and label of its axis.
 _PANELS = {
@@ -34,38 +26,22 @@ _PANELS = {
     "kernel": ("Change of the kernel h hᵀ", "relative, Frobenius"),
     "state": ("Optimizer's memory of gradients", "RMS"),
 }
-#: Okabe & Ito 2008: told apart with any colour vision; black is for the output.
-_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-_MARKERS = "osD^vP"
-_OUTPUT = "#000000"
-
-
-class FigureProblem(Exception):
-    """The picture cannot be drawn there; ``str(error)`` is one line for the user."""
-
-
-def check_target(path: Path, *, force: bool) -> None:
-    """Say early what would be wrong in the end.  Raises FigureProblem."""
-    if path.suffix not in (".png", ".svg"):
-        raise FigureProblem(f"{path}: the name must end in .png or .svg")
-    if find_spec("matplotlib") is None:
-        raise FigureProblem(NO_MATPLOTLIB)
-    if not path.parent.is_dir():
-        raise FigureProblem(f"{path}: {path.parent} is not a folder")
-    if path.is_file() and not force and not _is_ours(path):
-        raise FigureProblem(f"{path}: richc did not draw this file (--force overwrites it)")
 
 
 def draw(verification: Verification, path: Path, *, force: bool = False) -> None:
     """Draw a verification into a .png or .svg file.  Raises FigureProblem."""
-    check_target(path, force=force)
+    write(partial(figure, verification), path, force=force)
+
+
+def figure(verification: Verification) -> Figure:
+    """One panel a quantity."""
     from matplotlib.figure import Figure
 
     quantities = [q for q in _PANELS if any(row.key.quantity == q for row in verification.rows)]
     columns = min(3, len(quantities))
     lines = -(-len(quantities) // columns)
-    figure = Figure(figsize=(4.4 * columns, 3.6 * lines + 0.9), layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False)
+    drawn = Figure(figsize=(4.4 * columns, 3.6 * lines + 0.9), layout="constrained")
+    axes = drawn.subplots(lines, columns, squeeze=False)
     for axis, quantity in zip(axes.flat, quantities, strict=False):
         rows = [row for row in verification.rows if _is_drawn(row, quantity, verification.step)]
         _panel(axis, quantity, rows, verification)
@@ -73,24 +49,13 @@ def draw(verification: Verification, path: Path, *, force: bool = False) -> None
         axis.set_axis_off()
     spec = verification.result.spec
     mark = "agrees with" if not verification.disagreeing else "contradicts"
-    figure.suptitle(
+    drawn.suptitle(
         f"{spec.name}: {verification.result.sentence}\nTraining {mark} the check.  "
         "Points: means over networks; lines: fitted; dashed: predicted slope",
         fontsize=10,
     )
-    figure.align_ylabels()
-    buffer = io.BytesIO()
-    key = "Software" if path.suffix == ".png" else "Creator"
-    metadata = {key: f"{_AUTHOR} {__version__}"}
-    figure.savefig(buffer, format=path.suffix[1:], dpi=150, metadata=metadata)
-    try:
-        write_file(path, buffer.getvalue(), _is_ours, force=force)
-    except OutputError as error:
-        raise FigureProblem(str(error)) from None
-
-
-def _is_ours(path: Path) -> bool:
-    return starts_with(path, _AUTHOR.encode(), within=_HEAD)
+    drawn.align_ylabels()
+    return drawn
 
 
 def _is_drawn(row: Row, quantity: str, step: int) -> bool:
@@ -123,7 +88,6 @@ def _panel(axis: Any, quantity: str, rows: Sequence[Row], verification: Verifica
     axis.set_xticks(widths, [str(n) for n in widths], rotation=45 if len(widths) > 5 else 0)
     axis.xaxis.minorticks_off()
     axis.tick_params(labelsize=8)
-    axis.grid(visible=True, color="#dddddd", linewidth=0.6)
     if nothing:
         axis.text(0.02, 0.02, f"zero: {', '.join(nothing)}", transform=axis.transAxes, fontsize=8)
     if drawn:
@@ -169,6 +133,6 @@ def _label(row: Row) -> str:
 def _style(row: Row) -> dict[str, str]:
     """One colour and marker a layer, black for the read-out; biases are hollow."""
     place = row.key.layer
-    color = _OUTPUT if row.is_output else _COLORS[place % len(_COLORS)]
-    marker = "s" if row.is_output else _MARKERS[place % len(_MARKERS)]
+    color = INK if row.is_output else COLORS[place % len(COLORS)]
+    marker = "s" if row.is_output else MARKERS[place % len(MARKERS)]
     return {"color": color, "marker": marker, "fill": "none" if row.key.of_bias else "full"}
