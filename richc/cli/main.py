@@ -20,6 +20,7 @@ COMMANDS = {
     "gauge": "gauge",
     "lsp": "lsp",
     "rules": "rules",
+    "scale": "scale",
     "schema": "schema",
     "train": "train",
     "verify": "verify",

@@ -137,7 +137,7 @@ def command(
     from richc.lab.program import DataProblem
     from richc.lab.verify import Settings, verify
 
-    path = Path(data) if data is not None else _own_data(file, chosen.spec)
+    path = Path(data) if data is not None else own_data(file, chosen.spec)
     settings = Settings(
         widths=widths,
         seeds=seeds,
@@ -177,7 +177,7 @@ def command(
         raise SystemExit(1)
 
 
-def _own_data(file: str, spec: Model) -> Path | None:
+def own_data(file: str, spec: Model) -> Path | None:
     """The data that the file names, relative to it, where they are there."""
     if spec.train.data is None:
         return None

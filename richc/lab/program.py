@@ -31,6 +31,16 @@ class Batch(NamedTuple):
     source: str
 
 
+class Halves(NamedTuple):
+    """Examples to train on and held-out ones, in single precision."""
+
+    x: Tensor
+    y: Tensor
+    held_out_x: Tensor
+    held_out_y: Tensor
+    source: str
+
+
 @final
 class Program:
     """The module that ``text`` defines.  ``text`` is richc's own output, and nothing else's."""
@@ -63,6 +73,13 @@ class Program:
         model: nn.Module = self._class(width=width, device="meta")
         return model.to_empty(device="cpu")
 
+    def network_at(self, width: int, richness: float, gamma: float, seed: int) -> nn.Module:
+        """A network drawn by a seed.  Raises ValueError for what the program refuses."""
+        model: nn.Module = self._class(width, richness, gamma, device="meta")
+        model = model.to_empty(device="cpu")
+        model.reset_parameters(torch.Generator().manual_seed(seed))  # type: ignore[operator]
+        return model
+
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         value: Tensor = self.module.loss_of(outputs, targets)
         return value
@@ -84,13 +101,31 @@ class Program:
             y = torch.randn(size, outputs, generator=generator, dtype=torch.float64)
         return Batch(x, y, "random data")
 
+    def halves(self, size: int, held_out: int, path: Path | None, target: str | None) -> Halves:
+        """At most ``size`` training examples and ``held_out`` others, as ``batch`` has them.
+
+        Raises DataProblem.
+        """
+        if path is None:
+            x, y, source = self.batch(size + held_out, None, None)
+            x, y = x.float(), y if self.spec.loss == "cross_entropy" else y.float()
+            return Halves(x[:size], y[:size], x[size:], y[size:], source)
+        data = self._load(path, target)
+        x, y = data.train_x[:size], data.train_y[:size]
+        return Halves(x, y, data.test_x[:held_out], data.test_y[:held_out], path.name)
+
     def _read(self, size: int, path: Path, target: str | None) -> Batch:
+        data = self._load(path, target)
+        y = data.train_y[:size]
+        y = y if self.spec.loss == "cross_entropy" else y.double()
+        return Batch(data.train_x[:size].double(), y, path.name)
+
+    def _load(self, path: Path, target: str | None) -> Any:
+        """The program's own ``Split``."""
         try:
             data = self.module.load(path, target, 0, torch.device("cpu"))
         except self.module.DataError as error:
             raise DataProblem(" ".join(str(error).split())) from None
-        x = data.train_x[:size].double()
-        if not x.square().sum():
+        if not data.train_x.square().sum():
             raise DataProblem(f"{path}: every feature is constant")
-        y = data.train_y[:size]
-        return Batch(x, y if self.spec.loss == "cross_entropy" else y.double(), path.name)
+        return data

@@ -1,0 +1,192 @@
+"""``richc scale``: train one network from the lazy end of the richness scale to the rich one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import click
+
+from richc.cli.compile import chosen_model
+from richc.cli.completing import models, rich_files
+from richc.cli.errors import Unusable
+from richc.cli.inputs import STDIN
+from richc.cli.verify import Widths, own_data
+from richc.syntax.source import printable
+
+#: Seconds from which on a run is announced.
+_LONG = 10.0
+
+
+class Rationals(click.ParamType[tuple[Fraction, ...]]):
+    """Several rationals from ``low`` to ``high``: ``0,1/4,0.5``."""
+
+    name = "q,q,..."
+
+    def __init__(self, low: Fraction, high: Fraction) -> None:
+        self._low = low
+        self._high = high
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Fraction, ...]:
+        if isinstance(value, tuple):
+            return value
+        words = str(value).replace(",", " ").split()
+        try:
+            found = sorted({Fraction(word) for word in words})
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is not a list of numbers such as 0,1/4,1/2", param, ctx)
+        if not found:
+            self.fail("name one number or more", param, ctx)
+        for wrong in (q for q in found if not self._low <= q <= self._high):
+            self.fail(f"{wrong} is not from {self._low} to {self._high}", param, ctx)
+        return tuple(found)
+
+
+@click.command("scale", short_help="Train from the lazy end of the richness scale to the rich one.")
+@click.argument("file", type=click.Path(), shell_complete=rich_files)
+@click.option(
+    "--model",
+    "name",
+    metavar="NAME",
+    shell_complete=models,
+    help="Which model, where FILE holds several.",
+)
+@click.option(
+    "--points",
+    type=Rationals(Fraction(0), Fraction(1, 2)),
+    help="Values of r.  Default: 0,1/8,1/4,3/8,1/2, those that FILE is for.",
+)
+@click.option("--widths", type=Widths(), help="Default: 64,128,256,512.")
+@click.option(
+    "--gammas",
+    type=Rationals(Fraction(1, 2**20), Fraction(2**20)),
+    help="Prefactors of alpha, at FILE's base width or else the smallest.  Default: 1/4 to 8 by "
+    "factors of 2.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 1000),
+    default=3,
+    show_default=True,
+    help="Networks at every place.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random."
+)
+@click.option("--steps", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@click.option(
+    "--examples",
+    type=click.IntRange(2, 100_000),
+    default=128,
+    show_default=True,
+    help="Of FILE's data, all in every step.",
+)
+@click.option(
+    "--lr",
+    type=click.FloatRange(0, min_open=True),
+    help="The optimizer's learning rate.  Default: what FILE says.",
+)
+@click.option("--data", type=click.Path(), help="Default: what FILE says, else random data.")
+@click.option("--target", help="The labels' column or key.")
+@click.option(
+    "--format", "output_format", type=click.Choice(("text", "json")), default="text",
+    show_default=True,
+)  # fmt: skip
+@click.option("--plot", type=click.Path(), help="Draw it: a .png or .svg file.")
+@click.option("--force", is_flag=True, help="Overwrite a plot that richc did not draw.")
+@click.option("-q", "--quiet", is_flag=True, help="No table, no progress.")
+@click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto")
+def command(
+    file: str,
+    name: str | None,
+    points: tuple[Fraction, ...] | None,
+    widths: tuple[int, ...] | None,
+    gammas: tuple[Fraction, ...] | None,
+    seeds: int,
+    seed: int,
+    steps: int,
+    examples: int,
+    lr: float | None,
+    data: str | None,
+    target: str | None,
+    output_format: str,
+    plot: str | None,
+    force: bool,
+    quiet: bool,
+    color: str,
+) -> None:
+    """Train the model in FILE (- for standard input) at several r and widths, whatever its verdict.
+
+    Measured are the changes of features and kernels in training, how far the network ends from
+    what it predicts when linearised at init (the lazy limit; with SGD), and the losses. At a base
+    width n0 all r are the same network. Batches are full, rates constant. The last line says
+    whether features change as n^(r - 1/2).
+
+    Exit codes: 0 they do, 1 they do not or it is undecided, 2 wrong usage or bad data.
+    """
+    from importlib.util import find_spec
+
+    from richc.cli.color import use_color
+    from richc.lab.threads import calm
+    from richc.lab.train import NO_TORCH
+
+    chosen = chosen_model(file, name, allow_violations=True)
+    if find_spec("torch") is None:
+        raise Unusable(NO_TORCH)
+    figure = None if plot is None else Path(plot)
+    if figure is not None:
+        from richc.figures.style import FigureProblem, check_target
+
+        try:
+            check_target(figure, force=force)
+        except FigureProblem as error:
+            raise Unusable(f"--plot: {error}") from None
+    # Before torch is imported.
+    calm(os.environ)
+    from richc.cli.progress import Progress
+    from richc.lab.experiment import TooLarge
+    from richc.lab.program import DataProblem
+    from richc.lab.scale import WIDTHS, NoScale, Settings, scale
+    from richc.report.scale_schema import report
+
+    settings = Settings(
+        points=points,
+        widths=widths or WIDTHS,
+        gammas=gammas,
+        seeds=seeds,
+        seed=seed,
+        steps=steps,
+        examples=examples,
+        lr=lr,
+        data=Path(data) if data is not None else own_data(file, chosen.spec),
+        target=target if target is not None or data is not None else chosen.spec.train.target,
+    )
+    try:
+        measured = scale(chosen, settings, Progress(quiet, _LONG))
+    except (DataProblem, NoScale, TooLarge) as error:
+        raise Unusable(f"{file}: {error}" if isinstance(error, NoScale) else str(error)) from None
+
+    shown = "<stdin>" if file == STDIN else file
+    found = report(shown, measured)
+    if output_format == "json":
+        click.echo(found.model_dump_json(indent=2))
+    else:
+        from richc.report.scale import render
+
+        colored = use_color(color, sys.stdout)
+        for line in render(printable(shown), found, color=colored, quiet=quiet):
+            click.echo(line, color=colored)
+    if figure is not None:
+        from richc.figures.scale import draw
+        from richc.figures.style import FigureProblem
+
+        try:
+            draw(found, figure, force=force)
+        except FigureProblem as error:
+            raise Unusable(f"--plot: {error}") from None
+    if not measured.passes:
+        raise SystemExit(1)

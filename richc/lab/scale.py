@@ -1,0 +1,279 @@
+"""``richc scale``: one network trained from the lazy end of the richness scale to the rich one.
+
+Theory (Karkada 2024, arXiv 2404.19719, section 4): with all desiderata kept, what is left is one
+degree of freedom, the activity alpha = gamma n^r.  Training then changes a representation by
+n^(r - 1/2) an entry, and its kernel by n^(2r - 1); at r = 0 the network becomes its own kernel
+regression as n grows, at r = 1/2 it never does.  At one width, gamma moves along the same scale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from richc.emit.compile import program as emit
+from richc.emit.plan import depends_on_gamma, depends_on_richness
+from richc.lab.experiment import Experiment, Listener
+from richc.lab.program import Batch, Program
+from richc.lab.statistics import Fit, Noise, fit
+from richc.lab.travels import Recipe, Travel, no_kernel, travel
+from richc.pipeline import ModelResult
+from richc.rules.context import Context
+
+POINTS = tuple(Fraction(eighths, 8) for eighths in range(5))
+WIDTHS = (64, 128, 256, 512)
+GAMMAS = tuple(Fraction(2) ** power for power in range(-2, 4))
+SEEDS, STEPS, EXAMPLES = 3, 100, 128
+#: Held-out examples, at most.
+HELD_OUT = 1024
+#: How far off a fitted exponent may be.
+TOLERANCE = 1 / 8
+#: Of the intervals.  One twice as wide as the tolerance tells the ends of the scale apart, no more.
+CONFIDENCE = 0.95
+#: The width whose time tells that of wider ones, at the least.
+_TIMED = 128
+
+#: Quantities whose exponent is fitted, in order.
+FITTED = ("features", "kernel", "tangent_kernel", "distance")
+
+
+class NoScale(Exception):
+    """The file has no such scale to move along; ``str(error)`` is one line for the user."""
+
+
+class Settings(NamedTuple):
+    """What a run may choose; None leaves it to richc."""
+
+    points: tuple[Fraction, ...] | None = None
+    widths: tuple[int, ...] = WIDTHS
+    gammas: tuple[Fraction, ...] | None = None
+    seeds: int = SEEDS
+    #: Of all that is drawn by chance.
+    seed: int = 0
+    steps: int = STEPS
+    examples: int = EXAMPLES
+    #: The optimizer's learning rate; None for the file's.
+    lr: float | None = None
+    data: Path | None = None
+    target: str | None = None
+    tolerance: float = TOLERANCE
+
+
+class Spot(NamedTuple):
+    """Networks of one width at one place of the scale; None for those that diverged."""
+
+    richness: Fraction
+    gamma: Fraction
+    width: int
+    travels: tuple[Travel | None, ...]
+
+    def values(self, quantity: str) -> list[float]:
+        """Of the networks that did not diverge; none where it is not evaluated."""
+        found = [getattr(travel, quantity) for travel in self.travels if travel is not None]
+        return [value for value in found if value is not None]
+
+    @property
+    def diverged(self) -> int:
+        return sum(travel is None for travel in self.travels)
+
+
+class Row(NamedTuple):
+    """How one quantity grows with the width at one r."""
+
+    richness: Fraction
+    quantity: str
+    #: None where the theory has no exponent, or the check does not evaluate it.
+    predicted: Fraction | None
+    #: None where too few widths trained without divergence.
+    fit: Fit | None
+    #: None where there is no prediction, or the interval is too wide to tell.
+    agrees: bool | None
+
+
+class Scale(NamedTuple):
+    """All that one run found."""
+
+    result: ModelResult
+    spots: tuple[Spot, ...]
+    #: The same at one width, by gamma.
+    prefactors: tuple[Spot, ...]
+    rows: tuple[Row, ...]
+    #: Why there is no tangent kernel; None where there is one.
+    no_kernel: str | None
+    #: Why there is nothing by gamma; None where there is.
+    no_gammas: str | None
+    settings: Settings
+    #: The optimizer's learning rate at the narrowest width.
+    lr: float
+    #: How many there were of what was asked for.
+    examples: int
+    held_out: int
+    data: str
+    seconds: float
+
+    @property
+    def judged(self) -> list[Row]:
+        """The verdict's rows: how features change, at every r."""
+        return [row for row in self.rows if row.quantity == "features"]
+
+    @property
+    def passes(self) -> bool:
+        return all(row.agrees is True for row in self.judged)
+
+
+def scale(result: ModelResult, settings: Settings, listener: Listener | None = None) -> Scale:
+    """Train and measure.
+
+    Raises NoScale, DataProblem and TooLarge for what the user has to mend.
+    """
+    began = time.perf_counter()
+    points, gammas, no_gammas = _places(result, settings)
+    spec = result.spec
+    program = Program(emit(result), spec)
+    data = program.halves(settings.examples, HELD_OUT, settings.data, settings.target)
+    batch = Batch(data.x, data.y, data.source)
+    widest = max(settings.widths)
+    Experiment(program, batch, settings.steps, settings.seed, False).refuse_too_large(widest)
+    recipe = Recipe(program, data, settings.steps, settings.lr)
+
+    narrowest = min(settings.widths)
+    at = spec.base_width or narrowest
+    assert spec.richness is not None, "it depends on r"
+    jobs = [(n, r, spec.gamma) for n in sorted(settings.widths) for r in points]
+    extra = [(at, spec.richness, gamma) for gamma in gammas]
+    with torch.random.fork_rng(devices=[]):
+        spots = _train(recipe, jobs, extra, settings, listener or Listener())
+    main, prefactors = spots[: len(jobs)], spots[len(jobs) :]
+    return Scale(
+        result,
+        tuple(sorted(main, key=lambda spot: (spot.richness, spot.width))),
+        tuple(prefactors),
+        tuple(row for r in points for row in _rows(result, r, main, settings.tolerance)),
+        no_kernel(recipe),
+        no_gammas,
+        settings,
+        program.rate_at(narrowest) if settings.lr is None else settings.lr,
+        len(data.x),
+        len(data.held_out_x),
+        data.source,
+        time.perf_counter() - began,
+    )
+
+
+def _places(
+    result: ModelResult, settings: Settings
+) -> tuple[list[Fraction], list[Fraction], str | None]:
+    """Every r and every gamma to train at, and why there is no gamma.  Raises NoScale."""
+    spec = result.spec
+    if not spec.layers[0].fan_out.wide:
+        raise NoScale(f"`{spec.name}` has no hidden layer whose features could change")
+    if spec.richness is None or not depends_on_richness(spec):
+        raise NoScale(
+            f"the inits and rates of `{spec.name}` do not depend on r, so there is no scale to "
+            "move along: write `parameterization rich(r = 1/2)` in place of their formulas, or "
+            "`richness r = 1/2` and formulas with alpha"
+        )
+    low, high = spec.interval or (Fraction(0), Fraction(1, 2))
+    points = sorted(settings.points or (r for r in POINTS if low <= r <= high))
+    outside = [r for r in points if not low <= r <= high]
+    if outside or not points:
+        shown = outside[0] if outside else POINTS[0]
+        raise NoScale(
+            f"`{spec.name}` is for r in [{low}, {high}], and {shown} is not: see --points"
+        )
+    if depends_on_gamma(spec):
+        return points, sorted(GAMMAS if settings.gammas is None else settings.gammas), None
+    why = f"`{spec.name}` does not depend on gamma"
+    if settings.gammas:
+        raise NoScale(f"{why}: --gammas is for files whose formulas have alpha or gamma")
+    return points, [], why
+
+
+def _train(
+    recipe: Recipe,
+    jobs: Sequence[tuple[int, Fraction, Fraction]],
+    extra: Sequence[tuple[int, Fraction, Fraction]],
+    settings: Settings,
+    listener: Listener,
+) -> list[Spot]:
+    """Every network; those of ``jobs`` narrow ones first, whose time tells that of the others."""
+    spots = []
+    second, timed = 0.0, 0
+    expected: dict[int, float] = {}
+    for index, (n, r, gamma) in enumerate([*jobs, *extra]):
+        if not expected and n > max(_TIMED, jobs[0][0]):
+            rest = [job[0] for job in [*jobs[index:], *extra]]
+            expected = {width: second * (width / timed) ** 1.5 for width in set(rest)}
+            listener.begin(sum(expected[width] for width in rest))
+        began = time.perf_counter()
+        seeds = [_seed(settings.seed, n, index) for index in range(settings.seeds)]
+        travels = [travel(recipe, n, float(r), float(gamma), seed) for seed in seeds]
+        spots.append(Spot(r, gamma, n, tuple(travels)))
+        second, timed = time.perf_counter() - began, n
+        if expected:
+            listener.done(expected[n])
+    listener.end()
+    return spots
+
+
+def _seed(seed: int, width: int, index: int) -> int:
+    """Another one for every width; for every r and gamma the same: they differ in nothing else."""
+    # torch's generator on the CPU takes 32 bits.
+    name = f"scale {seed} {width} {index}".encode()
+    return int.from_bytes(hashlib.blake2s(name, digest_size=4).digest(), "little")
+
+
+def _rows(
+    result: ModelResult, richness: Fraction, spots: Iterable[Spot], tolerance: float
+) -> list[Row]:
+    """The exponents at one r."""
+    found = []
+    predictions = _predictions(result, richness)
+    at = [spot for spot in spots if spot.richness == richness and not spot.diverged]
+    for quantity in FITTED:
+        sizes = {spot.width: _logs(spot.values(quantity)) for spot in at}
+        sizes = {width: values for width, values in sizes.items() if len(values)}
+        if not sizes:
+            continue
+        fitted = fit(sizes, Noise(crosses=False)) if len(sizes) > 1 else None
+        predicted = predictions.get(quantity)
+        agrees = _agrees(predicted, fitted, tolerance) if quantity == "features" else None
+        found.append(Row(richness, quantity, predicted, fitted, agrees))
+    return found
+
+
+def _predictions(result: ModelResult, richness: Fraction) -> dict[str, Fraction]:
+    """Of the features' change, and of that of their kernel, for the file at another r."""
+    known = result.context
+    verdict = Context(known.model, known.node, known.text, known.path, richness=richness).verdict
+    found = {}
+    if verdict.nontrivial is not None:
+        last = verdict.flow.later[-2]
+        if isinstance(last.dh, Fraction) and isinstance(last.h, Fraction):
+            found["features"] = last.dh - last.h
+    if verdict.richness is not None:
+        found["kernel"] = 2 * verdict.richness - 1
+    return found
+
+
+def _logs(values: Sequence[float]) -> torch.Tensor:
+    logs = [math.log(value) if value else -math.inf for value in values]
+    return torch.tensor(logs, dtype=torch.float64)
+
+
+def _agrees(predicted: Fraction | None, fitted: Fit | None, tolerance: float) -> bool | None:
+    if predicted is None or fitted is None:
+        return None
+    distance = abs(fitted.exponent - float(predicted))
+    half = fitted.half_width(CONFIDENCE)
+    if half > 2 * tolerance:
+        # Too few widths to say yes, but perhaps enough to say no.
+        return False if distance - half > tolerance else None
+    return distance <= tolerance

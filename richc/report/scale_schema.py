@@ -1,0 +1,189 @@
+"""The JSON report of ``richc scale``, version 1: pydantic models, which are also its schema."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from richc import __version__
+
+if TYPE_CHECKING:
+    from richc.lab import scale
+    from richc.lab.statistics import Fit
+
+#: Of the intervals.
+_CONFIDENCE = 0.95
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Values(_Strict):
+    """One quantity in several networks."""
+
+    typical: float | None = Field(description="their geometric mean; null where there is none")
+    values: list[float] = Field(description="those that did not diverge, in order of the seeds")
+
+
+class Spot(_Strict):
+    """Networks of one width at one place of the scale; null for what is not evaluated."""
+
+    richness: str
+    gamma: str
+    width: int
+    networks: int
+    diverged: int = Field(description="of the networks; they are left out below")
+    features: Values = Field(
+        description="RMS of the change of the last representation over its own"
+    )
+    kernel: Values = Field(description="Frobenius norm of the change of h hᵀ over that of h hᵀ")
+    tangent_kernel: Values | None = Field(description="the same of the tangent kernel")
+    distance: Values | None = Field(
+        description="RMS of the outputs less those of the network linearised at init, over that of "
+        "the outputs' change"
+    )
+    train_loss: Values
+    held_out_loss: Values
+
+
+class Row(_Strict):
+    """How a quantity grows with the width at one r: an exponent of n."""
+
+    richness: str
+    quantity: Literal["features", "kernel", "tangent_kernel", "distance"]
+    predicted: str | None = Field(description="null where the theory has no exponent for it")
+    measured: float | Literal["-inf"] | None = Field(
+        description="-inf for what is zero; null where no two widths trained without divergence"
+    )
+    low: float | None
+    high: float | None
+    confidence: float = Field(description="of the interval from low to high")
+    agrees: bool | None = Field(description="null where it is not judged, or undecided")
+
+
+class Run(_Strict):
+    """How it was measured."""
+
+    steps: int
+    lr: float = Field(description="the optimizer's learning rate at the narrowest width")
+    loss: Literal["cross_entropy", "mse"]
+    examples: int = Field(description="in every batch: all that are trained on")
+    held_out: int
+    seeds: int
+    seed: int
+    base_width: int | None = Field(description="where gamma = 1 makes all r one network")
+    data: str
+    seconds: float
+
+
+class ScaleReport(_Strict):
+    """What ``richc scale --format json`` prints."""
+
+    version: Literal[1] = 1
+    richc: str
+    path: str
+    model: str
+    verdict: Literal["pass", "fail"]
+    tolerance: float
+    spots: list[Spot] = Field(description="by r, then by width")
+    prefactors: list[Spot] = Field(description="at one width, by gamma")
+    rows: list[Row]
+    no_kernel: str | None = Field(description="why tangent kernel and distance are not evaluated")
+    no_gammas: str | None = Field(description="why there is nothing by gamma")
+    run: Run
+
+
+def report(path: str, found: scale.Scale) -> ScaleReport:
+    """The report on one run."""
+    spec = found.result.spec
+    return ScaleReport(
+        richc=__version__,
+        path=path,
+        model=spec.name,
+        verdict="pass" if found.passes else "fail",
+        tolerance=found.settings.tolerance,
+        spots=[_spot(spot, found) for spot in found.spots],
+        prefactors=[_spot(spot, found) for spot in found.prefactors],
+        rows=[_row(row) for row in found.rows],
+        no_kernel=found.no_kernel,
+        no_gammas=found.no_gammas,
+        run=Run.model_validate(
+            {
+                "steps": found.settings.steps,
+                "lr": found.lr,
+                "loss": spec.loss,
+                "examples": found.examples,
+                "held_out": found.held_out,
+                "seeds": found.settings.seeds,
+                "seed": found.settings.seed,
+                "base_width": spec.base_width,
+                "data": found.data,
+                "seconds": found.seconds,
+            }
+        ),
+    )
+
+
+def _spot(spot: scale.Spot, found: scale.Scale) -> Spot:
+    def values(quantity: str) -> Values:
+        known = spot.values(quantity)
+        return Values(typical=_typical(known), values=known)
+
+    has_kernel = found.no_kernel is None
+    return Spot(
+        richness=str(spot.richness),
+        gamma=str(spot.gamma),
+        width=spot.width,
+        networks=len(spot.travels),
+        diverged=spot.diverged,
+        features=values("features"),
+        kernel=values("kernel"),
+        tangent_kernel=values("tangent_kernel") if has_kernel else None,
+        distance=values("distance") if has_kernel else None,
+        train_loss=values("train_loss"),
+        held_out_loss=values("held_out_loss"),
+    )
+
+
+def _typical(values: list[float]) -> float | None:
+    if not values:
+        return None
+    if not all(values):
+        return 0.0
+    return math.exp(math.fsum(math.log(value) for value in values) / len(values))
+
+
+def _row(row: scale.Row) -> Row:
+    low, high = _interval(row.fit)
+    return Row.model_validate(
+        {
+            "richness": str(row.richness),
+            "quantity": row.quantity,
+            "predicted": None if row.predicted is None else str(row.predicted),
+            "measured": None
+            if row.fit is None
+            else "-inf"
+            if row.fit.is_zero
+            else row.fit.exponent,
+            "low": low,
+            "high": high,
+            "confidence": _CONFIDENCE,
+            "agrees": row.agrees,
+        }
+    )
+
+
+def _interval(fit: Fit | None) -> tuple[float | None, float | None]:
+    if fit is None or fit.is_zero:
+        return None, None
+    half = fit.half_width(_CONFIDENCE)
+    return fit.exponent - half, fit.exponent + half
+
+
+def number(rational: str) -> float:
+    """Of a rational of the report."""
+    return float(Fraction(rational))
