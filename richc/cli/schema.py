@@ -7,11 +7,11 @@ import click
 
 @click.command("schema", short_help="Print a JSON schema.")
 @click.argument(
-    "what", type=click.Choice(("equivalence", "report", "rules", "spec", "verification"))
+    "what", type=click.Choice(("equivalence", "report", "rules", "scale", "spec", "verification"))
 )
 def command(what: str) -> None:
-    """Print a JSON schema: of the check's report, a verification, a comparison of two models, the
-    list of rules, or a resolved specification.
+    """Print a JSON schema: of the check's report, a verification, a run over the richness scale,
+    a comparison of two models, the list of rules, or a resolved specification.
     """
     import json
 
@@ -31,6 +31,10 @@ def command(what: str) -> None:
         from richc.report.verification_schema import VerificationReport
 
         schema = VerificationReport.model_json_schema()
+    elif what == "scale":
+        from richc.report.scale_schema import ScaleReport
+
+        schema = ScaleReport.model_json_schema()
     else:
         from richc.report.spec_schema import SpecFile
 

@@ -49,7 +49,7 @@ def figure(found: ScaleReport) -> Figure:
         title, label = _PANELS[quantity]
         for axis in axes[:2, column]:
             axis.set_ylabel(label)
-            axis.set_yscale("log")
+            _log_scale(axis)
         axes[0, column].set_title(title)
         _over_r(axes[0, column], found, quantity)
         _over_width(axes[1, column], found, quantity)
@@ -58,7 +58,7 @@ def figure(found: ScaleReport) -> Figure:
     _key(axes[2, 2], found)
     drawn.suptitle(
         f"{found.model}: {found.run.steps} steps on {found.run.examples} examples of "
-        f"{found.run.data}, {found.run.seeds} networks a point",
+        f"{found.run.data}, {found.run.seeds} networks a point (bars: all of them)",
         fontsize=9,
     )
     return drawn
@@ -87,13 +87,14 @@ def _over_width(axis: Any, found: ScaleReport, quantity: str) -> None:
 
 
 def _slope(axis: Any, row: Row, spots: Sequence[Spot], quantity: str, color: Any) -> None:
-    """The predicted slope, or dotted the fitted one, through the middle of the points."""
+    """The predicted slope, or dotted the fitted one, through the middle of the wider points."""
     known = [(s.width, size) for s in spots if (size := _typical(s, quantity))]
     exponent = row.measured if row.predicted is None else number(row.predicted)
     if len(known) < 2 or not isinstance(exponent, float):
         return
-    middle = math.fsum(math.log(n) for n, _ in known) / len(known)
-    height = math.fsum(math.log(size) for _, size in known) / len(known)
+    wider = known[len(known) // 2 :]
+    middle = math.fsum(math.log(n) for n, _ in wider) / len(wider)
+    height = math.fsum(math.log(size) for _, size in wider) / len(wider)
     widths = [n for n, _ in known]
     sizes = [math.exp(height + exponent * (math.log(n) - middle)) for n in widths]
     axis.plot(widths, sizes, ":" if row.predicted is None else "--", color=color, linewidth=1.1)
@@ -102,7 +103,7 @@ def _slope(axis: Any, row: Row, spots: Sequence[Spot], quantity: str, color: Any
 def _losses(axis: Any, found: ScaleReport) -> None:
     axis.set_title("Loss at the end")
     axis.set_ylabel(LOSSES[found.run.loss])
-    axis.set_yscale("log")
+    _log_scale(axis)
     for width, spots in _by(found.spots, "width").items():
         style = _of_width(found, width)
         places = [number(s.richness) for s in spots]
@@ -163,9 +164,18 @@ def _key(axis: Any, found: ScaleReport) -> None:
         handles=by_r, title="over n", loc="upper left", bbox_to_anchor=(0.52, 1.05), **_LEGEND
     )
     axis.add_artist(second)
-    axis.legend(
-        handles=[dashed, dotted], loc="lower left", bbox_to_anchor=(-0.12, -0.22), **_LEGEND
-    )
+    axis.legend(handles=[dashed, dotted], loc="lower left", bbox_to_anchor=(-0.12, 0.05), **_LEGEND)
+
+
+def _log_scale(axis: Any) -> None:
+    """With plain numbers where it spans a decade or two."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0), numticks=12))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
+    axis.yaxis.set_minor_locator(LogLocator(subs="all", numticks=40))
 
 
 def _line(

@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +41,7 @@ CONFIDENCE = 0.95
 #: The width whose time tells that of wider ones, at the least.
 _TIMED = 128
 
-#: Quantities whose exponent is fitted, in order.
+#: Quantities whose exponent is fitted; those that want a tangent kernel last.
 FITTED = ("features", "kernel", "tangent_kernel", "distance")
 
 
@@ -151,12 +152,14 @@ def scale(result: ModelResult, settings: Settings, listener: Listener | None = N
     with torch.random.fork_rng(devices=[]):
         spots = _train(recipe, jobs, extra, settings, listener or Listener())
     main, prefactors = spots[: len(jobs)], spots[len(jobs) :]
+    reason = no_kernel(recipe)
+    rows = [_rows(result, r, main, settings.tolerance, reason is None) for r in points]
     return Scale(
         result,
         tuple(sorted(main, key=lambda spot: (spot.richness, spot.width))),
         tuple(prefactors),
-        tuple(row for r in points for row in _rows(result, r, main, settings.tolerance)),
-        no_kernel(recipe),
+        tuple(chain.from_iterable(rows)),
+        reason,
         no_gammas,
         settings,
         program.rate_at(narrowest) if settings.lr is None else settings.lr,
@@ -231,17 +234,18 @@ def _seed(seed: int, width: int, index: int) -> int:
 
 
 def _rows(
-    result: ModelResult, richness: Fraction, spots: Iterable[Spot], tolerance: float
+    result: ModelResult,
+    richness: Fraction,
+    spots: Iterable[Spot],
+    tolerance: float,
+    has_kernel: bool,
 ) -> list[Row]:
-    """The exponents at one r."""
+    """The exponents at one r, over the widths at which no network diverged."""
     found = []
     predictions = _predictions(result, richness)
     at = [spot for spot in spots if spot.richness == richness and not spot.diverged]
-    for quantity in FITTED:
+    for quantity in FITTED if has_kernel else FITTED[:2]:
         sizes = {spot.width: _logs(spot.values(quantity)) for spot in at}
-        sizes = {width: values for width, values in sizes.items() if len(values)}
-        if not sizes:
-            continue
         fitted = fit(sizes, Noise(crosses=False)) if len(sizes) > 1 else None
         predicted = predictions.get(quantity)
         agrees = _agrees(predicted, fitted, tolerance) if quantity == "features" else None

@@ -70,9 +70,10 @@ def verdict(found: ScaleReport) -> str:
     if wrong:
         shown = ", ".join(f"r = {row.richness} ({_measured(row)})" for row in wrong)
         return f"not at every r do {claim} {within}: not at {shown}{suffix}"
-    if open_ones or not judged:
-        shown = ", ".join(row.richness for row in open_ones) or "any"
-        return f"undecided whether {claim} at r = {shown}: more seeds or widths{suffix}"
+    if open_ones:
+        shown = ", ".join(row.richness for row in open_ones)
+        advice = "a lower --lr" if diverged else "more --seeds or --widths"
+        return f"undecided whether {claim} at r = {shown}: try {advice}{suffix}"
     return f"{claim} {within} at each of {len(judged)} values of r{suffix}"
 
 

@@ -51,7 +51,9 @@ def test_commands() -> None:
     assert ["check"] == complete("ch")
 
 
-@pytest.mark.parametrize("command", ["check", "compile", "fix", "fmt", "gauge", "train", "verify"])
+@pytest.mark.parametrize(
+    "command", ["check", "compile", "fix", "fmt", "gauge", "scale", "train", "verify"]
+)
 def test_files(command: str, folder: Path) -> None:
     assert [os.path.join("models", ""), "two.rich"] == complete(command, "")
     assert ["two.rich"] == complete(command, "t")
