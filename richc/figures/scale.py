@@ -58,7 +58,7 @@ def figure(found: ScaleReport) -> Figure:
     _key(axes[2, 2], found)
     drawn.suptitle(
         f"{found.model}: {found.run.steps} steps on {found.run.examples} examples of "
-        f"{found.run.data}, {found.run.seeds} networks a point (bars: all of them)",
+        f"{found.run.data}, {found.run.seeds} networks a point (bars: least to greatest)",
         fontsize=9,
     )
     return drawn
