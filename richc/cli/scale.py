@@ -119,14 +119,15 @@ def command(
     quiet: bool,
     color: str,
 ) -> None:
-    """Train the model in FILE (- for standard input) at several r and widths, whatever its verdict.
+    """Train the model in FILE (- for standard input) at several r and widths.
 
     Measured are the changes of features and kernels in training, how far the network ends from
     what it predicts when linearised at init (the lazy limit; with SGD), and the losses. At a base
     width n0 all r are the same network. Batches are full, rates constant. The last line says
     whether features change as n^(r - 1/2).
 
-    Exit codes: 0 they do, 1 they do not or it is undecided, 2 wrong usage or bad data.
+    Exit codes: 0 they do, 1 they do not or it is undecided, 2 wrong usage, bad data, or a file that
+    is not on the scale at each r.
     """
     from importlib.util import find_spec
 

@@ -27,6 +27,7 @@ from richc.lab.statistics import Fit, Noise, fit
 from richc.lab.travels import Recipe, Travel, no_kernel, travel
 from richc.pipeline import ModelResult
 from richc.rules.context import Context
+from richc.scaling.verdict import VIOLATED
 
 POINTS = tuple(Fraction(eighths, 8) for eighths in range(5))
 WIDTHS = (64, 128, 256, 512)
@@ -90,7 +91,7 @@ class Row(NamedTuple):
 
     richness: Fraction
     quantity: str
-    #: None where the theory has no exponent, or the check does not evaluate it.
+    #: None where the theory has no exponent.
     predicted: Fraction | None
     #: None where too few widths trained without divergence.
     fit: Fit | None
@@ -153,7 +154,7 @@ def scale(result: ModelResult, settings: Settings, listener: Listener | None = N
         spots = _train(recipe, jobs, extra, settings, listener or Listener())
     main, prefactors = spots[: len(jobs)], spots[len(jobs) :]
     reason = no_kernel(recipe)
-    rows = [_rows(result, r, main, settings.tolerance, reason is None) for r in points]
+    rows = [_rows(r, main, settings.tolerance, reason is None) for r in points]
     return Scale(
         result,
         tuple(sorted(main, key=lambda spot: (spot.richness, spot.width))),
@@ -191,6 +192,7 @@ def _places(
         raise NoScale(
             f"`{spec.name}` is for r in [{low}, {high}], and {shown} is not: see --points"
         )
+    _refuse_off_the_scale(result, points)
     if depends_on_gamma(spec):
         return points, sorted(GAMMAS if settings.gammas is None else settings.gammas), None
     why = f"`{spec.name}` does not depend on gamma"
@@ -233,8 +235,23 @@ def _seed(seed: int, width: int, index: int) -> int:
     return int.from_bytes(hashlib.blake2s(name, digest_size=4).digest(), "little")
 
 
+def _refuse_off_the_scale(result: ModelResult, points: Iterable[Fraction]) -> None:
+    """What is off it at some r has other exponents there.  Raises NoScale."""
+    known = result.context
+    for r in points:
+        at = Context(known.model, known.node, known.text, known.path, richness=r).verdict
+        if at.richness == r:
+            continue
+        failing = [name for name, status in at.statuses if status == VIOLATED]
+        verb = "fails" if len(failing) == 1 else "fail"
+        why = f" ({', '.join(failing)} {verb})" if failing else ""
+        raise NoScale(
+            f"`{result.spec.name}` is not on the richness scale at r = {r}{why}: `richc check` "
+            "says more, and `richc verify` measures it as it is"
+        )
+
+
 def _rows(
-    result: ModelResult,
     richness: Fraction,
     spots: Iterable[Spot],
     tolerance: float,
@@ -242,7 +259,7 @@ def _rows(
 ) -> list[Row]:
     """The exponents at one r, over the widths at which no network diverged."""
     found = []
-    predictions = _predictions(result, richness)
+    predictions = {"features": richness - Fraction(1, 2), "kernel": 2 * richness - 1}
     at = [spot for spot in spots if spot.richness == richness and not spot.diverged]
     for quantity in FITTED if has_kernel else FITTED[:2]:
         sizes = {spot.width: _logs(spot.values(quantity)) for spot in at}
@@ -250,20 +267,6 @@ def _rows(
         predicted = predictions.get(quantity)
         agrees = _agrees(predicted, fitted, tolerance) if quantity == "features" else None
         found.append(Row(richness, quantity, predicted, fitted, agrees))
-    return found
-
-
-def _predictions(result: ModelResult, richness: Fraction) -> dict[str, Fraction]:
-    """Of the features' change, and of that of their kernel, for the file at another r."""
-    known = result.context
-    verdict = Context(known.model, known.node, known.text, known.path, richness=richness).verdict
-    found = {}
-    if verdict.nontrivial is not None:
-        last = verdict.flow.later[-2]
-        if isinstance(last.dh, Fraction) and isinstance(last.h, Fraction):
-            found["features"] = last.dh - last.h
-    if verdict.richness is not None:
-        found["kernel"] = 2 * verdict.richness - 1
     return found
 
 

@@ -227,6 +227,29 @@ def test_a_file_that_does_not_depend_on_r(tmp_path: Path) -> None:
     assert "parameterization rich(r = 1/2)" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        # A rate without alpha: right at r = 0, too small at any other.
+        ("body: dense -> n", "body: dense -> n { lr = n0 / n }", "at r = 1/2 (D3 fails)"),
+        ("body: dense -> n", "body: dense -> n { frozen }", "at r = 0 (D3 fails)"),
+        ("head: dense -> 4", "head: dense -> 4 { std = 0 }", "at r = 0 (D2 fails)"),
+    ],
+)
+def test_a_file_off_the_scale(tmp_path: Path, old: str, new: str, words: str) -> None:
+    result = run(tmp_path, RICH.replace(old, new), *TINY)
+
+    assert 2 == result.exit_code
+    assert f"is not on the richness scale {words}" in result.stderr
+
+
+def test_nothing_that_trains(tmp_path: Path) -> None:
+    text = re.sub(r"(dense -> \w)", r"\1 { frozen }", RICH)
+    result = run(tmp_path, text, *TINY)
+
+    assert (2, True) == (result.exit_code, "not on the richness scale" in result.stderr)
+
+
 def test_gammas_of_a_file_that_has_none(tmp_path: Path, examples: Path) -> None:
     text = (examples / "holes.rich").read_text(encoding="utf-8")
     refused = run(tmp_path, text, *TINY)
