@@ -142,8 +142,3 @@ def _unevaluated(found: ScaleReport) -> Iterator[str]:
         yield f"tangent kernel, distance to it: not evaluated: {found.no_kernel}"
     if found.no_gammas is not None:
         yield f"by gamma: not evaluated: {found.no_gammas}"
-
-
-def ends(richness: str) -> str:
-    """``lazy, NTP`` and ``rich, μP`` at the ends of the scale."""
-    return {Fraction(0): "lazy, NTP", Fraction(1, 2): "rich, μP"}.get(Fraction(richness), "")

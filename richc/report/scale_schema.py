@@ -75,7 +75,7 @@ class Run(_Strict):
     held_out: int
     seeds: int
     seed: int
-    base_width: int | None = Field(description="where gamma = 1 makes all r one network")
+    base_width: int | None = Field(description="where all r are one network")
     data: str
     seconds: float
 
