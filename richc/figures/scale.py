@@ -210,6 +210,7 @@ def _say(axis: Any, reason: str) -> None:
     import textwrap
 
     axis.set_yscale("linear")
+    axis.set_xticks([])
     axis.set_yticks([])
     words = textwrap.fill(f"not evaluated: {reason}", 30)
     axis.text(0.5, 0.5, words, transform=axis.transAxes, ha="center", va="center", fontsize=7)
