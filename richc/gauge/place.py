@@ -5,9 +5,9 @@ and it is given as a mixture of the named gauges: the nearest one, by least squa
 hidden layers and read-out, in the triangle that they span at that richness.  A named gauge is a
 corner of it; what is left of theta beside the mixture is ``distance``.
 
-Off the scale there is no gauge to speak of.  A place is then the nearest richness, by least squares
-of the gauge invariants A and C (theory: Karkada 2024, arXiv 2404.19719, section 4), which may lie
-beyond the ends of the scale, and by how many powers of n the gravest violation is off.
+Off the scale there is no gauge to speak of.  A place is then the richness whose gauge invariants A
+and C (Karkada 2024, arXiv 2404.19719, section 4) are nearest, which may lie beyond the ends of the
+scale, and by how many powers of n the gravest violation is off.
 """
 
 from __future__ import annotations
@@ -156,21 +156,30 @@ def _mixed(corners: dict[str, Theta], shares: Shares) -> Theta:
 
 
 def _nearest_richness(result: ModelResult, sides: Sequence[Sides]) -> Fraction:
-    """By least squares on the line of the scale, of the invariants that are not infinite.
+    """Where the invariants that are finite differ least from the scale's, added up.
 
-    0 where none of them says anything: nothing moves there.
+    A sum of differences, not of squares, so that one wrong exponent moves nothing.  0 where no
+    invariant says anything, and the lazier of two that are equally near.
     """
     family = law(result.spec.optimizer.name)
     lazy, rich = (scale(family.step, sides, r) for r in (ZERO, HALF))
-    along: list[Fraction] = []
-    apart: list[Fraction] = []
-    for stage, low, high in zip(result.context.network.stages, lazy, rich, strict=True):
+    count = {side: sides.count(side) for side in set(sides)}
+    #: The difference is offset + slope * r, and counts so much.
+    differences: list[tuple[Fraction, Fraction, Fraction]] = []
+    for stage, low, high, side in zip(
+        result.context.network.stages, lazy, rich, sides, strict=True
+    ):
         for size, start, end in zip(stage.weight, low, high, strict=True):
             assert isinstance(start, Fraction)
             assert isinstance(end, Fraction)
-            known = isinstance(size, Fraction)
-            along.append(Fraction(end - start) if known else Fraction(0))
-            apart.append(Fraction(size - start) if isinstance(size, Fraction) else Fraction(0))
-    both = [side for side in sides for _ in range(2)]
-    length = dot(along, along, both)
-    return Fraction(HALF) * dot(along, apart, both) / length if length else Fraction(0)
+            if isinstance(size, Fraction) and start != end:
+                counts = Fraction(1, count[side])
+                differences.append((Fraction(start - size), 2 * Fraction(end - start), counts))
+
+    def total(richness: Fraction) -> Fraction:
+        terms = (counts * abs(at + slope * richness) for at, slope, counts in differences)
+        return sum(terms, Fraction(0))
+
+    # A sum of such terms is least where one of them vanishes.
+    candidates = {-at / slope for at, slope, _ in differences}
+    return min(sorted(candidates), key=total, default=Fraction(0))

@@ -33,6 +33,11 @@ _ASCII = {
     "±": "+-",
 }
 
+#: How far beyond its ends the axis of richness is drawn, as a share of it.
+BEYOND = Fraction(1, 4)
+#: Powers of n to name outside of the prism.
+TICKS = (Fraction(1, 2), Fraction(1), Fraction(2))
+
 
 class Entry(NamedTuple):
     """One model on the map."""
@@ -114,6 +119,28 @@ def position(place: Place) -> str:
     if not place.distance:
         return f"drawn at {mixture}, {where}: a layer that is zero has no gauge"
     return f"drawn at the nearest named θ = {mixture}, {where}: up to {place.distance} off"
+
+
+def short(place: Place) -> str:
+    """Where it is, in a few words."""
+    if not place.on_scale:
+        return f"{', '.join(place.violated)} violated"
+    if place.named is None or not place.is_exact:
+        return f"r = {place.richness}, a gauge of its own"
+    point = named_point(place.richness, (place.named,))
+    if point is not None:
+        return POINT_NAMES[point]
+    return f"r = {place.richness}, {GAUGE_NAMES[place.named]} gauge"
+
+
+def clamped(richness: Fraction) -> Fraction:
+    """Twice the richness, 0 to 1 on the scale, and never further beyond than is drawn."""
+    return min(max(2 * richness, -BEYOND), 1 + BEYOND)
+
+
+def depth(place: Place) -> Fraction:
+    """How far outside it is drawn, 0 to 1: a power of 1 half way, a size of zero all the way."""
+    return Fraction(1) if place.excess is None else place.excess / (1 + place.excess)
 
 
 def power(place: Place) -> str:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from richc.gauge.place import Place
-from richc.report.map import Entry, Panel, numbers
+from richc.report.map import BEYOND, TICKS, Entry, Panel, clamped, depth, numbers
 from richc.rules.sentence import GAUGE_NAMES, POINT_NAMES
 from richc.scaling.exponent import HALF, ZERO
 from richc.scaling.verdict import named_point
@@ -16,10 +16,6 @@ from richc.scaling.verdict import named_point
 _LEFT, _WIDE = 12, 44
 #: Rows: of the prism, and of what is outside of it.
 _HIGH, _DEEP = 10, 6
-#: How far beyond its ends the axis goes, as a share of it.
-BEYOND = Fraction(1, 4)
-#: What the rows outside mean.
-TICKS = (Fraction(1, 2), Fraction(1), Fraction(2))
 
 _AXIS = _HIGH + 3
 _OUTSIDE = _AXIS + 1
@@ -90,16 +86,6 @@ def _spots(row: int, column: int, length: int) -> Iterator[Cell]:
 
 def _round(value: Fraction) -> int:
     return int(value + HALF) if value >= 0 else -int(HALF - value)
-
-
-def clamped(richness: Fraction) -> Fraction:
-    """Twice the richness, 0 to 1 on the scale, and never further beyond than is drawn."""
-    return min(max(2 * richness, -BEYOND), 1 + BEYOND)
-
-
-def depth(place: Place) -> Fraction:
-    """How far outside it is drawn, 0 to 1: a power of 1 half way, a size of zero all the way."""
-    return Fraction(1) if place.excess is None else place.excess / (1 + place.excess)
 
 
 def _column(x: Fraction) -> int:

@@ -1,0 +1,101 @@
+"""Where the labels of crowded marks go: beside them, over nothing, with a leader where far."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+#: How wide and high a letter is, as shares of the type size.
+_LETTER, _LINE = 0.6, 1.0
+
+#: Directions to try, in degrees, the best first.
+_ANGLES = (90, 270, 45, 135, 315, 225, 0, 180, 65, 115, 245, 295)
+_NEAR = 0.8
+_FARTHEST = 8.0
+
+
+class Box(NamedTuple):
+    """A rectangle on paper, in points."""
+
+    left: float
+    low: float
+    right: float
+    high: float
+
+    def meets(self, other: Box) -> bool:
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.low < other.high
+            and other.low < self.high
+        )
+
+    def inside(self, other: Box) -> bool:
+        return (
+            other.left <= self.left
+            and other.low <= self.low
+            and self.right <= other.right
+            and self.high <= other.high
+        )
+
+
+class Spot(NamedTuple):
+    """Where a label's middle is, and whether a line should lead to it."""
+
+    x: float
+    y: float
+    is_far: bool
+
+
+class Paper:
+    """What is taken already.  Lengths are in points."""
+
+    def __init__(self, sheet: Box) -> None:
+        self._sheet = sheet
+        self._taken: list[Box] = []
+
+    def take(self, x: float, y: float, width: float, height: float) -> None:
+        """A box around its middle."""
+        self._taken.append(_around(x, y, width, height))
+
+    def text(self, x: float, y: float, text: str, size: float, *, align: str = "center") -> None:
+        """A line of text with its middle at ``y``, and at ``x`` its middle, left or right end."""
+        width, height = extent(text, size)
+        shift = {"center": 0.0, "left": width / 2, "right": -width / 2}[align]
+        self.take(x + shift, y, width, height)
+
+    def label(self, x: float, y: float, text: str, size: float, mark: float) -> Spot:
+        """The nearest free place for a label of a mark that is ``mark`` wide.
+
+        The best of those that overlap, where there is none.
+        """
+        width, height = extent(text, size)
+        step = size / 2
+        distance = mark / 2 + _NEAR
+        first: Spot | None = None
+        while distance < _FARTHEST * size:
+            for angle in _ANGLES:
+                cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+                # The box touches the circle of that radius.
+                spot = Spot(
+                    x + cos * (distance + width / 2),
+                    y + sin * (distance + height / 2),
+                    distance > mark / 2 + _NEAR + step,
+                )
+                first = first or spot
+                box = _around(spot.x, spot.y, width, height)
+                if box.inside(self._sheet) and not any(box.meets(t) for t in self._taken):
+                    self._taken.append(box)
+                    return spot
+            distance += step
+        assert first is not None
+        return first
+
+
+def extent(text: str, size: float) -> tuple[float, float]:
+    """About how wide and high a line of text is, in points."""
+    return _LETTER * size * len(text), _LINE * size
+
+
+def _around(x: float, y: float, width: float, height: float) -> Box:
+    return Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
