@@ -62,6 +62,8 @@ def command(
         if worst:
             raise SystemExit(worst)
         raise Unusable(f"no model `{model}` in these files" if model else "there is no model")
+    # First, for who reads no more than the head of the text.
+    _draw(entries, outputs, force)
     if output_format == "json":
         from richc.report.map_schema import report
 
@@ -72,7 +74,6 @@ def command(
         colored = use_color(color, sys.stdout)
         for line in render(entries, color=colored, ascii_only=not _can_draw()):
             click.echo(line, color=colored)
-    _draw(entries, outputs, force)
     if worst:
         raise SystemExit(worst)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 #: How wide and high a letter is, as shares of the type size.
-_LETTER, _LINE = 0.6, 1.0
+_LETTER, _LINE = 0.68, 1.15
 
 #: Directions to try, in degrees, the best first.
 _ANGLES = (90, 270, 45, 135, 315, 225, 0, 180, 65, 115, 245, 295)
 _NEAR = 0.8
-_FARTHEST = 8.0
+#: In sizes of type: how far a label goes to hide no line, and how far at all.
+_NEAR_ENOUGH, _FARTHEST = 2.0, 8.0
 
 
 class Box(NamedTuple):
@@ -53,10 +55,19 @@ class Paper:
     def __init__(self, sheet: Box) -> None:
         self._sheet = sheet
         self._taken: list[Box] = []
+        #: Lines: better not hidden, but better than a label far away.
+        self._lines: list[Box] = []
 
     def take(self, x: float, y: float, width: float, height: float) -> None:
         """A box around its middle."""
         self._taken.append(_around(x, y, width, height))
+
+    def line(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        (x0, y0), (x1, y1) = start, end
+        steps = 1 + int(math.hypot(x1 - x0, y1 - y0) / 2)
+        for step in range(steps + 1):
+            part = step / steps
+            self._lines.append(_around(x0 + part * (x1 - x0), y0 + part * (y1 - y0), 1, 1))
 
     def text(self, x: float, y: float, text: str, size: float, *, align: str = "center") -> None:
         """A line of text with its middle at ``y``, and at ``x`` its middle, left or right end."""
@@ -67,29 +78,33 @@ class Paper:
     def label(self, x: float, y: float, text: str, size: float, mark: float) -> Spot:
         """The nearest free place for a label of a mark that is ``mark`` wide.
 
-        The best of those that overlap, where there is none.
+        One that hides a line where it must, and the nearest where all is taken.
         """
-        width, height = extent(text, size)
-        step = size / 2
-        distance = mark / 2 + _NEAR
-        first: Spot | None = None
-        while distance < _FARTHEST * size:
-            for angle in _ANGLES:
-                cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-                # The box touches the circle of that radius.
-                spot = Spot(
-                    x + cos * (distance + width / 2),
-                    y + sin * (distance + height / 2),
-                    distance > mark / 2 + _NEAR + step,
-                )
-                first = first or spot
-                box = _around(spot.x, spot.y, width, height)
-                if box.inside(self._sheet) and not any(box.meets(t) for t in self._taken):
+        spots = list(_spots(x, y, *extent(text, size), mark, size))
+        for taken, farthest in (
+            (self._taken + self._lines, _NEAR_ENOUGH * size),
+            (self._taken, _FARTHEST * size),
+        ):
+            for spot, box, distance in spots:
+                is_free = box.inside(self._sheet) and not any(box.meets(t) for t in taken)
+                if is_free and distance <= farthest:
                     self._taken.append(box)
                     return spot
-            distance += step
-        assert first is not None
-        return first
+        return spots[0][0]
+
+
+def _spots(
+    x: float, y: float, width: float, height: float, mark: float, size: float
+) -> Iterator[tuple[Spot, Box, float]]:
+    """Places around a mark, the nearest first, and how far they are from it."""
+    for step in range(int(2 * _FARTHEST)):
+        away = step * size / 2
+        distance = mark / 2 + _NEAR + away
+        for angle in _ANGLES:
+            cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+            # The box touches the circle of that radius.
+            middle = x + cos * (distance + width / 2), y + sin * (distance + height / 2)
+            yield Spot(*middle, step > 1), _around(*middle, width, height), away
 
 
 def extent(text: str, size: float) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from richc.figures.labels import Box, Paper
 from richc.figures.style import COLORS, COLUMN, GRID, INK, TWO_COLUMNS, write
-from richc.report.map import BEYOND, TICKS, Entry, Panel, clamped, depth, numbers, panels, short
+from richc.report.map import BEYOND, TICKS, Entry, Panel, clamped, depth, panels, short, tag
 from richc.rules.sentence import GAUGE_NAMES, POINT_NAMES
 from richc.scaling.exponent import HALF, ZERO
 from richc.scaling.verdict import named_point
@@ -27,7 +27,7 @@ _PANEL, _OUTSIDE, _LINE = 1.95, 0.85, 0.145
 #: Inches: of the margins beside the scale, and of the height of the prism.
 _LEFT, _RIGHT, _HIGH = 0.62, 0.80, 1.12
 #: Inches below the prism: of the axis, and of the first line outside.
-_AXIS, _FIRST = 0.24, 0.66
+_AXIS, _FIRST = 0.24, 0.42
 #: Sizes of type, and of a mark, in points.
 _NAME, _SMALL, _MARK = 7.0, 6.0, 5.5
 #: Of a legend: who has more models reads the list in the terminal.
@@ -124,12 +124,14 @@ class _Panel:
             self.axes.fill(*zip(*corners, strict=True), color=color, linewidth=0, zorder=1)
         for gauge in self.prism.gauges:
             self.line([lazy[gauge], rich[gauge]])
+            self.paper.line(lazy[gauge], rich[gauge])
         for end, corners_of in enumerate(ends):
             for one, other in combinations(self.prism.gauges, 2):
                 # The μP edge is in front: it hides the far side of the rich end.
                 hidden = end == 1 and "mup" not in (one, other) and self._is_solid(end)
                 style = {"color": _HIDDEN, "linestyle": (0, (3, 2)), "linewidth": 0.7}
                 self.line([corners_of[one], corners_of[other]], **(style if hidden else {}))
+                self.paper.line(corners_of[one], corners_of[other])
 
     def _is_solid(self, end: int) -> bool:
         return self.prism.has_mup and self.prism.on_line[end] is None
@@ -174,8 +176,8 @@ class _Panel:
 
     def level(self, share: Fraction) -> float:
         """The height of what is this far outside."""
-        deepest = _OUTSIDE * _INCH - 22
-        return self.base - _FIRST * _INCH - float(share) * deepest
+        top = self.base - _FIRST * _INCH
+        return top - float(share) * (top - 8)
 
     def outside(self) -> None:
         left, right = self.at(-BEYOND)[0], self.at(1 + BEYOND)[0]
@@ -183,8 +185,8 @@ class _Panel:
         for share, text in [*levels, (Fraction(1), "zero")]:
             y = self.level(share)
             self.line([(left, y), (right, y)], color=GRID, linewidth=0.6, zorder=0)
-            self.axes.text(right + 4, y, text, fontsize=_SMALL, va="center", color=INK)
-            self.paper.take(right + 14, y, 26, _SMALL)
+            self.axes.text(right + 8, y, text, fontsize=_SMALL, va="center", color=INK)
+            self.paper.take(right + 18, y, 26, _SMALL)
         y = (self.level(Fraction(0)) + self.level(Fraction(1))) / 2
         style = {"rotation": 90, "linespacing": 1.1}
         self.axes.text(8, y, "off by", fontsize=_SMALL, va="center", ha="center", **style)
@@ -194,19 +196,21 @@ class _Panel:
         for entry in self.panel.entries:
             places.setdefault(self.spot(entry), []).append(entry)
         for (x, y), those in places.items():
-            self.section(those[0])
+            for entry in those:
+                self.section(entry)
             _mark(self.axes, x, y, those)
             self.paper.take(x, y, _MARK + 1, _MARK + 1)
-        # From the edges inwards, as those have less room.
         for (x, y), those in places.items():
-            text = numbers(those)
+            text = tag(those)
             spot = self.paper.label(x, y, text, _NAME, _MARK)
             if spot.is_far:
                 self.line([(x, y), (spot.x, spot.y)], color=INK, linewidth=0.4, zorder=3)
             halo = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}
+            on_scale = those[0].place.on_scale
+            style: dict[str, Any] = {"weight": "bold"} if on_scale else {"color": _OFF}
             self.axes.text(
                 spot.x, spot.y, text, fontsize=_NAME, ha="center", va="center_baseline",
-                weight="bold", color=INK, zorder=7, bbox=halo if spot.is_far else None,
+                zorder=7, bbox=halo if spot.is_far else None, **style,
             )  # fmt: skip
 
     def spot(self, entry: Entry) -> tuple[float, float]:
@@ -221,6 +225,8 @@ class _Panel:
         if not place.on_scale or place.richness in (ZERO, HALF) or len(place.shares) == 1:
             return
         corners = [self.at(*self.prism.corner(g, place.richness)) for g in self.prism.gauges]
+        for one, other in combinations(corners, 2):
+            self.paper.line(one, other)
         self.line([*corners, corners[0]], color=_SECTION, linewidth=0.5, linestyle=(0, (1, 1.5)))
 
 

@@ -65,9 +65,11 @@ def place(result: ModelResult) -> Place:
         near = _nearest_richness(result, sides)
         return Place(where, near, violated, (), Fraction(0), False, excess)
     richness = Fraction(verdict.richness)
-    if verdict.gauges:
+    # Adafactor's rates may be constant, and are so in every gauge then: no corner of its own.
+    named = [gauge for gauge in verdict.gauges if gauge in where.gauges]
+    if named:
         # In several at once, the first names the point.
-        shares: Shares = ((verdict.gauges[0], Fraction(1)),)
+        shares: Shares = ((named[0], Fraction(1)),)
         return Place(where, richness, (), shares, Fraction(0), True, None)
     shares, distance, is_whole = _mixture(result, sides)
     return Place(where, richness, (), shares, distance, is_whole and not distance, None)

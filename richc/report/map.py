@@ -169,3 +169,14 @@ def numbers(entries: Sequence[Entry]) -> str:
     return ",".join(
         f"{run[0]}-{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs
     )
+
+
+def tag(entries: Sequence[Entry]) -> str:
+    """What stands beside a mark: numbers, and what they violate: ``3: D0, D1; 5,6: D3``."""
+    found: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.place.violated, []).append(entry)
+    return "; ".join(
+        numbers(those) + (f": {', '.join(violated)}" if violated else "")
+        for violated, those in found.items()
+    )

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from richc.gauge.place import Place
-from richc.report.map import BEYOND, TICKS, Entry, Panel, clamped, depth, numbers
+from richc.report.map import BEYOND, TICKS, Entry, Panel, clamped, depth, tag
 from richc.rules.sentence import GAUGE_NAMES, POINT_NAMES
 from richc.scaling.exponent import HALF, ZERO
 from richc.scaling.verdict import named_point
@@ -125,7 +125,7 @@ def draw(panel: Panel) -> list[str]:
     for cell, those in marks.items():
         canvas.text(*cell, _mark(those))
     for cell, those in marks.items():
-        canvas.near(*cell, numbers(those))
+        canvas.near(*cell, tag(those))
     return canvas.lines()
 
 
