@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 #: How wide and high a letter is, as shares of the type size.
@@ -13,7 +13,7 @@ _LETTER, _LINE = 0.68, 1.15
 _ANGLES = (90, 270, 45, 135, 315, 225, 0, 180, 65, 115, 245, 295)
 _NEAR = 0.8
 #: In sizes of type: how far a label goes to hide no line, and how far at all.
-_NEAR_ENOUGH, _FARTHEST = 2.0, 8.0
+_NEAR_ENOUGH, _FARTHEST = 2.0, 5.0
 
 
 class Box(NamedTuple):
@@ -75,22 +75,26 @@ class Paper:
         shift = {"center": 0.0, "left": width / 2, "right": -width / 2}[align]
         self.take(x + shift, y, width, height)
 
-    def label(self, x: float, y: float, text: str, size: float, mark: float) -> Spot:
-        """The nearest free place for a label of a mark that is ``mark`` wide.
+    def label(
+        self, x: float, y: float, texts: Sequence[str], size: float, mark: float
+    ) -> tuple[Spot, str]:
+        """The nearest free place, for the first of the texts that has one.
 
-        One that hides a line where it must, and the nearest where all is taken.
+        One that hides a line where it must, and the nearest where all is taken.  The mark is
+        ``mark`` wide.
         """
-        spots = list(_spots(x, y, *extent(text, size), mark, size))
-        for taken, farthest in (
-            (self._taken + self._lines, _NEAR_ENOUGH * size),
-            (self._taken, _FARTHEST * size),
-        ):
-            for spot, box, distance in spots:
-                is_free = box.inside(self._sheet) and not any(box.meets(t) for t in taken)
-                if is_free and distance <= farthest:
-                    self._taken.append(box)
-                    return spot
-        return spots[0][0]
+        for text in texts:
+            for taken, farthest in (
+                (self._taken + self._lines, _NEAR_ENOUGH * size),
+                (self._taken, _FARTHEST * size),
+            ):
+                for spot, box, away in _spots(x, y, *extent(text, size), mark, size):
+                    is_free = box.inside(self._sheet) and not any(box.meets(t) for t in taken)
+                    if is_free and away <= farthest:
+                        self._taken.append(box)
+                        return spot, text
+        spot, _, _ = next(_spots(x, y, *extent(texts[-1], size), mark, size))
+        return spot, texts[-1]
 
 
 def _spots(

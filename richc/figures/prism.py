@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from richc.figures.labels import Box, Paper
 from richc.figures.style import COLORS, COLUMN, GRID, INK, TWO_COLUMNS, write
-from richc.report.map import BEYOND, TICKS, Entry, Panel, clamped, depth, panels, short, tag
+from richc.report.map import BEYOND, TICKS, Entry, Panel, clamped, depth, panels, short, tags
 from richc.rules.sentence import GAUGE_NAMES, POINT_NAMES
 from richc.scaling.exponent import HALF, ZERO
 from richc.scaling.verdict import named_point
@@ -201,8 +201,7 @@ class _Panel:
             _mark(self.axes, x, y, those)
             self.paper.take(x, y, _MARK + 1, _MARK + 1)
         for (x, y), those in places.items():
-            text = tag(those)
-            spot = self.paper.label(x, y, text, _NAME, _MARK)
+            spot, text = self.paper.label(x, y, tags(those), _NAME, _MARK)
             if spot.is_far:
                 self.line([(x, y), (spot.x, spot.y)], color=INK, linewidth=0.4, zorder=3)
             halo = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}

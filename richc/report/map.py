@@ -171,12 +171,8 @@ def numbers(entries: Sequence[Entry]) -> str:
     )
 
 
-def tag(entries: Sequence[Entry]) -> str:
-    """What stands beside a mark: numbers, and what they violate: ``3: D0, D1; 5,6: D3``."""
-    found: dict[tuple[str, ...], list[Entry]] = {}
-    for entry in entries:
-        found.setdefault(entry.place.violated, []).append(entry)
-    return "; ".join(
-        numbers(those) + (f": {', '.join(violated)}" if violated else "")
-        for violated, those in found.items()
-    )
+def tags(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """What may stand beside a mark, the best first: ``3,4: D0, D1``, else ``3,4``."""
+    first, *others = {entry.place.violated for entry in entries}
+    plainly = numbers(entries)
+    return (plainly,) if others or not first else (f"{plainly}: {', '.join(first)}", plainly)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from richc.gauge.place import Place
-from richc.report.map import BEYOND, TICKS, Entry, Panel, clamped, depth, tag
+from richc.report.map import BEYOND, TICKS, Entry, Panel, clamped, depth, tags
 from richc.rules.sentence import GAUGE_NAMES, POINT_NAMES
 from richc.scaling.exponent import HALF, ZERO
 from richc.scaling.verdict import named_point
@@ -50,16 +50,16 @@ class Canvas:
             self._cells[row, column + offset] = letter
             self._texts.add((row, column + offset))
 
-    def near(self, row: int, column: int, text: str) -> None:
-        """A text beside a mark, where it hides no other and, if it can be, no line."""
-        spots = list(_spots(row, column, len(text)))
-        taken = (set(self._cells), self._texts)
-        for hidden in taken:
-            for r, c in spots:
-                wanted = {(r, c + i) for i in range(-1, len(text) + 1)} - {(row, column)}
-                if r >= 0 and c >= 0 and wanted.isdisjoint(hidden):
-                    self.text(r, c, text)
-                    return
+    def near(self, row: int, column: int, texts: Sequence[str]) -> None:
+        """The first text that fits beside a mark: it hides no other and, if it can be, no line."""
+        for text in texts:
+            spots = list(_spots(row, column, len(text)))
+            for hidden in (set(self._cells), self._texts):
+                for r, c in spots:
+                    wanted = {(r, c + i) for i in range(-1, len(text) + 1)} - {(row, column)}
+                    if r >= 0 and c >= 0 and wanted.isdisjoint(hidden):
+                        self.text(r, c, text)
+                        return
         # So crowded that the legend must do.
 
     def lines(self) -> list[str]:
@@ -125,7 +125,7 @@ def draw(panel: Panel) -> list[str]:
     for cell, those in marks.items():
         canvas.text(*cell, _mark(those))
     for cell, those in marks.items():
-        canvas.near(*cell, tag(those))
+        canvas.near(*cell, tags(those))
     return canvas.lines()
 
 
