@@ -187,9 +187,8 @@ class _Panel:
             self.line([(left, y), (right, y)], color=GRID, linewidth=0.6, zorder=0)
             self.axes.text(right + 8, y, text, fontsize=_SMALL, va="center", color=INK)
             self.paper.take(right + 18, y, 26, _SMALL)
-        y = (self.level(Fraction(0)) + self.level(Fraction(1))) / 2
-        style = {"rotation": 90, "linespacing": 1.1}
-        self.axes.text(8, y, "off by", fontsize=_SMALL, va="center", ha="center", **style)
+        grey = {"color": "#555555"}
+        self.write(right + 8, self.level(Fraction(0)) - 3, "off by", _SMALL, align="left", **grey)
 
     def marks(self) -> None:
         places: dict[tuple[float, float], list[Entry]] = {}
@@ -205,11 +204,10 @@ class _Panel:
             if spot.is_far:
                 self.line([(x, y), (spot.x, spot.y)], color=INK, linewidth=0.4, zorder=3)
             halo = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}
-            on_scale = those[0].place.on_scale
-            style: dict[str, Any] = {"weight": "bold"} if on_scale else {"color": _OFF}
+            style: dict[str, Any] = {"weight": "bold"} if those[0].place.on_scale else {}
             self.axes.text(
                 spot.x, spot.y, text, fontsize=_NAME, ha="center", va="center_baseline",
-                zorder=7, bbox=halo if spot.is_far else None, **style,
+                color=INK, zorder=7, bbox=halo if spot.is_far else None, **style,
             )  # fmt: skip
 
     def spot(self, entry: Entry) -> tuple[float, float]:
