@@ -57,7 +57,7 @@ def command(
     are drawn); 2 wrong usage, unreadable input, or a picture that cannot be written.
     """
     _check_targets(outputs, force)
-    entries, worst = _entries(paths or (".",), model, stdin_filename)
+    entries, worst = read_entries(paths or (".",), model, stdin_filename)
     if not entries:
         if worst:
             raise SystemExit(worst)
@@ -112,7 +112,7 @@ def _can_draw() -> bool:
     return True
 
 
-def _entries(paths: tuple[str, ...], model: str | None, stdin: str) -> tuple[list[Entry], int]:
+def read_entries(paths: tuple[str, ...], model: str | None, stdin: str) -> tuple[list[Entry], int]:
     """Every model that has a verdict, and the exit code for what has none."""
     from richc.cli.inputs import NoInput, sources
     from richc.gauge.place import place

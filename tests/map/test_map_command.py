@@ -328,12 +328,12 @@ def crowd(folder: Path) -> list[Path]:
 def test_no_text_of_a_picture_is_on_another(what: str, folder: Path, examples: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    from richc.cli.map import _entries
+    from richc.cli.map import read_entries
     from richc.figures.prism import figure
     from richc.figures.style import styled
 
     paths = {"one": ["mup.rich"], "examples": [str(examples)], "crowd": None}[what]
-    entries, worst = _entries(
+    entries, worst = read_entries(
         tuple(paths if paths is not None else map(str, crowd(folder))), None, "-"
     )
     with styled():
