@@ -19,6 +19,7 @@ COMMANDS = {
     "fmt": "fmt",
     "gauge": "gauge",
     "lsp": "lsp",
+    "map": "map",
     "rules": "rules",
     "scale": "scale",
     "schema": "schema",

@@ -7,11 +7,12 @@ import click
 
 @click.command("schema", short_help="Print a JSON schema.")
 @click.argument(
-    "what", type=click.Choice(("equivalence", "report", "rules", "scale", "spec", "verification"))
+    "what",
+    type=click.Choice(("equivalence", "map", "report", "rules", "scale", "spec", "verification")),
 )
 def command(what: str) -> None:
     """Print a JSON schema: of the check's report, a verification, a run over the richness scale,
-    a comparison of two models, the list of rules, or a resolved specification.
+    a comparison of two models, a map, the list of rules, or a resolved specification.
     """
     import json
 
@@ -27,6 +28,10 @@ def command(what: str) -> None:
         from richc.report.equivalence_schema import Equivalence
 
         schema = Equivalence.model_json_schema()
+    elif what == "map":
+        from richc.report.map_schema import Map
+
+        schema = Map.model_json_schema()
     elif what == "verification":
         from richc.report.verification_schema import VerificationReport
 

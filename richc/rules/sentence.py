@@ -18,8 +18,8 @@ OPTIMIZER_NAMES = {
     "muon": "Muon",
 }
 
-_GAUGE_NAMES = {"stp": "STP", "mup": "μP", "rescaling": "rescaling"}
-_POINT_NAMES = {"mup-lr": "μP-lr", "mup": "μP", "mfp": "MFP", "ntp-lr": "NTP-lr", "ntp": "NTP"}
+GAUGE_NAMES = {"stp": "STP", "mup": "μP", "rescaling": "rescaling"}
+POINT_NAMES = {"mup-lr": "μP-lr", "mup": "μP", "mfp": "MFP", "ntp-lr": "NTP-lr", "ntp": "NTP"}
 
 
 def point_name(richness: Fraction) -> str:
@@ -32,7 +32,7 @@ def point_name(richness: Fraction) -> str:
 
 
 def gauge_words(gauges: Sequence[str]) -> str:
-    names = [_GAUGE_NAMES[gauge] for gauge in gauges]
+    names = [GAUGE_NAMES[gauge] for gauge in gauges]
     return f"{' and '.join(names)} gauge{'s' if len(names) > 1 else ''}"
 
 

@@ -131,7 +131,7 @@ def judge(network: Network) -> Verdict:
         richness=richness,
         equivalent_to=_POINTS.get(richness) if richness is not None else None,
         gauges=gauges,
-        point=_point(richness, gauges),
+        point=named_point(richness, gauges),
         theta=tuple(-m for m, _, _ in network.written if isinstance(m, Fraction)) if passes else (),
         starts_with_readout=bool(passes and all(layer.reach < ZERO for layer in flows.first[:-1])),
         known_heights=_known_heights(later, evaluated),
@@ -244,7 +244,7 @@ def _gauges(written: Sequence[tuple[Size, Size, Size]]) -> tuple[str, ...]:
     )
 
 
-def _point(richness: Fraction | None, gauges: Sequence[str]) -> str | None:
+def named_point(richness: Fraction | None, gauges: Sequence[str]) -> str | None:
     """The names of the prism's vertices (theory: section on named gauges)."""
     if richness == ZERO:
         return "ntp-lr" if "stp" in gauges else "ntp" if gauges else None

@@ -52,7 +52,7 @@ def test_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["check", "compile", "fix", "fmt", "gauge", "scale", "train", "verify"]
+    "command", ["check", "compile", "fix", "fmt", "gauge", "map", "scale", "train", "verify"]
 )
 def test_files(command: str, folder: Path) -> None:
     assert [os.path.join("models", ""), "two.rich"] == complete(command, "")
@@ -70,6 +70,7 @@ def test_two_files(folder: Path) -> None:
 def test_models(folder: Path) -> None:
     assert ["first", "second"] == complete("check", "two.rich", "--model", "")
     assert ["second"] == complete("check", "two.rich", "--model", "s")
+    assert ["second"] == complete("map", "two.rich", "--model", "s")
     assert ["first", "second", "third"] == sorted(complete("check", "--model", ""))
     assert ["third"] == complete("fix", "models", "--model", "")
     assert ["first", "second"] == complete("compile", "two.rich", "--model", "")
