@@ -93,6 +93,11 @@ class VerificationReport(_Strict):
     rows: list[Row]
     run: Run
 
+    @property
+    def layers(self) -> list[str]:
+        """Every layer's name, from the input to the output: signals at init come first."""
+        return list(dict.fromkeys(row.layer for row in self.rows))
+
 
 def report(path: str, verification: verify.Verification) -> VerificationReport:
     """The report on one run."""
