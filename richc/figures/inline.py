@@ -16,8 +16,9 @@ from richc.figures.style import svg
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: What a page decides, or has no use for.
-_LEFT_OUT = frozenset({"font-family", "width", "height", "version"})
+#: What the page decides.
+_OF_ALL = frozenset({"font-family"})
+_OF_ROOT = _OF_ALL | {"width", "height", "version"}
 _REFERENCE = re.compile(r"(?<=url\(#)|(?<=^#)")
 
 
@@ -33,10 +34,8 @@ def inline(drawing: Callable[[], Figure], name: str, title: str, description: st
                 parent.remove(child)
     for element in root.iter():
         element.tag = _local(element.tag)
-        attributes = {key: value for key, value in _attributes(element) if key not in _LEFT_OUT}
-        if element is not root and element.tag != "use":
-            # Where it is an element's own size, and not the picture's.
-            attributes |= {k: v for k, v in element.attrib.items() if k in ("width", "height")}
+        left_out = _OF_ROOT if element is root else _OF_ALL
+        attributes = {key: value for key, value in _attributes(element) if key not in left_out}
         if "id" in attributes:
             attributes["id"] = f"{name}-{attributes['id']}"
         for key in ("href", "clip-path"):
