@@ -19,6 +19,7 @@ COMMANDS = {
     "fmt": "fmt",
     "gauge": "gauge",
     "lsp": "lsp",
+    "report": "report",
     "rules": "rules",
     "schema": "schema",
     "train": "train",
