@@ -112,7 +112,7 @@ def _read(path: str, result: FileResult) -> tuple[str, VerificationReport]:
     if report.model not in models:
         raise Unusable(f"--verification: {path}: there is no model `{report.model}` on this page")
     try:
-        require_same(report, [layer.name for layer in models[report.model].spec.layers])
+        require_same(report, models[report.model])
     except PageProblem as error:
         raise Unusable(f"--verification: {path}: {error}") from None
     return report.model, report

@@ -60,7 +60,7 @@ def sections(
 
     found = [
         section("desiderata", "Desiderata", _desiderata(model)),
-        section("findings", "Findings", _findings(result.source, model)),
+        section("findings", "Findings", _findings(result, model)),
         section("signals", "Signals", _signals(model, f"{anchor}-signals")),
         section("layers", "Layers", _layers(model)),
     ]
@@ -130,10 +130,13 @@ class _Silenced(NamedTuple):
     reason: str
 
 
-def _findings(source: Source, model: ModelResult) -> Markup:
+def _findings(result: FileResult, model: ModelResult) -> Markup:
+    source = result.source
+    own = set(model.diagnostics)
     return render(
         "findings.html",
-        findings=findings(source, model.diagnostics),
+        # In order of place.
+        findings=findings(source, [d for d in result.diagnostics if d in own]),
         suppressed=[_silenced(source, one) for one in model.suppressed],
         level=4,
     )
