@@ -51,7 +51,9 @@ def test_commands() -> None:
     assert ["check"] == complete("ch")
 
 
-@pytest.mark.parametrize("command", ["check", "compile", "fix", "fmt", "gauge", "train", "verify"])
+@pytest.mark.parametrize(
+    "command", ["check", "compile", "fix", "fmt", "gauge", "report", "train", "verify"]
+)
 def test_files(command: str, folder: Path) -> None:
     assert [os.path.join("models", ""), "two.rich"] == complete(command, "")
     assert ["two.rich"] == complete(command, "t")
@@ -71,6 +73,7 @@ def test_models(folder: Path) -> None:
     assert ["first", "second", "third"] == sorted(complete("check", "--model", ""))
     assert ["third"] == complete("fix", "models", "--model", "")
     assert ["first", "second"] == complete("compile", "two.rich", "--model", "")
+    assert ["first", "second"] == complete("report", "two.rich", "--model", "")
     assert [] == complete("check", "missing.rich", "--model", "")
 
 

@@ -11,6 +11,7 @@ from richc.figures.inline import inline
 from richc.figures.style import FigureProblem
 from richc.pipeline import ModelResult
 from richc.report.page.rendering import PageProblem, render
+from richc.report.snippet import visible
 from richc.report.verification import cells, found, quantity, run_words, size, verdict
 from richc.report.verification_schema import Row, VerificationReport
 from richc.scaling.verdict import Verdict
@@ -31,8 +32,8 @@ def measured(report: VerificationReport, name: str) -> Markup:
         "measured.html",
         report=report,
         verdict=verdict(report),
-        run=run_words(report),
-        found=[(kind, words.removeprefix(": ")) for kind, words in found(report)],
+        run=visible(run_words(report)),
+        found=[(kind, visible(words.removeprefix(": "))) for kind, words in found(report)],
         rows=[cells(report, row) for row in report.rows],
         pictures=drawn,
         key=pictures.KEY,
