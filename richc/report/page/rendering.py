@@ -93,14 +93,14 @@ def powers(text: str) -> Markup:
 
 
 def code(text: str) -> Markup:
-    """A sentence: what stands between backticks as code, powers raised."""
+    """A sentence: what stands between backticks as code, letter by letter; other powers raised."""
     from markupsafe import Markup
 
     quoted = text.split("`")
     if len(quoted) % 2 == 0:
         return powers(text)
     return Markup().join(
-        Markup("<code>{}</code>").format(powers(part)) if index % 2 else powers(part)
+        Markup("<code>{}</code>").format(part) if index % 2 else powers(part)
         for index, part in enumerate(quoted)
     )
 
