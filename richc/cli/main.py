@@ -20,6 +20,7 @@ COMMANDS = {
     "gauge": "gauge",
     "lsp": "lsp",
     "map": "map",
+    "report": "report",
     "rules": "rules",
     "scale": "scale",
     "schema": "schema",

@@ -154,23 +154,25 @@ def command(
     except (DataProblem, TooLarge) as error:
         raise Unusable(str(error)) from None
 
-    shown = "<stdin>" if file == STDIN else file
-    if output_format == "json":
-        from richc.report.verification_schema import report
+    from richc.report.verification_schema import report
 
-        click.echo(report(shown, verification).model_dump_json(indent=2))
+    shown = "<stdin>" if file == STDIN else file
+    found = report(shown, verification)
+    if output_format == "json":
+        click.echo(found.model_dump_json(indent=2))
     else:
         from richc.report.verification import render
 
         colored = use_color(color, sys.stdout)
-        for line in render(printable(shown), verification, color=colored, quiet=quiet):
+        sentence = chosen.sentence
+        for line in render(printable(shown), sentence, found, color=colored, quiet=quiet):
             click.echo(line, color=colored)
     if figure is not None:
         from richc.figures.style import FigureProblem
         from richc.figures.verification import draw
 
         try:
-            draw(verification, figure, force=force)
+            draw(found, chosen.sentence, figure, force=force)
         except FigureProblem as error:
             raise Unusable(f"--plot: {error}") from None
     if not verification.passes:

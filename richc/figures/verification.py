@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from richc.figures.style import COLORS, INK, MARKERS, write
-from richc.scaling.formula import power
+from richc.report.verification import place, size
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from richc.lab.verify import Row, Verification
+    from richc.report.verification_schema import Row, VerificationReport
 
 #: Quantity -> title of its panel, and label of its axis.
 _PANELS = {
@@ -27,43 +27,57 @@ _PANELS = {
     "state": ("Optimizer's memory of gradients", "RMS"),
 }
 
+#: What is below, or above its inverse, is no point of a picture.
+_SMALL = 1e-300
 
-def draw(verification: Verification, path: Path, *, force: bool = False) -> None:
-    """Draw a verification into a .png or .svg file.  Raises FigureProblem."""
-    write(partial(figure, verification), path, force=force)
+#: What the marks are.
+KEY = "Points: means over networks; lines: fitted; dashed: predicted slope"
 
 
-def figure(verification: Verification) -> Figure:
-    """One panel a quantity."""
+def draw(report: VerificationReport, sentence: str, path: Path, *, force: bool = False) -> None:
+    """Draw a verification into a .png or .svg file, under the check's ``sentence``.
+
+    Raises FigureProblem.
+    """
+    mark = "contradicts" if any(row.agrees is False for row in report.rows) else "agrees with"
+    title = f"{report.model}: {sentence}\nTraining {mark} the check.  {KEY}"
+    write(partial(figure, report, title), path, force=force)
+
+
+def panels(report: VerificationReport) -> dict[str, str]:
+    """What there is to draw: quantity -> title of its panel."""
+    measured = {row.quantity for row in report.rows}
+    return {quantity: title for quantity, (title, _) in _PANELS.items() if quantity in measured}
+
+
+def figure(report: VerificationReport, title: str | None = None, only: str | None = None) -> Figure:
+    """One panel a quantity, or that of one only."""
     from matplotlib.figure import Figure
 
-    quantities = [q for q in _PANELS if any(row.key.quantity == q for row in verification.rows)]
+    quantities = list(panels(report)) if only is None else [only]
     columns = min(3, len(quantities))
     lines = -(-len(quantities) // columns)
-    drawn = Figure(figsize=(4.4 * columns, 3.6 * lines + 0.9), layout="constrained")
+    drawn = Figure(
+        figsize=(4.4 * columns, 3.6 * lines + (0.9 if title else 0.0)), layout="constrained"
+    )
     axes = drawn.subplots(lines, columns, squeeze=False)
     for axis, quantity in zip(axes.flat, quantities, strict=False):
-        rows = [row for row in verification.rows if _is_drawn(row, quantity, verification.step)]
-        _panel(axis, quantity, rows, verification)
+        rows = [row for row in report.rows if _is_drawn(row, quantity, report.run.judged_step)]
+        _panel(axis, quantity, rows, report)
     for axis in axes.flat[len(quantities) :]:
         axis.set_axis_off()
-    spec = verification.result.spec
-    mark = "agrees with" if not verification.disagreeing else "contradicts"
-    drawn.suptitle(
-        f"{spec.name}: {verification.result.sentence}\nTraining {mark} the check.  "
-        "Points: means over networks; lines: fitted; dashed: predicted slope",
-        fontsize=10,
-    )
+    if title is not None:
+        drawn.suptitle(title, fontsize=10)
     drawn.align_ylabels()
     return drawn
 
 
 def _is_drawn(row: Row, quantity: str, step: int) -> bool:
     """Of the changes only those of the step that is judged."""
-    return row.key.quantity == quantity and row.key.step in (0, step)
+    return row.quantity == quantity and row.step in (0, step)
 
 
-def _panel(axis: Any, quantity: str, rows: Sequence[Row], verification: Verification) -> None:
+def _panel(axis: Any, quantity: str, rows: Sequence[Row], report: VerificationReport) -> None:
     title, label = _PANELS[quantity]
     axis.set_title(title, fontsize=10)
     axis.set_xscale("log", base=2)
@@ -73,17 +87,21 @@ def _panel(axis: Any, quantity: str, rows: Sequence[Row], verification: Verifica
     nothing: list[str] = []
     drawn: list[float] = []
     for row in rows:
-        sizes = {n: math.exp(size) for n, size in row.sizes.items() if -690 < size < 690}
-        if not sizes or row.fit is None or row.fit.is_zero:
+        sizes = {
+            n: value for n, value in row.sizes.items() if value and _SMALL < value < 1 / _SMALL
+        }
+        exponent = row.measured
+        if not sizes or not isinstance(exponent, float):
             nothing.append(row.layer)
             continue
         drawn += sizes.values()
-        style = _style(row)
+        at = report.layers.index(row.layer)
+        style = _style(row, at, at == len(report.layers) - 1)
         marker = {"markersize": 4.5, "fillstyle": style["fill"], "color": style["color"]}
         axis.plot(list(sizes), list(sizes.values()), style["marker"], **marker)
-        _slopes(axis, row, sizes, style["color"])
-        axis.plot([], [], style["marker"] + "-", label=_label(row), **marker)
-    widths = sorted(verification.counts)
+        _slopes(axis, row, exponent, sizes, style["color"])
+        axis.plot([], [], style["marker"] + "-", label=_label(report, row, exponent), **marker)
+    widths = sorted(report.run.networks)
     axis.set_xlim(widths[0] / 1.3, widths[-1] * 1.3)
     axis.set_xticks(widths, [str(n) for n in widths], rotation=45 if len(widths) > 5 else 0)
     axis.xaxis.minorticks_off()
@@ -104,9 +122,8 @@ def _limit(axis: Any, values: Sequence[float], legend_lines: int) -> None:
     axis.set_ylim(10**low, 10 ** (high + room))
 
 
-def _slopes(axis: Any, row: Row, sizes: dict[int, float], color: str) -> None:
+def _slopes(axis: Any, row: Row, fitted: float, sizes: dict[int, float], color: str) -> None:
     """The fitted line, and the predicted slope: both through the middle of the wider points."""
-    assert row.fit is not None
     widths = sorted(sizes)
     wider = widths[len(widths) // 2 :]
     middle = sum(map(math.log, wider)) / len(wider)
@@ -115,24 +132,21 @@ def _slopes(axis: Any, row: Row, sizes: dict[int, float], color: str) -> None:
     def line(exponent: float) -> list[float]:
         return [math.exp(height + exponent * (math.log(n) - middle)) for n in widths]
 
-    axis.plot(widths, line(row.fit.exponent), "-", color=color, linewidth=1.2)
-    if isinstance(row.predicted, Fraction):
-        predicted = line(float(row.predicted))
+    axis.plot(widths, line(fitted), "-", color=color, linewidth=1.2)
+    if row.predicted not in (None, "-inf"):
+        predicted = line(float(Fraction(row.predicted)))
         axis.plot(widths, predicted, "--", color=color, linewidth=1.2, dashes=(4, 3))
 
 
-def _label(row: Row) -> str:
-    assert row.fit is not None
-    name = "f" if row.is_output and row.key.quantity in ("h", "dh") else row.layer
-    bias = " bias" if row.key.of_bias else ""
-    predicted = "" if row.predicted is None else f" ({power(row.predicted)})"
+def _label(report: VerificationReport, row: Row, fitted: float) -> str:
+    bias = " bias" if row.of_bias else ""
+    predicted = "" if row.predicted is None else f" ({size(row.predicted)})"
     mark = "  ✗" if row.agrees is False else ""
-    return f"{name}{bias}  {row.fit.exponent:+.2f}{predicted}{mark}"
+    return f"{place(report, row)}{bias}  {fitted:+.2f}{predicted}{mark}"
 
 
-def _style(row: Row) -> dict[str, str]:
+def _style(row: Row, at: int, is_output: bool) -> dict[str, str]:
     """One colour and marker a layer, black for the read-out; biases are hollow."""
-    place = row.key.layer
-    color = INK if row.is_output else COLORS[place % len(COLORS)]
-    marker = "s" if row.is_output else MARKERS[place % len(MARKERS)]
-    return {"color": color, "marker": marker, "fill": "none" if row.key.of_bias else "full"}
+    color = INK if is_output else COLORS[at % len(COLORS)]
+    marker = "s" if is_output else MARKERS[at % len(MARKERS)]
+    return {"color": color, "marker": marker, "fill": "none" if row.of_bias else "full"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from richc.pipeline import ModelResult
 from richc.scaling.formula import power, rich_formula
 from richc.scaling.monomial import Monomial
@@ -11,28 +14,40 @@ HEADER = ("layer", "multiplier", "", "std", "", "rate", "")
 _LONGEST = 44
 
 
-def table(model: ModelResult) -> list[str]:
-    """Aligned lines: formulas, each with its exponent at the declared richness."""
-    spec = model.spec
-    symbols = spec.symbols
+class Knob(NamedTuple):
+    """How one knob of a tensor scales: a formula, and its size at the declared richness."""
 
-    def cell(value: Monomial) -> tuple[str, str]:
-        formula = rich_formula(value, symbols)
-        if len(formula) > _LONGEST:
-            formula = formula[: _LONGEST - 3] + "..."
-        return formula, power(model.context.size(value))
+    formula: str
+    size: str
+
+
+def knobs(model: ModelResult, tensor: Tensor) -> tuple[Knob, Knob, Knob]:
+    """A tensor's multiplier, std and rate; the rate's size counts the optimizer's in."""
+
+    def knob(value: Monomial, whole: Monomial) -> Knob:
+        return Knob(rich_formula(value, model.spec.symbols), power(model.context.size(whole)))
+
+    if tensor.frozen:
+        rate = Knob("frozen", "0")
+    else:
+        rate = knob(tensor.lr, model.spec.optimizer.lr.times(tensor.lr))
+    return knob(tensor.scale, tensor.scale), knob(tensor.std, tensor.std), rate
+
+
+def table(model: ModelResult) -> list[str]:
+    """Aligned lines: formulas, each with its exponent."""
 
     def row(name: str, tensor: Tensor) -> tuple[str, ...]:
-        rate = ("frozen", "0") if tensor.frozen else cell(tensor.lr)
-        if not tensor.frozen:
-            total = spec.optimizer.lr.times(tensor.lr)
-            rate = (rate[0], power(model.context.size(total)))
-        return (name, *cell(tensor.scale), *cell(tensor.std), *rate)
+        cells = [name]
+        for formula, size in knobs(model, tensor):
+            is_long = len(formula) > _LONGEST
+            cells += [formula[: _LONGEST - 3] + "..." if is_long else formula, size]
+        return tuple(cells)
 
     rows: list[tuple[str, ...]] = [HEADER]
-    for group in _groups(spec.layers):
+    for group in groups(model.spec.layers):
         first = group[0]
-        rows.append(row(_name(group), first.weight))
+        rows.append(row(group_name(group), first.weight))
         if first.bias is not None:
             rows.append(row("  bias", first.bias))
     widths = [max(len(r[column]) for r in rows) for column in range(len(HEADER))]
@@ -43,7 +58,7 @@ def table(model: ModelResult) -> list[str]:
     return lines
 
 
-def _groups(layers: tuple[Layer, ...]) -> list[list[Layer]]:
+def groups(layers: tuple[Layer, ...]) -> list[list[Layer]]:
     """Neighbours of one statement with the same attributes, together."""
     groups: list[list[Layer]] = []
     for layer in layers:
@@ -59,6 +74,6 @@ def _groups(layers: tuple[Layer, ...]) -> list[list[Layer]]:
     return groups
 
 
-def _name(group: list[Layer]) -> str:
+def group_name(group: Sequence[Layer]) -> str:
     first, last = group[0], group[-1]
     return first.name if first is last else f"{first.name} ... {last.position}"

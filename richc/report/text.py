@@ -23,7 +23,7 @@ def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
         errors += sum(d.is_error for d in result.diagnostics)
         warnings += sum(d.severity == "warning" for d in result.diagnostics)
         suppressed += sum(len(model.suppressed) for model in result.models)
-        for diagnostic in _together(result.diagnostics):
+        for diagnostic in together(result.diagnostics):
             if options.quiet and diagnostic.severity == INFO:
                 continue
             yield render_diagnostic(result.source, diagnostic, style) + "\n"
@@ -34,7 +34,7 @@ def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
         yield _totals(files, models, errors, warnings, suppressed, style) + "\n"
 
 
-def _together(diagnostics: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
+def together(diagnostics: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
     """The diagnostics, with the inferred exponents of each model in one snippet."""
     answers: dict[str | None, list[Diagnostic]] = {}
     for diagnostic in diagnostics:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from fractions import Fraction
 
 from richc.report.style import Style
+from richc.report.verification_schema import Fault, Row, VerificationReport
 from richc.rules.sentence import point_name
-from richc.scaling.formula import power
-
-if TYPE_CHECKING:
-    from richc.lab.findings import Fault
-    from richc.lab.verify import Row, Verification
 
 #: Quantity -> words; {} is the layer.
 WORDS = {
@@ -22,67 +18,77 @@ WORDS = {
     "kernel": "Δ(h hᵀ), relative",
     "state": "optimizer's state",
 }
-_HEADER = ("quantity", "layer", "predicted", "measured", "95 %", "")
+HEADER = ("quantity", "layer", "predicted", "measured", "95 %", "")
 
 
-def render(path: str, verification: Verification, *, color: bool, quiet: bool) -> Iterator[str]:
-    """Lines for people.  ``quiet`` leaves the table out."""
+def render(
+    path: str, sentence: str, report: VerificationReport, *, color: bool, quiet: bool
+) -> Iterator[str]:
+    """Lines for people, under the check's ``sentence``.  ``quiet`` leaves the table out."""
     style = Style(color)
-    name = style.strong(verification.result.spec.name)
+    name = style.strong(report.model)
     if not quiet:
-        yield f"{path}: {name}: {verification.result.sentence}"
-        yield f"  {_run(verification)}"
+        yield f"{path}: {name}: {sentence}"
+        yield f"  {run_words(report)}"
         yield ""
-        yield from _table(verification, style)
+        yield from _table(report, style)
         yield ""
-    for finding in verification.findings.broken:
-        if finding.is_consequence:
-            continue
-        at = f" at `{finding.layer}`" if finding.layer else ""
-        yield f"  {style.severity('error', finding.desideratum)}{at}: {finding.message}"
-    for words in verification.unmet:
-        yield f"  {style.severity('error', 'require')}: {words}"
-    if verification.fault:
-        yield f"  {style.strong('one fault')}: {_fault(verification.fault)}"
-    mark = style.good("✓") if verification.passes else style.severity("error", "✗")
-    yield f"{mark} {path}: {name}: {verdict(verification)}"
+    for kind, words in found(report):
+        shown = style.strong(kind) if kind == "one fault" else style.severity("error", kind)
+        yield f"  {shown}{words}"
+    mark = style.good("✓") if report.verdict == "pass" else style.severity("error", "✗")
+    yield f"{mark} {path}: {name}: {verdict(report)}"
+
+
+def found(report: VerificationReport) -> Iterator[tuple[str, str]]:
+    """What training breaks: a desideratum or a kind, and what is said of it."""
+    measured = report.measured
+    for finding in measured.broken:
+        if not finding.is_consequence:
+            at = f" at `{finding.layer}`" if finding.layer else ""
+            yield finding.desideratum, f"{at}: {finding.message}"
+    for words in measured.unmet:
+        yield "require", f": {words}"
+    if measured.fault:
+        yield "one fault", f": {_fault(measured.fault)}"
 
 
 def quantity(row: Row) -> str:
     """What a row is about, without its layer."""
-    words = WORDS[row.key.quantity].format(row.key.step)
-    return f"{words}, bias" if row.key.of_bias else words
+    words = WORDS[row.quantity].format(row.step)
+    return f"{words}, bias" if row.of_bias else words
 
 
-def place(row: Row) -> str:
+def place(report: VerificationReport, row: Row) -> str:
     """The layer, or f for the output."""
-    is_output = row.key.quantity in ("h", "dh") and row.is_output
+    is_output = row.quantity in ("h", "dh") and row.layer == report.layers[-1]
     return "f" if is_output else row.layer
 
 
-def verdict(verification: Verification) -> str:
+def verdict(report: VerificationReport) -> str:
     """One line: whether the check is right, and what training is like."""
-    judged = [row for row in verification.rows if row.predicted is not None]
+    judged = [row for row in report.rows if row.predicted is not None]
     agreeing = sum(row.agrees is True for row in judged)
-    wrong, undecided = len(verification.disagreeing), len(verification.open_rows)
+    wrong = sum(row.agrees is False for row in judged)
+    undecided = sum(row.agrees is None for row in judged)
     if wrong:
         agreement = f"training contradicts the check in {wrong} of {len(judged)} exponents"
     elif undecided:
         agreement = f"{undecided} of {len(judged)} exponents are undecided: more seeds or widths"
     else:
         agreement = f"training agrees with the check in {agreeing} of {len(judged)} exponents"
-    return f"{agreement}; {_shown(verification)}; {_risk(verification.risk)}"
+    return f"{agreement}; {_shown(report)}; {_risk(report.run.risk)}"
 
 
-def _shown(verification: Verification) -> str:
-    findings = verification.findings
-    if findings.broken:
-        names = ", ".join(sorted({finding.desideratum for finding in findings.broken}))
-        return f"it breaks {names} ({findings.regime})"
-    if verification.open_rows:
+def _shown(report: VerificationReport) -> str:
+    measured = report.measured
+    if measured.broken:
+        names = ", ".join(sorted({finding.desideratum for finding in measured.broken}))
+        return f"it breaks {names} ({measured.regime})"
+    if any(row.predicted is not None and row.agrees is None for row in report.rows):
         return "no desideratum is seen broken"
-    shown = f"D0-D3 hold, r = {findings.richness:.2f} ({findings.regime})"
-    return shown if not verification.unmet else f"{shown}, which is not what is required"
+    shown = f"D0-D3 hold, r = {measured.richness:.2f} ({measured.regime})"
+    return shown if not measured.unmet else f"{shown}, which is not what is required"
 
 
 def _risk(risk: float) -> str:
@@ -93,27 +99,29 @@ def _risk(risk: float) -> str:
 
 
 def _fault(fault: Fault) -> str:
-    size = f"n^{abs(fault.excess)} too {'large' if fault.excess > 0 else 'small'}"
+    excess = Fraction(fault.excess)
+    size = f"n^{abs(excess)} too {'large' if excess > 0 else 'small'}"
     knob = {"init": "init (multiplier x std)", "rate": "learning rate"}[fault.knob]
-    return f"the {knob} of `{fault.layer}` is {size} for {point_name(fault.richness)}"
+    return f"the {knob} of `{fault.layer}` is {size} for {point_name(Fraction(fault.richness))}"
 
 
-def _run(verification: Verification) -> str:
-    counts = verification.counts
+def run_words(report: VerificationReport) -> str:
+    """How it was measured."""
+    run = report.run
+    counts = run.networks
     networks = sum(counts.values())
     seeds = " ".join(f"{width}:{count}" for width, count in counts.items())
     return (
-        f"{networks} networks (width:number {seeds}), {verification.steps} steps on "
-        f"{verification.data} at {verification.rate:.3g} x the file's rates, "
-        f"{verification.seconds:.1f} s"
+        f"{networks} networks (width:number {seeds}), {run.steps} steps on "
+        f"{run.data} at {run.rate:.3g} x the file's rates, {run.seconds:.1f} s"
     )
 
 
-def _table(verification: Verification, style: Style) -> Iterator[str]:
-    rows = [_HEADER, *(_cells(row) for row in verification.rows)]
-    widths = [max(len(cells[column]) for cells in rows) for column in range(len(_HEADER))]
-    for index, cells in enumerate(rows):
-        padded = [f"{text:<{width}}" for text, width in zip(cells, widths, strict=True)]
+def _table(report: VerificationReport, style: Style) -> Iterator[str]:
+    rows = [HEADER, *(cells(report, row) for row in report.rows)]
+    widths = [max(len(texts[column]) for texts in rows) for column in range(len(HEADER))]
+    for index, texts in enumerate(rows):
+        padded = [f"{text:<{width}}" for text, width in zip(texts, widths, strict=True)]
         # The mark is coloured, so its escapes must not count.
         mark = padded.pop().rstrip()
         if index:
@@ -121,15 +129,22 @@ def _table(verification: Verification, style: Style) -> Iterator[str]:
         yield f"  {'  '.join(padded)}  {mark}".rstrip()
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    predicted = "" if row.predicted is None else power(row.predicted)
-    measured = interval = ""
-    if row.fit is not None and row.fit.is_zero:
-        measured = "0"
-    elif row.fit is not None:
-        measured = f"n^{row.fit.exponent:+.3f}"
-        interval = f"± {row.fit.half_width(0.95):.3f}"
-    elif row.fit is None:
+def cells(report: VerificationReport, row: Row) -> tuple[str, ...]:
+    """One row of the table, in the columns of ``HEADER``."""
+    interval = ""
+    if row.measured is None:
         measured = "no exponent"
+    elif isinstance(row.measured, str):
+        measured = "0"
+    else:
+        measured = f"n^{row.measured:+.3f}"
+        if row.low is not None and row.high is not None:
+            interval = f"± {(row.high - row.low) / 2:.3f}"
+    predicted = "" if row.predicted is None else size(row.predicted)
     mark = {True: "✓", False: "✗", None: "" if row.predicted is None else "?"}[row.agrees]
-    return quantity(row), place(row), predicted, measured, interval, mark
+    return quantity(row), place(report, row), predicted, measured, interval, mark
+
+
+def size(exponent: str) -> str:
+    """``n^-1/2``, or ``0`` for what is exactly zero."""
+    return "0" if exponent == "-inf" else f"n^{exponent}"

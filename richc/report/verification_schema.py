@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,10 @@ from richc.report.schema import Desiderata
 if TYPE_CHECKING:
     from richc.lab import verify
     from richc.lab.statistics import Fit
+
+
+_Width = Annotated[int, Field(ge=1)]
+_Rational = Annotated[str, Field(pattern=r"^-?[0-9]+(/[1-9][0-9]*)?$")]
 
 
 class _Strict(BaseModel):
@@ -26,7 +30,9 @@ class Row(_Strict):
     layer: str
     of_bias: bool
     step: int = Field(description="0 at init")
-    predicted: str | None = Field(description="null where the check does not evaluate it")
+    predicted: _Rational | Literal["-inf"] | None = Field(
+        description="null where the check does not evaluate it"
+    )
     measured: float | Literal["-inf"] | None = Field(
         description="-inf for what is zero; null where it is zero in some networks only"
     )
@@ -35,7 +41,7 @@ class Row(_Strict):
     confidence: float = Field(description="of the interval from low to high")
     tolerance: float
     agrees: bool | None = Field(description="null where there is no prediction, or undecided")
-    sizes: dict[int, float | None] = Field(description="geometric means of the RMS by width")
+    sizes: dict[_Width, float | None] = Field(description="geometric means of the RMS by width")
 
 
 class Finding(_Strict):
@@ -52,8 +58,8 @@ class Fault(_Strict):
 
     layer: str
     knob: Literal["init", "rate"]
-    excess: str
-    richness: str = Field(description="where on the scale the model would be without it")
+    excess: _Rational
+    richness: _Rational = Field(description="where on the scale the model would be without it")
 
 
 class Measured(_Strict):
@@ -70,7 +76,7 @@ class Measured(_Strict):
 class Run(_Strict):
     """How it was measured."""
 
-    networks: dict[int, int] = Field(description="by width")
+    networks: dict[_Width, int] = Field(min_length=1, description="by width")
     steps: int
     judged_step: int = Field(description="1 where the first step explodes, else the last")
     seed: int
@@ -92,6 +98,11 @@ class VerificationReport(_Strict):
     measured: Measured
     rows: list[Row]
     run: Run
+
+    @property
+    def layers(self) -> list[str]:
+        """Every layer's name, from the input to the output: signals at init come first."""
+        return list(dict.fromkeys(row.layer for row in self.rows))
 
 
 def report(path: str, verification: verify.Verification) -> VerificationReport:

@@ -52,7 +52,8 @@ def test_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["check", "compile", "fix", "fmt", "gauge", "map", "scale", "train", "verify"]
+    "command",
+    ["check", "compile", "fix", "fmt", "gauge", "map", "report", "scale", "train", "verify"],
 )
 def test_files(command: str, folder: Path) -> None:
     assert [os.path.join("models", ""), "two.rich"] == complete(command, "")
@@ -74,6 +75,7 @@ def test_models(folder: Path) -> None:
     assert ["first", "second", "third"] == sorted(complete("check", "--model", ""))
     assert ["third"] == complete("fix", "models", "--model", "")
     assert ["first", "second"] == complete("compile", "two.rich", "--model", "")
+    assert ["first", "second"] == complete("report", "two.rich", "--model", "")
     assert [] == complete("check", "missing.rich", "--model", "")
 
 

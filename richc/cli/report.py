@@ -1,0 +1,118 @@
+"""``richc report``: one HTML page about a file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from richc.cli.completing import models, rich_files
+from richc.cli.errors import Unusable, show_diagnostics
+from richc.cli.inputs import STDIN
+
+if TYPE_CHECKING:
+    from richc.pipeline import FileResult
+    from richc.report.verification_schema import VerificationReport
+
+
+@click.command("report", short_help="Write an HTML page about a .rich file.")
+@click.argument("file", type=click.Path(), shell_complete=rich_files)
+@click.option("-o", "--output", type=click.Path(), help="The page to write (default: stdout).")
+@click.option(
+    "--model",
+    "name",
+    metavar="NAME",
+    shell_complete=models,
+    help="Only this model, where FILE holds several.",
+)
+@click.option(
+    "--verification",
+    "verifications",
+    multiple=True,
+    type=click.Path(),
+    help="What `richc verify --format json` found for a model of FILE; may be repeated.",
+)
+@click.option("--force", is_flag=True, help="Overwrite a file that richc did not write.")
+def command(
+    file: str, output: str | None, name: str | None, verifications: tuple[str, ...], force: bool
+) -> None:
+    """Write one HTML page about FILE (- for standard input): verdict, findings, signals, layers.
+
+    The page needs no network and runs no script; it can be printed, sent and archived.
+
+    Exit codes: 0 written, whatever the verdict; 1 written, but FILE has no model that could be
+    judged; 2 wrong usage or unreadable input.
+    """
+    from richc.cli.inputs import read_input
+    from richc.emit.output import OutputError, write_file
+    from richc.pipeline import analyse_source
+    from richc.report.page.rendering import PageProblem, require_jinja
+    from richc.syntax.source import SourceError
+
+    try:
+        require_jinja()
+        result = analyse_source(read_input(file, "<stdin>"))
+    except PageProblem as error:
+        raise Unusable(str(error)) from None
+    except SourceError as error:
+        raise Unusable(f"{file}: {error}") from None
+    if name is not None:
+        result = _only(result, name)
+
+    from richc.report.page.document import is_ours, page
+
+    content = page(result, dict(_read(path, result) for path in verifications)).encode()
+    if output is None or output == STDIN:
+        # Bytes, so that stdout and a file hold the same ones on every platform.
+        sys.stdout.buffer.write(content)
+    else:
+        try:
+            write_file(Path(output), content, is_ours, force=force)
+        except OutputError as error:
+            raise Unusable(str(error)) from None
+    if not result.models:
+        show_diagnostics(result)
+        raise SystemExit(1)
+
+
+def _only(result: FileResult, name: str) -> FileResult:
+    """The part about one model.  Raises a usage error where there is none of this name."""
+    from richc.words import did_you_mean
+
+    if name not in result.names:
+        known = did_you_mean(name, result.names)
+        raise click.UsageError(
+            f"{result.source.shown}: there is no model `{name}`{known}", click.get_current_context()
+        )
+    return result.only(name)
+
+
+def _read(path: str, result: FileResult) -> tuple[str, VerificationReport]:
+    """A verification and its model's name.  Raises Unusable."""
+    from pydantic import ValidationError
+
+    from richc.report.page.measured import require_same
+    from richc.report.page.rendering import PageProblem
+    from richc.report.verification_schema import VerificationReport
+
+    try:
+        report = VerificationReport.model_validate_json(Path(path).read_bytes())
+    except OSError as error:
+        raise Unusable(f"--verification: {path}: {error.strerror or error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        at = ".".join(map(str, first["loc"]))
+        raise Unusable(
+            f"--verification: {path}: not what `richc verify --format json` prints: "
+            f"{f'{at}: ' if at else ''}{first['msg']}"
+        ) from None
+    models = {model.spec.name: model for model in result.models}
+    if report.model not in models:
+        raise Unusable(f"--verification: {path}: there is no model `{report.model}` on this page")
+    try:
+        require_same(report, models[report.model])
+    except PageProblem as error:
+        raise Unusable(f"--verification: {path}: {error}") from None
+    return report.model, report

@@ -1,0 +1,105 @@
+"""What ``richc verify`` measured: its table, and its pictures where matplotlib is installed."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from markupsafe import Markup
+
+from richc.figures import verification as pictures
+from richc.figures.inline import inline
+from richc.figures.style import FigureProblem
+from richc.pipeline import ModelResult
+from richc.report.page.rendering import PageProblem, render
+from richc.report.snippet import visible
+from richc.report.verification import cells, found, quantity, run_words, size, verdict
+from richc.report.verification_schema import Row, VerificationReport
+from richc.scaling.verdict import Verdict
+
+
+def measured(report: VerificationReport, name: str) -> Markup:
+    """The section about one run.  ``name`` begins the ids of its pictures."""
+    try:
+        drawn = [
+            Markup(inline(partial(pictures.figure, report, only=q), f"{name}-{q}", title, told))  # noqa: S704 - an XML writer's
+            for q, title in pictures.panels(report).items()
+            for told in [_told(report, q)]
+        ]
+        note = ""
+    except FigureProblem as error:
+        drawn, note = [], str(error)
+    return render(
+        "measured.html",
+        report=report,
+        verdict=verdict(report),
+        run=visible(run_words(report)),
+        found=[(kind, visible(words.removeprefix(": "))) for kind, words in found(report)],
+        rows=[cells(report, row) for row in report.rows],
+        pictures=drawn,
+        key=pictures.KEY,
+        note=note,
+    )
+
+
+def _told(report: VerificationReport, panel: str) -> str:
+    """One panel in words; the table has the numbers."""
+    rows = [row for row in report.rows if row.quantity == panel]
+    rows = [row for row in rows if row.step in (0, report.run.judged_step)]
+    words = [f"{_name(report, row)}: {_exponents(row)}" for row in rows]
+    return f"Sizes over the width on logarithmic axes. {'; '.join(words)}."
+
+
+def _name(report: VerificationReport, row: Row) -> str:
+    return cells(report, row)[1] + (" bias" if row.of_bias else "")
+
+
+def _exponents(row: Row) -> str:
+    shown = {None: "no exponent", "-inf": "zero"}.get(
+        None if row.measured is None else str(row.measured)
+    )
+    if isinstance(row.measured, float):
+        shown = f"measured n^{row.measured:+.2f}"
+    predicted = {None: "not predicted", "-inf": "predicted zero"}.get(
+        row.predicted, f"predicted n^{row.predicted}"
+    )
+    return f"{shown}, {predicted}"
+
+
+def require_same(report: VerificationReport, model: ModelResult) -> None:
+    """Raises PageProblem for a run that was of another version of the model."""
+    names = [layer.name for layer in model.spec.layers]
+    if report.layers != names:
+        raise PageProblem(
+            f"it is of another version of model `{report.model}`, with layers "
+            f"{', '.join(report.layers[:6]) or 'none'}"
+        )
+    for row in report.rows:
+        at = names.index(row.layer)
+        # On the way to the step that is judged, one phase may run into the other.
+        is_judged = row.step in (0, report.run.judged_step)
+        if row.quantity not in ("h", "dh", "own", "df") or not is_judged:
+            continue
+        now = _predicted(model.verdict, row, at)
+        if row.predicted != now:
+            raise PageProblem(
+                f"it is of another version of model `{report.model}`: there the check said "
+                f"{_said(row.predicted)} of {quantity(row)} of `{row.layer}`, now {_said(now)}"
+            )
+
+
+def _predicted(verdict: Verdict, row: Row, at: int) -> str | None:
+    """What the check says of a row today."""
+    if row.quantity == "h":
+        return str(verdict.flow.later[at].h) if at < verdict.known_heights else None
+    if verdict.nontrivial is None:
+        return None
+    flow = (verdict.flow.first if row.step == 1 else verdict.flow.later)[at]
+    if row.quantity == "dh":
+        return str(flow.dh)
+    if row.quantity == "own":
+        return str(flow.bias_own if row.of_bias else flow.own)
+    return str(flow.bias_df if row.of_bias else flow.df)
+
+
+def _said(exponent: str | None) -> str:
+    return "nothing" if exponent is None else size(exponent)

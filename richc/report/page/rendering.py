@@ -1,0 +1,122 @@
+"""Jinja2, as the page uses it: everything is escaped, and a name that is missing is a bug."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from functools import cache
+from importlib.resources import files
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+#: What to tell a user whose Python has no Jinja2.
+NO_JINJA = 'pages need Jinja2, which is not installed: pip install "richc[report]"'
+
+_FOLDER = "report/page/templates"
+_POWER = re.compile(r"n\^(\([^)]*\)|[-+]?[0-9./]+)")
+
+
+class PageProblem(Exception):
+    """The page cannot be made; ``str(error)`` is one line for the user."""
+
+
+def require_jinja() -> None:
+    """Raises PageProblem where there is none."""
+    if find_spec("jinja2") is None:
+        raise PageProblem(NO_JINJA)
+
+
+def render(template: str, **values: object) -> Markup:
+    """A template of the page, filled in.  Raises PageProblem."""
+    from markupsafe import Markup
+
+    return Markup(_environment().get_template(template).render(values))  # noqa: S704 - escaped there
+
+
+@cache
+def _environment() -> Environment:
+    require_jinja()
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("richc", _FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters["powers"] = powers
+    made.filters["code"] = code
+    made.filters["pieces"] = pieces
+    return made
+
+
+class StyleSheet(str):
+    """The page's CSS."""
+
+    __slots__ = ()
+
+    @property
+    def hash(self) -> str:
+        """As a content security policy names it."""
+        digest = hashlib.sha256(self.encode()).digest()
+        return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def style_sheet() -> StyleSheet:
+    """What goes between ``<style>`` and ``</style>``."""
+    folder = files("richc").joinpath(_FOLDER)
+    return StyleSheet(folder.joinpath("style.css").read_text(encoding="utf-8"))
+
+
+def powers(text: str) -> Markup:
+    """Every ``n^-1/2`` of a text raised; copied or read aloud, as before."""
+    from markupsafe import Markup, escape
+
+    parts: list[Markup] = []
+    end = 0
+    for found in _POWER.finditer(text):
+        parts.append(escape(text[end : found.start()]))
+        parts.append(
+            Markup('<span class="power">n<span class="unseen">^</span><sup>{}</sup></span>').format(
+                found[1]
+            )
+        )
+        end = found.end()
+    return Markup().join([*parts, escape(text[end:])])
+
+
+def code(text: str) -> Markup:
+    """A sentence: what stands between backticks as code, letter by letter; other powers raised."""
+    from markupsafe import Markup
+
+    quoted = text.split("`")
+    if len(quoted) % 2 == 0:
+        return powers(text)
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if index % 2 else powers(part)
+        for index, part in enumerate(quoted)
+    )
+
+
+class Piece(NamedTuple):
+    """A part of a size as a picture writes it: plain, or raised."""
+
+    text: str
+    raised: bool
+
+
+def pieces(text: str) -> list[Piece]:
+    """``0 → n^-1/2`` as parts for SVG, which knows no ``<sup>``."""
+    found: list[Piece] = []
+    end = 0
+    for power in _POWER.finditer(text):
+        found += [Piece(text[end : power.start()] + "n", False), Piece(power[1], True)]
+        end = power.end()
+    return [piece for piece in [*found, Piece(text[end:], False)] if piece.text]

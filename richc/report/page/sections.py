@@ -1,0 +1,195 @@
+"""What a model's part of the page holds, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from richc.diagnostics import Suppressed
+from richc.pipeline import FileResult, ModelResult
+from richc.report.derivation import derivation
+from richc.report.derivation.faults import faults
+from richc.report.page.diagram import diagram
+from richc.report.page.measured import measured
+from richc.report.page.rendering import render
+from richc.report.page.signals import Signal, signals
+from richc.report.page.snippets import findings
+from richc.report.table import Knob, group_name, groups, knobs
+from richc.report.verification_schema import VerificationReport
+from richc.rules.sentence import OPTIMIZER_NAMES, gauge_words, point_name
+from richc.scaling.formula import rich_formula
+from richc.scaling.sizes import Size
+from richc.scaling.verdict import NOT_EVALUATED, VIOLATED
+from richc.spec.model import Tensor
+from richc.syntax.source import Source
+
+#: The desiderata in words.
+WORDS = {
+    "D0": "Signals keep their size: every representation is of order one at init, and its "
+    "updates do not outgrow it.",
+    "D1": "Each step changes the output by order one.",
+    "D2": "The update of every representation contributes to that change.",
+    "D3": "The update of every weight contributes to the representation that follows.",
+}
+
+_LIMITS = {"feature_learning": "features learn", "kernel": "kernel machine"}
+_LOSSES = {"mse": "mean squared error", "cross_entropy": "cross-entropy"}
+
+
+class Section(NamedTuple):
+    """One part, under a heading of its own."""
+
+    anchor: str
+    title: str
+    html: Markup
+
+
+def sections(
+    result: FileResult,
+    model: ModelResult,
+    anchor: str,
+    verifications: Mapping[str, VerificationReport],
+) -> list[Section]:
+    """Every section about one model.  ``anchor`` begins the ids of all."""
+
+    def section(name: str, title: str, html: Markup) -> Section:
+        return Section(f"{anchor}-{name}", title, html)
+
+    found = [
+        section("desiderata", "Desiderata", _desiderata(model)),
+        section("findings", "Findings", _findings(result, model)),
+        section("signals", "Signals", _signals(model, f"{anchor}-signals")),
+        section("layers", "Layers", _layers(model)),
+    ]
+    verification = verifications.get(model.spec.name)
+    if verification is not None:
+        html = measured(verification, f"{anchor}-training")
+        found.append(section("training", "What training shows", html))
+    found.append(section("derivation", "Derivation", _derivation(model)))
+    return found
+
+
+class _Desideratum(NamedTuple):
+    name: str
+    words: str
+    status: str
+    reasons: list[str]
+
+
+def _desiderata(model: ModelResult) -> Markup:
+    judged = [
+        _Desideratum(name, WORDS[name], status, list(_reasons(model, name, status)))
+        for name, status in model.statuses
+    ]
+    return render("desiderata.html", desiderata=judged, facts=list(_facts(model)))
+
+
+def _reasons(model: ModelResult, name: str, status: str) -> Iterator[str]:
+    verdict = model.verdict
+    violations = [v for v in verdict.violations if v.desideratum == name]
+    yield from faults(violations, verdict, model.spec.layers)
+    if status == VIOLATED and not violations:
+        yield f"Not at r = {model.spec.richness}, but elsewhere in the interval: see the findings."
+    if status == NOT_EVALUATED:
+        yield (
+            "Nothing is learnt, so there is no change to contribute to."
+            if verdict.nontrivial is False
+            else "Signals depend on the width at init, and exponents do not say what follows."
+        )
+
+
+def _facts(model: ModelResult) -> Iterator[tuple[str, str]]:
+    """What the model is: a term, and what is said of it."""
+    spec, verdict = model.spec, model.verdict
+    width = f"{spec.width_symbol} = {spec.width:,}"
+    if spec.base_width is not None:
+        width += f", base {spec.base_symbol or ''} = {spec.base_width:,}".replace("  ", " ")
+    yield "Width", width
+    rate = rich_formula(spec.optimizer.lr, spec.symbols)
+    yield "Optimizer", f"{OPTIMIZER_NAMES[spec.optimizer.name]}, rate `{rate}`"
+    yield "Loss", _LOSSES[spec.loss]
+    if spec.richness is not None:
+        low_high = "" if spec.interval is None else f" in [{spec.interval[0]}, {spec.interval[1]}]"
+        yield "Declared richness", f"r = {spec.richness}{low_high}"
+    yield "Regime", verdict.regime
+    if verdict.limit is not None:
+        yield "Limit of width", _LIMITS[verdict.limit]
+    if verdict.richness is not None:
+        yield "On the richness scale", point_name(verdict.richness)
+        yield "Gauge", gauge_words(verdict.gauges) if verdict.gauges else "without a name"
+
+
+class _Silenced(NamedTuple):
+    code: str
+    slug: str
+    message: str
+    line: int
+    reason: str
+
+
+def _findings(result: FileResult, model: ModelResult) -> Markup:
+    source = result.source
+    own = set(model.diagnostics)
+    return render(
+        "findings.html",
+        # In order of place.
+        findings=findings(source, [d for d in result.diagnostics if d in own]),
+        suppressed=[_silenced(source, one) for one in model.suppressed],
+        level=4,
+    )
+
+
+def _silenced(source: Source, suppressed: Suppressed) -> _Silenced:
+    found = suppressed.diagnostic
+    line = source.position(found.span.start).line
+    return _Silenced(found.code, found.slug, found.message, line, suppressed.reason or "")
+
+
+def _signals(model: ModelResult, name: str) -> Markup:
+    found = signals(model)
+    return render(
+        "signals.html", signals=found, diagram=diagram(found), name=name, input=Signal("n^0")
+    )
+
+
+class _Row(NamedTuple):
+    name: str
+    role: str
+    is_bias: bool
+    knobs: tuple[Knob, Knob, Knob]
+    #: The gauge invariants A and C.
+    init: str
+    rate: str
+
+
+def _layers(model: ModelResult) -> Markup:
+    rows: list[_Row] = []
+    stages = dict(
+        zip((x.name for x in model.spec.layers), model.context.network.stages, strict=True)
+    )
+    for group in groups(model.spec.layers):
+        first = group[0]
+        stage = stages[first.name]
+
+        def row(tensor: Tensor, name: str, init: Size, rate: Size, role: str) -> _Row:
+            exponents = _inverse(init), _inverse(rate)
+            return _Row(name, role, role == "bias", knobs(model, tensor), *exponents)
+
+        rows.append(row(first.weight, group_name(group), *stage.weight, first.role))
+        if first.bias is not None and stage.bias is not None:
+            rows.append(row(first.bias, group_name(group), *stage.bias, "bias"))
+    return render("layers.html", rows=rows)
+
+
+def _inverse(size: Size) -> str:
+    """The exponent of n^-x, as theory writes it."""
+    return str(-size) if isinstance(size, Fraction) else "∞"
+
+
+def _derivation(model: ModelResult) -> Markup:
+    return render(
+        "derivation.html", text=derivation(model, None, color=False), name=model.spec.name
+    )
