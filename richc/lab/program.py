@@ -59,19 +59,17 @@ class Program:
 
     def rate_at(self, width: int) -> float:
         """The optimizer's own learning rate at a width."""
-        spec = self.spec
-        symbols: dict[int | str, float] = {
-            WIDTH: math.log2(width),
-            BASE_WIDTH: math.log2(spec.base_width or 1),
-            GAMMA: math.log2(spec.gamma),
-        }
-        return float(2.0 ** spec.optimizer.lr.log2(symbols, float(spec.richness or 0)))
+        return rate_at(self.spec, width)
 
-    def network(self, width: int) -> nn.Module:
+    def build(self, width: int, **options: Any) -> nn.Module:
+        """A network as the program builds it, drawn with torch's own generator."""
+        model: nn.Module = self._class(width=width, **options)
+        return model
+
+    def network(self, width: int, device: torch.device | str = "cpu", **options: Any) -> nn.Module:
         """A network whose tensors hold nothing in particular."""
         # On the meta device, drawing costs nothing.
-        model: nn.Module = self._class(width=width, device="meta")
-        return model.to_empty(device="cpu")
+        return self.build(width, device="meta", **options).to_empty(device=device)
 
     def network_at(self, width: int, richness: float, gamma: float, seed: int) -> nn.Module:
         """A network drawn by a seed.  Raises ValueError for what the program refuses."""
@@ -129,3 +127,13 @@ class Program:
         if not data.train_x.square().sum():
             raise DataProblem(f"{path}: every feature is constant")
         return data
+
+
+def rate_at(spec: Model, width: int) -> float:
+    """The optimizer's own learning rate at a width."""
+    symbols: dict[int | str, float] = {
+        WIDTH: math.log2(width),
+        BASE_WIDTH: math.log2(spec.base_width or 1),
+        GAMMA: math.log2(spec.gamma),
+    }
+    return float(2.0 ** spec.optimizer.lr.log2(symbols, float(spec.richness or 0)))

@@ -1,0 +1,233 @@
+"""Many networks of one width that train at once.
+
+Their parameters are stacked along a first dimension, and the emitted network and loss run on all of
+them by ``vmap``.  The emitted optimizer runs on views of the stack, so each network takes the very
+steps that ``richc train`` with its width, seed and value takes, up to the order of sums: the same
+initial values, split, batches, rates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from richc.lab.program import Program
+from richc.lab.sweep.runs import GAMMA, INIT, LR, MOMENTUM, Job, Point, Run, Task
+
+#: Optimizers that treat every entry by itself: networks of the same rate are one tensor to them.
+_ENTRYWISE = {"sgd", "adam", "adamw", "lion", "signsgd"}
+#: How often in a training it is seen whether any network still learns.
+_LOOKS = 20
+#: Bytes of one representation while evaluating.
+_EVALUATED = 2**26
+
+
+@final
+class Worker:
+    """Trains tasks of one job; keeps the program and the data between them."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.device = torch.device(job.device)
+        self.program = Program(job.program, job.spec)
+        # The program's own reader, whose work has been done.
+        self.program.module.read_table = lambda _path, _target: job.table  # type: ignore[attr-defined]
+        self._data: dict[int, Any] = {}
+
+    def data(self, seed: int) -> Any:
+        """The split of a seed.  Raises the program's DataError."""
+        if seed not in self._data:
+            self._data[seed] = self.program.module.load(self.job.path, None, seed, self.device)
+        return self._data[seed]
+
+    def train(self, task: Task) -> list[Run]:
+        """Train all points of a task."""
+        cuda = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=cuda):
+            return _Stack(self, task).train()
+
+
+class _Stack:
+    """The networks of a task, in order of value, then seed.
+
+    Their multipliers are those of one: a task has one gamma.
+    """
+
+    def __init__(self, worker: Worker, task: Task) -> None:
+        self.worker, self.job, self.module = worker, worker.job, worker.program.module
+        self.points = sorted(task.points, key=lambda point: (point.value, point.seed))
+        seeds = sorted({point.seed for point in self.points})
+        self.seeds = seeds
+        self.places = torch.tensor([seeds.index(p.seed) for p in self.points], device=worker.device)
+        self.shared = len(seeds) == 1
+        self.model: nn.Module
+        self.parameters: dict[str, Tensor] = {}
+        self._draw()
+        self.trained = [v for v in self.parameters.values() if v.requires_grad]
+        self.optimizer = self._make_optimizer()
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.batches = [self._batches(seed) for seed in seeds]
+
+    def train(self) -> list[Run]:
+        """To the last step, or until none is left that learns."""
+        job = self.job
+        warmup = self.module.steps_of(job.warmup, job.steps)
+        constant = job.schedule == "constant" and not warmup
+        look = max(1, job.steps // _LOOKS)
+        for step in range(job.steps):
+            if not constant:
+                share = self.module.share_of_rate(job.schedule, step, job.steps, warmup)
+                for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+                    group["lr"] = rate * share
+            losses = self._step()
+            if step % look == look - 1 and not losses.isfinite().any():
+                break
+        return list(self._report())
+
+    def _step(self) -> Tensor:
+        """One step of all networks; their losses (S,)."""
+        found = [next(batches) for batches in self.batches]
+        if self.shared:
+            ((x, y),) = found
+            losses = vmap(self._loss, in_dims=(0, None, None))(self.parameters, x, y)
+        else:
+            x, y = (torch.stack(part)[self.places] for part in zip(*found, strict=True))
+            losses = vmap(self._loss)(self.parameters, x, y)
+        gradients = torch.autograd.grad(losses.sum(), self.trained)
+        for moved, strided in zip(self.moved, gradients, strict=True):
+            # torch's fused kernels read a gradient as if it were laid out as its parameter.
+            gradient = strided.contiguous()
+            for view, (start, stop) in moved:
+                stacked = view.dim() == gradient.dim()
+                view.grad = gradient[start:stop] if stacked else gradient[start]
+        self.optimizer.step()
+        return losses.detach()
+
+    def _loss(self, parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+        with self.module.autocast(self.worker.device, self.job.precision):
+            outputs = functional_call(self.model, parameters, (x,))
+        loss: Tensor = self.module.loss_of(outputs, y)
+        return loss
+
+    def _draw(self) -> None:
+        """Every network's parameters, as its own training would start with them."""
+        for index, point in enumerate(self.points):
+            self.model = self._network(point)
+            for name, parameter in self.model.named_parameters():
+                if index == 0:
+                    shape = (len(self.points), *parameter.shape)
+                    self.parameters[name] = torch.empty(shape, device=self.worker.device)
+                self.parameters[name][index].copy_(parameter.detach())
+        for name, parameter in self.model.named_parameters():
+            self.parameters[name].requires_grad_(parameter.requires_grad)
+        # Only its structure is used from here on.
+        self.model.to("meta")
+
+    def _network(self, point: Point) -> nn.Module:
+        """On the CPU, where a seed means the same network for every device."""
+        gamma = {"gamma": point.value} if self.job.parameter == GAMMA else {}
+        torch.manual_seed(point.seed)
+        model = self.worker.program.build(point.width, **gamma)
+        if self.job.parameter == INIT:
+            for layer in model.modules():
+                if isinstance(layer, self.module.Dense):
+                    layer.std = layer.std * point.value
+            torch.manual_seed(point.seed)
+            model.reset_parameters()  # type: ignore[operator]
+        return model
+
+    def _make_optimizer(self) -> torch.optim.Optimizer:
+        """The emitted optimizer with the groups of every network."""
+        entrywise = self.job.spec.optimizer.name in _ENTRYWISE
+        names = [name for name, p in self.parameters.items() if p.requires_grad]
+        #: For each trained tensor of the stack: its views, and the networks that each holds.
+        self.moved: list[list[tuple[Tensor, tuple[int, int]]]] = [[] for _ in names]
+        optimizer: torch.optim.Optimizer | None = None
+        groups = []
+        for start, stop in self._alike(entrywise):
+            made = self._optimizer_of(self.points[start])
+            optimizer = optimizer or made
+            for group in made.param_groups:
+                views = []
+                for name in group["params"]:
+                    stack = self.parameters[name].detach()
+                    view = stack[start:stop] if entrywise else stack[start]
+                    self.moved[names.index(name)].append((view, (start, stop)))
+                    views.append(view)
+                group["params"] = views
+                groups.append(group)
+        assert optimizer is not None
+        optimizer.param_groups[:] = groups
+        return optimizer
+
+    def _optimizer_of(self, point: Point) -> torch.optim.Optimizer:
+        """The emitted optimizer of one network, whose groups hold names for tensors."""
+        gamma = {"gamma": point.value} if self.job.parameter == GAMMA else {}
+        model = self.worker.program.network(point.width, self.worker.device, **gamma)
+        lr = point.value if self.job.parameter == LR else self.job.lr
+        optimizer: torch.optim.Optimizer = model.make_optimizer(lr)  # type: ignore[operator]
+        names = {p: name for name, p in model.named_parameters()}
+        for group in optimizer.param_groups:
+            group["params"] = [names[p] for p in group["params"]]
+            if self.job.parameter == MOMENTUM and "betas" in group:
+                group["betas"] = (point.value, *group["betas"][1:])
+            elif self.job.parameter == MOMENTUM:
+                group["momentum"] = point.value
+        return optimizer
+
+    def _alike(self, entrywise: bool) -> Iterator[tuple[int, int]]:
+        """Neighbours in the stack with the same rates; each network alone, unless ``entrywise``."""
+        if not entrywise:
+            yield from ((i, i + 1) for i in range(len(self.points)))
+            return
+        start = 0
+        for _, same in groupby(self.points, key=lambda point: point.value):
+            stop = start + len(list(same))
+            yield start, stop
+            start = stop
+
+    def _batches(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+        data = self.worker.data(seed)
+        batches: Iterator[tuple[Tensor, Tensor]] = self.module.Batches(
+            data.train_x, data.train_y, self.job.batch, seed, self.worker.device
+        )
+        return batches
+
+    @torch.no_grad()
+    def _report(self) -> Iterator[Run]:
+        """Losses and scores over all the data of each network's seed."""
+        for place, seed in enumerate(self.seeds):
+            chosen = (self.places == place).nonzero().flatten()
+            data = self.worker.data(seed)
+            known = self._outputs(chosen, data.train_x)
+            unseen = self._outputs(chosen, data.test_x)
+            for index, a, b in zip(chosen.tolist(), known, unseen, strict=True):
+                losses = [
+                    self.module.loss_of(outputs, y).item()
+                    for outputs, y in ((a, data.train_y), (b, data.test_y))
+                ]
+                finite = [loss if -_LARGE < loss < _LARGE else None for loss in losses]
+                scores = (self.module.score(a, data.train_y), self.module.score(b, data.test_y))
+                yield Run(self.points[index], finite[0], finite[1], *scores)
+
+    def _outputs(self, chosen: Tensor, x: Tensor) -> Tensor:
+        """Outputs (networks, rows, k), in fp32."""
+        parameters = {name: p.detach()[chosen] for name, p in self.parameters.items()}
+        rows = max(1, _EVALUATED // (4 * len(chosen) * self.points[0].width))
+
+        def outputs(parameters: dict[str, Tensor], piece: Tensor) -> Tensor:
+            with self.module.autocast(self.worker.device, self.job.precision):
+                found: Tensor = functional_call(self.model, parameters, (piece,))
+            return found.float()
+
+        pieces = [vmap(outputs, in_dims=(0, None))(parameters, piece) for piece in x.split(rows)]
+        return torch.cat(pieces, 1)
+
+
+#: Losses beyond are as good as infinite, and JSON has no infinity.
+_LARGE = 1e30

@@ -1,0 +1,255 @@
+"""``richc transfer``: does the best value of a hyperparameter stay where it is as n grows?"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+from richc.emit.compile import program as emit
+from richc.lab.program import DataProblem, Program, rate_at
+from richc.lab.sweep import engines, grid, optimum
+from richc.lab.sweep.plan import tasks
+from richc.lab.sweep.runs import GAMMA, LR, MOMENTUM, Job, Point, Run, Task, weights
+from richc.lab.sweep.store import Store, describe, digest
+from richc.pipeline import ModelResult
+from richc.scaling.drift import Drift, rate_drift
+from richc.spec.model import Model
+
+WIDTHS = (64, 128, 256, 512, 1024)
+SEEDS = 3
+#: Where the file says nothing: as the emitted program has it.
+_STEPS, _BATCH = 1000, 128
+
+
+class Settings(NamedTuple):
+    """What a run may choose; None leaves it to richc or to the file."""
+
+    parameter: str = LR
+    widths: tuple[int, ...] | None = None
+    #: The values to try, or how many.
+    values: tuple[float, ...] | None = None
+    number: int | None = None
+    seeds: int = SEEDS
+    #: The first seed.
+    seed: int = 0
+    steps: int | None = None
+    batch: int | None = None
+    #: The optimizer's learning rate: the middle of the grid, or fixed where another is swept.
+    lr: float | None = None
+    data: Path | None = None
+    target: str | None = None
+    device: str = "cpu"
+    workers: int | None = None
+    #: A Ray cluster's address, "" for one begun here, None for no Ray.
+    ray: str | None = None
+
+
+class TransferProblem(Exception):
+    """The sweep cannot be run; ``str(error)`` is one line for the user."""
+
+
+class Transfer(NamedTuple):
+    """All that one sweep found."""
+
+    result: ModelResult
+    job: Job
+    runs: tuple[Run, ...]
+    measured: optimum.Measured
+    #: None where the theory has nothing to say.
+    predicted: Drift | None
+    #: How many of the runs were there before.
+    kept: int
+    seconds: float
+
+    @property
+    def agrees(self) -> bool | None:
+        return self.measured.agrees(self.predicted)
+
+    @property
+    def passes(self) -> bool:
+        return self.measured.carries_over is True
+
+
+def prepare(result: ModelResult, settings: Settings) -> Job:
+    """What all trainings share.  Raises TransferProblem and DataProblem."""
+    spec, train = result.spec, result.spec.train
+    text = emit(result)
+    program = Program(text, spec)
+    if settings.data is None:
+        raise TransferProblem("which data? name a file with --data")
+    options = dict(spec.optimizer.options)
+    if settings.parameter == MOMENTUM and not {"momentum", "betas"} & _knobs(program):
+        raise TransferProblem(f"{spec.optimizer.name} has no momentum")
+    if settings.parameter == MOMENTUM and options.get("nesterov"):
+        raise TransferProblem("Nesterov's momentum cannot be 0: sweep it without `nesterov`")
+    if settings.parameter == GAMMA:
+        try:
+            program.network(spec.width, "meta", gamma=2.0)
+        except ValueError as error:
+            raise TransferProblem(str(error)) from None
+    try:
+        table = program.module.read_table(settings.data, settings.target)
+    except program.module.DataError as error:
+        raise DataProblem(" ".join(str(error).split())) from None
+    job = Job(
+        program=text,
+        spec=spec,
+        path=settings.data,
+        table=table,
+        parameter=settings.parameter,
+        lr=None if settings.parameter == LR else settings.lr,
+        steps=settings.steps or train.steps or _STEPS,
+        batch=settings.batch or train.batch or _BATCH,
+        schedule=train.schedule or "constant",
+        warmup=float(train.warmup or 0),
+        precision="bf16" if train.precision == "bf16" else "fp32",
+        device=settings.device,
+    )
+    _try_data(job, settings.seed)
+    return job
+
+
+def values_of(job: Job, settings: Settings) -> tuple[float, ...]:
+    """The values to try at every width, in order."""
+    if settings.values is not None:
+        return tuple(sorted(set(settings.values)))
+    spec = job.spec
+    centre = 1.0
+    if settings.parameter == LR:
+        centre = settings.lr or _rate(spec)
+    elif settings.parameter == GAMMA:
+        centre = float(spec.gamma)
+    return grid.values(settings.parameter, centre, settings.number)
+
+
+def transfer(
+    result: ModelResult,
+    settings: Settings,
+    job: Job,
+    store: Store | None,
+    listen: Callable[[Sequence[Task]], None] = lambda _tasks: None,
+    heard: Callable[[Sequence[Run]], None] = lambda _runs: None,
+) -> Transfer:
+    """Run what is not in the store, and measure.
+
+    ``listen`` hears what is to be done, ``heard`` what is done.  Raises TransferProblem,
+    EngineProblem and StoreProblem; whatever is raised, results that were heard of are in the store.
+    """
+    began = time.perf_counter()
+    workers = settings.workers or (1 if job.device == "cuda" else os.cpu_count() or 1)
+    widths = sorted(settings.widths or WIDTHS)
+    _refuse_too_large(job, widths[-1], workers)
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    tried = {width: values_of(job, settings) for width in widths}
+    known = dict(store.runs) if store is not None else {}
+    runs: dict[Point, Run] = {}
+    kept = 0
+    growths = 0
+    while True:
+        points = [Point(n, v, s) for n, values in tried.items() for v in values for s in seeds]
+        there = {p: known[p] for p in points if p in known and p not in runs}
+        kept += len(there)
+        runs |= there
+        todo = tasks(job, [p for p in points if p not in runs], workers)
+        listen(todo)
+        for done in _engine(job, todo, settings, workers):
+            if store is not None:
+                store.add(done)
+            runs |= {run.point: run for run in done}
+            heard(done)
+        measured = _measure(job, runs)
+        more = {
+            best.width: further
+            for best in measured.bests
+            if (further := grid.beyond(job.parameter, tried[best.width], best.value))
+        }
+        if not more or settings.values is not None or growths == grid.GROWTHS:
+            break
+        growths += 1
+        tried |= {width: (*tried[width], *further) for width, further in more.items()}
+    ordered = tuple(runs[point] for point in sorted(runs))
+    seconds = time.perf_counter() - began
+    return Transfer(result, job, ordered, measured, predict(result, job), kept, seconds)
+
+
+def predict(result: ModelResult, job: Job) -> Drift | None:
+    """How the best value should move; None where the theory does not say."""
+    verdict = result.verdict
+    if job.parameter != LR:
+        # On the scale, nothing that stays fixed with the width has to move.
+        return None if verdict.richness is None else _NONE
+    if verdict.nontrivial is None:
+        return None
+    forgiving = job.spec.loss == "cross_entropy"
+    return rate_drift(result.context.network, forgives_outputs=forgiving)
+
+
+def head_of(job: Job) -> dict[str, object]:
+    """What a store of this sweep begins with.  Raises TransferProblem."""
+    try:
+        return describe(job, digest(job.path))
+    except OSError as error:
+        raise TransferProblem(f"{job.path}: {error.strerror or error}") from None
+
+
+_NONE = Drift(Fraction(0), Fraction(0))
+
+
+def _rate(spec: Model) -> float:
+    """The optimizer's own rate at the file's width; the written number where it is one."""
+    exact = Fraction(1)
+    for base, power in spec.optimizer.lr.powers:
+        if not isinstance(base, int) or power.slope or power.const.denominator > 1:
+            return rate_at(spec, spec.width)
+        exact *= Fraction(base) ** int(power.const)
+    return float(exact)
+
+
+def _measure(job: Job, runs: dict[Point, Run]) -> optimum.Measured:
+    outputs = job.spec.layers[-1].fan_out.factor
+    return optimum.measure(list(runs.values()), job.parameter, job.spec.loss, outputs)
+
+
+def _engine(
+    job: Job, todo: Sequence[Task], settings: Settings, workers: int
+) -> Iterator[list[Run]]:
+    if not todo:
+        return iter(())
+    if settings.ray is not None:
+        return engines.ray(job, todo, workers, settings.ray)
+    if workers == 1 or len(todo) == 1:
+        return engines.here(job, todo)
+    return engines.processes(job, todo, min(workers, len(todo)))
+
+
+def _knobs(program: Program) -> set[str]:
+    optimizer = program.network(program.spec.width).make_optimizer()  # type: ignore[operator]
+    return set(optimizer.param_groups[0])
+
+
+def _try_data(job: Job, seed: int) -> None:
+    """Raises DataProblem where the program refuses the data."""
+    from richc.lab.sweep.stack import Worker
+
+    worker = Worker(job._replace(device="cpu"))
+    try:
+        worker.data(seed)
+    except worker.program.module.DataError as error:
+        raise DataProblem(" ".join(str(error).split())) from None
+
+
+def _refuse_too_large(job: Job, width: int, workers: int) -> None:
+    """Raises TransferProblem: weights, gradients and the optimizer's state, in each worker."""
+    if job.device == "cuda":
+        return
+    wanted = 4 * 6 * weights(job.spec, width) * workers
+    has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if wanted > 0.8 * has:
+        raise TransferProblem(
+            f"{workers} trainings of width {width} at once need about {wanted / 2**30:.0f} GiB, "
+            f"and there are {has / 2**30:.0f}: fewer --workers or smaller --widths"
+        )

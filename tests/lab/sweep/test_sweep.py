@@ -1,0 +1,198 @@
+"""A sweep's trainings are those of `richc train`, and no result is lost or made twice."""
+
+from __future__ import annotations
+
+import math
+import random
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+
+from richc.lab.program import Program
+from richc.lab.sweep import engines, grid, optimum
+from richc.lab.sweep.plan import tasks
+from richc.lab.sweep.runs import GAMMA, INIT, LR, MOMENTUM, Job, Point, Run, Task
+from richc.lab.sweep.stack import Worker
+from richc.lab.sweep.store import Store, StoreProblem, describe
+from richc.lab.sweep.transfer import Settings, prepare, transfer
+from richc.pipeline import analyse
+from richc.scaling.drift import Drift, rate_drift
+
+DIGITS = Path("examples/digits.csv.gz").absolute()
+OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "signsgd", "adafactor", "muon")
+
+
+#: What an optimizer needs to be said.
+OPTIONS = {"muon": ", shape_factor = spectral"}
+BIASES = {"adafactor": "bias { std = 1 }"}
+
+
+def model(optimizer: str = "adam", parameterization: str = "mup") -> str:
+    return f"""model small {{
+  width n = 16
+  parameterization {parameterization}
+  input 64
+  embed: dense -> n {{ {BIASES.get(optimizer, "bias")} }}
+  relu
+  body: dense -> n
+  relu
+  head: dense -> 10
+  optimizer {optimizer} {{ lr = 0.01{OPTIONS.get(optimizer, "")} }}
+  loss cross_entropy
+  train {{ target = digit, steps = 6, batch = 32 }}
+}}"""
+
+
+def job_of(text: str, parameter: str = LR) -> Job:
+    (result,) = analyse(text).models
+    return prepare(result, Settings(parameter=parameter, data=DIGITS, target="digit"))
+
+
+def alone(job: Job, point: Point) -> float:
+    """The training loss of the same training in the plainest loop."""
+    program = Program(job.program, job.spec)
+    module = program.module
+    data = module.load(job.path, "digit", point.seed, torch.device("cpu"))
+    gamma = {"gamma": point.value} if job.parameter == GAMMA else {}
+    torch.manual_seed(point.seed)
+    network = program.build(point.width, **gamma)
+    optimizer = network.make_optimizer(point.value if job.parameter == LR else None)  # type: ignore[operator]
+    batches = module.Batches(data.train_x, data.train_y, job.batch, point.seed, torch.device("cpu"))
+    for _ in range(job.steps):
+        x, y = next(batches)
+        optimizer.zero_grad()
+        module.loss_of(network(x), y).backward()
+        optimizer.step()
+    loss, _ = module.evaluate(network, data.train_x, data.train_y, "fp32")
+    return float(loss)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_stacked_trainings_are_single_ones(optimizer: str) -> None:
+    job = job_of(model(optimizer))
+    points = tuple(Point(16, value, seed) for value in (0.01, 0.02) for seed in (0, 3))
+    runs = Worker(job).train(Task(points))
+
+    assert set(points) == {run.point for run in runs}
+    for run in runs:
+        assert run.train_loss == pytest.approx(alone(job, run.point), rel=2e-3)
+
+
+def test_gamma_is_the_networks_own() -> None:
+    job = job_of(model("sgd"), GAMMA)
+    points = [Point(16, value, 1) for value in (0.5, 2.0)]
+    for task in tasks(job, points, workers=1):
+        for run in Worker(job).train(task):
+            assert run.train_loss == pytest.approx(alone(job, run.point), rel=1e-3)
+
+
+def test_init_and_momentum_matter() -> None:
+    for parameter, values in ((INIT, (0.5, 1.0)), (MOMENTUM, (0.0, 0.9))):
+        job = job_of(model("sgd"), parameter)
+        runs = Worker(job).train(Task(tuple(Point(16, value, 0) for value in values)))
+        assert 2 == len({run.train_loss for run in runs})
+
+
+def test_a_diverged_training_has_no_loss() -> None:
+    job = job_of(model("sgd"))
+    (run,) = Worker(job).train(Task((Point(16, 1e30, 0),)))
+    assert (None, math.inf) == (run.train_loss, run.loss)
+
+
+def result_of(point: Point) -> Run:
+    return Run(point, 1.0 / point.width, 0.5, 0.9, 0.8)
+
+
+def test_what_interrupts_a_sweep_loses_nothing(tmp_path: Path) -> None:
+    job = job_of(model())
+    head = describe(job, "digest")
+    points = [Point(n, v, s) for n in (4, 8) for v in (0.1, 0.2) for s in range(5)]
+    path = tmp_path / "runs.jsonl"
+    choice = random.Random(7)
+    done: set[Point] = set()
+    while len(done) < len(points):
+        with Store(path, head) as store:
+            assert done == set(store.runs)
+            todo = [p for p in points if p not in store.runs][: choice.randint(1, 4)]
+            store.add(result_of(p) for p in todo)
+            done |= set(todo)
+        if choice.random() < 0.5:
+            # Killed while it wrote the next.
+            with path.open("ab") as file:
+                file.write(b'{"width": 4, "val')
+    assert len(points) + 1 == len(path.read_text().splitlines()[: len(points) + 1])
+    with Store(path, head) as store:
+        assert {p: result_of(p) for p in points} == store.runs
+
+
+def test_a_store_is_of_one_sweep(tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    head = describe(job_of(model()), "digest")
+    with (
+        Store(path, head),
+        pytest.raises(StoreProblem, match="another sweep is writing"),
+        Store(path, head),
+    ):
+        pass
+    with pytest.raises(StoreProblem, match="another steps"):
+        Store(path, head | {"steps": 7})
+    other = tmp_path / "mine.txt"
+    other.write_text("mine\n")
+    with pytest.raises(StoreProblem, match="did not write"):
+        Store(other, head)
+    assert "mine\n" == other.read_text()
+
+
+def test_processes_find_what_one_finds() -> None:
+    job = job_of(model())
+    todo = tasks(job, [Point(n, 0.01, s) for n in (8, 16) for s in (0, 1)], workers=2)
+    one = {run.point: run.loss for runs in engines.here(job, todo) for run in runs}
+    two = {run.point: run.loss for runs in engines.processes(job, todo, 2) for run in runs}
+    assert one == pytest.approx(two, rel=1e-4)
+
+
+def test_a_transfer_resumes(tmp_path: Path) -> None:
+    (result,) = analyse(model()).models
+    settings = Settings(
+        widths=(8, 16), values=(0.005, 0.01, 0.02), seeds=1, data=DIGITS, target="digit", workers=1
+    )
+    job = prepare(result, settings)
+    with Store(tmp_path / "runs.jsonl", describe(job, "digest")) as store:
+        first = transfer(result, settings, job, store)
+        again = transfer(result, settings, job, store)
+    assert (0, 6, first.runs) == (first.kept, again.kept, again.runs)
+
+
+@pytest.mark.parametrize("drift", [0.0, -1.0, -0.5])
+def test_a_drift_is_found(drift: float) -> None:
+    noise = random.Random(1)
+    values = grid.values(LR, 0.1, 16)
+    runs = []
+    for n in (64, 128, 256, 512):
+        for seed in range(3):
+            best = math.log2(0.03) + drift * math.log2(n / 64) + noise.gauss(0, 0.1)
+            for v in values:
+                loss = 0.1 * 2.0 ** ((math.log2(v) - best) ** 2 / 4)
+                runs.append(Run(Point(n, v, seed), loss, loss, 0.5, 0.5))
+    found = optimum.measure(runs, LR, "cross_entropy", 10)
+    assert abs(found.drift - drift) < max(0.08, found.half_width)
+    assert (drift == 0.0) is found.carries_over
+    assert found.agrees(Drift(Fraction(drift), Fraction(drift))) is True
+    assert found.agrees(Drift(Fraction(1), Fraction(1))) is False
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "parameterization", "low", "high"),
+    [
+        *((optimizer, "mup", "0", "0") for optimizer in OPTIMIZERS),
+        ("sgd", "standard", "-1", "-1/2"),
+        ("adam", "standard", "-3/2", "-1"),
+        ("sgd", "ntp", "0", "1/2"),
+    ],
+)
+def test_predicted_drifts(optimizer: str, parameterization: str, low: str, high: str) -> None:
+    (result,) = analyse(model(optimizer, parameterization)).models
+    found = rate_drift(result.context.network, forgives_outputs=True)
+    assert Drift(Fraction(low), Fraction(high)) == found
