@@ -25,6 +25,7 @@ COMMANDS = {
     "scale": "scale",
     "schema": "schema",
     "train": "train",
+    "transfer": "transfer",
     "verify": "verify",
 }
 

@@ -53,7 +53,10 @@ def test_commands() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["check", "compile", "fix", "fmt", "gauge", "map", "report", "scale", "train", "verify"],
+    [
+        *("check", "compile", "fix", "fmt", "gauge", "map", "report", "scale", "train"),
+        *("transfer", "verify"),
+    ],
 )
 def test_files(command: str, folder: Path) -> None:
     assert [os.path.join("models", ""), "two.rich"] == complete(command, "")
