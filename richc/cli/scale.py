@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +12,7 @@ from richc.cli.compile import chosen_model
 from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
+from richc.cli.training import plot_target, plotting, prepare_torch
 from richc.cli.verify import Widths, own_data
 from richc.syntax.source import printable
 
@@ -129,25 +129,11 @@ def command(
     Exit codes: 0 they do, 1 they do not or it is undecided, 2 wrong usage, bad data, or a file that
     is not on the scale at each r.
     """
-    from importlib.util import find_spec
-
     from richc.cli.color import use_color
-    from richc.lab.threads import calm
-    from richc.lab.train import NO_TORCH
 
     chosen = chosen_model(file, name, allow_violations=True)
-    if find_spec("torch") is None:
-        raise Unusable(NO_TORCH)
-    figure = None if plot is None else Path(plot)
-    if figure is not None:
-        from richc.figures.style import FigureProblem, check_target
-
-        try:
-            check_target(figure, force=force)
-        except FigureProblem as error:
-            raise Unusable(f"--plot: {error}") from None
-    # Before torch is imported.
-    calm(os.environ)
+    prepare_torch()
+    figure = plot_target(plot, force=force)
     from richc.cli.progress import Progress
     from richc.lab.experiment import TooLarge
     from richc.lab.program import DataProblem
@@ -183,11 +169,8 @@ def command(
             click.echo(line, color=colored)
     if figure is not None:
         from richc.figures.scale import draw
-        from richc.figures.style import FigureProblem
 
-        try:
+        with plotting():
             draw(found, figure, force=force)
-        except FigureProblem as error:
-            raise Unusable(f"--plot: {error}") from None
     if not measured.passes:
         raise SystemExit(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,6 +13,7 @@ from richc.cli.compile import chosen_model
 from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
+from richc.cli.training import prepare_torch
 from richc.cli.verify import Widths
 from richc.syntax.source import printable
 
@@ -83,17 +83,10 @@ def command(
 
     Exit codes: 0 the best value stays, 1 it moves, or that is undecided, 2 wrong usage or bad data.
     """
-    from importlib.util import find_spec
-
     from richc.cli.color import use_color
-    from richc.lab.threads import calm
-    from richc.lab.train import NO_TORCH
 
     chosen = chosen_model(file, name, allow_violations=True)
-    if find_spec("torch") is None:
-        raise Unusable(NO_TORCH)
-    # Before torch is imported.
-    calm(os.environ)
+    prepare_torch()
     from richc.lab.program import DataProblem
     from richc.lab.sweep.engines import EngineProblem
     from richc.lab.sweep.store import Store, StoreProblem

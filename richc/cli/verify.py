@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from richc.cli.compile import chosen_model
 from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
+from richc.cli.training import plot_target, plotting, prepare_torch
 from richc.syntax.source import printable
 
 if TYPE_CHECKING:
@@ -113,25 +113,11 @@ def command(
 
     Exit codes: 0 all agrees and holds, 1 something does not, 2 wrong usage or bad data.
     """
-    from importlib.util import find_spec
-
     from richc.cli.color import use_color
-    from richc.lab.threads import calm
-    from richc.lab.train import NO_TORCH
 
     chosen = chosen_model(file, name, allow_violations=True)
-    if find_spec("torch") is None:
-        raise Unusable(NO_TORCH)
-    figure = None if plot is None else Path(plot)
-    if figure is not None:
-        from richc.figures.style import FigureProblem, check_target
-
-        try:
-            check_target(figure, force=force)
-        except FigureProblem as error:
-            raise Unusable(f"--plot: {error}") from None
-    # Before torch is imported.
-    calm(os.environ)
+    prepare_torch()
+    figure = plot_target(plot, force=force)
     from richc.cli.progress import Progress
     from richc.lab.experiment import TooLarge
     from richc.lab.program import DataProblem
@@ -168,13 +154,10 @@ def command(
         for line in render(printable(shown), sentence, found, color=colored, quiet=quiet):
             click.echo(line, color=colored)
     if figure is not None:
-        from richc.figures.style import FigureProblem
         from richc.figures.verification import draw
 
-        try:
+        with plotting():
             draw(found, chosen.sentence, figure, force=force)
-        except FigureProblem as error:
-            raise Unusable(f"--plot: {error}") from None
     if not verification.passes:
         raise SystemExit(1)
 

@@ -73,8 +73,7 @@ class Program:
 
     def network_at(self, width: int, richness: float, gamma: float, seed: int) -> nn.Module:
         """A network drawn by a seed.  Raises ValueError for what the program refuses."""
-        model: nn.Module = self._class(width, richness, gamma, device="meta")
-        model = model.to_empty(device="cpu")
+        model = self.network(width, richness=richness, gamma=gamma)
         model.reset_parameters(torch.Generator().manual_seed(seed))  # type: ignore[operator]
         return model
 
