@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -13,8 +13,13 @@ from richc.cli.errors import Unusable, show_diagnostics
 from richc.cli.inputs import STDIN
 
 if TYPE_CHECKING:
-    from richc.pipeline import FileResult
+    from collections.abc import Callable
+
+    from richc.pipeline import FileResult, ModelResult
+    from richc.report.transfer_schema import TransferReport
     from richc.report.verification_schema import VerificationReport
+
+    _Report = TypeVar("_Report", VerificationReport, TransferReport)
 
 
 @click.command("report", short_help="Write an HTML page about a .rich file.")
@@ -34,9 +39,21 @@ if TYPE_CHECKING:
     type=click.Path(),
     help="What `richc verify --format json` found for a model of FILE; may be repeated.",
 )
+@click.option(
+    "--transfer",
+    "transfers",
+    multiple=True,
+    type=click.Path(),
+    help="The same of `richc transfer --format json`.",
+)
 @click.option("--force", is_flag=True, help="Overwrite a file that richc did not write.")
 def command(
-    file: str, output: str | None, name: str | None, verifications: tuple[str, ...], force: bool
+    file: str,
+    output: str | None,
+    name: str | None,
+    verifications: tuple[str, ...],
+    transfers: tuple[str, ...],
+    force: bool,
 ) -> None:
     """Write one HTML page about FILE (- for standard input): verdict, findings, signals, layers.
 
@@ -63,7 +80,9 @@ def command(
 
     from richc.report.page.document import is_ours, page
 
-    content = page(result, dict(_read(path, result) for path in verifications)).encode()
+    runs = [_verification(path, result) for path in verifications]
+    sweeps = [_transfer(path, result) for path in transfers]
+    content = page(result, [*runs, *sweeps]).encode()
     if output is None or output == STDIN:
         # Bytes, so that stdout and a file hold the same ones on every platform.
         sys.stdout.buffer.write(content)
@@ -89,30 +108,51 @@ def _only(result: FileResult, name: str) -> FileResult:
     return result.only(name)
 
 
-def _read(path: str, result: FileResult) -> tuple[str, VerificationReport]:
-    """A verification and its model's name.  Raises Unusable."""
-    from pydantic import ValidationError
-
+def _verification(path: str, result: FileResult) -> VerificationReport:
+    """Raises Unusable."""
     from richc.report.page.measured import require_same
-    from richc.report.page.rendering import PageProblem
     from richc.report.verification_schema import VerificationReport
 
+    return _read(path, "verification", VerificationReport, result, require_same)
+
+
+def _transfer(path: str, result: FileResult) -> TransferReport:
+    """Raises Unusable."""
+    from richc.report.page.transferred import require_same
+    from richc.report.transfer_schema import TransferReport
+
+    return _read(path, "transfer", TransferReport, result, require_same)
+
+
+def _read(
+    path: str,
+    kind: str,
+    schema: type[_Report],
+    result: FileResult,
+    require_same: Callable[[_Report, ModelResult], None],
+) -> _Report:
+    """What `richc verify` or `transfer` found of a model of the page.  Raises Unusable."""
+    from pydantic import ValidationError
+
+    from richc.report.page.rendering import PageProblem
+
+    command = "verify" if kind == "verification" else kind
     try:
-        report = VerificationReport.model_validate_json(Path(path).read_bytes())
+        report = schema.model_validate_json(Path(path).read_bytes())
     except OSError as error:
-        raise Unusable(f"--verification: {path}: {error.strerror or error}") from None
+        raise Unusable(f"--{kind}: {path}: {error.strerror or error}") from None
     except ValidationError as error:
         first = error.errors()[0]
         at = ".".join(map(str, first["loc"]))
         raise Unusable(
-            f"--verification: {path}: not what `richc verify --format json` prints: "
+            f"--{kind}: {path}: not what `richc {command} --format json` prints: "
             f"{f'{at}: ' if at else ''}{first['msg']}"
         ) from None
     models = {model.spec.name: model for model in result.models}
     if report.model not in models:
-        raise Unusable(f"--verification: {path}: there is no model `{report.model}` on this page")
+        raise Unusable(f"--{kind}: {path}: there is no model `{report.model}` on this page")
     try:
         require_same(report, models[report.model])
     except PageProblem as error:
-        raise Unusable(f"--verification: {path}: {error}") from None
-    return report.model, report
+        raise Unusable(f"--{kind}: {path}: {error}") from None
+    return report

@@ -8,11 +8,14 @@ import click
 @click.command("schema", short_help="Print a JSON schema.")
 @click.argument(
     "what",
-    type=click.Choice(("equivalence", "map", "report", "rules", "scale", "spec", "verification")),
+    type=click.Choice(
+        ("equivalence", "map", "report", "rules", "scale", "spec", "transfer", "verification")
+    ),
 )
 def command(what: str) -> None:
     """Print a JSON schema: of the check's report, a verification, a run over the richness scale,
-    a comparison of two models, a map, the list of rules, or a resolved specification.
+    a sweep over widths, a comparison of two models, a map, the list of rules, or a resolved
+    specification.
     """
     import json
 
@@ -40,6 +43,10 @@ def command(what: str) -> None:
         from richc.report.scale_schema import ScaleReport
 
         schema = ScaleReport.model_json_schema()
+    elif what == "transfer":
+        from richc.report.transfer_schema import TransferReport
+
+        schema = TransferReport.model_json_schema()
     else:
         from richc.report.spec_schema import SpecFile
 

@@ -13,7 +13,7 @@ from richc.cli.compile import chosen_model
 from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
-from richc.cli.training import prepare_torch
+from richc.cli.training import plot_target, plotting, prepare_torch
 from richc.cli.verify import Widths
 from richc.syntax.source import printable
 
@@ -53,9 +53,16 @@ _POSITIVE = click.IntRange(min=1)
     "-o", "--output", type=click.Path(), metavar="RUNS.jsonl",
     help="Keep results, a JSON line each; the same command goes on where it was interrupted.",
 )  # fmt: skip
+@click.option(
+    "--format", "output_format", type=click.Choice(("text", "json")), default="text",
+    show_default=True,
+)  # fmt: skip
+@click.option("--plot", type=click.Path(), help="Draw it: a .png or .svg file.")
 @click.option("--workers", type=_POSITIVE, help="Processes.  Default: one a core.")
-@click.option("--force", is_flag=True, help="Empty the file of another sweep.")
-@click.option("-q", "--quiet", is_flag=True, help="No table.")
+@click.option(
+    "--force", is_flag=True, help="Empty the file of another sweep; overwrite a foreign plot."
+)
+@click.option("-q", "--quiet", is_flag=True, help="No table, no progress.")
 @color_option
 def command(
     file: str,
@@ -71,6 +78,8 @@ def command(
     data: str | None,
     target: str | None,
     output: str | None,
+    output_format: str,
+    plot: str | None,
     workers: int | None,
     force: bool,
     quiet: bool,
@@ -87,11 +96,13 @@ def command(
 
     chosen = chosen_model(file, name, allow_violations=True)
     prepare_torch()
+    figure = plot_target(plot, force=force)
+    from richc.cli.progress import SweepProgress
     from richc.lab.program import DataProblem
     from richc.lab.sweep.engines import EngineProblem
     from richc.lab.sweep.store import Store, StoreProblem
     from richc.lab.sweep.transfer import Settings, TransferProblem, head_of, prepare, transfer
-    from richc.report.transfer import render
+    from richc.report.transfer_schema import report
 
     settings = Settings(
         parameter=parameter,
@@ -110,7 +121,11 @@ def command(
         job = prepare(chosen, settings)
         store = None if output is None else Store(Path(output), head_of(job), force=force)
         with store or nullcontext():
-            found = transfer(chosen, settings, job, store)
+            progress = SweepProgress(job, quiet)
+            try:
+                swept = transfer(chosen, settings, job, store, progress.begin, progress.done)
+            finally:
+                progress.end()
     except (DataProblem, EngineProblem, StoreProblem, TransferProblem) as error:
         raise Unusable(str(error)) from None
     except KeyboardInterrupt:
@@ -119,10 +134,21 @@ def command(
         raise SystemExit(130) from None
 
     shown = "<stdin>" if file == STDIN else file
-    colored = use_color(color, sys.stdout)
-    for line in render(printable(shown), found, color=colored, quiet=quiet):
-        click.echo(line, color=colored)
-    if not found.passes:
+    found = report(shown, swept)
+    if output_format == "json":
+        click.echo(found.model_dump_json(indent=2))
+    else:
+        from richc.report.transfer import render
+
+        colored = use_color(color, sys.stdout)
+        for line in render(printable(shown), found, color=colored, quiet=quiet):
+            click.echo(line, color=colored)
+    if figure is not None:
+        from richc.figures.transfer import draw
+
+        with plotting():
+            draw(found, figure, force=force)
+    if not swept.passes:
         raise SystemExit(1)
 
 

@@ -3,84 +3,125 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from richc.report.scale import LOSSES
 from richc.report.style import Style
 from richc.scaling.formula import power
 
 if TYPE_CHECKING:
-    from richc.lab.sweep.transfer import Transfer
+    from richc.report.transfer_schema import Training, TransferReport
 
 #: What is swept, in words.
 WORDS = {"lr": "learning rate", "init": "init factor", "gamma": "gamma", "momentum": "momentum"}
 
 
-def render(path: str, transfer: Transfer, *, color: bool, quiet: bool) -> Iterator[str]:
-    """Lines for people.  ``quiet`` leaves the table out."""
+def render(path: str, found: TransferReport, *, color: bool, quiet: bool) -> Iterator[str]:
+    """Lines for people.  ``quiet`` leaves the table out.  ``path`` is fit for a terminal."""
     style = Style(color)
-    name = style.strong(transfer.result.spec.name)
+    name = style.strong(found.model)
     if not quiet:
-        yield f"{path}: {name}: {transfer.result.sentence}"
-        yield f"  {_run(transfer)}"
+        yield f"{path}: {name}: {found.sentence}"
+        yield f"  {run_words(found)}; training loss, geometric mean over seeds, best marked *"
         yield ""
-        yield from _table(transfer)
+        yield from _table(found)
         yield ""
-    mark = style.good("✓") if transfer.passes else style.severity("error", "✗")
-    yield f"{mark} {path}: {name}: {verdict(transfer)}"
+    mark = style.good("✓") if found.verdict == "pass" else style.severity("error", "✗")
+    yield f"{mark} {path}: {name}: {verdict(found)}"
 
 
-def verdict(transfer: Transfer) -> str:
+def verdict(found: TransferReport) -> str:
     """One line: whether the best value stays, and whether that is as predicted."""
-    measured, what = transfer.measured, f"the best {WORDS[transfer.job.parameter]}"
-    if measured.carries_over is None:
+    what = f"the best {WORDS[found.parameter]}"
+    if found.carries_over is None:
         said = f"whether {what} stays is undecided: more seeds, widths or values"
-    elif measured.carries_over:
+    elif found.carries_over:
         said = f"{what} carries over to every width"
     else:
         said = f"{what} moves with the width"
-    drift = f"n^{measured.drift:+.2f} ± {measured.half_width:.2f}"
-    return f"{said}: {drift}, {_predicted(transfer)}"
+    return f"{said}: {drift(found)}, {_predicted(found)}"
 
 
-def _predicted(transfer: Transfer) -> str:
-    predicted = transfer.predicted
-    if predicted is None:
+def drift(found: TransferReport) -> str:
+    """The measured exponent with its interval."""
+    low, high = found.drift.low, found.drift.high
+    half = "∞" if low is None or high is None else f"{(high - low) / 2:.2f}"
+    return f"n^{found.drift.measured:+.2f} ± {half}"
+
+
+def prediction(found: TransferReport) -> str | None:
+    """The predicted exponents; None where there are none."""
+    if found.drift.predicted_low is None or found.drift.predicted_high is None:
+        return None
+    low, high = Fraction(found.drift.predicted_low), Fraction(found.drift.predicted_high)
+    return power(low) if low == high else f"{power(low)} to {power(high)}"
+
+
+def by_place(found: TransferReport) -> dict[int, dict[float, list[Training]]]:
+    """Trainings by width and value, each over its seeds."""
+    places: dict[int, dict[float, list[Training]]] = {}
+    for training in found.trainings:
+        places.setdefault(training.width, {}).setdefault(training.value, []).append(training)
+    return places
+
+
+def typical(trainings: Sequence[Training]) -> float | None:
+    """The geometric mean of their training losses; None where one of them diverged."""
+    losses = [training.train_loss for training in trainings]
+    known = [loss for loss in losses if loss is not None]
+    if len(known) < len(losses):
+        return None
+    return math.exp(fmean(math.log(max(loss, 1e-300)) for loss in known))
+
+
+def _predicted(found: TransferReport) -> str:
+    words = prediction(found)
+    if words is None:
         return "nothing is predicted"
-    low, high = power(predicted.low), power(predicted.high)
-    words = low if predicted.low == predicted.high else f"{low} to {high}"
-    mark = {True: "as predicted", False: "not as predicted", None: "predicted"}[transfer.agrees]
+    agrees = found.drift.agrees
+    mark = {True: "as predicted", False: "not as predicted", None: "predicted"}[agrees]
     return f"{mark} ({words})"
 
 
-def _run(transfer: Transfer) -> str:
-    job, runs = transfer.job, transfer.runs
-    kept = f", {transfer.kept} of them from before" if transfer.kept else ""
+def run_words(found: TransferReport) -> str:
+    """How it was measured."""
+    run = found.run
+    kept = f", {run.kept} of them from before" if run.kept else ""
     return (
-        f"{len(runs)} trainings of {job.steps} steps on {job.path.name}{kept}, "
-        f"{transfer.seconds:.1f} s; training loss, geometric mean over seeds, best marked *"
+        f"{len(found.trainings)} trainings of {run.steps} steps on {run.data}{kept}, "
+        f"{run.seconds:.1f} s"
     )
 
 
-def _table(transfer: Transfer) -> Iterator[str]:
+def loss_words(found: TransferReport) -> str:
+    """The loss, with its unit."""
+    return LOSSES[found.run.loss]
+
+
+def shown_losses(found: TransferReport) -> Iterator[tuple[float, list[tuple[str, bool]]]]:
+    """For every value tried: by width its loss, "" where there is none, and whether it is best."""
+    places = by_place(found)
+    for value in sorted({training.value for training in found.trainings}):
+        yield (
+            value,
+            [(_loss(places[best.width].get(value)), value == best.value) for best in found.bests],
+        )
+
+
+def _table(found: TransferReport) -> Iterator[str]:
     """A row a value, a column a width."""
-    found: dict[tuple[float, int], list[float]] = {}
-    for run in transfer.runs:
-        found.setdefault((run.point.value, run.point.width), []).append(run.loss)
-    bests = {best.width: best for best in transfer.measured.bests}
-    values = sorted({value for value, _ in found})
-    yield "  " + "".join([f"{WORDS[transfer.job.parameter]:>14}", *(f"{n:>11}" for n in bests)])
-    for value in values:
-        cells = [f"{value:>14.5g}"]
-        for width, best in bests.items():
-            losses = found.get((value, width))
-            mark = "*" if value == best.value else " "
-            cells.append(f"{'' if losses is None else _loss(losses):>10}{mark}")
-        yield ("  " + "".join(cells)).rstrip()
+    heads = (f"{best.width:>11}" for best in found.bests)
+    yield "  " + "".join([f"{WORDS[found.parameter]:>14}", *heads])
+    for value, losses in shown_losses(found):
+        cells = (f"{loss:>10}{'*' if is_best else ' '}" for loss, is_best in losses)
+        yield "  " + "".join([f"{value:>14.5g}", *cells]).rstrip()
 
 
-def _loss(losses: list[float]) -> str:
-    if not all(map(math.isfinite, losses)):
-        return "diverged"
-    return f"{math.exp(fmean(math.log(max(loss, 1e-300)) for loss in losses)):.4g}"
+def _loss(trainings: Sequence[Training] | None) -> str:
+    if trainings is None:
+        return ""
+    loss = typical(trainings)
+    return "diverged" if loss is None else f"{loss:.4g}"

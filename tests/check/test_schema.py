@@ -181,7 +181,7 @@ def test_the_schema_knows_every_key() -> None:
     } == {name: sorted(part["properties"]) for name, part in parts.items()}
 
 
-@pytest.mark.parametrize("what", ["report", "scale", "spec"])
+@pytest.mark.parametrize("what", ["report", "scale", "spec", "transfer"])
 def test_schemas_refuse_other_keys(what: str) -> None:
     schema = json.loads(CliRunner().invoke(cli, ["schema", what]).stdout)
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from richc.cli.main import cli
 from tests.report_page.browser import find_browser, opened
 from tests.report_page.measuring import measured
+from tests.report_page.sweeping import swept
 
 pytestmark = [
     pytest.mark.slow,
@@ -46,7 +47,8 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     arguments = ["report", str(source), "-o", str(tmp_path / "net.html")]
     if request.param == "passes":
         found = measured(source.read_text(encoding="utf-8"), tmp_path / "found.json")
-        arguments += ["--verification", str(found)]
+        sweep = swept(source.read_text(encoding="utf-8"), tmp_path / "sweep.json")
+        arguments += ["--verification", str(found), "--transfer", str(sweep)]
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code in (0, 1), result.output
     return tmp_path / "net.html"

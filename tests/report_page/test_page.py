@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from richc.cli.main import cli
 from tests.report_page.measuring import measured
 from tests.report_page.reading import Element, read
+from tests.report_page.sweeping import swept
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = ["passes", "fails"]
@@ -254,6 +255,23 @@ def test_a_measurement(tmp_path: Path) -> None:
     assert ["h at init", "body.1", "n^0", "n^+0.010", "± 0.030", "✓ yes"] in rows
     descriptions = [d.text for d in tree.all("desc")]
     assert any("body.1: measured n^+0.01, predicted n^0" in text for text in descriptions)
+
+
+@pytest.mark.parametrize(("drift", "words"), [(0.0, "carries over"), (-1.0, "moves")])
+def test_a_sweep(drift: float, words: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    source = (GOLDEN / "passes.rich").read_text(encoding="utf-8")
+    sweep = swept(source, tmp_path / "found.json", drift=drift)
+    tree = read(page(GOLDEN / "passes.rich", "--transfer", str(sweep)))
+
+    assert 3 == len(list(tree.all("svg")))
+    assert f"the best learning rate {words}" in tree.text
+    (table,) = (t for t in tree.all("table") if "geometric mean" in t.one("caption").text)
+    heads = [cell.text for cell in next(iter(table.all("tr"))).all("th")]
+    assert ["Learning rate", "n = 64", "n = 128", "n = 256", "n = 512"] == heads
+    assert 4 == len(list(table.all("b")))
+    ids = [e.attributes["id"] for e in tree.all() if "id" in e.attributes]
+    assert len(ids) == len(set(ids))
 
 
 def test_without_matplotlib_there_is_the_table_and_a_note(

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from richc.cli.main import cli
 from tests.report_page.measuring import measured
 from tests.report_page.reading import read
+from tests.report_page.sweeping import swept
 
 GOOD = """\
 model net {
@@ -110,6 +111,8 @@ def test_the_model_itself_is_not_written_over(folder: Path) -> None:
         (["net.rich", "--model", "met"], "there is no model `met`; did you mean `net`?"),
         (["net.rich", "--verification", "missing.json"], "missing.json"),
         (["net.rich", "--verification", "net.rich"], "not what `richc verify --format json`"),
+        (["net.rich", "--transfer", "missing.json"], "--transfer: missing.json: No such file"),
+        (["net.rich", "--transfer", "net.rich"], "not what `richc transfer --format json`"),
         ([], "Missing argument"),
     ],
 )
@@ -166,6 +169,14 @@ def test_predictions_that_are_no_numbers(folder: Path) -> None:
     result = run("net.rich", "--verification", "found.json")
     assert 2 == result.exit_code
     assert "predicted" in result.stderr
+
+
+def test_a_sweep_of_an_older_text(folder: Path) -> None:
+    swept(GOOD.replace("parameterization mup", "parameterization ntp"), folder / "found.json")
+
+    result = run("net.rich", "--transfer", "found.json")
+    assert 2 == result.exit_code
+    assert "of another version of model `net`" in result.stderr
 
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&\x1b[31m\u202e"

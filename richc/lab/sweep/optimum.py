@@ -46,6 +46,8 @@ class Measured(NamedTuple):
     drift: float
     #: inf where there is too little to tell.
     half_width: float
+    #: The loss of the best constant output; inf where that is unknown.
+    untrained: float
 
     @property
     def same_point(self) -> bool:
@@ -86,7 +88,7 @@ def measure(runs: Sequence[Run], parameter: str, loss: str, outputs: int) -> Mea
         bests.append(best_of(width, list(seeds.values()), parameter))
         places[width] = [_vertex(curve, parameter) for curve in seeds.values()]
     drift, half_width = _line(places)
-    return Measured(tuple(bests), drift, half_width)
+    return Measured(tuple(bests), drift, half_width, cap)
 
 
 def best_of(width: int, curves: Sequence[Mapping[float, float]], parameter: str) -> Best:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +11,8 @@ from richc import __version__
 from richc.emit.output import starts_with
 from richc.pipeline import FileResult, ModelResult
 from richc.report.page.rendering import render, style_sheet
-from richc.report.page.sections import Section, sections
+from richc.report.page.sections import Run, Section, sections
 from richc.report.page.snippets import findings
-from richc.report.verification_schema import VerificationReport
 
 #: Begins the tag by which richc knows a page that it may overwrite.
 _MARKER = '<meta name="generator" content="richc '
@@ -29,10 +28,12 @@ class Chapter(NamedTuple):
     sections: list[Section]
 
 
-def page(result: FileResult, verifications: Mapping[str, VerificationReport]) -> str:
-    """The page about a file.  ``verifications`` are by name of the model."""
+def page(result: FileResult, runs: Sequence[Run]) -> str:
+    """The page about a file, and what was measured of its models."""
     chapters = [
-        Chapter(f"model-{number}", model, sections(result, model, f"model-{number}", verifications))
+        Chapter(
+            f"model-{number}", model, sections(result, model, f"model-{number}", _of(runs, model))
+        )
         for number, model in enumerate(result.models, start=1)
     ]
     judged = {d for model in result.models for d in model.diagnostics}
@@ -50,6 +51,10 @@ def page(result: FileResult, verifications: Mapping[str, VerificationReport]) ->
         findings=findings(result.source, others),
         text_hash=hashlib.sha256(result.source.text.encode()).hexdigest()[:16],
     )
+
+
+def _of(runs: Sequence[Run], model: ModelResult) -> list[Run]:
+    return [run for run in runs if run.model == model.spec.name]
 
 
 def _title(result: FileResult) -> str:

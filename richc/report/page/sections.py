@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from markupsafe import Markup
 
@@ -17,7 +17,10 @@ from richc.report.page.measured import measured
 from richc.report.page.rendering import render
 from richc.report.page.signals import Signal, signals
 from richc.report.page.snippets import findings
+from richc.report.page.transferred import transferred
 from richc.report.table import Knob, group_name, groups, knobs
+from richc.report.transfer import WORDS as WORDS_OF_VALUES
+from richc.report.transfer_schema import TransferReport
 from richc.report.verification_schema import VerificationReport
 from richc.rules.sentence import OPTIMIZER_NAMES, gauge_words, point_name
 from richc.scaling.formula import rich_formula
@@ -39,6 +42,10 @@ _LIMITS = {"feature_learning": "features learn", "kernel": "kernel machine"}
 _LOSSES = {"mse": "mean squared error", "cross_entropy": "cross-entropy"}
 
 
+#: What richc measured of a model.
+Run: TypeAlias = VerificationReport | TransferReport
+
+
 class Section(NamedTuple):
     """One part, under a heading of its own."""
 
@@ -51,9 +58,9 @@ def sections(
     result: FileResult,
     model: ModelResult,
     anchor: str,
-    verifications: Mapping[str, VerificationReport],
+    runs: Sequence[Run],
 ) -> list[Section]:
-    """Every section about one model.  ``anchor`` begins the ids of all."""
+    """Every section about one model, and its ``runs``.  ``anchor`` begins the ids of all."""
 
     def section(name: str, title: str, html: Markup) -> Section:
         return Section(f"{anchor}-{name}", title, html)
@@ -64,12 +71,19 @@ def sections(
         section("signals", "Signals", _signals(model, f"{anchor}-signals")),
         section("layers", "Layers", _layers(model)),
     ]
-    verification = verifications.get(model.spec.name)
-    if verification is not None:
-        html = measured(verification, f"{anchor}-training")
-        found.append(section("training", "What training shows", html))
+    for number, run in enumerate(runs, start=1):
+        name = "training" if number == 1 else f"training-{number}"
+        found.append(section(name, *_shown(run, f"{anchor}-{name}")))
     found.append(section("derivation", "Derivation", _derivation(model)))
     return found
+
+
+def _shown(run: Run, name: str) -> tuple[str, Markup]:
+    """A title, and what was measured."""
+    if isinstance(run, TransferReport):
+        what = WORDS_OF_VALUES[run.parameter]
+        return f"Transfer of the {what} over widths", transferred(run, name)
+    return "What training shows", measured(run, name)
 
 
 class _Desideratum(NamedTuple):

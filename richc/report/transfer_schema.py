@@ -1,0 +1,159 @@
+"""The JSON report of ``richc transfer``, version 1: pydantic models, which are also its schema."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from richc import __version__
+
+if TYPE_CHECKING:
+    from richc.lab.sweep import optimum
+    from richc.lab.sweep.runs import Run as SweepRun
+    from richc.lab.sweep.transfer import Transfer
+    from richc.scaling.drift import Drift as Prediction
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Training(_Strict):
+    """One training; null for a loss that is not finite: it diverged."""
+
+    width: int
+    value: float = Field(description="of what is swept")
+    seed: int
+    train_loss: float | None
+    test_loss: float | None
+    train_score: float = Field(description="accuracy, or R²")
+    test_score: float
+
+
+class Best(_Strict):
+    """The best value at one width, by the training loss."""
+
+    width: int
+    value: float = Field(description="of those tried")
+    refined: float = Field(description="between them, by a parabola through the lowest three")
+    loss: float = Field(description="geometric mean over seeds, at `value`")
+    at_edge: bool = Field(description="no value beyond it was tried")
+
+
+class Drift(_Strict):
+    """The best value goes as a power of n: measured and predicted exponents."""
+
+    measured: float
+    low: float | None = Field(description="of the interval; null where there is too little to tell")
+    high: float | None
+    confidence: float
+    predicted_low: str | None = Field(description="a rational; null where nothing is predicted")
+    predicted_high: str | None
+    agrees: bool | None = Field(description="null where nothing is predicted, or undecided")
+
+
+class Run(_Strict):
+    """How it was measured."""
+
+    steps: int
+    batch: int
+    lr: float | None = Field(description="the optimizer's, where it is not swept; null: the file's")
+    schedule: str
+    optimizer: str
+    loss: Literal["cross_entropy", "mse"]
+    precision: str
+    seeds: list[int]
+    widths: list[int]
+    data: str
+    device: str
+    kept: int = Field(description="trainings that were done before, and read from -o's file")
+    seconds: float
+
+
+class TransferReport(_Strict):
+    """What ``richc transfer --format json`` prints."""
+
+    version: Literal[1] = 1
+    richc: str
+    path: str
+    model: str
+    sentence: str = Field(description="the check's")
+    parameter: Literal["lr", "init", "gamma", "momentum"]
+    verdict: Literal["pass", "fail"]
+    carries_over: bool | None = Field(
+        description="whether the best value stays at every width; null where that is undecided"
+    )
+    same_value: bool = Field(description="whether the best of the values tried is one at all")
+    tolerance: float = Field(description="by how much an exponent may be off")
+    drift: Drift
+    bests: list[Best] = Field(description="by width")
+    untrained_loss: float | None = Field(
+        description="of the best constant output: what a training that diverged counts as"
+    )
+    trainings: list[Training] = Field(description="by width, value, seed")
+    run: Run
+
+
+def report(path: str, found: Transfer) -> TransferReport:
+    """The report on one sweep."""
+    from richc.lab.sweep.optimum import TOLERANCE
+
+    spec, job, measured = found.result.spec, found.job, found.measured
+    untrained = measured.untrained
+    return TransferReport.model_validate(
+        {
+            "richc": __version__,
+            "path": path,
+            "model": spec.name,
+            "sentence": found.result.sentence,
+            "parameter": job.parameter,
+            "verdict": "pass" if found.passes else "fail",
+            "carries_over": measured.carries_over,
+            "same_value": measured.same_point,
+            "tolerance": TOLERANCE,
+            "drift": _drift(measured, found.predicted, found.agrees),
+            "bests": [best._asdict() for best in measured.bests],
+            "untrained_loss": untrained if math.isfinite(untrained) else None,
+            "trainings": [_training(run) for run in found.runs],
+            "run": {
+                "steps": job.steps,
+                "batch": job.batch,
+                "lr": job.lr,
+                "schedule": job.schedule,
+                "optimizer": spec.optimizer.name,
+                "loss": spec.loss,
+                "precision": job.precision,
+                "seeds": sorted({run.point.seed for run in found.runs}),
+                "widths": sorted({run.point.width for run in found.runs}),
+                "data": job.path.name,
+                "device": job.device,
+                "kept": found.kept,
+                "seconds": found.seconds,
+            },
+        }
+    )
+
+
+def _drift(
+    measured: optimum.Measured, predicted: Prediction | None, agrees: bool | None
+) -> dict[str, object]:
+    from richc.lab.sweep.optimum import CONFIDENCE
+
+    known = math.isfinite(measured.half_width)
+    return {
+        "measured": measured.drift,
+        "low": measured.drift - measured.half_width if known else None,
+        "high": measured.drift + measured.half_width if known else None,
+        "confidence": CONFIDENCE,
+        "predicted_low": None if predicted is None else str(predicted.low),
+        "predicted_high": None if predicted is None else str(predicted.high),
+        "agrees": agrees,
+    }
+
+
+def _training(run: SweepRun) -> dict[str, object]:
+    fields = run.point._asdict() | run._asdict()
+    del fields["point"]
+    return fields
