@@ -132,22 +132,11 @@ def _read(
     require_same: Callable[[_Report, ModelResult], None],
 ) -> _Report:
     """What `richc verify` or `transfer` found of a model of the page.  Raises Unusable."""
-    from pydantic import ValidationError
-
+    from richc.cli.found import read_found
     from richc.report.page.rendering import PageProblem
 
     command = "verify" if kind == "verification" else kind
-    try:
-        report = schema.model_validate_json(Path(path).read_bytes())
-    except OSError as error:
-        raise Unusable(f"--{kind}: {path}: {error.strerror or error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        at = ".".join(map(str, first["loc"]))
-        raise Unusable(
-            f"--{kind}: {path}: not what `richc {command} --format json` prints: "
-            f"{f'{at}: ' if at else ''}{first['msg']}"
-        ) from None
+    report = read_found(path, f"--{kind}", command, schema)
     models = {model.spec.name: model for model in result.models}
     if report.model not in models:
         raise Unusable(f"--{kind}: {path}: there is no model `{report.model}` on this page")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from richc.cli.inputs import STDIN
 from richc.cli.training import plot_target, plotting, prepare_torch
 from richc.cli.verify import Widths
 from richc.syntax.source import printable
+
+if TYPE_CHECKING:
+    from richc.report.transfer_schema import TransferReport
 
 _POSITIVE = click.IntRange(min=1)
 
@@ -58,6 +62,13 @@ _POSITIVE = click.IntRange(min=1)
     show_default=True,
 )  # fmt: skip
 @click.option("--plot", type=click.Path(), help="Draw it: a .png or .svg file.")
+@click.option(
+    "--beside",
+    type=click.Path(),
+    multiple=True,
+    metavar="SWEEP.json",
+    help="Draw what --format json printed of another sweep left of it; may be repeated.",
+)
 @click.option("--workers", type=_POSITIVE, help="Processes.  Default: one a core.")
 @click.option(
     "--force", is_flag=True, help="Empty the file of another sweep; overwrite a foreign plot."
@@ -80,6 +91,7 @@ def command(
     output: str | None,
     output_format: str,
     plot: str | None,
+    beside: tuple[str, ...],
     workers: int | None,
     force: bool,
     quiet: bool,
@@ -97,6 +109,7 @@ def command(
     chosen = chosen_model(file, name, allow_violations=True)
     prepare_torch()
     figure = plot_target(plot, force=force)
+    others = _others(beside, parameter, chosen.spec.loss, drawn=figure is not None)
     from richc.cli.progress import SweepProgress
     from richc.lab.program import DataProblem
     from richc.lab.sweep.engines import EngineProblem
@@ -147,9 +160,30 @@ def command(
         from richc.figures.transfer import draw
 
         with plotting():
-            draw(found, figure, force=force)
+            draw(found, figure, beside=others, force=force)
     if not swept.passes:
         raise SystemExit(1)
+
+
+def _others(
+    paths: tuple[str, ...], parameter: str, loss: str, *, drawn: bool
+) -> list[TransferReport]:
+    """The sweeps to be drawn beside.  Raises Unusable."""
+    if not paths:
+        return []
+    from richc.cli.found import read_found
+    from richc.report.transfer_schema import TransferReport
+
+    if not drawn:
+        raise Unusable("--beside is for --plot")
+    found = [read_found(path, "--beside", "transfer", TransferReport) for path in paths]
+    for path, other in zip(paths, found, strict=True):
+        if (other.parameter, other.run.loss) != (parameter, loss):
+            raise Unusable(
+                f"--beside: {path}: it is of {other.parameter} under {other.run.loss}, not of "
+                f"{parameter} under {loss}"
+            )
+    return found
 
 
 def _data(file: str, given: str | None, own: str | None) -> Path | None:

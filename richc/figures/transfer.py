@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
@@ -10,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from richc.figures.style import COLUMN, INK, MARKERS, TWO_COLUMNS, write
+from richc.figures.style import COLORS, COLUMN, INK, MARKERS, TWO_COLUMNS, write
 from richc.report.transfer import WORDS, by_place, drift, loss_words, prediction, typical
 from richc.rules.sentence import OPTIMIZER_NAMES
 
@@ -26,14 +27,11 @@ _ROOM = 1.5
 _SMALL = 1e-300
 
 
-def draw(found: TransferReport, path: Path, *, force: bool = False) -> None:
-    """Draw a report into a .png or .svg file.  Raises FigureProblem."""
-    run = found.run
-    title = (
-        f"{found.model}: {found.sentence}\n{len(found.trainings)} trainings of {run.steps} steps "
-        f"on {run.data}, {OPTIMIZER_NAMES.get(run.optimizer, run.optimizer)}"
-    )
-    write(partial(figure, found, title), path, force=force)
+def draw(
+    found: TransferReport, path: Path, *, beside: Sequence[TransferReport] = (), force: bool = False
+) -> None:
+    """Draw a report into a .png or .svg file, right of others.  Raises FigureProblem."""
+    write(partial(figure, [*beside, found], titled=True), path, force=force)
 
 
 def panels(found: TransferReport) -> dict[str, str]:
@@ -42,21 +40,49 @@ def panels(found: TransferReport) -> dict[str, str]:
     return {"losses": f"Training loss over the {what}", "bests": f"Best {what} over the width"}
 
 
-def figure(found: TransferReport, title: str | None = None, only: str | None = None) -> Figure:
-    """The losses over the value beside the best value over the width, or one of both."""
+def figure(
+    reports: Sequence[TransferReport], only: str | None = None, *, titled: bool = False
+) -> Figure:
+    """The losses of each sweep over the value, then all best values over the width.
+
+    ``only`` chooses one panel of a single sweep.
+    """
     from matplotlib.figure import Figure
 
     if only is not None:
-        drawn = Figure(figsize=(COLUMN * 1.15, 3.1), layout="constrained")
-        (_losses if only == "losses" else _bests)(drawn.subplots(), found)
+        drawn = Figure(figsize=(COLUMN * 1.15, 3.3), layout="constrained")
+        axis = drawn.subplots()
+        if only == "losses":
+            _losses(axis, reports[0], reports)
+            _key_of_widths(drawn, axis, 4)
+        else:
+            _bests(axis, reports)
         return drawn
-    drawn = Figure(figsize=(TWO_COLUMNS, 3.1 + (0.3 if title else 0.0)), layout="constrained")
-    losses, bests = drawn.subplots(1, 2, width_ratios=(1.35, 1.0))
-    _losses(losses, found)
-    _bests(bests, found)
-    if title is not None:
-        drawn.suptitle(title, fontsize=9)
+    columns = len(reports) + 1
+    width = TWO_COLUMNS * max(1.0, columns / 3)
+    drawn = Figure(figsize=(width, 3.3 + (0.4 if titled else 0.0)), layout="constrained")
+    ratios = [1.35 if columns == 2 else 1.1] * len(reports) + [1.0]
+    *losses, bests = drawn.subplots(1, columns, width_ratios=ratios)
+    for axis, report in zip(losses, reports, strict=True):
+        _losses(axis, report, reports)
+        if titled:
+            axis.set_title(_title(report, 60 if columns == 2 else 38), fontsize=8)
+    for axis in losses[1:]:
+        axis.set_ylabel("")
+    _bests(bests, reports)
+    _key_of_widths(drawn, max(losses, key=lambda axis: len(axis.lines)), 10)
     return drawn
+
+
+def _title(found: TransferReport, length: int) -> str:
+    """What it is, and how it was measured."""
+    import textwrap
+
+    point = found.sentence.partition(": ")[0]
+    run = found.run
+    optimizer = OPTIMIZER_NAMES.get(run.optimizer, run.optimizer)
+    measured = f"{optimizer}, {run.steps} steps on {run.data}"
+    return "\n".join([*textwrap.wrap(f"{found.model}: {point}", length), measured])
 
 
 def key(found: TransferReport) -> str:
@@ -68,21 +94,20 @@ def key(found: TransferReport) -> str:
     )
 
 
-def _losses(axis: Any, found: TransferReport) -> None:
+def _losses(axis: Any, found: TransferReport, beside: Sequence[TransferReport]) -> None:
+    """Of one sweep, on the axes of all that are drawn beside it."""
     places = by_place(found)
-    values = sorted({training.value for training in found.trainings})
-    _value_axis(axis.xaxis, axis.set_xscale, found)
+    _value_axis(axis.xaxis, axis.set_xscale, beside, most=8 if len(beside) == 1 else 6)
+    values = _values(beside)
     axis.set_xlim(_place(found, values[0]) / 1.4, _place(found, values[-1]) * 1.4)
     axis.set_xlabel(WORDS[found.parameter])
     axis.set_ylabel(f"training loss ({loss_words(found)})")
     cap = _cap(found)
-    drawn: list[float] = []
     for index, best in enumerate(found.bests):
         style = _style(found, best.width)
         by_value = {v: _capped(ts, cap) for v, ts in sorted(places[best.width].items())}
         x = [_place(found, value) for value in by_value]
         means = [math.exp(fmean(map(math.log, losses))) for losses in by_value.values()]
-        drawn += means
         axis.plot(x, means, label=f"n = {best.width}", **style)
         least, greatest = map(min, by_value.values()), map(max, by_value.values())
         axis.fill_between(
@@ -96,17 +121,29 @@ def _losses(axis: Any, found: TransferReport) -> None:
         _mark_lost(axis, [_place(found, value) for value in lost], index, style["color"])
     axis.set_yscale("log")
     axis.yaxis.set_major_formatter(lambda loss, _: f"{loss:g}")
-    # A decade where nothing was learnt at all.
-    low, lines = min(*drawn, cap / 10), len(found.bests)
-    # Room for the crosses above, and for the key below where curves begin high.
-    axis.set_ylim(low / (cap / low) ** 0.08, cap * (cap / low) ** (0.04 + 0.03 * lines))
+    _limit(axis, beside)
     if found.untrained_loss is not None:
         axis.axhline(cap, color=INK, linewidth=0.8, linestyle=":")
         axis.annotate(
             "untrained", (0.01, cap), xycoords=("axes fraction", "data"), xytext=(0, 2),
             textcoords="offset points", va="bottom", fontsize=6.5,
         )  # fmt: skip
-    axis.legend(loc="lower left", **_LEGEND)
+
+
+def _key_of_widths(drawn: Figure, axis: Any, columns: int) -> None:
+    """Below all panels, where no curve is."""
+    handles, labels = axis.get_legend_handles_labels()
+    columns = min(columns, len(labels))
+    drawn.legend(handles, labels, loc="outside lower center", ncols=columns, **_LEGEND)
+
+
+def _limit(axis: Any, beside: Sequence[TransferReport]) -> None:
+    """From below the lowest loss to above an untrained network's, with room for crosses and key."""
+    lowest = min(best.loss for report in beside for best in report.bests)
+    cap, lines = max(map(_cap, beside)), max(len(report.bests) for report in beside)
+    # A decade where nothing was learnt at all.
+    low = max(min(lowest, cap / 10), _SMALL)
+    axis.set_ylim(low / (cap / low) ** 0.08, cap * (cap / low) ** (0.04 + 0.03 * lines))
 
 
 def _cap(found: TransferReport) -> float:
@@ -131,60 +168,72 @@ def _mark_lost(axis: Any, places: Sequence[float], index: int, color: Any) -> No
     )  # fmt: skip
 
 
-def _bests(axis: Any, found: TransferReport) -> None:
+def _bests(axis: Any, reports: Sequence[TransferReport]) -> None:
+    """The best values of all sweeps, and how they go with the width."""
     axis.set_xscale("log", base=2)
-    _value_axis(axis.yaxis, axis.set_yscale, found)
+    _value_axis(axis.yaxis, axis.set_yscale, reports, most=20)
     axis.set_xlabel("width n")
-    axis.set_ylabel(f"best {WORDS[found.parameter]}")
-    widths = [best.width for best in found.bests]
-    for best in found.bests:
-        style = _style(found, best.width) | {"linestyle": "none"}
-        axis.plot([best.width], [_place(found, best.refined)], **(style | {"markersize": 6}))
-    places = [_place(found, best.refined) for best in found.bests]
-    low, high = min(places) / 2**_ROOM, max(places) * 2**_ROOM
-    axis.set_ylim(low, high)
-    measured = f"fitted: {drift(found)}".replace("^", "$^{").replace(" ±", "}$ ±")
-    _slope(axis, widths, places, found.drift.measured, "-", measured)
-    words = prediction(found)
-    if found.drift.predicted_low is not None and words is not None:
-        ends = {found.drift.predicted_low, found.drift.predicted_high or "0"}
-        for index, end in enumerate(sorted(ends)):
-            label = None if index else f"predicted: {_typeset(words)}"
-            _slope(axis, widths, places, float(Fraction(end)), "--", label)
+    axis.set_ylabel(f"best {WORDS[reports[0].parameter]}")
+    reach: list[float] = []
+    for index, report in enumerate(reports):
+        color = INK if len(reports) == 1 else COLORS[index % len(COLORS)]
+        widths = [best.width for best in report.bests]
+        places = [_place(report, best.refined) for best in report.bests]
+        reach += places
+        name = "" if len(reports) == 1 else f"{report.model}: "
+        label = f"{name}{_typeset(drift(report))}"
+        marker = MARKERS[index % len(MARKERS)]
+        _slope(axis, widths, places, report.drift.measured, "-", color)
+        axis.plot(widths, places, marker, color=color, markersize=5)
+        axis.plot([], [], f"{marker}-", color=color, label=label)
+        ends = {report.drift.predicted_low, report.drift.predicted_high} - {None}
+        for end in ends:
+            # Predictions are of large widths.
+            half = len(widths) // 2
+            _slope(axis, widths, places, float(Fraction(end or 0)), "--", color, half)
+        words = prediction(report)
+        if words is not None:
+            axis.plot([], [], "--", color=color, label=f"  predicted {_typeset(words)}")
+    # Room for the key.
+    room = 2 ** (_ROOM + 0.55 * len(reports))
+    axis.set_ylim(min(reach) / 2**_ROOM, max(reach) * room)
+    widths = sorted({best.width for report in reports for best in report.bests})
     axis.set_xticks(widths, [str(n) for n in widths], rotation=45 if len(widths) > 5 else 0)
     axis.xaxis.minorticks_off()
-    axis.legend(loc="best", **_LEGEND)
+    axis.legend(loc="upper right", **_LEGEND)
 
 
 def _typeset(words: str) -> str:
-    return " to ".join(
-        f"n$^{{{word.removeprefix('n^')}}}$" if word.startswith("n^") else word
-        for word in words.split(" to ")
-    )
+    """With exponents raised."""
+    return re.sub(r"n\^([-+0-9./]+)", r"n$^{\1}$", words)
 
 
 def _slope(
     axis: Any, widths: Sequence[int], places: Sequence[float], exponent: float, line: str,
-    label: str | None,
+    color: str, start: int = 0,
 ) -> None:  # fmt: skip
-    """A power of n through the middle of the points."""
-    middle = math.fsum(map(math.log, widths)) / len(widths)
-    height = math.fsum(map(math.log, places)) / len(places)
-    sizes = [math.exp(height + exponent * (math.log(n) - middle)) for n in widths]
-    axis.plot(widths, sizes, line, color=INK, linewidth=1.1, label=label)
+    """A power of n through the middle of the points, from ``start`` on."""
+    middle = fmean(map(math.log, widths[start:]))
+    height = fmean(map(math.log, places[start:]))
+    sizes = [math.exp(height + exponent * (math.log(n) - middle)) for n in widths[start:]]
+    axis.plot(widths[start:], sizes, line, color=color, linewidth=1.1)
 
 
-def _value_axis(axis: Any, set_scale: Any, found: TransferReport) -> None:
+def _values(reports: Sequence[TransferReport]) -> list[float]:
+    return sorted({training.value for report in reports for training in report.trainings})
+
+
+def _value_axis(axis: Any, set_scale: Any, reports: Sequence[TransferReport], most: int) -> None:
     """Octaves; a momentum m by 1 / (1 - m), labelled as m."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     set_scale("log", base=2)
-    values = sorted({training.value for training in found.trainings})
-    step = -(-len(values) // 8)
-    first = values.index(found.bests[-1].value) % step
-    ticks = [_place(found, v) for v in values[first::step]]
-    names = {_place(found, v): v for v in values}
-    axis.set_major_locator(FixedLocator(ticks))
+    values = _values(reports)
+    step = -(-len(values) // most)
+    # The best one is labelled.
+    first = values.index(reports[-1].bests[-1].value) % step
+    names = {_place(reports[-1], v): v for v in values}
+    axis.set_major_locator(FixedLocator(list(names)[first::step]))
     axis.set_major_formatter(FuncFormatter(lambda place, _: f"{names.get(place, place):.3g}"))
     axis.set_minor_locator(NullLocator())
 

@@ -81,9 +81,10 @@ def _predicted(found: TransferReport) -> str:
     words = prediction(found)
     if words is None:
         return "nothing is predicted"
-    agrees = found.drift.agrees
-    mark = {True: "as predicted", False: "not as predicted", None: "predicted"}[agrees]
-    return f"{mark} ({words})"
+    if found.drift.approaches:
+        return f"n^{found.drift.wide:+.2f} over the wider half, towards what is predicted ({words})"
+    mark = {True: "as predicted", False: "not as predicted", None: "predicted"}
+    return f"{mark[found.drift.agrees]} ({words})"
 
 
 def run_words(found: TransferReport) -> str:

@@ -49,9 +49,13 @@ class Drift(_Strict):
     low: float | None = Field(description="of the interval; null where there is too little to tell")
     high: float | None
     confidence: float
+    wide: float = Field(description="measured over the wider half of the widths")
     predicted_low: str | None = Field(description="a rational; null where nothing is predicted")
     predicted_high: str | None
     agrees: bool | None = Field(description="null where nothing is predicted, or undecided")
+    approaches: bool = Field(
+        description="short of the predicted one, but less so over the wider half of the widths"
+    )
 
 
 class Run(_Strict):
@@ -147,9 +151,11 @@ def _drift(
         "low": measured.drift - measured.half_width if known else None,
         "high": measured.drift + measured.half_width if known else None,
         "confidence": CONFIDENCE,
+        "wide": measured.wide_drift,
         "predicted_low": None if predicted is None else str(predicted.low),
         "predicted_high": None if predicted is None else str(predicted.high),
         "agrees": agrees,
+        "approaches": agrees is None and predicted is not None and measured.approaches(predicted),
     }
 
 

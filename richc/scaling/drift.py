@@ -29,9 +29,13 @@ class Drift(NamedTuple):
     low: Fraction
     high: Fraction
 
+    def nearest(self, exponent: float) -> float:
+        """The predicted exponent that is nearest to a measured one."""
+        return min(max(exponent, float(self.low)), float(self.high))
+
     def distance(self, exponent: float) -> float:
         """How far a measured exponent lies outside."""
-        return max(0.0, float(self.low) - exponent, exponent - float(self.high))
+        return abs(exponent - self.nearest(exponent))
 
     @property
     def is_none(self) -> bool:

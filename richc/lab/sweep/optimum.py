@@ -48,6 +48,8 @@ class Measured(NamedTuple):
     half_width: float
     #: The loss of the best constant output; inf where that is unknown.
     untrained: float
+    #: The drift over the wider half of the widths.
+    wide_drift: float
 
     @property
     def same_point(self) -> bool:
@@ -71,8 +73,18 @@ class Measured(NamedTuple):
             return None
         distance = predicted.distance(self.drift)
         if distance - self.half_width > TOLERANCE:
-            return False
+            return None if self.approaches(predicted) else False
         return None if self.is_open or distance > TOLERANCE else True
+
+    def approaches(self, predicted: Drift) -> bool:
+        """Whether the drift is short of the predicted one, and less so the wider the networks are.
+
+        Predictions are of the limit.  Where one of a network's updates grows that is not yet the
+        largest at the widths measured, the best value bends from one power of n to another.
+        """
+        near = predicted.nearest(self.drift)
+        is_short = 0 < self.drift / near < 1 if near else False
+        return is_short and (self.wide_drift - self.drift) / near > TOLERANCE / 2
 
 
 def measure(runs: Sequence[Run], parameter: str, loss: str, outputs: int) -> Measured:
@@ -88,7 +100,8 @@ def measure(runs: Sequence[Run], parameter: str, loss: str, outputs: int) -> Mea
         bests.append(best_of(width, list(seeds.values()), parameter))
         places[width] = [_vertex(curve, parameter) for curve in seeds.values()]
     drift, half_width = _line(places)
-    return Measured(tuple(bests), drift, half_width, cap)
+    wider = dict(list(places.items())[len(places) // 2 :]) if len(places) > 3 else places
+    return Measured(tuple(bests), drift, half_width, cap, _line(wider)[0])
 
 
 def best_of(width: int, curves: Sequence[Mapping[float, float]], parameter: str) -> Best:

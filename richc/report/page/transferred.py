@@ -35,7 +35,7 @@ def transferred(report: TransferReport, name: str) -> Markup:
     """The section about one sweep.  ``name`` begins the ids of its picture."""
     try:
         drawn = [
-            Markup(inline(partial(pictures.figure, report, only=p), f"{name}-{p}", title, told))  # noqa: S704 - an XML writer's
+            Markup(inline(partial(pictures.figure, [report], only=p), f"{name}-{p}", title, told))  # noqa: S704 - an XML writer's
             for p, title in pictures.panels(report).items()
             for told in [_told(report, p)]
         ]

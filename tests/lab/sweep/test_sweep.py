@@ -183,6 +183,30 @@ def test_a_drift_is_found(drift: float) -> None:
     assert found.agrees(Drift(Fraction(1), Fraction(1))) is False
 
 
+def bending(power: float) -> optimum.Measured:
+    """Of a best rate that begins to go as n^power where networks are wider than 256."""
+    runs = []
+    for n in (64, 128, 256, 512, 1024, 2048):
+        best = 0.1 / (1.0 + (n / 256) ** -power)
+        for v in grid.values(LR, 0.1, 16):
+            loss = 0.1 * 2.0 ** ((math.log2(v / best)) ** 2 / 4)
+            runs += [Run(Point(n, v, seed), loss, loss, 0.5, 0.5) for seed in range(2)]
+    return optimum.measure(runs, LR, "cross_entropy", 10)
+
+
+def test_a_drift_that_bends_towards_the_predicted_one() -> None:
+    found = bending(-1.0)
+    assert -0.8 < found.drift < -0.4
+    assert found.carries_over is False
+    assert (None, True) == (
+        found.agrees(Drift(Fraction(-1), Fraction(-1))),
+        found.approaches(Drift(Fraction(-1), Fraction(-1))),
+    )
+    # Beyond what is predicted, or another way.
+    assert found.agrees(Drift(Fraction(0), Fraction(0))) is False
+    assert found.agrees(Drift(Fraction(1), Fraction(1))) is False
+
+
 @pytest.mark.parametrize(
     ("optimizer", "parameterization", "low", "high"),
     [

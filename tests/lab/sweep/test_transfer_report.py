@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -90,6 +91,38 @@ def test_json() -> None:
     assert sorted(report.trainings, key=lambda t: (t.width, t.value, t.seed)) == report.trainings
     assert report.drift.low is report.drift.high is None
     assert Fraction(0) == Fraction(report.drift.predicted_low or "1")
+
+
+def test_a_picture_beside_another(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    other, target = tmp_path / "sp.json", tmp_path / "figure.svg"
+    other.write_text(made_up(SP, drift=-1.0).model_dump_json(), encoding="utf-8")
+    result = transfer("--count", "3", "--plot", str(target), "--beside", str(other))
+
+    assert (1, "") == (result.exit_code, result.stderr)
+    alone = tmp_path / "alone.svg"
+    transfer("--count", "3", "--plot", str(alone))
+    assert target.stat().st_size > 1.3 * alone.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"parameter": "init"}, "it is of init under cross_entropy, not of lr"),
+        ({"extra": 1}, "not what `richc transfer --format json` prints: extra: "),
+    ],
+)
+def test_what_cannot_be_drawn_beside(
+    change: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    other = tmp_path / "other.json"
+    content = json.loads(made_up(SP).model_dump_json()) | change
+    other.write_text(json.dumps(content), encoding="utf-8")
+    result = transfer("--plot", str(tmp_path / "figure.svg"), "--beside", str(other))
+    assert 2 == result.exit_code
+    assert message in result.stderr
+    assert 2 == transfer("--beside", str(other)).exit_code
 
 
 def test_a_picture_of_someone_else_stays(tmp_path: Path) -> None:
