@@ -65,6 +65,7 @@ class _Stack:
         self.seeds = seeds
         self.places = torch.tensor([seeds.index(p.seed) for p in self.points], device=worker.device)
         self.shared = len(seeds) == 1
+        self.entrywise = self.job.spec.optimizer.name in _ENTRYWISE
         self.model: nn.Module
         self.parameters: dict[str, Tensor] = {}
         self._draw()
@@ -91,17 +92,16 @@ class _Stack:
 
     def _step(self) -> Tensor:
         """One step of all networks; their losses (S,)."""
-        found = [next(batches) for batches in self.batches]
+        fetched = [next(batches) for batches in self.batches]
         if self.shared:
-            ((x, y),) = found
+            ((x, y),) = fetched
             losses = vmap(self._loss, in_dims=(0, None, None))(self.parameters, x, y)
         else:
-            x, y = (torch.stack(part)[self.places] for part in zip(*found, strict=True))
+            x, y = (torch.stack(part)[self.places] for part in zip(*fetched, strict=True))
             losses = vmap(self._loss)(self.parameters, x, y)
         gradients = torch.autograd.grad(losses.sum(), self.trained)
-        for moved, strided in zip(self.moved, gradients, strict=True):
-            # torch's fused kernels read a gradient as if it were laid out as its parameter.
-            gradient = strided.contiguous()
+        for moved, tensor, found in zip(self.moved, self.trained, gradients, strict=True):
+            gradient = self._seen(_laid_out(found, tensor))
             for view, (start, stop) in moved:
                 stacked = view.dim() == gradient.dim()
                 view.grad = gradient[start:stop] if stacked else gradient[start]
@@ -120,13 +120,21 @@ class _Stack:
             self.model = self._network(point)
             for name, parameter in self.model.named_parameters():
                 if index == 0:
-                    shape = (len(self.points), *parameter.shape)
-                    self.parameters[name] = torch.empty(shape, device=self.worker.device)
+                    self.parameters[name] = self._empty(parameter)
                 self.parameters[name][index].copy_(parameter.detach())
         for name, parameter in self.model.named_parameters():
             self.parameters[name].requires_grad_(parameter.requires_grad)
         # Only its structure is used from here on.
         self.model.to("meta")
+
+    def _empty(self, parameter: Tensor) -> Tensor:
+        """Room for the stack of a parameter, laid out as its gradient will be.
+
+        That of a batched ``x @ W.T`` is the transpose of ``x.T @ dy``; to turn it around takes a
+        fifth of a step where the weights are many.
+        """
+        shape = (len(self.points), *reversed(parameter.shape))
+        return torch.empty(shape, device=self.worker.device).transpose(1, -1)
 
     def _network(self, point: Point) -> nn.Module:
         """On the CPU, where a seed means the same network for every device."""
@@ -143,19 +151,19 @@ class _Stack:
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
         """The emitted optimizer with the groups of every network."""
-        entrywise = self.job.spec.optimizer.name in _ENTRYWISE
+        entrywise = self.entrywise
         names = [name for name, p in self.parameters.items() if p.requires_grad]
         #: For each trained tensor of the stack: its views, and the networks that each holds.
         self.moved: list[list[tuple[Tensor, tuple[int, int]]]] = [[] for _ in names]
         optimizer: torch.optim.Optimizer | None = None
         groups = []
-        for start, stop in self._alike(entrywise):
+        for start, stop in self._alike():
             made = self._optimizer_of(self.points[start])
             optimizer = optimizer or made
             for group in made.param_groups:
                 views = []
                 for name in group["params"]:
-                    stack = self.parameters[name].detach()
+                    stack = self._seen(self.parameters[name].detach())
                     view = stack[start:stop] if entrywise else stack[start]
                     self.moved[names.index(name)].append((view, (start, stop)))
                     views.append(view)
@@ -180,9 +188,16 @@ class _Stack:
                 group["momentum"] = point.value
         return optimizer
 
-    def _alike(self, entrywise: bool) -> Iterator[tuple[int, int]]:
-        """Neighbours in the stack with the same rates; each network alone, unless ``entrywise``."""
-        if not entrywise:
+    def _seen(self, stacked: Tensor) -> Tensor:
+        """What the optimizer sees of a stack: in the order of memory, where that may be.
+
+        torch's fused kernels copy a gradient that has another.
+        """
+        return stacked.transpose(1, -1) if self.entrywise else stacked
+
+    def _alike(self) -> Iterator[tuple[int, int]]:
+        """Neighbours in the stack with the same rates; each network alone, unless entrywise."""
+        if not self.entrywise:
             yield from ((i, i + 1) for i in range(len(self.points)))
             return
         start = 0
@@ -227,6 +242,13 @@ class _Stack:
 
         pieces = [vmap(outputs, in_dims=(0, None))(parameters, piece) for piece in x.split(rows)]
         return torch.cat(pieces, 1)
+
+
+def _laid_out(gradient: Tensor, tensor: Tensor) -> Tensor:
+    """As ``tensor`` is: torch's fused kernels read it as if it were."""
+    if gradient.stride() == tensor.stride():
+        return gradient
+    return torch.empty_like(tensor).copy_(gradient)
 
 
 #: Losses beyond are as good as infinite, and JSON has no infinity.
