@@ -21,15 +21,15 @@ class _Strict(BaseModel):
 
 
 class Training(_Strict):
-    """One training; null for a loss that is not finite: it diverged."""
+    """One training; null for what is not finite: with such a loss, it diverged."""
 
     width: int
     value: float = Field(description="of what is swept")
     seed: int
     train_loss: float | None
     test_loss: float | None
-    train_score: float = Field(description="accuracy, or R²")
-    test_score: float
+    train_score: float | None = Field(description="accuracy, or R²")
+    test_score: float | None
 
 
 class Best(_Strict):

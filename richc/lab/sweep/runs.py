@@ -25,14 +25,14 @@ class Point(NamedTuple):
 class Run(NamedTuple):
     """A training that is done: losses and scores (accuracy, R^2) on both parts of the data.
 
-    A loss that is not finite is None: the training diverged.
+    What is not finite is None: with such a loss, the training diverged.
     """
 
     point: Point
     train_loss: float | None
     test_loss: float | None
-    train_score: float
-    test_score: float
+    train_score: float | None
+    test_score: float | None
 
     @property
     def loss(self) -> float:

@@ -222,13 +222,11 @@ class _Stack:
             known = self._outputs(chosen, data.train_x)
             unseen = self._outputs(chosen, data.test_x)
             for index, a, b in zip(chosen.tolist(), known, unseen, strict=True):
-                losses = [
-                    self.module.loss_of(outputs, y).item()
-                    for outputs, y in ((a, data.train_y), (b, data.test_y))
-                ]
-                finite = [loss if -_LARGE < loss < _LARGE else None for loss in losses]
-                scores = (self.module.score(a, data.train_y), self.module.score(b, data.test_y))
-                yield Run(self.points[index], finite[0], finite[1], *scores)
+                parts = ((a, data.train_y), (b, data.test_y))
+                losses = (self.module.loss_of(*part).item() for part in parts)
+                # R^2 grows with the loss beyond all bounds; an accuracy is kept.
+                scores = (self.module.score(*part) for part in parts)
+                yield Run(self.points[index], *map(_finite, losses), *map(_finite, scores))
 
     def _outputs(self, chosen: Tensor, x: Tensor) -> Tensor:
         """Outputs (networks, rows, k), in fp32."""
@@ -253,3 +251,7 @@ def _laid_out(gradient: Tensor, tensor: Tensor) -> Tensor:
 
 #: Losses beyond are as good as infinite, and JSON has no infinity.
 _LARGE = 1e30
+
+
+def _finite(number: float) -> float | None:
+    return number if -_LARGE < number < _LARGE else None

@@ -101,6 +101,20 @@ def test_a_diverged_training_has_no_loss() -> None:
     assert (None, math.inf) == (run.train_loss, run.loss)
 
 
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
+def test_what_diverged_is_kept_too(loss: str, tmp_path: Path) -> None:
+    """JSON has no infinity, and R^2 goes to minus infinity."""
+    job = job_of(model("sgd").replace("cross_entropy", loss).replace("steps = 6", "steps = 40"))
+    points = [Point(16, value, 0) for value in (1.0, 30.0, 1e3, 1e30)]
+    runs = Worker(job).train(Task(tuple(points)))
+    path = tmp_path / "runs.jsonl"
+    with Store(path, describe(job, "digest")) as store:
+        store.add(runs)
+    with Store(path, describe(job, "digest")) as store:
+        assert {run.point: run for run in runs} == store.runs
+    assert math.isfinite(optimum.measure(runs, LR, loss, 10).untrained)
+
+
 def result_of(point: Point) -> Run:
     return Run(point, 1.0 / point.width, 0.5, 0.9, 0.8)
 
