@@ -27,9 +27,10 @@ def _together(job: Job, point: Point) -> tuple[float, ...]:
 
 
 def _stacks(job: Job, points: list[Point], workers: int) -> Iterator[Task]:
-    """Stacks of about equal size, as many as keep all workers busy."""
+    """Stacks of about equal size, as many for every worker."""
     most = max(1, _WEIGHTS[job.device] // weights(job.spec, points[0].width))
-    count = max(-(-len(points) // most), min(workers, len(points)))
+    rounds = -(-len(points) // (most * workers))
+    count = min(rounds * workers, len(points))
     start = 0
     for index in range(count):
         stop = start + (len(points) - start) // (count - index)

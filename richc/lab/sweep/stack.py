@@ -23,8 +23,8 @@ from richc.lab.sweep.runs import GAMMA, INIT, LR, MOMENTUM, Job, Point, Run, Tas
 _ENTRYWISE = {"sgd", "adam", "adamw", "lion", "signsgd"}
 #: How often in a training it is seen whether any network still learns.
 _LOOKS = 20
-#: Bytes of one representation while evaluating.
-_EVALUATED = 2**26
+#: Rows that are evaluated at once, as the program does.
+_EVALUATED = 4096
 
 
 @final
@@ -93,15 +93,19 @@ class _Stack:
     def _step(self) -> Tensor:
         """One step of all networks; their losses (S,)."""
         fetched = [next(batches) for batches in self.batches]
-        if self.shared:
+        if len(self.points) == 1:
+            ((x, y),) = fetched
+            only = {name: p.squeeze(0) for name, p in self.parameters.items()}
+            losses = self._loss(only, x, y)[None]
+        elif self.shared:
             ((x, y),) = fetched
             losses = vmap(self._loss, in_dims=(0, None, None))(self.parameters, x, y)
         else:
             x, y = (torch.stack(part)[self.places] for part in zip(*fetched, strict=True))
             losses = vmap(self._loss)(self.parameters, x, y)
         gradients = torch.autograd.grad(losses.sum(), self.trained)
-        for moved, tensor, found in zip(self.moved, self.trained, gradients, strict=True):
-            gradient = self._seen(_laid_out(found, tensor))
+        for moved, found in zip(self.moved, gradients, strict=True):
+            gradient = self._seen(_laid_out(found))
             for view, (start, stop) in moved:
                 stacked = view.dim() == gradient.dim()
                 view.grad = gradient[start:stop] if stacked else gradient[start]
@@ -216,37 +220,29 @@ class _Stack:
     @torch.no_grad()
     def _report(self) -> Iterator[Run]:
         """Losses and scores over all the data of each network's seed."""
-        for place, seed in enumerate(self.seeds):
-            chosen = (self.places == place).nonzero().flatten()
-            data = self.worker.data(seed)
-            known = self._outputs(chosen, data.train_x)
-            unseen = self._outputs(chosen, data.test_x)
-            for index, a, b in zip(chosen.tolist(), known, unseen, strict=True):
-                parts = ((a, data.train_y), (b, data.test_y))
-                losses = (self.module.loss_of(*part).item() for part in parts)
-                # R^2 grows with the loss beyond all bounds; an accuracy is kept.
-                scores = (self.module.score(*part) for part in parts)
-                yield Run(self.points[index], *map(_finite, losses), *map(_finite, scores))
+        for index, point in enumerate(self.points):
+            data = self.worker.data(point.seed)
+            losses: list[float | None] = []
+            # R^2 is as boundless as the loss.
+            scores: list[float | None] = []
+            for x, y in ((data.train_x, data.train_y), (data.test_x, data.test_y)):
+                outputs = torch.cat([self._outputs(index, rows) for rows in x.split(_EVALUATED)])
+                losses.append(_finite(self.module.loss_of(outputs, y).item()))
+                scores.append(_finite(self.module.score(outputs, y)))
+            yield Run(point, *losses, *scores)
 
-    def _outputs(self, chosen: Tensor, x: Tensor) -> Tensor:
-        """Outputs (networks, rows, k), in fp32."""
-        parameters = {name: p.detach()[chosen] for name, p in self.parameters.items()}
-        rows = max(1, _EVALUATED // (4 * len(chosen) * self.points[0].width))
-
-        def outputs(parameters: dict[str, Tensor], piece: Tensor) -> Tensor:
-            with self.module.autocast(self.worker.device, self.job.precision):
-                found: Tensor = functional_call(self.model, parameters, (piece,))
-            return found.float()
-
-        pieces = [vmap(outputs, in_dims=(0, None))(parameters, piece) for piece in x.split(rows)]
-        return torch.cat(pieces, 1)
+    def _outputs(self, index: int, x: Tensor) -> Tensor:
+        """Of one network (rows, k), in fp32."""
+        with self.module.autocast(self.worker.device, self.job.precision):
+            parameters = {name: p.detach()[index] for name, p in self.parameters.items()}
+            outputs: Tensor = functional_call(self.model, parameters, (x,))
+        return outputs.float()
 
 
-def _laid_out(gradient: Tensor, tensor: Tensor) -> Tensor:
-    """As ``tensor`` is: torch's fused kernels read it as if it were."""
-    if gradient.stride() == tensor.stride():
-        return gradient
-    return torch.empty_like(tensor).copy_(gradient)
+def _laid_out(gradient: Tensor) -> Tensor:
+    """As the parameters are: torch's fused kernels read it as if it were."""
+    # A stack of one may have any stride along its first dimension.
+    return gradient.transpose(1, -1).contiguous().transpose(1, -1)
 
 
 #: Losses beyond are as good as infinite, and JSON has no infinity.
