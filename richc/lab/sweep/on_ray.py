@@ -82,13 +82,10 @@ class OnRay:
             _knock(self._address)
             options["address"] = self._address
         self._open.enter_context(_settings(local))
-        import ray
-
-        self._ray = ray
-        _silence()
+        ray = self._ray = _import()
         self._open.callback(ray.shutdown)
         try:
-            with _own_signals():
+            with _own_signals(), _silence():
                 ray.init(**options)
         except Exception as error:  # noqa: BLE001 - Ray raises all kinds, bare ones among them
             raise EngineProblem(f"--ray: {_line(ray, error)}") from None
@@ -122,10 +119,15 @@ def _settings(local: bool) -> Iterator[None]:
     """Ray's settings are environment variables, which its processes inherit."""
     settings: dict[str, str | None] = {
         "RAY_USAGE_STATS_ENABLED": "0",
-        # Its C++ part writes to standard error, whatever the logger does.
         "RAY_BACKEND_LOG_LEVEL": "fatal",
     }
-    if local:
+    if not local:
+        # Where what answers is no Ray: once, and for seconds instead of minutes.
+        settings |= {
+            "RAY_NUM_REDIS_GET_RETRIES": "1",
+            "RAY_py_gcs_connect_timeout_s": "8",
+        }
+    else:
         # Without, Ray keeps a token in the user's home, or lets everybody in.
         settings |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         # A cluster's, which is not meant.
@@ -146,12 +148,29 @@ def _set(settings: dict[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def _silence() -> None:
+def _import() -> Any:
     import logging
 
     logger = logging.getLogger("ray")
-    logger.handlers[:] = [logging.NullHandler()]
+    logger.addHandler(logging.NullHandler())
     logger.propagate = False
+    with _silence():
+        import ray
+    return ray
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Ray's C++ part writes to standard error, whatever the logger does."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @contextmanager
