@@ -11,8 +11,9 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, final
@@ -32,7 +33,8 @@ _SHORT = Path("/tmp")  # noqa: S108 - what is made there has a name that nobody 
 class OnRay:
     """An engine.  Without an address, on ``workers`` workers on this machine.
 
-    With one, the program and the data are sent along; its machines need richc and torch.
+    With one, the program and the data are sent along; its machines need richc and torch.  Between
+    ``run`` and ``close``, what is printed on standard output is lost.
     """
 
     def __init__(self, job: Job, workers: int, address: str) -> None:
@@ -68,20 +70,22 @@ class OnRay:
         options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
         if local:
             folder = TemporaryDirectory(
-                prefix="richc-ray-", dir=_SHORT if _SHORT.is_dir() else None, ignore_cleanup_errors=True
+                prefix="richc-ray-",
+                dir=_SHORT if _SHORT.is_dir() else None,
+                ignore_cleanup_errors=True,
             )
             options |= {
                 "address": "local",
                 "num_cpus": self._workers,
                 "include_dashboard": False,
-                # Nobody else's business, and no firewall's.
-                "_node_ip_address": "127.0.0.1",
                 "_temp_dir": self._open.enter_context(folder),
             }
         else:
             _knock(self._address)
             options["address"] = self._address
         self._open.enter_context(_settings(local))
+        # What becomes of its processes Ray prints there, from a thread of its own.
+        self._open.enter_context(redirect_stdout(StringIO()))
         ray = self._ray = _import()
         self._open.callback(ray.shutdown)
         try:
