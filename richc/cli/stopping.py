@@ -19,46 +19,49 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _P = ParamSpec("_P")
 
 
-class _Stopped(KeyboardInterrupt):
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
-
-
 def resumable(command: Callable[_P, None]) -> Callable[_P, None]:
     """For a command that goes on from its ``output`` when it is given again."""
 
     @wraps(command)
     def stoppable(*args: _P.args, **kwargs: _P.kwargs) -> None:
-        try:
-            with _stopping():
+        with _stopping() as caught:
+            try:
                 command(*args, **kwargs)
-        except _Stopped as stopped:
-            output = kwargs["output"]
-            kept = f"; the same command goes on from {printable(str(output))}" if output else ""
-            click.echo(f"interrupted{kept}", err=True)
-            raise SystemExit(128 + stopped.number) from None
+            except KeyboardInterrupt:
+                output = kwargs["output"]
+                kept = f"; the same command goes on from {printable(str(output))}" if output else ""
+                click.echo(f"interrupted{kept}", err=True)
+                number = caught[0] if caught else signal.SIGINT
+                raise SystemExit(128 + number) from None
 
     return stoppable
 
 
 @contextmanager
-def _stopping() -> Iterator[None]:
-    """Either signal raises; what is ignored (by nohup, or in the background) stays so."""
+def _stopping() -> Iterator[list[int]]:
+    """Either signal raises KeyboardInterrupt, and is in the list then: libraries raise their own.
+
+    What is ignored (by nohup, or in the background) stays so.
+    """
+    caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield caught
         return
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        caught.append(number)
         # Who asks twice does not want to wait for what is cleaned up.
         for other in heard:
             signal.signal(other, signal.SIG_DFL)
-        raise _Stopped(number)
+        raise KeyboardInterrupt
 
     for number in heard:
         signal.signal(number, stop)
-    yield
-    for number in heard:
-        signal.signal(number, before[number])
+    try:
+        yield caught
+    finally:
+        if not caught:
+            for number in heard:
+                signal.signal(number, before[number])

@@ -10,8 +10,10 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from functools import partial
 from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
@@ -86,11 +88,13 @@ class OnRay:
         self._open.enter_context(_settings(local))
         # What becomes of its processes Ray prints there, from a thread of its own.
         self._open.enter_context(redirect_stdout(StringIO()))
+        # Ray's processes end with the thread that began them.
+        pool = self._open.enter_context(ThreadPoolExecutor(1))
         ray = self._ray = _import()
         self._open.callback(ray.shutdown)
         try:
-            with _own_signals(), _silence():
-                ray.init(**options)
+            with _silence():
+                _whole(pool, partial(ray.init, **options))
         except Exception as error:  # noqa: BLE001 - Ray raises all kinds, bare ones among them
             raise EngineProblem(f"--ray: {_line(ray, error)}") from None
         if self._job.device == "cuda" and not ray.cluster_resources().get("GPU"):
@@ -177,18 +181,24 @@ def _silence() -> Iterator[None]:
         os.close(kept)
 
 
-@contextmanager
-def _own_signals() -> Iterator[None]:
-    """Ray takes SIGTERM for itself, and leaves with the wrong exit code."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        with suppress(TypeError):  # not set by Python
-            signal.signal(signal.SIGTERM, before)
+def _whole(pool: ThreadPoolExecutor, begin: Callable[[], object]) -> None:
+    """In a thread, so that an interrupt waits: half of Ray crashes when the process ends.
+
+    There, Ray does not take SIGTERM for itself, either.
+    """
+    interrupt: KeyboardInterrupt | None = None
+    begun = pool.submit(begin)
+    while not begun.done():
+        try:
+            wait([begun])
+        except KeyboardInterrupt as error:
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
+    begun.result()
+    if threading.current_thread() is threading.main_thread():
+        # Its C++ part has put itself before Python, and would print the stack.
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
 
 
 def _line(ray: Any, error: Exception) -> str:
