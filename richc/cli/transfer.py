@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from richc.cli.compile import chosen_model
 from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
+from richc.cli.numbers import Positive, Values
+from richc.cli.stopping import resumable
 from richc.cli.training import plot_target, plotting, prepare_torch
 from richc.cli.verify import Widths
 from richc.syntax.source import printable
@@ -46,17 +49,21 @@ _POSITIVE = click.IntRange(min=1)
 @click.option(
     "--count", "number", type=click.IntRange(3, 40), help="How many values.  Default: 12."
 )
+@click.option("--values", type=Values(), help="Which values, three or more, instead of --count.")
 @click.option("--seeds", type=_POSITIVE, default=3, show_default=True, help="Trainings a point.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first.")
 @click.option("--steps", type=_POSITIVE, help="Default: what FILE says.")
 @click.option("--batch", type=_POSITIVE, help="Default: what FILE says.")
-@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Default: what FILE says.")
+@click.option(
+    "--lr", type=Positive(), help="Fixed, or the middle of what is tried.  Default: what FILE says."
+)
 @click.option("--data", type=click.Path(), help="Default: what FILE says.")
 @click.option("--target", help="The labels' column or key.")
 @click.option(
     "-o", "--output", type=click.Path(), metavar="RUNS.jsonl",
     help="Keep results, a JSON line each; the same command goes on where it was interrupted.",
 )  # fmt: skip
+@click.option("--parquet", type=click.Path(), help="Write all results as one Parquet table.")
 @click.option(
     "--format", "output_format", type=click.Choice(("text", "json")), default="text",
     show_default=True,
@@ -69,18 +76,28 @@ _POSITIVE = click.IntRange(min=1)
     metavar="SWEEP.json",
     help="Draw what --format json printed of another sweep left of it; may be repeated.",
 )
-@click.option("--workers", type=_POSITIVE, help="Processes.  Default: one a core.")
 @click.option(
-    "--force", is_flag=True, help="Empty the file of another sweep; overwrite a foreign plot."
-)
+    "--device", type=click.Choice(("cpu", "cuda")), default="cpu", show_default=True,
+)  # fmt: skip
+@click.option("--workers", type=_POSITIVE, help="Processes.  Default: one a core; on a GPU, one.")
+@click.option(
+    "--ray", is_flag=False, flag_value="", metavar="[ADDRESS]",
+    help="Train on a Ray cluster; without ADDRESS, on one of --workers begun here.  After FILE.",
+)  # fmt: skip
+@click.option(
+    "--force", is_flag=True,
+    help="Empty the file of another sweep; overwrite a plot or table that richc did not write.",
+)  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="No table, no progress.")
 @color_option
+@resumable
 def command(
     file: str,
     name: str | None,
     parameter: str,
     widths: tuple[int, ...] | None,
     number: int | None,
+    values: tuple[float, ...] | None,
     seeds: int,
     seed: int,
     steps: int | None,
@@ -89,10 +106,13 @@ def command(
     data: str | None,
     target: str | None,
     output: str | None,
+    parquet: str | None,
     output_format: str,
     plot: str | None,
     beside: tuple[str, ...],
+    device: str,
     workers: int | None,
+    ray: str | None,
     force: bool,
     quiet: bool,
     color: str,
@@ -106,6 +126,7 @@ def command(
     """
     from richc.cli.color import use_color
 
+    _refuse_conflicts(parameter, number, values, lr, output, parquet)
     chosen = chosen_model(file, name, allow_violations=True)
     prepare_torch()
     figure = plot_target(plot, force=force)
@@ -113,6 +134,7 @@ def command(
     from richc.cli.progress import SweepProgress
     from richc.lab.program import DataProblem
     from richc.lab.sweep.engines import EngineProblem
+    from richc.lab.sweep.parquet import check_target, write_parquet
     from richc.lab.sweep.store import Store, StoreProblem
     from richc.lab.sweep.transfer import Settings, TransferProblem, head_of, prepare, transfer
     from richc.report.transfer_schema import report
@@ -120,6 +142,7 @@ def command(
     settings = Settings(
         parameter=parameter,
         widths=widths,
+        values=values,
         number=number,
         seeds=seeds,
         seed=seed,
@@ -128,9 +151,14 @@ def command(
         lr=lr,
         data=_data(file, data, chosen.spec.train.data),
         target=target if target is not None or data is not None else chosen.spec.train.target,
+        device=device,
         workers=workers,
+        ray=ray,
     )
+    table = None if parquet is None else Path(parquet)
     try:
+        if table is not None:
+            check_target(table, force=force)
         job = prepare(chosen, settings)
         store = None if output is None else Store(Path(output), head_of(job), force=force)
         with store or nullcontext():
@@ -139,12 +167,10 @@ def command(
                 swept = transfer(chosen, settings, job, store, progress.begin, progress.done)
             finally:
                 progress.end()
+        if table is not None:
+            write_parquet(table, swept.runs, head_of(job), force=force)
     except (DataProblem, EngineProblem, StoreProblem, TransferProblem) as error:
         raise Unusable(str(error)) from None
-    except KeyboardInterrupt:
-        kept = f"; the same command goes on from {printable(output)}" if output else ""
-        click.echo(f"interrupted{kept}", err=True)
-        raise SystemExit(130) from None
 
     shown = "<stdin>" if file == STDIN else file
     found = report(shown, swept)
@@ -184,6 +210,28 @@ def _others(
                 f"{parameter} under {loss}"
             )
     return found
+
+
+def _refuse_conflicts(
+    parameter: str,
+    number: int | None,
+    values: tuple[float, ...] | None,
+    lr: float | None,
+    output: str | None,
+    parquet: str | None,
+) -> None:
+    """Raises UsageError."""
+    context = click.get_current_context()
+    if values is not None and number is not None:
+        raise click.UsageError("--values and --count: one of the two", context)
+    if values is not None and parameter == "lr" and lr is not None:
+        raise click.UsageError("--values says which rates: --lr has nothing to say", context)
+    if values is not None and parameter == "momentum" and max(values) >= 1:
+        raise click.BadParameter("a momentum is below 1", context, param_hint="--values")
+    if values is not None and parameter != "momentum" and min(values) == 0:
+        raise click.BadParameter("0 is not positive", context, param_hint="--values")
+    if output is not None and parquet is not None and realpath(output) == realpath(parquet):
+        raise click.UsageError("-o and --parquet name the same file", context)
 
 
 def _data(file: str, given: str | None, own: str | None) -> Path | None:

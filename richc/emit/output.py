@@ -35,6 +35,16 @@ def write_file(
         raise OutputError(f"{path}: {error.strerror or error}") from None
 
 
+def check_file(path: Path, is_ours: Callable[[Path], bool], *, force: bool = False) -> None:
+    """Say early why ``write_file`` would fail.  Raises OutputError."""
+    try:
+        folder = _target(path, is_ours, force).parent
+        if not os.access(folder, os.W_OK):
+            raise OutputError(f"{path}: {folder} cannot be written to")
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror or error}") from None
+
+
 def _target(path: Path, is_ours: Callable[[Path], bool], force: bool) -> Path:
     """The file to replace: ``path``, or what it links to.  Raises OutputError and OSError."""
     if not path.parent.is_dir():

@@ -220,7 +220,7 @@ def measure(width: int, optimizer: str, job: Job, rates: int, options: argparse.
     contestants = {
         "loop": lambda: loop(points, options.threads or cores),
         "loop 1": lambda: loop(points, 1),
-        "sweep": lambda: losses_of(engines.processes(job, tasks(job, points, cores), cores)),
+        "sweep": lambda: swept(job, points, cores),
         "begun": lambda: sweep(points),
     }
     times: dict[str, list[float]] = {label: [] for label in contestants}
@@ -249,6 +249,12 @@ def measure(width: int, optimizer: str, job: Job, rates: int, options: argparse.
     start = f"{optimizer:5} {job.batch:5} {width:5} {len(points):3} x {job.steps:4}"
     print(start, *cells, f"{share:5.0f} %", flush=True)
     return ratio >= limit and not found.disagree
+
+
+def swept(job: Job, points: Sequence[Point], cores: int) -> Losses:
+    """As the command does it, with the start of its processes."""
+    with contextlib.closing(engines.Processes(job, cores)) as engine:
+        return losses_of(engine.run(tasks(job, points, cores)))
 
 
 PAIRS = (("loop", "begun"), ("loop", "sweep"), ("loop 1", "begun"))

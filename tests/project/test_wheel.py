@@ -92,7 +92,9 @@ def test_metadata(wheel: Path) -> None:
 
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
-    assert metadata.get_all("Provides-Extra") == ["dev", "lsp", "plot", "report", "torch", "watch"]
+    assert metadata.get_all("Provides-Extra") == [
+        *("dev", "lsp", "parquet", "plot", "ray", "report", "torch", "watch"),
+    ]
     assert metadata["Description-Content-Type"] == "text/markdown"
 
 

@@ -1,103 +1,100 @@
-"""Where tasks are done: in this process, in several on this machine, or wherever Ray is."""
+"""Where tasks are done: in this process, or in several on this machine.  For Ray see `on_ray`."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
-from importlib.util import find_spec
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Protocol, final
 
 from richc.lab.sweep.runs import Job, Run, Task
-
-#: What to tell a user whose Python has no Ray.
-NO_RAY = '--ray needs Ray, which is not installed: pip install "richc[ray]"'
 
 
 class EngineProblem(Exception):
     """Tasks cannot be done there; ``str(error)`` is one line for the user."""
 
 
-def here(job: Job, tasks: Sequence[Task]) -> Iterator[list[Run]]:
-    """One after the other, in this process."""
-    from richc.lab.sweep.stack import Worker
+class Engine(Protocol):
+    """Does tasks of one job; may be asked several times."""
 
-    worker = Worker(job)
-    for task in tasks:
-        yield worker.train(task)
-
-
-def processes(job: Job, tasks: Sequence[Task], workers: int) -> Iterator[list[Run]]:
-    """In ``workers`` processes of one thread each, which need not wait for each other's threads.
-
-    Raises EngineProblem where one of them is killed.
-    """
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(job,))
-    before = set(multiprocessing.active_children())
-    try:
-        for future in as_completed([pool.submit(_train, task) for task in tasks]):
-            yield future.result()
-    except BrokenProcessPool:
-        raise EngineProblem(
-            "a worker was killed, as happens where memory runs out: fewer --workers or narrower "
-            "--widths; what was done is kept"
-        ) from None
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
-
-
-def ray(job: Job, tasks: Sequence[Task], workers: int, address: str | None) -> Iterator[list[Run]]:
-    """On a Ray cluster; without an address on one of ``workers`` workers that is begun here.
-
-    The program and the data are sent along; its machines need richc and torch.  Raises
-    EngineProblem.
-    """
-    require_ray()
-    import ray as cluster
-
-    try:
-        cluster.init(
-            address=address or "local",
-            num_cpus=None if address else workers,
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            configure_logging=False,
-        )
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise EngineProblem(f"--ray: {' '.join(str(error).split())}") from None
-    with closing(_Cluster(cluster)):
-        shared = cluster.put(job)
-        needs = {"num_gpus": 1} if job.device == "cuda" else {"num_cpus": 1}
-        train: Any = cluster.remote(**needs)(_train_shared)
-        waiting = [train.remote(shared, task) for task in tasks]
-        while waiting:
-            done, waiting = cluster.wait(waiting)
-            try:
-                yield from cluster.get(done)
-            except cluster.exceptions.RayError as error:
-                line = str(error).strip().splitlines()[-1]
-                raise EngineProblem(f"--ray: {line}; what was done is kept") from None
-
-
-def require_ray() -> None:
-    """Raises EngineProblem where it is not installed."""
-    if find_spec("ray") is None:
-        raise EngineProblem(NO_RAY)
-
-
-class _Cluster:
-    def __init__(self, cluster: Any) -> None:
-        self._cluster = cluster
+    def run(self, tasks: Sequence[Task]) -> Iterator[list[Run]]:
+        """What each task found, as soon as it is done, in any order.  Raises EngineProblem."""
 
     def close(self) -> None:
-        self._cluster.shutdown()
+        """End whatever was begun for it."""
+
+
+@final
+class Here:
+    """One after the other, in this process."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._worker: Any = None
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[list[Run]]:
+        """See Engine."""
+        from richc.lab.sweep.stack import Worker
+
+        self._worker = self._worker or Worker(self._job)
+        for task in tasks:
+            yield self._worker.train(task)
+
+    def close(self) -> None:
+        """Nothing was begun."""
+
+
+@final
+class Processes:
+    """In ``workers`` processes of one thread each, which need not wait for each other's threads."""
+
+    def __init__(self, job: Job, workers: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(
+            workers, mp_context=context, initializer=_begin, initargs=(job,)
+        )
+        self._before = set(multiprocessing.active_children())
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[list[Run]]:
+        """See Engine.  Raises EngineProblem where a process is killed."""
+        try:
+            # Which begins the processes, as many as there is work for.
+            with _undisturbed():
+                futures: list[Future[list[Run]]] = [
+                    self._pool.submit(_train, task) for task in tasks
+                ]
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool:
+            raise EngineProblem(
+                "a worker was killed, as happens where memory runs out: fewer --workers or "
+                "narrower --widths; what was done is kept"
+            ) from None
+
+    def close(self) -> None:
+        """Kill the processes, whatever they are at: what they have not told is not wanted."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for child in set(multiprocessing.active_children()) - self._before:
+            child.kill()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals wait, here and in processes that are begun meanwhile.
+
+    Half a process would end in a traceback.  And an interrupt from a terminal reaches all
+    processes, of which the first one decides what becomes of it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 #: The worker of this process, and the job that it is of.
@@ -105,9 +102,18 @@ _worker: Any = None
 
 
 def _begin(job: Job) -> None:
-    # An interrupt from a terminal reaches all processes; the first one decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     _make(job)
+
+
+def _leave_with_parent() -> None:
+    # Where the first process was killed, the others would wait for its next word for ever.
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _make(job: Job) -> None:
@@ -126,8 +132,10 @@ def _train(task: Task) -> list[Run]:
     return found
 
 
-def _train_shared(job: Job, task: Task) -> list[Run]:
-    # Ray's workers are kept from task to task.
-    if _worker is None or _worker.job.program != job.program:
-        _make(job)
+def train_shared(shared: Sequence[Any], task: Task) -> list[Run]:
+    """A task in one of Ray's workers, which are kept from task to task."""
+    if _worker is None:
+        import ray
+
+        _make(ray.get(shared[0]))
     return _train(task)

@@ -11,8 +11,9 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterable
-from io import BufferedRandom
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -57,18 +58,22 @@ class Store:
     """An open file of results; nobody else writes to it meanwhile."""
 
     def __init__(self, path: Path, head: dict[str, Any], *, force: bool = False) -> None:
-        """Open or begin one.  ``force`` empties it first.  Raises StoreProblem."""
+        """Open or begin one.  Raises StoreProblem.
+
+        ``force`` empties one that is not of this sweep.
+        """
         self.path = path
         self.runs: dict[Point, Run] = {}
-        try:
-            self._file: BufferedRandom = open(path, "a+b")  # noqa: SIM115 - see close
-        except OSError as error:
-            raise StoreProblem(f"{path}: {error.strerror or error}") from None
-        try:
-            self._begin(head, force)
-        except BaseException:
-            self._file.close()
-            raise
+        with self._problems():
+            if path.exists() and not path.is_file():
+                raise StoreProblem(f"{path}: is not a regular file")
+            # Unbuffered: what could not be written is not tried again when the file is closed.
+            self._file: FileIO = open(path, "a+b", buffering=0)  # noqa: SIM115 - see __exit__
+            try:
+                self._begin(head, force)
+            except BaseException:
+                self._file.close()
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -90,17 +95,27 @@ class Store:
     def _begin(self, head: dict[str, Any], force: bool) -> None:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise StoreProblem(f"{self.path}: another sweep is writing to it") from None
-        if force:
-            self._file.truncate(0)
         self._file.seek(0)
-        content = self._file.read()
-        if not content:
-            self._append(json.dumps(head | {"richc": __version__}).encode() + b"\n")
-            return
+        content = self._file.readall()
         whole = content[: content.rfind(b"\n") + 1]
-        if not whole or not content.startswith(_MARK):
+        try:
+            self._read(whole, head)
+        except StoreProblem:
+            # A file of ours that was cut off in its first line holds nothing.
+            if not force and content and not _started(content):
+                raise
+            self.runs.clear()
+            whole = b""
+        if len(whole) < len(content):
+            self._file.truncate(len(whole))
+        if not whole:
+            self._append(json.dumps(head | {"richc": __version__}).encode() + b"\n")
+
+    def _read(self, whole: bytes, head: dict[str, Any]) -> None:
+        """Raises StoreProblem for anything but whole lines of this sweep."""
+        if not whole.startswith(_MARK):
             raise StoreProblem(f"{self.path}: richc did not write this file (--force empties it)")
         first, *lines = whole.splitlines()
         self._compare(head, first)
@@ -109,8 +124,6 @@ class Store:
             if run is None:
                 raise StoreProblem(f"{self.path}:{number}: not a result (--force empties the file)")
             self.runs[run.point] = run
-        if len(whole) < len(content):
-            self._file.truncate(len(whole))
 
     def _compare(self, head: dict[str, Any], first: bytes) -> None:
         try:
@@ -127,12 +140,22 @@ class Store:
                 )
 
     def _append(self, content: bytes) -> None:
-        try:
-            self._file.write(content)
-            self._file.flush()
+        with self._problems():
+            while content:
+                content = content[self._file.write(content) :]
             os.fsync(self._file.fileno())
+
+    @contextmanager
+    def _problems(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise StoreProblem(f"{self.path}: {error.strerror or error}") from None
+
+
+def _started(content: bytes) -> bool:
+    """Whether this is the beginning of a file of ours, and no more than a line."""
+    return b"\n" not in content and content.startswith(_MARK)
 
 
 def _line(run: Run) -> bytes:
@@ -148,36 +171,3 @@ def _run(line: bytes) -> Run | None:
         return Run(point, **fields)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def write_parquet(path: Path, runs: Iterable[Run]) -> None:
-    """All results as one table.  Raises StoreProblem where pyarrow is missing, and OutputError."""
-    from importlib.util import find_spec
-
-    if find_spec("pyarrow") is None:
-        raise StoreProblem('Parquet needs pyarrow, which is not installed: pip install "pyarrow"')
-    import io
-
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from richc.emit.output import write_file
-
-    rows = [run.point._asdict() | run._asdict() for run in runs]
-    for row in rows:
-        del row["point"]
-    buffer = io.BytesIO()
-    table = pa.Table.from_pylist(rows)
-    pq.write_table(table.replace_schema_metadata({"creator": f"richc {__version__}"}), buffer)
-    write_file(path, buffer.getvalue(), _is_our_parquet)
-
-
-def _is_our_parquet(path: Path) -> bool:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        metadata = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowInvalid):
-        return False
-    return bool(metadata.get(b"creator", b"").startswith(b"richc "))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import torch
 
 from richc.emit.compile import program as emit
 from richc.lab.program import DataProblem, Program, rate_at
@@ -23,6 +26,8 @@ WIDTHS = (64, 128, 256, 512, 1024)
 SEEDS = 3
 #: Where the file says nothing: as the emitted program has it.
 _STEPS, _BATCH = 1000, 128
+#: Values that fp32 bears, with those that a grid may grow by.
+_LEAST, _MOST = 1e-20, 1e25
 
 
 class Settings(NamedTuple):
@@ -75,7 +80,8 @@ class Transfer(NamedTuple):
 
 
 def prepare(result: ModelResult, settings: Settings) -> Job:
-    """What all trainings share.  Raises TransferProblem and DataProblem."""
+    """What all trainings share.  Raises TransferProblem, EngineProblem and DataProblem."""
+    _require_device(settings)
     spec, train = result.spec, result.spec.train
     text = emit(result)
     program = Program(text, spec)
@@ -91,10 +97,7 @@ def prepare(result: ModelResult, settings: Settings) -> Job:
             program.network(spec.width, "meta", gamma=2.0)
         except ValueError as error:
             raise TransferProblem(str(error)) from None
-    try:
-        table = program.module.read_table(settings.data, settings.target)
-    except program.module.DataError as error:
-        raise DataProblem(" ".join(str(error).split())) from None
+    table = _read(program, settings.data, settings.target, settings.seed)
     job = Job(
         program=text,
         spec=spec,
@@ -109,7 +112,11 @@ def prepare(result: ModelResult, settings: Settings) -> Job:
         precision="bf16" if train.precision == "bf16" else "fp32",
         device=settings.device,
     )
-    _try_data(job, settings.seed)
+    tried = values_of(job, settings)
+    if not _LEAST <= max(tried) <= _MOST:
+        raise TransferProblem(
+            f"values from {min(tried):g} to {max(tried):g} cannot be trained with in fp32"
+        )
     return job
 
 
@@ -149,28 +156,29 @@ def transfer(
     runs: dict[Point, Run] = {}
     kept = 0
     growths = 0
-    while True:
-        points = [Point(n, v, s) for n, values in tried.items() for v in values for s in seeds]
-        there = {p: known[p] for p in points if p in known and p not in runs}
-        kept += len(there)
-        runs |= there
-        todo = tasks(job, [p for p in points if p not in runs], workers)
-        listen(todo)
-        for done in _engine(job, todo, settings, workers):
-            if store is not None:
-                store.add(done)
-            runs |= {run.point: run for run in done}
-            heard(done)
-        measured = _measure(job, runs)
-        more = {
-            best.width: further
-            for best in measured.bests
-            if (further := grid.beyond(job.parameter, tried[best.width], best.value))
-        }
-        if not more or settings.values is not None or growths == grid.GROWTHS:
-            break
-        growths += 1
-        tried |= {width: (*tried[width], *further) for width, further in more.items()}
+    with closing(_engine(job, settings, workers)) as engine:
+        while True:
+            points = [Point(n, v, s) for n, values in tried.items() for v in values for s in seeds]
+            there = {p: known[p] for p in points if p in known and p not in runs}
+            kept += len(there)
+            runs |= there
+            todo = tasks(job, [p for p in points if p not in runs], workers)
+            listen(todo)
+            for done in engine.run(todo) if todo else ():
+                if store is not None:
+                    store.add(done)
+                runs |= {run.point: run for run in done}
+                heard(done)
+            measured = _measure(job, runs)
+            more = {
+                best.width: further
+                for best in measured.bests
+                if (further := grid.beyond(job.parameter, tried[best.width], best.value))
+            }
+            if not more or settings.values is not None or growths == grid.GROWTHS:
+                break
+            growths += 1
+            tried |= {width: (*tried[width], *further) for width, further in more.items()}
     ordered = tuple(runs[point] for point in sorted(runs))
     seconds = time.perf_counter() - began
     return Transfer(result, job, ordered, measured, predict(result, job), kept, seconds)
@@ -214,16 +222,24 @@ def _measure(job: Job, runs: dict[Point, Run]) -> optimum.Measured:
     return optimum.measure(list(runs.values()), job.parameter, job.spec.loss, outputs)
 
 
-def _engine(
-    job: Job, todo: Sequence[Task], settings: Settings, workers: int
-) -> Iterator[list[Run]]:
-    if not todo:
-        return iter(())
+def _engine(job: Job, settings: Settings, workers: int) -> engines.Engine:
     if settings.ray is not None:
-        return engines.ray(job, todo, workers, settings.ray)
-    if workers == 1 or len(todo) == 1:
-        return engines.here(job, todo)
-    return engines.processes(job, todo, min(workers, len(todo)))
+        from richc.lab.sweep.on_ray import OnRay
+
+        return OnRay(job, workers, settings.ray)
+    return engines.Here(job) if workers == 1 else engines.Processes(job, workers)
+
+
+def _require_device(settings: Settings) -> None:
+    """Raises TransferProblem and EngineProblem for what this machine, or its Python, lacks."""
+    if settings.ray is not None:
+        from richc.lab.sweep.on_ray import require_ray
+
+        require_ray()
+    # A cluster elsewhere has GPUs of its own.
+    if settings.device == "cuda" and not settings.ray and not torch.cuda.is_available():
+        why = "has no GPU that it can use" if torch.version.cuda else "was built without CUDA"
+        raise TransferProblem(f"--device cuda: this PyTorch {why}")
 
 
 def _knobs(program: Program) -> set[str]:
@@ -231,15 +247,17 @@ def _knobs(program: Program) -> set[str]:
     return set(optimizer.param_groups[0])
 
 
-def _try_data(job: Job, seed: int) -> None:
-    """Raises DataProblem where the program refuses the data."""
-    from richc.lab.sweep.stack import Worker
-
-    worker = Worker(job._replace(device="cpu"))
+def _read(program: Program, path: Path, target: str | None, seed: int) -> Any:
+    """What the program's reader makes of the data.  Raises DataProblem where it refuses them."""
+    module: Any = program.module
     try:
-        worker.data(seed)
-    except worker.program.module.DataError as error:
+        table = module.read_table(path, target)
+        # Whether they can be split, too.
+        module.read_table = lambda _path, _target: table
+        module.load(path, None, seed, torch.device("cpu"))
+    except module.DataError as error:
         raise DataProblem(" ".join(str(error).split())) from None
+    return table
 
 
 def _refuse_too_large(job: Job, width: int, workers: int) -> None:

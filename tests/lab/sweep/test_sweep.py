@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -162,8 +163,9 @@ def test_a_store_is_of_one_sweep(tmp_path: Path) -> None:
 def test_processes_find_what_one_finds() -> None:
     job = job_of(model())
     todo = tasks(job, [Point(n, 0.01, s) for n in (8, 16) for s in (0, 1)], workers=2)
-    one = {run.point: run.loss for runs in engines.here(job, todo) for run in runs}
-    two = {run.point: run.loss for runs in engines.processes(job, todo, 2) for run in runs}
+    one = {run.point: run.loss for runs in engines.Here(job).run(todo) for run in runs}
+    with closing(engines.Processes(job, 2)) as several:
+        two = {run.point: run.loss for runs in several.run(todo) for run in runs}
     assert one == pytest.approx(two, rel=1e-4)
 
 
