@@ -45,8 +45,10 @@ class Drift(NamedTuple):
 def rate_drift(network: Network, *, forgives_outputs: bool) -> Drift | None:
     """The drift of the best rate; None where nothing moves or there are too many layers.
 
-    ``forgives_outputs``: the loss is a cross-entropy, under which a network still trains while its
-    outputs grow, as long as its representations do not.  How far that goes, exponents do not say.
+    ``forgives_outputs``: a network still trains while its outputs grow, as long as its
+    representations do not: under a cross-entropy, whose gradient is bounded, or with an optimizer
+    whose updates ignore the size of their gradient.  An output that overshoots makes no later
+    update larger.  How far that goes, exponents do not say.
     """
     if len(network.stages) > _MOST_LAYERS:
         return None

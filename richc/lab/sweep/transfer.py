@@ -18,6 +18,7 @@ from richc.lab.sweep import engines, grid, optimum
 from richc.lab.sweep.plan import tasks
 from richc.lab.sweep.runs import GAMMA, LR, MOMENTUM, Job, Point, Run, Task, weights
 from richc.lab.sweep.store import Store, describe, digest
+from richc.optimizers import law
 from richc.pipeline import ModelResult
 from richc.scaling.drift import Drift, rate_drift
 from richc.spec.model import Model
@@ -192,7 +193,7 @@ def predict(result: ModelResult, job: Job) -> Drift | None:
         return None if verdict.richness is None else _NONE
     if verdict.nontrivial is None:
         return None
-    forgiving = job.spec.loss == "cross_entropy"
+    forgiving = job.spec.loss == "cross_entropy" or law(job.spec.optimizer.name).is_scale_free
     return rate_drift(result.context.network, forgives_outputs=forgiving)
 
 

@@ -17,7 +17,7 @@ from richc.lab.sweep.plan import tasks
 from richc.lab.sweep.runs import GAMMA, INIT, LR, MOMENTUM, Job, Point, Run, Task
 from richc.lab.sweep.stack import Worker
 from richc.lab.sweep.store import Store, StoreProblem, describe
-from richc.lab.sweep.transfer import Settings, prepare, transfer
+from richc.lab.sweep.transfer import Settings, predict, prepare, transfer
 from richc.pipeline import analyse
 from richc.scaling.drift import Drift, rate_drift
 
@@ -236,3 +236,20 @@ def test_predicted_drifts(optimizer: str, parameterization: str, low: str, high:
     (result,) = analyse(model(optimizer, parameterization)).models
     found = rate_drift(result.context.network, forgives_outputs=True)
     assert Drift(Fraction(low), Fraction(high)) == found
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "loss", "low", "high"),
+    [
+        ("sgd", "mse", "-1", "-1"),
+        ("sgd", "cross_entropy", "-1", "-1/2"),
+        ("adam", "mse", "-3/2", "-1"),
+        ("adam", "cross_entropy", "-3/2", "-1"),
+    ],
+)
+def test_where_outputs_that_grow_are_forgiven(
+    optimizer: str, loss: str, low: str, high: str
+) -> None:
+    text = model(optimizer, "standard").replace("cross_entropy", loss)
+    (result,) = analyse(text).models
+    assert Drift(Fraction(low), Fraction(high)) == predict(result, job_of(text))
