@@ -14,7 +14,7 @@ An MLP 64 -> n -> n -> 10 (relu, μP) on the digits of examples/, by contestants
 
 All take the same steps on the same batches and evaluate on all of the data.  Losses of the same
 training must agree to 1 % (they differ in the order of sums) unless both are worse than an
-untrained network's, or a last bit of the first weights moves the loop's own loss by more.  The
+untrained network's, or last bits of the first weights move the loop's own loss by more.  The
 loops give up a training that diverged as the program does, which looks ten times.
 
 Rounds of the contestants alternate, so that a drift of the machine hits all; reported are medians
@@ -109,17 +109,18 @@ class Loop:
     def is_chaotic(self, point: Point, loss: float) -> bool:
         """Whether a rounding of the initial weights moves the loss by more than 1 %."""
         self.options.quiet = True
-        found = (self.train(point, 1.0 + k * 2.0**-23) or math.inf for k in (1, 2, 3, 4))
+        found = (self.train(point, k) or math.inf for k in range(1, 7))
         return any(not differ(loss, other) < 1e-2 for other in found)
 
-    def train(self, point: Point, factor: float = 1.0) -> float | None:
+    def train(self, point: Point, rounding: int = 0) -> float | None:
+        """The last training loss; with initial weights rounded in one way or another, if asked."""
         job, module, data = self.job, self.module, self.data[point.seed]
         self.options.lr = point.value
         torch.manual_seed(point.seed)
         model = self.program.build(point.width)
-        if factor != 1.0:
-            with torch.no_grad():
-                next(model.parameters()).mul_(factor)
+        generator = torch.Generator().manual_seed(rounding)
+        for p in model.parameters() if rounding else ():
+            p.data *= 1.0 + 2.0**-22 * torch.randn(p.shape, generator=generator)
         batches = module.Batches(data.train_x, data.train_y, job.batch, point.seed, CPU)
         module.train(module.Trainer(model, batches, self.options), data, self.options)
         loss, _ = module.evaluate(model, data.train_x, data.train_y, job.precision)
@@ -162,7 +163,7 @@ class Agreement(NamedTuple):
 
     #: Trainings worse than none in both.
     worse: int
-    #: That amplify what rounding does: one weight's last bit decides about more than 1 % of loss.
+    #: That amplify what rounding does: last bits of the weights move the loss by more than 1 %.
     chaotic: int
     #: The largest relative difference among the others, and how many differ by more than 1 %.
     largest: float
@@ -278,8 +279,9 @@ def measure_processor(width: int, optimizer: str, job: Job, rates: int, rounds: 
     found = compare(loop, losses["loop 1"], losses["stacks"])
     print(
         f"{optimizer:5} {job.batch:5} {width:5} {len(points):3} x {job.steps:4}"
-        f"  loop 1 {one:7.2f} s  stacks {stacks:7.2f} s  ratio {one / stacks:5.2f}, on {cores} cores"
-        f" {cores * one / stacks:5.2f}  {found.worse} worse, {found.chaotic} chaotic,"
+        f"  loop 1 {one:7.2f} s  stacks {stacks:7.2f} s  ratio {one / stacks:5.2f},"
+        f" on {cores} cores {cores * one / stacks:5.2f}"
+        f"  {found.worse} worse, {found.chaotic} chaotic,"
         f" {found.largest:.0e} apart, {found.disagree} disagree",
         flush=True,
     )
