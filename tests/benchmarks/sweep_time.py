@@ -14,7 +14,7 @@ An MLP 64 -> n -> n -> 10 (relu, μP) on the digits of examples/, by contestants
 
 All take the same steps on the same batches and evaluate on all of the data.  Losses of the same
 training must agree to 1 % (they differ in the order of sums) unless both are worse than an
-untrained network's, or a last bit of the first weights moves the loop's own loss by more.  The
+untrained network's, or last bits of the first weights move the loop's own loss by more.  The
 loops give up a training that diverged as the program does, which looks ten times.
 
 Rounds of the contestants alternate, so that a drift of the machine hits all; reported are medians
@@ -22,7 +22,9 @@ of seconds over rounds, and of the ratio to the sweep within a round, with its r
 on the machine is reported, since two threads that wait for each other suffer most from it.  From
 width --wide on, all do every third rate and --fewer times fewer steps: the table says so.  The
 exit code is 1 where `loop / begun` is below 4 at a width up to 256, or below 1 at a wider one, or
-where losses disagree.
+where losses disagree.  On a machine that others use, --processor compares `loop 1` with the stacks
+in this process by the processor's seconds, of which the sweep has two or more at once; a loop with
+more threads is then left out, and no limit is held.
 """
 
 from __future__ import annotations
@@ -51,6 +53,7 @@ from richc.lab.program import Program  # noqa: E402
 from richc.lab.sweep import engines, grid  # noqa: E402
 from richc.lab.sweep.plan import tasks  # noqa: E402
 from richc.lab.sweep.runs import LR, Job, Point, Run, Task  # noqa: E402
+from richc.lab.sweep.stack import Worker  # noqa: E402
 from richc.lab.sweep.transfer import Settings, prepare  # noqa: E402
 from richc.pipeline import analyse  # noqa: E402
 
@@ -106,17 +109,18 @@ class Loop:
     def is_chaotic(self, point: Point, loss: float) -> bool:
         """Whether a rounding of the initial weights moves the loss by more than 1 %."""
         self.options.quiet = True
-        found = (self.train(point, 1.0 + k * 2.0**-23) or math.inf for k in (1, 2, 3, 4))
+        found = (self.train(point, k) or math.inf for k in range(1, 7))
         return any(not differ(loss, other) < 1e-2 for other in found)
 
-    def train(self, point: Point, factor: float = 1.0) -> float | None:
+    def train(self, point: Point, rounding: int = 0) -> float | None:
+        """The last training loss; with initial weights rounded in one way or another, if asked."""
         job, module, data = self.job, self.module, self.data[point.seed]
         self.options.lr = point.value
         torch.manual_seed(point.seed)
         model = self.program.build(point.width)
-        if factor != 1.0:
-            with torch.no_grad():
-                next(model.parameters()).mul_(factor)
+        generator = torch.Generator().manual_seed(rounding)
+        for p in model.parameters() if rounding else ():
+            p.data *= 1.0 + 2.0**-22 * torch.randn(p.shape, generator=generator)
         batches = module.Batches(data.train_x, data.train_y, job.batch, point.seed, CPU)
         module.train(module.Trainer(model, batches, self.options), data, self.options)
         loss, _ = module.evaluate(model, data.train_x, data.train_y, job.precision)
@@ -159,7 +163,7 @@ class Agreement(NamedTuple):
 
     #: Trainings worse than none in both.
     worse: int
-    #: That amplify what rounding does: one weight's last bit decides about more than 1 % of loss.
+    #: That amplify what rounding does: last bits of the weights move the loss by more than 1 %.
     chaotic: int
     #: The largest relative difference among the others, and how many differ by more than 1 %.
     largest: float
@@ -211,13 +215,17 @@ def job_of(optimizer: str, steps: int, batch: int) -> Job:
     return prepare(result, settings)
 
 
+def points_of(width: int, optimizer: str, rates: int) -> list[Point]:
+    values = grid.values(LR, RATES[optimizer], 12)[:: 12 // rates]
+    return [Point(width, value, seed) for value in values for seed in range(SEEDS)]
+
+
 def measure(width: int, optimizer: str, job: Job, rates: int, options: argparse.Namespace) -> bool:
     """Print a line; True when the limit is kept."""
-    values = grid.values(LR, RATES[optimizer], 12)[:: 12 // rates]
-    points = [Point(width, value, seed) for value in values for seed in range(SEEDS)]
+    points = points_of(width, optimizer, rates)
     cores = os.cpu_count() or 1
     loop, sweep, machine = Loop(job), Sweep(job, cores), Machine()
-    contestants = {
+    contestants: dict[str, Callable[[], Losses]] = {
         "loop": lambda: loop(points, options.threads or cores),
         "loop 1": lambda: loop(points, 1),
         "sweep": lambda: swept(job, points, cores),
@@ -257,6 +265,35 @@ def swept(job: Job, points: Sequence[Point], cores: int) -> Losses:
         return losses_of(engine.run(tasks(job, points, cores)))
 
 
+def measure_processor(width: int, optimizer: str, job: Job, rates: int, rounds: int) -> bool:
+    """Print a line of the processor's seconds; True when losses agree."""
+    points = points_of(width, optimizer, rates)
+    cores = os.cpu_count() or 1
+    loop, worker = Loop(job), Worker(job)
+    todo = tasks(job, points, cores)
+    losses: dict[str, Losses] = {}
+    times: dict[str, list[float]] = {"loop 1": [], "stacks": []}
+    for _ in range(rounds):
+        for label, spent in times.items():
+            begin = time.process_time()
+            if label == "loop 1":
+                losses[label] = loop(points, 1)
+            else:
+                losses[label] = losses_of(worker.train(task) for task in todo)
+            spent.append(time.process_time() - begin)
+    one, stacks = (statistics.median(spent) for spent in times.values())
+    found = compare(loop, losses["loop 1"], losses["stacks"])
+    print(
+        f"{optimizer:5} {job.batch:5} {width:5} {len(points):3} x {job.steps:4}"
+        f"  loop 1 {one:7.2f} s  stacks {stacks:7.2f} s  ratio {one / stacks:5.2f},"
+        f" on {cores} cores {cores * one / stacks:5.2f}"
+        f"  {found.worse} worse, {found.chaotic} chaotic,"
+        f" {found.largest:.0e} apart, {found.disagree} disagree",
+        flush=True,
+    )
+    return not found.disagree
+
+
 PAIRS = (("loop", "begun"), ("loop", "sweep"), ("loop 1", "begun"))
 
 
@@ -275,8 +312,10 @@ def main() -> int:
     parser.add_argument("--threads", type=int, help="of the loop (default: one a core)")
     parser.add_argument("--wide", type=int, default=512, help="from here on a third of the rates")
     parser.add_argument("--fewer", type=int, default=3, help="and as many times fewer steps")
+    parser.add_argument("--processor", action="store_true", help="count the processor's seconds")
     options = parser.parse_args()
-    print(HEAD)
+    if not options.processor:
+        print(HEAD)
     keeps = True
     for batch in options.batch:
         for optimizer in options.optimizers:
@@ -284,7 +323,11 @@ def main() -> int:
                 wide = width >= options.wide
                 steps = options.steps // options.fewer if wide else options.steps
                 job = job_of(optimizer, steps, batch)
-                keeps &= measure(width, optimizer, job, 4 if wide else 12, options)
+                rates = 4 if wide else 12
+                if options.processor:
+                    keeps &= measure_processor(width, optimizer, job, rates, options.rounds)
+                else:
+                    keeps &= measure(width, optimizer, job, rates, options)
     return 0 if keeps else 1
 
 

@@ -61,18 +61,25 @@ class _Stack:
     def __init__(self, worker: Worker, task: Task) -> None:
         self.worker, self.job, self.module = worker, worker.job, worker.program.module
         self.points = sorted(task.points, key=lambda point: (point.value, point.seed))
-        seeds = sorted({point.seed for point in self.points})
-        self.seeds = seeds
-        self.places = torch.tensor([seeds.index(p.seed) for p in self.points], device=worker.device)
-        self.shared = len(seeds) == 1
+        self.batches = {point.seed: self._batches(point.seed) for point in self.points}
+        self._place()
         self.entrywise = self.job.spec.optimizer.name in _ENTRYWISE
         self.model: nn.Module
         self.parameters: dict[str, Tensor] = {}
         self._draw()
+        self._begin()
+
+    def _place(self) -> None:
+        """Note whose batches each network gets."""
+        used = {point.seed for point in self.points}
+        self.batches = {seed: its for seed, its in self.batches.items() if seed in used}
+        places = [list(self.batches).index(point.seed) for point in self.points]
+        self.places = torch.tensor(places, device=self.worker.device)
+
+    def _begin(self) -> None:
         self.trained = [v for v in self.parameters.values() if v.requires_grad]
         self.optimizer = self._make_optimizer()
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.batches = [self._batches(seed) for seed in seeds]
 
     def train(self) -> list[Run]:
         """To the last step, or until none is left that learns."""
@@ -80,24 +87,49 @@ class _Stack:
         warmup = self.module.steps_of(job.warmup, job.steps)
         constant = job.schedule == "constant" and not warmup
         look = max(1, job.steps // _LOOKS)
+        done: list[Run] = []
         for step in range(job.steps):
             if not constant:
                 share = self.module.share_of_rate(job.schedule, step, job.steps, warmup)
                 for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
                     group["lr"] = rate * share
             losses = self._step()
-            if step % look == look - 1 and not losses.isfinite().any():
-                break
-        return list(self._report())
+            if step % look == look - 1:
+                learns = losses.isfinite()
+                if not learns.any():
+                    break
+                if not learns.all():
+                    done += self._report(~learns)
+                    self._keep(learns)
+        return [*done, *self._report(torch.ones(len(self.points), dtype=torch.bool))]
+
+    def _keep(self, learns: Tensor) -> None:
+        """Go on with some of the networks (S,), whose optimizer's state is kept."""
+        before, moved = self.optimizer, self.moved
+        self.points = [p for p, its in zip(self.points, learns.tolist(), strict=True) if its]
+        self._place()
+        for name, stack in self.parameters.items():
+            kept = stack.detach().transpose(1, -1)[learns].transpose(1, -1)
+            self.parameters[name] = kept.requires_grad_(stack.requires_grad)
+        self._begin()
+        for old, new in zip(moved, self.moved, strict=True):
+            views = iter(new)
+            for view, (start, stop) in old:
+                its = learns[start:stop]
+                if its.any():
+                    self.optimizer.state[next(views)[0]] = {
+                        key: value[its] if self.entrywise and _is_like(value, view) else value
+                        for key, value in before.state[view].items()
+                    }
 
     def _step(self) -> Tensor:
         """One step of all networks; their losses (S,)."""
-        fetched = [next(batches) for batches in self.batches]
+        fetched = [next(batches) for batches in self.batches.values()]
         if len(self.points) == 1:
             ((x, y),) = fetched
             only = {name: p.squeeze(0) for name, p in self.parameters.items()}
             losses = self._loss(only, x, y)[None]
-        elif self.shared:
+        elif len(fetched) == 1:
             ((x, y),) = fetched
             losses = vmap(self._loss, in_dims=(0, None, None))(self.parameters, x, y)
         else:
@@ -218,9 +250,10 @@ class _Stack:
         return batches
 
     @torch.no_grad()
-    def _report(self) -> Iterator[Run]:
-        """Losses and scores over all the data of each network's seed."""
-        for index, point in enumerate(self.points):
+    def _report(self, chosen: Tensor) -> Iterator[Run]:
+        """Losses and scores of some networks (S,), each over all the data of its seed."""
+        for index in chosen.nonzero().flatten().tolist():
+            point = self.points[index]
             data = self.worker.data(point.seed)
             losses: list[float | None] = []
             # R^2 is as boundless as the loss.
@@ -243,6 +276,11 @@ def _laid_out(gradient: Tensor) -> Tensor:
     """As the parameters are: torch's fused kernels read it as if it were."""
     # A stack of one may have any stride along its first dimension.
     return gradient.transpose(1, -1).contiguous().transpose(1, -1)
+
+
+def _is_like(value: object, view: Tensor) -> bool:
+    """Whether a part of the optimizer's state has a place for every weight."""
+    return isinstance(value, Tensor) and value.shape == view.shape
 
 
 #: Losses beyond are as good as infinite, and JSON has no infinity.

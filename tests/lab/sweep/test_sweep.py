@@ -116,6 +116,25 @@ def test_what_diverged_is_kept_too(loss: str, tmp_path: Path) -> None:
     assert math.isfinite(optimum.measure(runs, LR, loss, 10).untrained)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "muon"])
+def test_the_others_go_on_when_some_diverge(optimizer: str) -> None:
+    text = model(optimizer).replace("batch = 32", "batch = 32, schedule = cosine")
+    text = text.replace("lr = 0.01", "lr = 0.01, momentum = 0.9") if optimizer == "sgd" else text
+    scheduled = job_of(text)
+    job = scheduled._replace(schedule="constant")
+    good = [Point(16, 0.01, 3), Point(16, 0.02, 0), Point(16, 0.02, 3)]
+    bad = [Point(16, 1e30, 0), Point(16, 1e32, 7), Point(16, 1e34, 3)]
+    runs = {run.point: run for run in Worker(job).train(Task((*good, *bad)))}
+    apart = {run.point: run for run in Worker(scheduled).train(Task(tuple(good)))}
+    mixed = {run.point: run for run in Worker(scheduled).train(Task((*bad, *good)))}
+
+    assert {*good, *bad} == set(runs)
+    assert all(runs[point].train_loss is None for point in bad)
+    for point in good:
+        assert runs[point].train_loss == pytest.approx(alone(job, point), rel=2e-3)
+        assert mixed[point].train_loss == pytest.approx(apart[point].train_loss, rel=1e-4)
+
+
 def result_of(point: Point) -> Run:
     return Run(point, 1.0 / point.width, 0.5, 0.9, 0.8)
 
