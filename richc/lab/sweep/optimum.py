@@ -108,7 +108,11 @@ def _untrained(runs: Sequence[Run], loss: str, outputs: int) -> float:
     if loss == "cross_entropy":
         return math.log(outputs)
     # R^2 = 1 - loss / variance.
-    variances = [run.loss / (1 - run.train_score) for run in runs if run.train_score < 0.999]
+    variances = [
+        run.loss / (1 - run.train_score)
+        for run in runs
+        if run.train_score is not None and run.train_score < 0.999
+    ]
     return median([v for v in variances if math.isfinite(v)] or [math.inf])
 
 

@@ -25,19 +25,25 @@ class Point(NamedTuple):
 class Run(NamedTuple):
     """A training that is done: losses and scores (accuracy, R^2) on both parts of the data.
 
-    A loss that is not finite is None: the training diverged.
+    What is not finite is None: the training diverged.
     """
 
     point: Point
     train_loss: float | None
     test_loss: float | None
-    train_score: float
-    test_score: float
+    train_score: float | None
+    test_score: float | None
 
     @property
     def loss(self) -> float:
         """On the training examples; inf where it diverged."""
         return math.inf if self.train_loss is None else self.train_loss
+
+
+def finite(run: Run) -> Run:
+    """The run as it can be kept: the R^2 of outputs that are not numbers is none, either."""
+    point, *numbers = run
+    return Run(point, *(x if x is not None and math.isfinite(x) else None for x in numbers))
 
 
 class Task(NamedTuple):

@@ -16,7 +16,7 @@ from richc.emit.compile import program as emit
 from richc.lab.program import DataProblem, Program, rate_at
 from richc.lab.sweep import engines, grid, optimum
 from richc.lab.sweep.plan import tasks
-from richc.lab.sweep.runs import GAMMA, LR, MOMENTUM, Job, Point, Run, Task, weights
+from richc.lab.sweep.runs import GAMMA, LR, MOMENTUM, Job, Point, Run, Task, finite, weights
 from richc.lab.sweep.store import Store, describe, digest
 from richc.pipeline import ModelResult
 from richc.scaling.drift import Drift, rate_drift
@@ -164,7 +164,8 @@ def transfer(
             runs |= there
             todo = tasks(job, [p for p in points if p not in runs], workers)
             listen(todo)
-            for done in engine.run(todo) if todo else ():
+            for found in engine.run(todo) if todo else ():
+                done = [finite(run) for run in found]
                 if store is not None:
                     store.add(done)
                 runs |= {run.point: run for run in done}
