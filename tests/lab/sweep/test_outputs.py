@@ -57,6 +57,33 @@ def test_a_table_of_nothing_but_failures_has_types(tmp_path: Path) -> None:
     assert ["double"] * 2 == [str(t) for t in pq.read_table(path).schema.types[3:5]]
 
 
+def test_a_regression_that_diverges_is_kept(tmp_path: Path) -> None:
+    """Its R^2 is no number, which JSON does not have."""
+    rows = [f"{i % 7 - 3},{i % 5},{i % 7}" for i in range(60)]
+    (tmp_path / "d.csv").write_text("x,y,z\n" + "\n".join(rows) + "\n")
+    (tmp_path / "net.rich").write_text("""model net {
+      width n = 16
+      parameterization mup
+      input 2
+      a: dense -> n
+      relu
+      b: dense -> 1
+      optimizer sgd { lr = 0.1 }
+      loss mse
+      train { data = "d.csv", target = "z", steps = 30, batch = 16 }
+    }""")
+    output, table = tmp_path / "runs.jsonl", tmp_path / "runs.parquet"
+    arguments = ["transfer", str(tmp_path / "net.rich"), "--widths", "8,16", "--seeds", "1"]
+    arguments += ["--values", "0.01,0.1,1e18", "--workers", "1", "-o", str(output)]
+    found = CliRunner().invoke(cli, [*arguments, "--parquet", str(table)])
+    assert 1 == found.exit_code
+    runs = [json.loads(line) for line in output.read_text().splitlines()[1:]]
+    diverged = [run for run in runs if run["value"] == 1e18]
+    assert [(None, None)] * 2 == [(run["train_loss"], run["test_score"]) for run in diverged]
+    assert sorted(map(str, runs)) == sorted(map(str, pq.read_table(table).to_pylist()))
+    assert "6 of them from before" in CliRunner().invoke(cli, arguments).stdout
+
+
 def test_the_table_of_another_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "mine.parquet"
     path.write_bytes(b"mine")
