@@ -24,7 +24,8 @@ width --wide on, all do every third rate and --fewer times fewer steps: the tabl
 exit code is 1 where `loop / begun` is below 4 at a width up to 256, or below 1 at a wider one, or
 where losses disagree.  On a machine that others use, --processor compares `loop 1` with the stacks
 in this process by the processor's seconds, of which the sweep has two or more at once; a loop with
-more threads is then left out, and no limit is held.
+more threads is then left out, and no limit is held.  --commands compares what a user types: 36
+times `richc train`, and once `richc transfer`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ import math
 import multiprocessing
 import os
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -294,6 +297,39 @@ def measure_processor(width: int, optimizer: str, job: Job, rates: int, rounds: 
     return not found.disagree
 
 
+def measure_commands(width: int, optimizer: str, batch: int, steps: int) -> None:
+    """Print a line of seconds: ``richc train`` once a training, and one ``richc transfer``."""
+    points = points_of(width, optimizer, 12)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "net.rich"
+        file.write_text(MODEL.format(optimizer=OPTIMIZERS[optimizer]), encoding="utf-8")
+        same = ["--data", str(DIGITS), "--target", "digit", "--batch", str(batch)]
+        same += ["--steps", str(steps), "-q"]
+        times = []
+        for point in points:
+            own = ["--width", str(width), "--lr", str(point.value), "--seed", str(point.seed)]
+            times.append(command("train", str(file), *own, *same))
+        values = ",".join(str(v) for v in sorted({point.value for point in points}))
+        own = ["--widths", f"{width // 2},{width}", "--values", values]
+        sweep = command("transfer", str(file), *own, *same)
+    print(
+        f"{optimizer:5} {batch:5} {width:5} {len(points):3} x {steps:4}  richc train, one after"
+        f" the other {sum(times):7.1f} s  richc transfer, which trains width {width // 2} as well"
+        f" {sweep:6.1f} s  ratio {sum(times) / sweep:5.1f}",
+        flush=True,
+    )
+
+
+def command(*arguments: str) -> float:
+    """Run one of richc's; its seconds."""
+    begin = time.perf_counter()
+    done = subprocess.run([sys.executable, "-m", "richc", *arguments], capture_output=True)
+    # 1: diverged, or undecided.
+    if done.returncode not in (0, 1):
+        raise SystemExit(done.stderr.decode())
+    return time.perf_counter() - begin
+
+
 PAIRS = (("loop", "begun"), ("loop", "sweep"), ("loop 1", "begun"))
 
 
@@ -313,13 +349,17 @@ def main() -> int:
     parser.add_argument("--wide", type=int, default=512, help="from here on a third of the rates")
     parser.add_argument("--fewer", type=int, default=3, help="and as many times fewer steps")
     parser.add_argument("--processor", action="store_true", help="count the processor's seconds")
+    parser.add_argument("--commands", action="store_true", help="richc train, 36 times")
     options = parser.parse_args()
-    if not options.processor:
+    if not options.processor and not options.commands:
         print(HEAD)
     keeps = True
     for batch in options.batch:
         for optimizer in options.optimizers:
             for width in options.widths:
+                if options.commands:
+                    measure_commands(width, optimizer, batch, options.steps)
+                    continue
                 wide = width >= options.wide
                 steps = options.steps // options.fewer if wide else options.steps
                 job = job_of(optimizer, steps, batch)
