@@ -84,7 +84,15 @@ def _predicted(found: TransferReport) -> str:
     if found.drift.approaches:
         return f"n^{found.drift.wide:+.2f} over the wider half, towards what is predicted ({words})"
     mark = {True: "as predicted", False: "not as predicted", None: "predicted"}
+    if found.drift.agrees is False and _is_short(found):
+        return f"short of what is predicted ({words})"
     return f"{mark[found.drift.agrees]} ({words})"
+
+
+def _is_short(found: TransferReport) -> bool:
+    """Whether the best value moves the predicted way, but less: as before the limit of width."""
+    ends = (found.drift.predicted_low, found.drift.predicted_high)
+    return all(0 < found.drift.measured / float(Fraction(end or 0) or math.inf) < 1 for end in ends)
 
 
 def run_words(found: TransferReport) -> str:

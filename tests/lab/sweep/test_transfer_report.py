@@ -46,6 +46,12 @@ def test_what_moves_is_said(drift: float, agrees: bool) -> None:
     assert lines(report)[-1].endswith(f", {not_}as predicted (n^-1 to n^-1/2)")
 
 
+def test_what_moves_less_than_predicted_is_said() -> None:
+    report = made_up(SP, drift=-0.25)
+    assert (False, False) == (report.carries_over, report.drift.agrees)
+    assert lines(report)[-1].endswith(", short of what is predicted (n^-1 to n^-1/2)")
+
+
 def test_what_diverged_is_said_and_counts_as_untrained() -> None:
     report = made_up(MUP, diverges=True)
     assert any("diverged" in line for line in lines(report))
