@@ -224,12 +224,13 @@ def _values(reports: Sequence[TransferReport]) -> list[float]:
 
 
 def _value_axis(axis: Any, set_scale: Any, reports: Sequence[TransferReport], most: int) -> None:
-    """Octaves; a momentum m by 1 / (1 - m), labelled as m."""
+    """Octaves; a momentum m by 1 / (1 - m), labelled as m.  At most so many labels of 5 letters."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     set_scale("log", base=2)
     values = _values(reports)
-    step = -(-len(values) // most)
+    longest = max(len(f"{value:.3g}") for value in values)
+    step = -(-len(values) * max(5, longest) // (5 * most))
     # The best one is labelled.
     first = values.index(reports[-1].bests[-1].value) % step
     names = {_place(reports[-1], v): v for v in values}
