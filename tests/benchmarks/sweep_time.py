@@ -84,6 +84,8 @@ SEEDS = 3
 UNTRAINED = math.log(10)
 #: What is asked for, up to a width and beyond it.
 NARROW, FASTER, NO_SLOWER = 256, 4.0, 1.0
+#: The command wants two widths.
+NARROWEST = 8
 
 #: Of points, the losses: None for those that diverged.
 Losses = dict[Point, float | None]
@@ -297,9 +299,9 @@ def measure_processor(width: int, optimizer: str, job: Job, rates: int, rounds: 
     return not found.disagree
 
 
-def measure_commands(width: int, optimizer: str, batch: int, steps: int) -> None:
+def measure_commands(width: int, optimizer: str, batch: int, steps: int, rates: int) -> None:
     """Print a line of seconds: ``richc train`` once a training, and one ``richc transfer``."""
-    points = points_of(width, optimizer, 12)
+    points = points_of(width, optimizer, rates)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "net.rich"
         file.write_text(MODEL.format(optimizer=OPTIMIZERS[optimizer]), encoding="utf-8")
@@ -310,11 +312,11 @@ def measure_commands(width: int, optimizer: str, batch: int, steps: int) -> None
             own = ["--width", str(width), "--lr", str(point.value), "--seed", str(point.seed)]
             times.append(command("train", str(file), *own, *same))
         values = ",".join(str(v) for v in sorted({point.value for point in points}))
-        own = ["--widths", f"{width // 2},{width}", "--values", values]
+        own = ["--widths", f"{NARROWEST},{width}", "--values", values]
         sweep = command("transfer", str(file), *own, *same)
     print(
         f"{optimizer:5} {batch:5} {width:5} {len(points):3} x {steps:4}  richc train, one after"
-        f" the other {sum(times):7.1f} s  richc transfer, which trains width {width // 2} as well"
+        f" the other {sum(times):7.1f} s  richc transfer, which trains width {NARROWEST} as well"
         f" {sweep:6.1f} s  ratio {sum(times) / sweep:5.1f}",
         flush=True,
     )
@@ -357,11 +359,11 @@ def main() -> int:
     for batch in options.batch:
         for optimizer in options.optimizers:
             for width in options.widths:
-                if options.commands:
-                    measure_commands(width, optimizer, batch, options.steps)
-                    continue
                 wide = width >= options.wide
                 steps = options.steps // options.fewer if wide else options.steps
+                if options.commands:
+                    measure_commands(width, optimizer, batch, steps, 4 if wide else 12)
+                    continue
                 job = job_of(optimizer, steps, batch)
                 rates = 4 if wide else 12
                 if options.processor:
