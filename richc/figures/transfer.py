@@ -54,7 +54,7 @@ def figure(
         axis = drawn.subplots()
         if only == "losses":
             _losses(axis, reports[0], reports)
-            _key_of_widths(drawn, axis, 4)
+            _key_of_widths(drawn, axis, 3)
         else:
             _bests(axis, reports)
         return drawn
@@ -244,12 +244,12 @@ def _place(found: TransferReport, value: float) -> float:
 
 
 def _style(found: TransferReport, width: int) -> dict[str, Any]:
-    """From dark to light in a scale that any colour vision orders, narrow to wide."""
+    """Narrow to wide in a scale that any colour vision orders, seen on white and on black."""
     from matplotlib import colormaps
 
     widths = [best.width for best in found.bests]
     place = widths.index(width)
-    shade = colormaps["viridis"](0.88 * place / max(1, len(widths) - 1))
+    shade = colormaps["viridis"](0.28 + 0.57 * place / max(1, len(widths) - 1))
     return {
         "color": shade, "marker": MARKERS[place % len(MARKERS)], "linestyle": "-", "markersize": 3.5
     }  # fmt: skip
