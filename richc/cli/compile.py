@@ -30,16 +30,19 @@ wishes = click.option(
 )
 
 
-@click.command("compile", short_help="Compile a .rich file to PyTorch.")
-@click.argument("file", type=click.Path(), shell_complete=rich_files)
-@click.option("-o", "--output", type=click.Path(), help="The file to write (default: stdout).")
-@click.option(
+model_option = click.option(
     "--model",
     "name",
     metavar="NAME",
     shell_complete=models,
     help="Which model, where FILE holds several.",
 )
+
+
+@click.command("compile", short_help="Compile a .rich file to PyTorch.")
+@click.argument("file", type=click.Path(), shell_complete=rich_files)
+@click.option("-o", "--output", type=click.Path(), help="The file to write (default: stdout).")
+@model_option
 @click.option(
     "--allow-violations",
     is_flag=True,

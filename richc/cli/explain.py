@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from richc.cli.color import color_option, use_color
-from richc.cli.compile import chosen_model
-from richc.cli.completing import files_or_rules, layers, models
+from richc.cli.compile import chosen_model, model_option
+from richc.cli.completing import files_or_rules, layers
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN, SUFFIX
 
@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("explain", short_help="Derive the verdict on a model, or explain a rule.")
 @click.argument("what", metavar="FILE|RULE", shell_complete=files_or_rules)
-@click.option(
-    "--model",
-    "name",
-    metavar="NAME",
-    shell_complete=models,
-    help="Which model, where FILE holds several.",
-)
+@model_option
 @click.option(
     "--layer",
     metavar="NAME",

@@ -11,6 +11,7 @@ import click
 from richc.cli.color import color_option, use_color
 from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable, show_diagnostics
+from richc.cli.training import plotting
 
 if TYPE_CHECKING:
     from richc.pipeline import FileResult
@@ -81,26 +82,21 @@ def command(
 def _check_targets(outputs: tuple[str, ...], force: bool) -> None:
     if not outputs:
         return
-    from richc.figures.style import FigureProblem, check_target
+    from richc.figures.style import check_target
 
-    for output in outputs:
-        try:
+    with plotting("-o"):
+        for output in outputs:
             check_target(Path(output), force=force)
-        except FigureProblem as error:
-            raise Unusable(f"-o: {error}") from None
 
 
 def _draw(entries: list[Entry], outputs: tuple[str, ...], force: bool) -> None:
     if not outputs:
         return
     from richc.figures.prism import draw
-    from richc.figures.style import FigureProblem
 
-    for output in outputs:
-        try:
+    with plotting("-o"):
+        for output in outputs:
             draw(entries, Path(output), force=force)
-        except FigureProblem as error:
-            raise Unusable(f"-o: {error}") from None
 
 
 def _can_draw() -> bool:

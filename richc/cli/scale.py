@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from fractions import Fraction
 from pathlib import Path
 
 import click
 
-from richc.cli.compile import chosen_model
-from richc.cli.completing import models, rich_files
+from richc.cli.compile import chosen_model, model_option
+from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
-from richc.cli.training import plot_target, plotting, prepare_torch
+from richc.cli.training import plot_target, plotting, prepare_torch, print_found
 from richc.cli.verify import Widths, own_data
 from richc.syntax.source import printable
 
@@ -48,13 +47,7 @@ class Rationals(click.ParamType[tuple[Fraction, ...]]):
 
 @click.command("scale", short_help="Train from the lazy end of the richness scale to the rich one.")
 @click.argument("file", type=click.Path(), shell_complete=rich_files)
-@click.option(
-    "--model",
-    "name",
-    metavar="NAME",
-    shell_complete=models,
-    help="Which model, where FILE holds several.",
-)
+@model_option
 @click.option(
     "--points",
     type=Rationals(Fraction(0), Fraction(1, 2)),
@@ -129,8 +122,6 @@ def command(
     Exit codes: 0 they do, 1 they do not or it is undecided, 2 wrong usage, bad data, or a file that
     is not on the scale at each r.
     """
-    from richc.cli.color import use_color
-
     chosen = chosen_model(file, name, allow_violations=True)
     prepare_torch()
     figure = plot_target(plot, force=force)
@@ -138,6 +129,7 @@ def command(
     from richc.lab.experiment import TooLarge
     from richc.lab.program import DataProblem
     from richc.lab.scale import WIDTHS, NoScale, Settings, scale
+    from richc.report.scale import render
     from richc.report.scale_schema import report
 
     settings = Settings(
@@ -159,14 +151,12 @@ def command(
 
     shown = "<stdin>" if file == STDIN else file
     found = report(shown, measured)
-    if output_format == "json":
-        click.echo(found.model_dump_json(indent=2))
-    else:
-        from richc.report.scale import render
-
-        colored = use_color(color, sys.stdout)
-        for line in render(printable(shown), found, color=colored, quiet=quiet):
-            click.echo(line, color=colored)
+    print_found(
+        found,
+        output_format,
+        color,
+        lambda colored: render(printable(shown), found, color=colored, quiet=quiet),
+    )
     if figure is not None:
         from richc.figures.scale import draw
 

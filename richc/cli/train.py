@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from richc.cli.compile import chosen_model, program_with, wishes
-from richc.cli.completing import models, rich_files
+from richc.cli.compile import chosen_model, model_option, program_with, wishes
+from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 
@@ -16,13 +16,7 @@ _POSITIVE = click.IntRange(min=1)
 
 @click.command("train", short_help="Compile a .rich file and train it.")
 @click.argument("file", type=click.Path(), shell_complete=rich_files)
-@click.option(
-    "--model",
-    "name",
-    metavar="NAME",
-    shell_complete=models,
-    help="Which model, where FILE holds several.",
-)
+@model_option
 @click.option(
     "--allow-violations", is_flag=True, help="Train a model that fails its check all the same."
 )

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import click
+
+from richc.cli.color import use_color
 from richc.cli.errors import Unusable
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 def prepare_torch() -> None:
@@ -35,11 +43,23 @@ def plot_target(plot: str | None, *, force: bool) -> Path | None:
 
 
 @contextmanager
-def plotting() -> Iterator[None]:
-    """Raises Unusable for a picture that cannot be drawn."""
+def plotting(option: str = "--plot") -> Iterator[None]:
+    """Raises Unusable, which names the option, for a picture that cannot be drawn."""
     from richc.figures.style import FigureProblem
 
     try:
         yield
     except FigureProblem as error:
-        raise Unusable(f"--plot: {error}") from None
+        raise Unusable(f"{option}: {error}") from None
+
+
+def print_found(
+    found: BaseModel, output_format: str, color: str, render: Callable[[bool], Iterable[str]]
+) -> None:
+    """As JSON, or as the lines that ``render`` makes, in colour or not."""
+    if output_format == "json":
+        click.echo(found.model_dump_json(indent=2))
+        return
+    colored = use_color(color, sys.stdout)
+    for line in render(colored):
+        click.echo(line, color=colored)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 from os.path import realpath
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from richc.cli.color import color_option
-from richc.cli.compile import chosen_model
-from richc.cli.completing import models, rich_files
+from richc.cli.compile import chosen_model, model_option
+from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 from richc.cli.numbers import Positive, Values
 from richc.cli.stopping import resumable
-from richc.cli.training import plot_target, plotting, prepare_torch
+from richc.cli.training import plot_target, plotting, prepare_torch, print_found
 from richc.cli.verify import Widths
 from richc.syntax.source import printable
 
@@ -31,13 +30,7 @@ _POSITIVE = click.IntRange(min=1)
     "transfer", short_help="Sweep a hyperparameter over widths: does its best value stay?"
 )
 @click.argument("file", type=click.Path(), shell_complete=rich_files)
-@click.option(
-    "--model",
-    "name",
-    metavar="NAME",
-    shell_complete=models,
-    help="Which model, where FILE holds several.",
-)
+@model_option
 @click.option(
     "--param",
     "parameter",
@@ -124,8 +117,6 @@ def command(
 
     Exit codes: 0 the best value stays, 1 it moves, or that is undecided, 2 wrong usage or bad data.
     """
-    from richc.cli.color import use_color
-
     _refuse_conflicts(parameter, number, values, lr, output, parquet)
     chosen = chosen_model(file, name, allow_violations=True)
     prepare_torch()
@@ -137,6 +128,7 @@ def command(
     from richc.lab.sweep.parquet import check_target, write_parquet
     from richc.lab.sweep.store import Store, StoreProblem
     from richc.lab.sweep.transfer import Settings, TransferProblem, head_of, prepare, transfer
+    from richc.report.transfer import render
     from richc.report.transfer_schema import report
 
     settings = Settings(
@@ -174,14 +166,12 @@ def command(
 
     shown = "<stdin>" if file == STDIN else file
     found = report(shown, swept)
-    if output_format == "json":
-        click.echo(found.model_dump_json(indent=2))
-    else:
-        from richc.report.transfer import render
-
-        colored = use_color(color, sys.stdout)
-        for line in render(printable(shown), found, color=colored, quiet=quiet):
-            click.echo(line, color=colored)
+    print_found(
+        found,
+        output_format,
+        color,
+        lambda colored: render(printable(shown), found, color=colored, quiet=quiet),
+    )
     if figure is not None:
         from richc.figures.transfer import draw
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from richc.cli.compile import chosen_model
-from richc.cli.completing import models, rich_files
+from richc.cli.compile import chosen_model, model_option
+from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
-from richc.cli.training import plot_target, plotting, prepare_torch
+from richc.cli.training import plot_target, plotting, prepare_torch, print_found
 from richc.syntax.source import printable
 
 if TYPE_CHECKING:
@@ -45,13 +44,7 @@ class Widths(click.ParamType[tuple[int, ...]]):
 
 @click.command("verify", short_help="Measure what the check claims, by training.")
 @click.argument("file", type=click.Path(), shell_complete=rich_files)
-@click.option(
-    "--model",
-    "name",
-    metavar="NAME",
-    shell_complete=models,
-    help="Which model, where FILE holds several.",
-)
+@model_option
 @click.option("--widths", type=Widths(), help="Default: 64 to 4096 by factors of 2; Muon, to 1024.")
 @click.option(
     "--seeds",
@@ -113,8 +106,6 @@ def command(
 
     Exit codes: 0 all agrees and holds, 1 something does not, 2 wrong usage or bad data.
     """
-    from richc.cli.color import use_color
-
     chosen = chosen_model(file, name, allow_violations=True)
     prepare_torch()
     figure = plot_target(plot, force=force)
@@ -140,19 +131,19 @@ def command(
     except (DataProblem, TooLarge) as error:
         raise Unusable(str(error)) from None
 
+    from richc.report.verification import render
     from richc.report.verification_schema import report
 
     shown = "<stdin>" if file == STDIN else file
     found = report(shown, verification)
-    if output_format == "json":
-        click.echo(found.model_dump_json(indent=2))
-    else:
-        from richc.report.verification import render
-
-        colored = use_color(color, sys.stdout)
-        sentence = chosen.sentence
-        for line in render(printable(shown), sentence, found, color=colored, quiet=quiet):
-            click.echo(line, color=colored)
+    print_found(
+        found,
+        output_format,
+        color,
+        lambda colored: render(
+            printable(shown), chosen.sentence, found, color=colored, quiet=quiet
+        ),
+    )
     if figure is not None:
         from richc.figures.verification import draw
 

@@ -37,10 +37,6 @@ class Drift(NamedTuple):
         """How far a measured exponent lies outside."""
         return abs(exponent - self.nearest(exponent))
 
-    @property
-    def is_none(self) -> bool:
-        return self.low == self.high == 0
-
 
 def rate_drift(network: Network, *, forgives_outputs: bool) -> Drift | None:
     """The drift of the best rate; None where nothing moves or there are too many layers.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from markupsafe import Markup
 
-from richc.figures import verification as pictures
-from richc.figures.inline import inline
-from richc.figures.style import FigureProblem
+from richc.figures import verification as figures
 from richc.pipeline import ModelResult
+from richc.report.page.pictures import pictures
 from richc.report.page.rendering import PageProblem, render
 from richc.report.snippet import visible
 from richc.report.verification import cells, found, quantity, run_words, size, verdict
@@ -19,15 +16,12 @@ from richc.scaling.verdict import Verdict
 
 def measured(report: VerificationReport, name: str) -> Markup:
     """The section about one run.  ``name`` begins the ids of its pictures."""
-    try:
-        drawn = [
-            Markup(inline(partial(pictures.figure, report, only=q), f"{name}-{q}", title, told))  # noqa: S704 - an XML writer's
-            for q, title in pictures.panels(report).items()
-            for told in [_told(report, q)]
-        ]
-        note = ""
-    except FigureProblem as error:
-        drawn, note = [], str(error)
+    drawn, note = pictures(
+        lambda panel: figures.figure(report, only=panel),
+        figures.panels(report),
+        lambda panel: _told(report, panel),
+        name,
+    )
     return render(
         "measured.html",
         report=report,
@@ -36,7 +30,7 @@ def measured(report: VerificationReport, name: str) -> Markup:
         found=[(kind, visible(words.removeprefix(": "))) for kind, words in found(report)],
         rows=[cells(report, row) for row in report.rows],
         pictures=drawn,
-        key=pictures.KEY,
+        key=figures.KEY,
         note=note,
     )
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 from markupsafe import Markup
 
-from richc.figures import transfer as pictures
-from richc.figures.inline import inline
-from richc.figures.style import FigureProblem
+from richc.figures import transfer as figures
 from richc.pipeline import ModelResult
+from richc.report.page.pictures import pictures
 from richc.report.page.rendering import PageProblem, render
 from richc.report.snippet import visible
 from richc.report.transfer import (
@@ -33,15 +31,12 @@ class _Row(NamedTuple):
 
 def transferred(report: TransferReport, name: str) -> Markup:
     """The section about one sweep.  ``name`` begins the ids of its picture."""
-    try:
-        drawn = [
-            Markup(inline(partial(pictures.figure, [report], only=p), f"{name}-{p}", title, told))  # noqa: S704 - an XML writer's
-            for p, title in pictures.panels(report).items()
-            for told in [_told(report, p)]
-        ]
-        note = ""
-    except FigureProblem as error:
-        drawn, note = [], str(error)
+    drawn, note = pictures(
+        lambda panel: figures.figure([report], only=panel),
+        figures.panels(report),
+        lambda panel: _told(report, panel),
+        name,
+    )
     return render(
         "transfer.html",
         outcome={True: "good", False: "bad", None: "undecided"}[report.carries_over],
@@ -52,7 +47,7 @@ def transferred(report: TransferReport, name: str) -> Markup:
         widths=[best.width for best in report.bests],
         rows=[_Row(f"{value:.5g}", losses) for value, losses in shown_losses(report)],
         pictures=drawn,
-        key=pictures.key(report),
+        key=figures.key(report),
         note=note,
     )
 
