@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 
 from richc.pipeline import analyse
-from richc.rules.fixes import fix
+from richc.fix.fixing import fix
 from richc.syntax.source import Source
 
 LIMIT = 0.2

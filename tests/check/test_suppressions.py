@@ -15,7 +15,7 @@ from richc.cli.main import cli
 from richc.diagnostics import Diagnostic
 from richc.pipeline import FileResult, analyse
 from richc.rules import SLUGS
-from richc.rules.fixes import fix
+from richc.fix.fixing import fix
 from richc.syntax.source import Source
 
 #: R301 (D2) in `embed`, R601 in `optimizer`; where comments go is marked.

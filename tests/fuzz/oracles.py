@@ -31,7 +31,7 @@ from richc.pipeline import FileResult, analyse
 from richc.report import Options, renderer
 from richc.report.derivation import derivation
 from richc.report.spec_schema import spec_file
-from richc.rules.fixes import fix
+from richc.fix.fixing import fix
 from richc.spec.model import Model
 from richc.spec.printer import print_model
 from richc.syntax.formatter import format_text

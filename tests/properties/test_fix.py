@@ -12,7 +12,7 @@ from richc.inference import repair as repairing
 from richc.inference.demands import Demands
 from richc.pipeline import FileResult, analyse
 from richc.rules import SLUGS
-from richc.rules.fixes import fix
+from richc.fix.fixing import fix
 from richc.spec.holes import Holes
 from richc.spec.model import Model
 from richc.syntax.source import Source
