@@ -14,7 +14,7 @@ from richc.cli.selecting import selecting, wanted
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from richc.fix.fixing import Fixed
+    from richc.fixing.fix import Fixed
     from richc.pipeline import FileResult
 
 
@@ -73,7 +73,7 @@ def command(
     """
     from richc.cli.rewriting import Texts, write_back, write_out
     from richc.cli.rewriting import diff as unified
-    from richc.fix.fixing import ON_DEMAND, fix
+    from richc.fixing.fix import ON_DEMAND, fix
     from richc.rules.selection import chosen
 
     codes = wanted(select, ignore)

@@ -102,6 +102,15 @@ def repair(context: Context, wanted: Fraction | str | None = None) -> Repair | N
     Contradiction.
     """
     goal = target(context.model, wanted)
+    found = _first(context, goal)
+    if found is None and goal.is_declared:
+        # A read-out that starts at zero, say, is μP or nothing.
+        found = _first(context, Target(MUP, gauge=goal.gauge))
+    return found
+
+
+def _first(context: Context, goal: Target) -> Repair | None:
+    """The fewest changes that lead to a target and are what they say."""
     ways = [_done(context, plan) for plan in plans(context, goal)[:_MOST_TRIED]]
     ways += _with_another_word(context, goal)
     ways.sort(key=lambda way: len(way.changes))

@@ -187,8 +187,11 @@ def _all(points: tuple[_Point, ...], gauge: str | None) -> tuple[Change, ...] | 
 
 
 def obstacle(context: Context, target: Target) -> str | None:
-    """The statement whose layers cannot be mended together, in words."""
+    """What it is about one statement that no exponents mend, in words."""
     model = context.model
+    readout = model.layers[-1]
+    if target.richness not in (None, MUP) and readout.weight.std.is_zero:
+        return f"`{readout.name}` starts at zero, which only μP does: give it a `std`"
     for richness in _richnesses(context, target):
         points = (_Point(context, richness),)
         for name, members in groupby(range(len(model.layers)), lambda i: model.layers[i].statement):

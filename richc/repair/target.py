@@ -20,6 +20,8 @@ class Target(NamedTuple):
     lazy: bool = False
     #: The gauge that the file requires.
     gauge: str | None = None
+    #: Whether the file declares this richness and nobody requires it.
+    is_declared: bool = False
 
     def admits(self, richness: Fraction) -> bool:
         if self.richness is not None:
@@ -74,7 +76,7 @@ def target(model: Model, wanted: Fraction | str | None = None) -> Target:
     if wanted == NEAREST or model.interval is not None:
         return Target(None, lazy is not None, gauge)
     if declared is not None and NTP <= declared <= MUP and not (lazy and declared == MUP):
-        return Target(declared, gauge=gauge)
+        return Target(declared, gauge=gauge, is_declared=True)
     return Target(None, lazy=True, gauge=gauge) if lazy else Target(MUP, gauge=gauge)
 
 

@@ -59,7 +59,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
         # rates are in units of the user's own.
         own = slowest.tensor.lr
         is_bare = own.without(WIDTH) == ONE and own.exponent(WIDTH).at(context.richness) < 0
-        if not is_bare or max(logs) > 0 or model.parameterization not in (None, STANDARD):
+        is_mixed = model.parameterization not in (None, STANDARD)
+        if not is_bare or is_mixed or max(logs) > 0 or context.verdict.violations:
             return
     n = model.width_symbol
     (width,) = (s for s in context.node.statements if isinstance(s, tree.Width))

@@ -38,10 +38,10 @@ def values(text: str) -> list[tuple[str, str, float]]:
         text = re.sub(r"(width \w+ = )\d+", rf"\g<1>{base[2]}", text)
     (file,) = richc.check(text).files
     return [
-        (layer.name, name, float(f"{value:.6g}"))
+        (layer.name, of + knob, float(f"{getattr(numbers, knob):.6g}"))
         for model in file.models
         for layer in model.layers
         for of, numbers in (("", layer.values), ("bias ", layer.bias_values))
         if numbers is not None
-        for name, value in ((f"{of}{knob}", getattr(numbers, knob)) for knob in ("scale", "std", "lr"))
+        for knob in ("scale", "std", "lr")
     ]

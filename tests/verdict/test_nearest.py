@@ -13,8 +13,7 @@ from richc.optimizers import law
 from richc.rules.nearest import INIT, RATE, Change, scale, single_change
 from richc.scaling.sizes import ZERO_SIZE, Size
 from tests.verdict import reference
-from tests.verdict.reference import HALF, KAPPA, Knobs
-from tests.verdict.writing import ask, layer_names, model
+from tests.verdict.reference import HALF, Knobs
 
 ZERO = Fraction(0)
 QUARTER = Fraction(1, 4)

@@ -10,11 +10,12 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.diagnostics import Diagnostic, Edit
-from richc.fix.offers import accept, edited
-from richc.fix.slips import ROUNDS, slips
+from richc.fixing.offers import accept, edited
+from richc.fixing.slips import ROUNDS, slips
 from richc.pipeline import FileResult, ModelResult, analyse_source
 from richc.repair.repair import LAZY, is_mended, mistakes, repair
-from richc.repair.target import Contradiction
+from richc.repair.search import obstacle
+from richc.repair.target import Contradiction, target
 from richc.rules import INFERRED, SLUGS
 from richc.rules.recognise import mistakes as known_mistakes
 from richc.syntax.source import Source
@@ -105,10 +106,10 @@ def _mend(
         left.append(f"`{name}` stays as it is: {contradiction}")
         return None
     if found is None:
-        reason = f"no change of exponents alone makes `{name}` pass"
-        if not failing:
-            reason = f"no powers of n/n0 take `{name}` there: what is inferred has no base width"
-        left.append(reason)
+        why = obstacle(model.context, target(model.spec, to))
+        done = "makes `{}` pass" if failing else "that keeps its values takes `{}` there"
+        reason = f"no change of exponents alone {done.format(name)}"
+        left.append(reason if why is None else f"{reason}: {why}")
         return None
     notes = (*known_mistakes(model.context), *mistakes(found.changes))
     if found.base is not None:
