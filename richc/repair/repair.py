@@ -16,7 +16,7 @@ from richc.repair.search import Change, Plan, obstacle, plans
 from richc.repair.target import MUP, NTP, Contradiction, Target, target
 from richc.rules.attributes import added
 from richc.rules.context import Context
-from richc.rules.mending import Unit, at_base, fresh, swap, unit, width_factors
+from richc.rules.mending import at_base, fresh, swap, unit, width_factors
 from richc.rules.requirement_fails import is_true
 from richc.rules.sentence import point_name
 from richc.scaling.formula import general_power
@@ -45,6 +45,7 @@ class Repaired(NamedTuple):
     moves: str
     #: Where it is written.
     place: Span
+    edit: Edit
     #: A well-known mistake that it was, in words.
     mistake: str | None = None
 
@@ -54,11 +55,23 @@ class Repair(NamedTuple):
 
     model: str
     changes: tuple[Repaired, ...]
-    edits: tuple[Edit, ...]
     #: Where it leads; None for every richness of an interval.
     richness: Fraction | None
-    #: "`base n0 = 256`", where the file declares one from now on.
-    base: str | None = None
+    #: What declares a base width, where the file has none and may have one.
+    declares: tuple[Edit, ...] = ()
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        return (*(change.edit for change in self.changes), *self.declares)
+
+    @property
+    def base(self) -> str | None:
+        """ "`base n0 = 256`", where the file declares one from now on."""
+        return f"`{self.declares[0].text.removeprefix(', ')}`" if self.declares else None
+
+    def beginning_with(self, layer: str | None) -> Repair:
+        """What concerns a layer first."""
+        return self._replace(changes=tuple(sorted(self.changes, key=lambda c: c.layer != layer)))
 
     @property
     def becomes(self) -> str:
@@ -72,11 +85,11 @@ class Repair(NamedTuple):
         return self.richness is not None and self.richness < MUP
 
     def help(self, layer: str | None) -> str:
-        """What to do, beginning with what concerns a layer."""
-        own = [change for change in self.changes if change.layer == layer]
-        others = [change for change in self.changes if change.layer != layer]
-        shown = [change.words for change in own]
-        shown += [_elsewhere(change) for change in others]
+        """What to do, said at a layer."""
+        shown = [
+            c.words if c.layer in (None, layer) else f"{c.words} on `{c.layer}`"
+            for c in self.changes
+        ]
         if self.base is not None:
             shown.append(self.base)
         more = len(shown) - _MOST_NAMED
@@ -89,10 +102,6 @@ class Repair(NamedTuple):
 
 #: Of a repair that ends below r = 1/2.
 LAZY = "features will not learn; for μP: `richc fix --to mup`"
-
-
-def _elsewhere(change: Repaired) -> str:
-    return change.words if change.layer is None else f"{change.words} on `{change.layer}`"
 
 
 def repair(context: Context, wanted: Fraction | str | None = None) -> Repair | None:
@@ -114,7 +123,7 @@ def _first(context: Context, goal: Target) -> Repair | None:
     ways = [_done(context, plan) for plan in plans(context, goal)[:_MOST_TRIED]]
     ways += _with_another_word(context, goal)
     ways.sort(key=lambda way: len(way.changes))
-    return next((found for found in ways if _is_true(context, found)), None)
+    return next((way for way in ways if way.changes and _is_true(context, way)), None)
 
 
 def advise(
@@ -137,17 +146,19 @@ def advise(
 
 def is_mended(found: Diagnostic) -> bool:
     """Whether a repair of its model removes a finding."""
-    return found.is_error and (found.desideratum is not None or found.code == "R502")
+    # What another file is required to be has a help of its own.
+    is_claim = found.code == "R502" and found.help is None
+    return found.is_error and (found.desideratum is not None or is_claim)
 
 
 def _helped(found: Diagnostic, done: Repair, context: Context) -> Diagnostic:
-    labels = found.labels
     layer = _statement(context, found.layer)
     if found.code == "R502":
+        layer = done.changes[0].layer
         labels = tuple(Label(c.place, f"should be {c.words}") for c in done.changes[:_MOST_NAMED])
-        layer = done.changes[0].layer if done.changes else None
-        found = found._replace(layer=layer if len(done.changes) == 1 else None)
-    return found._replace(labels=labels, help=done.help(layer), edits=done.edits)
+        found = found._replace(labels=labels, layer=layer if len(done.changes) == 1 else None)
+    ordered = done.beginning_with(layer)
+    return found._replace(help=ordered.help(layer), edits=ordered.edits)
 
 
 def _statement(context: Context, layer: str | None) -> str | None:
@@ -162,26 +173,16 @@ def _statement(context: Context, layer: str | None) -> str | None:
 
 
 def _done(context: Context, plan: Plan) -> Repair:
-    edits: list[Edit] = []
     changes: list[Repaired] = []
     if plan.declared is not None:
         (statement,) = (s for s in context.node.statements if isinstance(s, tree.Richness))
-        edits.append(Edit(statement.value.span, str(plan.declared)))
+        edit = Edit(statement.value.span, str(plan.declared))
         moves = f"`richness` r = {context.model.richness} -> {plan.declared}"
-        changes.append(Repaired(None, f"`richness r = {plan.declared}`", moves, statement.span))
-    for change in plan.changes:
-        edit, done = _made(context, change)
-        edits.append(edit)
-        changes.append(done)
-    base = None
-    if plan.changes:
-        edits += unit(context).edits
-        base = _base_words(unit(context))
-    return Repair(context.model.name, tuple(changes), tuple(edits), plan.richness, base)
-
-
-def _base_words(words: Unit) -> str | None:
-    return f"`{words.edits[0].text.removeprefix(', ')}`" if words.edits else None
+        words = f"`richness r = {plan.declared}`"
+        changes.append(Repaired(None, words, moves, statement.span, edit))
+    changes += (_made(context, change) for change in plan.changes)
+    declares = unit(context).edits if plan.changes else ()
+    return Repair(context.model.name, tuple(changes), plan.richness, declares)
 
 
 def _with_another_word(context: Context, goal: Target) -> list[Repair]:
@@ -191,20 +192,16 @@ def _with_another_word(context: Context, goal: Target) -> list[Repair]:
     richness = MUP if goal.richness is None else goal.richness
     word = {MUP: "mup", NTP: "ntp"}.get(richness, f"rich(r = {richness})")
     (old,) = (s for s in context.node.statements if isinstance(s, tree.Parameterization))
-    edits = (Edit(old.preset.span, word), *unit(context).edits)
-    text = _edited(context, edits)
-    after = _read(context, text)
+    edit = Edit(old.preset.span, word)
     moves = f"`parameterization` standard -> {word}"
-    done = Repaired(None, f"`parameterization {word}`", moves, old.preset.span)
-    base = _base_words(unit(context))
-    found = [Repair(context.model.name, (done,), edits, richness, base)]
+    done = Repaired(None, f"`parameterization {word}`", moves, old.preset.span, edit)
+    found = [Repair(context.model.name, (done,), richness, unit(context).edits)]
+    after = _read(context, _edited(context, found[0].edits))
     if after is not None and not after.verdict.passes:
-        back = _Shift(edits, context.node.span.start)
+        back = _Shift(found[0].edits, context.node.span.start)
         for plan in plans(after, goal)[:_MOST_TRIED]:
-            rest = _done(after, plan)
-            moved = tuple(Edit(back.span(e.span), e.text) for e in rest.edits)
-            changes = (done, *(c._replace(place=back.span(c.place)) for c in rest.changes))
-            found.append(Repair(context.model.name, changes, (*edits, *moved), richness, base))
+            rest = (back.moved(change) for change in _done(after, plan).changes)
+            found.append(found[0]._replace(changes=(done, *rest)))
     return found
 
 
@@ -223,8 +220,12 @@ class _Shift(NamedTuple):
                 moved -= grown
         return Span(span.start + moved, span.end + moved)
 
+    def moved(self, change: Repaired) -> Repaired:
+        edit = change.edit._replace(span=self.span(change.edit.span))
+        return change._replace(place=self.span(change.place), edit=edit)
 
-def _made(context: Context, change: Change) -> tuple[Edit, Repaired]:
+
+def _made(context: Context, change: Change) -> Repaired:
     """One change as an edit, and in words."""
     model = context.model
     name, place = change.attribute, change.place
@@ -261,7 +262,7 @@ def _made(context: Context, change: Change) -> tuple[Edit, Repaired]:
         words = f"bias {{ {words} }}"
     if mistake is not None:
         mistake = f"`{name}` of {shown}: {mistake}"
-    return edit, Repaired(layer, f"`{words}`", moves, place, mistake)
+    return Repaired(layer, f"`{words}`", moves, place, edit, mistake)
 
 
 def _other_word(context: Context, change: Change, value: Monomial) -> str | None:

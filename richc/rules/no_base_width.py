@@ -13,12 +13,12 @@ serves in both units, depending on its shape factor.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from richc.diagnostics import WARNING, Diagnostic, Label
 from richc.optimizers import OPTIMIZERS, law
-from richc.rules.common import decimal, trained
+from richc.rules.common import Trained, decimal, trained
 from richc.rules.context import Context
 from richc.scaling.formula import power
 from richc.scaling.monomial import ONE, WIDTH, Affine
@@ -54,14 +54,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
     at = logs.index(least)
     slowest, size = weights[at], context.size(factors[at])
     is_written = any(item.tensor.place("lr", "scale") for item in weights)
-    if is_written:
-        # Where some layer learns faster than the optimizer's rate, or a number says how fast, the
-        # rates are in units of the user's own.
-        own = slowest.tensor.lr
-        is_bare = own.without(WIDTH) == ONE and own.exponent(WIDTH).at(context.richness) < 0
-        is_mixed = model.parameterization not in (None, STANDARD)
-        if not is_bare or is_mixed or max(logs) > 0 or context.verdict.violations:
-            return
+    if is_written and not _is_in_units_of_one(context, weights, slowest, max(logs)):
+        return
     n = model.width_symbol
     (width,) = (s for s in context.node.statements if isinstance(s, tree.Width))
     yield Diagnostic(
@@ -78,6 +72,22 @@ def check(context: Context) -> Iterator[Diagnostic]:
         f"`width {n} = {model.width}, base {n}0 = {min(_USUAL_BASE, model.width)}`"
         + (f", and write rates as powers of {n} / {n}0" if is_written else ""),
     )
+
+
+def _is_in_units_of_one(
+    context: Context, weights: Sequence[Trained], slowest: Trained, fastest: float
+) -> bool:
+    """Whether written rates are powers of n and nothing else, in a file that gives numbers.
+
+    Where some layer learns faster than the optimizer's rate, or a number says how fast, the rates
+    are in units of the user's own.  A file of exponents alone, as papers print them, has none.
+    """
+    rate = slowest.tensor.lr
+    is_bare = rate.without(WIDTH) == ONE and rate.exponent(WIDTH).at(context.richness) < 0
+    is_abstract = all(item.tensor.std.without(WIDTH) == ONE for item in weights)
+    is_mixed = context.model.parameterization not in (None, STANDARD)
+    fits = is_bare and fastest <= 0 and not context.verdict.violations
+    return fits and not is_abstract and not is_mixed
 
 
 def _accumulated(context: Context) -> Fraction:
