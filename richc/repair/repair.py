@@ -146,14 +146,14 @@ def advise(
 
 def is_mended(found: Diagnostic) -> bool:
     """Whether a repair of its model removes a finding."""
-    # What another file is required to be has a help of its own.
-    is_claim = found.code == "R502" and found.help is None
-    return found.is_error and (found.desideratum is not None or is_claim)
+    return found.is_error and (found.desideratum is not None or found.code == "R502")
 
 
 def _helped(found: Diagnostic, done: Repair, context: Context) -> Diagnostic:
     layer = _statement(context, found.layer)
     if found.code == "R502":
+        if found.help is not None:
+            return found  # What it is to be equivalent to is in another file.
         layer = done.changes[0].layer
         labels = tuple(Label(c.place, f"should be {c.words}") for c in done.changes[:_MOST_NAMED])
         found = found._replace(labels=labels, layer=layer if len(done.changes) == 1 else None)
