@@ -66,7 +66,7 @@ class Repair(NamedTuple):
 
     @property
     def base(self) -> str | None:
-        """ "`base n0 = 256`", where the file declares one from now on."""
+        """``base n0 = 256``, where the file declares one from now on."""
         return f"`{self.declares[0].text.removeprefix(', ')}`" if self.declares else None
 
     def beginning_with(self, layer: str | None) -> Repair:
