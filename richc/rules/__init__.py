@@ -15,6 +15,7 @@ from richc.diagnostics import Diagnostic
 from richc.optimizers import OPTIMIZERS
 from richc.rules.context import Context
 from richc.scaling.monomial import WIDTH
+from richc.scaling.verdict import MIXED
 
 
 class Rule(NamedTuple):
@@ -105,6 +106,12 @@ TABLE: tuple[Rule, ...] = (
         "requirement-fails",
         "requirement_fails",
         applies=lambda context: bool(context.model.requirements),
+    ),
+    Rule(
+        "R507",
+        "mixed-richness",
+        "mixed_richness",
+        applies=lambda context: context.verdict.regime == MIXED,
     ),
     Rule(
         INFERRED,

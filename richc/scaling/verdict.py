@@ -18,6 +18,10 @@ HOLDS = "holds"
 VIOLATED = "violated"
 NOT_EVALUATED = "not_evaluated"
 
+#: The regime of a network that passes while one representation is richer than another: beside a
+#: bias of order one, the desiderata leave the size of each update open.
+MIXED = "mixed"
+
 DESIDERATA = ("D0", "D1", "D2", "D3")
 
 
@@ -115,8 +119,9 @@ def judge(network: Network) -> Verdict:
     stable = not at_init and not explosions and moves <= ZERO
     features = any(layer.dh >= ZERO for layer in later[:-1])
     passes = not violations
-    richness: Fraction | None = _finite(later[-2].dh + HALF) if passes else None
-    gauges = _gauges(network.written) if passes else ()
+    on_scale = passes and all(layer.dh == later[0].dh for layer in later[1:-1])
+    richness: Fraction | None = _finite(later[0].dh + HALF) if on_scale else None
+    gauges = _gauges(network.written) if on_scale else ()
     function_richness = None
     if at_init and evaluated:
         function_richness = _function_richness(network, later)
@@ -126,13 +131,15 @@ def judge(network: Network) -> Verdict:
         flow=flows,
         stable=stable,
         nontrivial=nontrivial,
-        regime=_regime(stable, nontrivial, richness),
+        regime=_regime(stable, nontrivial, passes, richness),
         limit=("feature_learning" if features else "kernel") if stable and nontrivial else None,
         richness=richness,
         equivalent_to=_POINTS.get(richness) if richness is not None else None,
         gauges=gauges,
         point=named_point(richness, gauges),
-        theta=tuple(-m for m, _, _ in network.written if isinstance(m, Fraction)) if passes else (),
+        theta=tuple(-m for m, _, _ in network.written if isinstance(m, Fraction))
+        if on_scale
+        else (),
         starts_with_readout=bool(passes and all(layer.reach < ZERO for layer in flows.first[:-1])),
         known_heights=_known_heights(later, evaluated),
         function_richness=function_richness,
@@ -225,13 +232,15 @@ def _negligible(later: Sequence[LayerFlow]) -> list[Violation]:
     return found
 
 
-def _regime(stable: bool, nontrivial: bool | None, richness: Fraction | None) -> str:
+def _regime(
+    stable: bool, nontrivial: bool | None, passes: bool, richness: Fraction | None
+) -> str:
     if not stable:
         return "unstable"
     if not nontrivial:
         return "trivial"
     if richness is None:
-        return "partial"
+        return MIXED if passes else "partial"
     return "rich" if richness == HALF else "lazy"
 
 
