@@ -108,7 +108,7 @@ def judge(network: Network) -> Verdict:
     moves = largest(*(largest(layer.df, layer.bias_df) for layer in later))
     nontrivial = moves >= ZERO if evaluated else None
     d2 = _useless(later) if evaluated and nontrivial else []
-    d3 = _negligible(later) if evaluated and nontrivial else []
+    d3 = _negligible(network.stages, later) if evaluated and nontrivial else []
     violations = (*at_init, *explosions, *d1, *d2, *d3)
     statuses = (
         ("D0", VIOLATED if at_init or explosions else HOLDS),
@@ -214,19 +214,26 @@ def _useless(later: Sequence[LayerFlow]) -> list[Violation]:
     ]
 
 
-def _negligible(later: Sequence[LayerFlow]) -> list[Violation]:
+def _negligible(stages: Sequence[Stage], later: Sequence[LayerFlow]) -> list[Violation]:
     """D3: weights whose update vanishes beside the rest of the update that follows.
 
     Beside an update that explodes, that is a consequence: to be mended where the explosion is.
     """
     found: list[Violation] = []
     last = len(later) - 1
-    for index, layer in enumerate(later):
+    below: Size = ZERO_SIZE
+    for index, (stage, layer) in enumerate(zip(stages, later, strict=True)):
         explodes = layer.dh > ZERO or layer.reach > ZERO
+        whole = layer.dh
+        if 0 < index < last and layer.gain > HALF + stage.weight.init:
+            # What the weight's own update carries is no rest beside it.
+            carried = below + HALF + stage.weight.init
+            whole = largest(layer.own, layer.bias_own, carried)
+        below = layer.dh
         for of_bias, own in ((False, layer.own), (True, layer.bias_own)):
             # A bias that is not there has nothing to add.
-            if own < layer.dh and not (of_bias and own is ZERO_SIZE):
-                gap = own + -layer.dh if isinstance(layer.dh, Fraction) else own
+            if own < whole and not (of_bias and own is ZERO_SIZE):
+                gap = own + -whole if isinstance(whole, Fraction) else own
                 kind = "readout" if index == last else "weight"
                 found.append(Violation("D3", kind, index, of_bias, _finite(gap), own, explodes))
     return found
