@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -74,38 +75,73 @@ def random_layers(
     return reference.knobs(optimizer, shape, pairs, thetas)
 
 
-def with_biases(
-    pick: random.Random, optimizer: str, shape: str | None, layers: Sequence[Knobs]
-) -> list[Knobs]:
-    """Biases, some of order one beside a weight that is small, zero or woken by its update.
+def with_biases(pick: random.Random, optimizer: str, shape: str | None) -> list[Knobs]:
+    """Biases of order one beside weights that may be small or zero; mostly all at their best.
 
-    The rates of some follow from a richness that is another one below than above.
+    At its best every layer's update is n^-1 of the gradient, U_l = -1 - g_l, whatever reaches it.
     """
-    last = len(layers) - 1
-    richness = pick.choice([Fraction(0), HALF, Fraction(1, 4)])
-    pairs = reference.invariants(optimizer, shape, layers)
+    depth = pick.randint(1, 5)
+    last = depth
+    inits: list[Number] = [Fraction(0), *[HALF] * (depth - 1)]
+    richness = pick.choice([Fraction(0), HALF, Fraction(1, 4), Fraction(1, 3)])
+    inits.append(pick.choice([HALF + richness, INFINITE if richness == HALF else HALF + richness]))
+    updates = [Fraction(0)] * last + [Fraction(0)]
+    update = richness - HALF
+    for index in range(last - 1, -1, -1):
+        updates[index] = update
+        if index and pick.random() < 0.5:
+            inits[index] += pick.choice([Fraction(1, 4), Fraction(1, 6), HALF, INFINITE])
+            update -= max(HALF - inits[index], update)
     found = []
-    for index, layer in enumerate(layers):
-        if pick.random() < 0.25:
-            found.append(layer)
-            continue
-        init = pick.choice([Fraction(0), Fraction(0), Fraction(0), INFINITE, Fraction(1, 4)])
-        if index == last:
-            rate: Number = Fraction(0)
-        else:
-            (_, rate), *_ = reference.scale(optimizer, 1, richness)
-        rate = pick.choice([rate, rate, rate, rate + pick.choice(_QUARTERS), INFINITE])
-        kappa = Fraction(0) if index == last or shape is None else KAPPA[shape][0]
-        theta = pick.choice([Fraction(0), pick.choice(_QUARTERS)])
-        move = {"sgd": 2 * theta, "adafactor": init if init != INFINITE else 0}
-        bias = Knobs(theta, init - theta, rate - move.get(optimizer, theta) + kappa)
-        small: list[Number] = [Fraction(1, 4), HALF, Fraction(1), INFINITE]
-        if 0 < index < last and init == 0 and pick.random() < 0.7:
-            smaller = pairs[index][0] + pick.choice(small)
-            follows = pick.choice([Fraction(0), *_QUARTERS[8:13]])
-            layer = Knobs(layer.a, smaller - layer.a, layer.c - follows)
-        found.append(Knobs(layer.a, layer.b, layer.c, bias))
+    for index, (init, move) in enumerate(zip(inits, updates, strict=True)):
+        is_last = index == last
+        # u_l = U_l, solved for C; df/dh_l is n^(-1 - U_l).
+        gradient = Fraction(0) if is_last else -1 - move
+        fan_in = Fraction(0 if index == 0 else 1)
+        rate: Number = fan_in - move + (gradient if optimizer == "sgd" else 0)
+        of_bias: Number = (gradient if optimizer == "sgd" else 0) - move
+        if optimizer == "muon":
+            rate = (HALF if is_last else -HALF if index == 0 else Fraction(0)) - move
+            of_bias -= Fraction(0) if is_last else HALF
+        bias = None
+        if pick.random() < 0.5 or init not in (Fraction(0), HALF, HALF + richness):
+            starts = Fraction(0) if not is_last else pick.choice([Fraction(0), INFINITE])
+            odd = [INFINITE, of_bias + HALF, of_bias - Fraction(1, 4)]
+            bias = starts, pick.choice([of_bias] * 9 + odd)
+        if pick.random() < 0.1:
+            rate = pick.choice([rate + pick.choice(_QUARTERS), INFINITE])
+        if pick.random() < 0.05:
+            init += pick.choice(_QUARTERS)
+        tensor = _tensor(pick, optimizer, shape, index, last, (init, rate))
+        if bias is not None:
+            role = last if is_last else 0
+            kappa = Fraction(0) if is_last else None
+            own = _tensor(pick, optimizer, shape, role, last, bias, kappa)
+            tensor = replace(tensor, bias=own)
+        found.append(tensor)
     return found
+
+
+def _tensor(
+    pick: random.Random,
+    optimizer: str,
+    shape: str | None,
+    index: int,
+    last: int,
+    pair: tuple[Number, Number],
+    kappa: Fraction | None = None,
+) -> Knobs:
+    """A tensor with these invariants, in some gauge."""
+    init, rate = pair
+    theta = pick.choice([Fraction(0), pick.choice(_QUARTERS)])
+    if kappa is None:
+        role = 0 if index == 0 else 2 if index == last else 1
+        kappa = Fraction(0) if shape is None else KAPPA[shape][role]
+    if optimizer == "adafactor":
+        # What starts at zero never moves: the rate does not matter.
+        return Knobs(theta, init - theta, rate - init if init != INFINITE else Fraction(0))
+    move = 2 * theta if optimizer == "sgd" else theta
+    return Knobs(theta, init - theta, rate - move + kappa)
 
 
 def written(size: Number) -> str:
@@ -180,11 +216,11 @@ def test_verdicts_agree(
     homogeneous = activation == "relu"
     for _ in range(MODELS // PER_TEXT):
         batch = [
-            random_layers(pick, optimizer, shape, at_init=homogeneous or pick.random() < 0.3)
+            with_biases(pick, optimizer, shape)
+            if has_biases
+            else random_layers(pick, optimizer, shape, at_init=homogeneous or pick.random() < 0.3)
             for _ in range(PER_TEXT)
         ]
-        if has_biases:
-            batch = [with_biases(pick, optimizer, shape, layers) for layers in batch]
         text = "".join(
             model(f"m{i}", optimizer, shape, layers, activation) for i, layers in enumerate(batch)
         )
