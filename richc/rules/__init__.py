@@ -96,7 +96,7 @@ TABLE: tuple[Rule, ...] = (
         "R203",
         "first-step-readout",
         "first_step_readout",
-        applies=lambda context: context.verdict.starts_with_readout,
+        applies=lambda context: context.verdict.asleep > 0,
     ),
     Rule("R301", "useless-update", "useless_update", ("D2", "useless")),
     Rule("R401", "negligible-update", "negligible_update", ("D3", "weight")),

@@ -93,6 +93,7 @@ def flow(stages: Sequence[Stage], step: Step) -> Flow:
     first = _phase(stages, step, heights, sources, is_later=False)
     if not _wakes(stages, step, first):
         return Flow(first, first)
+    later = first
     # From one step to the next sizes only grow, and a source to one at most.
     for _ in range(max(_LEAST_STEPS, _MOST_WORK // len(stages))):
         later = _phase(stages, step, heights, sources, is_later=True)

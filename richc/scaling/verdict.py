@@ -73,8 +73,9 @@ class Verdict(NamedTuple):
     point: str | None
     #: On the richness scale: the gauge move from the STP gauge, one exponent a layer.
     theta: tuple[Fraction, ...]
-    #: The first step moves the output through the read-out alone; later ones do not.
-    starts_with_readout: bool
+    #: How many representations, counted from the input, the first step leaves alone; later ones
+    #: do not.
+    asleep: int
     #: How many sizes at init are exact, counted from the input: a size that is not of order one
     #: goes through the activation in its own way, unless that is positively homogeneous.
     known_heights: int
@@ -140,7 +141,7 @@ def judge(network: Network) -> Verdict:
         theta=tuple(-m for m, _, _ in network.written if isinstance(m, Fraction))
         if on_scale
         else (),
-        starts_with_readout=bool(passes and all(layer.reach < ZERO for layer in flows.first[:-1])),
+        asleep=sum(layer.reach < ZERO for layer in flows.first[:-1]) if passes else 0,
         known_heights=_known_heights(later, evaluated),
         function_richness=function_richness,
     )
@@ -239,9 +240,7 @@ def _negligible(stages: Sequence[Stage], later: Sequence[LayerFlow]) -> list[Vio
     return found
 
 
-def _regime(
-    stable: bool, nontrivial: bool | None, passes: bool, richness: Fraction | None
-) -> str:
+def _regime(stable: bool, nontrivial: bool | None, passes: bool, richness: Fraction | None) -> str:
     if not stable:
         return "unstable"
     if not nontrivial:

@@ -125,6 +125,23 @@ def bias_invariants(
     return found
 
 
+def _gains(
+    optimizer: str, pairs: Sequence[Pair], inputs: Sequence[Number], before: Phase | None
+) -> list[Number]:
+    """The factor of each weight on the way back and forth: init, and later init plus update."""
+    last = len(pairs) - 1
+    gain: list[Number] = [HALF - init for init, _ in pairs]
+    gain[last] = -pairs[last][0]
+    if before is not None:
+        reach = {"sgd": pairs[last][1] - inputs[last], "muon": pairs[last][1] + HALF}
+        is_dead = inputs[last] == NOTHING
+        update = NOTHING if is_dead else -reach.get(optimizer, pairs[last][1])
+        gain[last] = max(gain[last], update)
+        for index in range(1, last):
+            gain[index] = max(gain[index], min(Fraction(0), before.woken[index]))
+    return gain
+
+
 def phase(
     optimizer: str,
     pairs: Sequence[Pair],
@@ -140,16 +157,7 @@ def phase(
     if before is not None:
         for index in range(1, last + 1):
             inputs[index] = max(heights[index - 1], min(Fraction(0), before.whole[index - 1]))
-    # The factor of each weight on the way back and forth: init, and later init plus update.
-    gain: list[Number] = [HALF - a for a in init]
-    gain[last] = -init[last]
-    if before is not None:
-        reach = {"sgd": rate[last] - inputs[last], "muon": rate[last] + HALF}
-        is_dead = inputs[last] == NOTHING
-        update = NOTHING if is_dead else -reach.get(optimizer, rate[last])
-        gain[last] = max(gain[last], update)
-        for index in range(1, last):
-            gain[index] = max(gain[index], min(Fraction(0), before.woken[index]))
+    gain = _gains(optimizer, pairs, inputs, before)
     gradient: list[Number] = [Fraction(0)] * len(pairs)
     for index in range(last - 1, -1, -1):
         gradient[index] = gradient[index + 1] + gain[index + 1]

@@ -85,12 +85,13 @@ def with_biases(pick: random.Random, optimizer: str, shape: str | None) -> list[
     inits: list[Number] = [Fraction(0), *[HALF] * (depth - 1)]
     richness = pick.choice([Fraction(0), HALF, Fraction(1, 4), Fraction(1, 3)])
     inits.append(pick.choice([HALF + richness, INFINITE if richness == HALF else HALF + richness]))
-    updates = [Fraction(0)] * last + [Fraction(0)]
-    update = richness - HALF
+    updates: list[Number] = [Fraction(0)] * (last + 1)
+    update: Number = richness - HALF
     for index in range(last - 1, -1, -1):
         updates[index] = update
         if index and pick.random() < 0.5:
-            inits[index] += pick.choice([Fraction(1, 4), Fraction(1, 6), HALF, INFINITE])
+            smaller: list[Number] = [Fraction(1, 4), Fraction(1, 6), HALF, INFINITE]
+            inits[index] += pick.choice(smaller)
             update -= max(HALF - inits[index], update)
     found = []
     for index, (init, move) in enumerate(zip(inits, updates, strict=True)):
@@ -103,16 +104,16 @@ def with_biases(pick: random.Random, optimizer: str, shape: str | None) -> list[
         if optimizer == "muon":
             rate = (HALF if is_last else -HALF if index == 0 else Fraction(0)) - move
             of_bias -= Fraction(0) if is_last else HALF
-        bias = None
+        bias: tuple[Number, Number] | None = None
         if pick.random() < 0.5 or init not in (Fraction(0), HALF, HALF + richness):
-            starts = Fraction(0) if not is_last else pick.choice([Fraction(0), INFINITE])
-            odd = [INFINITE, of_bias + HALF, of_bias - Fraction(1, 4)]
+            starts: Number = pick.choice([Fraction(0), INFINITE]) if is_last else Fraction(0)
+            odd: list[Number] = [INFINITE, of_bias + HALF, of_bias - Fraction(1, 4)]
             bias = starts, pick.choice([of_bias] * 9 + odd)
         if pick.random() < 0.1:
-            rate = pick.choice([rate + pick.choice(_QUARTERS), INFINITE])
-        if pick.random() < 0.05:
-            init += pick.choice(_QUARTERS)
-        tensor = _tensor(pick, optimizer, shape, index, last, (init, rate))
+            off: list[Number] = [rate + pick.choice(_QUARTERS), INFINITE]
+            rate = pick.choice(off)
+        damage = pick.choice(_QUARTERS) if pick.random() < 0.05 else Fraction(0)
+        tensor = _tensor(pick, optimizer, shape, index, last, (init + damage, rate))
         if bias is not None:
             role = last if is_last else 0
             kappa = Fraction(0) if is_last else None
