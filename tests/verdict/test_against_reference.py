@@ -106,12 +106,11 @@ def with_biases(pick: random.Random, optimizer: str, shape: str | None) -> list[
             of_bias -= Fraction(0) if is_last else HALF
         bias: tuple[Number, Number] | None = None
         if pick.random() < 0.5 or init not in (Fraction(0), HALF, HALF + richness):
-            starts: Number = pick.choice([Fraction(0), INFINITE]) if is_last else Fraction(0)
+            starts: Number = INFINITE if is_last and pick.random() < 0.5 else Fraction(0)
             odd: list[Number] = [INFINITE, of_bias + HALF, of_bias - Fraction(1, 4)]
             bias = starts, pick.choice([of_bias] * 9 + odd)
         if pick.random() < 0.1:
-            off: list[Number] = [rate + pick.choice(_QUARTERS), INFINITE]
-            rate = pick.choice(off)
+            rate = INFINITE if pick.random() < 0.5 else rate + pick.choice(_QUARTERS)
         damage = pick.choice(_QUARTERS) if pick.random() < 0.05 else Fraction(0)
         tensor = _tensor(pick, optimizer, shape, index, last, (init + damage, rate))
         if bias is not None:
