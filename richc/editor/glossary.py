@@ -83,6 +83,8 @@ GLOSSARY: dict[str, dict[str, str]] = {
     "regime": {
         "rich": "r = 1/2 and all of D0 to D3 hold: features learn.",
         "lazy": "0 ≤ r < 1/2 and all of D0 to D3 hold.",
+        "mixed": "All of D0 to D3 hold, with representations of different richness: beside a bias "
+        "of order one, one may learn features while another is lazy.",
         "partial": "Stable, learns, but D2 or D3 fails: some layers do not take part.",
         "trivial": "Nothing moves.",
         "unstable": "Something blows up, or a representation is not of order one at init.",
@@ -92,7 +94,7 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "ntp": "The model is NTP: on the richness scale at r = 0.",
         "rich": "`rich(r = 1/4)`: the model is on the richness scale at this r.",
         "gauge": "`gauge stp`: the model is in this gauge: `stp`, `mup` or `rescaling`.",
-        "regime": "`regime lazy`: `rich`, `lazy`, `partial`, `trivial` or `unstable`.",
+        "regime": "`regime lazy`: `rich`, `lazy`, `mixed`, `partial`, `trivial` or `unstable`.",
         "equivalent": '`equivalent "other.rich"`: this model trains as the one in that file does.',
     },
     "attribute": {

@@ -112,7 +112,7 @@ class Model(_Strict):
     verdict: Literal["pass", "fail"]
     stable: bool
     nontrivial: bool | None = Field(description="null where D1 is not evaluated")
-    regime: Literal["rich", "lazy", "partial", "trivial", "unstable"]
+    regime: Literal["rich", "lazy", "mixed", "partial", "trivial", "unstable"]
     limit: Literal["feature_learning", "kernel"] | None
     richness: str | None
     equivalent_to: Literal["mup", "ntp"] | None

@@ -82,7 +82,7 @@ class Trained(NamedTuple):
         """The size of the gradient with respect to the tensor itself, after the first step."""
         flow = context.verdict.flow.later
         size = context.size(self.tensor.scale) + flow[self.at].gradient
-        return size if self.is_bias or not self.at else size + flow[self.at - 1].h
+        return size if self.is_bias else size + flow[self.at].source
 
     def rate(self, context: Context) -> Size:
         return context.size(context.model.optimizer.lr) + context.size(self.tensor.lr)
