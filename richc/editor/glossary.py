@@ -161,8 +161,10 @@ GLOSSARY: dict[str, dict[str, str]] = {
     "symbol": {
         "alpha": "The activity, gamma * n^r, with a base width gamma * (n/n0)^r.",
         "gamma": "The activity's prefactor, 1 unless the `richness` statement says.",
-        "fan_in": "The layer's own input dimension; 1 in a bias.",
-        "fan_out": "The layer's own output dimension.",
+        "fan_in": "The layer's own input dimension. Not in a bias, where it could be read in two "
+        "ways: write `1` or `layer_fan_in`.",
+        "layer_fan_in": "In a bias, the input dimension of its layer's weight.",
+        "fan_out": "The layer's own output dimension, in a bias too.",
         "sqrt": "`sqrt(…)`: the square root, the only function.",
         "r": "The richness exponent; it may stand in exponents only.",
     },

@@ -24,6 +24,7 @@ MAX_FACTORS = 64
 MAX_TERMS = 1000
 
 RICHNESS = "r"
+_DIMENSIONS = ("fan_in", "fan_out", "layer_fan_in")
 
 
 _Chain = TypeVar("_Chain", bound=tree.Product | tree.Sum)
@@ -128,6 +129,8 @@ def _name(node: tree.Name, scope: Scope) -> Monomial:
     value = scope.names.get(node.text)
     if value is not None:
         return value
+    if node.text == "fan_in" and "layer_fan_in" in scope.names:
+        raise Rejected(messages.fan_in_of_a_bias(node.span))
     if node.text == RICHNESS and scope.has_richness:
         raise Rejected(
             messages.unknown_name(
@@ -237,8 +240,8 @@ def _unknown_power(node: tree.Power, hole: tree.Hole, base: Monomial, scope: Sco
     """``base^?``, with a symbol for the unknown power."""
     if scope.holes is None:
         raise Rejected(_hole(hole.span))
-    # fan_in is a plain number at the read-in, and may be n in the next layer of the statement.
-    varies = isinstance(node.base, tree.Name) and node.base.text in ("fan_in", "fan_out")
+    # A fan-in is a plain number at the read-in, and may be n in the next layer of the statement.
+    varies = isinstance(node.base, tree.Name) and node.base.text in _DIMENSIONS
     if not is_base(base) or not (varies or base.exponent().const):
         raise Rejected(
             messages.bad_exponent(

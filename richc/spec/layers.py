@@ -156,14 +156,14 @@ class _Values:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._known: dict[tuple[str, Dim | None, Dim], Monomial] = {}
+        self._known: dict[tuple[str, bool, Dim, Dim], Monomial] = {}
 
     def value(
-        self, node: tree.Expression, scope: Scope, fan_in: Dim | None, fan_out: Dim
+        self, node: tree.Expression, scope: Scope, of_bias: bool, fan_in: Dim, fan_out: Dim
     ) -> Monomial:
-        """The value between these dimensions (no fan-in: of a bias).  Raises Rejected."""
+        """The value in a layer, or in the bias of one, of these dimensions.  Raises Rejected."""
         written = self._text[node.span.start : node.span.end]
-        key = written, fan_in, fan_out
+        key = written, of_bias, fan_in, fan_out
         found = self._known.get(key)
         if found is None:
             found = monomial(node, scope)
@@ -242,12 +242,13 @@ class _Reader:
             return None
         items = item.block.items if isinstance(item, tree.Section) else ()
         given, complete = collect(items, _TENSOR_ATTRIBUTES, "bias attribute", report)
-        scope = self.scope.with_names({"fan_in": ONE, "fan_out": dim_monomial(self.slot.dim)})
+        fans = {"layer_fan_in": self.fan_in, "fan_out": self.slot.dim}
+        scope = self.scope.with_names({name: dim_monomial(dim) for name, dim in fans.items()})
         std: Monomial | None = None
         written = given.get("std") or given.get("var")
         if isinstance(written, tree.Option):
             try:
-                std = self._value(written, scope, None)
+                std = self._value(written, scope, of_bias=True)
             except Rejected:
                 std = ONE  # Reported when the attribute is read in its turn.
         inferred = infer.bias(self.frame, self.role, std) if self.frame else None
@@ -275,7 +276,7 @@ class _Reader:
             if item is None:
                 continue
             try:
-                values[attribute] = self._value(item, scope, None if prefix else self.fan_in)
+                values[attribute] = self._value(item, scope, of_bias=bool(prefix))
             except Rejected as rejected:
                 report(rejected.diagnostic)
                 fine = False
@@ -339,7 +340,7 @@ class _Reader:
             )
         return messages.missing_attribute(what, whole, where, help)
 
-    def _value(self, item: tree.Item, scope: Scope, fan_in: Dim | None) -> Monomial:
+    def _value(self, item: tree.Item, scope: Scope, *, of_bias: bool) -> Monomial:
         name = item.name.text
         if not isinstance(item, tree.Option):
             raise Rejected(
@@ -347,7 +348,7 @@ class _Reader:
             )
         if isinstance(item.value, tree.String | tree.List):
             raise Rejected(messages.no_expression(name, item.value))
-        value = self.values.value(item.value, scope, fan_in, self.slot.dim)
+        value = self.values.value(item.value, scope, of_bias, self.fan_in, self.slot.dim)
         if value.is_zero and name not in _MAY_BE_ZERO:
             raise Rejected(messages.zero(f"`{name}`", item.value.span))
         return value

@@ -36,6 +36,17 @@ def unknown_name(name: str, span: Span, known: Iterable[str], help: str | None) 
     return _error("R010", "unknown-name", message, span, help=help)
 
 
+def fan_in_of_a_bias(span: Span) -> Diagnostic:
+    return _error(
+        "R010",
+        "unknown-name",
+        "`fan_in` in a bias can be read in two ways",
+        span,
+        help="write `1`, the bias's own fan-in, or `layer_fan_in`, that of the layer's weight, "
+        "which PyTorch's and flax' formulas mean",
+    )
+
+
 #: What stands elsewhere than where people look for it.
 _ELSEWHERE = {
     ("layer attribute", "activation"): "the activation stands alone, on the line after the layer",
