@@ -106,12 +106,17 @@ def _judged(context: Context) -> ModelResult:
 
 def analyse_source(source: Source) -> FileResult:
     file, found = parse(source)
-    specs, unresolved = resolve(file, source.text)
+    specs, unresolved, at_large_width = resolve(file, source.text)
     nodes = {node.name.span: node for node in file.models}
     results: list[ModelResult] = []
     for spec in specs:
         context = Context(spec, nodes[spec.name_place], source.text, source.path)
         results.append(_judged(context))
+    for spec in at_large_width:
+        from richc.rules.sums import with_consequences  # few files add different powers
+
+        context = Context(spec, nodes[spec.name_place], source.text, source.path)
+        unresolved = with_consequences(context, unresolved)
     own: tuple[Diagnostic, ...] = ()
     if any(ADDRESS.search(comment.text) for comment in file.comments):
         from richc.rules.suppressions import Judged, sort_out

@@ -136,7 +136,7 @@ def _factors(node: tree.Expression) -> list[_Factor] | None:
     factors: list[_Factor] = []
     while isinstance(node, tree.Product):
         right = node.right
-        if isinstance(right, tree.Group) and node.divides:
+        if isinstance(right, tree.Group) and node.divides and not isinstance(right.inner, tree.Sum):
             inner = _factors(right.inner)
             if inner is None:
                 return None

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from richc.diagnostics import Diagnostic, Label, Span
 from richc.scaling.monomial import ONE, WIDTH, ZERO, Monomial
 from richc.spec import infer, messages
-from richc.spec.expressions import Rejected, Scope, monomial
+from richc.spec.expressions import Rejected, Scope, attribute, monomial
 from richc.spec.infer import Frame, dim_monomial
 from richc.spec.items import Report, collect
 from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim, Layer, Tensor
@@ -96,7 +96,14 @@ def dimension(node: tree.Expression, width: str) -> Dim:
     """An integer, the width, or a whole multiple of it.  Raises Rejected."""
     from richc.scaling.monomial import symbol
 
-    value = monomial(node, Scope({width: symbol(WIDTH)}))
+    wrong = messages.bad_value(
+        f"a dimension is a positive integer, `{width}`, or a multiple such as `4*{width}`",
+        node.span,
+    )
+    try:
+        value = monomial(node, Scope({width: symbol(WIDTH)}))
+    except Rejected as rejected:
+        raise Rejected(wrong) if rejected.diagnostic.code == "R020" else rejected from None
     factor = value.without(WIDTH).as_fraction()
     power = value.exponent(WIDTH)
     if (
@@ -106,12 +113,7 @@ def dimension(node: tree.Expression, width: str) -> Dim:
         or factor.denominator != 1
         or not 1 <= factor <= 2**31
     ):
-        raise Rejected(
-            messages.bad_value(
-                f"a dimension is a positive integer, `{width}`, or a multiple such as `4*{width}`",
-                node.span,
-            )
-        )
+        raise Rejected(wrong)
     return Dim(int(factor), bool(power.const))
 
 
@@ -159,14 +161,16 @@ class _Values:
         self._known: dict[tuple[str, bool, Dim, Dim], Monomial] = {}
 
     def value(
-        self, node: tree.Expression, scope: Scope, of_bias: bool, fan_in: Dim, fan_out: Dim
+        self, item: tree.Option, scope: Scope, of_bias: bool, fan_in: Dim, fan_out: Dim
     ) -> Monomial:
         """The value in a layer, or in the bias of one, of these dimensions.  Raises Rejected."""
+        node = item.value
+        assert not isinstance(node, tree.String | tree.List)
         written = self._text[node.span.start : node.span.end]
         key = written, of_bias, fan_in, fan_out
         found = self._known.get(key)
         if found is None:
-            found = monomial(node, scope)
+            found = attribute(item.name.text, node, scope)
             if "?" not in written:  # Each hole is one of its own.
                 self._known[key] = found
         return found
@@ -247,10 +251,8 @@ class _Reader:
         std: Monomial | None = None
         written = given.get("std") or given.get("var")
         if isinstance(written, tree.Option):
-            try:
-                std = self._value(written, scope, of_bias=True)
-            except Rejected:
-                std = ONE  # Reported when the attribute is read in its turn.
+            # What is wrong with it is reported when the attribute is read in its turn.
+            std = self._value(written, scope, lambda _: None, of_bias=True) or ONE
         inferred = infer.bias(self.frame, self.role, std) if self.frame else None
         tensor = self._tensor(given, complete, scope, inferred, item.span, "the bias of ", report)
         if tensor is not None and weight is not None and weight.frozen and "lr" not in given:
@@ -271,18 +273,17 @@ class _Reader:
         places: list[tuple[str, Span]] = []
         # What is missing may be what could not be taken; it is not reported then.
         fine = complete
-        for attribute in ("scale", "std", "var", "lr", "decay", "eps"):
-            item = given.get(attribute)
+        for name in ("scale", "std", "var", "lr", "decay", "eps"):
+            item = given.get(name)
             if item is None:
                 continue
-            try:
-                values[attribute] = self._value(item, scope, of_bias=bool(prefix))
-            except Rejected as rejected:
-                report(rejected.diagnostic)
+            value = self._value(item, scope, report, of_bias=bool(prefix))
+            if value is None:
                 fine = False
-            else:
-                assert isinstance(item, tree.Option)
-                places.append((attribute, item.value.span))
+                continue
+            assert isinstance(item, tree.Option)
+            values[name] = value
+            places.append((name, item.value.span))
         if "eps" in values and not self.carried.has_eps:
             report(
                 messages.bad_value("this optimizer has no `eps`", given["eps"].span, "remove it")
@@ -340,7 +341,18 @@ class _Reader:
             )
         return messages.missing_attribute(what, whole, where, help)
 
-    def _value(self, item: tree.Item, scope: Scope, *, of_bias: bool) -> Monomial:
+    def _value(
+        self, item: tree.Item, scope: Scope, report: Report, *, of_bias: bool
+    ) -> Monomial | None:
+        """An attribute's value, or the one it has at large width; None where it has none."""
+        try:
+            return self._exact(item, scope, of_bias)
+        except Rejected as rejected:
+            report(rejected.diagnostic)
+            return rejected.at_large_width
+
+    def _exact(self, item: tree.Item, scope: Scope, of_bias: bool) -> Monomial:
+        """Raises Rejected."""
         name = item.name.text
         if not isinstance(item, tree.Option):
             raise Rejected(
@@ -348,7 +360,7 @@ class _Reader:
             )
         if isinstance(item.value, tree.String | tree.List):
             raise Rejected(messages.no_expression(name, item.value))
-        value = self.values.value(item.value, scope, of_bias, self.fan_in, self.slot.dim)
+        value = self.values.value(item, scope, of_bias, self.fan_in, self.slot.dim)
         if value.is_zero and name not in _MAY_BE_ZERO:
             raise Rejected(messages.zero(f"`{name}`", item.value.span))
         return value

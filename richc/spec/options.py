@@ -9,7 +9,7 @@ from richc.diagnostics import Span
 from richc.optimizers import OPTIMIZERS
 from richc.scaling.monomial import ZERO, Monomial, number
 from richc.spec import messages
-from richc.spec.expressions import Rejected, Scope, monomial, rational
+from richc.spec.expressions import Rejected, Scope, attribute, rational
 from richc.spec.items import Report, collect
 from richc.spec.model import Optimizer, Train
 from richc.syntax import tree
@@ -62,17 +62,23 @@ def optimizer(node: tree.Optimizer, scope: Scope, report: Report) -> Knobs | Non
     for option, item in given.items():
         places.append((option, item.value.span))
         try:
-            if option == "lr":
-                lr = _expression(item, scope, False)
-            elif option == "weight_decay":
-                decay = _expression(item, scope, True)
-            elif option == "eps":
-                eps = _expression(item, scope, True)
+            if option in ("lr", "weight_decay", "eps"):
+                value = _expression(item, scope, option != "lr")
             else:
                 plain[option] = _plain(option, item.value)
+                continue
         except Rejected as rejected:
             report(rejected.diagnostic)
-            fine = False
+            if rejected.at_large_width is None:
+                fine = False
+                continue
+            value = rejected.at_large_width
+        if option == "lr":
+            lr = value
+        elif option == "weight_decay":
+            decay = value
+        else:
+            eps = value
     if fine and plain.get("nesterov") and name == "sgd" and not plain.get("momentum"):
         report(messages.bad_value("`nesterov` needs a `momentum`", given["nesterov"].span))
         fine = False
@@ -190,7 +196,7 @@ def _expression(item: tree.Option, scope: Scope, may_be_zero: bool) -> Monomial:
     name = item.name.text
     if isinstance(item.value, tree.String | tree.List):
         raise Rejected(messages.no_expression(name, item.value))
-    value = monomial(item.value, scope)
+    value = attribute(name, item.value, scope)
     if value.is_zero and not may_be_zero:
         raise Rejected(messages.zero(f"the optimizer's `{name}`", item.value.span))
     return value
