@@ -115,11 +115,11 @@ def analyse_source(source: Source, at: Callable[[Model], Model] | None = None) -
     results: list[ModelResult] = []
     for spec in specs if at is None else map(at, specs):
         context = Context(spec, nodes[spec.name_place], source.text, source.path)
-        judged = _judged(context)
+        result = _judged(context)
         if at is not None:
-            plain = tuple(d._replace(help=None, edits=()) for d in judged.diagnostics)
-            judged = judged._replace(diagnostics=plain)
-        results.append(judged)
+            plain = tuple(d._replace(help=None, edits=()) for d in result.diagnostics)
+            result = result._replace(diagnostics=plain)
+        results.append(result)
     for spec in at_large_width:
         from richc.rules.sums import with_consequences  # few files add different powers
 

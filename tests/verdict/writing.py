@@ -69,7 +69,7 @@ class Answer(NamedTuple):
         """Everything but how it is written: what no gauge move may change."""
         fields = self.model.model_dump(exclude={"gauges", "point"})
         for layer in fields["layers"]:
-            for key in ("a", "b", "c"):
+            for key in ("a", "b", "c", "values", "bias_values"):
                 del layer[key]
         return fields
 
