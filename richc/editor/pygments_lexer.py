@@ -24,8 +24,8 @@ from pygments.token import (  # type: ignore[import-untyped]  # comes without ty
     Whitespace,
 )
 
-from richc.optimizers import OPTIMIZERS
-from richc.spec.options import PRECISIONS, SCHEDULES, SHAPE_FACTORS, TRAIN_OPTIONS
+from richc.optimizers import OPTIMIZERS, SHAPE_FACTORS
+from richc.spec.options import PRECISIONS, SCHEDULES, TRAIN_OPTIONS
 from richc.syntax.lexer import STATEMENT_WORDS
 from richc.words import ACTIVATIONS, DISTRIBUTIONS, GAUGES, LOSSES, PARAMETERIZATIONS, REGIMES
 

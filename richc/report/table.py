@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from richc.optimizers import SHAPE_FACTORS
 from richc.pipeline import ModelResult
 from richc.scaling.formula import power, rich_formula
 from richc.scaling.monomial import Monomial
@@ -55,6 +56,9 @@ def table(model: ModelResult) -> list[str]:
     for cells in rows:
         parts = [f"{text:<{width}}" for text, width in zip(cells, widths, strict=True)]
         lines.append("  ".join(parts).rstrip())
+    shape = model.spec.optimizer.option("shape_factor")
+    if isinstance(shape, str):
+        lines.append(f"every update is times {SHAPE_FACTORS[shape]}: shape factor {shape}")
     return lines
 
 

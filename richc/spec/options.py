@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.diagnostics import Span
-from richc.optimizers import OPTIMIZERS
+from richc.optimizers import OPTIMIZERS, SHAPE_FACTORS
 from richc.scaling.monomial import ZERO, Monomial, number
 from richc.spec import messages
 from richc.spec.expressions import Rejected, Scope, attribute, rational
@@ -17,7 +17,7 @@ from richc.words import FEATURES
 
 OptionValue = Fraction | bool | str | tuple[Fraction, ...]
 
-SHAPE_FACTORS = ("none", "original", "match_rms_adamw", "spectral")
+_SHAPES = tuple(f"{word} ({formula})" for word, formula in SHAPE_FACTORS.items())
 PRECISIONS = ("fp32", "bf16", "fp16")
 SCHEDULES = ("constant", "cosine", "linear")
 TRAIN_OPTIONS = ("data", "target", "steps", "batch", "precision", "schedule", "warmup", "seed")
@@ -88,7 +88,7 @@ def optimizer(node: tree.Optimizer, scope: Scope, report: Report) -> Knobs | Non
                 "`shape_factor`",
                 "`optimizer muon`",
                 node.name.span,
-                "it decides the exponents: " + ", ".join(SHAPE_FACTORS),
+                "it decides the exponents: " + ", ".join(_SHAPES),
             )
         )
         fine = False
@@ -152,7 +152,7 @@ def _warmup(value: tree.Value) -> Fraction:
 
 def _plain(option: str, value: tree.Value) -> OptionValue:
     if option == "shape_factor":
-        return _word(value, "shape factor", SHAPE_FACTORS)
+        return _word(value, "shape factor", tuple(SHAPE_FACTORS), _SHAPES)
     if option in ("nesterov", "amsgrad"):
         return _word(value, f"value of {option}", ("true", "false")) == "true"
     if option == "ns_steps":
@@ -184,11 +184,13 @@ def _fraction(node: tree.Expression, what: str) -> Fraction:
     return value
 
 
-def _word(value: tree.Value, kind: str, known: tuple[str, ...]) -> str:
+def _word(
+    value: tree.Value, kind: str, known: tuple[str, ...], shown: tuple[str, ...] | None = None
+) -> str:
     if not isinstance(value, tree.Name):
         raise Rejected(messages.bad_value(f"one of {', '.join(known)} is expected", value.span))
     if value.text not in known:
-        raise Rejected(messages.unknown_word(kind, value.text, value.span, known))
+        raise Rejected(messages.unknown_word(kind, value.text, value.span, known, shown))
     return value.text
 
 

@@ -15,7 +15,7 @@ from pygments.token import Error, Token  # type: ignore[import-untyped]  # comes
 
 from richc import words
 from richc.editor.pygments_lexer import ATTRIBUTES, RichLexer
-from richc.optimizers import OPTIMIZERS
+from richc.optimizers import OPTIMIZERS, SHAPE_FACTORS
 from richc.spec import layers, options
 from richc.syntax.lexer import STATEMENT_WORDS
 
@@ -40,7 +40,7 @@ VALUES = {
     *words.GAUGES,
     *options.PRECISIONS,
     *options.SCHEDULES,
-    *options.SHAPE_FACTORS,
+    *SHAPE_FACTORS,
     "false",
     "true",
 }
