@@ -19,6 +19,7 @@ from richc.editor.exponents import (
 from richc.editor.glossary import BIAS, words
 from richc.editor.written import written
 from richc.pipeline import ModelResult
+from richc.spec import numbers
 from richc.spec.model import Layer, Tensor
 from richc.syntax.lalr import Token
 
@@ -144,8 +145,12 @@ def _formulas(result: ModelResult, table: list[Row]) -> list[str]:
 
 
 def _tensor(result: ModelResult, tensor: Tensor) -> str:
-    parts = [f"{name} {_value(result, tensor, name)}" for name in KNOBS]
-    return ", ".join(parts)
+    names = (*KNOBS, "eps") if tensor.eps is not None else KNOBS
+    parts = [f"{name} {_value(result, tensor, name)}" for name in names]
+    found = numbers.values(result.spec, tensor)
+    pairs = zip(found._fields, found.words, strict=True)
+    listed = ", ".join(f"{name} {word}" for name, word in pairs if word != "-")
+    return f"{', '.join(parts)}; at {numbers.place(result.spec)}, with the whole rate: {listed}"
 
 
 def _value(result: ModelResult, tensor: Tensor, name: str) -> str:
