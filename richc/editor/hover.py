@@ -127,11 +127,8 @@ def _layer(document: Document, token: Token) -> str:
 
 
 def _size(result: ModelResult, layer: Layer) -> str:
-    def dim(factor: int, wide: bool) -> str:
-        width = result.spec.width_symbol
-        return (f"{factor}*{width}" if factor > 1 else width) if wide else str(factor)
-
-    return f"dense {dim(*layer.fan_in)} -> {dim(*layer.fan_out)}"
+    width = result.spec.width_symbol
+    return f"dense {layer.fan_in.words(width)} -> {layer.fan_out.words(width)}"
 
 
 def _formulas(result: ModelResult, table: list[Row]) -> list[str]:

@@ -11,7 +11,7 @@ from richc.scaling.monomial import Monomial
 from richc.spec.expressions import Rejected, Scope, monomial, rational
 from richc.spec.holes import Holes, has_hole
 from richc.spec.infer import dim_monomial
-from richc.spec.layers import dimension
+from richc.spec.shapes import dimension
 from richc.spec.symbols import scope_of, width_symbol
 from richc.syntax import tree
 

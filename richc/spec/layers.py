@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.diagnostics import Diagnostic, Label, Span
-from richc.scaling.monomial import ONE, WIDTH, ZERO, Monomial
+from richc.diagnostics import Diagnostic, Span
+from richc.scaling.monomial import ONE, ZERO, Monomial
 from richc.spec import infer, messages
-from richc.spec.expressions import Rejected, Scope, attribute, monomial
+from richc.spec.expressions import Rejected, Scope, attribute
 from richc.spec.infer import Frame, dim_monomial
 from richc.spec.items import Report, collect
 from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim, Layer, Tensor
+from richc.spec.shapes import Slot
 from richc.syntax import tree
 from richc.words import DISTRIBUTIONS
 
@@ -27,15 +28,6 @@ _LAYER_ATTRIBUTES = (*_TENSOR_ATTRIBUTES, "bias", "dist")
 _MAY_BE_ZERO = ("std", "var", "lr", "decay", "eps")
 
 
-class Slot(NamedTuple):
-    """One statement's layers, before their attributes are read."""
-
-    statement: tree.Layer
-    repeats: int
-    dim: Dim
-    activation: Activation | None
-
-
 class Carried(NamedTuple):
     """Optimizer-wide knobs that a layer may override."""
 
@@ -43,78 +35,6 @@ class Carried(NamedTuple):
     eps: Monomial | None
     #: Which layers may write eps: Adam's and Adafactor's.
     has_eps: bool
-
-
-def check_shapes(slots: list[Slot], report: Report) -> None:
-    """Report every shape the theory has no place for."""
-    fine = True
-    unrolled = sum(slot.repeats for slot in slots)
-    seen = 0
-    for at, slot in enumerate(slots):
-        statement = slot.statement
-        seen += slot.repeats
-        is_last = seen == unrolled
-        if is_last and slot.dim.wide:
-            report(
-                messages.shape(
-                    f"the last layer, `{statement.name.text}`, grows with the width",
-                    statement.dim.span,
-                    "the output has a fixed size: `-> 10`",
-                )
-            )
-            fine = False
-        elif not slot.dim.wide and (not is_last or slot.repeats > 1):
-            report(
-                messages.shape(
-                    f"`{statement.name.text}` makes a hidden representation of fixed size "
-                    f"{slot.dim.factor}",
-                    statement.dim.span,
-                    "only the last layer has a fixed size; hidden ones are `-> n`, or `-> 4*n`",
-                    _next(slots, at),
-                )
-            )
-            fine = False
-    if fine and unrolled < 2:
-        report(
-            messages.shape(
-                "one layer has no hidden representation: nothing here depends on the width",
-                slots[0].statement.span,
-                "a network needs a layer `-> n` before its read-out",
-            )
-        )
-
-
-def _next(slots: list[Slot], at: int) -> tuple[Label, ...]:
-    """The other end of a size: the layer that takes it."""
-    if at + 1 == len(slots):
-        return ()
-    name = slots[at + 1].statement.name
-    return (Label(name.span, f"`{name.text}` follows, so it is not the last layer"),)
-
-
-def dimension(node: tree.Expression, width: str) -> Dim:
-    """An integer, the width, or a whole multiple of it.  Raises Rejected."""
-    from richc.scaling.monomial import symbol
-
-    wrong = messages.bad_value(
-        f"a dimension is a positive integer, `{width}`, or a multiple such as `4*{width}`",
-        node.span,
-    )
-    try:
-        value = monomial(node, Scope({width: symbol(WIDTH)}))
-    except Rejected as rejected:
-        raise Rejected(wrong) if rejected.diagnostic.code == "R020" else rejected from None
-    factor = value.without(WIDTH).as_fraction()
-    power = value.exponent(WIDTH)
-    if (
-        power.slope
-        or power.const not in (0, 1)
-        or factor is None
-        or factor.denominator != 1
-        or not 1 <= factor <= 2**31
-    ):
-        raise Rejected(wrong)
-    return Dim(int(factor), bool(power.const))
 
 
 def unroll(

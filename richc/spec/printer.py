@@ -104,7 +104,7 @@ def _statement(
     name: str, count: int | None, layer: Layer, items: Sequence[str], width: str
 ) -> list[str]:
     repeat = "" if count is None else f"[{count}]"
-    lines = _block(f"{name}{repeat}: dense -> {_dim(layer.fan_out, width)}", items)
+    lines = _block(f"{name}{repeat}: dense -> {layer.fan_out.words(width)}", items)
     if layer.activation is not None:
         lines.append(_activation(layer.activation))
     return lines
@@ -192,12 +192,6 @@ def _one_formula(values: Sequence[Monomial], word: str, fan_ins: Sequence[Dim]) 
         rests = {value.over(fan_in.power(power)) for value, fan_in in pairs}
         return rests.pop().times(symbol(word, power)) if len(rests) == 1 else None
     return None
-
-
-def _dim(dim: Dim, width: str) -> str:
-    if not dim.wide:
-        return str(dim.factor)
-    return width if dim.factor == 1 else f"{dim.factor}*{width}"
 
 
 def _activation(activation: Activation) -> str:

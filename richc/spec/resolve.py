@@ -12,17 +12,18 @@ from richc.diagnostics import Diagnostic, Span
 from richc.optimizers import OPTIMIZERS
 from richc.scaling.monomial import ZERO
 from richc.spec import layers as layer_reader
-from richc.spec import messages, options
+from richc.spec import messages, options, shapes
 from richc.spec.carried import with_carried
 from richc.spec.expressions import Scope
 from richc.spec.holes import Holes
 from richc.spec.infer import Frame
-from richc.spec.layers import Carried, Slot
+from richc.spec.layers import Carried
 from richc.spec.model import Layer, Model, Train
 from richc.spec.names import refusal
 from richc.spec.presets import Preset, read_parameterization, read_requirements
 from richc.spec.ranges import refuse_denominators, refuse_overflow
 from richc.spec.reader import Reader
+from richc.spec.shapes import Slot
 from richc.spec.stack import read_stack
 from richc.spec.symbols import read_scale, scope_of, width_symbol
 from richc.syntax import tree
@@ -101,6 +102,11 @@ class _Resolver(Reader):
         features = options.features(with_node, self.report) if with_node else ()
         requirements = read_requirements(self)
         slots = read_stack(self, width_symbol(node))
+        if scale is not None:
+            widths = [(scale.width_symbol, scale.width)]
+            if scale.base is not None and scale.base_symbol is not None:
+                widths.append((scale.base_symbol, scale.base))
+            shapes.check_whole(slots, widths, self.report)
         frame = self._frame(preset, knobs, scale is not None and scale.base is not None)
         layers = self._layers(slots, input_dim, scope, frame, knobs)
         if node.incomplete or not all(map(messages.is_at_large_width, self.found)):
