@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, NamedTuple
 
 from richc.diagnostics import WARNING, Diagnostic, Suppressed
@@ -114,14 +114,27 @@ def _judged(context: Context) -> ModelResult:
     return ModelResult(context.model, verdict, context, found, statuses, repair=repair)
 
 
-def analyse_source(source: Source) -> FileResult:
+def analyse_source(source: Source, at: Callable[[Model], Model] | None = None) -> FileResult:
+    """Check a text; ``at`` says what its models are trained as, where not as they declare.
+
+    Then nothing is offered: the text is right or wrong as it stands.
+    """
     file, found = parse(source)
-    specs, unresolved = resolve(file, source.text)
+    specs, unresolved, at_large_width = resolve(file, source.text)
     nodes = {node.name.span: node for node in file.models}
     results: list[ModelResult] = []
-    for spec in specs:
+    for spec in specs if at is None else map(at, specs):
         context = Context(spec, nodes[spec.name_place], source.text, source.path)
-        results.append(_judged(context))
+        result = _judged(context)
+        if at is not None:
+            plain = tuple(d._replace(help=None, edits=()) for d in result.diagnostics)
+            result = result._replace(diagnostics=plain)
+        results.append(result)
+    for spec in at_large_width:
+        from richc.rules.sums import with_consequences  # few files add different powers
+
+        context = Context(spec, nodes[spec.name_place], source.text, source.path)
+        unresolved = with_consequences(context, unresolved)
     own: tuple[Diagnostic, ...] = ()
     if any(ADDRESS.search(comment.text) for comment in file.comments):
         from richc.rules.suppressions import Judged, sort_out

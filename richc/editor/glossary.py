@@ -7,6 +7,7 @@ language really has.
 from __future__ import annotations
 
 from richc.emit.features import FEATURES
+from richc.optimizers import SHAPE_FACTORS
 
 _EPS = (
     "Adam's ε, or Adafactor's floor of RMS(W), as an absolute value. One that nobody writes "
@@ -134,10 +135,12 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "ns_steps": "Newton-Schulz iterations, 1 to 99.",
     },
     "shape factor": {
-        "none": "The orthogonalised update as it is.",
-        "original": "sqrt(max(1, fan_out / fan_in)).",
-        "match_rms_adamw": "0.2 sqrt(max(fan_in, fan_out)): updates of the size of AdamW's.",
-        "spectral": "sqrt(fan_out / fan_in): updates of spectral norm that fits the shape.",
+        "none": f"{SHAPE_FACTORS['none']}: the orthogonalised update as it is.",
+        "original": f"{SHAPE_FACTORS['original']}: of Muon as it was published.",
+        "match_rms_adamw": f"{SHAPE_FACTORS['match_rms_adamw']}: updates of the size of AdamW's. "
+        "In Megatron and NeMo without the 0.2, as `spectral`.",
+        "spectral": f"{SHAPE_FACTORS['spectral']}: updates of spectral norm that fits the shape. "
+        "In Megatron and NeMo `unit_rms_norm`, in dion `spectral_norm`.",
     },
     "train option": {
         "data": '`data = "digits.csv"`: a path, relative to this file.',
@@ -163,8 +166,10 @@ GLOSSARY: dict[str, dict[str, str]] = {
     "symbol": {
         "alpha": "The activity, gamma * n^r, with a base width gamma * (n/n0)^r.",
         "gamma": "The activity's prefactor, 1 unless the `richness` statement says.",
-        "fan_in": "The layer's own input dimension; 1 in a bias.",
-        "fan_out": "The layer's own output dimension.",
+        "fan_in": "The layer's own input dimension. Not in a bias, where it could be read in two "
+        "ways: write `1` or `layer_fan_in`.",
+        "layer_fan_in": "In a bias, the input dimension of its layer's weight.",
+        "fan_out": "The layer's own output dimension, in a bias too.",
         "sqrt": "`sqrt(…)`: the square root, the only function.",
         "r": "The richness exponent; it may stand in exponents only.",
     },

@@ -245,7 +245,8 @@ def _structure(first: Model, second: Model) -> Iterator[Structure]:
 
 def _layer_structure(a: Layer, b: Layer) -> Iterator[Structure]:
     if a.fan_out != b.fan_out:
-        yield Structure(a.name, f"the sizes differ: {_dim(a.fan_out)} against {_dim(b.fan_out)}")
+        sizes = f"{a.fan_out.words(WIDTH)} against {b.fan_out.words(WIDTH)}"
+        yield Structure(a.name, f"the sizes differ: {sizes}")
     kinds = _activation(a.activation), _activation(b.activation)
     if kinds[0] != kinds[1]:
         shown = tuple("none" if kind is None else _activation_word(kind) for kind in kinds)
@@ -261,12 +262,6 @@ def _layer_structure(a: Layer, b: Layer) -> Iterator[Structure]:
         if one.frozen != other.frozen:
             which = "first" if one.frozen else "second"
             yield Structure(a.name, f"{words}frozen in the {which} only")
-
-
-def _dim(dim: Dim) -> str:
-    if not dim.wide:
-        return str(dim.factor)
-    return "n" if dim.factor == 1 else f"{dim.factor}n"
 
 
 def _activation(found: Activation | None) -> Activation | None:
@@ -372,7 +367,8 @@ class _Shapes:
             self.depends_on_width = True
             larger = over if fan_out.wide else under
         else:
-            larger = over if fan_out.factor >= fan_in.factor else under
+            is_taller = fan_out.factor * fan_in.over >= fan_in.factor * fan_out.over
+            larger = over if is_taller else under
         if option == "original":
             return larger.over(under).root()
         # torch.optim.Muon's includes the 0.2 of its source (Moonshot AI 2025, arXiv 2502.16982).

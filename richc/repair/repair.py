@@ -304,7 +304,7 @@ def _read(context: Context, text: str) -> Context | None:
     file, found = parse(Source(context.path, text))
     if found or len(file.models) != 1:
         return None
-    specs, unresolved = resolve(file, text)
+    specs, unresolved, _ = resolve(file, text)
     if unresolved or not specs:
         return None
     return Context(specs[0], file.models[0], text, context.path)

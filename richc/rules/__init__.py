@@ -148,6 +148,12 @@ TABLE: tuple[Rule, ...] = (
             and _decays(context)
         ),
     ),
+    Rule(
+        "R606",
+        "shape-factor-word",
+        "shape_factor_word",
+        applies=lambda context: context.model.optimizer.option("shape_factor") == "spectral",
+    ),
     Rule("R701", "signal-prefactor", "signal_prefactor", applies=_signal_drifts),
     Rule("R702", "precision-range", "precision_range", applies=_strains_precision),
     Rule(

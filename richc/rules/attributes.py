@@ -31,12 +31,12 @@ def kept_at_base(
     of_bias = tensor is layer.bias
     own = tensor.place(names[0])
     place = own or dict(context.model.optimizer.places).get(names[1])
-    if place is None or (own is None and of_bias):
+    if place is None:
         return None
     value = at_base(context, [layer], place, Affine(power), of_bias=of_bias)
     words = f"{names[0]} = {value}"
-    edit = Edit(own, value) if own else added(context, layer, words)
-    return Written(words, (*unit(context).edits, edit))
+    edit = Edit(own, value) if own else added(context, layer, words, of_bias)
+    return Written(words, (edit, *unit(context).edits))
 
 
 def times(context: Context, place: Span, factor: str) -> str:
@@ -48,16 +48,20 @@ def times(context: Context, place: Span, factor: str) -> str:
     return f"({text}){factor}" if isinstance(node, tree.Sum | tree.Negative) else text + factor
 
 
-def added(context: Context, layer: Layer, attribute: str) -> Edit:
-    """One more attribute in the statement of a layer."""
+def added(context: Context, layer: Layer, attribute: str, of_bias: bool = False) -> Edit:
+    """One more attribute in the statement of a layer, or in its bias."""
     node = next(
         s
         for s in context.node.statements
         if isinstance(s, tree.Layer) and s.name.text == layer.statement
     )
-    if node.block is None:
-        return Edit(Span(node.span.end, node.span.end), f" {{ {attribute} }}")
-    if not node.block.items:
-        return Edit(node.block.span, f"{{ {attribute} }}")
-    end = node.block.items[-1].span.end
+    block, end = node.block, node.span.end
+    if of_bias and block is not None:
+        bias = next(item for item in block.items if item.name.text == "bias")
+        block, end = (bias.block if isinstance(bias, tree.Section) else None), bias.span.end
+    if block is None:
+        return Edit(Span(end, end), f" {{ {attribute} }}")
+    if not block.items:
+        return Edit(block.span, f"{{ {attribute} }}")
+    end = block.items[-1].span.end
     return Edit(Span(end, end), f", {attribute}")

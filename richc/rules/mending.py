@@ -76,7 +76,7 @@ def at_base(
         ("layer_fan_in", [layer.fan_in for layer in layers] if of_bias else []),
         ("fan_out", [layer.fan_out for layer in layers]),
     ):
-        if dims and all(dim.wide and dim.factor == 1 for dim in dims):
+        if dims and all(dim.wide and (dim.factor, dim.over) == (1, 1) for dim in dims):
             alike.add(name)
     over: list[str] = []
     under: list[str] = []

@@ -25,6 +25,21 @@ class Values(NamedTuple):
     decay: float
     eps: float | None
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """As a program may have them, to nine digits; "-" for an epsilon that is not there."""
+        return tuple("-" if value is None else f"{value:.9g}" for value in self)
+
+
+def place(model: Model) -> str:
+    """Where these are the values: ``n = 256, r = 1/2``."""
+    parts = [f"{model.width_symbol} = {model.width}"]
+    if model.richness is not None:
+        parts.append(f"r = {model.richness}")
+    if model.gamma != 1:
+        parts.append(f"gamma = {model.gamma}")
+    return ", ".join(parts)
+
 
 def values(model: Model, tensor: Tensor) -> Values:
     """What a program of this width and richness is built with, and trained at."""
