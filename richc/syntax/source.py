@@ -19,6 +19,13 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def line_around(text: str, offset: int) -> tuple[int, int]:
+    """Where the line of an offset begins and where it ends, without its line end."""
+    start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
+    end = _LINE_END.search(text, offset)
+    return start, len(text) if end is None else end.start()
+
+
 class SourceError(Exception):
     """The text cannot be read; ``str(error)`` says why, without the path."""
 
@@ -53,6 +60,8 @@ class Source:
         return self._starts
 
     def position(self, offset: int) -> Position:
+        # What every message and every format shows of a place.
+        assert 0 <= offset <= len(self.text), offset
         starts = self.line_starts
         line = bisect_right(starts, offset)
         return Position(line, offset - starts[line - 1] + 1)
