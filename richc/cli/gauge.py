@@ -58,7 +58,7 @@ def command(
     from richc.gauge.moves import BadTarget, read_target
     from richc.gauge.rewrite import UnknownLayer, regauge
     from richc.pipeline import analyse_source
-    from richc.syntax.source import SourceError
+    from richc.syntax.source import Source, SourceError
 
     try:
         target = read_target(target_text)
@@ -77,8 +77,9 @@ def command(
     if regauged.refusals:
         _show(result, regauged.refusals)
         raise SystemExit(1)
+    rewritten = Source(source.path, regauged.text)
     for diagnostic in regauged.broken:
-        line = source.position(diagnostic.span.start).line
+        line = rewritten.position(diagnostic.span.start).line
         click.echo(f"note: {source.shown}:{line}: in that gauge, {diagnostic.message}", err=True)
 
     changed = regauged.text != source.text
