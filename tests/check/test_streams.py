@@ -187,3 +187,16 @@ def test_the_first_lines_are_there(folder: Path) -> None:
     run = shell(folder, ["rules"], "2> errors | head -n 1 | grep -q '^code'")
 
     assert (0, "") == run
+
+
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="no name for standard input")
+@pytest.mark.parametrize("command", [["fmt"], ["fix"], ["gauge", "--to=mup"]], ids=" ".join)
+def test_the_file_behind_standard_input_is_not_rewritten(command: list[str], folder: Path) -> None:
+    text = FAILING.replace("  ", "   ")
+    (folder / "net.rich").write_text(text, encoding="utf-8")
+
+    run = shell(folder, [*command, "/dev/stdin"], "< net.rich 2> errors")
+
+    assert run.code == 2
+    assert "/dev/stdin: is somebody's open file; `-` is standard input" in run.errors
+    assert (folder / "net.rich").read_text(encoding="utf-8") == text
