@@ -47,7 +47,9 @@ def command(
 
     The network, and every step of its training, stay what they are. Comments and layout are kept,
     values are exact and in the words of FILE; eps, weight decay and biases move along. What a
-    parameterization infers stays unwritten where it can.
+    parameterization infers stays unwritten where it can. On the way back a value that moved is
+    spelt as richc spells it (1 / n for n^-1): byte for byte is the way back of a FILE whose values
+    are spelt so, as they are after the first one.
 
     Exit codes: 0 done, 1 FILE has errors, has no such gauge, or (--check) would change, 2 wrong
     usage or unreadable input.

@@ -27,6 +27,8 @@ from richc.spec.expressions import Rejected, Scope, monomial
 from richc.spec.infer import dim_monomial
 from richc.spec.model import Dim, Model
 from richc.syntax import tree
+from richc.syntax.parser import lex
+from richc.syntax.spacing import spaced
 
 FAN_IN = "fan_in"
 FAN_OUT = "fan_out"
@@ -72,7 +74,8 @@ class Words:
         return {FAN_IN: dim_monomial(dims[0]), FAN_OUT: dim_monomial(dims[1])}
 
     def formula(self, value: Monomial) -> str:
-        return rich_formula(value, self._symbols)
+        """As ``richc fmt`` writes it: ``1/8``, ``1 / n``."""
+        return spaced(lex(rich_formula(value, self._symbols)))
 
     def concrete(self, value: Monomial, dims: Dims | None = None) -> Monomial:
         """The value, in a layer of these dimensions, in powers of n, n0 and gamma."""
