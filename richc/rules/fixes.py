@@ -98,25 +98,32 @@ def _mend_all(result: FileResult, failing: Iterable[ModelResult]) -> tuple[list[
     """
     mended: list[Step] = []
     left: list[str] = []
-    waiting = {model.spec.name: _ways(model) for model in failing}
+    # By place: of one name there may be several.
+    waiting = {m.spec.name_place.start: (m.spec.name, _ways(m)) for m in failing}
     while waiting:
-        tried: dict[str, Step] = {}
-        for name, ways in list(waiting.items()):
+        tried: dict[int, Step] = {}
+        for place, (name, ways) in list(waiting.items()):
             step = next(ways, None)
             if step is None:
                 left.append(name)
-                del waiting[name]
+                del waiting[place]
             else:
-                tried[name] = step
+                tried[place] = step
         if not tried:
             break
-        after = {m.spec.name: m for m in _after(result, tried.values()).models}
-        for name, step in tried.items():
-            found = after.get(name)
+        after = {m.spec.name_place.start: m for m in _after(result, tried.values()).models}
+        for place, step in tried.items():
+            found = after.get(_moved(place, tried.values()))
             if found is not None and _satisfies(found):
                 mended.append(step)
-                del waiting[name]
+                del waiting[place]
     return mended, left
+
+
+def _moved(place: int, steps: Iterable[Step]) -> int:
+    """Where an offset outside of all edits is after them."""
+    edits = {edit for step in steps for edit in step.edits if edit.span.end <= place}
+    return place + sum(len(edit.text) - (edit.span.end - edit.span.start) for edit in edits)
 
 
 def _chosen(result: FileResult, name: str | None) -> Iterator[ModelResult]:

@@ -164,6 +164,10 @@ EXTREMES: dict[str, Callable[[int], str]] = {
     "requirements": lambda times: model(more="  require mup\n" * times),
     "options": lambda times: model(option=", ".join(["momentum = 0.9"] * times)),
     "models": lambda times: model() * (times // 10),
+    "failing models of one name": lambda times: (
+        model(value="n", attribute="lr") * (times // 30)
+        + model(value="n^?", attribute="lr") * (times // 50)
+    ),
     "failing layers": lambda times: model(
         more="".join(
             f"  x{i}: dense -> n {{ std = n^(-{i % 7}/3), lr = n^{i % 5} }}\n  tanh\n"
