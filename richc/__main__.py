@@ -34,7 +34,8 @@ def main() -> None:
             # click puts another in its place where nobody reads it, and leaves with 1.
             is_unread = sys.stdout is not output
             sys.stdout = output
-            output.flush()
+            if not output.closed:  # as the language server leaves it
+                output.flush()
             if is_unread:
                 raise BrokenPipeError(errno.EPIPE, "nobody reads it")
     except OSError as error:

@@ -54,7 +54,8 @@ def fail(error: OSError) -> NoReturn:
 def _is_written(descriptor: int) -> bool:
     stream = sys.stdout if descriptor == 1 else sys.stderr
     try:
-        stream.flush()
+        if not stream.closed:
+            stream.flush()
     except OSError:
         return False
     return True

@@ -26,6 +26,14 @@ def line_around(text: str, offset: int) -> tuple[int, int]:
     return start, len(text) if end is None else end.start()
 
 
+#: Of a file that is taken for a model.
+PYTHON = "richc reads .rich files; PyTorch code is not read by this version"
+
+
+def is_python(path: str) -> bool:
+    return path.endswith((".py", ".ipynb"))
+
+
 class SourceError(Exception):
     """The text cannot be read; ``str(error)`` says why, without the path."""
 
@@ -98,6 +106,8 @@ def decode(data: bytes) -> str:
 def read_source(path: str) -> Source:
     """Read and decode a file.  Raises SourceError, with a reason a user can act on."""
     try:
+        if is_python(path) and os.path.exists(path):
+            raise SourceError(f"this is Python: {PYTHON}")
         # A named pipe would hang a commit hook.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise SourceError("not a regular file; `-` reads standard input")

@@ -120,6 +120,14 @@ def test_explain_takes_files_and_rules(folder: Path) -> None:
     assert [os.path.join("models", "a file.rich")] == complete("explain", "models/")
 
 
+def test_explain_takes_words() -> None:
+    assert ["D0", "D1", "D2", "D3"] == complete("explain", "D")[:4]
+    assert ["gauge"] == complete("explain", "gau")
+    assert {"STP", "std", "steps"} <= set(complete("explain", "st"))
+    assert ["μP"] == complete("explain", "μ")
+    assert ["lr"] == complete("explain", "lr")
+
+
 def test_gauges() -> None:
     assert [*GAUGES, "a=0", "c=0"] == complete("gauge", "two.rich", "--to", "")
     assert ["rescaling"] == complete("gauge", "two.rich", "--to", "r")
