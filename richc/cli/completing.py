@@ -41,6 +41,8 @@ def _paths(incomplete: str) -> Iterator[str]:
     for entry in found:
         if entry.name.startswith(".") and not begun.startswith("."):
             continue
+        if not entry.name.isprintable():
+            continue  # A shell has to type it, in UTF-8.
         if entry.is_dir():
             yield os.path.join(folder, entry.name, "")
         elif entry.name.endswith(SUFFIX):

@@ -174,6 +174,27 @@ def test_protocol(shell: str, words: str, expected: str, folder: Path) -> None:
     assert expected in run.stdout
 
 
+def test_names_that_no_shell_can_type(folder: Path) -> None:
+    """The others are there all the same."""
+    for name in (os.fsdecode(b"two\xe9.rich"), "two\n.rich"):
+        try:
+            (folder / name).touch()
+        except OSError:
+            pytest.skip("a file system of Unicode names")
+    environment = {
+        "_RICHC_COMPLETE": "bash_complete", "COMP_WORDS": "richc check tw", "COMP_CWORD": "2"
+    }  # fmt: skip
+    run = subprocess.run(
+        [sys.executable, "-m", "richc"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert run.stdout == "plain,two.rich\n"
+
+
 def _shell(name: str) -> str:
     found = shutil.which(name)
     if found is None:
