@@ -11,6 +11,7 @@ from richc.cli.compile import chosen_model, model_option
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
+from richc.cli.outputs import keep_apart
 from richc.cli.training import plot_target, plotting, prepare_torch, print_found
 from richc.cli.verify import Widths, own_data, whole_widths
 from richc.syntax.source import printable
@@ -123,6 +124,8 @@ def command(
     is not on the scale at each r.
     """
     chosen = chosen_model(file, name, allow_violations=True)
+    path = Path(data) if data is not None else own_data(file, chosen.spec)
+    keep_apart([("--plot", plot)], [file, path])
     prepare_torch()
     figure = plot_target(plot, force=force)
     from richc.cli.progress import Progress
@@ -141,7 +144,7 @@ def command(
         steps=steps,
         examples=examples,
         lr=lr,
-        data=Path(data) if data is not None else own_data(file, chosen.spec),
+        data=path,
         target=target if target is not None or data is not None else chosen.spec.train.target,
     )
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 from richc.cli.numbers import Positive, Values
+from richc.cli.outputs import keep_apart
 from richc.cli.stopping import resumable
 from richc.cli.training import plot_target, plotting, prepare_torch, print_found
 from richc.cli.verify import Widths, whole_widths
@@ -117,8 +117,10 @@ def command(
 
     Exit codes: 0 the best value stays, 1 it moves, or that is undecided, 2 wrong usage or bad data.
     """
-    _refuse_conflicts(parameter, number, values, lr, output, parquet)
+    _refuse_conflicts(parameter, number, values, lr)
     chosen = chosen_model(file, name, allow_violations=True)
+    path = _data(file, data, chosen.spec.train.data)
+    keep_apart([("-o", output), ("--parquet", parquet), ("--plot", plot)], [file, path, *beside])
     prepare_torch()
     figure = plot_target(plot, force=force)
     others = _others(beside, parameter, chosen.spec.loss, drawn=figure is not None)
@@ -141,7 +143,7 @@ def command(
         steps=steps,
         batch=batch,
         lr=lr,
-        data=_data(file, data, chosen.spec.train.data),
+        data=path,
         target=target if target is not None or data is not None else chosen.spec.train.target,
         device=device,
         workers=workers,
@@ -207,8 +209,6 @@ def _refuse_conflicts(
     number: int | None,
     values: tuple[float, ...] | None,
     lr: float | None,
-    output: str | None,
-    parquet: str | None,
 ) -> None:
     """Raises UsageError."""
     context = click.get_current_context()
@@ -220,8 +220,6 @@ def _refuse_conflicts(
         raise click.BadParameter("a momentum is below 1", context, param_hint="--values")
     if values is not None and parameter != "momentum" and min(values) == 0:
         raise click.BadParameter("0 is not positive", context, param_hint="--values")
-    if output is not None and parquet is not None and realpath(output) == realpath(parquet):
-        raise click.UsageError("-o and --parquet name the same file", context)
 
 
 def _data(file: str, given: str | None, own: str | None) -> Path | None:

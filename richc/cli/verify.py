@@ -11,6 +11,7 @@ from richc.cli.compile import chosen_model, model_option
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
+from richc.cli.outputs import keep_apart
 from richc.cli.training import plot_target, plotting, prepare_torch, print_found
 from richc.syntax.source import printable
 
@@ -116,6 +117,8 @@ def command(
     Exit codes: 0 all agrees and holds, 1 something does not, 2 wrong usage or bad data.
     """
     chosen = chosen_model(file, name, allow_violations=True)
+    path = Path(data) if data is not None else own_data(file, chosen.spec)
+    keep_apart([("--plot", plot)], [file, path])
     prepare_torch()
     figure = plot_target(plot, force=force)
     from richc.cli.progress import Progress
@@ -123,7 +126,6 @@ def command(
     from richc.lab.program import DataProblem
     from richc.lab.verify import Settings, verify
 
-    path = Path(data) if data is not None else own_data(file, chosen.spec)
     settings = Settings(
         widths=whole_widths(chosen.spec, widths),
         seeds=seeds,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from richc import __version__
+from richc.report.names import FileName
 
 if TYPE_CHECKING:
     from richc.lab import scale
@@ -76,7 +77,7 @@ class Run(_Strict):
     seeds: int
     seed: int
     base_width: int | None = Field(description="where all r are one network")
-    data: str
+    data: FileName
     seconds: float
 
 
@@ -85,7 +86,7 @@ class ScaleReport(_Strict):
 
     version: Literal[1] = 1
     richc: str
-    path: str
+    path: FileName
     model: str
     verdict: Literal["pass", "fail"]
     tolerance: float

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from richc import __version__
+from richc.report.names import FileName
 
 if TYPE_CHECKING:
     from richc.lab.sweep import optimum
@@ -70,7 +71,7 @@ class Run(_Strict):
     precision: str
     seeds: list[int]
     widths: list[int]
-    data: str
+    data: FileName
     device: str
     kept: int = Field(description="trainings that were done before, and read from -o's file")
     seconds: float
@@ -81,7 +82,7 @@ class TransferReport(_Strict):
 
     version: Literal[1] = 1
     richc: str
-    path: str
+    path: FileName
     model: str
     sentence: str = Field(description="the check's")
     parameter: Literal["lr", "init", "gamma", "momentum"]

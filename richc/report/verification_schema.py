@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from richc import __version__
+from richc.report.names import FileName
 from richc.report.schema import Desiderata
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Run(_Strict):
     judged_step: int = Field(description="1 where the first step explodes, else the last")
     seed: int
     rate: float = Field(description="times the file's learning rates")
-    data: str
+    data: FileName
     risk: float = Field(description="a bound on how often such a run errs")
     seconds: float
 
@@ -91,7 +92,7 @@ class VerificationReport(_Strict):
 
     version: Literal[1] = 1
     richc: str
-    path: str
+    path: FileName
     model: str
     verdict: Literal["pass", "fail"]
     agrees: bool | None = Field(description="whether the check is right; null where undecided")

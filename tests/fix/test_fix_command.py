@@ -231,3 +231,15 @@ def test_a_protected_file_is_an_error(tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert "write-protected" in result.output
+
+
+def test_models_of_one_name_are_mended_in_one_run() -> None:
+    """That they have one name is an error that stays; what else is wrong with them does not."""
+    hole = BROKEN.replace("lr = n }\n  optimizer", "lr = n^? }\n  optimizer")
+    hopeless = BROKEN.replace("std = 1, lr = n", "std = 1, lr = 0").replace(
+        "std = 1 / n", "std = 0"
+    )
+
+    mended = fix(BROKEN + hole + hopeless + BROKEN)
+
+    assert mended == MENDED + MENDED.replace("1 / n }\n  o", "n^-1 }\n  o") + hopeless + MENDED
