@@ -144,10 +144,10 @@ def verify(
 ) -> VerificationReport:
     """Train one model of a text at several widths, as ``richc verify --format json`` does.
 
-    None leaves a choice to richc: ``widths`` 64 to 4096 (Muon: to 1024), ``seeds`` (networks at
-    every width) as many as the risk of error asks for, ``lr`` (the optimizer's learning rate at the
-    text's own width) one that makes moderate steps, ``data`` random ones.  ``tolerance`` is how far
-    off a fitted exponent may be, 1/8 or 1/16.  Needs torch.
+    None leaves a choice to richc: ``widths`` those of layers of 64 to 4096 units (Muon: to 1024),
+    ``seeds`` (networks at every width) as many as the risk of error asks for, ``lr`` (the
+    optimizer's learning rate at the text's own width) one that makes moderate steps, ``data``
+    random ones.  ``tolerance`` is how far off a fitted exponent may be, 1/8 or 1/16.  Needs torch.
 
     Raises RichError for a text with errors, and for data and widths that cannot be used.
     """

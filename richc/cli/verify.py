@@ -45,7 +45,11 @@ class Widths(click.ParamType[tuple[int, ...]]):
 @click.command("verify", short_help="Measure what the check claims, by training.")
 @click.argument("file", type=click.Path(), shell_complete=rich_files)
 @model_option
-@click.option("--widths", type=Widths(), help="Default: 64 to 4096 by factors of 2; Muon, to 1024.")
+@click.option(
+    "--widths",
+    type=Widths(),
+    help="Default: layers of 64 to 4096 units by factors of 2; with Muon, to 1024.",
+)
 @click.option(
     "--seeds",
     type=click.IntRange(1, 10_000),

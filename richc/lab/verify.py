@@ -10,6 +10,7 @@ no row is in doubt, or three times.
 
 from __future__ import annotations
 
+import math
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -25,13 +26,19 @@ from richc.lab.findings import Fault, Findings, decide, find_fault
 from richc.lab.predictions import predict
 from richc.lab.program import Program
 from richc.lab.statistics import Fit, Noise, expected_error, t_quantile
+from richc.lab.sweep.runs import weights
 from richc.pipeline import ModelResult
 from richc.rules.sentence import point_name
 from richc.scaling.sizes import Size
+from richc.spec.model import Model
 
-WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
-#: Orthogonalising n x n matrices costs n^3, a hundred times all the rest.
-WIDTHS_OF_MUON = (64, 128, 256, 512, 1024)
+#: How many units the narrowest layer has, from one width to the other by factors of 2.
+UNITS = (64, 4096)
+#: The most weights of the widest network, whatever its layers are beside n: four square layers of
+#: 4096; with Muon, which costs n^3 for n x n matrices, of 1024.
+MOST_WEIGHTS, MOST_WEIGHTS_OF_MUON = 4 * 4096**2, 4 * 1024**2
+#: However many weights they have, as many widths as tell a curve from a line.
+_FEWEST_WIDTHS = 4
 STEPS = 4
 BATCH = 32
 #: The risk aimed at: how often a run may err in any of its rows.
@@ -45,7 +52,7 @@ CHANCE = 0.05
 CONFIDENCE = 0.95
 
 #: The most networks drawn at one width in the first round, the work of which may be worth so many
-#: of the widest; and the most rounds, each of which doubles it.
+#: of the widest; and the most rounds, each of which doubles their entries.
 _MOST = 48
 _WORK = 4.0
 _ROUNDS = 3
@@ -160,8 +167,7 @@ def verify(
     program = Program(emit(result), result.spec)
     batch = program.batch(BATCH, settings.data, settings.target)
     experiment = Experiment(program, batch, settings.steps, settings.seed, settings.with_state)
-    default = WIDTHS_OF_MUON if result.spec.optimizer.name == "muon" else WIDTHS
-    widths = sorted(settings.widths or default)
+    widths = sorted(settings.widths or default_widths(result.spec))
     tolerance = settings.tolerance or _tolerance(result)
     experiment.refuse_too_large(widths[-1])
     with torch.random.fork_rng(devices=[]):
@@ -170,20 +176,18 @@ def verify(
         else:
             rate = settings.lr / program.rate_at(result.spec.width)
         experiment.compare_with_plain_loop(widths[0], rate)
-        counts = _counts(widths, settings.seeds, tolerance, experiment.power)
-        more = {width: range(count) for width, count in counts.items()}
+        plan = _plan(widths, settings.seeds, tolerance, experiment.power)
+        counts = dict.fromkeys(widths, 0)
         sizes: dict[int, Sizes] = {}
-        rounds = 0
-        while True:
-            rounds += 1
+        for rounds in range(1, _ROUNDS + 1):
+            more = {n: range(counts[n], count) for n, count in plan.items() if count > counts[n]}
+            counts = plan
             for width, found in experiment.train(more, rate, listener or Listener()).items():
                 sizes[width] = _joined(sizes.get(width), found)
             evidence = _evidence(result, sizes, settings.steps, tolerance)
             if evidence.is_enough or settings.seeds is not None or rounds == _ROUNDS:
                 break
-            # As many again.
-            more = {width: range(count, 2 * count) for width, count in counts.items()}
-            counts = {width: 2 * count for width, count in counts.items()}
+            plan = _more(counts)
     return Verification(
         result,
         evidence.rows,
@@ -245,7 +249,30 @@ def _tolerance(result: ModelResult) -> float:
     return 1 / 16 if fine else 1 / 8
 
 
-def _counts(widths: list[int], seeds: int | None, tolerance: float, power: int) -> dict[int, int]:
+def default_widths(spec: Model) -> list[int]:
+    """By factors of 2, as ``UNITS`` has it, as far as the weights are not too many."""
+    wide = [layer.fan_out for layer in spec.layers if layer.fan_out.wide]
+    unit = math.lcm(*(dim.factor.denominator for dim in wide))
+    thinnest = min((dim.factor for dim in wide), default=1)
+    first, last = (unit * -(-units // (thinnest * unit)) for units in UNITS)
+    is_muon = spec.optimizer.name == "muon"
+    most = MOST_WEIGHTS_OF_MUON if is_muon else MOST_WEIGHTS
+    widths = [max(2, first)]
+    while 2 * widths[-1] <= last:
+        if len(widths) >= _FEWEST_WIDTHS and weights(spec, 2 * widths[-1]) > most:
+            break
+        widths.append(2 * widths[-1])
+    return widths
+
+
+def _more(counts: dict[int, int]) -> dict[int, int]:
+    """Twice as many networks, but as few of wide ones, which average over themselves, as will do."""
+    several = [width * count for width, count in counts.items() if count > 1]
+    entries = 2 * max(several, default=min(counts))
+    return {n: max(count, min(2 * count, entries // n)) for n, count in counts.items()}
+
+
+def _plan(widths: list[int], seeds: int | None, tolerance: float, power: int) -> dict[int, int]:
     """As few networks as should do, most of them narrow: wide ones average over themselves."""
     if seeds is not None:
         return dict.fromkeys(widths, seeds)
