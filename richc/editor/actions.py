@@ -61,7 +61,7 @@ def _of_model(model: ModelResult) -> Iterator[Action]:
 
 def fixed(document: Document, model: str) -> tuple[Edit, ...]:
     """What `richc fix --model` does to the text, as the smallest edits of lines."""
-    from richc.rules.fixes import fix
+    from richc.fixing.fix import fix
 
     return edits_between(document.source.text, fix(document.source, model).result.source.text)
 

@@ -18,8 +18,6 @@ from typing import NamedTuple
 
 from richc.optimizers import OPTIMIZERS, law
 from richc.scaling.monomial import (
-    BASE_WIDTH,
-    GAMMA,
     ONE,
     WIDTH,
     ZERO,
@@ -29,6 +27,7 @@ from richc.scaling.monomial import (
 )
 from richc.spec.infer import dim_monomial
 from richc.spec.model import Activation, Dim, Layer, Model, Tensor
+from richc.spec.numbers import at_numbers
 
 IDENTICAL = "identical"
 CONSTANTS = "same_up_to_constants"
@@ -185,24 +184,6 @@ def _judged(differences: Sequence[Difference], knobs: Sequence[Knob]) -> str:
     if any(not d.is_constant for d in differences):
         return DIFFERENT
     return CONSTANTS if differences or knobs else IDENTICAL
-
-
-def at_numbers(value: Monomial, model: Model) -> Monomial:
-    """The monomial with r, n0 and gamma replaced by the numbers that the model declares."""
-    if value.is_zero:
-        return value
-    richness = model.richness if model.richness is not None else Fraction(0)
-    result = ONE
-    for base, exponent in value.powers:
-        power = Affine(exponent.at(richness))
-        if base == BASE_WIDTH:
-            factor = number(model.base_width or 1)
-        elif base == GAMMA:
-            factor = number(model.gamma)
-        else:
-            factor = Monomial(((base, Affine(Fraction(1))),))
-        result = result.times(factor.power(power))
-    return result
 
 
 def is_one(value: Monomial) -> bool:

@@ -153,11 +153,7 @@ TABLE: tuple[Rule, ...] = (
         "R704",
         "no-base-width",
         "no_base_width",
-        applies=lambda context: (
-            context.model.parameterization not in (None, "standard")
-            and context.model.base_width is None
-            and context.is_declared
-        ),
+        applies=lambda context: context.model.base_width is None and context.is_declared,
     ),
     Rule("R705", "epsilon-floor", "epsilon_floor", applies=_writes_adams_epsilon),
 )

@@ -10,8 +10,8 @@ from lsprotocol import types
 
 from richc.diagnostics import apply
 from richc.editor.actions import FILL_HOLES, FIX_ALL, QUICK_FIX, edits_between
+from richc.fixing.fix import fix
 from richc.pipeline import analyse
-from richc.rules.fixes import fix
 from richc.syntax.source import Source
 from tests.editor.client import Editor, Text
 
