@@ -10,7 +10,6 @@ no row is in doubt, or three times.
 
 from __future__ import annotations
 
-import math
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -21,28 +20,20 @@ import torch
 from richc.emit.compile import program as emit
 from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, TERM, H, Key, Sizes
 from richc.lab.experiment import Experiment, Listener
-from richc.lab.exponents import Exponents
+from richc.lab.exponents import Exponents, noise_of
 from richc.lab.findings import Fault, Findings, decide, find_fault
+from richc.lab.outcome import Outcome
+from richc.lab.planning import RISK, Need, Seeds, deciding, default_widths, more, plan, wanted_error
 from richc.lab.predictions import predict
 from richc.lab.program import Program
-from richc.lab.statistics import Fit, Noise, expected_error, t_quantile
-from richc.lab.sweep.runs import weights
+from richc.lab.statistics import Fit
 from richc.pipeline import ModelResult
 from richc.rules.sentence import point_name
 from richc.scaling.sizes import Size
-from richc.spec.model import Model
+from richc.scaling.verdict import NOT_EVALUATED, VIOLATED
 
-#: How many units the narrowest layer has, from one width to the other by factors of 2.
-UNITS = (64, 4096)
-#: The most weights of the widest network, whatever its layers are beside n: four square layers of
-#: 4096; with Muon, which costs n^3 for n x n matrices, of 1024.
-MOST_WEIGHTS, MOST_WEIGHTS_OF_MUON = 4 * 4096**2, 4 * 1024**2
-#: However many weights they have, as many widths as tell a curve from a line.
-_FEWEST_WIDTHS = 4
 STEPS = 4
 BATCH = 32
-#: The risk aimed at: how often a run may err in any of its rows.
-RISK = 1 / 100
 #: The most doubt that a row may be left in: how likely its exponent lies on the other side of the
 #: tolerance than the fitted one.
 DOUBT = 0.2
@@ -51,14 +42,8 @@ CHANCE = 0.05
 #: A row is decided on when its interval at this confidence is no wider than the tolerance.
 CONFIDENCE = 0.95
 
-#: The most networks drawn at one width in the first round, the work of which may be worth so many
-#: of the widest; and the most rounds, each of which doubles their entries.
-_MOST = 48
-_WORK = 4.0
+#: The most rounds, each of which doubles the networks.
 _ROUNDS = 3
-#: What to expect, for planning: v of an average over n entries (richc.lab.statistics), and rows.
-_PLANNED_VARIANCE = 7.5
-_PLANNED_ROWS = 20
 
 _HALF = Fraction(1, 2)
 
@@ -67,8 +52,7 @@ class Settings(NamedTuple):
     """What a run may choose; None leaves it to richc."""
 
     widths: tuple[int, ...] | None = None
-    #: Networks at every width.
-    seeds: int | None = None
+    seeds: Seeds = None
     #: Of all that is drawn by chance.
     seed: int = 0
     steps: int = STEPS
@@ -141,6 +125,7 @@ class Verification(NamedTuple):
     risk: float
     data: str
     seconds: float
+    settings: Settings
 
     @property
     def disagreeing(self) -> list[Row]:
@@ -151,9 +136,36 @@ class Verification(NamedTuple):
         return [row for row in self.rows if row.is_open]
 
     @property
+    def outcome(self) -> Outcome:
+        """FAIL for what is measured otherwise, or breaks a desideratum or requirement."""
+        agree = (row.agrees for row in self.rows if row.predicted is not None)
+        hold = (
+            {VIOLATED: False, NOT_EVALUATED: None}.get(status, True)
+            for _, status in self.findings.statuses
+        )
+        return Outcome.of((*agree, *hold, not self.unmet))
+
+    @property
     def passes(self) -> bool:
-        decided = not self.disagreeing and not self.open_rows
-        return decided and not self.findings.broken and not self.unmet
+        return self.outcome is Outcome.PASS
+
+    @property
+    def decisive(self) -> Settings | None:
+        """What should decide what is undecided; None where nothing is."""
+        if self.outcome is not Outcome.UNDECIDED:
+            return None
+        judged = sum(row.predicted is not None for row in self.rows)
+        fits = [(row, row.fit) for row in self.open_rows if row.fit is not None]
+        needs = [
+            Need(noise_of(row.key, row.is_output), fit.error, wanted_error(row.tolerance, judged))
+            for row, fit in fits
+        ]
+        widths, seeds = self.settings.widths, self.settings.seeds
+        if (widths or seeds) and not isinstance(seeds, tuple):
+            # Left to richc, more are drawn where something is in doubt.
+            return self.settings._replace(widths=None, seeds=None)
+        counts = deciding(self.counts, needs)
+        return self.settings._replace(widths=tuple(counts), seeds=tuple(counts.values()))
 
 
 def verify(
@@ -176,18 +188,20 @@ def verify(
         else:
             rate = settings.lr / program.rate_at(result.spec.width)
         experiment.compare_with_plain_loop(widths[0], rate)
-        plan = _plan(widths, settings.seeds, tolerance, experiment.power)
+        planned = plan(widths, settings.seeds, tolerance, experiment.power)
         counts = dict.fromkeys(widths, 0)
         sizes: dict[int, Sizes] = {}
-        for rounds in range(1, _ROUNDS + 1):
-            more = {n: range(counts[n], count) for n, count in plan.items() if count > counts[n]}
-            counts = plan
-            for width, found in experiment.train(more, rate, listener or Listener()).items():
+        rounds = 0
+        while True:
+            rounds += 1
+            lacking = {n: range(counts[n], k) for n, k in planned.items() if k > counts[n]}
+            counts = planned
+            for width, found in experiment.train(lacking, rate, listener or Listener()).items():
                 sizes[width] = _joined(sizes.get(width), found)
             evidence = _evidence(result, sizes, settings.steps, tolerance)
             if evidence.is_enough or settings.seeds is not None or rounds == _ROUNDS:
                 break
-            plan = _more(counts)
+            planned = more(counts)
     return Verification(
         result,
         evidence.rows,
@@ -203,6 +217,7 @@ def verify(
         evidence.risk,
         batch.source,
         time.perf_counter() - began,
+        settings,
     )
 
 
@@ -247,46 +262,6 @@ def _tolerance(result: ModelResult) -> float:
     sizes = [size for at in flow for size in (at.h, at.own, at.dh, at.df)]
     fine = any(isinstance(size, Fraction) and (4 * size).denominator > 1 for size in sizes)
     return 1 / 16 if fine else 1 / 8
-
-
-def default_widths(spec: Model) -> list[int]:
-    """By factors of 2, as ``UNITS`` has it, as far as the weights are not too many."""
-    wide = [layer.fan_out for layer in spec.layers if layer.fan_out.wide]
-    unit = math.lcm(*(dim.factor.denominator for dim in wide))
-    thinnest = min((dim.factor for dim in wide), default=1)
-    first, last = (unit * -(-units // (thinnest * unit)) for units in UNITS)
-    is_muon = spec.optimizer.name == "muon"
-    most = MOST_WEIGHTS_OF_MUON if is_muon else MOST_WEIGHTS
-    widths = [max(2, first)]
-    while 2 * widths[-1] <= last:
-        if len(widths) >= _FEWEST_WIDTHS and weights(spec, 2 * widths[-1]) > most:
-            break
-        widths.append(2 * widths[-1])
-    return widths
-
-
-def _more(counts: dict[int, int]) -> dict[int, int]:
-    """Twice as many networks, but as few of wide ones, which average over themselves, as will do."""
-    several = [width * count for width, count in counts.items() if count > 1]
-    entries = 2 * max(several, default=min(counts))
-    return {n: max(count, min(2 * count, entries // n)) for n, count in counts.items()}
-
-
-def _plan(widths: list[int], seeds: int | None, tolerance: float, power: int) -> dict[int, int]:
-    """As few networks as should do, most of them narrow: wide ones average over themselves."""
-    if seeds is not None:
-        return dict.fromkeys(widths, seeds)
-    wanted = tolerance / t_quantile(1 - RISK / _PLANNED_ROWS / 2, 40)
-    counts = dict.fromkeys(widths, 1)
-    for doublings in range(-4, 13):
-        many = 2 ** (doublings / 2) * widths[-1]
-        more = {n: min(_MOST, max(1, round(many / n))) for n in widths}
-        if sum(count * (n / widths[-1]) ** power for n, count in more.items()) > _WORK:
-            break
-        counts = more
-        if expected_error(counts, Noise(), _PLANNED_VARIANCE) <= wanted:
-            break
-    return counts
 
 
 def _joined(known: Sizes | None, more: Sizes) -> Sizes:
