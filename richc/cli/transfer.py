@@ -15,12 +15,14 @@ from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 from richc.cli.numbers import Positive, Values
 from richc.cli.outputs import keep_apart
+from richc.cli.repeating import again, listed
 from richc.cli.stopping import resumable
 from richc.cli.training import plot_target, plotting, prepare_torch, print_found
 from richc.cli.verify import Widths, whole_widths
 from richc.syntax.source import printable
 
 if TYPE_CHECKING:
+    from richc.lab.sweep.transfer import Settings
     from richc.report.transfer_schema import TransferReport
 
 _POSITIVE = click.IntRange(min=1)
@@ -115,7 +117,8 @@ def command(
     Values differ by factors of 2 around FILE's own; where the best is the first or last one, more
     are tried. Each training is that of `richc train` with its width, seed and value.
 
-    Exit codes: 0 the best value stays, 1 it moves, or that is undecided, 2 wrong usage or bad data.
+    Exit codes: 0 the best value stays, 1 it moves, 2 wrong usage or bad data, 4 undecided (sign ?),
+    with the command that would decide it.
     """
     _refuse_conflicts(parameter, number, values, lr)
     chosen = chosen_model(file, name, allow_violations=True)
@@ -126,6 +129,7 @@ def command(
     others = _others(beside, parameter, chosen.spec.loss, drawn=figure is not None)
     from richc.cli.progress import SweepProgress
     from richc.lab.program import DataProblem
+    from richc.lab.sweep.deciding import decisive
     from richc.lab.sweep.engines import EngineProblem
     from richc.lab.sweep.parquet import check_target, write_parquet
     from richc.lab.sweep.store import Store, StoreProblem
@@ -167,7 +171,7 @@ def command(
         raise Unusable(str(error)) from None
 
     shown = "<stdin>" if file == STDIN else file
-    found = report(shown, swept)
+    found = report(shown, swept, _decide(decisive(swept, settings)))
     print_found(
         found,
         output_format,
@@ -179,8 +183,22 @@ def command(
 
         with plotting():
             draw(found, figure, beside=others, force=force)
-    if not swept.passes:
-        raise SystemExit(1)
+    if swept.outcome.exit_code:
+        raise SystemExit(swept.outcome.exit_code)
+
+
+def _decide(settings: Settings | None) -> str | None:
+    """The command with these settings."""
+    if settings is None:
+        return None
+    changes = {
+        "widths": settings.widths,
+        "values": settings.values,
+        "number": settings.number,
+        "seeds": settings.seeds,
+        "lr": settings.lr,
+    }
+    return again({name: listed(value) for name, value in changes.items()})
 
 
 def _others(

@@ -22,6 +22,7 @@ from richc.lab.coordinates import (
     plain_travel,
 )
 from richc.lab.program import Batch, Program
+from richc.lab.sweep.runs import weights
 
 #: How far a step should move what it moves most: a representation relative to it, or the output.
 STRIDE = 0.2
@@ -244,8 +245,7 @@ class Experiment(NamedTuple):
 
     def _bytes(self, width: int) -> int:
         """Of one network's weights in single precision."""
-        layers = self.program.spec.layers
-        return 4 * sum(layer.fan_in.at(width) * layer.fan_out.at(width) for layer in layers)
+        return 4 * weights(self.program.spec, width)
 
     @property
     def power(self) -> int:

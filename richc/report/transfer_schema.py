@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from richc import __version__
+from richc.lab.outcome import Outcome
 from richc.report.names import FileName
 
 if TYPE_CHECKING:
@@ -86,7 +87,10 @@ class TransferReport(_Strict):
     model: str
     sentence: str = Field(description="the check's")
     parameter: Literal["lr", "init", "gamma", "momentum"]
-    verdict: Literal["pass", "fail"]
+    verdict: Outcome
+    decide: str | None = Field(
+        default=None, description="a command that would decide it; null where it is decided"
+    )
     carries_over: bool | None = Field(
         description="whether the best value stays at every width; null where that is undecided"
     )
@@ -101,8 +105,8 @@ class TransferReport(_Strict):
     run: Run
 
 
-def report(path: str, found: Transfer) -> TransferReport:
-    """The report on one sweep."""
+def report(path: str, found: Transfer, decide: str | None = None) -> TransferReport:
+    """The report on one sweep; ``decide`` is the command that would decide it."""
     from richc.lab.sweep.optimum import TOLERANCE
 
     spec, job, measured = found.result.spec, found.job, found.measured
@@ -114,7 +118,8 @@ def report(path: str, found: Transfer) -> TransferReport:
             "model": spec.name,
             "sentence": found.result.sentence,
             "parameter": job.parameter,
-            "verdict": "pass" if found.passes else "fail",
+            "verdict": found.outcome,
+            "decide": decide,
             "carries_over": measured.carries_over,
             "same_value": measured.same_point,
             "tolerance": TOLERANCE,
