@@ -22,6 +22,7 @@ from richc.rules.nearest import scale
 from richc.scaling.derivation import coefficients
 from richc.scaling.monomial import WIDTH, Affine, symbol
 from richc.scaling.passes import Parameter
+from richc.scaling.sizes import ZERO_SIZE
 from richc.spec.infer import STANDARD
 from richc.spec.model import READ_IN, READ_OUT, Layer, Tensor
 
@@ -239,7 +240,8 @@ class _Member(NamedTuple):
         init_fits = after.init == self.goal.init or (
             self.is_bound and self.now.init < self.goal.init and after.init < self.goal.init
         )
-        is_still = self.of_bias and (self.tensor.frozen or self.tensor.lr.is_zero)
+        # A bias that never moves breaks nothing.
+        is_still = self.of_bias and self.now.rate is ZERO_SIZE
         return init_fits and (is_still or after.rate + self.shift == self.goal.rate)
 
     def after(self, exponents: dict[str, Fraction]) -> Parameter:

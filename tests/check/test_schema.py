@@ -221,7 +221,7 @@ def test_schemas_refuse_other_keys(what: str) -> None:
 
     parts = [schema, *schema["$defs"].values()]
 
-    assert {False} == {part["additionalProperties"] for part in parts}
+    assert {False} == {p["additionalProperties"] for p in parts if p["type"] == "object"}
 
 
 def test_an_unknown_schema() -> None:
