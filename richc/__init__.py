@@ -104,7 +104,7 @@ def fix(text: str, model: str | None = None) -> str:
     ``model`` confines it to the model of this name.  What cannot be mended stays as it is, and is
     among the errors of ``check``; nothing is raised for it.
     """
-    from richc.rules.fixes import fix as mend
+    from richc.fixing.fix import fix as mend
     from richc.syntax.source import Source
 
     return mend(Source("<text>", text), model).result.source.text
@@ -133,7 +133,7 @@ def verify(
     model: str | None = None,
     *,
     widths: Sequence[int] | None = None,
-    seeds: int | None = None,
+    seeds: int | Sequence[int] | None = None,
     seed: int = 0,
     steps: int = 4,
     lr: float | None = None,
@@ -144,10 +144,11 @@ def verify(
 ) -> VerificationReport:
     """Train one model of a text at several widths, as ``richc verify --format json`` does.
 
-    None leaves a choice to richc: ``widths`` 64 to 4096 (Muon: to 1024), ``seeds`` (networks at
-    every width) as many as the risk of error asks for, ``lr`` (the optimizer's learning rate at the
-    text's own width) one that makes moderate steps, ``data`` random ones.  ``tolerance`` is how far
-    off a fitted exponent may be, 1/8 or 1/16.  Needs torch.
+    None leaves a choice to richc: ``widths`` those of layers of 64 to 4096 units (Muon: to 1024),
+    ``seeds`` (networks at every width, or a number for each of ``widths``, narrow ones first) as
+    many as the risk of error asks for, ``lr`` (the optimizer's learning rate at the text's own
+    width) one that makes moderate steps, ``data`` random ones.  ``tolerance`` is how far off a
+    fitted exponent may be, 1/8 or 1/16.  Needs torch.
 
     Raises RichError for a text with errors, and for data and widths that cannot be used.
     """
@@ -162,9 +163,11 @@ def verify(
 
     if widths is not None and len(set(widths)) < 2:
         raise RichError("an exponent needs two widths or more")
+    if not (seeds is None or isinstance(seeds, int)) and len(seeds) != len(set(widths or ())):
+        raise RichError("seeds: one number, or one for each of the widths")
     settings = Settings(
         widths=None if widths is None else tuple(sorted(set(widths))),
-        seeds=seeds,
+        seeds=seeds if seeds is None or isinstance(seeds, int) else tuple(seeds),
         seed=seed,
         steps=steps,
         lr=lr,

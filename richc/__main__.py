@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import sys
 
 
 def main() -> None:
-    """Run the command line; leave with its exit code (3 for a bug of ours)."""
+    """Run the command line; leave with its exit code.
+
+    That is 2 for an output that cannot be written, and 3 for a bug of ours.
+    """
     # Imports make no garbage, and collecting none of it saves a tenth of the start-up time.
     gc.disable()
     from richc.cli.main import cli
 
     gc.freeze()
     gc.enable()
-    for stream in (sys.stdout, sys.stderr):
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        from richc.cli.streams import reopen
+
+        reopen()
+    output = sys.stdout
+    for stream in (output, sys.stderr):
         # A terminal without μ or Δ still gets its message.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        cli(prog_name="richc")
+        try:
+            cli(prog_name="richc")
+        finally:
+            # click puts another in its place where nobody reads it, and leaves with 1.
+            is_unread = sys.stdout is not output
+            sys.stdout = output
+            if not output.closed:  # as the language server leaves it
+                output.flush()
+            if is_unread:
+                raise BrokenPipeError(errno.EPIPE, "nobody reads it")
+    except OSError as error:
+        from richc.cli.streams import fail
+
+        fail(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is ours
         import os
         import traceback

@@ -39,9 +39,14 @@ class Edit(NamedTuple):
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
-    """The text with edits made, each once; they must not overlap."""
+    """The text with edits made, each once; they lie inside of it and must not overlap."""
+    behind = len(text)
     for edit in sorted(set(edits), reverse=True):
-        text = text[: edit.span.start] + edit.text + text[edit.span.end :]
+        start, end = edit.span
+        # A wrong place would lengthen the text, or lose a part of it.
+        assert 0 <= start <= end <= behind, edit
+        text = text[:start] + edit.text + text[end:]
+        behind = start
     return text
 
 

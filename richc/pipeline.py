@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from richc.diagnostics import WARNING, Diagnostic, Suppressed
 from richc.rules import run
@@ -14,6 +14,9 @@ from richc.spec.resolve import resolve
 from richc.syntax.parser import parse
 from richc.syntax.source import Source
 from richc.words import ADDRESS
+
+if TYPE_CHECKING:
+    from richc.repair.repair import Repair
 
 
 class ModelResult(NamedTuple):
@@ -28,6 +31,8 @@ class ModelResult(NamedTuple):
     statuses: tuple[tuple[str, str], ...]
     #: What comments of the text silence.
     suppressed: tuple[Suppressed, ...] = ()
+    #: What would make it pass, if it fails and exponents can.
+    repair: Repair | None = None
 
     @property
     def passes(self) -> bool:
@@ -96,12 +101,17 @@ def analyse(text: str, path: str = "<text>") -> FileResult:
 def _judged(context: Context) -> ModelResult:
     verdict = context.verdict
     if context.model.interval is None:
-        found = tuple(run(context))
-        return ModelResult(context.model, verdict, context, found, verdict.statuses)
-    from richc.rules.interval import decide  # few files declare one
+        found, statuses = tuple(run(context)), verdict.statuses
+    else:
+        from richc.rules.interval import decide  # few files declare one
 
-    statuses, diagnostics = decide(context)
-    return ModelResult(context.model, verdict, context, diagnostics, statuses)
+        statuses, found = decide(context)
+    repair = None
+    if any(d.is_error for d in found):
+        from richc.repair.repair import advise  # most models pass
+
+        repair, found = advise(context, found)
+    return ModelResult(context.model, verdict, context, found, statuses, repair=repair)
 
 
 def analyse_source(source: Source, at: Callable[[Model], Model] | None = None) -> FileResult:

@@ -59,7 +59,8 @@ def command(
     What is silenced or left out counts for no exit code and no verdict of pass or fail; the
     desiderata keep theirs. Errors that leave a model without a verdict are always reported.
 
-    Exit codes: 0 no errors, 1 errors found, 2 wrong usage or unreadable input, 3 a bug of richc.
+    Exit codes: 0 no errors, 1 errors found, 2 wrong usage, unreadable input or (as of all commands)
+    an output that cannot be written, 3 a bug of richc.
     """
     from richc.cli.inputs import NoInput, sources
     from richc.pipeline import FileResult, analyse_source

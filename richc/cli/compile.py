@@ -12,6 +12,7 @@ import click
 from richc.cli.completing import features, models, rich_files
 from richc.cli.errors import Unusable, show_diagnostics
 from richc.cli.inputs import STDIN
+from richc.cli.outputs import keep_apart
 from richc.words import FEATURES
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def command(
     """
     from richc.emit.output import OutputError, write_program
 
+    keep_apart([("-o", output)], [file])
     chosen = chosen_model(file, name, allow_violations=allow_violations)
     text = program_with(chosen, features)
     if output is None or output == STDIN:

@@ -41,6 +41,8 @@ def _paths(incomplete: str) -> Iterator[str]:
     for entry in found:
         if entry.name.startswith(".") and not begun.startswith("."):
             continue
+        if not entry.name.isprintable():
+            continue  # A shell has to type it, in UTF-8.
         if entry.is_dir():
             yield os.path.join(folder, entry.name, "")
         elif entry.name.endswith(SUFFIX):
@@ -136,12 +138,21 @@ def features(_: click.Context, __: click.Parameter, incomplete: str) -> list[Com
     return _of_list(((name, feature.about) for name, feature in FEATURES.items()), incomplete)
 
 
-def files_or_rules(
+def explainable(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """What ``richc explain`` takes."""
     found = rich_files(context, parameter, incomplete)
-    return found + ([] if os.sep in incomplete else rules(context, parameter, incomplete))
+    if os.sep in incomplete:
+        return found
+    from richc.glossary import names
+
+    begun = incomplete.casefold()
+    words = [
+        (word, None) for word in names() if " " not in word and word.casefold().startswith(begun)
+    ]
+    # As they are written: a shell puts them in the place of what is begun.
+    return found + rules(context, parameter, incomplete) + _items(words, "")
 
 
 def gauges(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:

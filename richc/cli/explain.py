@@ -1,4 +1,4 @@
-"""``richc explain``: the verdict on a model, derived step by step, or the page of a rule."""
+"""``richc explain``: the verdict on a model, step by step, the page of a rule, or a word."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from richc.cli.color import color_option, use_color
 from richc.cli.compile import chosen_model, model_option
-from richc.cli.completing import files_or_rules, layers
+from richc.cli.completing import explainable, layers
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN, SUFFIX
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from richc.pipeline import ModelResult
 
 
-@click.command("explain", short_help="Derive the verdict on a model, or explain a rule.")
-@click.argument("what", metavar="FILE|RULE", shell_complete=files_or_rules)
+@click.command("explain", short_help="Derive the verdict on a model, or explain a rule or a word.")
+@click.argument("what", metavar="FILE|RULE|WORD", shell_complete=explainable)
 @model_option
 @click.option(
     "--layer",
@@ -32,7 +32,8 @@ def command(what: str, name: str | None, layer: str | None, color: str) -> None:
     """Derive the verdict on the model in FILE (- for standard input), in words and formulas.
 
     Or print the page of a RULE, named by its code (R401) or its slug (negligible-update), as
-    Markdown. `richc rules` lists all rules.
+    Markdown; `richc rules` lists all rules. Or say what a WORD of the language, of the theory or of
+    the reports means (gauge, D2, STP, μP), or which rules begin so (R4).
 
     Exit codes: 0 explained, whatever the verdict; 1 FILE has errors of syntax or names; 2 wrong
     usage or unreadable input.
@@ -42,27 +43,36 @@ def command(what: str, name: str | None, layer: str | None, color: str) -> None:
         return
     if name is not None or layer is not None:
         raise click.UsageError("--model and --layer need a FILE", click.get_current_context())
-    _explain_rule(what)
+    click.echo(_page(what), nl=False)
 
 
 def _is_file(what: str) -> bool:
+    from richc.report import word
     from richc.rules import pages
 
     if what == STDIN or what.endswith(SUFFIX) or os.sep in what or os.path.isfile(what):
         return True
-    # A folder that has a rule's name hides no rule.
-    return os.path.lexists(what) and pages.known(what) is None
+    # A folder that has the name of a rule, or of a word, hides neither.
+    return os.path.lexists(what) and pages.known(what) is None and word.page(what) is None
 
 
-def _explain_rule(what: str) -> None:
+def _page(what: str) -> str:
+    """Of a rule, or of a word.  Raises Unusable."""
+    from richc import glossary
+    from richc.report import word
     from richc.rules import pages
+    from richc.spelling import near
 
     code = pages.known(what)
-    if code is None:
-        near = pages.suggestion(what)
-        hint = f"did you mean `{near}`?" if near else "`richc rules` lists all rules"
-        raise Unusable(f"there is no file and no rule {what!r}; {hint}")
-    click.echo(pages.read(code).text, nl=False)
+    found = word.page(what) if code is None else pages.read(code).text
+    if found is None:
+        guess = pages.suggestion(what)
+        if not what[1:].isdigit() or what[0] not in "Rr":
+            # A slip of a word is likelier than what merely looks like a rule.
+            guess = next(iter(near(what, glossary.names())), guess)
+        hint = f"did you mean `{guess}`?" if guess else "`richc rules` lists all rules"
+        raise Unusable(f"there is no file, no rule and no word {what!r}; {hint}")
+    return found
 
 
 def _explain_model(file: str, name: str | None, layer: str | None, color: str) -> None:

@@ -47,7 +47,9 @@ def command(
 
     The network, and every step of its training, stay what they are. Comments and layout are kept,
     values are exact and in the words of FILE; eps, weight decay and biases move along. What a
-    parameterization infers stays unwritten where it can.
+    parameterization infers stays unwritten where it can. On the way back a value that moved is
+    spelt as richc spells it (1 / n for n^-1): byte for byte is the way back of a FILE whose values
+    are spelt so, as they are after the first one.
 
     Exit codes: 0 done, 1 FILE has errors, has no such gauge, or (--check) would change, 2 wrong
     usage or unreadable input.
@@ -58,7 +60,7 @@ def command(
     from richc.gauge.moves import BadTarget, read_target
     from richc.gauge.rewrite import UnknownLayer, regauge
     from richc.pipeline import analyse_source
-    from richc.syntax.source import SourceError
+    from richc.syntax.source import Source, SourceError
 
     try:
         target = read_target(target_text)
@@ -77,8 +79,9 @@ def command(
     if regauged.refusals:
         _show(result, regauged.refusals)
         raise SystemExit(1)
+    rewritten = Source(source.path, regauged.text)
     for diagnostic in regauged.broken:
-        line = source.position(diagnostic.span.start).line
+        line = rewritten.position(diagnostic.span.start).line
         click.echo(f"note: {source.shown}:{line}: in that gauge, {diagnostic.message}", err=True)
 
     changed = regauged.text != source.text

@@ -69,7 +69,11 @@ def read_input(path: str, stdin_name: str) -> Source:
     """A file, or standard input for ``-``.  Raises SourceError."""
     if path != STDIN:
         return read_source(path)
-    return Source(stdin_name, decode(sys.stdin.buffer.read(MAX_BYTES + 1)))
+    try:
+        data = sys.stdin.buffer.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SourceError(f"standard input: {error.strerror or error}") from None
+    return Source(stdin_name, decode(data))
 
 
 def read(path: str, stdin_name: str) -> Source | Unreadable:

@@ -24,4 +24,7 @@ def command(stdio: bool) -> None:
         raise Unusable(NO_PYGLS)
     from richc.editor.server import run
 
-    run()
+    try:
+        run()
+    except OSError as error:
+        raise Unusable(f"standard input or output: {error.strerror or error}") from None

@@ -43,6 +43,15 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(f"richc.cli.{module}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from richc.cli.unknown import hint
+
+            raise click.UsageError(f"there is no command {args[0]!r}{hint(args[0])}", ctx)
+        return super().resolve_command(ctx, args)
+
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="richc")

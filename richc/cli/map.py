@@ -11,6 +11,7 @@ import click
 from richc.cli.color import color_option, use_color
 from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable, show_diagnostics
+from richc.cli.outputs import keep_apart
 from richc.cli.training import plotting
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def command(
     Exit codes: 0 drawn, whatever the verdicts; 1 a file has errors of syntax or names (the others
     are drawn); 2 wrong usage, unreadable input, or a picture that cannot be written.
     """
-    _check_targets(outputs, force)
+    _check_targets(outputs, paths or (".",), force)
     entries, worst = read_entries(paths or (".",), model, stdin_filename)
     if not entries:
         if worst:
@@ -79,11 +80,16 @@ def command(
         raise SystemExit(worst)
 
 
-def _check_targets(outputs: tuple[str, ...], force: bool) -> None:
+def _check_targets(outputs: tuple[str, ...], paths: tuple[str, ...], force: bool) -> None:
     if not outputs:
         return
+    from richc.cli.inputs import NoInput, files
     from richc.figures.style import check_target
 
+    try:
+        keep_apart([("-o", output) for output in outputs], files(paths))
+    except NoInput as error:
+        raise Unusable(str(error)) from None
     with plotting("-o"):
         for output in outputs:
             check_target(Path(output), force=force)

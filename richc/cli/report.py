@@ -11,6 +11,7 @@ import click
 from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable, show_diagnostics
 from richc.cli.inputs import STDIN
+from richc.cli.outputs import keep_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,7 @@ def command(
     from richc.report.page.rendering import PageProblem, require_jinja
     from richc.syntax.source import SourceError
 
+    keep_apart([("-o", output)], [file, *verifications, *transfers])
     try:
         require_jinja()
         result = analyse_source(read_input(file, "<stdin>"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from io import StringIO
 from pathlib import Path
 
 import click
@@ -40,16 +41,33 @@ class Texts:
 
 
 def diff(source: Source, text: str) -> str:
-    """A unified diff from a source to its new text; empty where they are equal."""
+    """A unified diff, as ``patch`` reads it, from a source to its new text; empty if it is none."""
     from difflib import unified_diff
 
-    before, after = source.text.splitlines(keepends=True), text.splitlines(keepends=True)
-    lines = []
-    for line in unified_diff(before, after, source.path, source.path):
-        lines.append(line if line.endswith(("\n", "\r")) else f"{line}\n")
-        if not line.endswith(("\n", "\r")):
-            lines.append("\\ No newline at end of file\n")
-    return "".join(lines)
+    name = _in_a_diff(source.path)
+    found = unified_diff(_lines(source, source.text), _lines(source, text), name, name)
+    cut = "\n\\ No newline at end of file\n"
+    return "".join(line if line.endswith("\n") else line + cut for line in found)
+
+
+def _lines(source: Source, text: str) -> list[str]:
+    """The lines of a file that holds a text, which for ``patch`` end at LF and nowhere else."""
+    return list(StringIO(_whole(source, text), newline="\n"))
+
+
+def _whole(source: Source, text: str) -> str:
+    return f"\ufeff{text}" if source.has_mark else text
+
+
+def _in_a_diff(path: str) -> str:
+    """A file's name in the head of a diff: as ``git`` writes it, quoted where it must be."""
+    plain = [c.isprintable() and c not in '"\\' for c in path]
+    if all(plain):
+        # What follows a tab is no part of a name, so that blanks before it are.
+        return f"{path}\t" if " " in path else path
+    octal = ("".join(f"\\{byte:03o}" for byte in os.fsencode(c)) for c in path)
+    shown = (c if is_plain else code for c, is_plain, code in zip(path, plain, octal, strict=True))
+    return f'"{"".join(shown)}"'
 
 
 def write_out(text: str) -> None:
@@ -65,7 +83,7 @@ def write_back(path: str, source: Source, text: str) -> None:
     """
     from richc.emit.output import OutputError, write_file
 
-    whole = f"\ufeff{text}" if source.has_mark else text
+    whole = _whole(source, text)
     if path == STDIN:
         write_out(whole)
         return

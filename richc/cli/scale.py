@@ -11,6 +11,8 @@ from richc.cli.compile import chosen_model, model_option
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
+from richc.cli.outputs import keep_apart
+from richc.cli.repeating import again, listed
 from richc.cli.training import plot_target, plotting, prepare_torch, print_found
 from richc.cli.verify import Widths, own_data, whole_widths
 from richc.syntax.source import printable
@@ -119,10 +121,12 @@ def command(
     width n0 all r are the same network. Batches are full, rates constant. The last line says
     whether features change as n^(r - 1/2).
 
-    Exit codes: 0 they do, 1 they do not or it is undecided, 2 wrong usage, bad data, or a file that
-    is not on the scale at each r.
+    Exit codes: 0 they do, 1 they do not, 2 wrong usage, bad data, or a file that is not on the
+    scale at each r, 4 undecided (sign ?), with the command that would decide it.
     """
     chosen = chosen_model(file, name, allow_violations=True)
+    path = Path(data) if data is not None else own_data(file, chosen.spec)
+    keep_apart([("--plot", plot)], [file, path])
     prepare_torch()
     figure = plot_target(plot, force=force)
     from richc.cli.progress import Progress
@@ -141,7 +145,7 @@ def command(
         steps=steps,
         examples=examples,
         lr=lr,
-        data=Path(data) if data is not None else own_data(file, chosen.spec),
+        data=path,
         target=target if target is not None or data is not None else chosen.spec.train.target,
     )
     try:
@@ -150,7 +154,13 @@ def command(
         raise Unusable(f"{file}: {error}" if isinstance(error, NoScale) else str(error)) from None
 
     shown = "<stdin>" if file == STDIN else file
-    found = report(shown, measured)
+    decisive = measured.decisive
+    decide = None
+    if decisive is not None:
+        rate = None if decisive.lr is None else f"{decisive.lr:.3g}"
+        lists = {"widths": decisive.widths, "seeds": decisive.seeds}
+        decide = again({"lr": rate} | {name: listed(value) for name, value in lists.items()})
+    found = report(shown, measured, decide)
     print_found(
         found,
         output_format,
@@ -162,5 +172,5 @@ def command(
 
         with plotting():
             draw(found, figure, force=force)
-    if not measured.passes:
-        raise SystemExit(1)
+    if measured.outcome.exit_code:
+        raise SystemExit(measured.outcome.exit_code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from richc.cli.compile import chosen_model, model_option, program_with, wishes
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
+from richc.cli.outputs import Output, keep_apart
 
 if TYPE_CHECKING:
     from richc.spec.model import Model
@@ -77,6 +78,7 @@ def command(
         # The program runs from a cache; the path is relative to the file.
         folder = Path() if file == STDIN else Path(file).parent
         options["data"] = str((folder / data).absolute())
+    keep_apart(_outputs(options["save"], arguments), [file, _path(options["data"])])
     # `--name=value`: a value may begin with a dash.
     passed = [f"--{key}={value}" for key, value in options.items() if value is not None]
     passed += ["--quiet"] if quiet else []
@@ -134,3 +136,19 @@ def _number(value: str | float | None) -> Fraction | None:
         return None
     over, _, under = str(value).partition("/")
     return Fraction(repr(float(over))) / Fraction(repr(float(under or 1)))
+
+
+#: Options of the program that name a file which it writes.
+_WRITING = ("--log", "--save")
+
+
+def _outputs(save: str | float | None, arguments: Sequence[str]) -> Iterator[Output]:
+    yield "--save", _path(save)
+    for word, following in zip(arguments, (*arguments[1:], None), strict=True):
+        option, has_value, value = word.partition("=")
+        if option in _WRITING:
+            yield option, value if has_value else following
+
+
+def _path(option: str | float | None) -> str | None:
+    return None if option is None else str(option)

@@ -22,12 +22,14 @@ def prepare_torch() -> None:
     """To be called before torch is imported.  Raises Unusable where there is none."""
     from importlib.util import find_spec
 
+    from richc.lab.memory import keep
     from richc.lab.threads import calm
     from richc.lab.train import NO_TORCH
 
     if find_spec("torch") is None:
         raise Unusable(NO_TORCH)
     calm(os.environ)
+    keep()
 
 
 def plot_target(plot: str | None, *, force: bool) -> Path | None:

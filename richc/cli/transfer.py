@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +14,15 @@ from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 from richc.cli.numbers import Positive, Values
+from richc.cli.outputs import keep_apart
+from richc.cli.repeating import again, listed
 from richc.cli.stopping import resumable
 from richc.cli.training import plot_target, plotting, prepare_torch, print_found
 from richc.cli.verify import Widths, whole_widths
 from richc.syntax.source import printable
 
 if TYPE_CHECKING:
+    from richc.lab.sweep.transfer import Settings
     from richc.report.transfer_schema import TransferReport
 
 _POSITIVE = click.IntRange(min=1)
@@ -115,15 +117,19 @@ def command(
     Values differ by factors of 2 around FILE's own; where the best is the first or last one, more
     are tried. Each training is that of `richc train` with its width, seed and value.
 
-    Exit codes: 0 the best value stays, 1 it moves, or that is undecided, 2 wrong usage or bad data.
+    Exit codes: 0 the best value stays, 1 it moves, 2 wrong usage or bad data, 4 undecided (sign ?),
+    with the command that would decide it.
     """
-    _refuse_conflicts(parameter, number, values, lr, output, parquet)
+    _refuse_conflicts(parameter, number, values, lr)
     chosen = chosen_model(file, name, allow_violations=True)
+    path = _data(file, data, chosen.spec.train.data)
+    keep_apart([("-o", output), ("--parquet", parquet), ("--plot", plot)], [file, path, *beside])
     prepare_torch()
     figure = plot_target(plot, force=force)
     others = _others(beside, parameter, chosen.spec.loss, drawn=figure is not None)
     from richc.cli.progress import SweepProgress
     from richc.lab.program import DataProblem
+    from richc.lab.sweep.deciding import decisive
     from richc.lab.sweep.engines import EngineProblem
     from richc.lab.sweep.parquet import check_target, write_parquet
     from richc.lab.sweep.store import Store, StoreProblem
@@ -141,7 +147,7 @@ def command(
         steps=steps,
         batch=batch,
         lr=lr,
-        data=_data(file, data, chosen.spec.train.data),
+        data=path,
         target=target if target is not None or data is not None else chosen.spec.train.target,
         device=device,
         workers=workers,
@@ -165,7 +171,7 @@ def command(
         raise Unusable(str(error)) from None
 
     shown = "<stdin>" if file == STDIN else file
-    found = report(shown, swept)
+    found = report(shown, swept, _decide(decisive(swept, settings)))
     print_found(
         found,
         output_format,
@@ -177,8 +183,22 @@ def command(
 
         with plotting():
             draw(found, figure, beside=others, force=force)
-    if not swept.passes:
-        raise SystemExit(1)
+    if swept.outcome.exit_code:
+        raise SystemExit(swept.outcome.exit_code)
+
+
+def _decide(settings: Settings | None) -> str | None:
+    """The command with these settings."""
+    if settings is None:
+        return None
+    changes = {
+        "widths": settings.widths,
+        "values": settings.values,
+        "number": settings.number,
+        "seeds": settings.seeds,
+        "lr": settings.lr,
+    }
+    return again({name: listed(value) for name, value in changes.items()})
 
 
 def _others(
@@ -207,8 +227,6 @@ def _refuse_conflicts(
     number: int | None,
     values: tuple[float, ...] | None,
     lr: float | None,
-    output: str | None,
-    parquet: str | None,
 ) -> None:
     """Raises UsageError."""
     context = click.get_current_context()
@@ -220,8 +238,6 @@ def _refuse_conflicts(
         raise click.BadParameter("a momentum is below 1", context, param_hint="--values")
     if values is not None and parameter != "momentum" and min(values) == 0:
         raise click.BadParameter("0 is not positive", context, param_hint="--values")
-    if output is not None and parquet is not None and realpath(output) == realpath(parquet):
-        raise click.UsageError("-o and --parquet name the same file", context)
 
 
 def _data(file: str, given: str | None, own: str | None) -> Path | None:

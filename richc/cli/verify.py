@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,8 @@ from richc.cli.compile import chosen_model, model_option
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
+from richc.cli.outputs import keep_apart
+from richc.cli.repeating import again, listed
 from richc.cli.training import plot_target, plotting, prepare_torch, print_found
 from richc.syntax.source import printable
 
@@ -51,15 +53,34 @@ def whole_widths(spec: Model, widths: tuple[int, ...] | None) -> tuple[int, ...]
     return widths
 
 
+class Seeds(click.ParamType[int | tuple[int, ...]]):
+    """How many, at every width or by width: ``12`` or ``48,24,12``."""
+
+    name = "k[,k,...]"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | tuple[int, ...]:
+        if isinstance(value, int | tuple):
+            return value
+        number: Any = click.IntRange(1, 10_000)
+        counts = tuple(int(number(word, param, ctx)) for word in str(value).split(","))
+        return counts[0] if len(counts) == 1 else counts
+
+
 @click.command("verify", short_help="Measure what the check claims, by training.")
 @click.argument("file", type=click.Path(), shell_complete=rich_files)
 @model_option
-@click.option("--widths", type=Widths(), help="Default: 64 to 4096 by factors of 2; Muon, to 1024.")
+@click.option(
+    "--widths",
+    type=Widths(),
+    help="Default: layers of 64 to 4096 units by factors of 2; with Muon, to 1024.",
+)
 @click.option(
     "--seeds",
-    type=click.IntRange(1, 10_000),
-    help="Networks at every width.  Default: as many as the risk of error asks for, fewer the "
-    "wider they are.",
+    type=Seeds(),
+    help="Networks at every width, or a number for each of --widths.  Default: as many as the risk "
+    "of error asks for, fewer the wider they are.",
 )
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random."
@@ -92,7 +113,7 @@ def command(
     file: str,
     name: str | None,
     widths: tuple[int, ...] | None,
-    seeds: int | None,
+    seeds: int | tuple[int, ...] | None,
     seed: int,
     steps: int,
     lr: float | None,
@@ -113,9 +134,16 @@ def command(
     says whether training agrees with the check, and whether it keeps the desiderata and what FILE
     requires.
 
-    Exit codes: 0 all agrees and holds, 1 something does not, 2 wrong usage or bad data.
+    Exit codes: 0 all agrees and holds, 1 something does not, 2 wrong usage or bad data, 4 undecided
+    (sign ?), with the command that would decide it.
     """
+    if isinstance(seeds, tuple) and len(seeds) != len(widths or ()):
+        raise click.BadParameter(
+            "name one number, or one for each of --widths", param_hint="--seeds"
+        )
     chosen = chosen_model(file, name, allow_violations=True)
+    path = Path(data) if data is not None else own_data(file, chosen.spec)
+    keep_apart([("--plot", plot)], [file, path])
     prepare_torch()
     figure = plot_target(plot, force=force)
     from richc.cli.progress import Progress
@@ -123,7 +151,6 @@ def command(
     from richc.lab.program import DataProblem
     from richc.lab.verify import Settings, verify
 
-    path = Path(data) if data is not None else own_data(file, chosen.spec)
     settings = Settings(
         widths=whole_widths(chosen.spec, widths),
         seeds=seeds,
@@ -144,7 +171,12 @@ def command(
     from richc.report.verification_schema import report
 
     shown = "<stdin>" if file == STDIN else file
-    found = report(shown, verification)
+    decisive = verification.decisive
+    decide = None
+    if decisive is not None:
+        lists = {"widths": decisive.widths, "seeds": decisive.seeds}
+        decide = again({name: listed(value) for name, value in lists.items()})
+    found = report(shown, verification, decide)
     print_found(
         found,
         output_format,
@@ -158,8 +190,8 @@ def command(
 
         with plotting():
             draw(found, chosen.sentence, figure, force=force)
-    if not verification.passes:
-        raise SystemExit(1)
+    if verification.outcome.exit_code:
+        raise SystemExit(verification.outcome.exit_code)
 
 
 def own_data(file: str, spec: Model) -> Path | None:

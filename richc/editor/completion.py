@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from richc.editor import places
 from richc.editor.document import Document
-from richc.editor.glossary import words
+from richc.glossary import words
 from richc.syntax.lalr import Token
 
 #: What declares a symbol, and what the symbol is.

@@ -16,8 +16,8 @@ from richc.editor.exponents import (
     scaling,
     span_name,
 )
-from richc.editor.glossary import BIAS, words
 from richc.editor.written import written
+from richc.glossary import BIAS, words
 from richc.pipeline import ModelResult
 from richc.spec import numbers
 from richc.spec.model import Layer, Tensor

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from richc.syntax.lalr import Token
 from richc.syntax.lexer import NestingError, begins_statement, separate
+from richc.syntax.source import line_around
 
 #: How many brackets, and the file itself, are open among a model's statements.
 _IN_MODEL = 2
@@ -62,7 +63,7 @@ class _Frame(NamedTuple):
 
 def is_code(text: str, offset: int) -> bool:
     """False inside of a comment or a string."""
-    start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
+    start, _ = line_around(text, offset)
     return _CODE.fullmatch(text, start, offset) is not None
 
 

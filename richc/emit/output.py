@@ -6,9 +6,20 @@ import os
 import secrets
 import stat
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from richc.emit.program import MARKER
+
+#: Windows has other locks, and leaves an open file where it is.
+fcntl: ModuleType | None = import_module("fcntl") if os.name == "posix" else None
+
+#: How the name of a file begins and ends while it is written.
+_HEAD, _TAIL = ".richc-", ".tmp"
+#: As many as Linux follows.
+_MOST_LINKS = 40
 
 
 class OutputError(Exception):
@@ -49,6 +60,8 @@ def _target(path: Path, is_ours: Callable[[Path], bool], force: bool) -> Path:
     """The file to replace: ``path``, or what it links to.  Raises OutputError and OSError."""
     if not path.parent.is_dir():
         raise OutputError(f"{path}: {path.parent} is not a folder")
+    if _is_stream(path):
+        raise OutputError(f"{path}: is somebody's open file; `-` is standard input and output")
     if path.is_symlink():
         # What a link points to is not what the user named, so not even force overwrites it.
         target = Path(os.path.realpath(path))  # where links go round, one of them
@@ -66,6 +79,19 @@ def _target(path: Path, is_ours: Callable[[Path], bool], force: bool) -> Path:
     return path
 
 
+def _is_stream(path: Path) -> bool:
+    """Whether a path leads to an open file, as /dev/stdin does: what it shows may be any file."""
+    for _ in range(_MOST_LINKS):
+        folder = Path(os.path.realpath(path.parent))
+        if folder.is_relative_to("/proc") or folder.is_relative_to("/dev/fd"):
+            return True
+        path = folder / path.name
+        if not path.is_symlink():
+            return False
+        path = folder / os.readlink(path)
+    return False
+
+
 def is_ours(path: Path) -> bool:
     """True when the file begins as every program that richc emits.  Raises OSError."""
     return starts_with(path, MARKER.encode())
@@ -78,9 +104,8 @@ def starts_with(path: Path, marker: bytes, within: int = 0) -> bool:
 
 
 def _replace(target: Path, content: bytes) -> None:
-    draft = target.with_name(f".{secrets.token_hex(8)}.tmp")
-    # Exclusive: the draft is a new file whatever a stranger put there; its mode obeys the umask.
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    _clear(target.parent)
+    draft, descriptor = _draft(target.parent)
     try:
         with open(descriptor, "wb") as file:
             if target.exists():
@@ -90,6 +115,41 @@ def _replace(target: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(target)
+            if fcntl is not None:
+                # While it is locked: a closed one may be taken for one that a kill has left.
+                draft.replace(target)
+        if fcntl is None:
+            draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _draft(folder: Path) -> tuple[Path, int]:
+    """A new file, open for writing, and locked for as long as it is."""
+    while True:
+        draft = folder / f"{_HEAD}{secrets.token_hex(8)}{_TAIL}"
+        # Exclusive: it is a new file whatever a stranger put there; its mode obeys the umask.
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        if fcntl is not None:
+            with suppress(OSError):  # Where nothing can be locked, nothing is cleared.
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return draft, descriptor
+        os.close(descriptor)  # Cleared before it was locked.
+
+
+def _clear(folder: Path) -> None:
+    """Remove the drafts that killed processes have left: those that nobody has locked."""
+    if fcntl is None:
+        return
+    for name in os.listdir(folder):
+        if not (name.startswith(_HEAD) and name.endswith(_TAIL)):
+            continue
+        # What belongs to somebody else, is locked or gone stays as it is.
+        with suppress(OSError), open(folder / name, "rb", opener=_unwaiting) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(folder / name)
+
+
+def _unwaiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from richc.figures.style import COLORS, INK, MARKERS, TWO_COLUMNS, write
+from richc.lab.outcome import Outcome
 from richc.report.scale import LOSSES
 from richc.report.scale_schema import number
 
@@ -56,8 +57,9 @@ def figure(found: ScaleReport) -> Figure:
     _losses(axes[2, 0], found)
     _over_gamma(axes[2, 1], found)
     _key(axes[2, 2], found)
+    sign = f"{found.verdict.sign} " if found.verdict is Outcome.UNDECIDED else ""
     drawn.suptitle(
-        f"{found.model}: {found.run.steps} steps on {found.run.examples} examples of "
+        f"{sign}{found.model}: {found.run.steps} steps on {found.run.examples} examples of "
         f"{found.run.data}, {found.run.seeds} networks a point (bars: least to greatest)",
         fontsize=9,
     )

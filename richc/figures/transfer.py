@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from richc.figures.style import COLORS, COLUMN, INK, MARKERS, TWO_COLUMNS, write
+from richc.lab.outcome import Outcome
 from richc.report.transfer import WORDS, by_place, drift, loss_words, prediction, typical
 from richc.rules.sentence import OPTIMIZER_NAMES
 
@@ -181,7 +182,8 @@ def _bests(axis: Any, reports: Sequence[TransferReport]) -> None:
         places = [_place(report, best.refined) for best in report.bests]
         reach += places
         name = "" if len(reports) == 1 else f"{report.model}: "
-        label = f"{name}{_typeset(drift(report))}"
+        sign = f"  {report.verdict.sign}" if report.verdict is Outcome.UNDECIDED else ""
+        label = f"{name}{_typeset(drift(report))}{sign}"
         marker = MARKERS[index % len(MARKERS)]
         _slope(axis, widths, places, report.drift.measured, "-", color)
         axis.plot(widths, places, marker, color=color, markersize=5)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from richc.figures.style import COLORS, INK, MARKERS, write
+from richc.lab.outcome import Outcome
 from richc.report.verification import place, size
 
 if TYPE_CHECKING:
@@ -39,8 +40,12 @@ def draw(report: VerificationReport, sentence: str, path: Path, *, force: bool =
 
     Raises FigureProblem.
     """
-    mark = "contradicts" if any(row.agrees is False for row in report.rows) else "agrees with"
-    title = f"{report.model}: {sentence}\nTraining {mark} the check.  {KEY}"
+    said = {
+        Outcome.PASS: "Training agrees with the check",
+        Outcome.FAIL: "Training contradicts the check",
+        Outcome.UNDECIDED: "Whether training agrees with the check is undecided",
+    }[Outcome.of([report.agrees])]
+    title = f"{report.model}: {sentence}\n{said}.  {KEY}"
     write(partial(figure, report, title), path, force=force)
 
 
@@ -141,7 +146,8 @@ def _slopes(axis: Any, row: Row, fitted: float, sizes: dict[int, float], color: 
 def _label(report: VerificationReport, row: Row, fitted: float) -> str:
     bias = " bias" if row.of_bias else ""
     predicted = "" if row.predicted is None else f" ({size(row.predicted)})"
-    mark = "  ✗" if row.agrees is False else ""
+    sign = Outcome.of([row.agrees]).sign
+    mark = "" if row.predicted is None or row.agrees else f"  {sign}"
     return f"{place(report, row)}{bias}  {fitted:+.2f}{predicted}{mark}"
 
 

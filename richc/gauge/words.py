@@ -29,6 +29,8 @@ from richc.spec.expressions import Rejected, Scope, monomial
 from richc.spec.infer import dim_monomial
 from richc.spec.model import Dim, Model
 from richc.syntax import tree
+from richc.syntax.parser import lex
+from richc.syntax.spacing import spaced
 
 FAN_OUT = "fan_out"
 
@@ -82,7 +84,8 @@ class Words:
         return {dims.word: dim_monomial(dims.fan_in), FAN_OUT: dim_monomial(dims.fan_out)}
 
     def formula(self, value: Monomial) -> str:
-        return rich_formula(value, self._symbols)
+        """As ``richc fmt`` writes it: ``1/8``, ``1 / n``."""
+        return spaced(lex(rich_formula(value, self._symbols)))
 
     def concrete(self, value: Monomial, dims: Dims | None = None) -> Monomial:
         """The value, in a layer of these dimensions, in powers of n, n0 and gamma."""

@@ -32,9 +32,12 @@ def solve(model: Model, holes: Holes, report: Report) -> Model | None:
     # The base may be a number in one layer and grow in another, as `fan_in` does.
     growing = {h.place for h in demands.holes.values() if not h.base.exponent().is_zero}
     idle = [place for place in places if place not in growing]
-    if idle:
-        for place in idle:
-            report(messages.not_of_the_width(place))
+    unused = {hole.place for hole in demands.holes.values()} - demands.uses.keys()
+    for place in idle:
+        report(messages.not_of_the_width(place))
+    for place in sorted(unused):
+        report(messages.decides_nothing(place))
+    if idle or unused:
         return None
     try:
         found = _affine(model, holes, places) or _settle(demands, places)

@@ -95,6 +95,19 @@ def not_of_the_width(place: Span) -> Diagnostic:
     )
 
 
+def decides_nothing(place: Span) -> Diagnostic:
+    """A hole that no value of the model has left in it."""
+    return Diagnostic(
+        "R025",
+        "bad-exponent",
+        ERROR,
+        "nothing depends on this hole, so nothing can decide it",
+        place,
+        help="write an exponent, or leave the value out: zero times any power is zero, and what "
+        "every layer says for itself is never taken from the optimizer",
+    )
+
+
 def shared(places: Sequence[Span], uses: Mapping[Span, Use]) -> Diagnostic:
     """Layers that share a hole need different exponents, whatever else is written."""
     first, *others = places

@@ -94,7 +94,7 @@ class Exponents:
     def _alone(self, key: Key) -> Fit | None:
         if key not in self._fits:
             known = {width: found[key] for width, found in self._sizes.items() if key in found}
-            self._fits[key] = fit(known, self._noise(key))
+            self._fits[key] = fit(known, noise_of(key, key.layer == self._last))
         return self._fits[key]
 
     def _leading(self, change: Key) -> Fit | None:
@@ -103,15 +103,17 @@ class Exponents:
         found = [fitted for key in terms if (fitted := self._alone(key)) is not None]
         return max(found, key=lambda fitted: fitted.exponent, default=None)
 
-    def _noise(self, key: Key) -> Noise:
-        if key.quantity == H:
-            # f has few entries, however wide the network.
-            return Noise(power=0 if key.layer == self._last else 1, crosses=False)
-        return Noise(crosses=key.quantity == DF)
-
     def _exponent(self, key: Key) -> float:
         found = self.fit(key)
         return math.nan if found is None else found.exponent
 
     def _of_bias(self, key: Key) -> float | None:
         return self._exponent(key) if key in self.keys else None
+
+
+def noise_of(key: Key, is_output: bool) -> Noise:
+    """How a quantity scatters; ``is_output`` where the representation is the output f."""
+    if key.quantity == H:
+        # f has few entries, however wide the network.
+        return Noise(power=0 if is_output else 1, crosses=False)
+    return Noise(crosses=key.quantity == DF)

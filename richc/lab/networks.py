@@ -28,6 +28,9 @@ from torch.overrides import TorchFunctionMode
 #: products with vectors and with changes of vectors are accurate relative to themselves.
 VECTOR = torch.float64
 
+#: Bytes of a weight's change that exist at once: what caches hold.
+_BLOCK = 2**20
+
 #: A linear map of the last dimension, and the place of the weight that it stands for.
 Product = Callable[[int, Tensor], Tensor]
 
@@ -101,6 +104,13 @@ def _times(x: Tensor, weight: Tensor) -> Tensor:
     return unstacked
 
 
+def _times_change(x: Tensor, after: Tensor, before: Tensor) -> Tensor:
+    """``_times`` of ``after - before``, of which a block of rows exists at once."""
+    rows = max(1, _BLOCK // (after[:, 0].numel() * after.element_size()))
+    pairs = zip(after.split(rows, 1), before.split(rows, 1), strict=True)
+    return torch.cat([_times(x, one - other) for one, other in pairs], -1)
+
+
 @final
 class Factored(Weight):
     """A combination of the first weight and of gradients, each of them B outer products.
@@ -172,6 +182,7 @@ class Dense(Weight):
         self.weight = first.to(VECTOR)
         self._first = self.weight.clone()
         self._before = self._first
+        self._gradient = torch.empty_like(self.weight)
         self._parts = list(self.weight.unbind(0))
 
     def now(self, x: Tensor) -> Tensor:
@@ -184,18 +195,21 @@ class Dense(Weight):
         return _times(x, self._before)
 
     def step(self, x: Tensor) -> Tensor:
-        return _times(x, self.weight - self._before)
+        return _times_change(x, self.weight, self._before)
 
     def travel(self, x: Tensor) -> Tensor:
-        return _times(x, self.weight - self._first)
+        return _times_change(x, self.weight, self._first)
 
     def parameters(self) -> list[Tensor]:
         return self._parts
 
     def feel(self, inputs: Tensor, signals: Tensor) -> None:
-        self._before = self.weight.clone()
-        gradient = signals.mT @ inputs
-        for part, its in zip(self._parts, gradient.unbind(0), strict=True):
+        if self._parts[0].grad is not None:
+            # Large tensors are made once: to make one takes as long as to use it.
+            is_second = self._before is self._first
+            self._before = self.weight.clone() if is_second else self._before.copy_(self.weight)
+        torch.matmul(signals.mT, inputs, out=self._gradient)
+        for part, its in zip(self._parts, self._gradient.unbind(0), strict=True):
             part.grad = its
 
     def mean_squares(self, state: Sequence[Tensor]) -> Tensor:

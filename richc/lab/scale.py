@@ -22,8 +22,9 @@ import torch
 from richc.emit.compile import program as emit
 from richc.emit.plan import depends_on_gamma, depends_on_richness
 from richc.lab.experiment import Experiment, Listener
+from richc.lab.outcome import Outcome
 from richc.lab.program import Batch, Program
-from richc.lab.statistics import Fit, Noise, fit
+from richc.lab.statistics import PRIOR_VARIANCE, Fit, Noise, expected_error, fit
 from richc.lab.travels import Recipe, Travel, no_kernel, travel
 from richc.pipeline import ModelResult
 from richc.rules.context import Context
@@ -39,6 +40,10 @@ HELD_OUT = 1024
 TOLERANCE = 1 / 8
 #: Of the intervals.  One twice as wide as the tolerance tells the ends of the scale apart, no more.
 CONFIDENCE = 0.95
+#: How much narrower an interval should be than it has to be, and by what rates are divided at which
+#: networks diverged.
+_MARGIN, _SLOWER = 0.8, 8
+_NOISE = Noise(crosses=False)
 #: The width whose time tells that of wider ones, at the least.
 _TIMED = 128
 
@@ -126,8 +131,37 @@ class Scale(NamedTuple):
         return [row for row in self.rows if row.quantity == "features"]
 
     @property
-    def passes(self) -> bool:
-        return all(row.agrees is True for row in self.judged)
+    def outcome(self) -> Outcome:
+        return Outcome.of(row.agrees for row in self.judged)
+
+    @property
+    def decisive(self) -> Settings | None:
+        """What should decide what is undecided; None where nothing is.
+
+        A lower rate where networks diverged; else more networks, and wider ones.
+        """
+        if self.outcome is not Outcome.UNDECIDED:
+            return None
+        if any(spot.diverged for spot in self.spots):
+            # Of the file's own where another was chosen.
+            return self.settings._replace(
+                lr=self.lr / _SLOWER if self.settings.lr is None else None
+            )
+        widths, seeds = self.settings.widths, self.settings.seeds
+        before = expected_error(dict.fromkeys(widths, seeds), _NOISE, PRIOR_VARIANCE[1])
+        half = max(
+            row.fit.half_width(CONFIDENCE) if row.fit is not None else math.inf
+            for row in self.judged
+            if row.agrees is None
+        )
+        wanted = _MARGIN * 2 * self.settings.tolerance
+        longer, more = widths, 1
+        for more, wider in ((2, 0), (2, 1), (4, 1), (4, 2), (8, 2), (8, 3)):
+            longer = (*widths, *(widths[-1] * 2 ** (k + 1) for k in range(wider)))
+            after = expected_error(dict.fromkeys(longer, more * seeds), _NOISE, PRIOR_VARIANCE[1])
+            if half * after / before <= wanted:
+                break
+        return self.settings._replace(widths=longer, seeds=more * seeds)
 
 
 def scale(result: ModelResult, settings: Settings, listener: Listener | None = None) -> Scale:
@@ -263,7 +297,7 @@ def _rows(
     at = [spot for spot in spots if spot.richness == richness and not spot.diverged]
     for quantity in FITTED if has_kernel else FITTED[:2]:
         sizes = {spot.width: _logs(spot.values(quantity)) for spot in at}
-        fitted = fit(sizes, Noise(crosses=False)) if len(sizes) > 1 else None
+        fitted = fit(sizes, _NOISE) if len(sizes) > 1 else None
         predicted = predictions.get(quantity)
         agrees = _agrees(predicted, fitted, tolerance) if quantity == "features" else None
         found.append(Row(richness, quantity, predicted, fitted, agrees))

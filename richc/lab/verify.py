@@ -20,22 +20,20 @@ import torch
 from richc.emit.compile import program as emit
 from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, TERM, H, Key, Sizes
 from richc.lab.experiment import Experiment, Listener
-from richc.lab.exponents import Exponents
+from richc.lab.exponents import Exponents, noise_of
 from richc.lab.findings import Fault, Findings, decide, find_fault
+from richc.lab.outcome import Outcome
+from richc.lab.planning import RISK, Need, Seeds, deciding, default_widths, more, plan, wanted_error
 from richc.lab.predictions import predict
 from richc.lab.program import Program
-from richc.lab.statistics import Fit, Noise, expected_error, t_quantile
+from richc.lab.statistics import Fit
 from richc.pipeline import ModelResult
 from richc.rules.sentence import point_name
 from richc.scaling.sizes import Size
+from richc.scaling.verdict import NOT_EVALUATED, VIOLATED
 
-WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
-#: Orthogonalising n x n matrices costs n^3, a hundred times all the rest.
-WIDTHS_OF_MUON = (64, 128, 256, 512, 1024)
 STEPS = 4
 BATCH = 32
-#: The risk aimed at: how often a run may err in any of its rows.
-RISK = 1 / 100
 #: The most doubt that a row may be left in: how likely its exponent lies on the other side of the
 #: tolerance than the fitted one.
 DOUBT = 0.2
@@ -44,14 +42,8 @@ CHANCE = 0.05
 #: A row is decided on when its interval at this confidence is no wider than the tolerance.
 CONFIDENCE = 0.95
 
-#: The most networks drawn at one width in the first round, the work of which may be worth so many
-#: of the widest; and the most rounds, each of which doubles it.
-_MOST = 48
-_WORK = 4.0
+#: The most rounds, each of which doubles the networks.
 _ROUNDS = 3
-#: What to expect, for planning: v of an average over n entries (richc.lab.statistics), and rows.
-_PLANNED_VARIANCE = 7.5
-_PLANNED_ROWS = 20
 
 _HALF = Fraction(1, 2)
 
@@ -60,8 +52,7 @@ class Settings(NamedTuple):
     """What a run may choose; None leaves it to richc."""
 
     widths: tuple[int, ...] | None = None
-    #: Networks at every width.
-    seeds: int | None = None
+    seeds: Seeds = None
     #: Of all that is drawn by chance.
     seed: int = 0
     steps: int = STEPS
@@ -134,6 +125,7 @@ class Verification(NamedTuple):
     risk: float
     data: str
     seconds: float
+    settings: Settings
 
     @property
     def disagreeing(self) -> list[Row]:
@@ -144,9 +136,36 @@ class Verification(NamedTuple):
         return [row for row in self.rows if row.is_open]
 
     @property
+    def outcome(self) -> Outcome:
+        """FAIL for what is measured otherwise, or breaks a desideratum or requirement."""
+        agree = (row.agrees for row in self.rows if row.predicted is not None)
+        hold = (
+            {VIOLATED: False, NOT_EVALUATED: None}.get(status, True)
+            for _, status in self.findings.statuses
+        )
+        return Outcome.of((*agree, *hold, not self.unmet))
+
+    @property
     def passes(self) -> bool:
-        decided = not self.disagreeing and not self.open_rows
-        return decided and not self.findings.broken and not self.unmet
+        return self.outcome is Outcome.PASS
+
+    @property
+    def decisive(self) -> Settings | None:
+        """What should decide what is undecided; None where nothing is."""
+        if self.outcome is not Outcome.UNDECIDED:
+            return None
+        judged = sum(row.predicted is not None for row in self.rows)
+        fits = [(row, row.fit) for row in self.open_rows if row.fit is not None]
+        needs = [
+            Need(noise_of(row.key, row.is_output), fit.error, wanted_error(row.tolerance, judged))
+            for row, fit in fits
+        ]
+        widths, seeds = self.settings.widths, self.settings.seeds
+        if (widths or seeds) and not isinstance(seeds, tuple):
+            # Left to richc, more are drawn where something is in doubt.
+            return self.settings._replace(widths=None, seeds=None)
+        counts = deciding(self.counts, needs)
+        return self.settings._replace(widths=tuple(counts), seeds=tuple(counts.values()))
 
 
 def verify(
@@ -160,8 +179,7 @@ def verify(
     program = Program(emit(result), result.spec)
     batch = program.batch(BATCH, settings.data, settings.target)
     experiment = Experiment(program, batch, settings.steps, settings.seed, settings.with_state)
-    default = WIDTHS_OF_MUON if result.spec.optimizer.name == "muon" else WIDTHS
-    widths = sorted(settings.widths or result.spec.fitting(default))
+    widths = sorted(settings.widths or default_widths(result.spec))
     tolerance = settings.tolerance or _tolerance(result)
     experiment.refuse_too_large(widths[-1])
     with torch.random.fork_rng(devices=[]):
@@ -170,20 +188,20 @@ def verify(
         else:
             rate = settings.lr / program.rate_at(result.spec.width)
         experiment.compare_with_plain_loop(widths[0], rate)
-        counts = _counts(widths, settings.seeds, tolerance, experiment.power)
-        more = {width: range(count) for width, count in counts.items()}
+        planned = plan(widths, settings.seeds, tolerance, experiment.power)
+        counts = dict.fromkeys(widths, 0)
         sizes: dict[int, Sizes] = {}
         rounds = 0
         while True:
             rounds += 1
-            for width, found in experiment.train(more, rate, listener or Listener()).items():
+            lacking = {n: range(counts[n], k) for n, k in planned.items() if k > counts[n]}
+            counts = planned
+            for width, found in experiment.train(lacking, rate, listener or Listener()).items():
                 sizes[width] = _joined(sizes.get(width), found)
             evidence = _evidence(result, sizes, settings.steps, tolerance)
             if evidence.is_enough or settings.seeds is not None or rounds == _ROUNDS:
                 break
-            # As many again.
-            more = {width: range(count, 2 * count) for width, count in counts.items()}
-            counts = {width: 2 * count for width, count in counts.items()}
+            planned = more(counts)
     return Verification(
         result,
         evidence.rows,
@@ -199,6 +217,7 @@ def verify(
         evidence.risk,
         batch.source,
         time.perf_counter() - began,
+        settings,
     )
 
 
@@ -243,23 +262,6 @@ def _tolerance(result: ModelResult) -> float:
     sizes = [size for at in flow for size in (at.h, at.own, at.dh, at.df)]
     fine = any(isinstance(size, Fraction) and (4 * size).denominator > 1 for size in sizes)
     return 1 / 16 if fine else 1 / 8
-
-
-def _counts(widths: list[int], seeds: int | None, tolerance: float, power: int) -> dict[int, int]:
-    """As few networks as should do, most of them narrow: wide ones average over themselves."""
-    if seeds is not None:
-        return dict.fromkeys(widths, seeds)
-    wanted = tolerance / t_quantile(1 - RISK / _PLANNED_ROWS / 2, 40)
-    counts = dict.fromkeys(widths, 1)
-    for doublings in range(-4, 13):
-        many = 2 ** (doublings / 2) * widths[-1]
-        more = {n: min(_MOST, max(1, round(many / n))) for n in widths}
-        if sum(count * (n / widths[-1]) ** power for n, count in more.items()) > _WORK:
-            break
-        counts = more
-        if expected_error(counts, Noise(), _PLANNED_VARIANCE) <= wanted:
-            break
-    return counts
 
 
 def _joined(known: Sizes | None, more: Sizes) -> Sizes:

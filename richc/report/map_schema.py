@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from richc import __version__
 from richc.report import map as values
+from richc.report.names import FileName
 
 Gauge = Literal["stp", "mup", "rescaling"]
 
@@ -21,7 +22,7 @@ class Place(_Strict):
     """One model on the map; rationals are strings."""
 
     number: int = Field(description="its number in drawings")
-    path: str
+    path: FileName
     model: str
     optimizer: str
     shape_factor: str | None = Field(description="Muon's; each has a prism of its own")

@@ -95,7 +95,7 @@ def _artifact(path: str) -> dict[str, str]:
     relative = os.path.relpath(path) if os.path.isabs(path) else os.path.normpath(path)
     if relative.split(os.sep)[0] == os.pardir:
         return {"uri": Path(os.path.abspath(path)).as_uri()}
-    return {"uri": quote(Path(relative).as_posix()), "uriBaseId": ROOT}
+    return {"uri": quote(os.fsencode(Path(relative).as_posix())), "uriBaseId": ROOT}
 
 
 def _identity(source: Source, uri: str, diagnostic: Diagnostic) -> str:

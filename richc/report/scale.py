@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from richc.lab.outcome import Outcome
 from richc.report.style import Style
 from richc.scaling.formula import power
 
@@ -53,8 +54,9 @@ def render(path: str, found: ScaleReport, *, color: bool, quiet: bool) -> Iterat
             yield ""
             yield f"  {words}"
         yield ""
-    mark = style.good("✓") if found.verdict == "pass" else style.severity("error", "✗")
-    yield f"{mark} {path}: {name}: {verdict(found)}"
+    if found.decide is not None:
+        yield f"  to decide it: {found.decide}"
+    yield f"{style.sign(found.verdict.sign)} {path}: {name}: {verdict(found)}"
 
 
 def verdict(found: ScaleReport) -> str:
@@ -72,8 +74,8 @@ def verdict(found: ScaleReport) -> str:
         return f"not at every r do {claim} {within}: not at {shown}{suffix}"
     if open_ones:
         shown = ", ".join(row.richness for row in open_ones)
-        advice = "a lower --lr" if diverged else "more --seeds or --widths"
-        return f"undecided whether {claim} at r = {shown}: try {advice}{suffix}"
+        advice = ": try a lower --lr" if diverged else ""
+        return f"undecided whether {claim} at r = {shown}{advice}{suffix}"
     return f"{claim} {within} at each of {len(judged)} values of r{suffix}"
 
 
@@ -119,16 +121,11 @@ def _exponents(found: ScaleReport, style: Style) -> Iterator[str]:
         interval = (
             "" if row.high is None or row.low is None else f"± {(row.high - row.low) / 2:.3f}"
         )
-        mark = {True: "✓", False: "✗", None: "?"}[row.agrees] if row.quantity == "features" else ""
+        mark = Outcome.of([row.agrees]).sign if row.quantity == "features" else ""
         rows.append((row.richness, WORDS[row.quantity], predicted, _measured(row), interval, mark))
     for line in _table(rows):
         # Escapes must not count in the widths of columns.
-        if line.endswith("✓"):
-            yield line[:-1] + style.good("✓")
-        elif line.endswith(("✗", "?")):
-            yield line[:-1] + style.severity("error", line[-1])
-        else:
-            yield line
+        yield line[:-1] + style.sign(line[-1]) if line else line
 
 
 def _measured(row: Row) -> str:

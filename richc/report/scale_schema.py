@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from richc import __version__
+from richc.lab.outcome import Outcome
+from richc.report.names import FileName
 
 if TYPE_CHECKING:
     from richc.lab import scale
@@ -76,7 +78,7 @@ class Run(_Strict):
     seeds: int
     seed: int
     base_width: int | None = Field(description="where all r are one network")
-    data: str
+    data: FileName
     seconds: float
 
 
@@ -85,9 +87,12 @@ class ScaleReport(_Strict):
 
     version: Literal[1] = 1
     richc: str
-    path: str
+    path: FileName
     model: str
-    verdict: Literal["pass", "fail"]
+    verdict: Outcome
+    decide: str | None = Field(
+        default=None, description="a command that would decide it; null where it is decided"
+    )
     tolerance: float
     spots: list[Spot] = Field(description="by r, then by width")
     prefactors: list[Spot] = Field(description="at one width, by gamma")
@@ -97,14 +102,15 @@ class ScaleReport(_Strict):
     run: Run
 
 
-def report(path: str, found: scale.Scale) -> ScaleReport:
-    """The report on one run."""
+def report(path: str, found: scale.Scale, decide: str | None = None) -> ScaleReport:
+    """The report on one run; ``decide`` is the command that would decide it."""
     spec = found.result.spec
     return ScaleReport(
         richc=__version__,
         path=path,
         model=spec.name,
-        verdict="pass" if found.passes else "fail",
+        verdict=found.outcome,
+        decide=decide,
         tolerance=found.settings.tolerance,
         spots=[_spot(spot, found) for spot in found.spots],
         prefactors=[_spot(spot, found) for spot in found.prefactors],

@@ -15,6 +15,7 @@ from richc import __version__
 from richc import diagnostics as found
 from richc.pipeline import FileResult, ModelResult
 from richc.report import Options
+from richc.report.names import FileName
 from richc.scaling.sizes import Size, largest
 from richc.spec import numbers
 from richc.spec.model import Tensor
@@ -112,7 +113,7 @@ class Model(_Strict):
     verdict: Literal["pass", "fail"]
     stable: bool
     nontrivial: bool | None = Field(description="null where D1 is not evaluated")
-    regime: Literal["rich", "lazy", "partial", "trivial", "unstable"]
+    regime: Literal["rich", "lazy", "mixed", "partial", "trivial", "unstable"]
     limit: Literal["feature_learning", "kernel"] | None
     richness: str | None
     equivalent_to: Literal["mup", "ntp"] | None
@@ -123,7 +124,7 @@ class Model(_Strict):
 
 
 class File(_Strict):
-    path: str
+    path: FileName
     diagnostics: list[Diagnostic]
     models: list[Model]
 

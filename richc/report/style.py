@@ -23,5 +23,10 @@ class Style:
     def good(self, text: str) -> str:
         return self._wrap("32", text)
 
+    def sign(self, text: str) -> str:
+        """``✓``, ``✗`` and ``?`` in the colours of what they say; other text as it is."""
+        code = {"✓": "32", "✗": _SEVERITIES["error"], "?": _SEVERITIES["warning"]}.get(text)
+        return text if code is None else self._wrap(code, text)
+
     def frame(self, text: str) -> str:
         return self._wrap("1;34", text)

@@ -29,15 +29,16 @@ def render(path: str, found: TransferReport, *, color: bool, quiet: bool) -> Ite
         yield ""
         yield from _table(found)
         yield ""
-    mark = style.good("✓") if found.verdict == "pass" else style.severity("error", "✗")
-    yield f"{mark} {path}: {name}: {verdict(found)}"
+    if found.decide is not None:
+        yield f"  to decide it: {found.decide}"
+    yield f"{style.sign(found.verdict.sign)} {path}: {name}: {verdict(found)}"
 
 
 def verdict(found: TransferReport) -> str:
     """One line: whether the best value stays, and whether that is as predicted."""
     what = f"the best {WORDS[found.parameter]}"
     if found.carries_over is None:
-        said = f"whether {what} stays is undecided: more seeds, widths or values"
+        said = f"whether {what} stays is undecided"
     elif found.carries_over:
         said = f"{what} carries over to every width"
     else:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from richc import __version__
+from richc.lab.outcome import Outcome
+from richc.report.names import FileName
 
 if TYPE_CHECKING:
     from richc.lab.sweep import optimum
@@ -70,7 +72,7 @@ class Run(_Strict):
     precision: str
     seeds: list[int]
     widths: list[int]
-    data: str
+    data: FileName
     device: str
     kept: int = Field(description="trainings that were done before, and read from -o's file")
     seconds: float
@@ -81,11 +83,14 @@ class TransferReport(_Strict):
 
     version: Literal[1] = 1
     richc: str
-    path: str
+    path: FileName
     model: str
     sentence: str = Field(description="the check's")
     parameter: Literal["lr", "init", "gamma", "momentum"]
-    verdict: Literal["pass", "fail"]
+    verdict: Outcome
+    decide: str | None = Field(
+        default=None, description="a command that would decide it; null where it is decided"
+    )
     carries_over: bool | None = Field(
         description="whether the best value stays at every width; null where that is undecided"
     )
@@ -100,8 +105,8 @@ class TransferReport(_Strict):
     run: Run
 
 
-def report(path: str, found: Transfer) -> TransferReport:
-    """The report on one sweep."""
+def report(path: str, found: Transfer, decide: str | None = None) -> TransferReport:
+    """The report on one sweep; ``decide`` is the command that would decide it."""
     from richc.lab.sweep.optimum import TOLERANCE
 
     spec, job, measured = found.result.spec, found.job, found.measured
@@ -113,7 +118,8 @@ def report(path: str, found: Transfer) -> TransferReport:
             "model": spec.name,
             "sentence": found.result.sentence,
             "parameter": job.parameter,
-            "verdict": "pass" if found.passes else "fail",
+            "verdict": found.outcome,
+            "decide": decide,
             "carries_over": measured.carries_over,
             "same_value": measured.same_point,
             "tolerance": TOLERANCE,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from fractions import Fraction
 
+from richc.lab.outcome import Outcome
 from richc.report.style import Style
 from richc.report.verification_schema import Fault, Row, VerificationReport
 from richc.rules.sentence import point_name
@@ -33,11 +35,16 @@ def render(
         yield ""
         yield from _table(report, style)
         yield ""
+        assumed = trust(report)
+        if assumed is not None:
+            yield from textwrap.wrap(assumed, 98, initial_indent="  ", subsequent_indent="  ")
+            yield ""
     for kind, words in found(report):
         shown = style.strong(kind) if kind == "one fault" else style.severity("error", kind)
         yield f"  {shown}{words}"
-    mark = style.good("✓") if report.verdict == "pass" else style.severity("error", "✗")
-    yield f"{mark} {path}: {name}: {verdict(report)}"
+    if report.decide is not None:
+        yield f"  to decide it: {report.decide}"
+    yield f"{style.sign(report.verdict.sign)} {path}: {name}: {verdict(report)}"
 
 
 def found(report: VerificationReport) -> Iterator[tuple[str, str]]:
@@ -74,10 +81,11 @@ def verdict(report: VerificationReport) -> str:
     if wrong:
         agreement = f"training contradicts the check in {wrong} of {len(judged)} exponents"
     elif undecided:
-        agreement = f"{undecided} of {len(judged)} exponents are undecided: more seeds or widths"
+        agreement = f"{undecided} of {len(judged)} exponents are undecided"
     else:
         agreement = f"training agrees with the check in {agreeing} of {len(judged)} exponents"
-    return f"{agreement}; {_shown(report)}; {_risk(report.run.risk)}"
+    said = f"{agreement}; {_shown(report)}"
+    return said if report.verdict is Outcome.UNDECIDED else f"{said}; {_risk(report.run.risk)}"
 
 
 def _shown(report: VerificationReport) -> str:
@@ -87,15 +95,30 @@ def _shown(report: VerificationReport) -> str:
         return f"it breaks {names} ({measured.regime})"
     if any(row.predicted is not None and row.agrees is None for row in report.rows):
         return "no desideratum is seen broken"
-    shown = f"D0-D3 hold, r = {measured.richness:.2f} ({measured.regime})"
+    point = "" if measured.richness is None else f", r = {measured.richness:.2f}"
+    shown = f"D0-D3 hold{point} ({measured.regime})"
     return shown if not measured.unmet else f"{shown}, which is not what is required"
 
 
 def _risk(risk: float) -> str:
-    if risk < 1e-6:
-        return "such a run errs in less than 1 of 1,000,000"
     # Of a sum of risks: it bounds, and near 1 says nothing.
-    return f"such a run errs in less than {'half' if risk > 0.5 else f'1 of {int(1 / risk):,}'}"
+    if risk > 0.5:
+        return "too few networks to say how likely that is wrong"
+    return f"the chance that this is wrong is below 1 in {int(1 / max(risk, 1e-6)):,}"
+
+
+def trust(report: VerificationReport) -> str | None:
+    """What the chance of a wrong verdict is of, and what it assumes; None where there is none."""
+    if report.verdict is Outcome.UNDECIDED or report.run.risk > 0.5:
+        return None
+    judged = [row for row in report.rows if row.predicted is not None]
+    usual = min((row.tolerance for row in judged), default=0.0)
+    return (
+        f"wrong would be: one of these {len(judged)} exponents is in truth off by more than "
+        f"{Fraction(usual).limit_denominator(1000)} (kernels twice that) from what was fitted. "
+        "Assumed is that logarithms of sizes scatter normally from network to network, and bend "
+        "with the width by corrections in n^(-1/2) and 1/n of the usual size"
+    )
 
 
 def _fault(fault: Fault) -> str:
@@ -125,7 +148,7 @@ def _table(report: VerificationReport, style: Style) -> Iterator[str]:
         # The mark is coloured, so its escapes must not count.
         mark = padded.pop().rstrip()
         if index:
-            mark = style.good(mark) if mark == "✓" else style.severity("error", mark)
+            mark = style.sign(mark)
         yield f"  {'  '.join(padded)}  {mark}".rstrip()
 
 
@@ -141,7 +164,7 @@ def cells(report: VerificationReport, row: Row) -> tuple[str, ...]:
         if row.low is not None and row.high is not None:
             interval = f"± {(row.high - row.low) / 2:.3f}"
     predicted = "" if row.predicted is None else size(row.predicted)
-    mark = {True: "✓", False: "✗", None: "" if row.predicted is None else "?"}[row.agrees]
+    mark = "" if row.predicted is None else Outcome.of([row.agrees]).sign
     return quantity(row), place(report, row), predicted, measured, interval, mark
 
 

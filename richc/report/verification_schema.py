@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from richc import __version__
+from richc.lab.outcome import Outcome
+from richc.report.names import FileName
 from richc.report.schema import Desiderata
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ class Measured(_Strict):
 
     desiderata: Desiderata
     broken: list[Finding]
-    regime: Literal["rich", "lazy", "partial", "trivial", "unstable"]
+    regime: Literal["rich", "lazy", "mixed", "partial", "trivial", "unstable"]
     richness: float | None
     unmet: list[str] = Field(description="requirements of the file that training contradicts")
     fault: Fault | None
@@ -81,7 +83,7 @@ class Run(_Strict):
     judged_step: int = Field(description="1 where the first step explodes, else the last")
     seed: int
     rate: float = Field(description="times the file's learning rates")
-    data: str
+    data: FileName
     risk: float = Field(description="a bound on how often such a run errs")
     seconds: float
 
@@ -91,9 +93,12 @@ class VerificationReport(_Strict):
 
     version: Literal[1] = 1
     richc: str
-    path: str
+    path: FileName
     model: str
-    verdict: Literal["pass", "fail"]
+    verdict: Outcome
+    decide: str | None = Field(
+        default=None, description="a command that would decide it; null where it is decided"
+    )
     agrees: bool | None = Field(description="whether the check is right; null where undecided")
     measured: Measured
     rows: list[Row]
@@ -105,15 +110,18 @@ class VerificationReport(_Strict):
         return list(dict.fromkeys(row.layer for row in self.rows))
 
 
-def report(path: str, verification: verify.Verification) -> VerificationReport:
-    """The report on one run."""
+def report(
+    path: str, verification: verify.Verification, decide: str | None = None
+) -> VerificationReport:
+    """The report on one run; ``decide`` is the command that would decide it."""
     findings, fault = verification.findings, verification.fault
     agrees = False if verification.disagreeing else None if verification.open_rows else True
     return VerificationReport(
         richc=__version__,
         path=path,
         model=verification.result.spec.name,
-        verdict="pass" if verification.passes else "fail",
+        verdict=verification.outcome,
+        decide=decide,
         agrees=agrees,
         measured=Measured.model_validate(
             {

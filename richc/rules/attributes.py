@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from richc.diagnostics import Edit, Span
 from richc.rules.context import Context
-from richc.scaling.formula import exponent_words
+from richc.rules.mending import at_base, unit
 from richc.scaling.monomial import Affine
 from richc.spec.model import Layer, Tensor
 from richc.syntax import tree
@@ -26,17 +26,17 @@ def kept_at_base(
     """Multiply an attribute by (n / n0)^power: its value at the base width stays.
 
     ``names`` are the attribute's on a layer and in the optimizer; what stands in the optimizer goes
-    to the layer.  None where there is no base width or no place for it.
+    to the layer.  None where there is no place for it.
     """
-    base = context.model.base_symbol
+    of_bias = tensor is layer.bias
     own = tensor.place(names[0])
     place = own or dict(context.model.optimizer.places).get(names[1])
-    if base is None or place is None:
+    if place is None:
         return None
-    value = times(context, place, _ratio(context.model.width_symbol, base, power))
+    value = at_base(context, [layer], place, Affine(power), of_bias=of_bias)
     words = f"{names[0]} = {value}"
-    of_bias = tensor is layer.bias
-    return Written(words, (Edit(own, value) if own else added(context, layer, words, of_bias),))
+    edit = Edit(own, value) if own else added(context, layer, words, of_bias)
+    return Written(words, (edit, *unit(context).edits))
 
 
 def times(context: Context, place: Span, factor: str) -> str:
@@ -65,12 +65,3 @@ def added(context: Context, layer: Layer, attribute: str, of_bias: bool = False)
         return Edit(block.span, f"{{ {attribute} }}")
     end = block.items[-1].span.end
     return Edit(Span(end, end), f", {attribute}")
-
-
-def _ratio(width: str, base: str, power: Fraction) -> str:
-    over, under = (width, base) if power > 0 else (base, width)
-    if abs(power) == 1:
-        return f" * {over} / {under}"
-    if abs(power) == Fraction(1, 2):
-        return f" * sqrt({over} / {under})"
-    return f" * ({over} / {under})^({exponent_words(Affine(abs(power)))})"

@@ -150,6 +150,25 @@ class Context:
                 visit(statement.block)
         return found
 
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every name that stands in an expression."""
+        found: set[str] = set()
+
+        def visit(node: tree.Expression) -> None:
+            if isinstance(node, tree.Name):
+                found.add(node.text)
+            elif isinstance(node, tree.Call):
+                visit(node.argument)
+            elif not isinstance(node, tree.Number | tree.Hole):
+                for part in node:
+                    if not isinstance(part, bool | Span):
+                        visit(part)
+
+        for expression in self.expressions.values():
+            visit(expression)
+        return frozenset(found)
+
     def tensor(self, layer: int, of_bias: bool) -> Tensor:
         at = self.model.layers[layer]
         tensor = at.bias if of_bias else at.weight

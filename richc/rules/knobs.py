@@ -42,12 +42,13 @@ def findings(
         if len(others) > _MOST:
             notes.append(f"and {len(others) - _MOST} more")
         is_offered = all(part.edits for part in group)
+        edits = (edit for part in group for edit in part.edits)
         yield found._replace(
             span=first.place,
             label=first.label,
             layer=first.item.layer.name if len(group) == 1 else None,
             notes=(*found.notes, *notes),
-            edits=tuple(edit for part in group for edit in part.edits) if is_offered else (),
+            edits=tuple(dict.fromkeys(edits)) if is_offered else (),
         )
 
 

@@ -19,6 +19,21 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def line_around(text: str, offset: int) -> tuple[int, int]:
+    """Where the line of an offset begins and where it ends, without its line end."""
+    start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
+    end = _LINE_END.search(text, offset)
+    return start, len(text) if end is None else end.start()
+
+
+#: Of a file that is taken for a model.
+PYTHON = "richc reads .rich files; PyTorch code is not read by this version"
+
+
+def is_python(path: str) -> bool:
+    return path.endswith((".py", ".ipynb"))
+
+
 class SourceError(Exception):
     """The text cannot be read; ``str(error)`` says why, without the path."""
 
@@ -53,6 +68,8 @@ class Source:
         return self._starts
 
     def position(self, offset: int) -> Position:
+        # What every message and every format shows of a place.
+        assert 0 <= offset <= len(self.text), offset
         starts = self.line_starts
         line = bisect_right(starts, offset)
         return Position(line, offset - starts[line - 1] + 1)
@@ -89,6 +106,8 @@ def decode(data: bytes) -> str:
 def read_source(path: str) -> Source:
     """Read and decode a file.  Raises SourceError, with a reason a user can act on."""
     try:
+        if is_python(path) and os.path.exists(path):
+            raise SourceError(f"this is Python: {PYTHON}")
         # A named pipe would hang a commit hook.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise SourceError("not a regular file; `-` reads standard input")

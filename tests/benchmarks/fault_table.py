@@ -38,11 +38,12 @@ from torch import nn
 
 from richc.emit.compile import program as emit
 from richc.lab.program import Program
-from richc.lab.verify import BATCH, WIDTHS, WIDTHS_OF_MUON, Settings, Verification, verify
+from richc.lab.verify import BATCH, Settings, Verification, verify
 from richc.pipeline import ModelResult, analyse
 
 #: For all but SGD, whose updates stay factored.
 WIDTHS_OF_DENSE = (64, 128, 256, 512, 1024)
+WIDTHS = (*WIDTHS_OF_DENSE, 2048, 4096)
 NO_FAULT = "none"
 
 #: mup's rule, and how often it draws networks here.
@@ -265,10 +266,7 @@ def _optimizer(model: Any, rate: float) -> torch.optim.Optimizer:
 
 def row_of(case: Case, chosen: tuple[int, ...] | None, seed: int, mup: Mup | None) -> list[Cell]:
     (result,) = analyse(case.text).models
-    widths = chosen or WIDTHS
-    optimizer = result.spec.optimizer.name
-    if optimizer != "sgd" and not chosen:
-        widths = WIDTHS_OF_MUON if optimizer == "muon" else WIDTHS_OF_DENSE
+    widths = chosen or (WIDTHS if result.spec.optimizer.name == "sgd" else WIDTHS_OF_DENSE)
     found = verify(result, Settings(widths=widths, seed=seed))
     cells = [by_check(case, result), by_verify(case, result, found)]
     if mup is not None:

@@ -105,7 +105,8 @@ def test_values(report: dict[str, Any]) -> None:
                         "layer": "out",
                         "span": {"line": 6, "column": 40, "end_line": 6, "end_column": 48},
                         "notes": ["the output moves through the layers below only"],
-                        "help": "use n^-1: `lr = 1 / n`",
+                        "help": "use `lr = 1 / (n * sqrt(n0))` and `base n0 = 256`: "
+                        "`net` becomes μP (r = 1/2)",
                         "edits": [
                             {
                                 "span": {
@@ -114,8 +115,17 @@ def test_values(report: dict[str, Any]) -> None:
                                     "end_line": 6,
                                     "end_column": 48,
                                 },
-                                "text": "1 / n",
-                            }
+                                "text": "1 / (n * sqrt(n0))",
+                            },
+                            {
+                                "span": {
+                                    "line": 2,
+                                    "column": 16,
+                                    "end_line": 2,
+                                    "end_column": 16,
+                                },
+                                "text": ", base n0 = 256",
+                            },
                         ],
                     }
                 ],

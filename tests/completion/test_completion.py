@@ -120,6 +120,14 @@ def test_explain_takes_files_and_rules(folder: Path) -> None:
     assert [os.path.join("models", "a file.rich")] == complete("explain", "models/")
 
 
+def test_explain_takes_words() -> None:
+    assert ["D0", "D1", "D2", "D3"] == complete("explain", "D")[:4]
+    assert ["gauge"] == complete("explain", "gau")
+    assert {"STP", "std", "steps"} <= set(complete("explain", "st"))
+    assert ["μP"] == complete("explain", "μ")
+    assert ["lr"] == complete("explain", "lr")
+
+
 def test_gauges() -> None:
     assert [*GAUGES, "a=0", "c=0"] == complete("gauge", "two.rich", "--to", "")
     assert ["rescaling"] == complete("gauge", "two.rich", "--to", "r")
@@ -164,6 +172,27 @@ def test_protocol(shell: str, words: str, expected: str, folder: Path) -> None:
 
     assert "plain" in run.stdout
     assert expected in run.stdout
+
+
+def test_names_that_no_shell_can_type(folder: Path) -> None:
+    """The others are there all the same."""
+    for name in (os.fsdecode(b"two\xe9.rich"), "two\n.rich"):
+        try:
+            (folder / name).touch()
+        except OSError:
+            pytest.skip("a file system of Unicode names")
+    environment = {
+        "_RICHC_COMPLETE": "bash_complete", "COMP_WORDS": "richc check tw", "COMP_CWORD": "2"
+    }  # fmt: skip
+    run = subprocess.run(
+        [sys.executable, "-m", "richc"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert run.stdout == "plain,two.rich\n"
 
 
 def _shell(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from richc import words as vocabulary
-from richc.editor.glossary import BIAS, GLOSSARY, words
+from richc.glossary import BIAS, GLOSSARY, words
 from tests.editor.client import Editor, Text
 
 STATEMENTS = {*GLOSSARY["statement"], *vocabulary.ACTIVATIONS} - {"model"}

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from richc import words as vocabulary
-from richc.editor.glossary import BIAS, GLOSSARY, words
+from richc.glossary import BIAS, GLOSSARY, words
 from richc.optimizers import OPTIMIZERS, SHAPE_FACTORS
 from richc.spec import layers, options, symbols
 from richc.syntax import tree

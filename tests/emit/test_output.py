@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from richc.emit import MARKER
-from richc.emit.output import OutputError, write_program
+from richc.emit.output import OutputError, write_file, write_program
 
 OURS = f"{MARKER}0.1.0\nprint(1)\n"
 
@@ -158,3 +161,86 @@ def test_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     assert path.read_text() == OURS
     assert [p.name for p in tmp_path.iterdir()] == ["own.py"]
+
+
+def test_open_files_have_no_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is behind /dev/stdin is not what the user named, be it ours or not."""
+    path = tmp_path / "own.py"
+    path.write_text(OURS)
+    (tmp_path / "link.py").symlink_to("/dev/stdin")
+    with path.open() as file:
+        names = [f"/dev/fd/{file.fileno()}", f"/proc/self/fd/{file.fileno()}"]
+        for name in [*names, "/dev/stdin", str(tmp_path / "link.py")]:
+            with pytest.raises(OutputError, match="open file; `-` is standard input"):
+                write_program(Path(name), OURS + "# new\n", force=True)
+
+    assert path.read_text() == OURS
+
+
+#: Writes to a file, and stops in the middle of it.
+STOPPED = """
+import os, sys
+from pathlib import Path
+from richc.emit.output import write_file
+synchronise = os.fsync
+def stopped(descriptor):
+    synchronise(descriptor)
+    print("written", flush=True)
+    sys.stdin.readline()
+os.fsync = stopped
+write_file(Path(sys.argv[1]), b"whole", lambda _: True)
+"""
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that has written a draft of ``out``, and not put it into its place yet."""
+    command = [sys.executable, "-c", STOPPED, str(tmp_path / "out")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdout.readline() == "written\n"
+        yield process
+        process.kill()
+
+
+def test_what_a_kill_left_goes_with_the_next_write(
+    writer: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    writer.kill()
+    writer.wait()
+    assert [path.suffix for path in tmp_path.iterdir()] == [".tmp"]
+    (tmp_path / ".richc-of-a-user.tmp.rich").touch()
+
+    write_file(tmp_path / "out", b"new", lambda _: True)
+
+    assert {p.name for p in tmp_path.iterdir()} == {"out", ".richc-of-a-user.tmp.rich"}
+    assert (tmp_path / "out").read_bytes() == b"new"
+
+
+def test_a_write_that_goes_on_meanwhile_is_left_alone(
+    writer: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    write_file(tmp_path / "out", b"new", lambda _: True)
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == ["", ".tmp"]
+
+    writer.communicate("go on\n", timeout=60)
+
+    assert writer.returncode == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
+    assert (tmp_path / "out").read_bytes() == b"whole"
+
+
+def test_many_writers_of_one_file(tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from richc.emit.output import write_file
+for _ in range(100):
+    write_file(Path(sys.argv[1]), sys.argv[2].encode() * 1000, lambda _: True)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "out")]
+    writers = [subprocess.Popen([*command, letter]) for letter in "abcd"]
+
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out").read_text() in {letter * 1000 for letter in "abcd"}

@@ -83,7 +83,7 @@ def test_nothing_to_explain() -> None:
     result = run()
 
     assert result.exit_code == 2
-    assert "Missing argument 'FILE|RULE'" in result.stderr
+    assert "Missing argument 'FILE|RULE|WORD'" in result.stderr
 
 
 def test_errors_of_syntax() -> None:

@@ -48,6 +48,20 @@ REGRESSIONS = {
         "  o: dense -> 10 { std = 1 / n, lr = 1 / n }\n"
         "  optimizer sgd { lr = 0.1 * n^? }\n}\n"
     ),
+    "half an arrow, and nothing before it": ">",
+    "half an arrow before a line": "> # quoted\nmodel net {\n  width n = 256\n  input 16\n}\n",
+    "half an arrow before a word": ">odel net {\n  width n = 256\n  input 16\n}\n",
+    "a hole that no layer takes": (
+        "model a {\n  width n = 256\n  input 64\n"
+        "  h: dense -> n { std = 1/8, lr = 1, eps = 1e-8 / n }\n  tanh\n"
+        "  o: dense -> 10 { std = 1 / n, lr = 1 / n, eps = 1e-8 }\n"
+        "  optimizer adam { eps = 1e-8 * n^?, weight_decay = 0.1 * n^? }\n}\n"
+    ),
+    "a hole in what is zero": (
+        "model a {\n  width n = 256\n  input 16\n"
+        "  h: dense -> n { std = 1, lr = n, bias { std = 0 * n^?, lr = (n^?)^0 } }\n  tanh\n"
+        "  o: dense -> 10 { std = 0 * n^?, lr = 1 / n }\n  optimizer sgd\n}\n"
+    ),
 }
 
 

@@ -14,7 +14,7 @@ import richc
 from richc.syntax.source import SourceError, decode
 from tests.fuzz.mutations import mutate
 from tests.fuzz.oracles import examine, steps
-from tests.fuzz.words import CHARACTERS, NUMBERS, VOCABULARY
+from tests.fuzz.words import CHARACTERS, NUMBERS, PIECES, PUNCTUATION, VOCABULARY
 
 _TESTS = Path(__file__).parents[1]
 
@@ -81,6 +81,12 @@ def test_any_words(text: str) -> None:
 @given(soup(30))
 def test_any_words_in_a_model(text: str) -> None:
     examine(model(more=text))
+
+
+@settings(max_examples=60)
+@given(st.sampled_from([*VALID, *BAD]), soup(3), soup(3))
+def test_any_words_at_either_end(text: str, before: str, after: str) -> None:
+    examine(before + text + after)
 
 
 @settings(max_examples=60)
@@ -158,6 +164,10 @@ EXTREMES: dict[str, Callable[[int], str]] = {
     "requirements": lambda times: model(more="  require mup\n" * times),
     "options": lambda times: model(option=", ".join(["momentum = 0.9"] * times)),
     "models": lambda times: model() * (times // 10),
+    "failing models of one name": lambda times: (
+        model(value="n", attribute="lr") * (times // 30)
+        + model(value="n^?", attribute="lr") * (times // 50)
+    ),
     "failing layers": lambda times: model(
         more="".join(
             f"  x{i}: dense -> n {{ std = n^(-{i % 7}/3), lr = n^{i % 5} }}\n  tanh\n"
@@ -194,6 +204,16 @@ def test_any_character(character: str) -> None:
     examine(model(attribute=f"st{character}d", value=f"1{character}0"))
     examine(model(more=f'require equivalent "a{character}b" # {character} c\n{character}'))
     examine(model(more=f"# richc: ignore[R3{character}] -- why\n# richc: {character}[R301]"))
+
+
+@pytest.mark.parametrize("piece", sorted({*PUNCTUATION, *PIECES, *CHARACTERS}))
+def test_any_piece_at_either_end(piece: str) -> None:
+    """What stands before it, or behind it, is nothing."""
+    examine(piece)
+    for text in (piece + model(), f"{piece} {model()}", model() + piece):
+        for name, step in steps(text):
+            if name in ("check", "edits", "fix"):
+                step()
 
 
 @given(st.binary(max_size=200))

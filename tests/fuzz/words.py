@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from richc.editor.glossary import GLOSSARY
+from richc.glossary import GLOSSARY
 from richc.syntax.parser import _tables
 
 #: Texts of the grammar's terminals that can be written in one way only: ``->``, ``{``.

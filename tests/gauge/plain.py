@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from richc.scaling.formula import Symbols, rich_formula
 from richc.scaling.monomial import ONE, Affine, Monomial, number, symbol
+from richc.syntax.parser import lex
+from richc.syntax.spacing import spaced
 
 GAUGES = ("stp", "mup", "rescaling")
 
@@ -75,7 +77,7 @@ def plain(draw: st.DrawFn) -> Plain:
     symbols = Symbols("n", "n0" if base else None, apart=True)
 
     def formula(value: Monomial) -> str:
-        return rich_formula(value, symbols)
+        return spaced(lex(rich_formula(value, symbols)))
 
     has_eps = optimizer.startswith("ada")
     lines = [f"width n = 256{', base n0 = 64' if base else ''}", "richness r = 1/2, gamma = 3/2"]

@@ -185,7 +185,7 @@ def test_requirements_that_no_longer_hold() -> None:
     result = run("-", "--to", "mup", text=text)
 
     assert result.exit_code == 0
-    assert "note: <stdin>:9: in that gauge, this model is not in the STP gauge\n" == result.stderr
+    assert "note: <stdin>:8: in that gauge, this model is not in the STP gauge\n" == result.stderr
 
 
 @pytest.mark.parametrize("options", [("--check",), ()])

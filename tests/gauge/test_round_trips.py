@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
+from richc.syntax.formatter import format_text
 from tests import strategies
 from tests.gauge.plain import GAUGES, Plain, plain
 from tests.gauge.rewriting import attempt, model, move
@@ -37,6 +38,27 @@ def test_plain_sources(spec: Plain, to: str) -> None:
 
     assert there.refusals == ()
     assert spec.text == move(there.text, spec.gauge)
+
+
+@settings(max_examples=60)
+@given(spec=plain(), to=st.sampled_from(GAUGES))
+def test_plain_sources_in_the_layout_of_fmt(spec: Plain, to: str) -> None:
+    text = format_text(spec.text)
+    note(text)
+    if spec.optimizer.startswith("adafactor") and to == "mup":
+        return
+
+    assert text == move(move(text, to), spec.gauge)
+
+
+@pytest.mark.parametrize("value", ["1/8", "3/8", "0.1", "2", "sqrt(2/3)", "5/3", "2/3"])
+@pytest.mark.parametrize("to", ["mup", "rescaling"])
+def test_ratios_stay_numbers(value: str, to: str) -> None:
+    layers = f"a: dense -> n {{ std = {value}, lr = n }}", "b: dense -> 2 { std = 1/8, lr = 1/8 }"
+    text = format_text(model(*layers))
+    assert f"std = {value}," in text
+
+    assert text == move(move(text, to), "stp")
 
 
 @settings(max_examples=60)

@@ -228,7 +228,9 @@ def test_explain(what: str) -> None:
     ],
 )
 def test_explain_nothing_known(what: str, hint: str) -> None:
-    assert (2, "", f"Error: there is no file and no rule '{what}'; {hint}\n") == explain(what)
+    assert (2, "", f"Error: there is no file, no rule and no word '{what}'; {hint}\n") == explain(
+        what
+    )
 
 
 def test_a_folder_hides_no_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

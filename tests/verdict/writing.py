@@ -34,16 +34,18 @@ def model(
     names = layer_names(len(layers))
     for layer, word in zip(layers, names, strict=True):
         dim = "10" if word == "out" else "n"
-        rate = "frozen" if layer.c == INFINITE else f"lr = {power(layer.c)}"
-        lines.append(
-            f"  {word}: dense -> {dim} "
-            f"{{ scale = {power(layer.a)}, std = {power(layer.b)}, {rate} }}"
-        )
+        bias = "" if layer.bias is None else f", bias {{ {_items(layer.bias)} }}"
+        lines.append(f"  {word}: dense -> {dim} {{ {_items(layer)}{bias} }}")
         if word != "out":
             lines.append(f"  {activation}")
     options = ", ".join(filter(None, ["lr = 0.1", options, shape and f"shape_factor = {shape}"]))
     lines += [f"  optimizer {optimizer} {{ {options} }}", "}", ""]
     return "\n".join(lines)
+
+
+def _items(tensor: Knobs) -> str:
+    rate = "frozen" if tensor.c == INFINITE else f"lr = {power(tensor.c)}"
+    return f"scale = {power(tensor.a)}, std = {power(tensor.b)}, {rate}"
 
 
 class Answer(NamedTuple):

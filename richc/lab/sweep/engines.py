@@ -121,8 +121,10 @@ def _make(job: Job) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     import torch
 
+    from richc.lab.memory import keep
     from richc.lab.sweep.stack import Worker
 
+    keep()
     torch.set_num_threads(1)
     _worker = Worker(job)
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from richc.lab.statistics import t_quantile
 from richc.lab.sweep.grid import coordinate, value
-from richc.lab.sweep.runs import Run
+from richc.lab.sweep.runs import MOMENTUM, Run
 from richc.scaling.drift import Drift
 
 CONFIDENCE = 0.95
@@ -114,7 +114,8 @@ def best_of(width: int, curves: Sequence[Mapping[float, float]], parameter: str)
         lowest,
         value(parameter, _vertex(mean, parameter)),
         math.exp(mean[lowest]),
-        lowest in (shared[0], shared[-1]),
+        # No momentum is below 0.
+        lowest in (shared[0], shared[-1]) and (parameter, lowest) != (MOMENTUM, 0.0),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 
 from richc.emit.compile import program as emit
+from richc.lab.outcome import Outcome
 from richc.lab.program import DataProblem, Program, rate_at
 from richc.lab.sweep import engines, grid, optimum
 from richc.lab.sweep.plan import tasks
@@ -75,8 +76,8 @@ class Transfer(NamedTuple):
         return self.measured.agrees(self.predicted)
 
     @property
-    def passes(self) -> bool:
-        return self.measured.carries_over is True
+    def outcome(self) -> Outcome:
+        return Outcome.of([self.measured.carries_over])
 
 
 def prepare(result: ModelResult, settings: Settings) -> Job:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from richc.figures import verification as figures
+from richc.lab.outcome import Outcome
 from richc.pipeline import ModelResult
 from richc.report.page.pictures import pictures
 from richc.report.page.rendering import PageProblem, render
 from richc.report.snippet import visible
-from richc.report.verification import cells, found, quantity, run_words, size, verdict
+from richc.report.verification import cells, found, quantity, run_words, size, trust, verdict
 from richc.report.verification_schema import Row, VerificationReport
 from richc.scaling.verdict import Verdict
 
@@ -25,8 +26,10 @@ def measured(report: VerificationReport, name: str) -> Markup:
     return render(
         "measured.html",
         report=report,
+        agreement=Outcome.of([report.agrees]),
         verdict=verdict(report),
         run=visible(run_words(report)),
+        trust=trust(report),
         found=[(kind, visible(words.removeprefix(": "))) for kind, words in found(report)],
         rows=[cells(report, row) for row in report.rows],
         pictures=drawn,

@@ -39,7 +39,7 @@ def transferred(report: TransferReport, name: str) -> Markup:
     )
     return render(
         "transfer.html",
-        outcome={True: "good", False: "bad", None: "undecided"}[report.carries_over],
+        report=report,
         verdict=verdict(report),
         run=visible(run_words(report)),
         what=WORDS[report.parameter],

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from richc.diagnostics import Diagnostic, Edit, Span
 from richc.syntax.lalr import Token
 from richc.syntax.mistakes.failure import syntax
+from richc.syntax.source import line_around
 from richc.words import ACTIVATIONS, LOSSES, OPTIMIZERS
 
 #: What stands for the same thing here.
@@ -137,7 +138,8 @@ def _replacement(token: Token, text: str) -> Edit | None:
     if all(c in _SUPERSCRIPTS for c in token.text):
         power = "".join(_SUPERSCRIPTS[c] for c in token.text)
         return Edit(token.span, f"^{power}")
-    if token.text in _COMMENTS and not text[: token.start].rpartition("\n")[2].strip():
+    line, _ = line_around(text, token.start)
+    if token.text in _COMMENTS and not text[line : token.start].strip():
         return Edit(token.span, "#")
     if token.text == ";":
         return _semicolon(token, text)
@@ -150,7 +152,9 @@ def _replacement(token: Token, text: str) -> Edit | None:
         return Edit(Span(found.start(), end), word)
     if token.text == ">":
         stem = text[: token.start].rstrip(" \t")
-        return Edit(Span(len(stem) - 1, token.span.end), "->") if stem[-1:] in "=-" else None
+        return (
+            Edit(Span(len(stem) - 1, token.span.end), "->") if stem.endswith(("=", "-")) else None
+        )
     if token.text in "μµ" and text[token.span.end : token.span.end + 1] in ("P", "p"):
         return Edit(Span(token.start, token.span.end + 1), "mup")
     parts = [_plain(character) for character in token.text]
@@ -177,7 +181,7 @@ def _dot(token: Token, text: str) -> str:
 
 def _dotted(token: Token, text: str) -> re.Match[str] | None:
     """The names with dots between them of which a dot is one."""
-    line = max(text.rfind("\n", 0, token.start), text.rfind("\r", 0, token.start)) + 1
+    line, _ = line_around(text, token.start)
     for found in _DOTTED.finditer(text, line, token.start + 200):
         if found.start() <= token.start < found.end():
             return found
@@ -194,10 +198,11 @@ def _known(name: str) -> str | None:
 
 def _semicolon(token: Token, text: str) -> Edit | None:
     end = token.span.end
-    rest = text[end:].split("\n", 1)[0].strip()
+    first, last = line_around(text, token.start)
+    rest = text[end:last].strip()
     if not rest or rest.startswith("#"):
         return Edit(token.span, "")
-    line = text[: token.start].rsplit("\n", 1)[-1]
+    line = text[first : token.start]
     blanks = len(text[end:]) - len(text[end:].lstrip(" \t"))
     is_inside = line.count("{") > line.count("}")
     return Edit(Span(token.start, end + blanks), ", ") if is_inside else None

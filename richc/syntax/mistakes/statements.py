@@ -15,6 +15,7 @@ from richc.syntax.mistakes.failure import (
     syntax,
 )
 from richc.syntax.mistakes.scale import unnamed
+from richc.syntax.source import line_around
 from richc.words import (
     LOSSES,
 )
@@ -194,7 +195,7 @@ def line_ends(f: Failure) -> Diagnostic | None:
 def _one_a_line(f: Failure, gap: int, at: int) -> Diagnostic:
     """Tokens from ``gap`` on give way to a line's end before the one at ``at``."""
     token = f.get(at)
-    start = f.text.rfind("\n", 0, f.first.start) + 1
+    start, _ = line_around(f.text, f.first.start)
     indent = f.text[start : f.first.start]
     edits = [Edit(Span(f.get(gap - 1).span.end, token.start), f"\n{indent}")]
     return syntax(

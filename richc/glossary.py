@@ -1,13 +1,70 @@
-"""One or two lines on every word of the language, for hover and completion.
+"""What words mean: those of the language in a line or two each, and those of the theory.
 
-A condensed language reference; tests/editor/test_glossary.py holds it to the words that the
-language really has.
+A condensed reference for hover, completion and ``richc explain``; tests/editor/test_glossary.py
+holds it to the words that the language really has.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from richc.emit.features import FEATURES
 from richc.optimizers import SHAPE_FACTORS
+
+#: What the theory and the reports speak of, as it is written there.
+CONCEPTS: dict[str, str] = {
+    "D0": "Every representation is of order one, at init and after updates, and the output at init "
+    "is no larger. Violated where one grows or vanishes with the width, or explodes in an update.",
+    "D1": "Each step moves the output by order one. More, and training blows up; less, and nothing "
+    "is learnt.",
+    "D2": "The update of each representation contributes to the output's change. Violated where a "
+    "representation moves too little for the output to notice.",
+    "D3": "The update of each weight matters to the update of the representation that follows it. "
+    "Violated where it vanishes beside what the layers below have changed already.",
+    "desiderata": "D0 to D3: what is asked of a network whose width goes to infinity (Karkada "
+    "2024). What they leave free is the richness, and the gauge.",
+    "richness": "The exponent r, from 0 to 1/2: each step moves a representation by n^(r - 1/2), "
+    "and the output starts at n^-r. At r = 0 the network is lazy (NTP), at r = 1/2 it learns "
+    "features (μP); between them it is lazy in the limit, and slower to become so.",
+    "gauge": "Another way to write the same training: what a layer's multiplier takes over, its "
+    "init and its rate give up, by an amount that the optimizer decides. Gauges with names switch "
+    "one of the three off: `stp`, `mup`, `rescaling`. `richc gauge` moves a file to another one, "
+    "`richc equiv` tells whether two models are one network, and `richc map` draws where they are.",
+    "STP": "The gauge without multipliers (a = 0 everywhere): std and rates do all the scaling. In "
+    "it r = 0 is called NTP-lr, and r = 1/2 μP-lr.",
+    "μP": "The maximal update parameterization, r = 1/2: features are learnt at every width, and "
+    "rates that are tuned at a small one stay the best. Also the gauge in which it is usually "
+    "written: no rate of a layer's own (c = 0 everywhere), multipliers do what the rates did.",
+    "NTP": "The neural tangent parameterization, r = 0: each representation moves by n^(-1/2), and "
+    "in the limit training is kernel regression with the tangent kernel of the init.",
+    "MFP": "The mean-field parameterization: r = 1/2 in the rescaling gauge. It trains as μP does.",
+    "SP": "PyTorch's habit, `parameterization standard`: scale 1, std = gain / sqrt(fan_in), one "
+    "rate for all layers. What it does depends on the width.",
+    "rescaling": "The gauge of unit weights (b = 0 everywhere): every std is 1 or its gain, and "
+    "multipliers do what the init did.",
+    "abc": "The exponents of a layer (Yang & Hu 2020): multiplier n^-a, initial std n^-b, learning "
+    "rate n^-c.",
+    "invariants": "A and C, which no gauge changes: A = a + b, the init of what a layer computes, "
+    "and C, the rate of what it computes: c + 2a for SGD, c + a for Adam and its like.",
+    "activity": "`alpha = gamma * n^r`, with a base width `gamma * (n/n0)^r`: the word in which a "
+    "file says its richness.",
+    "base width": "`base n0 = INT` in the `width` statement: where hyperparameters were tuned. It "
+    "is a constant, so it changes no exponent; powers of n/n0 leave all values there as they are.",
+    "hole": "`n^?`: an exponent that the check infers from D0 to D3, saying what decided it. "
+    "`richc fix` writes it into the file.",
+    "prefactor": "What stands before the power of n, as the 2 of `2 / n`. It changes no verdict on "
+    "D0 to D3; rules R7xx look at it.",
+    "read-in": "The first layer: from the input, whose dimension is fixed, to the width.",
+    "hidden": "A layer from the width to the width.",
+    "read-out": "The last layer: from the width to the output, whose dimension is fixed.",
+    "representation": "h, what a layer hands on for one example; `Δh` is its update in a step.",
+    "Δh": "The update of a representation in a step, as a power of n: n^0 learns features, n^-1/2 "
+    "is lazy.",
+    "Δf": "The change of the output in a step; a layer's share of it is what its own update adds.",
+    "lazy": "Features stay as they were at init while the output is learnt: r below 1/2.",
+    "kernel": "The limit where r is below 1/2: the network is a kernel machine, with the tangent "
+    "kernel of its init.",
+}
 
 _EPS = (
     "Adam's ε, or Adafactor's floor of RMS(W), as an absolute value. One that nobody writes "
@@ -85,6 +142,8 @@ GLOSSARY: dict[str, dict[str, str]] = {
     "regime": {
         "rich": "r = 1/2 and all of D0 to D3 hold: features learn.",
         "lazy": "0 ≤ r < 1/2 and all of D0 to D3 hold.",
+        "mixed": "All of D0 to D3 hold, with representations of different richness: beside a bias "
+        "of order one, one may learn features while another is lazy.",
         "partial": "Stable, learns, but D2 or D3 fails: some layers do not take part.",
         "trivial": "Nothing moves.",
         "unstable": "Something blows up, or a representation is not of order one at init.",
@@ -94,7 +153,7 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "ntp": "The model is NTP: on the richness scale at r = 0.",
         "rich": "`rich(r = 1/4)`: the model is on the richness scale at this r.",
         "gauge": "`gauge stp`: the model is in this gauge: `stp`, `mup` or `rescaling`.",
-        "regime": "`regime lazy`: `rich`, `lazy`, `partial`, `trivial` or `unstable`.",
+        "regime": "`regime lazy`: `rich`, `lazy`, `mixed`, `partial`, `trivial` or `unstable`.",
         "equivalent": '`equivalent "other.rich"`: this model trains as the one in that file does.',
     },
     "attribute": {
@@ -212,3 +271,37 @@ def words(kind: str, optimizer: str = "") -> dict[str, str]:
         return {word: known[word] for word in ("lr", "weight_decay")}
     allowed = ("lr", *OPTIMIZERS[optimizer].options, "weight_decay")
     return {word: known[word] for word in allowed}
+
+
+def names() -> Iterator[str]:
+    """Every word that has a meaning, concepts as they are written."""
+    seen = {key(concept) for concept in CONCEPTS}
+    yield from CONCEPTS
+    for known in GLOSSARY.values():
+        for word in known:
+            if word not in seen:
+                seen.add(word)
+                yield word
+
+
+def key(word: str) -> str:
+    """What spellings of one word have in common: ``μP``, ``mup`` and ``MuP``."""
+    plain = word.casefold()
+    for letter, latin in (("μ", "mu"), ("δ", "d"), ("α", "alpha"), ("γ", "gamma")):
+        plain = plain.replace(letter, latin)
+    return plain.replace("-", "_").replace(" ", "_")
+
+
+def concept(word: str) -> str | None:
+    """A concept as it is written, however ``word`` spells it."""
+    return next((known for known in CONCEPTS if key(known) == key(word)), None)
+
+
+def meanings(word: str) -> list[tuple[str, str, str]]:
+    """A word of the language in all its kinds: kind, word, what it means."""
+    return [
+        (kind, known, about)
+        for kind, entries in GLOSSARY.items()
+        for known, about in entries.items()
+        if key(known) == key(word)
+    ]
