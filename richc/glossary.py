@@ -94,7 +94,8 @@ GLOSSARY: dict[str, dict[str, str]] = {
     },
     "layer kind": {
         "dense": "`NAME[k]: dense -> DIM { … }`: k fully connected layers, each followed by the "
-        "activation on the next line. DIM is an integer for the last layer, else `n` or `4*n`.",
+        "activation on the next line. DIM is an integer for the last layer, else `n`, `4*n`, "
+        "`8/3*n`.",
     },
     "activation": {
         "linear": "No activation: says that there is none.",

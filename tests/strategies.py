@@ -77,7 +77,7 @@ class Layer(NamedTuple):
     weight: Tensor
     bias: Tensor | None
     #: Of a hidden representation, as a multiple of n; of the output, as it is.
-    size: int
+    size: Fraction
     #: None after the read-out.
     activation: str | None
     dist: str
@@ -194,7 +194,7 @@ class Inferred(NamedTuple):
     richness: Fraction
     gauge: str
     activations: tuple[str, ...]
-    sizes: tuple[int, ...]
+    sizes: tuple[Fraction, ...]
     biases: bool
     base: bool
     decay: bool
@@ -371,7 +371,8 @@ def written(draw: st.DrawFn) -> Written:
         if with_carried:
             weight = draw(_carried(optimizer, weight))
             bias = None if bias is None else draw(_carried(optimizer, bias))
-        size = draw(st.sampled_from([10, 1] if is_last else [1, 2, 3]))
+        sizes = ("10", "1") if is_last else ("1", "2", "3", "3/4", "5/2")
+        size = Fraction(draw(st.sampled_from(sizes)))
         dist = draw(st.sampled_from(["normal", "uniform", "trunc_normal", "orthogonal"]))
         layers.append(Layer(weight, bias, size, activations[index], dist))
     plain = Written(
@@ -412,7 +413,13 @@ def inferred(draw: st.DrawFn) -> Inferred:
     """Models that leave their exponents to a ``parameterization``."""
     optimizer = draw(st.sampled_from(OPTIMIZERS))
     depth = draw(st.integers(1, 5))
-    sizes = draw(st.lists(st.sampled_from([1, 2, 3]), min_size=depth, max_size=depth))
+    sizes = draw(
+        st.lists(
+            st.sampled_from(["1", "2", "3", "3/4", "5/2"]).map(Fraction),
+            min_size=depth,
+            max_size=depth,
+        )
+    )
     plain = Inferred(
         optimizer=optimizer,
         richness=draw(richness()),

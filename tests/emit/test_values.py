@@ -47,7 +47,10 @@ def test_numbers_of_a_file() -> None:
     assert (1 / 1024, 0, None) == (head.values.std, head.values.lr, head.bias_values)
 
 
-@given(text=strategies.texts(), width=st.one_of(st.just(256), st.integers(1, 5000)))
+@given(
+    text=strategies.texts(),
+    width=st.one_of(st.just(256), st.integers(1, 1250).map(lambda w: 4 * w)),
+)
 def test_a_program_uses_them(text: str, width: int) -> None:
     text = text.replace("width n = 256", f"width n = {width}")
     note(text)
