@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import click
@@ -89,7 +90,7 @@ _WRITING = ("--log", "--save")
 
 def _outputs(save: str | float | None, arguments: Sequence[str]) -> Iterator[Output]:
     yield "--save", _path(save)
-    for word, following in zip(arguments, (*arguments[1:], None), strict=True):
+    for word, following in zip_longest(arguments, arguments[1:]):
         option, has_value, value = word.partition("=")
         if option in _WRITING:
             yield option, value if has_value else following
