@@ -104,7 +104,7 @@ def fix(text: str, model: str | None = None) -> str:
     ``model`` confines it to the model of this name.  What cannot be mended stays as it is, and is
     among the errors of ``check``; nothing is raised for it.
     """
-    from richc.rules.fixes import fix as mend
+    from richc.fixing.fix import fix as mend
     from richc.syntax.source import Source
 
     return mend(Source("<text>", text), model).result.source.text

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.emit.features import FEATURES
+from richc.optimizers import SHAPE_FACTORS
 
 #: What the theory and the reports speak of, as it is written there.
 CONCEPTS: dict[str, str] = {
@@ -140,6 +141,8 @@ GLOSSARY: dict[str, dict[str, str]] = {
     "regime": {
         "rich": "r = 1/2 and all of D0 to D3 hold: features learn.",
         "lazy": "0 ≤ r < 1/2 and all of D0 to D3 hold.",
+        "mixed": "All of D0 to D3 hold, with representations of different richness: beside a bias "
+        "of order one, one may learn features while another is lazy.",
         "partial": "Stable, learns, but D2 or D3 fails: some layers do not take part.",
         "trivial": "Nothing moves.",
         "unstable": "Something blows up, or a representation is not of order one at init.",
@@ -149,7 +152,7 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "ntp": "The model is NTP: on the richness scale at r = 0.",
         "rich": "`rich(r = 1/4)`: the model is on the richness scale at this r.",
         "gauge": "`gauge stp`: the model is in this gauge: `stp`, `mup` or `rescaling`.",
-        "regime": "`regime lazy`: `rich`, `lazy`, `partial`, `trivial` or `unstable`.",
+        "regime": "`regime lazy`: `rich`, `lazy`, `mixed`, `partial`, `trivial` or `unstable`.",
         "equivalent": '`equivalent "other.rich"`: this model trains as the one in that file does.',
     },
     "attribute": {
@@ -189,10 +192,12 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "ns_steps": "Newton-Schulz iterations, 1 to 99.",
     },
     "shape factor": {
-        "none": "The orthogonalised update as it is.",
-        "original": "sqrt(max(1, fan_out / fan_in)).",
-        "match_rms_adamw": "0.2 sqrt(max(fan_in, fan_out)): updates of the size of AdamW's.",
-        "spectral": "sqrt(fan_out / fan_in): updates of spectral norm that fits the shape.",
+        "none": f"{SHAPE_FACTORS['none']}: the orthogonalised update as it is.",
+        "original": f"{SHAPE_FACTORS['original']}: of Muon as it was published.",
+        "match_rms_adamw": f"{SHAPE_FACTORS['match_rms_adamw']}: updates of the size of AdamW's. "
+        "In Megatron and NeMo without the 0.2, as `spectral`.",
+        "spectral": f"{SHAPE_FACTORS['spectral']}: updates of spectral norm that fits the shape. "
+        "In Megatron and NeMo `unit_rms_norm`, in dion `spectral_norm`.",
     },
     "train option": {
         "data": '`data = "digits.csv"`: a path, relative to this file.',
@@ -218,8 +223,10 @@ GLOSSARY: dict[str, dict[str, str]] = {
     "symbol": {
         "alpha": "The activity, gamma * n^r, with a base width gamma * (n/n0)^r.",
         "gamma": "The activity's prefactor, 1 unless the `richness` statement says.",
-        "fan_in": "The layer's own input dimension; 1 in a bias.",
-        "fan_out": "The layer's own output dimension.",
+        "fan_in": "The layer's own input dimension. Not in a bias, where it could be read in two "
+        "ways: write `1` or `layer_fan_in`.",
+        "layer_fan_in": "In a bias, the input dimension of its layer's weight.",
+        "fan_out": "The layer's own output dimension, in a bias too.",
         "sqrt": "`sqrt(…)`: the square root, the only function.",
         "r": "The richness exponent; it may stand in exponents only.",
     },

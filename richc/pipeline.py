@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-from typing import NamedTuple
+from collections.abc import Callable, Container
+from typing import TYPE_CHECKING, NamedTuple
 
 from richc.diagnostics import WARNING, Diagnostic, Suppressed
 from richc.rules import run
@@ -14,6 +14,9 @@ from richc.spec.resolve import resolve
 from richc.syntax.parser import parse
 from richc.syntax.source import Source
 from richc.words import ADDRESS
+
+if TYPE_CHECKING:
+    from richc.repair.repair import Repair
 
 
 class ModelResult(NamedTuple):
@@ -28,6 +31,8 @@ class ModelResult(NamedTuple):
     statuses: tuple[tuple[str, str], ...]
     #: What comments of the text silence.
     suppressed: tuple[Suppressed, ...] = ()
+    #: What would make it pass, if it fails and exponents can.
+    repair: Repair | None = None
 
     @property
     def passes(self) -> bool:
@@ -96,22 +101,40 @@ def analyse(text: str, path: str = "<text>") -> FileResult:
 def _judged(context: Context) -> ModelResult:
     verdict = context.verdict
     if context.model.interval is None:
-        found = tuple(run(context))
-        return ModelResult(context.model, verdict, context, found, verdict.statuses)
-    from richc.rules.interval import decide  # few files declare one
+        found, statuses = tuple(run(context)), verdict.statuses
+    else:
+        from richc.rules.interval import decide  # few files declare one
 
-    statuses, diagnostics = decide(context)
-    return ModelResult(context.model, verdict, context, diagnostics, statuses)
+        statuses, found = decide(context)
+    repair = None
+    if any(d.is_error for d in found):
+        from richc.repair.repair import advise  # most models pass
+
+        repair, found = advise(context, found)
+    return ModelResult(context.model, verdict, context, found, statuses, repair=repair)
 
 
-def analyse_source(source: Source) -> FileResult:
+def analyse_source(source: Source, at: Callable[[Model], Model] | None = None) -> FileResult:
+    """Check a text; ``at`` says what its models are trained as, where not as they declare.
+
+    Then nothing is offered: the text is right or wrong as it stands.
+    """
     file, found = parse(source)
-    specs, unresolved = resolve(file, source.text)
+    specs, unresolved, at_large_width = resolve(file, source.text)
     nodes = {node.name.span: node for node in file.models}
     results: list[ModelResult] = []
-    for spec in specs:
+    for spec in specs if at is None else map(at, specs):
         context = Context(spec, nodes[spec.name_place], source.text, source.path)
-        results.append(_judged(context))
+        result = _judged(context)
+        if at is not None:
+            plain = tuple(d._replace(help=None, edits=()) for d in result.diagnostics)
+            result = result._replace(diagnostics=plain)
+        results.append(result)
+    for spec in at_large_width:
+        from richc.rules.sums import with_consequences  # few files add different powers
+
+        context = Context(spec, nodes[spec.name_place], source.text, source.path)
+        unresolved = with_consequences(context, unresolved)
     own: tuple[Diagnostic, ...] = ()
     if any(ADDRESS.search(comment.text) for comment in file.comments):
         from richc.rules.suppressions import Judged, sort_out

@@ -29,7 +29,7 @@ PARAMETERIZATIONS = ("mup", "ntp", "rich", "standard")
 
 GAUGES = ("stp", "mup", "rescaling")
 
-REGIMES = ("rich", "lazy", "partial", "trivial", "unstable")
+REGIMES = ("rich", "lazy", "mixed", "partial", "trivial", "unstable")
 
 #: What may stand after ``with`` and ``--with``; richc/emit/features.py says what each adds.
 FEATURES = ("ckpt", "ddp", "fsdp", "log", "monitor", "stream")

@@ -27,6 +27,11 @@ FORMATS = ("text", "concise", "json", "sarif", "github")
 )
 @selecting
 @click.option("--model", shell_complete=models, help="Report on the model of this name only.")
+@click.option(
+    "--values",
+    is_flag=True,
+    help="Every layer's scale, std, rate, decay and eps as numbers (JSON always has them).",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even when errors were found.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
@@ -39,6 +44,7 @@ def command(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     model: str | None,
+    values: bool,
     strict: bool,
     exit_zero: bool,
     quiet: bool,
@@ -62,7 +68,7 @@ def command(
     from richc.syntax.source import Source
 
     codes = wanted(select, ignore)
-    options = Options(color=use_color(color, sys.stdout), quiet=quiet)
+    options = Options(color=use_color(color, sys.stdout), quiet=quiet, values=values)
     if watch:
         from richc.cli.watching import Watch
 

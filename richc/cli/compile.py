@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from richc.words import FEATURES
 if TYPE_CHECKING:
     from richc.emit.compile import Refused
     from richc.pipeline import ModelResult
+    from richc.spec.model import Model
 
 
 #: The option ``--with``, as an argument ``features``.
@@ -82,9 +83,14 @@ def command(
 
 
 def chosen_model(
-    file: str, name: str | None, *, allow_violations: bool, color: str = "auto"
+    file: str,
+    name: str | None,
+    *,
+    allow_violations: bool,
+    color: str = "auto",
+    at: Callable[[Model], Model] | None = None,
 ) -> ModelResult:
-    """The one model of ``file`` that is meant.
+    """The one model of ``file`` that is meant; ``at`` makes what is judged of what is declared.
 
     Prints the diagnostics and exits with 1 where it may not be compiled.  Raises click's
     exceptions, with exit code 2, for an unreadable file and for a ``name`` that is missing or
@@ -97,13 +103,16 @@ def chosen_model(
 
     try:
         source = read_input(file, "<stdin>")
+        if at is not None:
+            choose(analyse_source(source, at), name, allow_violations=allow_violations)
+            allow_violations = True
         return choose(analyse_source(source), name, allow_violations=allow_violations)
     except SourceError as error:
         raise Unusable(f"{file}: {error}") from None
     except WrongChoice as error:
         raise click.UsageError(f"{file}: {error}", click.get_current_context()) from None
     except Refused as refused:
-        _show(refused, color)
+        _show(refused, color, "" if at is None else ": it is checked as it would be trained")
         raise SystemExit(1) from None
 
 
@@ -119,7 +128,7 @@ def program_with(chosen: ModelResult, lists: Iterable[str]) -> str:
         raise click.UsageError(f"--with: {error}", click.get_current_context()) from None
 
 
-def _show(refused: Refused, color: str) -> None:
+def _show(refused: Refused, color: str, why: str) -> None:
     show_diagnostics(refused.result, color)
     if refused.advice:
-        click.echo(f"\n{refused.advice}", err=True)
+        click.echo(f"\n{refused.advice}{why}", err=True)

@@ -12,14 +12,35 @@ from richc.cli.inputs import STDIN
 from richc.cli.selecting import selecting, wanted
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from richc.fixing.fix import Fixed
     from richc.pipeline import FileResult
-    from richc.rules.fixes import Fixed
+
+
+def _target(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> Fraction | str | None:
+    if value is None:
+        return None
+    from richc.repair.target import parse_target
+
+    try:
+        return parse_target(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command("fix", short_help="Mend .rich files.")
 @click.argument("paths", nargs=-1, type=click.Path(), shell_complete=rich_files)
 @selecting
 @click.option("--model", shell_complete=models, help="Fix the model of this name only.")
+@click.option(
+    "--to",
+    metavar="mup|ntp|1/4|nearest",
+    callback=_target,
+    help="Where models are to go. Default: what the file requires or declares, else mup.",
+)
 @click.option("--diff", is_flag=True, help="Show what would change; write nothing.")
 @click.option("--check", "only_check", is_flag=True, help="Say whether something would change.")
 @click.option("--stdin-filename", default="<stdin>", help="The name to show for `-`.")
@@ -28,6 +49,7 @@ def command(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     model: str | None,
+    to: Fraction | str | None,
     diff: bool,
     only_check: bool,
     stdin_filename: str,
@@ -35,28 +57,36 @@ def command(
     """Fix the models in PATHS: files, folders (searched for *.rich) or - for standard input.
 
     Slips of syntax are mended where it is certain what is meant. Holes are filled, and a model that
-    fails gets the fewest changes of exponents that make it pass. Edits that warnings offer are made
-    where they bring up nothing new; suppressions that suppress nothing go. Other comments and the
-    layout are kept. With --select and --ignore only models with errors of these rules are mended,
-    each as a whole, and warnings of these rules; R503 stands for holes. Standard input goes to
-    standard output.
+    fails gets the fewest changes of exponents that make it pass, each a power of n/n0: at the base
+    width every multiplier, std and rate stays. Where there is no base width, the declared width
+    becomes one, or stands there as a number. Models go where they require or declare to be, else to
+    μP; --to names another place, also for models that pass.
+
+    Edits that warnings offer are made where they bring up nothing new; suppressions that suppress
+    nothing go. Those of R701 and R702, which change values, are made where --select names them.
+    Other comments and the layout are kept. With --select and --ignore only models with errors of
+    these rules are mended, each as a whole, and warnings of these rules; R503 stands for holes.
+    Standard input goes to standard output.
 
     Exit codes: 0 nothing is left to mend, 1 errors are left (with --diff and --check: or something
     would change), 2 wrong usage or unreadable input.
     """
     from richc.cli.rewriting import Texts, write_back, write_out
     from richc.cli.rewriting import diff as unified
-    from richc.rules.fixes import fix
+    from richc.fixing.fix import ON_DEMAND, fix
     from richc.rules.selection import chosen
 
     codes = wanted(select, ignore)
-    mended = None if codes is None else chosen(select, ignore)
+    mended = None
+    if codes is not None:
+        # What changes values at the base width is named, or not done.
+        mended = chosen(select, ignore) - (frozenset() if select else ON_DEMAND)
     if STDIN in paths and len(paths) > 1:
         raise click.UsageError("- stands alone: its text goes to standard output")
     texts = Texts(paths, stdin_filename)
     named = problems = False
     for path, source in texts:
-        done = fix(source, model, mended)
+        done = fix(source, model, mended, to)
         named = named or model in done.result.names
         writes = not (diff or only_check)
         if diff:
@@ -88,5 +118,5 @@ def _tell(done: Fixed, left: FileResult, *, writes: bool) -> None:
     if left.has_errors:
         click.echo(err=True)
         show_diagnostics(left)
-        for reason in done.left:
-            click.echo(f"{path}: {reason}", err=True)
+    for reason in done.left:
+        click.echo(f"{path}: {reason}", err=True)

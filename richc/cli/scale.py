@@ -13,7 +13,7 @@ from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 from richc.cli.outputs import keep_apart
 from richc.cli.training import plot_target, plotting, prepare_torch, print_found
-from richc.cli.verify import Widths, own_data
+from richc.cli.verify import Widths, own_data, whole_widths
 from richc.syntax.source import printable
 
 #: Seconds from which on a run is announced.
@@ -137,7 +137,7 @@ def command(
 
     settings = Settings(
         points=points,
-        widths=widths or WIDTHS,
+        widths=whole_widths(chosen.spec, widths) or tuple(chosen.spec.fitting(WIDTHS)),
         gammas=gammas,
         seeds=seeds,
         seed=seed,

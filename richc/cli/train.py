@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +15,12 @@ from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 from richc.cli.outputs import Output, keep_apart
 
+if TYPE_CHECKING:
+    from richc.spec.model import Model
+
 _POSITIVE = click.IntRange(min=1)
+#: What a program takes in place of what its file declares.
+_DECLARED = ("width", "richness", "gamma")
 
 
 @click.command("train", short_help="Compile a .rich file and train it.")
@@ -54,6 +60,9 @@ def command(
     What is not given is as FILE says. What follows `--` goes to the program as it is: `--compile`,
     `--progress`, `--help`; options of a feature (`--log FILE`) bring it along.
 
+    Checked are the width, the richness and the gamma that are trained at; what FILE requires is
+    not asked of another richness than its own.
+
     The last line, on stdout, has loss and accuracy (R^2 for mse) on training and held-out data.
 
     Exit codes: 0 trained, 1 the model has errors or diverged, 2 wrong usage or bad data.
@@ -62,7 +71,8 @@ def command(
     from richc.emit.features import needed
     from richc.lab.train import TrainError, run_program
 
-    chosen = chosen_model(file, name, allow_violations=allow_violations)
+    at = _other({**options, **_after_the_dashes(arguments)})
+    chosen = chosen_model(file, name, allow_violations=allow_violations, at=at)
     data = chosen.spec.train.data
     if options["data"] is None and data is not None:
         # The program runs from a cache; the path is relative to the file.
@@ -90,11 +100,60 @@ _WRITING = ("--log", "--save")
 
 def _outputs(save: str | float | None, arguments: Sequence[str]) -> Iterator[Output]:
     yield "--save", _path(save)
-    for word, following in zip_longest(arguments, arguments[1:]):
-        option, has_value, value = word.partition("=")
-        if option in _WRITING:
-            yield option, value if has_value else following
+    for option, value in _given(arguments):
+        if option in _WRITING and value:
+            yield option, value
 
 
 def _path(option: str | float | None) -> str | None:
     return None if option is None else str(option)
+
+
+def _given(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The program's own options, each with its value, or with what follows it."""
+    for argument, following in zip(arguments, (*arguments[1:], ""), strict=False):
+        option, has_value, value = argument.partition("=")
+        yield option, value if has_value else following
+
+
+def _after_the_dashes(arguments: Sequence[str]) -> dict[str, str]:
+    """What is declared anew among the program's own arguments, which may be cut short."""
+    found: dict[str, str] = {}
+    for option, value in _given(arguments):
+        for name in _DECLARED:
+            if len(option) > len("--w") and f"--{name}".startswith(option):
+                found[name] = value
+    return found
+
+
+def _other(options: Mapping[str, str | float | None]) -> Callable[[Model], Model] | None:
+    """How a model differs that is trained with these options; None where it does not.
+
+    What cannot be read, and what the model has no use for, the program refuses.
+    """
+    try:
+        width, richness, gamma = (_number(options.get(name)) for name in _DECLARED)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None
+    if width is richness is gamma is None:
+        return None
+
+    def other(model: Model) -> Model:
+        if width:
+            model = model._replace(width=int(width))
+        if gamma and gamma > 0:
+            model = model._replace(gamma=gamma)
+        # An interval is judged as a whole, and the program refuses what lies outside of it.
+        if richness is None or model.richness in (None, richness) or model.interval is not None:
+            return model
+        return model._replace(richness=richness, requirements=())
+
+    return other
+
+
+def _number(value: str | float | None) -> Fraction | None:
+    """A number or a ratio of two, as the program reads them."""
+    if value is None:
+        return None
+    over, _, under = str(value).partition("/")
+    return Fraction(repr(float(over))) / Fraction(repr(float(under or 1)))

@@ -17,7 +17,7 @@ from richc.cli.numbers import Positive, Values
 from richc.cli.outputs import keep_apart
 from richc.cli.stopping import resumable
 from richc.cli.training import plot_target, plotting, prepare_torch, print_found
-from richc.cli.verify import Widths
+from richc.cli.verify import Widths, whole_widths
 from richc.syntax.source import printable
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def command(
 
     settings = Settings(
         parameter=parameter,
-        widths=widths,
+        widths=whole_widths(chosen.spec, widths),
         values=values,
         number=number,
         seeds=seeds,

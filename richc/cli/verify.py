@@ -43,6 +43,15 @@ class Widths(click.ParamType[tuple[int, ...]]):
         return tuple(widths)
 
 
+def whole_widths(spec: Model, widths: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The widths that are asked for, if all dimensions are whole there.  Raises Unusable."""
+    multiple = spec.multiple
+    wrong = next((width for width in widths or () if width % multiple), None)
+    if wrong is not None:
+        raise Unusable(f"--widths: {wrong} is no multiple of {multiple}, as dimensions ask for")
+    return widths
+
+
 @click.command("verify", short_help="Measure what the check claims, by training.")
 @click.argument("file", type=click.Path(), shell_complete=rich_files)
 @model_option
@@ -118,7 +127,7 @@ def command(
     from richc.lab.verify import Settings, verify
 
     settings = Settings(
-        widths=widths,
+        widths=whole_widths(chosen.spec, widths),
         seeds=seeds,
         seed=seed,
         steps=steps,

@@ -41,12 +41,14 @@ def _quick_fix(document: Document, diagnostic: Diagnostic) -> Action:
     if diagnostic.code == INFERRED:
         title = f"Write the exponent {diagnostic.edits[0].text}"
     else:
-        changes = [
-            f"`{document.source.text[edit.span.start : edit.span.end]}` → `{edit.text}`"
-            for edit in diagnostic.edits
-        ]
+        changes = [_shown(document.source.text, edit) for edit in diagnostic.edits]
         title = f"{diagnostic.code}: {', '.join(changes)}"
     return Action(title, QUICK_FIX, diagnostic.edits, diagnostic)
+
+
+def _shown(text: str, edit: Edit) -> str:
+    old = text[edit.span.start : edit.span.end]
+    return f"`{old}` → `{edit.text}`" if old else f"add `{edit.text.strip(' ,')}`"
 
 
 def _of_model(model: ModelResult) -> Iterator[Action]:
@@ -61,7 +63,7 @@ def _of_model(model: ModelResult) -> Iterator[Action]:
 
 def fixed(document: Document, model: str) -> tuple[Edit, ...]:
     """What `richc fix --model` does to the text, as the smallest edits of lines."""
-    from richc.rules.fixes import fix
+    from richc.fixing.fix import fix
 
     return edits_between(document.source.text, fix(document.source, model).result.source.text)
 

@@ -19,7 +19,7 @@ _WIDTHS = {
 
 class Completion(NamedTuple):
     word: str
-    #: Of richc/editor/glossary.py, or "width".
+    #: Of richc/glossary.py, or "width".
     kind: str
     documentation: str
 
@@ -77,7 +77,9 @@ def _symbols(model: list[Token], place: places.Place, kind: str) -> Iterator[Com
         return
     has_richness = any(token.type in ("RICHNESS", "PARAMETERIZATION") for token in model)
     for word, about in words("symbol").items():
-        if word in ("fan_in", "fan_out") and not place.layer:
+        if word in ("fan_in", "layer_fan_in", "fan_out") and not place.layer:
+            continue
+        if word == ("fan_in" if place.of_bias else "layer_fan_in"):
             continue
         if word in ("alpha", "gamma", "r") and not has_richness:
             continue

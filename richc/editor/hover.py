@@ -19,6 +19,7 @@ from richc.editor.exponents import (
 from richc.editor.written import written
 from richc.glossary import BIAS, words
 from richc.pipeline import ModelResult
+from richc.spec import numbers
 from richc.spec.model import Layer, Tensor
 from richc.syntax.lalr import Token
 
@@ -126,11 +127,8 @@ def _layer(document: Document, token: Token) -> str:
 
 
 def _size(result: ModelResult, layer: Layer) -> str:
-    def dim(factor: int, wide: bool) -> str:
-        width = result.spec.width_symbol
-        return (f"{factor}*{width}" if factor > 1 else width) if wide else str(factor)
-
-    return f"dense {dim(*layer.fan_in)} -> {dim(*layer.fan_out)}"
+    width = result.spec.width_symbol
+    return f"dense {layer.fan_in.words(width)} -> {layer.fan_out.words(width)}"
 
 
 def _formulas(result: ModelResult, table: list[Row]) -> list[str]:
@@ -144,8 +142,12 @@ def _formulas(result: ModelResult, table: list[Row]) -> list[str]:
 
 
 def _tensor(result: ModelResult, tensor: Tensor) -> str:
-    parts = [f"{name} {_value(result, tensor, name)}" for name in KNOBS]
-    return ", ".join(parts)
+    names = (*KNOBS, "eps") if tensor.eps is not None else KNOBS
+    parts = [f"{name} {_value(result, tensor, name)}" for name in names]
+    found = numbers.values(result.spec, tensor)
+    pairs = zip(found._fields, found.words, strict=True)
+    listed = ", ".join(f"{name} {word}" for name, word in pairs if word != "-")
+    return f"{', '.join(parts)}; at {numbers.place(result.spec)}, with the whole rate: {listed}"
 
 
 def _value(result: ModelResult, tensor: Tensor, name: str) -> str:

@@ -24,11 +24,12 @@ from pygments.token import (  # type: ignore[import-untyped]  # comes without ty
     Whitespace,
 )
 
-from richc.optimizers import OPTIMIZERS
-from richc.spec.options import PRECISIONS, SCHEDULES, SHAPE_FACTORS, TRAIN_OPTIONS
+from richc.optimizers import OPTIMIZERS, SHAPE_FACTORS
+from richc.spec.options import PRECISIONS, SCHEDULES, TRAIN_OPTIONS
 from richc.syntax.lexer import STATEMENT_WORDS
 from richc.words import ACTIVATIONS, DISTRIBUTIONS, GAUGES, LOSSES, PARAMETERIZATIONS, REGIMES
 
+_SYMBOLS = ("alpha", "gamma", "fan_in", "fan_out", "layer_fan_in")
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 #: Of layers and their biases.
 ATTRIBUTES = ("scale", "std", "var", "lr", "decay", "eps", "frozen", "bias", "dist")
@@ -100,7 +101,7 @@ class RichLexer(RegexLexer):  # type: ignore[misc]  # Pygments comes without typ
             ),
             (r"rich\b(?=\s*\()", Name.Constant),
             (r"sqrt\b(?=\s*\()", Name.Builtin),
-            (words(("alpha", "gamma", "fan_in", "fan_out"), suffix=r"\b"), Name.Builtin.Pseudo),
+            (words(_SYMBOLS, suffix=r"\b"), Name.Builtin.Pseudo),
             (_NAME, Name),
             (r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", Number),
             (r"->|[-+*/^=?]", Operator),

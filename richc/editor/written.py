@@ -7,11 +7,11 @@ from fractions import Fraction
 
 from richc.editor.document import Document
 from richc.editor.exponents import scaling
-from richc.scaling.monomial import Monomial, number
+from richc.scaling.monomial import Monomial
 from richc.spec.expressions import Rejected, Scope, monomial, rational
 from richc.spec.holes import Holes, has_hole
 from richc.spec.infer import dim_monomial
-from richc.spec.layers import dimension
+from richc.spec.shapes import dimension
 from richc.spec.symbols import scope_of, width_symbol
 from richc.syntax import tree
 
@@ -37,22 +37,23 @@ def _attributes(
 ) -> Iterator[tuple[str, str]]:
     scope = scope_of(model, None, Holes())
     width = width_symbol(model)
-    sizes: dict[str, Monomial] = {}
+    sizes = _size("fan_out", layer.dim, width)
     # In a repeated statement only the first layer follows another one.
-    if before is not None and layer.repeat is None:
-        sizes |= _size("fan_in", before, width)
-    sizes |= _size("fan_out", layer.dim, width)
+    fan_in = before if layer.repeat is None else None
     richness = _richness(model)
     for item in layer.block.items if layer.block else ():
         if isinstance(item, tree.Section):
-            inner = scope.with_names({**sizes, "fan_in": number(1)})
+            inner = scope.with_names({**sizes, **_size("layer_fan_in", fan_in, width)})
             for part in item.block.items:
                 yield from _scaling(part, inner, richness, width, f"{item.name.text} ")
         else:
-            yield from _scaling(item, scope.with_names(sizes), richness, width, "")
+            names = {**sizes, **_size("fan_in", fan_in, width)}
+            yield from _scaling(item, scope.with_names(names), richness, width, "")
 
 
-def _size(name: str, node: tree.Expression, width: str) -> dict[str, Monomial]:
+def _size(name: str, node: tree.Expression | None, width: str) -> dict[str, Monomial]:
+    if node is None:
+        return {}
     try:
         return {name: dim_monomial(dimension(node, width))}
     except Rejected:

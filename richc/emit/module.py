@@ -62,6 +62,8 @@ def _docstring(plan: Plan) -> list[str]:
         "gamma that the specification does not depend on.",
         '"""',
     ]
+    if model.multiple > 1:
+        lines[-2] += f"  Widths are multiples of {model.multiple}."
     if "alpha" not in plan.used:
         lines[2:4] = ["``width`` is n."]
     return lines
@@ -105,6 +107,11 @@ def _checks(plan: Plan) -> list[str]:
         "if width < 1:",
         '    raise ValueError(f"width must be at least 1, not {width}")',
     ]
+    if model.multiple > 1:
+        lines += [
+            f"if width % {model.multiple}:",
+            f'    raise ValueError(f"width must be a multiple of {model.multiple}, not {{width}}")',
+        ]
     if model.richness is None:
         lines += [
             "if richness is not None:",

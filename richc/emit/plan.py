@@ -130,7 +130,8 @@ def dim(size: Dim) -> str:
     """A dimension as Python."""
     if not size.wide:
         return str(size.factor)
-    return "n" if size.factor == 1 else f"{size.factor} * n"
+    whole = "n" if size.factor == 1 else f"{size.factor} * n"
+    return whole if size.over == 1 else f"{whole} // {size.over}"
 
 
 def _tensors(layer: Layer) -> list[Tensor]:

@@ -90,7 +90,8 @@ def _width(plan: Plan) -> list[str]:
                 if not size.wide:
                     continue
                 place = f"{block.name}.{position}" if block.is_list else block.name
-                over = "" if size.factor == 1 else f" // {size.factor}"
+                times = "" if size.over == 1 else f" * {size.over}"
+                over = times if size.factor == 1 else f"{times} // {size.factor}"
                 return [
                     f'weight = state.get(f"{{prefix}}{place}.weight")',
                     "if weight is not None and weight.dim() == 2:",

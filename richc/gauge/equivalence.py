@@ -18,8 +18,6 @@ from typing import NamedTuple
 
 from richc.optimizers import OPTIMIZERS, law
 from richc.scaling.monomial import (
-    BASE_WIDTH,
-    GAMMA,
     ONE,
     WIDTH,
     ZERO,
@@ -29,6 +27,7 @@ from richc.scaling.monomial import (
 )
 from richc.spec.infer import dim_monomial
 from richc.spec.model import Activation, Dim, Layer, Model, Tensor
+from richc.spec.numbers import at_numbers
 
 IDENTICAL = "identical"
 CONSTANTS = "same_up_to_constants"
@@ -187,24 +186,6 @@ def _judged(differences: Sequence[Difference], knobs: Sequence[Knob]) -> str:
     return CONSTANTS if differences or knobs else IDENTICAL
 
 
-def at_numbers(value: Monomial, model: Model) -> Monomial:
-    """The monomial with r, n0 and gamma replaced by the numbers that the model declares."""
-    if value.is_zero:
-        return value
-    richness = model.richness if model.richness is not None else Fraction(0)
-    result = ONE
-    for base, exponent in value.powers:
-        power = Affine(exponent.at(richness))
-        if base == BASE_WIDTH:
-            factor = number(model.base_width or 1)
-        elif base == GAMMA:
-            factor = number(model.gamma)
-        else:
-            factor = Monomial(((base, Affine(Fraction(1))),))
-        result = result.times(factor.power(power))
-    return result
-
-
 def is_one(value: Monomial) -> bool:
     """True when the value is 1, also where large factors hide what they have in common."""
     if value.is_zero:
@@ -264,7 +245,8 @@ def _structure(first: Model, second: Model) -> Iterator[Structure]:
 
 def _layer_structure(a: Layer, b: Layer) -> Iterator[Structure]:
     if a.fan_out != b.fan_out:
-        yield Structure(a.name, f"the sizes differ: {_dim(a.fan_out)} against {_dim(b.fan_out)}")
+        sizes = f"{a.fan_out.words(WIDTH)} against {b.fan_out.words(WIDTH)}"
+        yield Structure(a.name, f"the sizes differ: {sizes}")
     kinds = _activation(a.activation), _activation(b.activation)
     if kinds[0] != kinds[1]:
         shown = tuple("none" if kind is None else _activation_word(kind) for kind in kinds)
@@ -280,12 +262,6 @@ def _layer_structure(a: Layer, b: Layer) -> Iterator[Structure]:
         if one.frozen != other.frozen:
             which = "first" if one.frozen else "second"
             yield Structure(a.name, f"{words}frozen in the {which} only")
-
-
-def _dim(dim: Dim) -> str:
-    if not dim.wide:
-        return str(dim.factor)
-    return "n" if dim.factor == 1 else f"{dim.factor}n"
 
 
 def _activation(found: Activation | None) -> Activation | None:
@@ -391,7 +367,8 @@ class _Shapes:
             self.depends_on_width = True
             larger = over if fan_out.wide else under
         else:
-            larger = over if fan_out.factor >= fan_in.factor else under
+            is_taller = fan_out.factor * fan_in.over >= fan_in.factor * fan_out.over
+            larger = over if is_taller else under
         if option == "original":
             return larger.over(under).root()
         # torch.optim.Muon's includes the 0.2 of its source (Moonshot AI 2025, arXiv 2502.16982).

@@ -34,7 +34,7 @@ def load(path: str, name: str | None) -> Context:
 def only(source: Source, name: str | None) -> Context:
     """The model of a text that is meant.  Raises NoOther."""
     file, found = parse(source)
-    models, unresolved = resolve(file, source.text)
+    models, unresolved, _ = resolve(file, source.text)
     names = [node.name.text for node in file.models]
     if name is not None and name not in names:
         raise NoOther(f"it has no model `{name}`")

@@ -34,7 +34,6 @@ from richc.words import GAUGES
 _ATTRIBUTES = ("scale", "std", "lr", "decay", "eps")
 #: What does not matter to a tensor that does not train.
 _OF_TRAINING = ("lr", "decay", "eps")
-_BIAS_FAN_IN = Dim(1, wide=False)
 
 
 class Regauged(NamedTuple):
@@ -231,7 +230,7 @@ class _Mover:
 
     def _dims(self, place: _Place, member: int) -> Dims:
         layer = self.model.layers[member]
-        return (_BIAS_FAN_IN if place.of_bias else layer.fan_in, layer.fan_out)
+        return Dims(layer.fan_in, layer.fan_out, place.of_bias)
 
     def _all_dims(self, place: _Place) -> list[Dims]:
         return [self._dims(place, member) for member in place.members]

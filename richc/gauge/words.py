@@ -1,6 +1,7 @@
 """Scaling expressions in the words of the file: ``alpha^2 / fan_in`` stays that.
 
-A monomial here may hold ``alpha``, ``fan_in`` and ``fan_out`` as bases beside n, n0 and gamma.
+A monomial here may hold ``alpha``, ``fan_in`` (of a bias: ``layer_fan_in``) and ``fan_out`` as
+bases beside n, n0 and gamma.
 What it comes to in one layer is ``concrete``; ``lift`` finds words for values that nobody wrote.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 from richc.gauge.equivalence import is_one
 from richc.scaling.formula import ALPHA, Symbols, rich_formula
@@ -30,11 +32,20 @@ from richc.syntax import tree
 from richc.syntax.parser import lex
 from richc.syntax.spacing import spaced
 
-FAN_IN = "fan_in"
 FAN_OUT = "fan_out"
 
-#: Fan-in and fan-out of one tensor.
-Dims = tuple[Dim, Dim]
+
+class Dims(NamedTuple):
+    """The dimensions of a layer, and whether it is its bias that they are asked for."""
+
+    fan_in: Dim
+    fan_out: Dim
+    of_bias: bool
+
+    @property
+    def word(self) -> str:
+        """What the fan-in is called there."""
+        return "layer_fan_in" if self.of_bias else "fan_in"
 
 
 class Words:
@@ -53,8 +64,6 @@ class Words:
             names |= {GAMMA: symbol(GAMMA), ALPHA: symbol(ALPHA)}
         self._has_alpha = has_richness
         self._scope = Scope(names, has_richness=has_richness)
-        fans = {FAN_IN: symbol(FAN_IN), FAN_OUT: symbol(FAN_OUT)}
-        self._layer_scope = self._scope.with_names(fans)
         self._symbols = Symbols(model.width_symbol, model.base_symbol, apart=True)
 
     def of_model(self, node: tree.Expression) -> Monomial:
@@ -63,15 +72,16 @@ class Words:
 
     def of_layer(self, node: tree.Expression, dims: Sequence[Dims]) -> Monomial | None:
         """An expression in a layer, None where its layers have no one formula for it."""
+        fans = {word: symbol(word) for word in (dims[0].word, FAN_OUT)}
         try:
-            return monomial(node, self._layer_scope)
+            return monomial(node, self._scope.with_names(fans))
         except Rejected:
             # A sum or an exponent may hold a fan-in that is a plain number.
             values = [monomial(node, self._scope.with_names(self._fans(d))) for d in dims]
             return self.lift(values, dims)
 
     def _fans(self, dims: Dims) -> dict[str, Monomial]:
-        return {FAN_IN: dim_monomial(dims[0]), FAN_OUT: dim_monomial(dims[1])}
+        return {dims.word: dim_monomial(dims.fan_in), FAN_OUT: dim_monomial(dims.fan_out)}
 
     def formula(self, value: Monomial) -> str:
         """As ``richc fmt`` writes it: ``1/8``, ``1 / n``."""
@@ -96,8 +106,8 @@ class Words:
     def growing(self, value: Monomial, dims: Sequence[Dims]) -> Monomial:
         """The factors that depend on n in some of the layers, with the n0 that goes along."""
         wide = {WIDTH, ALPHA}
-        wide |= {FAN_IN} if any(d[0].wide for d in dims) else set()
-        wide |= {FAN_OUT} if any(d[1].wide for d in dims) else set()
+        wide |= {d.word for d in dims if d.fan_in.wide}
+        wide |= {FAN_OUT for d in dims if d.fan_out.wide}
         if any(base in wide for base, _ in value.powers):
             wide.add(BASE_WIDTH)
         return Monomial(tuple(power for power in value.powers if power[0] in wide))
@@ -114,25 +124,26 @@ class Words:
         power = self._fan_in_power(opened, dims)
         if power is not None:
             rests = [
-                value.over(dim_monomial(fan_in).power(power))
-                for value, (fan_in, _) in zip(opened, dims, strict=True)
+                value.over(dim_monomial(of.fan_in).power(power))
+                for value, of in zip(opened, dims, strict=True)
             ]
             alike = all(is_equal(rest, rests[0]) for rest in rests)
             several = any(not is_equal(value, opened[0]) for value in opened)
-            if alike and (several or _numbers(rests[0]) <= _numbers(opened[0])):
-                return rests[0].times(symbol(FAN_IN, power))
+            is_plainer = not dims[0].of_bias and _numbers(rests[0]) <= _numbers(opened[0])
+            if alike and (several or is_plainer):
+                return rests[0].times(symbol(dims[0].word, power))
         return opened[0] if all(is_equal(value, opened[0]) for value in opened) else None
 
     def _fan_in_power(self, values: Sequence[Monomial], dims: Sequence[Dims]) -> Affine | None:
-        for value, (fan_in, _) in zip(values, dims, strict=True):
-            for other, (other_fan_in, _) in zip(values, dims, strict=True):
-                ratio = dim_monomial(fan_in).over(dim_monomial(other_fan_in))
+        for value, at in zip(values, dims, strict=True):
+            for other, other_at in zip(values, dims, strict=True):
+                ratio = dim_monomial(at.fan_in).over(dim_monomial(other_at.fan_in))
                 if ratio != ONE:
                     base, exponent = ratio.powers[-1]
                     return value.over(other).exponent(base).times(1 / exponent.const)
         power = values[0].exponent(WIDTH)
         is_of_ratio = self._has_base and not values[0].exponent(BASE_WIDTH).is_zero
-        return power if dims[0][0].wide and not power.is_zero and not is_of_ratio else None
+        return power if dims[0].fan_in.wide and not power.is_zero and not is_of_ratio else None
 
     def _with_alpha(self, value: Monomial) -> Monomial:
         """With alpha in place of its powers of gamma and n, as the printer recognises it."""

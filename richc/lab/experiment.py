@@ -29,6 +29,10 @@ STRIDE = 0.2
 _GROWS, _CAREFUL = 0.2, 0.1
 #: How much of the read-out its updates should be, in all, where that share does not grow with n.
 _SHARE = 0.05
+#: How far, as a logarithm, a tensor's own update may fall from the first step to the last.  A bias
+#: of order one beside a small weight makes f almost the same for all examples: at a larger rate
+#: their mean error is fitted at once, and what moved it has no size left that tells an exponent.
+_MOST_FITTED = 1.0
 _PILOT_NETWORKS = 4
 _PILOT_TRIES = 5
 #: Up to which width a pilot goes.
@@ -155,7 +159,21 @@ class Experiment(NamedTuple):
         # A read-out that starts at zero is its updates at every width.
         if growing < _GROWS and _SHARE < share < math.inf:
             rate *= _SHARE / share
+        for _ in range(_PILOT_TRIES):
+            found = self.measure(narrow, range(_PILOT_NETWORKS), rate, with_kernel=False)
+            if self._fitted(found) <= _MOST_FITTED:
+                break
+            rate /= 2
         return rate
+
+    def _fitted(self, sizes: Sizes) -> float:
+        """How far the own update falls that falls most; what rests at a step does not count."""
+        falls = [
+            float((size - sizes[key._replace(step=self.steps)]).mean())
+            for key, size in sizes.items()
+            if key.quantity == OWN and key.step == 1
+        ]
+        return max((fall for fall in falls if math.isfinite(fall)), default=0.0)
 
     def _share(self, width: int, sizes: Sizes) -> float:
         """How large the read-out's updates become relative to its init: inf where that is zero.

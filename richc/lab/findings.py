@@ -14,7 +14,7 @@ from typing import NamedTuple
 from richc.optimizers import law
 from richc.rules.nearest import single_change
 from richc.scaling.sizes import ZERO_SIZE, Size
-from richc.scaling.verdict import DESIDERATA, HOLDS, NOT_EVALUATED, VIOLATED
+from richc.scaling.verdict import DESIDERATA, HOLDS, MIXED, NOT_EVALUATED, VIOLATED
 from richc.spec.model import Model
 
 
@@ -64,7 +64,7 @@ class Fault(NamedTuple):
 class Findings(NamedTuple):
     statuses: tuple[tuple[str, str], ...]
     broken: tuple[Finding, ...]
-    #: Where nothing is broken: the richness that Δh shows.
+    #: Where nothing is broken: the richness that every Δh shows; None where they differ.
     richness: float | None
     regime: str
     #: Whether some update or the output grows with the width.
@@ -101,10 +101,13 @@ def decide(layers: list[Measured], tolerance: float) -> Findings:
     statuses = tuple(
         (d, VIOLATED if d in names else judged if d in ("D2", "D3") else HOLDS) for d in DESIDERATA
     )
-    last = layers[-2].dh
-    richness = None if broken else last + 0.5
+    updates = [layer.dh for layer in layers[:-1]]
+    # One richness is one size of update at every representation.
+    is_mixed = not broken and max(updates) - min(updates) > tolerance
+    richness = None if broken or is_mixed else updates[-1] + 0.5
     explodes = bool(explosions) or (bool(d1) and not still)
-    regime = _regime(bool(at_init) or explodes, still, richness, tolerance)
+    unstable = bool(at_init) or explodes
+    regime = MIXED if is_mixed else _regime(unstable, still, richness, tolerance)
     return Findings(statuses, broken, richness, regime, explodes)
 
 
@@ -209,8 +212,10 @@ def _negligible(layers: list[Measured], moves: list[float], tolerance: float) ->
         # Beside an update that explodes it is a consequence, to be mended where the explosion is.
         explodes = layer.dh > tolerance or max(moves[: index + 1]) > tolerance
         for own, which in ((layer.own, "weight"), (layer.bias_own, "bias")):
-            # Nothing beside nothing is not less.
-            short = 0.0 if own is None or own == layer.dh else own - layer.dh
+            # Nothing beside nothing is not less, and a bias that never moves may be absent.
+            if own is None or own == layer.dh or (which == "bias" and own == -inf):
+                continue
+            short = own - layer.dh
             if short < -tolerance:
                 words = f"the {which}'s own update is {power(short)} of the whole"
                 found.append(Finding("D3", layer.name, words, explodes))

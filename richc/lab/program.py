@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, final
@@ -11,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from richc.emit.names import class_name
-from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH
 from richc.spec.model import Model
+from richc.spec.numbers import as_float
 
 #: Of random data: the same at every width, and in every run.
 _DATA_SEED = 20_241_008
@@ -130,9 +129,4 @@ class Program:
 
 def rate_at(spec: Model, width: int) -> float:
     """The optimizer's own learning rate at a width."""
-    symbols: dict[int | str, float] = {
-        WIDTH: math.log2(width),
-        BASE_WIDTH: math.log2(spec.base_width or 1),
-        GAMMA: math.log2(spec.gamma),
-    }
-    return float(2.0 ** spec.optimizer.lr.log2(symbols, float(spec.richness or 0)))
+    return as_float(spec._replace(width=width), spec.optimizer.lr)

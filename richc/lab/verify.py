@@ -161,7 +161,7 @@ def verify(
     batch = program.batch(BATCH, settings.data, settings.target)
     experiment = Experiment(program, batch, settings.steps, settings.seed, settings.with_state)
     default = WIDTHS_OF_MUON if result.spec.optimizer.name == "muon" else WIDTHS
-    widths = sorted(settings.widths or default)
+    widths = sorted(settings.widths or result.spec.fitting(default))
     tolerance = settings.tolerance or _tolerance(result)
     experiment.refuse_too_large(widths[-1])
     with torch.random.fork_rng(devices=[]):

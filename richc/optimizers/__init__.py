@@ -35,6 +35,14 @@ OPTIMIZERS: dict[str, Knobs] = {
     "muon": Knobs("muon", "1/50", ("momentum", "nesterov", "shape_factor", "ns_steps"), None),
 }
 
+#: Muon's shape factors -> what each multiplies an update by: formulas of a weight's dimensions.
+SHAPE_FACTORS = {
+    "none": "1",
+    "original": "sqrt(max(1, fan_out / fan_in))",
+    "match_rms_adamw": "0.2 sqrt(max(fan_in, fan_out))",
+    "spectral": "sqrt(fan_out / fan_in)",
+}
+
 
 def law(name: str) -> Law:
     """The update law of an optimizer.  Raises KeyError for an unknown name."""

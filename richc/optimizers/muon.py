@@ -28,11 +28,7 @@ class Muon(Law):
         return unless_dead(rate + Exponent(-wide_sides, 2), source, gradient)
 
     def shape(self, option: str | None, wide_in: bool, wide_out: bool) -> Fraction:
-        """kappa's exponent for a weight (or a bias, which has fan-in 1).
-
-        original: sqrt(max(1, fan_out / fan_in)); match_rms_adamw: sqrt(max(fan_in, fan_out));
-        spectral: sqrt(fan_out / fan_in).
-        """
+        """kappa's exponent for a weight (or a bias, which has fan-in 1)."""
         if option == "original":
             return HALF if wide_out and not wide_in else ZERO
         if option == "match_rms_adamw":

@@ -13,6 +13,8 @@ from richc.pipeline import FileResult
 class Options(NamedTuple):
     color: bool = False
     quiet: bool = False
+    #: Every layer's values as numbers, in the formats that do not always have them.
+    values: bool = False
 
 
 #: Results to pieces of text, printed as they come.

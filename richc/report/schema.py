@@ -12,11 +12,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from richc import __version__
-from richc import diagnostics as values
+from richc import diagnostics as found
 from richc.pipeline import FileResult, ModelResult
 from richc.report import Options
 from richc.report.names import FileName
 from richc.scaling.sizes import Size, largest
+from richc.spec import numbers
+from richc.spec.model import Tensor
 from richc.syntax.source import Source
 
 Status = Literal["holds", "violated", "not_evaluated"]
@@ -64,6 +66,22 @@ class Desiderata(_Strict):
     D3: Status
 
 
+class Values(_Strict):
+    """The knobs of a weight, or of a bias, at the declared width, richness and gamma.
+
+    As the file has them, so before what an optimizer multiplies a rate with by itself (Muon's shape
+    factor, Adafactor's RMS(W), a schedule).
+    """
+
+    scale: float = Field(description="the multiplier M")
+    std: float = Field(description="standard deviation of an entry of the initial weights")
+    lr: float = Field(description="the optimizer's rate times the layer's; 0 where frozen")
+    decay: float
+    eps: float | None = Field(
+        description="null where the optimizer has none, or Adafactor no floor of RMS(W)"
+    )
+
+
 class Layer(_Strict):
     """Exponents of one layer, as rational strings; ``"inf"`` for a zero or frozen knob.
 
@@ -83,6 +101,9 @@ class Layer(_Strict):
     h: str | None
     dh: str | None
     df: str | None
+    optimizer: Literal["sgd", "adam", "adamw", "lion", "signsgd", "adafactor", "muon"]
+    values: Values
+    bias_values: Values | None = Field(description="null for a layer without a bias")
 
 
 class Model(_Strict):
@@ -92,7 +113,7 @@ class Model(_Strict):
     verdict: Literal["pass", "fail"]
     stable: bool
     nontrivial: bool | None = Field(description="null where D1 is not evaluated")
-    regime: Literal["rich", "lazy", "partial", "trivial", "unstable"]
+    regime: Literal["rich", "lazy", "mixed", "partial", "trivial", "unstable"]
     limit: Literal["feature_learning", "kernel"] | None
     richness: str | None
     equivalent_to: Literal["mup", "ntp"] | None
@@ -134,12 +155,12 @@ def _file(result: FileResult) -> File:
     )
 
 
-def _span(source: Source, span: values.Span) -> Span:
+def _span(source: Source, span: found.Span) -> Span:
     start, end = source.position(span.start), source.position(span.end)
     return Span(line=start.line, column=start.column, end_line=end.line, end_column=end.column)
 
 
-def _diagnostic(source: Source, diagnostic: values.Diagnostic) -> Diagnostic:
+def _diagnostic(source: Source, diagnostic: found.Diagnostic) -> Diagnostic:
     message = diagnostic.message
     if diagnostic.label:
         message += f": {diagnostic.label}"
@@ -169,6 +190,13 @@ def _inverse(size: Size) -> str:
 def _model(result: ModelResult) -> Model:
     verdict = result.verdict
     network = result.context.network
+    known: dict[int, Values] = {}  # repeated layers share their tensors
+
+    def values(tensor: Tensor) -> Values:
+        if id(tensor) not in known:
+            known[id(tensor)] = Values(**numbers.values(result.spec, tensor)._asdict())
+        return known[id(tensor)]
+
     layers = [
         {
             "name": layer.name,
@@ -181,6 +209,9 @@ def _model(result: ModelResult) -> Model:
             "h": str(flow.h) if index < verdict.known_heights else None,
             "dh": str(flow.dh) if verdict.nontrivial is not None else None,
             "df": str(largest(flow.df, flow.bias_df)) if verdict.nontrivial is not None else None,
+            "optimizer": result.spec.optimizer.name,
+            "values": values(layer.weight),
+            "bias_values": None if layer.bias is None else values(layer.bias),
         }
         for index, (layer, stage, (scale, std, rate), flow) in enumerate(
             zip(

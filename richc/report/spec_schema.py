@@ -35,10 +35,11 @@ class Monomial(_Strict):
 
 
 class Dim(_Strict):
-    """``factor``, or ``factor * n`` where ``wide``."""
+    """``factor``, or ``factor / over * n`` where ``wide``."""
 
     factor: int
     wide: bool
+    over: int = Field(1, description="what every width is a multiple of")
 
 
 class Activation(_Strict):

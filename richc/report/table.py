@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from richc.optimizers import SHAPE_FACTORS
 from richc.pipeline import ModelResult
 from richc.scaling.formula import power, rich_formula
 from richc.scaling.monomial import Monomial
 from richc.spec.model import Layer, Tensor
+from richc.spec.numbers import Values, place, values
 
 HEADER = ("layer", "multiplier", "", "std", "", "rate", "")
 _LONGEST = 44
@@ -44,18 +46,38 @@ def table(model: ModelResult) -> list[str]:
             cells += [formula[: _LONGEST - 3] + "..." if is_long else formula, size]
         return tuple(cells)
 
-    rows: list[tuple[str, ...]] = [HEADER]
+    lines = _lines(model, HEADER, row)
+    shape = model.spec.optimizer.option("shape_factor")
+    if isinstance(shape, str):
+        lines.append(f"every update is times {SHAPE_FACTORS[shape]}: shape factor {shape}")
+    return lines
+
+
+def numbers(model: ModelResult) -> list[str]:
+    """Aligned lines: every layer's values at the declared width and richness."""
+
+    def row(name: str, tensor: Tensor) -> tuple[str, ...]:
+        return (name, *values(model.spec, tensor).words)
+
+    head = f"at {place(model.spec)}, with the whole rates:"
+    return [head, *_lines(model, ("layer", *Values._fields), row)]
+
+
+def _lines(
+    model: ModelResult, header: Sequence[str], row: Callable[[str, Tensor], Sequence[str]]
+) -> list[str]:
+    """A row for each group of layers, and for its biases, aligned."""
+    rows = [header]
     for group in groups(model.spec.layers):
         first = group[0]
         rows.append(row(group_name(group), first.weight))
         if first.bias is not None:
             rows.append(row("  bias", first.bias))
-    widths = [max(len(r[column]) for r in rows) for column in range(len(HEADER))]
-    lines = []
-    for cells in rows:
-        parts = [f"{text:<{width}}" for text, width in zip(cells, widths, strict=True)]
-        lines.append("  ".join(parts).rstrip())
-    return lines
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(f"{text:<{width}}" for text, width in zip(cells, widths, strict=True)).rstrip()
+        for cells in rows
+    ]
 
 
 def groups(layers: tuple[Layer, ...]) -> list[list[Layer]]:

@@ -29,7 +29,7 @@ def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
             yield render_diagnostic(result.source, diagnostic, style) + "\n"
         if not options.quiet:
             for model in result.models:
-                yield _model(result.source.shown, model, style) + "\n"
+                yield _model(result.source.shown, model, style, options.values) + "\n"
     if not options.quiet:
         yield _totals(files, models, errors, warnings, suppressed, style) + "\n"
 
@@ -88,14 +88,17 @@ def render_diagnostic(source: Source, diagnostic: Diagnostic, style: Style) -> s
     return "\n".join(lines) + "\n"
 
 
-def _model(path: str, model: ModelResult, style: Style) -> str:
+def _model(path: str, model: ModelResult, style: Style, with_values: bool) -> str:
     mark = style.good("✓") if model.passes else style.severity("error", "✗")
     title = f"{mark} {path}: {style.strong(model.spec.name)}: {model.sentence}\n"
-    if not model.passes:
+    if not model.passes and not with_values:
         return title
-    from richc.report.table import table
+    from richc.report.table import numbers, table
 
-    return title + "".join(f"    {line}\n" for line in table(model))
+    lines = table(model) if model.passes else []
+    if with_values:
+        lines += ["", *numbers(model)] if lines else numbers(model)
+    return title + "".join(f"    {line}".rstrip() + "\n" for line in lines)
 
 
 def _totals(

@@ -87,7 +87,8 @@ def _shown(report: VerificationReport) -> str:
         return f"it breaks {names} ({measured.regime})"
     if any(row.predicted is not None and row.agrees is None for row in report.rows):
         return "no desideratum is seen broken"
-    shown = f"D0-D3 hold, r = {measured.richness:.2f} ({measured.regime})"
+    point = "" if measured.richness is None else f", r = {measured.richness:.2f}"
+    shown = f"D0-D3 hold{point} ({measured.regime})"
     return shown if not measured.unmet else f"{shown}, which is not what is required"
 
 

@@ -68,7 +68,7 @@ class Measured(_Strict):
 
     desiderata: Desiderata
     broken: list[Finding]
-    regime: Literal["rich", "lazy", "partial", "trivial", "unstable"]
+    regime: Literal["rich", "lazy", "mixed", "partial", "trivial", "unstable"]
     richness: float | None
     unmet: list[str] = Field(description="requirements of the file that training contradicts")
     fault: Fault | None

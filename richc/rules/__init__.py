@@ -15,6 +15,7 @@ from richc.diagnostics import Diagnostic
 from richc.optimizers import OPTIMIZERS
 from richc.rules.context import Context
 from richc.scaling.monomial import WIDTH
+from richc.scaling.verdict import MIXED
 
 
 class Rule(NamedTuple):
@@ -95,7 +96,7 @@ TABLE: tuple[Rule, ...] = (
         "R203",
         "first-step-readout",
         "first_step_readout",
-        applies=lambda context: context.verdict.starts_with_readout,
+        applies=lambda context: context.verdict.asleep > 0,
     ),
     Rule("R301", "useless-update", "useless_update", ("D2", "useless")),
     Rule("R401", "negligible-update", "negligible_update", ("D3", "weight")),
@@ -105,6 +106,12 @@ TABLE: tuple[Rule, ...] = (
         "requirement-fails",
         "requirement_fails",
         applies=lambda context: bool(context.model.requirements),
+    ),
+    Rule(
+        "R507",
+        "mixed-richness",
+        "mixed_richness",
+        applies=lambda context: context.verdict.regime == MIXED,
     ),
     Rule(
         INFERRED,
@@ -141,6 +148,12 @@ TABLE: tuple[Rule, ...] = (
             and _decays(context)
         ),
     ),
+    Rule(
+        "R606",
+        "shape-factor-word",
+        "shape_factor_word",
+        applies=lambda context: context.model.optimizer.option("shape_factor") == "spectral",
+    ),
     Rule("R701", "signal-prefactor", "signal_prefactor", applies=_signal_drifts),
     Rule("R702", "precision-range", "precision_range", applies=_strains_precision),
     Rule(
@@ -153,11 +166,7 @@ TABLE: tuple[Rule, ...] = (
         "R704",
         "no-base-width",
         "no_base_width",
-        applies=lambda context: (
-            context.model.parameterization not in (None, "standard")
-            and context.model.base_width is None
-            and context.is_declared
-        ),
+        applies=lambda context: context.model.base_width is None and context.is_declared,
     ),
     Rule("R705", "epsilon-floor", "epsilon_floor", applies=_writes_adams_epsilon),
 )

@@ -6,15 +6,21 @@ The verdict reads the larger of the two exponents; this is about the values at t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from richc.diagnostics import WARNING, Diagnostic
 from richc.rules.common import decimal, trained
 from richc.rules.context import Context
+from richc.rules.knobs import Part, findings, named
 from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
+    yield from findings(_parts(context), _diagnose)
+
+
+def _parts(context: Context) -> Iterator[Part]:
+    model = context.model
     seen: set[tuple[str, bool]] = set()
     for item in trained(context):
         tensor = item.tensor
@@ -26,18 +32,18 @@ def check(context: Context) -> Iterator[Diagnostic]:
             continue
         seen.add(item.statement)
         sizes = power(context.size(tensor.eps)), power(context.size(tensor.std))
-        model = context.model
-        yield Diagnostic(
-            "R703",
-            "adafactor-floor",
-            WARNING,
-            f"{item.shown} starts below Adafactor's floor: its steps are those of the floor",
+        powers = f" (the floor ~ {sizes[0]}, the std ~ {sizes[1]})" if sizes[0] != sizes[1] else ""
+        yield Part(
+            item,
             tensor.place("eps") or model.optimizer.located("eps"),
-            label=f"{decimal(floor)}, {decimal(floor - rms)} times the std, {decimal(rms)}, at "
-            f"{model.width_symbol} = {model.width}",
-            layer=item.layer.name,
-            notes=(f"the floor ~ {sizes[0]}, the std ~ {sizes[1]}",)
-            if sizes[0] != sizes[1]
-            else (),
-            help="leave `eps` out, and each step is a share of RMS(W); or choose one below the std",
+            f"{decimal(floor)}, {decimal(floor - rms)} times the std, {decimal(rms)}, at "
+            f"{model.width_symbol} = {model.width}{powers}",
+            "",
         )
+
+
+def _diagnose(parts: Sequence[Part]) -> Diagnostic:
+    verb, whose = ("starts", "its") if len(parts) == 1 else ("start", "their")
+    message = f"{named(parts)} {verb} below Adafactor's floor: {whose} steps are those of the floor"
+    help = "leave `eps` out, and each step is a share of RMS(W); or choose one below the std"
+    return Diagnostic("R703", "adafactor-floor", WARNING, message, parts[0].place, help=help)

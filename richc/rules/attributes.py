@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from richc.diagnostics import Edit, Span
 from richc.rules.context import Context
-from richc.scaling.formula import exponent_words
+from richc.rules.mending import at_base, unit
 from richc.scaling.monomial import Affine
 from richc.spec.model import Layer, Tensor
 from richc.syntax import tree
@@ -26,16 +26,17 @@ def kept_at_base(
     """Multiply an attribute by (n / n0)^power: its value at the base width stays.
 
     ``names`` are the attribute's on a layer and in the optimizer; what stands in the optimizer goes
-    to the layer.  None where there is no base width or no place for it.
+    to the layer.  None where there is no place for it.
     """
-    base = context.model.base_symbol
+    of_bias = tensor is layer.bias
     own = tensor.place(names[0])
     place = own or dict(context.model.optimizer.places).get(names[1])
-    if base is None or place is None or (own is None and tensor is layer.bias):
+    if place is None:
         return None
-    value = times(context, place, _ratio(context.model.width_symbol, base, power))
+    value = at_base(context, [layer], place, Affine(power), of_bias=of_bias)
     words = f"{names[0]} = {value}"
-    return Written(words, (Edit(own, value) if own else added(context, layer, words),))
+    edit = Edit(own, value) if own else added(context, layer, words, of_bias)
+    return Written(words, (edit, *unit(context).edits))
 
 
 def times(context: Context, place: Span, factor: str) -> str:
@@ -47,25 +48,20 @@ def times(context: Context, place: Span, factor: str) -> str:
     return f"({text}){factor}" if isinstance(node, tree.Sum | tree.Negative) else text + factor
 
 
-def added(context: Context, layer: Layer, attribute: str) -> Edit:
-    """One more attribute in the statement of a layer."""
+def added(context: Context, layer: Layer, attribute: str, of_bias: bool = False) -> Edit:
+    """One more attribute in the statement of a layer, or in its bias."""
     node = next(
         s
         for s in context.node.statements
         if isinstance(s, tree.Layer) and s.name.text == layer.statement
     )
-    if node.block is None:
-        return Edit(Span(node.span.end, node.span.end), f" {{ {attribute} }}")
-    if not node.block.items:
-        return Edit(node.block.span, f"{{ {attribute} }}")
-    end = node.block.items[-1].span.end
+    block, end = node.block, node.span.end
+    if of_bias and block is not None:
+        bias = next(item for item in block.items if item.name.text == "bias")
+        block, end = (bias.block if isinstance(bias, tree.Section) else None), bias.span.end
+    if block is None:
+        return Edit(Span(end, end), f" {{ {attribute} }}")
+    if not block.items:
+        return Edit(block.span, f"{{ {attribute} }}")
+    end = block.items[-1].span.end
     return Edit(Span(end, end), f", {attribute}")
-
-
-def _ratio(width: str, base: str, power: Fraction) -> str:
-    over, under = (width, base) if power > 0 else (base, width)
-    if abs(power) == 1:
-        return f" * {over} / {under}"
-    if abs(power) == Fraction(1, 2):
-        return f" * sqrt({over} / {under})"
-    return f" * ({over} / {under})^({exponent_words(Affine(abs(power)))})"

@@ -7,17 +7,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.diagnostics import Edit, Span
-from richc.optimizers import law
+from richc.diagnostics import Span
 from richc.rules.context import Context
-from richc.rules.mending import edit, misread, swap
-from richc.scaling.formula import power
-from richc.scaling.monomial import Affine
-from richc.scaling.sizes import Size, largest
+from richc.scaling.sizes import Size
 from richc.scaling.verdict import Violation
 from richc.spec.model import Layer, Tensor
 
-_ZERO = Fraction(0)
 _MAX_CAUSES = 2
 _MAX_DECIMAL_BITS = 40
 
@@ -87,7 +82,7 @@ class Trained(NamedTuple):
         """The size of the gradient with respect to the tensor itself, after the first step."""
         flow = context.verdict.flow.later
         size = context.size(self.tensor.scale) + flow[self.at].gradient
-        return size if self.is_bias or not self.at else size + flow[self.at - 1].h
+        return size if self.is_bias else size + flow[self.at].source
 
     def rate(self, context: Context) -> Size:
         return context.size(context.model.optimizer.lr) + context.size(self.tensor.lr)
@@ -110,94 +105,13 @@ def rate_place(case: Case) -> Span:
     return case.tensor.place("lr", "frozen") or case.layer.name_place
 
 
-class Subject(NamedTuple):
-    """What is to be mended: as much of a ``Case`` as that takes."""
-
-    layer: Layer
-    tensor: Tensor
-    shown: str
-
-
-class Mend(NamedTuple):
-    help: str | None
-    edits: tuple[Edit, ...]
-    #: The attribute that is to change, and its size then; empty where nothing is to change.
-    attribute: str = ""
-    wanted: str = ""
-
-
-def mend_rate(context: Context, case: Case | Subject, change: Fraction) -> Mend:
-    """Multiply the layer's learning rate by n^change."""
-    return _mend(context, case, ("lr",), change, context.size(case.tensor.lr))
-
-
-def mend_missing(context: Context, case: Case) -> Mend:
-    """Raise the rate of a layer that does too little; where it does nothing, say why."""
+def blocked(case: Case) -> str | None:
+    """Why a layer does nothing at all, where no exponent is to blame."""
     if case.violation.excess is not None:
-        return mend_rate(context, case, -case.violation.excess)
+        return None
     if case.tensor.frozen:
-        return Mend(f"{case.shown} is frozen: let it train, or expect nothing of it", ())
-    return Mend("no gradient reaches it: look at the read-out", ())
-
-
-def mend_std(context: Context, case: Case | Subject, change: Fraction) -> Mend:
-    """Multiply the tensor's init std by n^change."""
-    return _mend(context, case, ("std", "var"), change, context.size(case.tensor.std))
-
-
-def _mend(
-    context: Context,
-    case: Case | Subject,
-    attributes: tuple[str, str] | tuple[str],
-    change: Fraction,
-    size: Size,
-) -> Mend:
-    if not isinstance(size, Fraction):
-        return Mend(None, ())
-    written = next((a for a in attributes if case.tensor.place(a)), None)
-    name = written or attributes[0]
-    scale = 2 if name == "var" else 1
-    wanted = power((size + change) * scale)
-    found = None
-    place = case.tensor.place(written) if written is not None else None
-    if place is not None:
-        old, new = Affine(size * scale), Affine((size + change) * scale)
-        mistake = misread(name, old, new)
-        if mistake is not None and mistake.other is not None:
-            found = swap(context, place, mistake.other)
-            if found is not None:
-                return Mend(f"use `{found.text}`: {mistake.words}", (found,), name, wanted)
-        found = edit(context, case.layer, place, change * scale)
-    if found is not None:
-        return Mend(f"use {wanted}: `{name} = {found.text}`", (found,), name, wanted)
-    return Mend(f"`{name}` of {case.shown} should be ~ {wanted}", (), name, wanted)
-
-
-def mend_explosion(context: Context, case: Case) -> Mend:
-    """Lower the layer's rate until neither h nor the output explodes by its own updates.
-
-    A read-out whose own rate is too large grows in its first step, and with it the gradients of
-    all layers below: what that explains is mended at the read-out.
-    """
-    flow = context.verdict.flow
-    layer = flow.later[case.at]
-    of_bias = case.violation.of_bias
-    own, df = (layer.bias_own, layer.bias_df) if of_bias else (layer.own, layer.df)
-    inflated = _ZERO
-    if case.at < len(flow.later) - 1 and flow.later[-1].own > _ZERO:
-        init = context.network.stages[-1].weight.init
-        update, beyond = flow.later[-2].gradient, flow.later[-1].own
-        if isinstance(update, Fraction) and isinstance(beyond, Fraction) and update > init:
-            legal = largest(init, update - beyond)
-            inflated = update - legal if isinstance(legal, Fraction) else _ZERO
-    # The output's change follows the gradient, and so does the update unless it is scale-free.
-    follows = _ZERO if law(context.model.optimizer.name).is_scale_free else inflated
-    sizes = ((own, follows), (df, follows + inflated))
-    too_much = max(size - share for size, share in sizes if isinstance(size, Fraction))
-    if too_much <= _ZERO:
-        readout = context.model.layers[-1].name
-        return Mend(f"a consequence of the rate of `{readout}`: mend that first", ())
-    return mend_rate(context, case, -too_much)
+        return f"{case.shown} is frozen: let it train, or expect nothing of it"
+    return "no gradient reaches it: look at the read-out"
 
 
 def excess(case: Case) -> Fraction:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cached_property
-from math import log2
 from typing import TYPE_CHECKING
 
 from richc.diagnostics import Span
 from richc.optimizers import law
 from richc.optimizers.law import Law
 from richc.scaling.exponent import exact
-from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Monomial
+from richc.scaling.monomial import WIDTH, Base, Monomial
 from richc.scaling.passes import Parameter, Stage
 from richc.scaling.sizes import ZERO_SIZE, Size, largest
 from richc.scaling.verdict import Network, Verdict, judge
 from richc.spec.model import Layer, Model, Tensor
+from richc.spec.numbers import logs
 from richc.syntax import tree
 
 if TYPE_CHECKING:
@@ -58,14 +58,8 @@ class Context:
         return self._trace is None and self.richness == (self.model.richness or 0)
 
     @cached_property
-    def logs(self) -> dict[int | str, float]:
-        """log2 of every symbol, as declared: for ``Monomial.log2``."""
-        model = self.model
-        return {
-            WIDTH: log2(model.width),
-            BASE_WIDTH: log2(model.base_width or 1),
-            GAMMA: log2(model.gamma.numerator) - log2(model.gamma.denominator),
-        }
+    def logs(self) -> dict[Base, float]:
+        return logs(self.model)
 
     def log2(self, value: Monomial) -> float:
         """log2 of a value at the declared width: for finite-width findings, never a verdict."""
@@ -155,6 +149,25 @@ class Context:
             if isinstance(statement, tree.Layer | tree.Optimizer):
                 visit(statement.block)
         return found
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every name that stands in an expression."""
+        found: set[str] = set()
+
+        def visit(node: tree.Expression) -> None:
+            if isinstance(node, tree.Name):
+                found.add(node.text)
+            elif isinstance(node, tree.Call):
+                visit(node.argument)
+            elif not isinstance(node, tree.Number | tree.Hole):
+                for part in node:
+                    if not isinstance(part, bool | Span):
+                        visit(part)
+
+        for expression in self.expressions.values():
+            visit(expression)
+        return frozenset(found)
 
     def tensor(self, layer: int, of_bias: bool) -> Tensor:
         at = self.model.layers[layer]

@@ -6,13 +6,14 @@ At large width such a layer is trained by SGD with rate eta / eps, not by Adam: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from richc.diagnostics import WARNING, Diagnostic
 from richc.rules.attributes import Written, kept_at_base
 from richc.rules.common import Trained, trained
 from richc.rules.context import Context
+from richc.rules.knobs import Part, findings, named, remedies
 from richc.scaling.formula import power
 from richc.scaling.sizes import ZERO_SIZE, Size
 
@@ -20,6 +21,10 @@ from richc.scaling.sizes import ZERO_SIZE, Size
 def check(context: Context) -> Iterator[Diagnostic]:
     if context.verdict.status("D1") == "not_evaluated":
         return  # The gradient's size is not known either.
+    yield from findings(_parts(context), _diagnose)
+
+
+def _parts(context: Context) -> Iterator[Part]:
     seen: set[tuple[str, bool]] = set()
     for item in trained(context):
         tensor, gradient = item.tensor, item.gradient(context)
@@ -30,20 +35,25 @@ def check(context: Context) -> Iterator[Diagnostic]:
             continue
         seen.add(item.statement)
         written = _written(context, item, eps, gradient)
-        yield Diagnostic(
-            "R601",
-            "epsilon",
-            WARNING,
-            f"epsilon outgrows the gradient of {item.shown}: at large width Adam becomes SGD there",
+        yield Part(
+            item,
             tensor.place("eps") or context.model.optimizer.located("eps"),
-            label=f"eps ~ {power(eps)}, the gradient ~ {power(gradient)}",
-            layer=item.layer.name,
-            help=f"write `{written.words}` on `{item.layer.statement}`"
-            if written is not None
-            else "leave `eps` out, and it follows each layer's gradient; "
-            f"or write `eps = ... * {context.model.width_symbol}^({gradient})` on the layer",
-            edits=written.edits if written is not None else (),
+            f"eps ~ {power(eps)}, the gradient ~ {power(gradient)}",
+            f"`eps = ... * {context.model.width_symbol}^({gradient})`"
+            if written is None
+            else f"`{written.words}`",
+            () if written is None else written.edits,
         )
+
+
+def _diagnose(parts: Sequence[Part]) -> Diagnostic:
+    first = parts[0]
+    message = (
+        f"epsilon outgrows the gradient of {named(parts)}: at large width Adam becomes SGD there"
+    )
+    left_out = "" if first.edits else "leave `eps` out, and it follows each layer's gradient; or "
+    help = f"{left_out}write {remedies(parts)}"
+    return Diagnostic("R601", "epsilon", WARNING, message, first.place, help=help)
 
 
 def _written(context: Context, item: Trained, eps: Size, gradient: Size) -> Written | None:

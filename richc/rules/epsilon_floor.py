@@ -8,12 +8,13 @@ that of R702's estimate, which training on the examples' digits meets to a facto
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf, log2
 
 from richc.diagnostics import WARNING, Diagnostic
 from richc.rules.common import decimal, trained
 from richc.rules.context import Context
+from richc.rules.knobs import Part, findings, named
 from richc.rules.precision_range import measure
 
 #: log2 of eps beside the gradient: an eps of its size halves a step, a larger one rules it.
@@ -23,6 +24,23 @@ _LIMIT = 1.0
 def check(context: Context) -> Iterator[Diagnostic]:
     if context.verdict.violations:
         return  # Gradients are not what the estimate takes them for.
+    # The step that is left is told of the layer where it is the smallest.
+    parts = sorted(_parts(context), key=lambda part: part[0])
+    shares = {part: share for share, part in parts}
+
+    def diagnose(group: Sequence[Part]) -> Diagnostic:
+        message = (
+            f"epsilon is larger than the gradient of {named(group)}: Adam's steps are about "
+            f"{decimal(shares[group[0]])} of the rate there"
+        )
+        help = "leave `eps` out: it is then 1e-8 and follows each layer's gradient"
+        return Diagnostic("R705", "epsilon-floor", WARNING, message, group[0].place, help=help)
+
+    yield from findings((part for _, part in parts), diagnose)
+
+
+def _parts(context: Context) -> Iterator[tuple[float, Part]]:
+    """What is found of each tensor, after log2 of the share of the rate that is left of a step."""
     sizes = measure(context)
     model = context.model
     seen: set[tuple[str, bool]] = set()
@@ -35,15 +53,9 @@ def check(context: Context) -> Iterator[Diagnostic]:
         if gradient == -inf or eps <= gradient + _LIMIT or context.size(tensor.eps) > size:
             continue
         seen.add(item.statement)
-        yield Diagnostic(
-            "R705",
-            "epsilon-floor",
-            WARNING,
-            f"epsilon is larger than the gradient of {item.shown}: Adam's steps are about "
-            f"{decimal(-log2(1 + 2.0 ** (eps - gradient)))} of the rate there",
-            tensor.place("eps") or model.optimizer.located("eps"),
-            label=f"{decimal(eps)} beside a gradient of about {decimal(gradient)} at "
-            f"{model.width_symbol} = {model.width}",
-            layer=item.layer.name,
-            help="leave `eps` out: it is then 1e-8 and follows each layer's gradient",
+        label = (
+            f"{decimal(eps)} beside a gradient of about {decimal(gradient)} at "
+            f"{model.width_symbol} = {model.width}"
         )
+        place = tensor.place("eps") or model.optimizer.located("eps")
+        yield -log2(1 + 2.0 ** (eps - gradient)), Part(item, place, label, "")

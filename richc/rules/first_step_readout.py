@@ -1,4 +1,4 @@
-"""R203: the first step trains the read-out only (information)."""
+"""R203: the first step trains the read-out only, or what is above a weight that starts small."""
 
 from __future__ import annotations
 
@@ -6,20 +6,32 @@ from collections.abc import Iterator
 
 from richc.diagnostics import INFO, Diagnostic
 from richc.rules.context import Context
+from richc.scaling.exponent import ONE
 from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    readout = context.model.layers[-1]
-    flow = context.verdict.flow
+    at = context.verdict.asleep
+    layers = context.model.layers
+    layer, (first, later) = layers[at], context.verdict.flow
+    start = power(context.network.stages[at].weight.init)
+    if layer is layers[-1]:
+        what, name = "trains the read-out only", "the read-out"
+        update = power(later[-2].gradient)
+    else:
+        what, name = f"trains nothing below `{layer.name}`", "its weight"
+        # Its entries: n of them, aligned, pass on n times as much.
+        update = power(later[at].gain + -ONE)
+    # Weights wake from the output on, one a step.
+    woken = sum(now.gain > then.gain for then, now in zip(first, later, strict=True))
+    since = "the second step" if woken == 1 else f"step {woken + 1}"
     yield Diagnostic(
         "R203",
         "first-step-readout",
         INFO,
-        "the first step trains the read-out only",
-        context.place(readout, readout.weight, "std", "var"),
-        label=f"the read-out starts at {power(context.network.stages[-1].weight.init)}, "
-        f"below its own update ~ {power(flow.later[-2].gradient)}",
-        layer=readout.name,
-        notes=("from the second step on, every layer learns",),
+        f"the first step {what}",
+        context.place(layer, layer.weight, "std", "var"),
+        label=f"{name} starts at {start}, below its own update ~ {update}",
+        layer=layer.name,
+        notes=(f"from {since} on, every layer learns",),
     )

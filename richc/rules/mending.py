@@ -1,61 +1,194 @@
-"""Edits that change the power of n in an expression, as a person would write them."""
+"""Edits of expressions, as a person would write them.
+
+``at_base`` multiplies an expression by a power of n / n0, so that its value at the base width stays
+what it was; ``scaled`` multiplies it by a number.  Factors that are not concerned stay as they are
+written.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from math import isqrt, sqrt
 from typing import NamedTuple
 
 from richc.diagnostics import Edit, Span
 from richc.rules.context import Context
-from richc.scaling.formula import exponent_words
-from richc.scaling.monomial import Affine
+from richc.scaling.formula import exponent_words, rich_formula
+from richc.scaling.monomial import BASE_WIDTH, WIDTH, Affine, Monomial, number, symbol
 from richc.spec.model import Layer
 from richc.syntax import tree
 
+_ZERO, _HALF, _ONE = Affine(Fraction(0)), Affine(Fraction(1, 2)), Affine(Fraction(1))
 #: Integers below this one read well under a root and in a fraction.
 _FEW = 10
-_ATOMS = (tree.Name, tree.Number, tree.Power, tree.Group, tree.Call)
 
 
-def edit(
-    context: Context, layer: Layer, span: Span | None, factor: Fraction | Affine
-) -> Edit | None:
-    """Multiply the expression at ``span`` by n^factor; None where it cannot be edited well."""
-    node = context.expressions.get(span) if span is not None else None
-    if node is None or span is None:
-        return None
-    factors = _factors(node)
-    if factors is None:
-        return None
-    change = factor if isinstance(factor, Affine) else Affine(factor)
-    return Edit(span, _rewrite(context, layer, factors, change))
+class Unit(NamedTuple):
+    """n and n0 in the words of a file: n / n0 is one at the base width."""
+
+    width: str
+    #: The declared width as a number where no base width may be declared.
+    base: str
+    #: What declares a base width where the file has none.
+    edits: tuple[Edit, ...] = ()
 
 
-def any_edit(context: Context, layer: Layer, span: Span, factor: Affine) -> Edit:
-    """The same for every expression, if need be in parentheses."""
-    found = edit(context, layer, span, factor)
-    if found is not None:
-        return found
-    power = _written(context.model.width_symbol, factor)
-    return Edit(span, f"({_slice(context.text, span)}) * {power}")
+def unit(context: Context) -> Unit:
+    """n / n0 for a file.
+
+    Where it has no base width, the declared width is made one if that leaves all other values as
+    they are: not where they are inferred, and not where alpha = gamma n^r would be another.
+    """
+    model = context.model
+    if model.base_symbol is not None:
+        return Unit(model.width_symbol, model.base_symbol)
+    (width,) = (s for s in context.node.statements if isinstance(s, tree.Width))
+    symbol = f"{model.width_symbol}0"
+    is_flat = model.richness == 0 and model.interval is None
+    taken = {layer.statement for layer in model.layers} | {model.name}
+    if (
+        model.parameterization not in (None, "standard")
+        or not (is_flat or "alpha" not in context.words)
+        or symbol in taken
+    ):
+        return Unit(model.width_symbol, str(model.width))
+    end = width.value.span.end
+    edit = Edit(Span(end, end), f", base {symbol} = {model.width}")
+    return Unit(model.width_symbol, symbol, (edit,))
+
+
+class _Atom(NamedTuple):
+    """A power of one name or number."""
+
+    base: str
+    power: Affine
+
+
+def at_base(
+    context: Context, layers: Collection[Layer], span: Span, change: Affine, *, of_bias: bool
+) -> str:
+    """The expression at ``span`` times (n / n0)^change; ``layers`` are those that share it."""
+    words = unit(context)
+    alike = {words.width}
+    for name, dims in (
+        ("fan_in", [] if of_bias else [layer.fan_in for layer in layers]),
+        ("layer_fan_in", [layer.fan_in for layer in layers] if of_bias else []),
+        ("fan_out", [layer.fan_out for layer in layers]),
+    ):
+        if dims and all(dim.wide and (dim.factor, dim.over) == (1, 1) for dim in dims):
+            alike.add(name)
+    over: list[str] = []
+    under: list[str] = []
+    powers: dict[str, Affine] = {}
+    for factor, divides in _factors(context.expressions[span]):
+        atoms = _atoms(factor, _ONE.negated() if divides else _ONE)
+        if atoms is not None and all(a.base in alike or a.base == words.base for a in atoms):
+            for atom in atoms:
+                powers[atom.base] = powers.get(atom.base, _ZERO).plus(atom.power)
+        else:
+            (under if divides else over).append(_slice(context.text, factor))
+    absorbing = _absorbing(powers, alike, words.width, change)
+    for base, by in ((absorbing, change), (words.base, change.negated())):
+        powers[base] = powers.get(base, _ZERO).plus(by)
+    _write(powers, words, over, under)
+    return _fraction(over, under)
+
+
+def fresh(context: Context, value: Monomial, change: Affine) -> str:
+    """A value that is not written so far, times (n / n0)^change."""
+    words = unit(context)
+    width = symbol(WIDTH, change)
+    if words.base.isdigit():
+        one = number(int(words.base)).power(change)
+    else:
+        one = symbol(BASE_WIDTH, change)
+    symbols = context.model.symbols._replace(
+        base=None if words.base.isdigit() else words.base, apart=True
+    )
+    return rich_formula(value.times(width).over(one), symbols)
+
+
+def width_factors(context: Context, span: Span) -> int:
+    """How many factors of an expression follow the width."""
+    wide = {context.model.width_symbol, "fan_in", "fan_out"}
+    factors = (_atoms(factor, _ONE) for factor, _ in _factors(context.expressions[span]))
+    return sum(any(atom.base in wide for atom in atoms or ()) for atoms in factors)
+
+
+def _absorbing(powers: dict[str, Affine], alike: set[str], width: str, change: Affine) -> str:
+    """The power that is the plainer for being changed, the plainest first; else the width's own."""
+    better: list[tuple[int, bool, str]] = []
+    for base, old in powers.items():
+        new = old.plus(change)
+        is_plainer = _plainness(new) <= _plainness(old) and _size(new) < _size(old)
+        if base in alike and (new.is_zero or is_plainer):
+            better.append((_plainness(new), base != width, base))
+    return min(better)[2] if better else width
+
+
+def _size(power: Affine) -> Fraction:
+    return abs(power.const) + abs(power.slope)
+
+
+def _plainness(power: Affine) -> int:
+    """How well a power reads: none at all best, then whole ones, then those without r."""
+    if power.is_zero:
+        return 0
+    if power.slope:
+        return 3
+    return 1 if power.const.denominator == 1 else 2
+
+
+def _write(powers: dict[str, Affine], words: Unit, over: list[str], under: list[str]) -> None:
+    """Powers of names as factors above and below the bar; those of n and n0 together if alike."""
+    up, down = powers.get(words.width, _ZERO), powers.get(words.base, _ZERO)
+    rest = dict(powers)
+    falls = up.const < 0 and not up.slope
+    if {up, down} <= {_HALF, _HALF.negated()}:
+        above, below = (
+            " * ".join(name for name in (words.width, words.base) if powers[name] == half)
+            for half in (_HALF, _HALF.negated())
+        )
+        if above:
+            over.append(f"sqrt({above} / {below})" if below else f"sqrt({above})")
+        else:
+            under.append(f"sqrt({below})")
+        del rest[words.width], rest[words.base]
+    elif not up.is_zero and up.plus(down).is_zero and up not in (_ONE, _ONE.negated()):
+        names = (words.base, words.width) if falls else (words.width, words.base)
+        over.append(_power(f"({names[0]} / {names[1]})", up.negated() if falls else up))
+        del rest[words.width], rest[words.base]
+    for base, power in rest.items():
+        if power.is_zero:
+            continue
+        falls = power.const < 0 and not power.slope
+        (under if falls else over).append(_power(base, power.negated() if falls else power))
+
+
+def _power(base: str, power: Affine) -> str:
+    if power == _ONE:
+        return base
+    if power == _HALF:
+        root = isqrt(int(base)) if base.isdigit() else 0
+        return str(root) if root and root * root == int(base) else f"sqrt({base})"
+    words = exponent_words(power)
+    return f"{base}^{words}" if words.isalnum() else f"{base}^({words})"
 
 
 def scaled(context: Context, span: Span, square: Fraction, *, is_root: bool) -> Edit | None:
     """Multiply the expression by a number, or by its root; None where it cannot be edited well."""
     node = context.expressions.get(span)
-    factors = _factors(node) if node is not None else None
-    if factors is None:
+    if node is None:
         return None
     constant = Fraction(1)
     over: list[str] = []
     under: list[str] = []
-    for factor, divides in factors:
+    for factor, divides in _factors(node):
         if isinstance(factor, tree.Number):
             constant *= Fraction(factor.text) ** (-1 if divides else 1)
         else:
-            (under if divides else over).append(_slice(context.text, factor.span))
+            (under if divides else over).append(_slice(context.text, factor))
     if is_root:
         above, below = isqrt(square.numerator), isqrt(square.denominator)
         if (above * above, below * below) == (square.numerator, square.denominator):
@@ -83,98 +216,59 @@ def _constant(value: Fraction) -> str:
     return decimal if is_short else str(value)
 
 
-class Mistake(NamedTuple):
-    """A well-known one."""
-
-    words: str
-    #: The name that the attribute was meant to have, if that is all that is wrong.
-    other: str | None = None
-
-
-def misread(attribute: str, written: Affine, wanted: Affine) -> Mistake | None:
-    """A std taken for a variance or the reverse, or one square root too many or too few."""
-    if wanted.is_zero:
-        return None
-    is_twice = written == wanted.times(Fraction(2))
-    is_half = written.times(Fraction(2)) == wanted
-    if attribute == "std" and is_twice:
-        return Mistake("`std` is written where `var` was meant: a square root is missing", "var")
-    if attribute == "std" and is_half:
-        return Mistake("one square root too many: `std` is the root of the variance already")
-    if attribute == "var" and is_half:
-        return Mistake("`var` is written where `std` was meant: one square root too many", "std")
-    if attribute == "var" and is_twice:
-        return Mistake("a square root is missing, or the variance was squared")
-    return None
-
-
 def swap(context: Context, span: Span, other: str) -> Edit | None:
     """Another name for the attribute whose value is at ``span``."""
-    place = _word_place(context, span)
-    return None if place is None else Edit(place, other)
-
-
-def _word_place(context: Context, value: Span) -> Span | None:
-    """Where the name of the attribute stands whose value is at ``value``."""
 
     def visit(block: tree.Block | None) -> Iterator[Span]:
         for item in block.items if block else ():
             if isinstance(item, tree.Section):
                 yield from visit(item.block)
-            elif isinstance(item, tree.Option) and item.value.span == value:
+            elif isinstance(item, tree.Option) and item.value.span == span:
                 yield item.name.span
 
     layers = (s for s in context.node.statements if isinstance(s, tree.Layer))
-    return next((span for layer in layers for span in visit(layer.block)), None)
+    place = next((span for layer in layers for span in visit(layer.block)), None)
+    return None if place is None else Edit(place, other)
 
 
-_Factor = tuple[tree.Expression, bool]
+def _factors(node: tree.Expression) -> Iterator[tuple[tree.Expression, bool]]:
+    """The factors of a product, each with whether it divides, in order."""
+    if not isinstance(node, tree.Product):
+        yield node, False
+        return
+    yield from _factors(node.left)
+    right = node.right
+    inner = right.inner if isinstance(right, tree.Group) else right
+    if isinstance(inner, tree.Sum):
+        inner = right
+    for factor, divides in _factors(inner):
+        yield factor, divides != node.divides
 
 
-def _factors(node: tree.Expression) -> list[_Factor] | None:
-    """The factors of a product, each with whether it divides."""
-    factors: list[_Factor] = []
-    while isinstance(node, tree.Product):
-        right = node.right
-        if isinstance(right, tree.Group) and node.divides:
-            inner = _factors(right.inner)
-            if inner is None:
-                return None
-            factors[:0] = [(factor, not divides) for factor, divides in inner]
-        else:
-            factors.insert(0, (right, node.divides))
-        node = node.left
-    factors.insert(0, (node, False))
-    return factors if all(isinstance(f, _ATOMS) for f, _ in factors) else None
+def _atoms(node: tree.Expression, times: Affine) -> list[_Atom] | None:
+    """A factor as powers of names and numbers; None for what is none, such as a sum."""
+    if isinstance(node, tree.Name | tree.Number):
+        return [_Atom(node.text, times)]
+    if isinstance(node, tree.Group):
+        return _atoms(node.inner, times)
+    if isinstance(node, tree.Product):
+        left = _atoms(node.left, times)
+        right = _atoms(node.right, times.negated() if node.divides else times)
+        return None if left is None or right is None else left + right
+    if isinstance(node, tree.Call) and node.function.text == "sqrt":
+        return _atoms(node.argument, times.times(Fraction(1, 2)))
+    if isinstance(node, tree.Power):
+        from richc.spec.expressions import Rejected, Scope, exponent
 
-
-def _rewrite(context: Context, layer: Layer, factors: list[_Factor], change: Affine) -> str:
-    width = context.model.width_symbol
-    wide = {width}
-    if layer.fan_in.wide:
-        wide.add("fan_in")
-    if layer.fan_out.wide:
-        wide.add("fan_out")
-    best: tuple[int, int, str, Affine] | None = None
-    for index, (factor, divides) in enumerate(factors):
-        known = _power_of(factor, wide)
-        if known is None:
-            continue
-        base, power = known
-        new = power.times(Fraction(-1 if divides else 1)).plus(change)
-        rank = _plainness(new)
-        if best is None or rank < best[0]:
-            best = rank, index, base, new
-    over: list[str] = []
-    under: list[str] = []
-    for index, (factor, divides) in enumerate(factors):
-        if best is not None and index == best[1]:
-            _append(best[2], best[3], over, under)
-        else:
-            (under if divides else over).append(_slice(context.text, factor.span))
-    if best is None:
-        _append(width, change, over, under)
-    return _fraction(over, under)
+        try:
+            power = exponent(node.exponent, Scope({}, has_richness=True))
+        except Rejected:
+            return None
+        if times.slope and power.slope:
+            return None
+        by, of = (times, power.const) if times.slope else (power, times.const)
+        return _atoms(node.base, by.times(of))
+    return None
 
 
 def _fraction(over: list[str], under: list[str]) -> str:
@@ -185,50 +279,6 @@ def _fraction(over: list[str], under: list[str]) -> str:
     return f"{above} / {under[0]}" if len(under) == 1 else f"{above} / ({' * '.join(under)})"
 
 
-def _plainness(power: Affine) -> int:
-    """How well a power reads: none at all best, then whole ones, then those without r."""
-    if power.is_zero:
-        return 0
-    if power.slope:
-        return 3
-    return 1 if power.const.denominator == 1 else 2
-
-
-def _power_of(node: tree.Expression, wide: set[str]) -> tuple[str, Affine] | None:
-    """The base and the exponent, when the factor is a plain power of what grows like n."""
-    if isinstance(node, tree.Name):
-        return (node.text, Affine(Fraction(1))) if node.text in wide else None
-    if isinstance(node, tree.Call):
-        inner = _power_of(node.argument, wide) if node.function.text == "sqrt" else None
-        return None if inner is None else (inner[0], inner[1].times(Fraction(1, 2)))
-    if not isinstance(node, tree.Power) or not isinstance(node.base, tree.Name):
-        return None
-    if node.base.text not in wide:
-        return None
-    from richc.spec.expressions import Rejected, Scope, exponent
-
-    try:
-        return node.base.text, exponent(node.exponent, Scope({}, has_richness=True))
-    except Rejected:
-        return None
-
-
-def _append(base: str, power: Affine, over: list[str], under: list[str]) -> None:
-    if power.is_zero:
-        return
-    if power.const >= 0 or power.slope:
-        over.append(_written(base, power))
-    else:
-        under.append(_written(base, power.times(Fraction(-1))))
-
-
-def _written(base: str, power: Affine) -> str:
-    if power == Affine(Fraction(1)):
-        return base
-    words = exponent_words(power)
-    is_plain = words.isalnum()
-    return f"{base}^{words}" if is_plain else f"{base}^({words})"
-
-
-def _slice(text: str, span: Span) -> str:
-    return text[span.start : span.end]
+def _slice(text: str, node: tree.Expression) -> str:
+    words = text[node.span.start : node.span.end]
+    return f"({words})" if isinstance(node, tree.Sum | tree.Negative) else words

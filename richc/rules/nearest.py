@@ -12,16 +12,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.diagnostics import Diagnostic, Label
-from richc.optimizers import law
 from richc.optimizers.law import Law
-from richc.rules.common import Mend, Subject, mend_rate, mend_std
-from richc.rules.context import Context
-from richc.rules.sentence import point_name
-from richc.scaling.monomial import WIDTH, Affine, symbol
 from richc.scaling.passes import UNIT, Parameter, Step
 from richc.scaling.sizes import Size
-from richc.scaling.verdict import judge
 
 INIT = "init"
 RATE = "rate"
@@ -167,82 +160,3 @@ def _moves(weight: Parameter, goal: Parameter, family: Law, *, fits: bool) -> It
             yield INIT, exponent
     if fits and isinstance(rate, Fraction) and isinstance(goal.rate, Fraction):
         yield RATE, goal.rate - rate
-
-
-class Fault(NamedTuple):
-    """A single change that makes a model pass, in terms of its file."""
-
-    change: Change
-    #: The layer's name, or the statement's where all its layers are concerned.
-    name: str
-    label: Label
-    mend: Mend
-
-
-def faults(context: Context, richness: Fraction | None = None) -> list[Fault]:
-    """All single changes that make the model pass, at some richness or at this one."""
-    stages = context.network.stages
-    changes = single_changes(
-        [stage.weight.init for stage in stages],
-        [stage.weight.rate for stage in stages],
-        law(context.model.optimizer.name),
-        [(stage.wide_in, stage.wide_out) for stage in stages],
-        richness,
-        [layer.statement for layer in context.model.layers],
-    )
-    # Biases have their say, and so has a floor of RMS(W).
-    return [_fault(context, change) for change in changes if _suffices(context, change)]
-
-
-def _suffices(context: Context, change: Change) -> bool:
-    power = symbol(WIDTH, Affine(change.exponent))
-    stages = list(context.network.stages)
-    for index in change.layers:
-        layer = context.model.layers[index]
-        weight = layer.weight
-        if change.knob == INIT:
-            weight = weight._replace(std=weight.std.times(power))
-        else:
-            weight = weight._replace(lr=weight.lr.times(power))
-        stages[index] = context.stage(layer._replace(weight=weight))
-    changed = context.network._replace(stages=tuple(stages))
-    return judge(changed).richness == change.richness
-
-
-def _fault(context: Context, change: Change) -> Fault:
-    layer = context.model.layers[change.layer]
-    weight = layer.weight
-    siblings = sum(other.statement == layer.statement for other in context.model.layers)
-    name = layer.statement
-    if len(change.layers) != siblings:
-        # What is written there is right for the other layers of the statement.
-        name, weight = layer.name, weight._replace(places=())
-    mend_it, attributes = (
-        (mend_std, ("std", "var")) if change.knob == INIT else (mend_rate, ("lr",))
-    )
-    mend = mend_it(context, Subject(layer, weight, f"`{name}`"), change.exponent)
-    place = context.place(layer, layer.weight, *attributes)
-    of = "" if name == layer.statement else f" of `{name}`"
-    label = Label(place, f"`{mend.attribute}`{of} should be ~ {mend.wanted}")
-    return Fault(change, name, label, mend)
-
-
-def note(context: Context, found: Sequence[Diagnostic]) -> str | None:
-    """The nearest single change in words, unless a violation's own help says enough."""
-    able = faults(context, context.model.richness)
-    change = nearest([fault.change for fault in able])
-    if change is None or any(_is_said(fault, found) for fault in able):
-        return None
-    (fault,) = (fault for fault in able if fault.change is change)
-    # A help for the same attribute speaks of one desideratum, and may go less far.
-    if any(edit.span == fault.label.span for d in found for edit in d.edits):
-        return None
-    return (
-        f"one change makes this {point_name(change.richness)}: "
-        f"`{fault.mend.attribute}` of `{fault.name}` ~ {fault.mend.wanted}"
-    )
-
-
-def _is_said(fault: Fault, found: Sequence[Diagnostic]) -> bool:
-    said, edits = (fault.name, fault.mend.help), set(fault.mend.edits)
-    return any((d.layer, d.help) == said or not edits.isdisjoint(d.edits) for d in found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, Diagnostic
-from richc.rules.common import cases, mend_missing, rate_place
+from richc.rules.common import blocked, cases, rate_place
 from richc.rules.context import Context
 from richc.scaling.formula import power
 
@@ -13,7 +13,6 @@ from richc.scaling.formula import power
 def check(context: Context) -> Iterator[Diagnostic]:
     for case in cases(context, "D3", "readout"):
         flow = context.verdict.flow.later[-1]
-        mend = mend_missing(context, case)
         yield Diagnostic(
             "R402",
             "negligible-readout",
@@ -25,6 +24,5 @@ def check(context: Context) -> Iterator[Diagnostic]:
             desideratum="D3",
             layer=case.name,
             notes=("the output moves through the layers below only",),
-            help=mend.help,
-            edits=mend.edits,
+            help=blocked(case),
         )

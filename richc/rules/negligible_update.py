@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.causes import dominant
-from richc.rules.common import cases, mend_missing, rate_place
+from richc.rules.common import blocked, cases, rate_place
 from richc.rules.context import Context
 from richc.scaling.formula import power
 
@@ -14,7 +14,6 @@ from richc.scaling.formula import power
 def check(context: Context) -> Iterator[Diagnostic]:
     for case in cases(context, "D3", "weight"):
         layer = context.verdict.flow.later[case.at]
-        mend = mend_missing(context, case)
         below = context.model.layers[case.at - 1].name if case.at else None
         if case.at and layer.carried >= layer.dh:
             note = f"its contribution vanishes beside what `{below}` already changed"
@@ -34,6 +33,5 @@ def check(context: Context) -> Iterator[Diagnostic]:
             layer=case.name,
             labels=dominant(context, case),
             notes=(note,),
-            help=mend.help,
-            edits=mend.edits,
+            help=blocked(case),
         )

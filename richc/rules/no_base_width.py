@@ -1,9 +1,9 @@
 """R704: an everyday learning rate, read as the rate at n = 1.
 
-Inferred rates are powers of n/n0 with a base width and powers of n without one.  A number that
-suits a plain network is then taken for the rate of a network of width one, and layers are trained
-at n^-1 or n^(-3/2) of it.  Yang et al. 2022 (arXiv 2203.03466) have base shapes for
-this reason.
+Inferred rates are powers of n/n0 with a base width and powers of n without one; a rate may be
+written as such a power, too (`1 / n`).  A number that suits a plain network is then taken for the
+rate of a network of width one, and layers are trained at n^-1 or n^(-3/2) of it.  Yang et al. 2022
+(arXiv 2203.03466) have base shapes for this reason.
 
 What is reported depends on the rate in these units and not on n: under μP, n = 16 and n = 1024 are
 slowed down alike.  Up to the limits below, training on the examples' digits is slower by factors,
@@ -13,15 +13,16 @@ serves in both units, depending on its shape factor.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from richc.diagnostics import WARNING, Diagnostic, Label
 from richc.optimizers import OPTIMIZERS, law
-from richc.rules.common import decimal, trained
+from richc.rules.common import Trained, decimal, trained
 from richc.rules.context import Context
 from richc.scaling.formula import power
-from richc.scaling.monomial import Affine
+from richc.scaling.monomial import ONE, WIDTH, Affine
+from richc.spec.infer import STANDARD
 from richc.syntax import tree
 
 #: Up to this many times its default a rate is one of a plain network, not of n = 1.
@@ -41,7 +42,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
     if not 0 < rate * _accumulated(context) <= times * Fraction(OPTIMIZERS[optimizer.name].lr):
         return
     weights = [item for item in trained(context) if not item.is_bias]
-    if not weights or any(item.tensor.place("lr", "scale") for item in weights):
+    if not weights:
         return
     # The rate in the gauge without multipliers, so that all gauges are told the same.
     moves = Affine(Fraction(law(optimizer.name).gauge_power))
@@ -52,6 +53,9 @@ def check(context: Context) -> Iterator[Diagnostic]:
         return
     at = logs.index(least)
     slowest, size = weights[at], context.size(factors[at])
+    is_written = any(item.tensor.place("lr", "scale") for item in weights)
+    if is_written and not _is_in_units_of_one(context, weights, slowest, max(logs)):
+        return
     n = model.width_symbol
     (width,) = (s for s in context.node.statements if isinstance(s, tree.Width))
     yield Diagnostic(
@@ -65,8 +69,25 @@ def check(context: Context) -> Iterator[Diagnostic]:
         layer=slowest.layer.name,
         labels=(Label(width.span, "no base width"),),
         help="declare the width at which the rate suits a plain network: "
-        f"`width {n} = {model.width}, base {n}0 = {min(_USUAL_BASE, model.width)}`",
+        f"`width {n} = {model.width}, base {n}0 = {min(_USUAL_BASE, model.width)}`"
+        + (f", and write rates as powers of {n} / {n}0" if is_written else ""),
     )
+
+
+def _is_in_units_of_one(
+    context: Context, weights: Sequence[Trained], slowest: Trained, fastest: float
+) -> bool:
+    """Whether written rates are powers of n and nothing else, in a file that gives numbers.
+
+    Where some layer learns faster than the optimizer's rate, or a number says how fast, the rates
+    are in units of the user's own.  A file of exponents alone, as papers print them, has none.
+    """
+    rate = slowest.tensor.lr
+    is_bare = rate.without(WIDTH) == ONE and rate.exponent(WIDTH).at(context.richness) < 0
+    is_abstract = all(item.tensor.std.without(WIDTH) == ONE for item in weights)
+    is_mixed = context.model.parameterization not in (None, STANDARD)
+    fits = is_bare and fastest <= 0 and not context.verdict.violations
+    return fits and not is_abstract and not is_mixed
 
 
 def _accumulated(context: Context) -> Fraction:

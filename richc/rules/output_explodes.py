@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.causes import readout
-from richc.rules.common import cases, mend_explosion, rate_place
+from richc.rules.common import cases, rate_place
 from richc.rules.context import Context
 from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
     for case in cases(context, "D1", "explodes"):
-        mend = mend_explosion(context, case)
         yield Diagnostic(
             "R201",
             "output-explodes",
@@ -25,6 +24,4 @@ def check(context: Context) -> Iterator[Diagnostic]:
             desideratum="D1",
             layer=case.name,
             labels=readout(context, case, "it reaches the output through"),
-            help=mend.help,
-            edits=mend.edits,
         )

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, Diagnostic
-from richc.rules.common import cases, excess, mend_std
+from richc.rules.common import cases
 from richc.rules.context import Context
 from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
     for case in cases(context, "D0", "output"):
-        mend = mend_std(context, case, -excess(case))
         yield Diagnostic(
             "R102",
             "output-size",
@@ -22,6 +21,4 @@ def check(context: Context) -> Iterator[Diagnostic]:
             label=f"f ~ {power(case.violation.size)} at init, should be at most n^0",
             desideratum="D0",
             layer=case.name,
-            help=mend.help,
-            edits=mend.edits,
         )

@@ -7,7 +7,6 @@ from fractions import Fraction
 
 from richc.diagnostics import Diagnostic
 from richc.rules.context import Context
-from richc.rules.nearest import note
 from richc.rules.sentence import OPTIMIZER_NAMES, point_name
 from richc.scaling.verdict import judge
 
@@ -17,7 +16,7 @@ _ZERO = Fraction(0)
 
 def with_notes(context: Context, found: Sequence[Diagnostic]) -> list[Diagnostic]:
     """The diagnostics, with what was recognised noted on the first violation."""
-    notes = tuple(_notes(context)) or tuple(_one_change(context, found))
+    notes = tuple(_notes(context))
     result = list(found)
     violations = [d for d in found if d.desideratum is not None]
     if notes and violations:
@@ -117,12 +116,3 @@ def _readout_only(context: Context) -> Iterator[str]:
     last = len(context.model.layers) - 1
     if verdict.stable and verdict.nontrivial and verdict.learning == (last,):
         yield "only the read-out learns: the rest of the network is random features"
-
-
-def _one_change(context: Context, found: Sequence[Diagnostic]) -> Iterator[str]:
-    """The fault of what is otherwise on the scale; R502 names it where a point is required."""
-    if any(requirement.kind == "point" for requirement in context.model.requirements):
-        return
-    words = note(context, found)
-    if words is not None:
-        yield words

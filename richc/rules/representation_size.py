@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, Diagnostic
-from richc.rules.common import Case, Mend, cases, excess, mend_std
+from richc.rules.common import Case, cases, excess
 from richc.rules.context import Context
 from richc.scaling.formula import power
 from richc.scaling.verdict import NOT_EVALUATED, Violation
@@ -19,7 +19,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
         else:
             word = "grows" if excess(case) > 0 else "vanishes"
             message = f"the representation after `{case.name}` {word} with the width at init (D0)"
-        mend = _mend(context, case)
         notes = []
         if context.verdict.status("D1") == NOT_EVALUATED:
             notes.append(
@@ -36,8 +35,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             desideratum="D0",
             layer=case.name,
             notes=tuple(notes),
-            help=mend.help,
-            edits=mend.edits,
+            help=_help(case),
         )
 
 
@@ -47,8 +45,8 @@ def _label(violation: Violation) -> str:
     return f"it multiplies the size of h by {power(violation.excess)}, and should keep it"
 
 
-def _mend(context: Context, case: Case) -> Mend:
+def _help(case: Case) -> str | None:
     if case.violation.excess is not None:
-        return mend_std(context, case, -excess(case))
+        return None
     fan_in = "1 / sqrt(fan_in)" if case.layer.fan_in.wide else "1"
-    return Mend(f"only a read-out or a bias may start at zero: `std = {fan_in}`", ())
+    return f"only a read-out or a bias may start at zero: `std = {fan_in}`"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.context import Context
@@ -13,7 +12,6 @@ from richc.spec.model import Requirement
 
 def check(context: Context) -> Iterator[Diagnostic]:
     verdict = context.verdict
-    points: dict[Fraction, Diagnostic] = {}
     for requirement in context.model.requirements:
         if requirement.kind == "equivalent":
             from richc.rules.requirement_equivalent import check as compare  # reads a file
@@ -22,11 +20,9 @@ def check(context: Context) -> Iterator[Diagnostic]:
             continue
         if is_true(context, requirement):
             continue
-        richness = requirement.richness
-        if richness is not None:
-            if richness not in points:
-                points[richness] = _point(context, requirement, richness)
-            yield points[richness]._replace(span=requirement.place)
+        if requirement.richness is not None:
+            message = f"this model is not {point_name(requirement.richness)}"
+            yield _failure(requirement, message, f"it is {describe(verdict)}")
             continue
         notes = []
         if requirement.kind == "gauge":
@@ -40,22 +36,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
             message = f"the regime of this model is not `{requirement.value}`"
             label = f"it is `{verdict.regime}`"
         yield _failure(requirement, message, label)._replace(notes=tuple(notes))
-
-
-def _point(context: Context, requirement: Requirement, richness: Fraction) -> Diagnostic:
-    """A point of the richness scale, and the one change that leads there, if one does."""
-    from richc.rules.nearest import faults  # of no use to a model that is as required
-
-    message = f"this model is not {point_name(richness)}"
-    failure = _failure(requirement, message, f"it is {describe(context.verdict)}")
-    for fault in faults(context, richness):
-        return failure._replace(
-            layer=fault.name,
-            labels=(fault.label,),
-            help=fault.mend.help,
-            edits=fault.mend.edits,
-        )
-    return failure
 
 
 def _failure(requirement: Requirement, message: str, label: str) -> Diagnostic:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import groupby
 
-from richc.scaling.verdict import DESIDERATA, NOT_EVALUATED, VIOLATED, Verdict
+from richc.scaling.sizes import Size
+from richc.scaling.verdict import DESIDERATA, MIXED, NOT_EVALUATED, VIOLATED, Verdict
 from richc.spec.model import Model
 
 OPTIMIZER_NAMES = {
@@ -45,6 +47,8 @@ def describe(verdict: Verdict) -> str:
             shifts = ", ".join(str(theta) for theta in _runs(verdict.theta))
             gauge = f"a gauge without a name (θ = {shifts} from the STP gauge)"
         return f"{point_name(verdict.richness)}, {gauge}"
+    if verdict.regime == MIXED:
+        return "mixed (D0 to D3 hold, off the richness scale)"
     broken = ", ".join(d for d in DESIDERATA if verdict.status(d) == VIOLATED)
     if verdict.function_richness is not None:
         return (
@@ -58,6 +62,17 @@ def describe(verdict: Verdict) -> str:
 def sentence(model: Model, verdict: Verdict) -> str:
     """For example ``μP (r = 1/2), STP gauge: features learn``."""
     return f"{describe(verdict)}: {_consequence(model, verdict)}"
+
+
+def by_update(model: Model, verdict: Verdict) -> list[tuple[Size, str]]:
+    """Neighbouring representations whose updates are of one size, from the input on."""
+    found = []
+    hidden = zip(model.layers, verdict.flow.later[:-1], strict=False)
+    for size, run in groupby(hidden, key=lambda item: item[1].dh):
+        names = [layer.name for layer, _ in run]
+        ends = dict.fromkeys((names[0], names[-1]))
+        found.append((size, " ... ".join(f"`{name}`" for name in ends)))
+    return found
 
 
 def over_interval(model: Model, found: Sequence[tuple[str, str]]) -> str:
@@ -88,6 +103,12 @@ def _consequence(model: Model, verdict: Verdict) -> str:
         if verdict.richness == 0:
             return "lazy, the kernel limit"
         return f"lazy in the limit, Δh ~ n^{verdict.richness - Fraction(1, 2)}"
+    if verdict.regime == MIXED:
+        (largest, where), *others = by_update(model, verdict)
+        if largest == 0:
+            return f"features learn at {where}, lazy at {', '.join(names for _, names in others)}"
+        sizes = (f"~ n^{size} at {names}" for size, names in [(largest, where), *others])
+        return f"lazy in the limit, Δh {', '.join(sizes)}"
     if verdict.regime == "unstable":
         if any(v.kind in ("update", "explodes") for v in verdict.violations):
             return "training blows up with the width"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from richc.diagnostics import ERROR, Diagnostic
 from richc.optimizers import law
 from richc.rules.causes import readout
-from richc.rules.common import cases, mend_explosion, rate_place
+from richc.rules.common import cases, rate_place
 from richc.rules.context import Context
 from richc.scaling.formula import power
 
@@ -15,7 +15,6 @@ from richc.scaling.formula import power
 def check(context: Context) -> Iterator[Diagnostic]:
     scale_free = law(context.model.optimizer.name).is_scale_free
     for case in cases(context, "D0", "update"):
-        mend = mend_explosion(context, case)
         yield Diagnostic(
             "R103",
             "update-explodes",
@@ -26,6 +25,4 @@ def check(context: Context) -> Iterator[Diagnostic]:
             desideratum="D0",
             layer=case.name,
             labels=() if scale_free else readout(context, case, "its gradient comes through"),
-            help=mend.help,
-            edits=mend.edits,
         )

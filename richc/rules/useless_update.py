@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.causes import readout
-from richc.rules.common import cases, mend_missing, rate_place
+from richc.rules.common import blocked, cases, rate_place
 from richc.rules.context import Context
 from richc.scaling.formula import power
 
@@ -14,7 +14,6 @@ from richc.scaling.formula import power
 def check(context: Context) -> Iterator[Diagnostic]:
     for case in cases(context, "D2", "useless"):
         layer = context.verdict.flow.later[case.at]
-        mend = mend_missing(context, case)
         yield Diagnostic(
             "R301",
             "useless-update",
@@ -25,6 +24,5 @@ def check(context: Context) -> Iterator[Diagnostic]:
             desideratum="D2",
             layer=case.name,
             labels=readout(context, case, "it reaches the output through"),
-            help=mend.help,
-            edits=mend.edits,
+            help=blocked(case),
         )

@@ -7,7 +7,7 @@ gradient: Loshchilov & Hutter 2019 (arXiv 1711.05101), section 2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from richc.diagnostics import WARNING, Diagnostic, Span
@@ -15,6 +15,7 @@ from richc.optimizers import OPTIMIZERS
 from richc.rules.attributes import kept_at_base
 from richc.rules.common import trained
 from richc.rules.context import Context
+from richc.rules.knobs import Part, findings, named, remedies
 from richc.scaling.formula import power
 from richc.scaling.sizes import Size
 from richc.spec.model import Tensor
@@ -24,6 +25,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
     coupled = OPTIMIZERS[context.model.optimizer.name].decay_is_normalised
     if coupled and context.verdict.status("D1") == "not_evaluated":
         return  # The gradient's size is not known.
+    excesses: dict[Part, Fraction] = {}
     seen: set[tuple[tuple[str, bool], Size]] = set()
     for item in trained(context):
         tensor = item.tensor
@@ -43,19 +45,23 @@ def check(context: Context) -> Iterator[Diagnostic]:
         seen.add((item.statement, excess))
         names = ("decay", "weight_decay")
         written = kept_at_base(context, item.layer, tensor, names, -excess)
-        yield Diagnostic(
-            "R602",
-            "weight-decay",
-            WARNING,
-            f"weight decay of {item.shown} {'grows' if excess > 0 else 'fades'} with the width",
+        part = Part(
+            item,
             decay_place(context, tensor),
-            label=label,
-            layer=item.layer.name,
-            help=f"write `{written.words}` on `{item.layer.statement}`"
-            if written is not None
-            else f"use `decay` ~ {power(decay + -excess)} on this layer",
-            edits=written.edits if written is not None else (),
+            label,
+            f"`decay` ~ {power(decay + -excess)}" if written is None else f"`{written.words}`",
+            () if written is None else written.edits,
         )
+        excesses[part] = excess
+
+    def diagnose(group: Sequence[Part]) -> Diagnostic:
+        signs = {excesses[part] > 0 for part in group}
+        word = "depends on" if len(signs) > 1 else "grows with" if True in signs else "fades with"
+        message = f"weight decay of {named(group)} {word} the width"
+        help = f"{'write' if group[0].edits else 'use'} {remedies(group)}"
+        return Diagnostic("R602", "weight-decay", WARNING, message, group[0].place, help=help)
+
+    yield from findings(excesses, diagnose)
 
 
 def decay_place(context: Context, tensor: Tensor) -> Span:

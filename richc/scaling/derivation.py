@@ -6,7 +6,7 @@ in the flow, on which the verdict rests.  So a printed sum adds up, and adds up 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
@@ -102,6 +102,10 @@ def _powers(step: Step, wide_sides: int) -> tuple[Fraction, ...]:
 class Phase(NamedTuple):
     """The first step, or any later one.  Lines of weights come before lines of biases."""
 
+    #: p: what the representations that are larger than at init send on, from the first on.
+    inputs: tuple[Line, ...]
+    #: k: by what the weights multiply that do more by their own update than by their init.
+    gains: tuple[Line, ...]
     #: g: the entries of df/dh, from the last representation to the first.
     gradients: tuple[Line, ...]
     #: u and u': what the layer's own updates add to its representation.
@@ -175,13 +179,15 @@ def _phase(
     network: Network, flow: Sequence[LayerFlow], heights: Sequence[Line], *, is_later: bool
 ) -> Phase:
     stages, last = network.stages, len(network.stages) - 1
-    gradients = _gradients(network, flow, heights, is_later=is_later)
+    inputs = _inputs(flow, heights)
+    gains = {found.layer: found for found in _gains(stages, flow, inputs)}
+    gradients = _gradients(network, flow, inputs, gains, is_later=is_later)
     entry = {found.layer: found.term for found in gradients}
     own: list[Line] = []
     of_biases: list[Line] = []
     updates: list[Line] = []
     for index, (stage, at) in enumerate(zip(stages, flow, strict=True)):
-        source = heights[index - 1].term if index else None
+        source = inputs[index - 1].term if index else None
         # What reaches the output directly is a share of its change.
         letter = "u" if index < last else "t"
         found = [_own(network.step, letter, index, stage, source, entry.get(index), at.own)]
@@ -193,7 +199,7 @@ def _phase(
         if index < last:
             sums: list[Sum] = [(one.term,) for one in found]
             if updates:
-                sums.append((updates[-1].term, *_plain(_HALF), _init(stage, index)))
+                sums.append((updates[-1].term, *_through(stage, index, gains)))
             updates.append(line("U", index, *sums, equals=at.dh))
 
     def through(letter: str, update: Line, size: Size) -> Line:
@@ -209,6 +215,8 @@ def _phase(
     direct = [(one.term,) for one in shares if one.layer == last]
     output = line("Δf", last, *direct, (reaches[-1].term,), equals=flow[-1].dh)
     return Phase(
+        tuple(one for one in inputs if one.letter == "p"),
+        tuple(gains.values()),
         gradients,
         tuple(one for one in (*own, *of_biases) if one.layer < last),
         tuple(updates),
@@ -218,8 +226,51 @@ def _phase(
     )
 
 
+def _inputs(flow: Sequence[LayerFlow], heights: Sequence[Line]) -> list[Line]:
+    """What every layer but the first acts on, by the layer below: the line of its size."""
+    lines: list[Line] = []
+    for height, below, at in zip(heights[:-1], flow, flow[1:], strict=False):
+        if at.source == height.value:
+            lines.append(height)
+            continue
+        # Grown to one, it grows no further.
+        update = Term("U", height.layer, below.dh) if below.dh < _ZERO else Term("", -1, _ZERO)
+        sums = ((height.term,), (update,))
+        if update.size == at.source:
+            lines.append(line("p", height.layer, *sums, equals=at.source))
+        else:
+            lines.append(Line("p", height.layer, (), at.source, reason="it still grows"))
+    return lines
+
+
+def _gains(
+    stages: Sequence[Stage], flow: Sequence[LayerFlow], inputs: Sequence[Line]
+) -> Iterator[Line]:
+    for index, (stage, at) in enumerate(zip(stages[1:-1], flow[1:-1], strict=True), start=1):
+        init = (*_plain(_HALF), _init(stage, index))
+        if at.gain == _total(init):
+            continue
+        source = inputs[index - 1].term
+        update: Sum = (Term("u", index, at.own), source._replace(times=-_ONE))
+        if _total(update) != at.gain:  # Beyond one, it explodes by itself.
+            update = (Term("", -1, _ZERO),)
+        yield line("k", index, init, update, equals=at.gain)
+
+
+def _through(stage: Stage, index: int, gains: Mapping[int, Line]) -> Sum:
+    """By what a hidden layer's weight multiplies."""
+    if index in gains:
+        return (gains[index].term,)
+    return (*_plain(_HALF), _init(stage, index))
+
+
 def _gradients(
-    network: Network, flow: Sequence[LayerFlow], heights: Sequence[Line], *, is_later: bool
+    network: Network,
+    flow: Sequence[LayerFlow],
+    inputs: Sequence[Line],
+    gains: Mapping[int, Line],
+    *,
+    is_later: bool,
 ) -> tuple[Line, ...]:
     stages, last = network.stages, len(network.stages) - 1
     readout = stages[last]
@@ -229,11 +280,11 @@ def _gradients(
         power, rate, source, _ = _powers(network.step, wide)
         update = [*_plain(power), _rate(readout.weight, "C", last, rate)]
         if source:
-            update.insert(0, heights[last - 1].term._replace(times=source))
+            update.insert(0, inputs[last - 1].term._replace(times=source))
         sums.append(tuple(update))
     lines = [line("g", last - 1, *sums, equals=flow[last - 1].gradient)]
     for index in range(last - 2, -1, -1):
-        terms = (lines[-1].term, *_plain(_HALF), _init(stages[index + 1], index + 1))
+        terms = (lines[-1].term, *_through(stages[index + 1], index + 1, gains))
         lines.append(line("g", index, terms, equals=flow[index].gradient))
     return tuple(lines)
 

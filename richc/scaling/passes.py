@@ -16,6 +16,11 @@ from richc.scaling.exponent import HALF, ONE, ZERO
 from richc.scaling.sizes import ZERO_SIZE, Size, largest
 
 UNIT = ZERO
+#: How many steps a homogeneous network that starts small is followed: what grows by less than a
+#: hundredth of its distance to one a step has not arrived when training ends; and layers times
+#: steps, so that no file takes minutes.
+_LEAST_STEPS = 8
+_MOST_WORK = 5_000
 
 #: (rate, size of the input, size of the gradient, number of wide dimensions) -> entry size of one
 #: update: ``richc.optimizers.law.Law.step``.
@@ -49,12 +54,16 @@ class LayerFlow(NamedTuple):
 
     #: The representation at init.
     h: Size
+    #: What reaches the weight from below.
+    source: Size
     #: The entries of df/dh.
     gradient: Size
+    #: By what the weight multiplies a change from below, and a gradient on its way back.
+    gain: Size
     #: What the weight's and the bias's own updates add to the representation.
     own: Size
     bias_own: Size
-    #: What the layers below add, through this layer's init.
+    #: What the layers below add, through this layer's weight.
     carried: Size
     #: The representation's whole update.
     dh: Size
@@ -75,19 +84,35 @@ class Flow(NamedTuple):
 def flow(stages: Sequence[Stage], step: Step) -> Flow:
     """Run all passes, in both phases.
 
-    In the first step the read-out is its init; later it is init plus updates, which is what
-    wakes a network whose read-out starts at zero.
+    In the first step every factor is its init; later it is init plus update.  That wakes a
+    read-out that starts at zero, a hidden weight that starts small beside a bias of order one, and
+    the representations of a homogeneous network that start small.
     """
     heights = _forward(stages)
-    readout = stages[-1]
-    sources = [ZERO, *heights[:-1]]
-    first_gradient: Size = readout.weight.init
-    update = step(readout.weight.rate, sources[-1], UNIT, _wide(readout))
-    later_gradient = largest(first_gradient, update)
-    first = _phase(stages, step, heights, first_gradient)
-    if later_gradient is first_gradient:
+    sources: Sequence[Size] = [ZERO, *heights[:-1]]
+    first = _phase(stages, step, heights, sources, is_later=False)
+    if not _wakes(stages, step, first):
         return Flow(first, first)
-    return Flow(first, _phase(stages, step, heights, later_gradient))
+    later = first
+    # From one step to the next sizes only grow, and a source to one at most.
+    for _ in range(max(_LEAST_STEPS, _MOST_WORK // len(stages))):
+        later = _phase(stages, step, heights, sources, is_later=True)
+        grown = [at.source for at in later]
+        for index, below in enumerate(later[:-1], start=1):
+            if below.h < ZERO:
+                grown[index] = largest(below.h, min(ZERO, below.dh))
+        if grown == sources:
+            break
+        sources = grown
+    return Flow(first, later)
+
+
+def _wakes(stages: Sequence[Stage], step: Step, first: Sequence[LayerFlow]) -> bool:
+    """Whether anything is smaller at init than its own update may make it."""
+    if any(at.h < ZERO or at.gain < ZERO for at in first[:-1]):
+        return True
+    readout, at = stages[-1], first[-1]
+    return step(readout.weight.rate, at.source, UNIT, _wide(readout)) > at.gain
 
 
 def _forward(stages: Sequence[Stage]) -> list[Size]:
@@ -104,31 +129,40 @@ def _forward(stages: Sequence[Stage]) -> list[Size]:
 
 
 def _phase(
-    stages: Sequence[Stage], step: Step, heights: Sequence[Size], readout: Size
+    stages: Sequence[Stage],
+    step: Step,
+    heights: Sequence[Size],
+    sources: Sequence[Size],
+    *,
+    is_later: bool,
 ) -> tuple[LayerFlow, ...]:
-    gradients = _backward(stages, readout)
+    backward: list[tuple[Size, Size, Size]] = []
+    gradient: Size = UNIT
+    for stage, source in zip(reversed(stages), reversed(sources), strict=True):
+        update = step(stage.weight.rate, source, gradient, _wide(stage))
+        gain = _gain(stage, update if is_later else ZERO_SIZE)
+        backward.append((gradient, gain, update))
+        gradient = gradient + gain
     flows: list[LayerFlow] = []
     below: Size = ZERO_SIZE
-    source: Size = ZERO
-    for stage, height, gradient in zip(stages, heights, gradients, strict=True):
-        update = step(stage.weight.rate, source, gradient, _wide(stage))
+    for index, (stage, (gradient, gain, update)) in enumerate(
+        zip(stages, reversed(backward), strict=True)
+    ):
         # The update is aligned with the input it was made from: a coherent sum.
-        own = (ONE if stage.wide_in else UNIT) + source + update
+        own = _coherent(stage) + sources[index] + update
         bias_own: Size = ZERO_SIZE
         if stage.bias is not None:
             bias_own = step(stage.bias.rate, UNIT, gradient, int(stage.wide_out))
         # The read-out's init meets an update that is aligned with it, for it was made from it.
-        if stage.wide_out:
-            carried = below + _incoherent(stage) + stage.weight.init
-            to_output = ONE + gradient
-        else:
-            carried = ONE + readout + below
-            to_output = UNIT
+        carried = below + gain if stage.wide_out else ONE + gain + below
+        to_output = ONE + gradient if stage.wide_out else UNIT
         dh = largest(own, bias_own, carried)
         flows.append(
             LayerFlow(
-                h=height,
+                h=heights[index],
+                source=sources[index],
                 gradient=gradient,
+                gain=gain,
                 own=own,
                 bias_own=bias_own,
                 carried=carried,
@@ -139,21 +173,24 @@ def _phase(
             )
         )
         below = dh
-        source = height
     return tuple(flows)
 
 
-def _backward(stages: Sequence[Stage], readout: Size) -> list[Size]:
-    """The entries of df/dh for every representation, and 1 for the output itself."""
-    gradients: list[Size] = [UNIT, readout]
-    for stage in reversed(stages[1:-1]):
-        gradients.append(gradients[-1] + HALF + stage.weight.init)
-    gradients.reverse()
-    return gradients[-len(stages) :]
+def _gain(stage: Stage, update: Size) -> Size:
+    """Init plus update.  Of the read-out, the entries: its sums are aligned in any case."""
+    if not stage.wide_out:
+        return largest(stage.weight.init, update)
+    init = _incoherent(stage) + stage.weight.init
+    # An update is aligned with what it was made from; beyond one, it explodes by itself.
+    return init if init >= ZERO else largest(init, min(ZERO, _coherent(stage) + update))
 
 
 def _incoherent(stage: Stage) -> Fraction:
     return HALF if stage.wide_in else UNIT
+
+
+def _coherent(stage: Stage) -> Fraction:
+    return ONE if stage.wide_in else UNIT
 
 
 def _wide(stage: Stage) -> int:

@@ -18,6 +18,10 @@ HOLDS = "holds"
 VIOLATED = "violated"
 NOT_EVALUATED = "not_evaluated"
 
+#: The regime of a network that passes while one representation is richer than another: beside a
+#: bias of order one, the desiderata leave the size of each update open.
+MIXED = "mixed"
+
 DESIDERATA = ("D0", "D1", "D2", "D3")
 
 
@@ -69,8 +73,9 @@ class Verdict(NamedTuple):
     point: str | None
     #: On the richness scale: the gauge move from the STP gauge, one exponent a layer.
     theta: tuple[Fraction, ...]
-    #: The first step moves the output through the read-out alone; later ones do not.
-    starts_with_readout: bool
+    #: How many representations, counted from the input, the first step leaves alone; later ones
+    #: do not.
+    asleep: int
     #: How many sizes at init are exact, counted from the input: a size that is not of order one
     #: goes through the activation in its own way, unless that is positively homogeneous.
     known_heights: int
@@ -104,7 +109,7 @@ def judge(network: Network) -> Verdict:
     moves = largest(*(largest(layer.df, layer.bias_df) for layer in later))
     nontrivial = moves >= ZERO if evaluated else None
     d2 = _useless(later) if evaluated and nontrivial else []
-    d3 = _negligible(later) if evaluated and nontrivial else []
+    d3 = _negligible(network.stages, later) if evaluated and nontrivial else []
     violations = (*at_init, *explosions, *d1, *d2, *d3)
     statuses = (
         ("D0", VIOLATED if at_init or explosions else HOLDS),
@@ -115,8 +120,9 @@ def judge(network: Network) -> Verdict:
     stable = not at_init and not explosions and moves <= ZERO
     features = any(layer.dh >= ZERO for layer in later[:-1])
     passes = not violations
-    richness: Fraction | None = _finite(later[-2].dh + HALF) if passes else None
-    gauges = _gauges(network.written) if passes else ()
+    on_scale = passes and all(layer.dh == later[0].dh for layer in later[1:-1])
+    richness: Fraction | None = _finite(later[0].dh + HALF) if on_scale else None
+    gauges = _gauges(network.written) if on_scale else ()
     function_richness = None
     if at_init and evaluated:
         function_richness = _function_richness(network, later)
@@ -126,14 +132,16 @@ def judge(network: Network) -> Verdict:
         flow=flows,
         stable=stable,
         nontrivial=nontrivial,
-        regime=_regime(stable, nontrivial, richness),
+        regime=_regime(stable, nontrivial, passes, richness),
         limit=("feature_learning" if features else "kernel") if stable and nontrivial else None,
         richness=richness,
         equivalent_to=_POINTS.get(richness) if richness is not None else None,
         gauges=gauges,
         point=named_point(richness, gauges),
-        theta=tuple(-m for m, _, _ in network.written if isinstance(m, Fraction)) if passes else (),
-        starts_with_readout=bool(passes and all(layer.reach < ZERO for layer in flows.first[:-1])),
+        theta=tuple(-m for m, _, _ in network.written if isinstance(m, Fraction))
+        if on_scale
+        else (),
+        asleep=sum(layer.reach < ZERO for layer in flows.first[:-1]) if passes else 0,
         known_heights=_known_heights(later, evaluated),
         function_richness=function_richness,
     )
@@ -207,31 +215,38 @@ def _useless(later: Sequence[LayerFlow]) -> list[Violation]:
     ]
 
 
-def _negligible(later: Sequence[LayerFlow]) -> list[Violation]:
+def _negligible(stages: Sequence[Stage], later: Sequence[LayerFlow]) -> list[Violation]:
     """D3: weights whose update vanishes beside the rest of the update that follows.
 
     Beside an update that explodes, that is a consequence: to be mended where the explosion is.
     """
     found: list[Violation] = []
     last = len(later) - 1
-    for index, layer in enumerate(later):
+    below: Size = ZERO_SIZE
+    for index, (stage, layer) in enumerate(zip(stages, later, strict=True)):
         explodes = layer.dh > ZERO or layer.reach > ZERO
+        whole = layer.dh
+        if 0 < index < last and layer.gain > HALF + stage.weight.init:
+            # What the weight's own update carries is no rest beside it.
+            carried = below + HALF + stage.weight.init
+            whole = largest(layer.own, layer.bias_own, carried)
+        below = layer.dh
         for of_bias, own in ((False, layer.own), (True, layer.bias_own)):
             # A bias that is not there has nothing to add.
-            if own < layer.dh and not (of_bias and own is ZERO_SIZE):
-                gap = own + -layer.dh if isinstance(layer.dh, Fraction) else own
+            if own < whole and not (of_bias and own is ZERO_SIZE):
+                gap = own + -whole if isinstance(whole, Fraction) else own
                 kind = "readout" if index == last else "weight"
                 found.append(Violation("D3", kind, index, of_bias, _finite(gap), own, explodes))
     return found
 
 
-def _regime(stable: bool, nontrivial: bool | None, richness: Fraction | None) -> str:
+def _regime(stable: bool, nontrivial: bool | None, passes: bool, richness: Fraction | None) -> str:
     if not stable:
         return "unstable"
     if not nontrivial:
         return "trivial"
     if richness is None:
-        return "partial"
+        return MIXED if passes else "partial"
     return "rich" if richness == HALF else "lazy"
 
 

@@ -18,6 +18,7 @@ from richc.spec.model import READ_IN, READ_OUT, Model, Tensor
 DEFAULT_EPS = Fraction(1, 10**8)
 
 _HALF = Affine(Fraction(1, 2))
+_ONE = Affine(Fraction(1))
 _NONE = Affine(Fraction(0))
 
 
@@ -77,32 +78,32 @@ def _numbers(value: Monomial) -> Monomial:
 def gradient_exponents(model: Model) -> list[tuple[Affine, Affine]]:
     """For each layer, the exponents of n of the gradient with respect to M W and to its bias.
 
-    After the first step, as in the backward pass of the calculus; affine in r, choosing the
-    branch that dominates at the declared richness.  Zero sizes count as order one here: what
-    never moves needs no epsilon.
+    After the first steps, as in the backward pass of the calculus, for updates whose entries are
+    of the size of the rate; affine in r, choosing the branch that dominates at the declared
+    richness.  Zero sizes count as order one here: what never moves needs no epsilon.
     """
     richness = model.richness if model.richness is not None else Fraction(0)
-    inputs = _input_exponents(model)
+    inputs = _input_exponents(model, richness)
     backward = _NONE
     result: list[tuple[Affine, Affine]] = []
     for layer, source in zip(reversed(model.layers), reversed(inputs), strict=True):
         result.append((backward.plus(source), backward))
-        size = _exponent(layer.weight.scale.times(layer.weight.std))
-        if layer.role == READ_OUT:
-            lr = model.optimizer.lr.times(layer.weight.lr).times(layer.weight.scale)
-            step = _exponent(lr)
-            # A frozen read-out stays what it was at init.
-            outgrown = layer.weight.std.is_zero or step.at(richness) > size.at(richness)
-            if outgrown and not layer.weight.frozen:
-                size = step
-            backward = size
-        else:
-            backward = backward.plus(size).plus(_HALF)
+        weight = layer.weight
+        size = _exponent(weight.scale.times(weight.std))
+        step = _exponent(model.optimizer.lr.times(weight.lr).times(weight.scale))
+        if layer.role != READ_OUT:
+            # A hidden weight's own update is a sum over n aligned entries, up to order one.
+            size, step = size.plus(_HALF), step.plus(_ONE)
+            step = step if step.at(richness) < 0 else _NONE
+        # A frozen weight stays what it was at init.
+        if not weight.frozen and (weight.std.is_zero or step.at(richness) > size.at(richness)):
+            size = step
+        backward = backward.plus(size)
     result.reverse()
     return result
 
 
-def _input_exponents(model: Model) -> list[Affine]:
+def _input_exponents(model: Model, richness: Fraction) -> list[Affine]:
     """The exponent of each layer's input at init."""
     exponents: list[Affine] = []
     current = _NONE
@@ -111,6 +112,11 @@ def _input_exponents(model: Model) -> list[Affine]:
         current = current.plus(_exponent(layer.weight.scale.times(layer.weight.std)))
         if layer.role != READ_IN:
             current = current.plus(_HALF)
+        bias = layer.bias
+        if bias is not None and not bias.std.is_zero:
+            size = _exponent(bias.scale.times(bias.std))
+            if layer.weight.std.is_zero or size.at(richness) > current.at(richness):
+                current = size
     return exponents
 
 

@@ -24,17 +24,22 @@ MAX_FACTORS = 64
 MAX_TERMS = 1000
 
 RICHNESS = "r"
+_DIMENSIONS = ("fan_in", "fan_out", "layer_fan_in")
 
 
 _Chain = TypeVar("_Chain", bound=tree.Product | tree.Sum)
 
 
 class Rejected(Exception):
-    """An expression that is no monomial; carries the diagnostic."""
+    """An expression that is no monomial; carries the diagnostic.
 
-    def __init__(self, diagnostic: Diagnostic) -> None:
+    ``at_large_width`` is what a sum of different powers comes to there.
+    """
+
+    def __init__(self, diagnostic: Diagnostic, at_large_width: Monomial | None = None) -> None:
         super().__init__(diagnostic.message)
         self.diagnostic = diagnostic
+        self.at_large_width = at_large_width
 
 
 class Scope:
@@ -46,15 +51,22 @@ class Scope:
         hints: Mapping[str, str] | None = None,
         has_richness: bool = False,
         holes: Holes | None = None,
+        kept: int | None = None,
     ) -> None:
         self.names = names
         self.hints = hints or {}
         self.has_richness = has_richness
         #: Where holes are noted; None where no exponent can be left out.
         self.holes = holes
+        #: Which terms of a sum of different powers count, by the order of these: 0 for the largest
+        #: at large width, -1 for the smallest; None where such a sum is refused.
+        self.kept = kept
 
     def with_names(self, names: Mapping[str, Monomial]) -> Scope:
-        return Scope({**self.names, **names}, self.hints, self.has_richness, self.holes)
+        return Scope({**self.names, **names}, self.hints, self.has_richness, self.holes, self.kept)
+
+    def keeping(self, kept: int) -> Scope:
+        return Scope(self.names, self.hints, self.has_richness, self.holes, kept)
 
 
 def monomial(node: tree.Expression, scope: Scope) -> Monomial:
@@ -82,6 +94,21 @@ def monomial(node: tree.Expression, scope: Scope) -> Monomial:
     if isinstance(node, tree.Negative):
         raise Rejected(messages.negative(node.span))
     raise Rejected(_hole(node.span))
+
+
+def attribute(name: str, node: tree.Expression, scope: Scope) -> Monomial:
+    """The value of an attribute or option.
+
+    Raises Rejected, for a sum of different powers with what it comes to at large width.
+    """
+    try:
+        return monomial(node, scope)
+    except Rejected as rejected:
+        if rejected.diagnostic.code != "R020":
+            raise
+        from richc.spec.sums import explained  # few files add anything
+
+        raise explained(rejected, name, node, scope) from None
 
 
 def exponent(node: tree.Expression, scope: Scope) -> Affine:
@@ -128,6 +155,8 @@ def _name(node: tree.Name, scope: Scope) -> Monomial:
     value = scope.names.get(node.text)
     if value is not None:
         return value
+    if node.text == "fan_in" and "layer_fan_in" in scope.names:
+        raise Rejected(messages.fan_in_of_a_bias(node.span))
     if node.text == RICHNESS and scope.has_richness:
         raise Rejected(
             messages.unknown_name(
@@ -237,8 +266,8 @@ def _unknown_power(node: tree.Power, hole: tree.Hole, base: Monomial, scope: Sco
     """``base^?``, with a symbol for the unknown power."""
     if scope.holes is None:
         raise Rejected(_hole(hole.span))
-    # fan_in is a plain number at the read-in, and may be n in the next layer of the statement.
-    varies = isinstance(node.base, tree.Name) and node.base.text in ("fan_in", "fan_out")
+    # A fan-in is a plain number at the read-in, and may be n in the next layer of the statement.
+    varies = isinstance(node.base, tree.Name) and node.base.text in _DIMENSIONS
     if not is_base(base) or not (varies or base.exponent().const):
         raise Rejected(
             messages.bad_exponent(
@@ -251,18 +280,12 @@ def _unknown_power(node: tree.Power, hole: tree.Hole, base: Monomial, scope: Sco
 
 
 def _sum(node: tree.Sum, scope: Scope) -> Monomial:
-    """Sums of plain numbers are numbers; any other has no single exponent."""
+    from richc.spec.sums import Term, added  # few files add anything
+
     left, chain = _chain(node)
-    total = monomial(left, scope).as_fraction()
-    for link in chain:
-        term = monomial(link.right, scope).as_fraction()
-        if total is None or term is None:
-            raise Rejected(messages.sum_has_no_exponent(link.operator))
-        total = total - term if link.subtracts else total + term
-    assert total is not None
-    if total < 0:
-        raise Rejected(messages.negative(node.span))
-    value = number(total)
+    terms = [Term(monomial(left, scope), False, left.span)]
+    terms += (Term(monomial(k.right, scope), k.subtracts, k.operator) for k in chain)
+    value = added(terms, scope, node.span)
     _refuse_complexity(value, node.span)
     return value
 

@@ -84,7 +84,7 @@ def _mapped(activation: str) -> Monomial:
 
 
 def dim_monomial(dim: Dim) -> Monomial:
-    factor = number(dim.factor)
+    factor = number(Fraction(dim.factor, dim.over))
     return factor.times(symbol(WIDTH)) if dim.wide else factor
 
 

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.diagnostics import Diagnostic, Label, Span
-from richc.scaling.monomial import ONE, WIDTH, ZERO, Monomial
+from richc.diagnostics import Diagnostic, Span
+from richc.scaling.monomial import ONE, ZERO, Monomial
 from richc.spec import infer, messages
-from richc.spec.expressions import Rejected, Scope, monomial
+from richc.spec.expressions import Rejected, Scope, attribute
 from richc.spec.infer import Frame, dim_monomial
 from richc.spec.items import Report, collect
 from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim, Layer, Tensor
+from richc.spec.shapes import Slot
 from richc.syntax import tree
 from richc.words import DISTRIBUTIONS
 
@@ -27,15 +28,6 @@ _LAYER_ATTRIBUTES = (*_TENSOR_ATTRIBUTES, "bias", "dist")
 _MAY_BE_ZERO = ("std", "var", "lr", "decay", "eps")
 
 
-class Slot(NamedTuple):
-    """One statement's layers, before their attributes are read."""
-
-    statement: tree.Layer
-    repeats: int
-    dim: Dim
-    activation: Activation | None
-
-
 class Carried(NamedTuple):
     """Optimizer-wide knobs that a layer may override."""
 
@@ -43,76 +35,6 @@ class Carried(NamedTuple):
     eps: Monomial | None
     #: Which layers may write eps: Adam's and Adafactor's.
     has_eps: bool
-
-
-def check_shapes(slots: list[Slot], report: Report) -> None:
-    """Report every shape the theory has no place for."""
-    fine = True
-    unrolled = sum(slot.repeats for slot in slots)
-    seen = 0
-    for at, slot in enumerate(slots):
-        statement = slot.statement
-        seen += slot.repeats
-        is_last = seen == unrolled
-        if is_last and slot.dim.wide:
-            report(
-                messages.shape(
-                    f"the last layer, `{statement.name.text}`, grows with the width",
-                    statement.dim.span,
-                    "the output has a fixed size: `-> 10`",
-                )
-            )
-            fine = False
-        elif not slot.dim.wide and (not is_last or slot.repeats > 1):
-            report(
-                messages.shape(
-                    f"`{statement.name.text}` makes a hidden representation of fixed size "
-                    f"{slot.dim.factor}",
-                    statement.dim.span,
-                    "only the last layer has a fixed size; hidden ones are `-> n`, or `-> 4*n`",
-                    _next(slots, at),
-                )
-            )
-            fine = False
-    if fine and unrolled < 2:
-        report(
-            messages.shape(
-                "one layer has no hidden representation: nothing here depends on the width",
-                slots[0].statement.span,
-                "a network needs a layer `-> n` before its read-out",
-            )
-        )
-
-
-def _next(slots: list[Slot], at: int) -> tuple[Label, ...]:
-    """The other end of a size: the layer that takes it."""
-    if at + 1 == len(slots):
-        return ()
-    name = slots[at + 1].statement.name
-    return (Label(name.span, f"`{name.text}` follows, so it is not the last layer"),)
-
-
-def dimension(node: tree.Expression, width: str) -> Dim:
-    """An integer, the width, or a whole multiple of it.  Raises Rejected."""
-    from richc.scaling.monomial import symbol
-
-    value = monomial(node, Scope({width: symbol(WIDTH)}))
-    factor = value.without(WIDTH).as_fraction()
-    power = value.exponent(WIDTH)
-    if (
-        power.slope
-        or power.const not in (0, 1)
-        or factor is None
-        or factor.denominator != 1
-        or not 1 <= factor <= 2**31
-    ):
-        raise Rejected(
-            messages.bad_value(
-                f"a dimension is a positive integer, `{width}`, or a multiple such as `4*{width}`",
-                node.span,
-            )
-        )
-    return Dim(int(factor), bool(power.const))
 
 
 def unroll(
@@ -156,17 +78,19 @@ class _Values:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._known: dict[tuple[str, Dim | None, Dim], Monomial] = {}
+        self._known: dict[tuple[str, bool, Dim, Dim], Monomial] = {}
 
     def value(
-        self, node: tree.Expression, scope: Scope, fan_in: Dim | None, fan_out: Dim
+        self, item: tree.Option, scope: Scope, of_bias: bool, fan_in: Dim, fan_out: Dim
     ) -> Monomial:
-        """The value between these dimensions (no fan-in: of a bias).  Raises Rejected."""
+        """The value in a layer, or in the bias of one, of these dimensions.  Raises Rejected."""
+        node = item.value
+        assert not isinstance(node, tree.String | tree.List)
         written = self._text[node.span.start : node.span.end]
-        key = written, fan_in, fan_out
+        key = written, of_bias, fan_in, fan_out
         found = self._known.get(key)
         if found is None:
-            found = monomial(node, scope)
+            found = attribute(item.name.text, node, scope)
             if "?" not in written:  # Each hole is one of its own.
                 self._known[key] = found
         return found
@@ -242,14 +166,13 @@ class _Reader:
             return None
         items = item.block.items if isinstance(item, tree.Section) else ()
         given, complete = collect(items, _TENSOR_ATTRIBUTES, "bias attribute", report)
-        scope = self.scope.with_names({"fan_in": ONE, "fan_out": dim_monomial(self.slot.dim)})
+        fans = {"layer_fan_in": self.fan_in, "fan_out": self.slot.dim}
+        scope = self.scope.with_names({name: dim_monomial(dim) for name, dim in fans.items()})
         std: Monomial | None = None
         written = given.get("std") or given.get("var")
         if isinstance(written, tree.Option):
-            try:
-                std = self._value(written, scope, None)
-            except Rejected:
-                std = ONE  # Reported when the attribute is read in its turn.
+            # What is wrong with it is reported when the attribute is read in its turn.
+            std = self._value(written, scope, lambda _: None, of_bias=True) or ONE
         inferred = infer.bias(self.frame, self.role, std) if self.frame else None
         tensor = self._tensor(given, complete, scope, inferred, item.span, "the bias of ", report)
         if tensor is not None and weight is not None and weight.frozen and "lr" not in given:
@@ -270,18 +193,17 @@ class _Reader:
         places: list[tuple[str, Span]] = []
         # What is missing may be what could not be taken; it is not reported then.
         fine = complete
-        for attribute in ("scale", "std", "var", "lr", "decay", "eps"):
-            item = given.get(attribute)
+        for name in ("scale", "std", "var", "lr", "decay", "eps"):
+            item = given.get(name)
             if item is None:
                 continue
-            try:
-                values[attribute] = self._value(item, scope, None if prefix else self.fan_in)
-            except Rejected as rejected:
-                report(rejected.diagnostic)
+            value = self._value(item, scope, report, of_bias=bool(prefix))
+            if value is None:
                 fine = False
-            else:
-                assert isinstance(item, tree.Option)
-                places.append((attribute, item.value.span))
+                continue
+            assert isinstance(item, tree.Option)
+            values[name] = value
+            places.append((name, item.value.span))
         if "eps" in values and not self.carried.has_eps:
             report(
                 messages.bad_value("this optimizer has no `eps`", given["eps"].span, "remove it")
@@ -339,7 +261,18 @@ class _Reader:
             )
         return messages.missing_attribute(what, whole, where, help)
 
-    def _value(self, item: tree.Item, scope: Scope, fan_in: Dim | None) -> Monomial:
+    def _value(
+        self, item: tree.Item, scope: Scope, report: Report, *, of_bias: bool
+    ) -> Monomial | None:
+        """An attribute's value, or the one it has at large width; None where it has none."""
+        try:
+            return self._exact(item, scope, of_bias)
+        except Rejected as rejected:
+            report(rejected.diagnostic)
+            return rejected.at_large_width
+
+    def _exact(self, item: tree.Item, scope: Scope, of_bias: bool) -> Monomial:
+        """Raises Rejected."""
         name = item.name.text
         if not isinstance(item, tree.Option):
             raise Rejected(
@@ -347,7 +280,7 @@ class _Reader:
             )
         if isinstance(item.value, tree.String | tree.List):
             raise Rejected(messages.no_expression(name, item.value))
-        value = self.values.value(item.value, scope, fan_in, self.slot.dim)
+        value = self.values.value(item, scope, of_bias, self.fan_in, self.slot.dim)
         if value.is_zero and name not in _MAY_BE_ZERO:
             raise Rejected(messages.zero(f"`{name}`", item.value.span))
         return value

@@ -36,6 +36,17 @@ def unknown_name(name: str, span: Span, known: Iterable[str], help: str | None) 
     return _error("R010", "unknown-name", message, span, help=help)
 
 
+def fan_in_of_a_bias(span: Span) -> Diagnostic:
+    return _error(
+        "R010",
+        "unknown-name",
+        "`fan_in` in a bias can be read in two ways",
+        span,
+        help="write `1`, the bias's own fan-in, or `layer_fan_in`, that of the layer's weight, "
+        "which PyTorch's and flax' formulas mean",
+    )
+
+
 #: What stands elsewhere than where people look for it.
 _ELSEWHERE = {
     ("layer attribute", "activation"): "the activation stands alone, on the line after the layer",
@@ -159,23 +170,59 @@ def shape(
     return _error("R019", "shape", message, span, help=help, labels=labels)
 
 
-def sum_has_no_exponent(operator: Span) -> Diagnostic:
+def different_powers(
+    operator: Span, largest: str | None = None, *, depends_on_r: bool = False
+) -> Diagnostic:
+    """``largest`` is the term that dominates, as a formula."""
     return _error(
         "R020",
         "sum",
-        "a sum has no single exponent of the width",
+        "a sum of different powers of the width has no single exponent",
         operator,
-        help="keep the term that dominates at large width; sums are for exponents: `n^(2*r - 1)`",
+        "" if largest is None else f"at large width `{largest}` dominates",
+        help="write one of its terms: which dominates depends on `r`"
+        if depends_on_r
+        else "write the term that is meant; terms of one power add up, and exponents may be sums: "
+        "`n + n`, `n^(2*r - 1)`",
     )
 
 
-def negative(span: Span) -> Diagnostic:
+def sum_at_large_width(
+    found: Diagnostic, name: str, largest: str, smallest: str | None
+) -> Diagnostic:
+    """The same of an attribute, with the formulas that the largest and smallest terms make it."""
+    alone = f"with its smallest term alone it is `{name} = {smallest}`"
+    return found._replace(
+        label=f"{found.label}: {name} ~ {largest}",
+        notes=() if smallest is None else (alone,),
+        help=f"write the term that is meant: `{name} = {largest}` is the same at large width",
+    )
+
+
+def is_at_large_width(found: Diagnostic) -> bool:
+    """Whether a diagnostic is of such a sum, so that the rest of the model can be judged."""
+    return found.code == "R020" and " ~ " in found.label
+
+
+def inexact_sum(operator: Span) -> Diagnostic:
+    return _error(
+        "R020",
+        "sum",
+        "these terms have one power of the width, but no exact sum",
+        operator,
+        help="only rational multiples of one another add up exactly: write one term",
+    )
+
+
+def negative(span: Span, *, is_sum: bool = False) -> Diagnostic:
     return _error(
         "R021",
         "negative",
         "a scaling expression is positive",
         span,
-        help="a minus sign belongs into an exponent: `n^(-1/2)`",
+        help="more is subtracted here than there is at large width"
+        if is_sum
+        else "a minus sign belongs into an exponent: `n^(-1/2)`",
     )
 
 

@@ -6,8 +6,9 @@ knows nothing of syntax except where each attribute stands (``Span``), for messa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
+from math import lcm
 from typing import TYPE_CHECKING, NamedTuple
 
 from richc.diagnostics import Span
@@ -24,13 +25,22 @@ READ_OUT = "read-out"
 
 
 class Dim(NamedTuple):
-    """A dimension: ``factor`` or, when ``wide``, ``factor * n``."""
+    """A dimension: ``factor`` or, when ``wide``, ``factor / over * n``, in lowest terms."""
 
     factor: int
     wide: bool
+    #: Widths are multiples of it, so that the dimension is whole.
+    over: int = 1
 
     def at(self, width: int) -> int:
-        return self.factor * width if self.wide else self.factor
+        return self.factor * width // self.over if self.wide else self.factor
+
+    def words(self, width: str) -> str:
+        """``10``, ``n``, ``8/3*n``."""
+        if not self.wide:
+            return str(self.factor)
+        ratio = str(Fraction(self.factor, self.over))
+        return width if ratio == "1" else f"{ratio}*{width}"
 
 
 class Activation(NamedTuple):
@@ -191,6 +201,15 @@ class Model(NamedTuple):
     inferred: tuple[Inferred, ...] = ()
     #: What the compiled program has beside the default, in the language's order.
     features: tuple[str, ...] = ()
+
+    @property
+    def multiple(self) -> int:
+        """What every width is a multiple of, so that all dimensions are whole."""
+        return lcm(*(layer.fan_out.over for layer in self.layers))
+
+    def fitting(self, widths: Iterable[int]) -> list[int]:
+        """Widths of about these, at which all dimensions are whole."""
+        return sorted({-(-width // self.multiple) * self.multiple for width in widths})
 
     @property
     def symbols(self) -> Symbols:

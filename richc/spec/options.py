@@ -6,10 +6,10 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.diagnostics import Span
-from richc.optimizers import OPTIMIZERS
+from richc.optimizers import OPTIMIZERS, SHAPE_FACTORS
 from richc.scaling.monomial import ZERO, Monomial, number
 from richc.spec import messages
-from richc.spec.expressions import Rejected, Scope, monomial, rational
+from richc.spec.expressions import Rejected, Scope, attribute, rational
 from richc.spec.items import Report, collect
 from richc.spec.model import Optimizer, Train
 from richc.syntax import tree
@@ -17,7 +17,7 @@ from richc.words import FEATURES
 
 OptionValue = Fraction | bool | str | tuple[Fraction, ...]
 
-SHAPE_FACTORS = ("none", "original", "match_rms_adamw", "spectral")
+_SHAPES = tuple(f"{word} ({formula})" for word, formula in SHAPE_FACTORS.items())
 PRECISIONS = ("fp32", "bf16", "fp16")
 SCHEDULES = ("constant", "cosine", "linear")
 TRAIN_OPTIONS = ("data", "target", "steps", "batch", "precision", "schedule", "warmup", "seed")
@@ -62,17 +62,23 @@ def optimizer(node: tree.Optimizer, scope: Scope, report: Report) -> Knobs | Non
     for option, item in given.items():
         places.append((option, item.value.span))
         try:
-            if option == "lr":
-                lr = _expression(item, scope, False)
-            elif option == "weight_decay":
-                decay = _expression(item, scope, True)
-            elif option == "eps":
-                eps = _expression(item, scope, True)
+            if option in ("lr", "weight_decay", "eps"):
+                value = _expression(item, scope, option != "lr")
             else:
                 plain[option] = _plain(option, item.value)
+                continue
         except Rejected as rejected:
             report(rejected.diagnostic)
-            fine = False
+            if rejected.at_large_width is None:
+                fine = False
+                continue
+            value = rejected.at_large_width
+        if option == "lr":
+            lr = value
+        elif option == "weight_decay":
+            decay = value
+        else:
+            eps = value
     if fine and plain.get("nesterov") and name == "sgd" and not plain.get("momentum"):
         report(messages.bad_value("`nesterov` needs a `momentum`", given["nesterov"].span))
         fine = False
@@ -82,7 +88,7 @@ def optimizer(node: tree.Optimizer, scope: Scope, report: Report) -> Knobs | Non
                 "`shape_factor`",
                 "`optimizer muon`",
                 node.name.span,
-                "it decides the exponents: " + ", ".join(SHAPE_FACTORS),
+                "it decides the exponents: " + ", ".join(_SHAPES),
             )
         )
         fine = False
@@ -146,7 +152,7 @@ def _warmup(value: tree.Value) -> Fraction:
 
 def _plain(option: str, value: tree.Value) -> OptionValue:
     if option == "shape_factor":
-        return _word(value, "shape factor", SHAPE_FACTORS)
+        return _word(value, "shape factor", tuple(SHAPE_FACTORS), _SHAPES)
     if option in ("nesterov", "amsgrad"):
         return _word(value, f"value of {option}", ("true", "false")) == "true"
     if option == "ns_steps":
@@ -178,11 +184,13 @@ def _fraction(node: tree.Expression, what: str) -> Fraction:
     return value
 
 
-def _word(value: tree.Value, kind: str, known: tuple[str, ...]) -> str:
+def _word(
+    value: tree.Value, kind: str, known: tuple[str, ...], shown: tuple[str, ...] | None = None
+) -> str:
     if not isinstance(value, tree.Name):
         raise Rejected(messages.bad_value(f"one of {', '.join(known)} is expected", value.span))
     if value.text not in known:
-        raise Rejected(messages.unknown_word(kind, value.text, value.span, known))
+        raise Rejected(messages.unknown_word(kind, value.text, value.span, known, shown))
     return value.text
 
 
@@ -190,7 +198,7 @@ def _expression(item: tree.Option, scope: Scope, may_be_zero: bool) -> Monomial:
     name = item.name.text
     if isinstance(item.value, tree.String | tree.List):
         raise Rejected(messages.no_expression(name, item.value))
-    value = monomial(item.value, scope)
+    value = attribute(name, item.value, scope)
     if value.is_zero and not may_be_zero:
         raise Rejected(messages.zero(f"the optimizer's `{name}`", item.value.span))
     return value

@@ -104,7 +104,7 @@ def _statement(
     name: str, count: int | None, layer: Layer, items: Sequence[str], width: str
 ) -> list[str]:
     repeat = "" if count is None else f"[{count}]"
-    lines = _block(f"{name}{repeat}: dense -> {_dim(layer.fan_out, width)}", items)
+    lines = _block(f"{name}{repeat}: dense -> {layer.fan_out.words(width)}", items)
     if layer.activation is not None:
         lines.append(_activation(layer.activation))
     return lines
@@ -127,9 +127,8 @@ def _content(layer: Layer) -> tuple[Tensor, Tensor | None, str]:
 def _shared_items(layers: Sequence[Layer], formula: _Formula) -> list[str] | None:
     """The items of one block for all these layers, None where there is no such block."""
     first = layers[0]
-    weight = _tensor(
-        [layer.weight for layer in layers], [layer.fan_in for layer in layers], formula
-    )
+    fan_ins = [layer.fan_in for layer in layers]
+    weight = _tensor([layer.weight for layer in layers], "fan_in", fan_ins, formula)
     if weight is None or any(layer.dist != first.dist for layer in layers):
         return None
     items = list(weight)
@@ -137,16 +136,17 @@ def _shared_items(layers: Sequence[Layer], formula: _Formula) -> list[str] | Non
         items.append(f"dist = {first.dist}")
     biases = [layer.bias for layer in layers if layer.bias is not None]
     if biases:
-        # Inside of a bias, fan_in is 1.
-        own = _tensor(biases, [Dim(1, wide=False)] * len(biases), formula)
-        if own is None or len(biases) != len(layers):
+        if len(biases) != len(layers):
+            return None
+        own = _tensor(biases, "layer_fan_in", fan_ins, formula)
+        if own is None:
             return None
         items.append(f"bias {{ {', '.join(own)} }}")
     return items
 
 
 def _tensor(
-    tensors: Sequence[Tensor], fan_ins: Sequence[Dim], formula: _Formula
+    tensors: Sequence[Tensor], word: str, fan_ins: Sequence[Dim], formula: _Formula
 ) -> list[str] | None:
     """The attributes that these tensors share, None where some attribute has no one formula."""
     first = tensors[0]
@@ -163,7 +163,7 @@ def _tensor(
     for name, values in columns.items():
         if not values or (name == "decay" and all(value.is_zero for value in values)):
             continue
-        value = _one_formula(values, fan_ins)
+        value = _one_formula(values, word, fan_ins)
         if value is None:
             return None
         items.append(f"{name} = {formula(value)}")
@@ -173,8 +173,11 @@ def _tensor(
     return items
 
 
-def _one_formula(values: Sequence[Monomial], fan_ins: Sequence[Dim]) -> Monomial | None:
-    """The value that all have, or ``rest * fan_in^p`` where that gives each layer its own."""
+def _one_formula(values: Sequence[Monomial], word: str, fan_ins: Sequence[Dim]) -> Monomial | None:
+    """The value that all have, or ``rest * fan_in^p`` where that gives each layer its own.
+
+    ``word`` is what the file calls the layers' fan-ins there.
+    """
     if len(set(values)) == 1:
         return values[0]
     pairs = [(value, dim_monomial(dim)) for value, dim in zip(values, fan_ins, strict=True)]
@@ -187,14 +190,8 @@ def _one_formula(values: Sequence[Monomial], fan_ins: Sequence[Dim]) -> Monomial
         base, exponent = of_fan_in.powers[0]
         power = value.over(other_value).exponent(base).times(1 / exponent.const)
         rests = {value.over(fan_in.power(power)) for value, fan_in in pairs}
-        return rests.pop().times(symbol("fan_in", power)) if len(rests) == 1 else None
+        return rests.pop().times(symbol(word, power)) if len(rests) == 1 else None
     return None
-
-
-def _dim(dim: Dim, width: str) -> str:
-    if not dim.wide:
-        return str(dim.factor)
-    return width if dim.factor == 1 else f"{dim.factor}*{width}"
 
 
 def _activation(activation: Activation) -> str:

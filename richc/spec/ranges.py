@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from math import lcm, log2
 
-from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Monomial
+from richc.scaling.monomial import Monomial
 from richc.spec import messages
 from richc.spec.expressions import MAX_DIGITS
 from richc.spec.model import Model
+from richc.spec.numbers import logs
 from richc.spec.reader import Reader
 
 _MAX_LOG2 = 1000
@@ -44,11 +45,7 @@ def refuse_denominators(reader: Reader, model: Model) -> None:
 
 
 def refuse_overflow(reader: Reader, model: Model) -> None:
-    values: dict[int | str, float] = {
-        WIDTH: log2(model.width),
-        BASE_WIDTH: log2(model.base_width or 1),
-        GAMMA: log2(model.gamma.numerator) - log2(model.gamma.denominator),
-    }
+    values = logs(model)
     richness = float(model.richness or 0)
     checked: set[tuple[str, Monomial]] = set()
     for layer in model.layers:

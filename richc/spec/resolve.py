@@ -6,21 +6,24 @@ because a verdict about half a model would be a guess.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from richc.diagnostics import Diagnostic, Span
 from richc.optimizers import OPTIMIZERS
 from richc.scaling.monomial import ZERO
 from richc.spec import layers as layer_reader
-from richc.spec import messages, options
+from richc.spec import messages, options, shapes
 from richc.spec.carried import with_carried
 from richc.spec.expressions import Scope
 from richc.spec.holes import Holes
 from richc.spec.infer import Frame
-from richc.spec.layers import Carried, Slot
+from richc.spec.layers import Carried
 from richc.spec.model import Layer, Model, Train
 from richc.spec.names import refusal
 from richc.spec.presets import Preset, read_parameterization, read_requirements
 from richc.spec.ranges import refuse_denominators, refuse_overflow
 from richc.spec.reader import Reader
+from richc.spec.shapes import Slot
 from richc.spec.stack import read_stack
 from richc.spec.symbols import read_scale, scope_of, width_symbol
 from richc.syntax import tree
@@ -31,10 +34,20 @@ from richc.words import LOSSES
 MAX_COMPARED = 100
 
 
-def resolve(file: tree.File, text: str) -> tuple[list[Model], list[Diagnostic]]:
-    """All usable models of a file, and everything wrong with the others; ``text`` is its source."""
+class Resolved(NamedTuple):
+    """All usable models of a file, and everything wrong with the others."""
+
+    models: list[Model]
+    found: list[Diagnostic]
+    #: Models whose only errors are sums of different powers, as they are at large width.
+    at_large_width: list[Model]
+
+
+def resolve(file: tree.File, text: str) -> Resolved:
+    """The models of a file; ``text`` is its source."""
     found: list[Diagnostic] = []
     models: list[Model] = []
+    at_large_width: list[Model] = []
     names: dict[str, Span] = {}
     compared = 0
     for node in file.models:
@@ -51,13 +64,13 @@ def resolve(file: tree.File, text: str) -> tuple[list[Model], list[Diagnostic]]:
         model = resolver.model()
         found += resolver.found
         if model is not None:
-            models.append(model)
+            (at_large_width if resolver.found else models).append(model)
         if len(found) > MAX_ERRORS:
             from richc.syntax.messages import capped
 
             found = capped(found, MAX_ERRORS)
             break
-    return models, found
+    return Resolved(models, found, at_large_width)
 
 
 def _looks_elsewhere(statement: tree.Statement) -> bool:
@@ -70,6 +83,7 @@ class _Resolver(Reader):
         self._text = text
 
     def model(self) -> Model | None:
+        """The model, or how it is at large width where sums of different powers are its errors."""
         node = self.node
         why = refusal(node.name.text)
         if why is not None:
@@ -88,10 +102,16 @@ class _Resolver(Reader):
         features = options.features(with_node, self.report) if with_node else ()
         requirements = read_requirements(self)
         slots = read_stack(self, width_symbol(node))
+        if scale is not None:
+            widths = [(scale.width_symbol, scale.width)]
+            if scale.base is not None and scale.base_symbol is not None:
+                widths.append((scale.base_symbol, scale.base))
+            shapes.check_whole(slots, widths, self.report)
         frame = self._frame(preset, knobs, scale is not None and scale.base is not None)
         layers = self._layers(slots, input_dim, scope, frame, knobs)
-        if self.found or node.incomplete:
+        if node.incomplete or not all(map(messages.is_at_large_width, self.found)):
             return None
+        errors = len(self.found)
         # Each of these is reported where it is missing.
         assert scale is not None
         assert knobs is not None
@@ -120,7 +140,7 @@ class _Resolver(Reader):
             parameterization_place=self._place(tree.Parameterization),
         )
         refuse_denominators(self, model)
-        if self.found:
+        if len(self.found) > errors or (errors and holes):
             return None
         if holes:
             # Solving needs the calculus of the stages after this one; few files have holes.
@@ -132,7 +152,7 @@ class _Resolver(Reader):
             model = solved
         model = with_carried(model, eps_given=knobs.eps is not None)
         refuse_overflow(self, model)
-        return None if self.found else model
+        return None if len(self.found) > errors else model
 
     def _place(self, kind: type[tree.Statement]) -> Span | None:
         return next((s.span for s in self.node.statements if isinstance(s, kind)), None)

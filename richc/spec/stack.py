@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from richc.diagnostics import Span
 from richc.spec import layers as layer_reader
-from richc.spec import messages, options
-from richc.spec.layers import MAX_LAYERS, Slot
+from richc.spec import messages, options, shapes
+from richc.spec.layers import MAX_LAYERS
 from richc.spec.model import Dim
 from richc.spec.names import refusal
 from richc.spec.reader import Reader
+from richc.spec.shapes import Slot
 from richc.syntax import tree
 from richc.words import ACTIVATIONS
 
@@ -55,7 +56,7 @@ def read_stack(reader: Reader, width: str) -> list[Slot]:
         reader.report(messages.too_many_layers(f"{total:,}", MAX_LAYERS, span))
         return []
     if fine and not reader.node.incomplete and len(reader.found) == errors_before:
-        layer_reader.check_shapes(slots, reader.report)
+        shapes.check_shapes(slots, reader.report)
     return slots
 
 
@@ -114,7 +115,7 @@ def _slot(reader: Reader, node: tree.Layer, width: str, names: dict[str, Span]) 
         kind = node.kind
         reader.report(messages.unknown_word("layer kind", kind.text, kind.span, ("dense",)))
         return None
-    dim: Dim | None = reader.attempt(lambda: layer_reader.dimension(node.dim, width))
+    dim: Dim | None = reader.attempt(lambda: shapes.dimension(node.dim, width))
     count: int | None = 1
     if node.repeat is not None:
         repeat = node.repeat

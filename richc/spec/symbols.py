@@ -17,7 +17,7 @@ from richc.syntax import tree
 #: Beyond this a richness is a mistake (or an attack).
 MAX_RICHNESS = 100
 
-_RESERVED = ("alpha", "gamma", "fan_in", "fan_out", "sqrt", RICHNESS)
+_RESERVED = ("alpha", "gamma", "fan_in", "layer_fan_in", "fan_out", "sqrt", RICHNESS)
 
 
 class Scale(NamedTuple):
@@ -153,6 +153,7 @@ def scope_of(node: tree.Model, scale: Scale | None, holes: Holes | None = None) 
         "gamma": "`gamma` is defined by a `richness` statement: `richness r = 1/2, gamma = 1`",
         RICHNESS: "`r` is defined by a `richness` statement: `richness r = 1/2`",
         "fan_in": "`fan_in` has a meaning only in a layer's attributes",
+        "layer_fan_in": "`layer_fan_in` has a meaning only in a bias; in its layer it is `fan_in`",
         "fan_out": "`fan_out` has a meaning only in a layer's attributes",
         "n": "the width has no symbol `n` in this model",
         "n0": "the base width is declared with the width: `width n = 1024, base n0 = 64`",

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from richc.fixing.fix import fix
 from richc.pipeline import analyse
-from richc.rules.fixes import fix
 from richc.syntax.source import Source
 
 LIMIT = 0.2

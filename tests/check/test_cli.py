@@ -390,3 +390,58 @@ def test_help_of_richc() -> None:
 
 def test_version() -> None:
     assert f"richc, version {__version__}\n" == CliRunner().invoke(cli, ["--version"]).stdout
+
+
+VALUES = """\
+model net {
+  width m = 1024, base m0 = 64
+  richness r = 1/4, gamma = 3
+  input 49
+  embed: dense -> m   { var = 1 / fan_in, lr = alpha^2, bias { scale = 2, std = 0, lr = 0 } }
+  relu
+  body[2]: dense -> m { std = sqrt(2 / m), lr = m0 / m, decay = 0.5 }
+  relu
+  head:  dense -> 10  { std = 1 / m, lr = m0 / m }
+  optimizer adam { lr = 0.1 * (m / m0)^(-1/2) }
+}
+"""
+
+
+def test_values() -> None:
+    """Rates are the optimizer's, 0.025, times the layer's; eps follows each layer's gradient."""
+    plain, found = (run("-", *options, stdin=VALUES).stdout for options in ([], ["--values"]))
+
+    assert "    at m = 1024, r = 1/4, gamma = 3, with the whole rates:" not in plain
+    assert (
+        """\
+    at m = 1024, r = 1/4, gamma = 3, with the whole rates:
+    layer         scale  std           lr         decay  eps
+    embed         1      0.142857143   0.9        0      6.25e-10
+      bias        2      0             0          0      1.25e-09
+    body.0 ... 1  1      0.0441941738  0.0015625  0.5    6.25e-10
+    head          1      0.0009765625  0.0015625  0      1e-08
+"""
+        in found
+    )
+
+
+def test_values_of_a_model_that_fails() -> None:
+    found = run("-", "--values", stdin=BAD).stdout
+
+    assert "✗ <stdin>: bad: " in found
+    assert "    h1     1      0.25     0.000390625  0      -" in found
+
+
+def test_values_at_another_width() -> None:
+    one, other = (
+        run("-", "--values", stdin=GOOD.replace("n = 256", f"n = {width}")).stdout
+        for width in (64, 4096)
+    )
+
+    # alpha^2 of the read-in is n / n0, and the optimizer's rate 0.1.
+    assert "h1     1      0.25   0.1  0      -" in one
+    assert "h1     1      0.25         6.4 " in other
+
+
+def test_no_values_where_nothing_is_said_of_models() -> None:
+    assert "" == run("-", "--values", "--quiet", stdin=GOOD).stdout

@@ -57,7 +57,8 @@ def test_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "::error file=net.rich,line=6,col=41,endLine=6,endColumn=48,"
         "title=R402 negligible-readout::the update of the read-out `head` is too small to matter "
         "(D3): its share of the output's change ~ n^-1, the whole ~ n^0%0Anote: the output moves "
-        "through the layers below only%0Ahelp: use n^-1: `lr = 1 / n`\n"
+        "through the layers below only%0Ahelp: use `lr = 1 / (n * n0)` and "
+        "`base n0 = 256`: `net` becomes μP (r = 1/2)\n"
     ) == result.stdout
 
 

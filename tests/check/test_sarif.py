@@ -195,12 +195,15 @@ def test_fixes_mend() -> None:
     text = BAD.replace("tanh", "tanh  # μ is one character")
     (result,) = (r for r in results(text) if r["ruleId"] == "R402")
     ((change,),) = (fix["artifactChanges"] for fix in result["fixes"])
-    (replacement,) = change["replacements"]
-    region = replacement["deletedRegion"]
-
-    start = _at(text, region["startLine"], region["startColumn"])
-    end = _at(text, region["endLine"], region["endColumn"])
-    mended = text[:start] + replacement["insertedContent"]["text"] + text[end:]
+    mended = text
+    # The last first, so that the others' places stay.
+    for replacement in sorted(
+        change["replacements"], key=lambda r: -r["deletedRegion"]["startLine"]
+    ):
+        region = replacement["deletedRegion"]
+        start = _at(text, region["startLine"], region["startColumn"])
+        end = _at(text, region["endLine"], region["endColumn"])
+        mended = mended[:start] + replacement["insertedContent"]["text"] + mended[end:]
 
     assert "net.rich" == change["artifactLocation"]["uri"]
     assert "R402" not in [r["ruleId"] for r in results(mended)]

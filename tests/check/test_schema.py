@@ -55,7 +55,11 @@ MODEL = [
     "layers",
 ]
 DESIDERATA = ["D0", "D1", "D2", "D3"]
-LAYER = ["name", "role", "a", "b", "c", "A", "C", "h", "dh", "df"]
+LAYER = [
+    *("name", "role", "a", "b", "c", "A", "C", "h", "dh", "df"),
+    *("optimizer", "values", "bias_values"),
+]
+VALUES = ["scale", "std", "lr", "decay", "eps"]
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +83,7 @@ def test_keys(report: dict[str, Any]) -> None:
     assert MODEL == list(model)
     assert DESIDERATA == list(model["desiderata"])
     assert [LAYER, LAYER] == [list(layer) for layer in model["layers"]]
+    assert VALUES == list(model["layers"][0]["values"])
 
 
 def test_values(report: dict[str, Any]) -> None:
@@ -100,7 +105,8 @@ def test_values(report: dict[str, Any]) -> None:
                         "layer": "out",
                         "span": {"line": 6, "column": 40, "end_line": 6, "end_column": 48},
                         "notes": ["the output moves through the layers below only"],
-                        "help": "use n^-1: `lr = 1 / n`",
+                        "help": "use `lr = 1 / (n * sqrt(n0))` and `base n0 = 256`: "
+                        "`net` becomes μP (r = 1/2)",
                         "edits": [
                             {
                                 "span": {
@@ -109,8 +115,17 @@ def test_values(report: dict[str, Any]) -> None:
                                     "end_line": 6,
                                     "end_column": 48,
                                 },
-                                "text": "1 / n",
-                            }
+                                "text": "1 / (n * sqrt(n0))",
+                            },
+                            {
+                                "span": {
+                                    "line": 2,
+                                    "column": 16,
+                                    "end_line": 2,
+                                    "end_column": 16,
+                                },
+                                "text": ", base n0 = 256",
+                            },
                         ],
                     }
                 ],
@@ -144,6 +159,15 @@ def test_values(report: dict[str, Any]) -> None:
                                 "h": "0",
                                 "dh": "0",
                                 "df": "0",
+                                "optimizer": "sgd",
+                                "values": {
+                                    "scale": 1.0,
+                                    "std": 1.0,
+                                    "lr": 25.6,
+                                    "decay": 0.0,
+                                    "eps": None,
+                                },
+                                "bias_values": None,
                             },
                             {
                                 "name": "out",
@@ -156,6 +180,15 @@ def test_values(report: dict[str, Any]) -> None:
                                 "h": "-1/2",
                                 "dh": "0",
                                 "df": "-1/2",
+                                "optimizer": "sgd",
+                                "values": {
+                                    "scale": 1.0,
+                                    "std": 1 / 256,
+                                    "lr": 0.1 / 4096,
+                                    "decay": 0.0,
+                                    "eps": None,
+                                },
+                                "bias_values": None,
                             },
                         ],
                     }
@@ -178,6 +211,7 @@ def test_the_schema_knows_every_key() -> None:
         "Model": sorted(MODEL),
         "Desiderata": sorted(DESIDERATA),
         "Layer": sorted(LAYER),
+        "Values": sorted(VALUES),
     } == {name: sorted(part["properties"]) for name, part in parts.items()}
 
 

@@ -10,7 +10,9 @@ from tests.editor.client import Editor, Text
 
 STATEMENTS = {*GLOSSARY["statement"], *vocabulary.ACTIVATIONS} - {"model"}
 WIDTHS = {"n", "n0"}
-SYMBOLS = {*GLOSSARY["symbol"]} - {"r"}
+FANS = {"fan_in", "layer_fan_in", "fan_out"}
+SYMBOLS = {*GLOSSARY["symbol"]} - {"r", "layer_fan_in"}
+OF_A_BIAS = SYMBOLS - {"fan_in"} | {"layer_fan_in"}
 
 BEFORE = """\
 model a {
@@ -66,13 +68,13 @@ def complete(text: Text, marked: str) -> dict[str, str]:
         ("  embed: dense -> n { lr = (n / n0)|", set()),
         ("  embed: dense -> n { lr = 2|", set()),
         ("  embed: dense -> n { dist = | }", set(vocabulary.DISTRIBUTIONS)),
-        ("  embed: dense -> n { bias { std = | } }", WIDTHS | SYMBOLS),
+        ("  embed: dense -> n { bias { std = | } }", WIDTHS | OF_A_BIAS),
         ("  optimizer |", set(vocabulary.OPTIMIZERS)),
         ("  optimizer ad|am { lr = 1 }", set(vocabulary.OPTIMIZERS)),
         ("  optimizer adamw { | }", {"lr", "betas", "eps", "amsgrad", "weight_decay"}),
         ("  optimizer sgd { lr = 1, | }", {"lr", "momentum", "nesterov", "weight_decay"}),
         ("  optimizer nonsense { | }", {"lr", "weight_decay"}),
-        ("  optimizer sgd { lr = | }", WIDTHS | (SYMBOLS - {"fan_in", "fan_out"})),
+        ("  optimizer sgd { lr = | }", WIDTHS | (SYMBOLS - FANS)),
         ("  optimizer sgd { nesterov = | }", {"true", "false"}),
         ("  optimizer muon { shape_factor = |", set(GLOSSARY["shape factor"])),
         ("  optimizer adam { betas = (|) }", set()),

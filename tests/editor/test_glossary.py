@@ -8,7 +8,7 @@ import pytest
 
 from richc import words as vocabulary
 from richc.glossary import BIAS, GLOSSARY, words
-from richc.optimizers import OPTIMIZERS
+from richc.optimizers import OPTIMIZERS, SHAPE_FACTORS
 from richc.spec import layers, options, symbols
 from richc.syntax import tree
 from richc.syntax.lexer import STATEMENT_WORDS
@@ -28,7 +28,7 @@ EXPECTED: dict[str, set[str]] = {
     "attribute": set(layers._LAYER_ATTRIBUTES),
     "distribution": set(vocabulary.DISTRIBUTIONS),
     "option": {"lr", "weight_decay", *_OPTIONS},
-    "shape factor": set(options.SHAPE_FACTORS),
+    "shape factor": set(SHAPE_FACTORS),
     "train option": set(options.TRAIN_OPTIONS),
     "precision": set(options.PRECISIONS),
     "schedule": set(options.SCHEDULES),

@@ -15,7 +15,7 @@ from pygments.token import Error, Token  # type: ignore[import-untyped]  # comes
 
 from richc import words
 from richc.editor.pygments_lexer import ATTRIBUTES, RichLexer
-from richc.optimizers import OPTIMIZERS
+from richc.optimizers import OPTIMIZERS, SHAPE_FACTORS
 from richc.spec import layers, options
 from richc.syntax.lexer import STATEMENT_WORDS
 
@@ -40,7 +40,7 @@ VALUES = {
     *words.GAUGES,
     *options.PRECISIONS,
     *options.SCHEDULES,
-    *options.SHAPE_FACTORS,
+    *SHAPE_FACTORS,
     "false",
     "true",
 }
@@ -121,7 +121,7 @@ WORDS: list[tuple[str, str, str, str]] = [
     *((f"{{ x = {w} }}", w, "constant.language", "Name.Constant") for w in sorted(VALUES)),
     *(
         (f"{{ lr = {w} / n }}", w, "variable.language", "Name.Builtin.Pseudo")
-        for w in ("alpha", "gamma", "fan_in", "fan_out")
+        for w in ("alpha", "gamma", "fan_in", "fan_out", "layer_fan_in")
     ),
     ("{ lr = sqrt(n) }", "sqrt", "support.function", "Name.Builtin"),
     ("width n = 1, base n0 = 2", "base", "keyword.other", "Keyword"),
@@ -168,7 +168,9 @@ def test_a_sample() -> None:
     ]
 
 
-@pytest.mark.parametrize("line", ["{ lr = fan_in2 }", "{ lr = my_sqrt }", "{ lr = relu6 * n }"])
+@pytest.mark.parametrize(
+    "line", ["{ lr = fan_in2 }", "{ lr = my_fan_in }", "{ lr = my_sqrt }", "{ lr = relu6 * n }"]
+)
 def test_names_that_begin_or_end_like_words(line: str) -> None:
     word = line.split()[3]
 

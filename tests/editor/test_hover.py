@@ -81,6 +81,18 @@ def test_layer_with_a_bias(text: Text) -> None:
     assert "bias scale `1` ~ `n^0`, std `0` ~ `0`" in found
 
 
+def test_values_of_a_layer(text: Text) -> None:
+    """The whole rate, and the epsilon that a layer gets where nobody writes one."""
+    text.set(MODEL.replace("optimizer sgd { lr = 0.1, momentum = 0.9 }", "optimizer adam"))
+    found = shown(text, "head")
+
+    assert "eps `1e-8` ~ `n^0`" in found
+    assert (
+        "at n = 256, r = 1/4, with the whole rate: scale 1, std 0.0441941738, lr 0.00025" in found
+    )
+    assert "eps 1e-08" in found
+
+
 def test_layer_that_fails(text: Text) -> None:
     text.set(FAILS)
     found = shown(text, "body")

@@ -24,6 +24,7 @@ from richc.editor.hints import hints
 from richc.editor.hover import hover
 from richc.editor.outline import Symbol, outline
 from richc.emit.compile import program
+from richc.fixing.fix import fix
 from richc.gauge.equivalence import IDENTICAL, compare
 from richc.gauge.moves import read_target
 from richc.gauge.rewrite import regauge
@@ -31,7 +32,6 @@ from richc.pipeline import FileResult, analyse
 from richc.report import Options, renderer
 from richc.report.derivation import derivation
 from richc.report.spec_schema import spec_file
-from richc.rules.fixes import fix
 from richc.spec.model import Model
 from richc.spec.printer import print_model
 from richc.syntax.formatter import format_text

@@ -57,7 +57,7 @@ def _values(draw: st.DrawFn, base: bool, of_bias: bool = False) -> Monomial:
     value = number(draw(st.sampled_from(_NUMBERS)))
     if draw(st.booleans()):
         value = value.root()
-    names = ["alpha", *([] if of_bias else ["fan_in"]), "n"]
+    names = ["alpha", "layer_fan_in" if of_bias else "fan_in", "n"]
     for name in draw(st.lists(st.sampled_from(names), max_size=2, unique=True)):
         power = Affine(draw(st.sampled_from(_POWERS)))
         factor = symbol(name)

@@ -223,6 +223,61 @@ def test_violations(spec: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out.startswith("train loss ")
 
 
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--richness", "2"], 1),
+        (["--", "--richness", "2"], 1),
+        (["--", "--rich=4/2"], 1),
+        (["--richness", "1/4", "--", "--richness", "2"], 1),
+        (["--richness", "2", "--", "--richness", "1/4"], 0),
+        (["--richness", "1/4", "--width", "24", "--gamma", "2"], 0),
+        (["--richness", "2", "--allow-violations"], 0),
+        (["--richness", "two"], 2),
+    ],
+)
+def test_it_is_checked_as_it_is_trained(options: list[str], code: int, spec: Path) -> None:
+    spec.write_text(SPEC.replace("  loss", "  require mup\n  loss"))
+
+    found = CliRunner().invoke(cli, ["train", str(spec), "--steps=2", "--quiet", *options])
+
+    assert code == found.exit_code
+    assert ("error[R103]: each update of `a` makes its representation explode" in found.stderr) == (
+        code == 1
+    )
+    assert "fix available" not in found.stderr
+
+
+def test_a_file_that_fails_as_declared_but_not_as_it_is_trained(spec: Path) -> None:
+    written = (
+        ("parameterization mup", "richness r = 2"),
+        ("a: dense -> n", "a: dense -> n { std = 1, lr = alpha / sqrt(n) }"),
+        ("b: dense -> 2", "b: dense -> 2 { std = 1 / (alpha * sqrt(n)), lr = 1 / n }"),
+    )
+    text = SPEC
+    for before, after in written:
+        text = text.replace(before, after)
+    spec.write_text(text)
+
+    codes = [
+        CliRunner().invoke(cli, ["train", str(spec), "-q", "--steps=2", *options]).exit_code
+        for options in ([], ["--richness", "1/2"])
+    ]
+
+    assert [1, 0] == codes
+
+
+def test_an_interval_is_what_may_be_trained_at(spec: Path) -> None:
+    spec.write_text(SPEC.replace("mup", "rich\n  richness r = 1/2 in [1/4, 1/2]"))
+
+    codes = [
+        CliRunner().invoke(cli, ["train", str(spec), "-q", "--steps=2", "--richness", r]).exit_code
+        for r in ("1/4", "0")
+    ]
+
+    assert [0, 2] == codes
+
+
 def test_command_without_torch(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train, "find_spec", lambda _name: None)
 

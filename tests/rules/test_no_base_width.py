@@ -109,7 +109,17 @@ def silent() -> Iterator[tuple[str, str]]:
         text(
             parameterization="",
             embed="var = 1 / fan_in, lr = 1",
-            body="var = 2 / fan_in, lr = 1 / n",
+            body="var = 2 / fan_in, lr = 64 / n",
+            head="std = 1 / n, lr = 64 / n",
+        ),
+    )
+    yield (
+        "some layer learns faster",
+        text(
+            "sgd",
+            parameterization="",
+            embed="var = 1 / fan_in, lr = n",
+            body="var = 2 / fan_in, lr = 1",
             head="std = 1 / n, lr = 1 / n",
         ),
     )
@@ -119,6 +129,19 @@ def silent() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("spec", [pytest.param(t, id=name) for name, t in silent()])
 def test_own_units_are_left_alone(spec: str) -> None:
     assert [] == found(spec)
+
+
+def test_a_bare_power_of_the_width_is_read_at_one() -> None:
+    spec = text(
+        parameterization="",
+        embed="var = 1 / fan_in, lr = 1",
+        body="var = 2 / fan_in, lr = 1 / n",
+        head="std = 1 / n, lr = 1 / n",
+    )
+
+    (diagnostic,) = found(spec)
+
+    assert "learns at 3.9e-06" in diagnostic.message
 
 
 def test_a_std_is_no_unit() -> None:

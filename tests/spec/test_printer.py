@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from richc.pipeline import analyse
+from richc.scaling.monomial import ONE, number, symbol
 from richc.spec.printer import print_model, print_models
 from tests.spec.content import content, models, nameless
 
@@ -115,6 +117,21 @@ model net {
   loss mse
 }
 """ == printed(text)
+
+
+def test_biases_that_follow_their_layers_fan_in() -> None:
+    text = written(
+        "a[2]: dense -> n { std = 1, lr = 1, bias { std = 1 / layer_fan_in, lr = 1 / fan_out } }\n"
+        "tanh\n"
+        "b: dense -> 10 { std = 0, lr = 1 }"
+    )
+    first, second, _ = models(text)[0].layers
+
+    assert first.bias is not None
+    assert second.bias is not None
+    assert (number(Fraction(1, 16)), ONE.over(symbol("n"))) == (first.bias.std, second.bias.std)
+    assert "bias { scale = 1, std = 1 / layer_fan_in, lr = 1 / n }" in printed(text)
+    assert [content(m) for m in models(text)] == [content(m) for m in models(printed(text))]
 
 
 def test_frozen_and_zero_rates_are_told_apart() -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from richc.diagnostics import Diagnostic
 from richc.optimizers import OPTIMIZERS as KNOWN
+from richc.optimizers import SHAPE_FACTORS
 from richc.pipeline import analyse
 from richc.spec.layers import _LAYER_ATTRIBUTES, _TENSOR_ATTRIBUTES
-from richc.spec.options import PRECISIONS, SCHEDULES, SHAPE_FACTORS, TRAIN_OPTIONS
+from richc.spec.options import PRECISIONS, SCHEDULES, TRAIN_OPTIONS
 from richc.spelling import meant
 from richc.syntax.lexer import STATEMENT_WORDS
 from richc.words import (
@@ -89,7 +90,7 @@ PLACES: dict[str, tuple[tuple[str, ...], Callable[[str], str]]] = {
     "precisions": (PRECISIONS, lambda word: model(train=f"train {{ precision = {word} }}")),
     "schedules": (SCHEDULES, lambda word: model(train=f"train {{ schedule = {word} }}")),
     "shape factors": (
-        SHAPE_FACTORS,
+        tuple(SHAPE_FACTORS),
         lambda word: model(optimizer=f"optimizer muon {{ shape_factor = {word} }}"),
     ),
     "truth values": (
@@ -190,3 +191,20 @@ def test_which_word_is_meant(written: str, words: tuple[str, ...]) -> None:
     known = (*ACTIVATIONS, *OPTIMIZERS, *LOSSES, *PRECISIONS, "lr", "n")
 
     assert words == meant(written, known)
+
+
+@pytest.mark.parametrize(
+    ("word", "here"),
+    [
+        ("unit_rms_norm", "spectral"),
+        ("spectral_norm", "spectral"),
+        ("rms_norm", "match_rms_adamw"),
+        ("shape_scaling", "original"),
+    ],
+)
+def test_shape_factors_of_other_libraries(word: str, here: str) -> None:
+    (found,) = analyse(model(optimizer=f"optimizer muon {{ shape_factor = {word} }}")).diagnostics
+
+    assert f"unknown shape factor `{word}`; did you mean `{here}`?" == found.message
+    assert f"{here} ({SHAPE_FACTORS[here]})" in str(found.help)
+    assert () == found.edits

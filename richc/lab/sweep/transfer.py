@@ -21,7 +21,6 @@ from richc.lab.sweep.store import Store, describe, digest
 from richc.optimizers import law
 from richc.pipeline import ModelResult
 from richc.scaling.drift import Drift, rate_drift
-from richc.spec.model import Model
 
 WIDTHS = (64, 128, 256, 512, 1024)
 SEEDS = 3
@@ -128,7 +127,7 @@ def values_of(job: Job, settings: Settings) -> tuple[float, ...]:
     spec = job.spec
     centre = 1.0
     if settings.parameter == LR:
-        centre = settings.lr or _rate(spec)
+        centre = settings.lr or rate_at(spec, spec.width)
     elif settings.parameter == GAMMA:
         centre = float(spec.gamma)
     return grid.values(settings.parameter, centre, settings.number)
@@ -149,7 +148,7 @@ def transfer(
     """
     began = time.perf_counter()
     workers = settings.workers or (1 if job.device == "cuda" else os.cpu_count() or 1)
-    widths = sorted(settings.widths or WIDTHS)
+    widths = sorted(settings.widths or job.spec.fitting(WIDTHS))
     _refuse_too_large(job, widths[-1], workers)
     seeds = range(settings.seed, settings.seed + settings.seeds)
     tried = {width: values_of(job, settings) for width in widths}
@@ -206,16 +205,6 @@ def head_of(job: Job) -> dict[str, object]:
 
 
 _NONE = Drift(Fraction(0), Fraction(0))
-
-
-def _rate(spec: Model) -> float:
-    """The optimizer's own rate at the file's width; the written number where it is one."""
-    exact = Fraction(1)
-    for base, power in spec.optimizer.lr.powers:
-        if not isinstance(base, int) or power.slope or power.const.denominator > 1:
-            return rate_at(spec, spec.width)
-        exact *= Fraction(base) ** int(power.const)
-    return float(exact)
 
 
 def _measure(job: Job, runs: dict[Point, Run]) -> optimum.Measured:

@@ -10,7 +10,7 @@ from richc.report.derivation.sheet import Sheet
 from richc.rules.sentence import point_name
 from richc.scaling.derivation import rescale
 from richc.scaling.sizes import ZERO_SIZE, Size
-from richc.scaling.verdict import HOLDS, NOT_EVALUATED
+from richc.scaling.verdict import HOLDS, MIXED, NOT_EVALUATED
 
 _POINTS = {"mup-lr": "μP-lr", "mup": "μP", "mfp": "MFP", "ntp-lr": "NTP-lr", "ntp": "NTP"}
 
@@ -113,6 +113,17 @@ def _off_scale(sheet: Sheet) -> None:
             "Training blows up with the width: whatever rate works at one width is too large "
             "at a larger one."
         )
+    elif verdict.regime == MIXED:
+        sizes = (
+            f"{sheet.named([index for index, _ in run])} by n^{size}"
+            for size, run in groupby(enumerate(verdict.flow.later[:-1]), lambda at: at[1].dh)
+        )
+        text = (
+            "Off the richness scale: there, all representations move by one size, n^(r - 1/2). "
+            f"Here, an entry of h moves in {', in '.join(sizes)}."
+        )
+        if verdict.limit == "feature_learning":
+            text += " Those of n^0 learn features at every width."
     elif verdict.regime == "trivial":
         moves = verdict.flow.later[-1].dh
         text = _CONSEQUENCES["still" if moves is ZERO_SIZE else "trivial"]

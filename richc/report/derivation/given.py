@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from richc.optimizers import law
+from richc.optimizers import OPTIMIZERS, law
 from richc.report.derivation.formulas import affine, columns, span
 from richc.report.derivation.sheet import Sheet
 from richc.rules.invariants import Invariants, invariants, rate_of, rate_powers
@@ -12,6 +12,7 @@ from richc.rules.sentence import OPTIMIZER_NAMES
 from richc.scaling.formula import rich_formula
 from richc.scaling.monomial import WIDTH, Monomial
 from richc.spec.model import Layer, Tensor
+from richc.spec.numbers import Values, place, values
 
 _LONGEST = 26
 
@@ -38,7 +39,7 @@ _LAWS = {
 
 
 def given(sheet: Sheet) -> None:
-    spec = sheet.spec
+    spec, name = sheet.spec, sheet.spec.optimizer.name
     sheet.head("What is given")
     bias = " (+ M'_l b_l)" if sheet.has_biases() else ""
     sheet.say(
@@ -48,8 +49,11 @@ def given(sheet: Sheet) -> None:
     )
     sheet.block(_table(sheet))
     sheet.say(" ".join(_remarks(sheet)))
-    name = OPTIMIZER_NAMES[spec.optimizer.name]
-    sheet.say(f"{name} {_LAWS[sheet.family()]}")
+    follows = OPTIMIZERS[name].eps == "gradient" and "eps" not in dict(spec.optimizer.places)
+    eps = " (an eps that nobody writes follows the layer's gradient)" if follows else ""
+    sheet.say(f"In numbers, at {place(spec)}, with the whole rates{eps}:")
+    sheet.block(_numbers(sheet))
+    sheet.say(f"{OPTIMIZER_NAMES[name]} {_LAWS[sheet.family()]}")
     sheet.say("So training sees only two numbers of a layer:")
     found = invariants(sheet.context)
     rate = _rate_law(sheet, found)
@@ -139,6 +143,17 @@ def _table(sheet: Sheet) -> list[str]:
         if layer.bias is not None:
             rows.append(("", "  bias", *_cells(sheet, layer.bias)))
     rows.insert(0, ("l", "layer", "M", "a", "std", "b", "rate", "c"))
+    return columns(rows)
+
+
+def _numbers(sheet: Sheet) -> list[str]:
+    """Every layer's values, and its bias's."""
+    rows: list[tuple[str, ...]] = [("layer", *Values._fields)]
+    for run in _alike(sheet):
+        layer = sheet.layers[run[0]]
+        rows.append((sheet.named(run), *values(sheet.spec, layer.weight).words))
+        if layer.bias is not None:
+            rows.append(("  bias", *values(sheet.spec, layer.bias).words))
     return columns(rows)
 
 

@@ -97,13 +97,28 @@ def backward(sheet: Sheet, first: Phase, later: Phase) -> None:
     sheet.show(first.gradients)
     sheet.lines += ["", "    in every later step:"]
     sheet.show(later.gradients)
-    readout = sheet.context.network.stages[-1].weight.init
-    size = "at zero" if readout is ZERO_SIZE else f"at {power(readout)}"
+    start = "From"
+    if later.gradients[0].value > first.gradients[0].value:
+        readout = sheet.context.network.stages[-1].weight.init
+        size = "at zero" if readout is ZERO_SIZE else f"at {power(readout)}"
+        start = f"W_{out} starts {size}, smaller than its own update: from"
     sheet.say(
-        f"W_{out} starts {size}, smaller than its own update: from the second step on, "
-        "gradients are larger. What must not be too large or too small is judged there; the "
-        "lines below are of a later step."
+        f"{start} the second step on, {'sizes' if later.inputs else 'gradients'} are larger. What "
+        "must not be too large or too small is judged there; the lines below are of a later step."
     )
+    if later.inputs:
+        sheet.say(
+            "A representation that starts small is as large as its own change once it has moved, "
+            "up to order one; what the next layer acts on is n^p_l:",
+            later.inputs,
+        )
+    if later.gains:
+        sheet.say(
+            "A hidden weight that starts small passes on more by its own update, which is aligned "
+            "with what it was made from: u_l beside the input, up to order one, so that it "
+            "multiplies by n^k_l:",
+            later.gains,
+        )
 
 
 def update(sheet: Sheet, later: Phase) -> None:
@@ -118,7 +133,8 @@ def update(sheet: Sheet, later: Phase) -> None:
     )
     sheet.say(
         "The whole change n^U_l has two sources: the layer's own update, and the change of the "
-        "layer below carried through the init, whose weights are independent of it:",
+        "layer below carried through the init, whose weights are independent of it"
+        f"{', or through the update (k_l)' if later.gains else ''}:",
         later.updates,
     )
     found = sheet.violations("D0", "update")

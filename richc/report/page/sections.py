@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 from markupsafe import Markup
 
 from richc.diagnostics import Suppressed
+from richc.optimizers import SHAPE_FACTORS
 from richc.pipeline import FileResult, ModelResult
 from richc.report.derivation import derivation
 from richc.report.derivation.faults import faults
@@ -27,6 +28,7 @@ from richc.scaling.formula import rich_formula
 from richc.scaling.sizes import Size
 from richc.scaling.verdict import NOT_EVALUATED, VIOLATED
 from richc.spec.model import Tensor
+from richc.spec.numbers import place, values
 from richc.syntax.source import Source
 
 #: The desiderata in words.
@@ -177,6 +179,8 @@ class _Row(NamedTuple):
     #: The gauge invariants A and C.
     init: str
     rate: str
+    #: scale, std, lr, decay and eps as numbers.
+    values: tuple[str, ...]
 
 
 def _layers(model: ModelResult) -> Markup:
@@ -190,12 +194,20 @@ def _layers(model: ModelResult) -> Markup:
 
         def row(tensor: Tensor, name: str, init: Size, rate: Size, role: str) -> _Row:
             exponents = _inverse(init), _inverse(rate)
-            return _Row(name, role, role == "bias", knobs(model, tensor), *exponents)
+            words = values(model.spec, tensor).words
+            return _Row(name, role, role == "bias", knobs(model, tensor), *exponents, words)
 
         rows.append(row(first.weight, group_name(group), *stage.weight, first.role))
         if first.bias is not None and stage.bias is not None:
             rows.append(row(first.bias, group_name(group), *stage.bias, "bias"))
-    return render("layers.html", rows=rows)
+    shape = model.spec.optimizer.option("shape_factor")
+    return render(
+        "layers.html",
+        rows=rows,
+        place=place(model.spec),
+        shape=shape,
+        factor=SHAPE_FACTORS[shape] if isinstance(shape, str) else None,
+    )
 
 
 def _inverse(size: Size) -> str:

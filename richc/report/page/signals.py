@@ -11,7 +11,6 @@ from richc.scaling.formula import power
 from richc.scaling.passes import LayerFlow
 from richc.scaling.sizes import Size
 from richc.scaling.verdict import Violation
-from richc.spec.model import Dim
 
 #: So many groups are shown from the input on, and so many up to the output.
 _FIRST, _LAST = 6, 3
@@ -161,7 +160,7 @@ def _row(model: ModelResult, first: int, last: int, violations: Iterable[Violati
     return Row(
         name=group_name(model.spec.layers[first : last + 1]),
         role=layer.role,
-        shape=f"{_dim(layer.fan_in, symbol)} → {_dim(layer.fan_out, symbol)}",
+        shape=f"{layer.fan_in.words(symbol)} → {layer.fan_out.words(symbol)}",
         layers=last - first + 1,
         is_output=first == len(model.spec.layers) - 1,
         h=signal("h", lambda flow: flow.h, known=first < verdict.known_heights),
@@ -172,9 +171,3 @@ def _row(model: ModelResult, first: int, last: int, violations: Iterable[Violati
         df=signal("df", lambda flow: flow.df),
         df_bias=signal("df", lambda flow: flow.bias_df, of_bias=True) if has_bias else None,
     )
-
-
-def _dim(dim: Dim, symbol: str) -> str:
-    if not dim.wide:
-        return str(dim.factor)
-    return symbol if dim.factor == 1 else f"{dim.factor}{symbol}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Container
 
 from richc.diagnostics import Diagnostic
+from richc.fixing.offers import apart
 from richc.pipeline import FileResult
-from richc.rules.offers import apart
 
 #: How often to look again: what is mended may have hidden another slip.
 ROUNDS = 50

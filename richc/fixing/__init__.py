@@ -1,0 +1,1 @@
+"""What ``richc fix`` does to a text."""

@@ -1,0 +1,1 @@
+"""The smallest change that makes a failing model pass, keeping its values at the base width."""

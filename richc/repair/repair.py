@@ -1,0 +1,363 @@
+"""A plan as edits of the text, held to what it promises before it is offered.
+
+The text that the edits make is read and judged again: it must pass, be where the plan leads, and at
+the base width have every multiplier, std and rate that the file had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from math import isclose, log2
+from typing import NamedTuple
+
+from richc.diagnostics import Diagnostic, Edit, Label, Span, apply
+from richc.repair.search import Change, Plan, obstacle, plans
+from richc.repair.target import MUP, NTP, Contradiction, Target, target
+from richc.rules.attributes import added
+from richc.rules.context import Context
+from richc.rules.mending import at_base, fresh, swap, unit, width_factors
+from richc.rules.requirement_fails import is_true
+from richc.rules.sentence import point_name
+from richc.scaling.formula import general_power
+from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Affine, Base, Monomial
+from richc.scaling.verdict import HOLDS
+from richc.spec.infer import STANDARD
+from richc.spec.resolve import resolve
+from richc.syntax import tree
+from richc.syntax.parser import parse
+from richc.syntax.source import Source
+
+#: Plans that are tried on the text, and changes that a help names.
+_MOST_TRIED, _MOST_NAMED = 8, 3
+#: Of log2: what two spellings of one value may differ by in floating point.
+_CLOSE = 1e-9
+
+
+class Repaired(NamedTuple):
+    """One change of a plan, done."""
+
+    #: The statement's name; None for the optimizer and for statements that are no layers.
+    layer: str | None
+    #: What is written now: "`lr = n0 / n`".
+    words: str
+    #: "`lr` of `body` ~ n^0 -> n^-1".
+    moves: str
+    #: Where it is written.
+    place: Span
+    edit: Edit
+    #: A well-known mistake that it was, in words.
+    mistake: str | None = None
+
+
+class Repair(NamedTuple):
+    """What makes a model pass."""
+
+    model: str
+    changes: tuple[Repaired, ...]
+    #: Where it leads; None for every richness of an interval.
+    richness: Fraction | None
+    #: What declares a base width, where the file has none and may have one.
+    declares: tuple[Edit, ...] = ()
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        return (*(change.edit for change in self.changes), *self.declares)
+
+    @property
+    def base(self) -> str | None:
+        """``base n0 = 256``, where the file declares one from now on."""
+        return f"`{self.declares[0].text.removeprefix(', ')}`" if self.declares else None
+
+    def beginning_with(self, layer: str | None) -> Repair:
+        """What concerns a layer first."""
+        return self._replace(changes=tuple(sorted(self.changes, key=lambda c: c.layer != layer)))
+
+    @property
+    def becomes(self) -> str:
+        """``becomes μP (r = 1/2)``."""
+        if self.richness is None:
+            return "passes for every r of its interval"
+        return f"becomes {point_name(self.richness)}"
+
+    @property
+    def is_lazy(self) -> bool:
+        return self.richness is not None and self.richness < MUP
+
+    def help(self, layer: str | None) -> str:
+        """What to do, said at a layer."""
+        shown = [
+            c.words if c.layer in (None, layer) else f"{c.words} on `{c.layer}`"
+            for c in self.changes
+        ]
+        if self.base is not None:
+            shown.append(self.base)
+        more = len(shown) - _MOST_NAMED
+        if more > 0:
+            shown[_MOST_NAMED:] = [f"{more} more"]
+        listed = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+        lazy = f", where {LAZY}" if self.is_lazy else ""
+        return f"use {listed}: `{self.model}` {self.becomes}{lazy}"
+
+
+#: Of a repair that ends below r = 1/2.
+LAZY = "features will not learn; for μP: `richc fix --to mup`"
+
+
+def repair(context: Context, wanted: Fraction | str | None = None) -> Repair | None:
+    """The fewest changes that put a model where it is to go (see richc.repair.target).
+
+    None where exponents alone cannot, or not without another value at the base width.  Raises
+    Contradiction.
+    """
+    goal = target(context.model, wanted)
+    found = _first(context, goal)
+    if found is None and goal.is_declared:
+        # A read-out that starts at zero, say, is μP or nothing.
+        found = _first(context, Target(MUP, gauge=goal.gauge))
+    return found
+
+
+def _first(context: Context, goal: Target) -> Repair | None:
+    """The fewest changes that lead to a target and are what they say."""
+    ways = [_done(context, plan) for plan in plans(context, goal)[:_MOST_TRIED]]
+    ways += _with_another_word(context, goal)
+    ways.sort(key=lambda way: len(way.changes))
+    return next((way for way in ways if way.changes and _is_true(context, way)), None)
+
+
+def advise(
+    context: Context, found: tuple[Diagnostic, ...]
+) -> tuple[Repair | None, tuple[Diagnostic, ...]]:
+    """The repair of a model, and its findings with it as help and as edits."""
+    if not any(is_mended(d) for d in found):
+        return None, found
+    try:
+        done = repair(context)
+        if done is not None:
+            return done, tuple(_helped(d, done, context) if is_mended(d) else d for d in found)
+        reason = obstacle(context, target(context.model))
+    except Contradiction as contradiction:
+        reason = str(contradiction)
+    if reason is None:
+        return None, found
+    return None, tuple(d._replace(notes=(*d.notes, reason)) if is_mended(d) else d for d in found)
+
+
+def is_mended(found: Diagnostic) -> bool:
+    """Whether a repair of its model removes a finding."""
+    return found.is_error and (found.desideratum is not None or found.code == "R502")
+
+
+def _helped(found: Diagnostic, done: Repair, context: Context) -> Diagnostic:
+    layer = _statement(context, found.layer)
+    if found.code == "R502":
+        if found.help is not None:
+            return found  # What it is to be equivalent to is in another file.
+        layer = done.changes[0].layer
+        labels = tuple(Label(c.place, f"should be {c.words}") for c in done.changes[:_MOST_NAMED])
+        found = found._replace(labels=labels, layer=layer if len(done.changes) == 1 else None)
+    ordered = done.beginning_with(layer)
+    return found._replace(help=ordered.help(layer), edits=ordered.edits)
+
+
+def _statement(context: Context, layer: str | None) -> str | None:
+    """The statement of a layer that is named as a finding names it."""
+    names = {x.name: x.statement for x in context.model.layers} | {
+        x.statement: x.statement for x in context.model.layers
+    }
+    return None if layer is None else names.get(layer)
+
+
+# ---- plans as edits ----
+
+
+def _done(context: Context, plan: Plan) -> Repair:
+    changes: list[Repaired] = []
+    if plan.declared is not None:
+        (statement,) = (s for s in context.node.statements if isinstance(s, tree.Richness))
+        edit = Edit(statement.value.span, str(plan.declared))
+        moves = f"`richness` r = {context.model.richness} -> {plan.declared}"
+        words = f"`richness r = {plan.declared}`"
+        changes.append(Repaired(None, words, moves, statement.span, edit))
+    changes += (_made(context, change) for change in plan.changes)
+    declares = unit(context).edits if plan.changes else ()
+    return Repair(context.model.name, tuple(changes), plan.richness, declares)
+
+
+def _with_another_word(context: Context, goal: Target) -> list[Repair]:
+    """Another word for `standard`, and what then is left to change."""
+    if context.model.parameterization != STANDARD:
+        return []
+    richness = MUP if goal.richness is None else goal.richness
+    word = {MUP: "mup", NTP: "ntp"}.get(richness, f"rich(r = {richness})")
+    (old,) = (s for s in context.node.statements if isinstance(s, tree.Parameterization))
+    edit = Edit(old.preset.span, word)
+    moves = f"`parameterization` standard -> {word}"
+    done = Repaired(None, f"`parameterization {word}`", moves, old.preset.span, edit)
+    found = [Repair(context.model.name, (done,), richness, unit(context).edits)]
+    after = _read(context, _edited(context, found[0].edits))
+    if after is not None and not after.verdict.passes:
+        back = _Shift(found[0].edits, context.node.span.start)
+        for plan in plans(after, goal)[:_MOST_TRIED]:
+            rest = (back.moved(change) for change in _done(after, plan).changes)
+            found.append(found[0]._replace(changes=(done, *rest)))
+    return found
+
+
+class _Shift(NamedTuple):
+    """From places in an edited model back to those in the file."""
+
+    edits: tuple[Edit, ...]
+    #: Where the model begins.
+    start: int
+
+    def span(self, span: Span) -> Span:
+        moved = self.start
+        for edit in sorted(self.edits):
+            grown = len(edit.text) - (edit.span.end - edit.span.start)
+            if edit.span.end + grown <= span.start + moved:
+                moved -= grown
+        return Span(span.start + moved, span.end + moved)
+
+    def moved(self, change: Repaired) -> Repaired:
+        edit = change.edit._replace(span=self.span(change.edit.span))
+        return change._replace(place=self.span(change.place), edit=edit)
+
+
+def _made(context: Context, change: Change) -> Repaired:
+    """One change as an edit, and in words."""
+    model = context.model
+    name, place = change.attribute, change.place
+    layer = change.layers[0].statement if change.layers else None
+    if layer is None:
+        shown, value = f"`optimizer {model.optimizer.name}`", model.optimizer.lr
+    else:
+        shown = f"the bias of `{layer}`" if change.of_bias else f"`{layer}`"
+        std = change.tensor.std
+        value = std.times(std) if name == "var" else getattr(change.tensor, name)
+    old = value.exponent(WIDTH)
+    new = old.plus(change.exponent)
+    moves = f"`{name}` of {shown} ~ {general_power(old)} -> {general_power(new)}"
+    mistake = None
+    if place is None:
+        words = f"{name} = {fresh(context, value, change.exponent)}"
+        edit = added(context, change.layers[0], words)
+        place = change.layers[0].name_place
+    else:
+        other = _other_word(context, change, value)
+        text = at_base(context, change.layers, place, change.exponent, of_bias=change.of_bias)
+        swapped = None if other is None else swap(context, place, other)
+        if other is not None and swapped is not None:
+            edit = swapped
+            words = f"{other} = {context.text[place.start : place.end]}"
+            mistake = f"`{name}` is written where `{other}` was meant"
+        else:
+            edit = Edit(place, text)
+            words = f"{name} = {text}"
+            mistake = _mistake(context, change, value)
+    if layer is None:
+        words = f"optimizer {model.optimizer.name} {{ {words} }}"
+    elif change.of_bias:
+        words = f"bias {{ {words} }}"
+    if mistake is not None:
+        mistake = f"`{name}` of {shown}: {mistake}"
+    return Repaired(layer, f"`{words}`", moves, place, edit, mistake)
+
+
+def _other_word(context: Context, change: Change, value: Monomial) -> str | None:
+    """`var` for `std` or the reverse, where that is all: the value at the base width is one."""
+    other = {"std": "var", "var": "std"}.get(change.attribute)
+    half = Fraction(1, 2) if change.attribute == "std" else Fraction(2)
+    exponent = value.exponent(WIDTH)
+    if other is None or exponent.plus(change.exponent) != exponent.times(half):
+        return None
+    return other if _is_close(_log2(context, value), 0.0) else None
+
+
+def _mistake(context: Context, change: Change, value: Monomial) -> str | None:
+    """A well-known one, where undoing it gives the value that the file has at the base width."""
+    old = value.exponent(WIDTH)
+    assert change.place is not None
+    if change.attribute != "std":
+        return None
+    if old.plus(change.exponent) == old.times(Fraction(2)) and _is_close(_log2(context, value), 0):
+        return "one square root too many"
+    halved = old == Affine(Fraction(-1)) and change.exponent == Affine(MUP)
+    if halved and width_factors(context, change.place) > 1:
+        return "it is ~ n^-1/2 already, and divided by the root of the width once more"
+    return None
+
+
+# ---- what a repair promises ----
+
+
+def _edited(context: Context, edits: Iterable[Edit]) -> str:
+    """The model alone, with edits of its file made."""
+    start, end = context.node.span
+    moved = [Edit(Span(e.span.start - start, e.span.end - start), e.text) for e in edits]
+    return apply(context.text[start:end], moved)
+
+
+def _read(context: Context, text: str) -> Context | None:
+    """A model's text, read again; None where it has errors."""
+    file, found = parse(Source(context.path, text))
+    if found or len(file.models) != 1:
+        return None
+    specs, unresolved, _ = resolve(file, text)
+    if unresolved or not specs:
+        return None
+    return Context(specs[0], file.models[0], text, context.path)
+
+
+def _is_true(context: Context, done: Repair) -> bool:
+    """Whether the text that a repair makes is what the repair says."""
+    after = _read(context, _edited(context, done.edits))
+    if after is None:
+        return False
+    required = [r for r in after.model.requirements if r.kind != "equivalent"]
+    if not all(is_true(after, requirement) for requirement in required):
+        return False
+    if after.model.interval is not None:
+        from richc.rules.interval import decide
+
+        passes = all(status == HOLDS for _, status in decide(after).statuses)
+    else:
+        passes = after.verdict.passes and after.verdict.richness == done.richness
+    return passes and _keeps(context, after)
+
+
+def _keeps(before: Context, after: Context) -> bool:
+    """Whether every multiplier, std and rate at the base width is as it was."""
+    return all(
+        _is_close(_log2(before, one), _log2(after, other))
+        for one, other in zip(_values(before), _values(after), strict=True)
+    )
+
+
+def _values(context: Context) -> Iterator[Monomial]:
+    model = context.model
+    for layer in model.layers:
+        for tensor in layer.tensors:
+            yield from (tensor.scale, tensor.std, model.optimizer.lr.times(tensor.lr))
+
+
+def _log2(context: Context, value: Monomial) -> float:
+    """log2 of a value at n = n0; n0 is the declared width where there is no base width."""
+    model = context.model
+    width = log2(model.base_width or model.width)
+    values: dict[Base, float] = {
+        WIDTH: width,
+        BASE_WIDTH: width,
+        GAMMA: log2(model.gamma.numerator) - log2(model.gamma.denominator),
+    }
+    return value.log2(values, float(context.richness))
+
+
+def _is_close(one: float, other: float) -> bool:
+    return one == other or isclose(one, other, rel_tol=_CLOSE, abs_tol=_CLOSE)
+
+
+def mistakes(changes: Sequence[Repaired]) -> tuple[str, ...]:
+    """The well-known mistakes among what was changed."""
+    return tuple(change.mistake for change in changes if change.mistake is not None)

@@ -1,0 +1,413 @@
+"""The fewest exponents to change, statement by statement.
+
+At one richness the invariants n^-A and n^-C of every weight and bias are known (Karkada 2024,
+arXiv 2404.19719, section 4), so what one statement lacks concerns that statement alone: two
+equations in the powers by which its multiplier, init std and rate are to be changed.  A required
+gauge is a third.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import combinations, groupby
+from typing import NamedTuple
+
+from richc.diagnostics import Span
+from richc.optimizers import law
+from richc.repair.target import MUP, NTP, Target
+from richc.rules.context import Context
+from richc.rules.nearest import scale
+from richc.scaling.derivation import coefficients
+from richc.scaling.monomial import WIDTH, Affine, symbol
+from richc.scaling.passes import Parameter
+from richc.spec.infer import STANDARD
+from richc.spec.model import READ_IN, READ_OUT, Layer, Tensor
+
+_NONE = Fraction(0)
+
+SCALE, STD, RATE = "scale", "std", "lr"
+#: Where there is a choice: a change of scale is a change of gauge besides.
+_ORDER = (STD, RATE, SCALE)
+#: The knob whose power of n a gauge switches off.
+_SWITCHED_OFF = {"stp": SCALE, "mup": RATE, "rescaling": STD}
+#: Of richness and of the optimizer's rate; more are not worth trying.
+_MAX_POINTS, _MAX_SHIFTS = 12, 4
+
+
+class Change(NamedTuple):
+    """Multiply one attribute by (n / n0)^exponent."""
+
+    #: "scale", "std", "var" or "lr".
+    attribute: str
+    exponent: Affine
+    #: Where it is written; None where it is to be added.
+    place: Span | None
+    #: The layers of the statement; none of them for the optimizer's rate.
+    layers: tuple[Layer, ...]
+    of_bias: bool = False
+
+    @property
+    def tensor(self) -> Tensor:
+        layer = self.layers[0]
+        tensor = layer.bias if self.of_bias else layer.weight
+        assert tensor is not None
+        return tensor
+
+
+class Plan(NamedTuple):
+    changes: tuple[Change, ...]
+    #: Where it leads; None for every richness of an interval.
+    richness: Fraction | None
+    #: The value that the ``richness`` statement is to have, where that changes.
+    declared: Fraction | None = None
+
+
+class _Point(NamedTuple):
+    """One richness to satisfy, and the exponents of the model there."""
+
+    context: Context
+    richness: Fraction
+    #: The exponent by which the optimizer's rate changes.
+    shift: Fraction = _NONE
+
+
+def plans(context: Context, target: Target) -> list[Plan]:
+    """Every way that is worth trying, the one with the fewest changes first.
+
+    Layers are put on the scale: a bias of order one that already carries a hidden layer is not made
+    use of.
+    """
+    model = context.model
+    if model.interval is not None:
+        ends = [_at(context, end) for end in dict.fromkeys(model.interval)]
+        points = tuple(_Point(end, end.richness) for end in ends)
+        return [Plan(found, None) for found in _with_shifts(points, target.gauge)]
+    found = [
+        Plan(changes, richness)
+        for richness in _richnesses(context, target)
+        for changes in _with_shifts((_Point(context, richness),), target.gauge)
+    ]
+    if model.richness_place is not None and model.parameterization_place is None:
+        for richness in _declarable(context, target):
+            points = (_Point(_at(context, richness), richness),)
+            found += [Plan(c, richness, richness) for c in _with_shifts(points, target.gauge)]
+    found.sort(key=lambda plan: _cost(plan, model.richness))
+    return found
+
+
+def _cost(plan: Plan, declared: Fraction | None) -> tuple[int, bool, Fraction, int, Fraction]:
+    edits = len(plan.changes) + (plan.declared is not None)
+    richness = MUP if plan.richness is None else plan.richness
+    # A richness off the scale is the likelier mistake.
+    is_off = declared is not None and not NTP <= declared <= MUP
+    is_odd = is_off and plan.declared is None
+    added = sum(change.place is None for change in plan.changes)
+    size = sum((_size(change.exponent) for change in plan.changes), _NONE)
+    # Of equally many changes never those that end lazier.
+    return edits, is_odd, -richness, added, size
+
+
+def _size(exponent: Affine) -> Fraction:
+    return abs(exponent.const) + abs(exponent.slope)
+
+
+def _at(context: Context, richness: Fraction) -> Context:
+    return Context(context.model, context.node, context.text, context.path, richness=richness)
+
+
+def _declarable(context: Context, target: Target) -> Iterator[Fraction]:
+    """Values that the ``richness`` statement might have instead."""
+    points = (NTP, MUP) if target.richness is None else (target.richness,)
+    return (p for p in points if p != context.model.richness and target.admits(p))
+
+
+def _richnesses(context: Context, target: Target) -> list[Fraction]:
+    """Every richness that could take the fewest changes."""
+    if target.richness is not None:
+        return [target.richness]
+    found = dict.fromkeys((MUP, NTP))
+    stages = context.network.stages
+    family = law(context.model.optimizer.name)
+    sides = [(stage.wide_in, stage.wide_out) for stage in stages]
+    lazy, rich = (scale(family.step, sides, r) for r in (NTP, MUP))
+    counts: Counter[Fraction] = Counter()
+    for stage, low, high in zip(stages, lazy, rich, strict=True):
+        for size, at_low, at_high in (
+            (stage.weight.init, low.init, high.init),
+            (stage.weight.rate, low.rate, high.rate),
+        ):
+            if isinstance(size, Fraction) and at_low != at_high:
+                assert isinstance(at_low, Fraction)
+                assert isinstance(at_high, Fraction)
+                counts[MUP * (size - at_low) / (at_high - at_low)] += 1
+    found |= dict.fromkeys(point for point, _ in counts.most_common(_MAX_POINTS))
+    return [richness for richness in found if target.admits(richness)]
+
+
+def _with_shifts(points: tuple[_Point, ...], gauge: str | None) -> Iterator[tuple[Change, ...]]:
+    """The fewest changes, and those beside another rate of the optimizer."""
+    found = _all(points, gauge)
+    if found is not None:
+        yield found
+    model = points[0].context.model
+    place = dict(model.optimizer.places).get(RATE)
+    if place is None or _has_hole(points[0].context, place):
+        return
+    lacking = Counter(_lacking_rate(points, index) for index in range(len(model.layers)))
+    for shifts, _ in lacking.most_common(_MAX_SHIFTS):
+        if any(shifts):
+            shifted = tuple(p._replace(shift=s) for p, s in zip(points, shifts, strict=True))
+            rest = _all(shifted, gauge)
+            if rest is not None:
+                yield (*rest, Change(RATE, _exponent(shifts, points), place, ()))
+
+
+def _lacking_rate(points: Sequence[_Point], index: int) -> tuple[Fraction, ...]:
+    """What the rate of a layer lacks at each point; empty where it has none."""
+    lacks = (_difference(_member(point, index, of_bias=False))[1] for point in points)
+    found = tuple(each for each in lacks if each is not None)
+    return found if len(found) == len(points) else ()
+
+
+def _all(points: tuple[_Point, ...], gauge: str | None) -> tuple[Change, ...] | None:
+    """The fewest changes of every statement; None where one cannot be mended."""
+    model = points[0].context.model
+    changes: list[Change] = []
+    for _, members in groupby(range(len(model.layers)), key=lambda i: model.layers[i].statement):
+        indices = _kinds(points[0].context, list(members))
+        of_biases = (False, True) if model.layers[indices[0]].bias is not None else (False,)
+        for of_bias in of_biases:
+            found = _fewest(points, indices, gauge, of_bias=of_bias)
+            if found is None:
+                return None
+            changes += found
+    return tuple(changes)
+
+
+def obstacle(context: Context, target: Target) -> str | None:
+    """What it is about one statement that no exponents mend, in words."""
+    model = context.model
+    readout = model.layers[-1]
+    if target.richness not in (None, MUP) and readout.weight.std.is_zero:
+        return f"`{readout.name}` starts at zero, which only μP does: give it a `std`"
+    for richness in _richnesses(context, target):
+        points = (_Point(context, richness),)
+        for name, members in groupby(range(len(model.layers)), lambda i: model.layers[i].statement):
+            indices = _kinds(context, list(members))
+            alone = [_fewest(points, [i], target.gauge, of_bias=False) for i in indices]
+            together = _fewest(points, indices, target.gauge, of_bias=False)
+            if together is None and None not in alone:
+                return (
+                    f"no power of {model.width_symbol} suits all layers of `{name}`, whose fan_in "
+                    f"differs: give `{model.layers[indices[0]].name}` a statement of its own"
+                )
+    return None
+
+
+def _kinds(context: Context, indices: Sequence[int]) -> list[int]:
+    """One layer of each kind of a statement: its layers differ in the fan-in, if at all."""
+    layers = context.model.layers
+    found: dict[object, int] = {}
+    for index in indices:
+        found.setdefault((layers[index].fan_in.wide, layers[index].role), index)
+    return list(found.values())
+
+
+class _Member(NamedTuple):
+    """What one tensor of a statement is, and what it has to be, at one richness."""
+
+    context: Context
+    layer: Layer
+    of_bias: bool
+    now: Parameter
+    goal: Parameter
+    #: Whether an init below the goal does as well.
+    is_bound: bool
+    shift: Fraction
+
+    @property
+    def tensor(self) -> Tensor:
+        tensor = self.layer.bias if self.of_bias else self.layer.weight
+        assert tensor is not None
+        return tensor
+
+    def fits(self, exponents: dict[str, Fraction]) -> bool:
+        """Whether the tensor is right after these changes."""
+        after = self.after(exponents)
+        init_fits = after.init == self.goal.init or (
+            self.is_bound and self.now.init < self.goal.init and after.init < self.goal.init
+        )
+        is_still = self.of_bias and (self.tensor.frozen or self.tensor.lr.is_zero)
+        return init_fits and (is_still or after.rate + self.shift == self.goal.rate)
+
+    def after(self, exponents: dict[str, Fraction]) -> Parameter:
+        tensor = self.tensor
+        for knob, exponent in exponents.items():
+            value = getattr(tensor, knob).times(symbol(WIDTH, Affine(exponent)))
+            tensor = tensor._replace(**{knob: value})
+        layer = self.layer
+        changed_layer = (
+            layer._replace(bias=tensor) if self.of_bias else layer._replace(weight=tensor)
+        )
+        stage = self.context.stage(changed_layer)
+        changed = stage.bias if self.of_bias else stage.weight
+        assert changed is not None
+        return changed
+
+
+def _fewest(
+    points: tuple[_Point, ...], indices: Sequence[int], gauge: str | None, *, of_bias: bool
+) -> list[Change] | None:
+    """The fewest changes of a statement's weight, or of its bias."""
+    members = [[_member(point, index, of_bias=of_bias) for index in indices] for point in points]
+    context = points[0].context
+    layers = [context.model.layers[index] for index in indices]
+    knobs = [knob for knob in _ORDER if _is_editable(context, members[0][0].tensor, knob)]
+    for count in range(len(knobs) + 1):
+        for subset in combinations(knobs, count):
+            solved = [_solve(at_point, subset, gauge) for at_point in members]
+            found = [each for each in solved if each is not None]
+            if len(found) < len(solved):
+                continue
+            statement = layers[0].statement
+            shared = tuple(x for x in context.model.layers if x.statement == statement)
+            return [
+                _change(shared, knob, [each[knob] for each in found], points, of_bias=of_bias)
+                for knob in subset
+            ]
+    return None
+
+
+def _change(
+    layers: tuple[Layer, ...],
+    knob: str,
+    exponents: Sequence[Fraction],
+    points: Sequence[_Point],
+    *,
+    of_bias: bool,
+) -> Change:
+    exponent = _exponent(exponents, points)
+    found = Change(knob, exponent, None, layers, of_bias)
+    if knob == STD and found.tensor.place("var"):
+        found = found._replace(attribute="var", exponent=exponent.times(Fraction(2)))
+    return found._replace(place=found.tensor.place(found.attribute))
+
+
+def _exponent(values: Sequence[Fraction], points: Sequence[_Point]) -> Affine:
+    """An exponent from its values at one richness, or at both ends of an interval."""
+    if len(points) == 1:
+        return Affine(values[0])
+    slope = (values[-1] - values[0]) / (points[-1].richness - points[0].richness)
+    return Affine(values[0] - slope * points[0].richness, slope)
+
+
+def _is_editable(context: Context, tensor: Tensor, knob: str) -> bool:
+    """Whether an attribute can be multiplied where it is written, or written as it is not."""
+    place = tensor.place(knob, "var") if knob == STD else tensor.place(knob)
+    if getattr(tensor, knob).is_zero or (knob == RATE and tensor.frozen):
+        return False
+    if place is not None:
+        return not _has_hole(context, place)
+    preset = context.model.parameterization
+    return preset == STANDARD or (preset is None and knob == SCALE)
+
+
+def _has_hole(context: Context, place: Span) -> bool:
+    """A hole is written by what fills it."""
+    return any(place.start <= hole.place.start < place.end for hole in context.model.inferred)
+
+
+def _member(point: _Point, index: int, *, of_bias: bool) -> _Member:
+    context = point.context
+    layer, stage = context.model.layers[index], context.network.stages[index]
+    step = law(context.model.optimizer.name).step
+    is_rich = point.richness == MUP
+    if of_bias:
+        assert stage.bias is not None
+        (goal,) = scale(step, [(False, stage.wide_out)], point.richness)
+        # Of order one at most.
+        return _Member(context, layer, True, stage.bias, goal, True, point.shift)
+    (goal,) = scale(step, [(stage.wide_in, stage.wide_out)], point.richness)
+    # A read-out may start smaller than its update, and a read-in beside a bias of order one.
+    carried = layer.role == READ_IN and stage.bias is not None and stage.bias.init == _NONE
+    is_bound = carried or (layer.role == READ_OUT and is_rich)
+    return _Member(context, layer, False, stage.weight, goal, is_bound, point.shift)
+
+
+def _solve(
+    members: Sequence[_Member], knobs: Sequence[str], gauge: str | None
+) -> dict[str, Fraction] | None:
+    """Powers of n for exactly these knobs that put every member right, if there are any."""
+    for found in _candidates(members[0], knobs, gauge):
+        if all(found.values()) and all(member.fits(found) for member in members):
+            return found
+    return None
+
+
+def _candidates(
+    member: _Member, knobs: Sequence[str], gauge: str | None
+) -> Iterator[dict[str, Fraction]]:
+    """Solutions of the two or three equations, the unknowns of which ``knobs`` are."""
+    known: dict[str, Fraction] = {}
+    if gauge is not None and not member.of_bias:
+        knob = _SWITCHED_OFF[gauge]
+        size = member.context.size(getattr(member.tensor, knob))
+        if knob == RATE:
+            size = size + member.context.size(member.context.model.optimizer.lr) + member.shift
+        if isinstance(size, Fraction):
+            known[knob] = -size
+        if (known.get(knob, _NONE) != _NONE) != (knob in knobs):
+            return
+    lacks_init, lacks_rate = _difference(member)
+    _, by_scale, by_std, by_rate, _ = coefficients(law(member.context.model.optimizer.name).rate, 4)
+    # Below a floor of RMS(W), the std has no say in the rate.
+    for of_std in dict.fromkeys((by_std, _NONE)):
+        equations = [({SCALE: Fraction(1), STD: Fraction(1)}, lacks_init)]
+        equations.append(({SCALE: by_scale, STD: of_std, RATE: by_rate}, lacks_rate))
+        equations += [({knob: Fraction(1)}, value) for knob, value in known.items()]
+        stated = [(terms, value) for terms, value in equations if value is not None]
+        for found in _solutions(stated, knobs):
+            if all(found.get(knob, _NONE) == value for knob, value in known.items()):
+                yield found
+
+
+def _difference(member: _Member) -> tuple[Fraction | None, Fraction | None]:
+    """What init and rate lack; None where that is not asked, or not to be had."""
+    init, rate = member.now
+    lacks_init = None
+    if isinstance(init, Fraction) and isinstance(member.goal.init, Fraction):
+        is_below = member.is_bound and init < member.goal.init
+        lacks_init = None if is_below else member.goal.init - init
+    lacks_rate = None
+    if isinstance(rate, Fraction) and isinstance(member.goal.rate, Fraction):
+        lacks_rate = member.goal.rate - member.shift - rate
+    return lacks_init, lacks_rate
+
+
+def _solutions(
+    equations: Sequence[tuple[dict[str, Fraction], Fraction]], knobs: Sequence[str]
+) -> Iterator[dict[str, Fraction]]:
+    """What as many of the equations as there are unknowns determine; the caller tries the rest."""
+    for chosen in combinations(equations, len(knobs)):
+        rows = [[*(terms.get(k, _NONE) for k in knobs), value] for terms, value in chosen]
+        solved = _eliminated(rows)
+        if solved is not None:
+            yield dict(zip(knobs, solved, strict=True))
+
+
+def _eliminated(rows: list[list[Fraction]]) -> list[Fraction] | None:
+    """Gauss-Jordan on as many rows as unknowns; None where they do not determine them."""
+    for at in range(len(rows)):
+        pivot = next((row for row in rows[at:] if row[at]), None)
+        if pivot is None:
+            return None
+        rows.remove(pivot)
+        pivot = [entry / pivot[at] for entry in pivot]
+        rows = [
+            [entry - row[at] * of_pivot for entry, of_pivot in zip(row, pivot, strict=True)]
+            for row in rows
+        ]
+        rows.insert(at, pivot)
+    return [row[-1] for row in rows]

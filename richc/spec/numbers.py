@@ -1,0 +1,92 @@
+"""A model's values as numbers, at the width, richness and gamma that it declares.
+
+For people and programs to read: no verdict goes by a float.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import log2
+from typing import NamedTuple
+
+from richc.scaling.monomial import BASE_WIDTH, GAMMA, ONE, WIDTH, Affine, Base, Monomial, number
+from richc.spec.model import Model, Tensor
+
+
+class Values(NamedTuple):
+    """One tensor's knobs; ``lr`` is the whole rate, the optimizer's times the tensor's.
+
+    ``lr`` is 0 for what is frozen, ``eps`` None where the optimizer has none.
+    """
+
+    scale: float
+    std: float
+    lr: float
+    decay: float
+    eps: float | None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """As a program may have them, to nine digits; "-" for an epsilon that is not there."""
+        return tuple("-" if value is None else f"{value:.9g}" for value in self)
+
+
+def place(model: Model) -> str:
+    """Where these are the values: ``n = 256, r = 1/2``."""
+    parts = [f"{model.width_symbol} = {model.width}"]
+    if model.richness is not None:
+        parts.append(f"r = {model.richness}")
+    if model.gamma != 1:
+        parts.append(f"gamma = {model.gamma}")
+    return ", ".join(parts)
+
+
+def values(model: Model, tensor: Tensor) -> Values:
+    """What a program of this width and richness is built with, and trained at."""
+    rate = model.optimizer.lr.times(tensor.lr)
+    return Values(
+        scale=as_float(model, tensor.scale),
+        std=as_float(model, tensor.std),
+        lr=0.0 if tensor.frozen else as_float(model, rate),
+        decay=as_float(model, tensor.decay),
+        eps=None if tensor.eps is None else as_float(model, tensor.eps),
+    )
+
+
+def as_float(model: Model, value: Monomial) -> float:
+    """The nearest float where the value is rational, else one that is right to a few ulps."""
+    known = at_numbers(value, model)
+    width = number(model.width).power(known.exponent(WIDTH))
+    product = Fraction(not known.is_zero)
+    for base, power in known.without(WIDTH).times(width).powers:
+        assert isinstance(base, int)
+        whole = power.const.__floor__()
+        product *= Fraction(base) ** whole * Fraction(base ** float(power.const - whole))
+    return float(product)
+
+
+def at_numbers(value: Monomial, model: Model) -> Monomial:
+    """The monomial with r, n0 and gamma replaced by the numbers that the model declares."""
+    if value.is_zero:
+        return value
+    richness = model.richness if model.richness is not None else Fraction(0)
+    result = ONE
+    for base, exponent in value.powers:
+        power = Affine(exponent.at(richness))
+        if base == BASE_WIDTH:
+            factor = number(model.base_width or 1)
+        elif base == GAMMA:
+            factor = number(model.gamma)
+        else:
+            factor = Monomial(((base, Affine(Fraction(1))),))
+        result = result.times(factor.power(power))
+    return result
+
+
+def logs(model: Model) -> dict[Base, float]:
+    """log2 of every symbol, as declared: for ``Monomial.log2``."""
+    return {
+        WIDTH: log2(model.width),
+        BASE_WIDTH: log2(model.base_width or 1),
+        GAMMA: log2(model.gamma.numerator) - log2(model.gamma.denominator),
+    }

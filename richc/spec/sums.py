@@ -1,0 +1,79 @@
+"""Sums of monomials: exact where all terms have one power of n, and explained where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.diagnostics import Span
+from richc.scaling.formula import Symbols, rich_formula
+from richc.scaling.monomial import BASE_WIDTH, WIDTH, ZERO, Monomial, number, symbol
+from richc.spec import messages
+from richc.spec.expressions import Rejected, Scope, monomial
+from richc.spec.holes import has_hole
+from richc.syntax import tree
+
+
+class Term(NamedTuple):
+    value: Monomial
+    subtracts: bool
+    #: Of the operator before it.
+    place: Span
+
+
+def added(terms: Sequence[Term], scope: Scope, span: Span) -> Monomial:
+    """The sum of terms with one power of n, whose ratios are rational: ``n + n`` is ``2 * n``.
+
+    Of different powers those count that the scope keeps.  ``span`` is that of the whole.  Raises
+    Rejected.
+    """
+    terms = [term for term in terms if not term.value.is_zero]
+    if not terms:
+        return ZERO
+    if len(terms) > 1 and any(has_hole(term.value) for term in terms):
+        raise Rejected(messages.different_powers(terms[1].place))
+    first = terms[0].value.exponent()
+    other = next((term for term in terms if term.value.exponent() != first), None)
+    if other is not None:
+        if any(term.value.exponent().slope != first.slope for term in terms):
+            raise Rejected(messages.different_powers(other.place, depends_on_r=True))
+        if scope.kept is None:
+            largest = rich_formula(added(terms, scope.keeping(0), span), _symbols(scope))
+            raise Rejected(messages.different_powers(other.place, largest))
+        kept = sorted({term.value.exponent() for term in terms}, reverse=True)[scope.kept]
+        terms = [term for term in terms if term.value.exponent() == kept]
+    unit = terms[0].value
+    total = Fraction(0)
+    for term in terms:
+        ratio = term.value.over(unit).as_fraction()
+        if ratio is None:
+            raise Rejected(messages.inexact_sum(term.place))
+        total += -ratio if term.subtracts else ratio
+    if total < 0:
+        raise Rejected(messages.negative(span, is_sum=True))
+    return unit.times(number(total))
+
+
+def _symbols(scope: Scope) -> Symbols:
+    words = {value: word for word, value in reversed([*scope.names.items()])}
+    width, base = (words.get(symbol(name)) for name in (WIDTH, BASE_WIDTH))
+    return Symbols(width or WIDTH, base, alpha="alpha" in scope.names)
+
+
+def explained(rejected: Rejected, name: str, node: tree.Expression, scope: Scope) -> Rejected:
+    """A refused sum in an attribute, with what this comes to at large width."""
+
+    def with_terms(kept: int) -> Monomial | None:
+        try:
+            return monomial(node, scope.keeping(kept))
+        except Rejected:
+            return None
+
+    largest, smallest = with_terms(0), with_terms(-1)
+    if largest is None:
+        return rejected
+    formula = rich_formula(largest, _symbols(scope))
+    other = None if smallest is None else rich_formula(smallest, _symbols(scope))
+    found = messages.sum_at_large_width(rejected.diagnostic, name, formula, other)
+    return Rejected(found, largest)
