@@ -94,14 +94,35 @@ def command(
     raise SystemExit(code)
 
 
+#: Options of the program that name a file which it writes.
+_WRITING = ("--log", "--save")
+
+
+def _outputs(save: str | float | None, arguments: Sequence[str]) -> Iterator[Output]:
+    yield "--save", _path(save)
+    for option, value in _given(arguments):
+        if option in _WRITING and value:
+            yield option, value
+
+
+def _path(option: str | float | None) -> str | None:
+    return None if option is None else str(option)
+
+
+def _given(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The program's own options, each with its value, or with what follows it."""
+    for argument, following in zip(arguments, (*arguments[1:], ""), strict=False):
+        option, has_value, value = argument.partition("=")
+        yield option, value if has_value else following
+
+
 def _after_the_dashes(arguments: Sequence[str]) -> dict[str, str]:
     """What is declared anew among the program's own arguments, which may be cut short."""
     found: dict[str, str] = {}
-    for argument, following in zip(arguments, (*arguments[1:], ""), strict=False):
-        option, has_value, value = argument.partition("=")
+    for option, value in _given(arguments):
         for name in _DECLARED:
             if len(option) > len("--w") and f"--{name}".startswith(option):
-                found[name] = value if has_value else following
+                found[name] = value
     return found
 
 
@@ -136,19 +157,3 @@ def _number(value: str | float | None) -> Fraction | None:
         return None
     over, _, under = str(value).partition("/")
     return Fraction(repr(float(over))) / Fraction(repr(float(under or 1)))
-
-
-#: Options of the program that name a file which it writes.
-_WRITING = ("--log", "--save")
-
-
-def _outputs(save: str | float | None, arguments: Sequence[str]) -> Iterator[Output]:
-    yield "--save", _path(save)
-    for word, following in zip(arguments, (*arguments[1:], None), strict=True):
-        option, has_value, value = word.partition("=")
-        if option in _WRITING:
-            yield option, value if has_value else following
-
-
-def _path(option: str | float | None) -> str | None:
-    return None if option is None else str(option)

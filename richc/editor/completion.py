@@ -19,7 +19,7 @@ _WIDTHS = {
 
 class Completion(NamedTuple):
     word: str
-    #: Of richc/editor/glossary.py, or "width".
+    #: Of richc/glossary.py, or "width".
     kind: str
     documentation: str
 

@@ -17,7 +17,7 @@ from richc.syntax.source import line_around
 
 #: How many brackets, and the file itself, are open among a model's statements.
 _IN_MODEL = 2
-#: What may stand at a place; the kinds of words are those of richc/editor/glossary.py.
+#: What may stand at a place; the kinds of words are those of richc/glossary.py.
 MODEL_NAME = "model name"
 LAYER_NAME = "layer name"
 

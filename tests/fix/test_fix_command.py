@@ -236,10 +236,11 @@ def test_a_protected_file_is_an_error(tmp_path: Path) -> None:
 def test_models_of_one_name_are_mended_in_one_run() -> None:
     """That they have one name is an error that stays; what else is wrong with them does not."""
     hole = BROKEN.replace("lr = n }\n  optimizer", "lr = n^? }\n  optimizer")
-    hopeless = BROKEN.replace("std = 1, lr = n", "std = 1, lr = 0").replace(
-        "std = 1 / n", "std = 0"
-    )
+    hopeless = BROKEN.replace("std = 1, lr = n }", "std = 1, lr = 0 }")
+    texts = [BROKEN, hole, hopeless, BROKEN]
 
-    mended = fix(BROKEN + hole + hopeless + BROKEN)
+    mended = fix("".join(texts))
 
-    assert mended == MENDED + hole.replace("n^?", "n^-1") + hopeless + MENDED
+    assert mended == "".join(map(fix, texts))
+    assert fix(mended) == mended
+    assert [fix(text) != text for text in texts] == [True, True, False, True]
