@@ -151,7 +151,7 @@ def _edit(context: Context, share: Share) -> Edit | None:
     written = next((name for name in ("var", "std") if tensor.place(name)), None)
     has_bias = bias is not None and not bias.std.is_zero
     # A layer that keeps a variance of 1 is not what is to be changed.
-    if written is None or has_bias or not 0 < share.bits * share.total or abs(share.bits) > BEYOND:
+    if written is None or has_bias or not share.bits * share.total > 0 or abs(share.bits) > BEYOND:
         return None
     place = tensor.place(written)
     assert place is not None
