@@ -47,7 +47,7 @@ def _signal_drifts(context: Context) -> bool:
 
 
 #: So few layers without a skip are no reason to look closer.
-_SHALLOW = 16
+_SHALLOW = 8
 
 
 def _is_deep(context: Context) -> bool:

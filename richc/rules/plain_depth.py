@@ -66,7 +66,11 @@ def check(context: Context) -> Iterator[Diagnostic]:
     depth, width = len(layers), context.model.width
     symbol = context.model.width_symbol
     longest = max(layers, key=lambda layer: sum(o.statement == layer.statement for o in layers))
-    scatters = exp(sqrt(found.log_variance) / 2)
+    factor = exp(sqrt(found.log_variance) / 2)
+    scatter_words = (
+        f"the size of the signal differs from network to network by a factor of {factor:.2g} "
+        f"(log-variance {found.log_variance:.2g} at {symbol} = {width})"
+    )
     yield Diagnostic(
         "R706",
         "plain-depth",
@@ -78,9 +82,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
         label=f"two orthogonal inputs reach the last of them with a correlation of "
         f"{found.correlation:.3g}",
         layer=longest.statement,
-        notes=(
-            f"the size of the signal differs from network to network by a factor of {scatters:.2g}"
-            f" (log-variance {found.log_variance:.2g} at {symbol} = {width})",
-        ),
-        help="fewer layers, or a residual network",
+        notes=(scatter_words,),
+        help="fewer layers, or skips around them",
     )

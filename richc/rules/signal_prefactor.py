@@ -150,9 +150,10 @@ def _edit(context: Context, share: Share) -> Edit | None:
     tensor, bias = share.layers[0].weight, share.layers[0].bias
     written = next((name for name in ("var", "std") if tensor.place(name)), None)
     has_bias = bias is not None and not bias.std.is_zero
-    # A layer that keeps a variance of 1 is not what is to be changed.
-    if written is None or has_bias or not share.bits * share.total > 0 or abs(share.bits) > BEYOND:
+    if written is None or has_bias or abs(share.bits) > BEYOND:
         return None
+    if share.bits * share.total <= 0:
+        return None  # It keeps a variance of 1, or brings one nearer to it.
     place = tensor.place(written)
     assert place is not None
     return scaled(context, place, _change(share), is_root=written == "std")

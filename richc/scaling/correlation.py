@@ -12,13 +12,14 @@ Floats: for warnings at one width and depth, never for a verdict.
 from __future__ import annotations
 
 from functools import lru_cache
-from math import acos, exp, log, pi, sqrt
+from math import acos, exp, log, log2, pi, sqrt
 from typing import NamedTuple
 
 from richc.scaling.gaussian import expectations, second_moment
 
 #: Hermite polynomials that are told apart; what is left of E phi^2 counts as one more.
 _TERMS = 24
+_PER_DOUBLING = 32
 _STEP = 1e-3
 
 
@@ -44,7 +45,7 @@ def correlate(name: str, slope: float, q: float, rho: float) -> float:
         keeps = 2 * slope / (1 + slope * slope)
         return keeps * rho + (1 - keeps) * arc
     total = 0.0
-    for weight in reversed(shape(name, slope, q).weights):
+    for weight in reversed(_shape(name, q).weights):
         total = total * rho + weight
     return total
 
@@ -55,13 +56,19 @@ def scatter(name: str, slope: float, q: float) -> tuple[float, float]:
         return 2.0, 1.0
     if name in ("relu", "leaky_relu"):
         return 6 * (1 + slope**4) / (1 + slope * slope) ** 2 - 1, 1.0
-    found = shape(name, slope, q)
+    found = _shape(name, q)
     return found.scatter, found.passes**2
 
 
+def _shape(name: str, q: float) -> Shape:
+    """Of variances that are nearly the same, as those of neighbours are, only one."""
+    return _computed(name, round(log2(q) * _PER_DOUBLING))
+
+
 @lru_cache(maxsize=1024)
-def shape(name: str, slope: float, q: float) -> Shape:
-    """The shape of an activation that is not homogeneous."""
+def _computed(name: str, size_class: int) -> Shape:
+    """The shape of an activation that is not homogeneous, at q = 2^(size_class / 32)."""
+    q = 2.0 ** (size_class / _PER_DOUBLING)
 
     def terms(z: float, value: float) -> list[float]:
         # Normalised Hermite polynomials: E He_j He_k = 1 for j = k and else 0.
@@ -72,8 +79,8 @@ def shape(name: str, slope: float, q: float) -> Shape:
         return found
 
     *coefficients, fourth = expectations(name, q, terms)
-    size = second_moment(name, slope, q)
+    size = second_moment(name, 0.0, q)
     weights = [a * a / size for a in coefficients]
     weights.append(max(0.0, 1 - sum(weights)))
-    passes = log(second_moment(name, slope, q * exp(_STEP)) / size) / _STEP
+    passes = log(second_moment(name, 0.0, q * exp(_STEP)) / size) / _STEP
     return Shape(tuple(weights), fourth / size**2 - 1, passes)
