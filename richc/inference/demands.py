@@ -5,7 +5,8 @@ around (Karkada 2024, arXiv 2404.19719, sections 3 and 4).  A model passes exact
 of order one at init and g_l = df/dh_l after the first step,
 
 - every weight keeps its representation: fan-in and init sum to n^0, or a bias of order one does
-  so and the weight does not exceed it (D0);
+  so and the weight does not exceed it (D0); a hidden one may be smaller at r = 1/2 only, where its
+  own update lets all of the gradient through, so that every representation is as rich as the next;
 - every layer's own update of h_l is n^-1 / g_l and at most n^0, so that it moves the output by
   order one, neither less nor more (D0, D1, D2, D3); the read-out's own update of f is n^0;
 - f starts at n^-r with 0 <= r <= 1/2, which makes g_L = n^(-1/2 - r); or the read-out starts
@@ -308,33 +309,43 @@ class _Question:
             )
 
     def _inits(self, layer: Layer, gradient: Linear, system: System) -> Iterator[_Case]:
-        """D0 at init: the larger of weight and bias gives the representation its size."""
+        """D0 at init: the larger of weight and bias gives the representation its size.
+
+        Beside a bias of order one a hidden weight may be smaller where its own update passes on as
+        much as a weight of full size would, which is at r = 1/2; elsewhere the layers below would
+        have to be richer.
+        """
+        name = layer.statement
         weight = self._init(_Part(layer, layer.weight))
         bias = None if layer.bias is None else self._init(_Part(layer, layer.bias))
-        name = layer.statement
-        if weight is None:
-            return  # No gradient passes a weight of zeros.
-        if layer.fan_in.wide:
+        if weight is not None and layer.fan_in.wide:
             weight = weight.shifted(_HALF)
         keeps = f"D0: `{name}` keeps its signal of order one at init"
-        by_weight = Constraint(weight, keeps)
+        by_weight = None if weight is None else Constraint(weight, keeps)
         if bias is None:
-            yield _Case((by_weight,), (), (), gradient)
+            if by_weight is not None:
+                yield _Case((by_weight,), (), (), gradient)
             return
         holes = _holes_in(bias)
-        bias, size = system.value(bias), system.value(weight)
-        reason = f"D0: the bias of `{name}` is at most of order one at init"
-        not_above = Preference(holes, bias, reason)
-        if not size.is_constant or not size.const:
-            yield _Case((by_weight,), (bias,), (not_above,), gradient)
-        can_carry = not bias.is_constant or not bias.const
-        if can_carry and not (size.is_constant and size.const >= _ZERO):
-            yield _Case(
-                (Constraint(bias, f"D0: the bias of `{name}` is of order one at init"),),
-                (weight,),
-                (Preference(_holes_in(weight), weight, keeps),),
-                gradient.plus(weight),
+        bias = system.value(bias)
+        cases = []
+        if by_weight is not None:
+            not_above = Preference(
+                holes, bias, f"D0: the bias of `{name}` is at most of order one at init"
             )
+            cases.append(_Case((by_weight,), (bias,), (not_above,), gradient))
+        carries = [Constraint(bias, f"D0: the bias of `{name}` is of order one at init")]
+        richness = system.value(unknown(RICHNESS))
+        if layer.fan_in.wide:
+            woken = f"the weight of `{name}` may start below its own update"
+            carries.append(Constraint(richness.shifted(-_HALF), woken))
+        bounds = () if weight is None else (weight,)
+        wishes = () if weight is None else (Preference(_holes_in(weight), weight, keeps),)
+        cases.append(_Case(tuple(carries), bounds, wishes, gradient))
+        if all(system.value(c.expression) == constant(_ZERO) for c in carries):
+            # Nothing but a bound is left to ask of the weight.
+            cases.reverse()
+        yield from cases
 
     def _readout_inits(self, layer: Layer, gradient: Linear, system: System) -> Iterator[_Case]:
         """f ~ n^-r at init, or a read-out that starts smaller than its own update."""

@@ -125,7 +125,8 @@ def find_fault(
     inits: list[Size] = []
     rates: list[Size] = []
     source: Size = Fraction(0)
-    for layer, (wide_in, wide_out) in zip(layers, sides, strict=True):
+    below = Fraction(0)
+    for layer, written, (wide_in, wide_out) in zip(layers, spec.layers, sides, strict=True):
         if any(isnan(value) for value in (layer.h, layer.own, layer.df)):
             return None
         height, own, df = (_snap(value, step) for value in (layer.h, layer.own, layer.df))
@@ -138,6 +139,10 @@ def find_fault(
             if not (isinstance(own, Fraction) and isinstance(df, Fraction)):
                 return None
             gradient = df - own - 1
+            if wide_in and written.bias is not None and not written.bias.std.is_zero:
+                # The bias may be what gives h its size; the gradient passes the weight alone.
+                inits[-1] = below - gradient - Fraction(1, 2)
+            below = gradient
         unit = family.step(Fraction(0), source, gradient, int(wide_in) + int(wide_out))
         if not isinstance(unit, Fraction):
             return None

@@ -15,7 +15,7 @@ from richc.diagnostics import Diagnostic
 from richc.optimizers import OPTIMIZERS
 from richc.rules.context import Context
 from richc.scaling.monomial import WIDTH
-from richc.scaling.verdict import MIXED
+from richc.scaling.verdict import HOLDS, MIXED
 
 
 class Rule(NamedTuple):
@@ -44,6 +44,17 @@ def _signal_drifts(context: Context) -> bool:
     from richc.rules.signal import drifts
 
     return drifts(context)
+
+
+#: So few layers without a skip are no reason to look closer.
+_SHALLOW = 8
+
+
+def _is_deep(context: Context) -> bool:
+    """Many layers, with signals of order one at the declared width and depth, too."""
+    if len(context.model.layers) <= _SHALLOW or not context.is_declared:
+        return False
+    return context.verdict.status("D0") == HOLDS and not _signal_drifts(context)
 
 
 #: log2 of sizes that no format has trouble with, and of steps that are small beside weights.
@@ -169,6 +180,7 @@ TABLE: tuple[Rule, ...] = (
         applies=lambda context: context.model.base_width is None and context.is_declared,
     ),
     Rule("R705", "epsilon-floor", "epsilon_floor", applies=_writes_adams_epsilon),
+    Rule("R706", "plain-depth", "plain_depth", applies=_is_deep),
 )
 
 #: Every code and its slug: stable, for `--select`, suppressions and documentation.

@@ -26,7 +26,7 @@ from richc.rules.signal import BEYOND, first_far, following, known, signal
 from richc.scaling.gaussian import second_moment
 from richc.spec.model import Activation, Layer
 
-#: log2 of a layer's variance that nobody would change: an RMS between 0.8 and 1.25 times.
+#: log2 of a variance that nobody would change: an RMS between 0.8 and 1.25 times.
 _FINE = 2 * log2(1.25)
 _MAX_LABELS = 3
 
@@ -37,11 +37,15 @@ class Share(NamedTuple):
     layers: tuple[Layer, ...]
     #: The activation before it; None for the read-in.
     before: Activation | None
-    #: log2 of the variance that it makes of a variance of 1, and the sum of that over its layers.
+    #: log2 of the variance that its last layer makes of a variance of 1.
     bits: float
+    #: log2 of what all its layers together make of the variance that reaches them.
     total: float
-    #: What each of its layers makes of the one before, on average.
-    actual: float
+
+    @property
+    def actual(self) -> float:
+        """What each of its layers makes of the one before, on average."""
+        return self.total / len(self.layers)
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
@@ -56,7 +60,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
     shares = [
         share
         for share in _shares(context, layers[: len(sizes)], variances)
-        if share.bits * sign > _FINE and layers.index(share.layers[0]) <= first
+        if share.total * sign > _FINE and layers.index(share.layers[0]) <= first
     ]
     if not shares:
         return
@@ -98,13 +102,11 @@ def _shares(context: Context, layers: tuple[Layer, ...], variances: list[float])
     for _, run in groupby(layers, key=lambda layer: layer.statement):
         members = tuple(run)
         own = members[-1].activation
-        steps = [following(context, members[0], before, 0.0)]
         if len(members) > 1:
-            steps += [following(context, members[1], own, 0.0)] * (len(members) - 1)
             before = own
         done += len(members)
-        actual = (variances[done - 1] - reached) / len(members)
-        yield Share(members, before, steps[-1], sum(steps), actual)
+        bits = following(context, members[-1], before, 0.0)
+        yield Share(members, before, bits, variances[done - 1] - reached)
         before, reached = own, variances[done - 1]
 
 
@@ -113,8 +115,11 @@ def _about(bits: float) -> str:
 
 
 def _label(share: Share) -> str:
-    per_layer = "each layer multiplies" if len(share.layers) > 1 else "this multiplies"
-    return f"{per_layer} the RMS by {decimal(share.bits / 2)}"
+    if len(share.layers) == 1:
+        return f"this multiplies the RMS by {decimal(share.actual / 2)}"
+    # What is not homogeneous treats signals of another size differently.
+    mean = "" if share.before is None or share.before.is_homogeneous else ", on average"
+    return f"each layer multiplies the RMS by {decimal(share.actual / 2)}{mean}"
 
 
 def _why(share: Share) -> str:
@@ -147,6 +152,8 @@ def _edit(context: Context, share: Share) -> Edit | None:
     has_bias = bias is not None and not bias.std.is_zero
     if written is None or has_bias or abs(share.bits) > BEYOND:
         return None
+    if share.bits * share.total <= 0:
+        return None  # It keeps a variance of 1, or brings one nearer to it.
     place = tensor.place(written)
     assert place is not None
     return scaled(context, place, _change(share), is_root=written == "std")

@@ -13,8 +13,8 @@ Floats: for warnings about sizes at one width, never for a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import asin, erfc, exp, log1p, pi, sqrt, tanh
+from collections.abc import Callable, Sequence
+from math import asin, erf, erfc, exp, expm1, log1p, pi, sqrt, tanh
 
 #: Half a sum's range, in standard deviations: what is left out is below 1e-13.
 _REACH = 8.5
@@ -33,7 +33,8 @@ def second_moment(name: str, slope: float, q: float) -> float:
         return _elu(q)
     if q > _FAR:
         return {"tanh": 1.0, "sigmoid": 0.5}.get(name, q / 2)
-    return _sum(_FUNCTIONS[name], sqrt(q))
+    (total,) = expectations(name, q, lambda _, value: [value * value])
+    return total
 
 
 def _elu(q: float) -> float:
@@ -55,16 +56,24 @@ def _tail(x: float) -> float:
     return (1 - 1 / x**2 + 3 / x**4) / (x * sqrt(2 * pi))
 
 
-def _sum(phi: Callable[[float], float], root: float) -> float:
-    """The trapezoidal rule, with steps of a fraction of the distance to the nearest pole."""
+def expectations(name: str, q: float, of: Callable[[float, float], Sequence[float]]) -> list[float]:
+    """E of every entry of ``of(z, phi(sqrt(q) z))`` for z ~ N(0, 1).
+
+    The trapezoidal rule, with steps of a fraction of the distance to phi's nearest pole.  Raises
+    KeyError for activations that are positively homogeneous: theirs are known in closed form.
+    """
+    phi, root = _FUNCTIONS[name], sqrt(q)
     count = int(_REACH * 2 * max(1.0, root)) + 1
     step = _REACH / count
-    total = 0.0
+    totals: list[float] = []
     for index in range(-count, count + 1):
         z = index * step
-        value = phi(root * z)
-        total += exp(-z * z / 2) * value * value
-    return total * step / sqrt(2 * pi)
+        weight = exp(-z * z / 2) * step / sqrt(2 * pi)
+        values = of(z, phi(root * z))
+        totals = [
+            t + weight * v for t, v in zip(totals or [0.0] * len(values), values, strict=True)
+        ]
+    return totals
 
 
 def _sigmoid(x: float) -> float:
@@ -81,4 +90,6 @@ _FUNCTIONS: dict[str, Callable[[float], float]] = {
     "silu": lambda x: x * _sigmoid(x),
     "softplus": _softplus,
     "sigmoid": _sigmoid,
+    "erf": erf,
+    "elu": lambda x: x if x > 0 else expm1(x),
 }

@@ -1,0 +1,87 @@
+"""R706: so many layers without a skip that inputs become alike, or networks of one file differ.
+
+Both are of the declared depth and width and exact in the limit of large width: the correlation of
+two orthogonal inputs (Cho & Saul 2009 for relu; Poole et al. 2016, arXiv 1606.05340) and the
+log-variance of the signal's size (Hanin 2018, arXiv 1801.03744).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import exp, sqrt
+from typing import NamedTuple
+
+from richc.diagnostics import WARNING, Diagnostic
+from richc.rules.context import Context
+from richc.rules.signal import known, signal
+from richc.scaling.correlation import correlate, scatter
+
+#: A correlation, and a log-variance, from which on training suffers (tests/measured/test_depth.py).
+ALIKE = 0.95
+SCATTERED = 1.0
+
+
+class Fate(NamedTuple):
+    """What is left of the signal at the last representation."""
+
+    #: Of two inputs that are orthogonal.
+    correlation: float
+    #: Of the mean square of its entries, over networks.
+    log_variance: float
+
+
+def fate(context: Context) -> Fate:
+    """Follow two orthogonal inputs, and the scatter of their sizes, through all layers."""
+    model = context.model
+    correlation = spread = 0.0
+    before, size = None, 1.0
+    # The variances of what signal() no longer follows are those of the last one that it does.
+    for layer, bits in zip(model.layers[:-1], _prolonged(context), strict=True):
+        share, fresh, passes = correlation, 0.0, 1.0
+        if before is not None:
+            share = correlate(*known(before), size, correlation)
+            c, passes = scatter(*known(before), size)
+            fresh = c / layer.fan_in.at(model.width)
+        size = 2.0**bits
+        bias = layer.bias
+        fixed = 0.0
+        if bias is not None and not bias.std.is_zero:
+            fixed = min(1.0, 2.0 ** (2 * context.log2(bias.scale.times(bias.std))) / size)
+        correlation = (1 - fixed) * share + fixed
+        spread = (1 - fixed) ** 2 * (passes * spread + fresh)
+        before = layer.activation
+    return Fate(correlation, spread)
+
+
+def _prolonged(context: Context) -> list[float]:
+    found = signal(context)
+    return found + [found[-1]] * (len(context.model.layers) - 1 - len(found))
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    found = fate(context)
+    if found.correlation < ALIKE and found.log_variance < SCATTERED:
+        return
+    layers = context.model.layers[:-1]
+    depth, width = len(layers), context.model.width
+    symbol = context.model.width_symbol
+    longest = max(layers, key=lambda layer: sum(o.statement == layer.statement for o in layers))
+    factor = exp(sqrt(found.log_variance) / 2)
+    scatter_words = (
+        f"the size of the signal differs from network to network by a factor of {factor:.2g} "
+        f"(log-variance {found.log_variance:.2g} at {symbol} = {width})"
+    )
+    yield Diagnostic(
+        "R706",
+        "plain-depth",
+        WARNING,
+        f"{depth} layers without a skip: training slows down with depth, at every width"
+        if found.correlation >= ALIKE
+        else f"{depth} layers without a skip are many for {symbol} = {width}",
+        longest.name_place,
+        label=f"two orthogonal inputs reach the last of them with a correlation of "
+        f"{found.correlation:.3g}",
+        layer=longest.statement,
+        notes=(scatter_words,),
+        help="fewer layers, or skips around them",
+    )
