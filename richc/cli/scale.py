@@ -17,9 +17,6 @@ from richc.cli.training import plot_target, plotting, prepare_torch, print_found
 from richc.cli.verify import Widths, own_data, whole_widths
 from richc.syntax.source import printable
 
-#: Seconds from which on a run is announced.
-_LONG = 10.0
-
 
 class Rationals(click.ParamType[tuple[Fraction, ...]]):
     """Several rationals from ``low`` to ``high``: ``0,1/4,0.5``."""
@@ -149,7 +146,8 @@ def command(
         target=target if target is not None or data is not None else chosen.spec.train.target,
     )
     try:
-        measured = scale(chosen, settings, Progress(quiet, _LONG))
+        with Progress(quiet) as progress:
+            measured = scale(chosen, settings, progress)
     except (DataProblem, NoScale, TooLarge) as error:
         raise Unusable(f"{file}: {error}" if isinstance(error, NoScale) else str(error)) from None
 

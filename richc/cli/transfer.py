@@ -133,7 +133,14 @@ def command(
     from richc.lab.sweep.engines import EngineProblem
     from richc.lab.sweep.parquet import check_target, write_parquet
     from richc.lab.sweep.store import Store, StoreProblem
-    from richc.lab.sweep.transfer import Settings, TransferProblem, head_of, prepare, transfer
+    from richc.lab.sweep.transfer import (
+        Settings,
+        TransferProblem,
+        head_of,
+        prepare,
+        transfer,
+        workers_of,
+    )
     from richc.report.transfer import render
     from richc.report.transfer_schema import report
 
@@ -159,12 +166,9 @@ def command(
             check_target(table, force=force)
         job = prepare(chosen, settings)
         store = None if output is None else Store(Path(output), head_of(job), force=force)
-        with store or nullcontext():
-            progress = SweepProgress(job, quiet)
-            try:
-                swept = transfer(chosen, settings, job, store, progress.begin, progress.done)
-            finally:
-                progress.end()
+        progress = SweepProgress(job, workers_of(settings), quiet)
+        with store or nullcontext(), progress:
+            swept = transfer(chosen, settings, job, store, progress.begin, progress.done)
         if table is not None:
             write_parquet(table, swept.runs, head_of(job), force=force)
     except (DataProblem, EngineProblem, StoreProblem, TransferProblem) as error:

@@ -19,9 +19,6 @@ from richc.syntax.source import printable
 if TYPE_CHECKING:
     from richc.spec.model import Model
 
-#: Seconds from which on a run is announced.
-_LONG = 10.0
-
 
 class Widths(click.ParamType[tuple[int, ...]]):
     """Several widths: ``64,128,256``."""
@@ -163,7 +160,8 @@ def command(
         tolerance=tolerance,
     )
     try:
-        verification = verify(chosen, settings, Progress(quiet, _LONG))
+        with Progress(quiet) as progress:
+            verification = verify(chosen, settings, progress)
     except (DataProblem, TooLarge) as error:
         raise Unusable(str(error)) from None
 

@@ -21,6 +21,7 @@ from richc.lab.coordinates import (
     measure,
     plain_travel,
 )
+from richc.lab.pace import Pace
 from richc.lab.program import Batch, Program
 from richc.lab.sweep.runs import weights
 
@@ -101,31 +102,38 @@ class Experiment(NamedTuple):
         return int.from_bytes(hashlib.blake2s(name, digest_size=4).digest(), "little")
 
     def train(
-        self, counts: Mapping[int, range], rate: float, listener: Listener
+        self, counts: Mapping[int, range], rate: float, pace: Pace, listener: Listener
     ) -> dict[int, Sizes]:
         """The networks of each width; narrow ones first, whose time tells that of the others."""
         found: dict[int, Sizes] = {}
-        narrow = [width for width in counts if width <= _TIMED_WIDTH]
-        wide = [width for width in counts if width > _TIMED_WIDTH]
-        second = 0.0
-        for width in narrow:
+
+        def measure_all(width: int) -> None:
             began = time.perf_counter()
-            found[width] = self._measure_all(width, counts[width], rate)
-            second = (time.perf_counter() - began) / max(1, len(counts[width]))
-        reference = narrow[-1] if narrow else min(wide)
-        expected = {
-            width: len(counts[width]) * second * (width / reference) ** self.power for width in wide
-        }
+            indices = counts[width]
+            found[width] = self.measure(width, indices, rate, with_kernel=self._has_kernel(width))
+            pace.heard(width, (time.perf_counter() - began) / len(indices))
+
+        untold = [width for width in counts if width <= _TIMED_WIDTH and not pace.knows(width)]
+        for width in untold:
+            measure_all(width)
+        rest = [width for width in counts if width not in found]
+        expected = {width: len(counts[width]) * pace.expect(width) for width in rest}
         listener.begin(sum(expected.values()))
-        for width in wide:
-            found[width] = self._measure_all(width, counts[width], rate)
+        for width in rest:
+            measure_all(width)
             listener.done(expected[width])
         listener.end()
         return found
 
-    def _measure_all(self, width: int, indices: range, rate: float) -> Sizes:
-        with_kernel = width <= (_KERNEL_WIDTH_OF_MUON if self.power == 3 else _KERNEL_WIDTH)
-        return self.measure(width, indices, rate, with_kernel=with_kernel)
+    def cost(self, width: int) -> float:
+        """What a network takes, up to a constant: those whose kernel is measured train twice."""
+        trainings = 2 if self._has_kernel(width) else 1
+        # Weights whose updates stay factored gain from being many: as measured.
+        power = 2 / 3 if self.program.is_linear else self.power / 2
+        return trainings * math.pow(weights(self.program.spec, width), power)
+
+    def _has_kernel(self, width: int) -> bool:
+        return width <= (_KERNEL_WIDTH_OF_MUON if self.power == 3 else _KERNEL_WIDTH)
 
     def choose_rate(self, widths: list[int]) -> float:
         """The multiple of the file's rates at which steps are of a moderate size at all widths.

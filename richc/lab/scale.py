@@ -23,6 +23,7 @@ from richc.emit.compile import program as emit
 from richc.emit.plan import depends_on_gamma, depends_on_richness
 from richc.lab.experiment import Experiment, Listener
 from richc.lab.outcome import Outcome
+from richc.lab.pace import Pace
 from richc.lab.program import Batch, Program
 from richc.lab.statistics import PRIOR_VARIANCE, Fit, Noise, expected_error, fit
 from richc.lab.travels import Recipe, Travel, no_kernel, travel
@@ -244,18 +245,18 @@ def _train(
 ) -> list[Spot]:
     """Every network; those of ``jobs`` narrow ones first, whose time tells that of the others."""
     spots = []
-    second, timed = 0.0, 0
+    pace = Pace(lambda width: width**1.5)
     expected: dict[int, float] = {}
     for index, (n, r, gamma) in enumerate([*jobs, *extra]):
         if not expected and n > max(_TIMED, jobs[0][0]):
             rest = [job[0] for job in [*jobs[index:], *extra]]
-            expected = {width: second * (width / timed) ** 1.5 for width in set(rest)}
+            expected = {width: pace.expect(width) for width in set(rest)}
             listener.begin(sum(expected[width] for width in rest))
         began = time.perf_counter()
         seeds = [_seed(settings.seed, n, index) for index in range(settings.seeds)]
         travels = [travel(recipe, n, float(r), float(gamma), seed) for seed in seeds]
         spots.append(Spot(r, gamma, n, tuple(travels)))
-        second, timed = time.perf_counter() - began, n
+        pace.heard(n, time.perf_counter() - began)
         if expected:
             listener.done(expected[n])
     listener.end()

@@ -23,6 +23,7 @@ from richc.lab.experiment import Experiment, Listener
 from richc.lab.exponents import Exponents, noise_of
 from richc.lab.findings import Fault, Findings, decide, find_fault
 from richc.lab.outcome import Outcome
+from richc.lab.pace import Pace
 from richc.lab.planning import RISK, Need, Seeds, deciding, default_widths, more, plan, wanted_error
 from richc.lab.predictions import predict
 from richc.lab.program import Program
@@ -191,12 +192,15 @@ def verify(
         planned = plan(widths, settings.seeds, tolerance, experiment.power)
         counts = dict.fromkeys(widths, 0)
         sizes: dict[int, Sizes] = {}
+        pace = Pace(experiment.cost)
         rounds = 0
         while True:
             rounds += 1
             lacking = {n: range(counts[n], k) for n, k in planned.items() if k > counts[n]}
             counts = planned
-            for width, found in experiment.train(lacking, rate, listener or Listener()).items():
+            for width, found in experiment.train(
+                lacking, rate, pace, listener or Listener()
+            ).items():
                 sizes[width] = _joined(sizes.get(width), found)
             evidence = _evidence(result, sizes, settings.steps, tolerance)
             if evidence.is_enough or settings.seeds is not None or rounds == _ROUNDS:

@@ -13,6 +13,9 @@ from richc.spec.model import Model
 LR, INIT, GAMMA, MOMENTUM = "lr", "init", "gamma", "momentum"
 PARAMETERS = (LR, INIT, GAMMA, MOMENTUM)
 
+#: What steps take that does not depend on the width, in weights; measured in stacks on a CPU.
+_WEIGHTS_OF_A_STEP = 30_000
+
 
 class Point(NamedTuple):
     """One training."""
@@ -75,3 +78,8 @@ class Job(NamedTuple):
 def weights(spec: Model, width: int) -> int:
     """How many weights a network of a width has."""
     return sum(layer.fan_in.at(width) * layer.fan_out.at(width) for layer in spec.layers)
+
+
+def cost(spec: Model, width: int) -> int:
+    """What a training takes, up to a constant: its steps cost something however few weights."""
+    return _WEIGHTS_OF_A_STEP + weights(spec, width)

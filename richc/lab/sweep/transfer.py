@@ -148,7 +148,7 @@ def transfer(
     EngineProblem and StoreProblem; whatever is raised, results that were heard of are in the store.
     """
     began = time.perf_counter()
-    workers = settings.workers or (1 if job.device == "cuda" else os.cpu_count() or 1)
+    workers = workers_of(settings)
     widths = sorted(settings.widths or job.spec.fitting(WIDTHS))
     _refuse_too_large(job, widths[-1], workers)
     seeds = range(settings.seed, settings.seed + settings.seeds)
@@ -183,6 +183,11 @@ def transfer(
     ordered = tuple(runs[point] for point in sorted(runs))
     seconds = time.perf_counter() - began
     return Transfer(result, job, ordered, measured, predict(result, job), kept, seconds)
+
+
+def workers_of(settings: Settings) -> int:
+    """How many processes train: on a GPU one, else one a core."""
+    return settings.workers or (1 if settings.device == "cuda" else os.cpu_count() or 1)
 
 
 def predict(result: ModelResult, job: Job) -> Drift | None:
