@@ -20,8 +20,8 @@ from typing import NamedTuple
 from richc.gauge.prism import Prism, Shares, Theta, dot, prism
 from richc.optimizers import law
 from richc.pipeline import ModelResult
-from richc.rules.nearest import Sides, scale
 from richc.scaling.exponent import HALF, ZERO
+from richc.scaling.nearest import Sides, scale
 from richc.scaling.verdict import DESIDERATA, VIOLATED
 
 

@@ -13,8 +13,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.optimizers import OPTIMIZERS, law
-from richc.rules.nearest import Sides, scale
 from richc.scaling.exponent import HALF, ZERO
+from richc.scaling.nearest import Sides, scale
 from richc.spec.model import Model
 
 #: The exponents of theta, one a layer: a gauge move from the gauge without multipliers.

@@ -17,7 +17,7 @@ Each of these is linear in the exponents, but for a few either-ors, which are tr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
@@ -162,27 +162,7 @@ class Demands:
             self.universal if is_pinned else None,
             pin.richness if pin is not None and is_pinned and self.universal is None else None,
         )
-        return question.search(self.model.layers, constant(_ZERO), question.below, cautious)
-
-    def solve_part(
-        self, layers: Sequence[Layer], kept: Collection[Span], richness: Fraction | None
-    ) -> Solution | None:
-        """The same for some layers, where the others are on the scale at a richness.
-
-        With ``richness`` None it is unknown.  Raises Undecided.
-        """
-        question = _Question(self, kept, (), self.universal, richness)
-        on_scale = unknown(RICHNESS).times(-_ONE).shifted(-_HALF)
-        lowest = self.model.layers[0]
-
-        def below(node: _Node, layer: Layer) -> Iterator[_Node]:
-            gradient = constant(_ZERO) if layer.role == READ_OUT else on_scale
-            for found in question.below(node._replace(gradient=gradient), layer):
-                # What reaches the layer below has to be what that one reckons with.
-                if layer.role == READ_OUT or layer is lowest or found.gradient == gradient:
-                    yield found
-
-        return question.search(layers, on_scale, below, cautious=False)
+        return question.search(cautious)
 
     def rank(self, name: str) -> int:
         """Rates follow from multipliers and stds, and everything from the richness."""
@@ -220,13 +200,7 @@ class _Question:
         shape = self.model.optimizer.option("shape_factor")
         self._shape = shape if isinstance(shape, str) else None
 
-    def search(
-        self,
-        layers: Sequence[Layer],
-        gradient: Linear,
-        below: Callable[[_Node, Layer], Iterator[_Node]],
-        cautious: bool,
-    ) -> Solution | None:
+    def search(self, cautious: bool) -> Solution | None:
         """Satisfy the layers from the last to the first, going back where a case leads nowhere."""
         system = System(self._demands.rank, self._universal)
         richness = unknown(RICHNESS)
@@ -234,13 +208,14 @@ class _Question:
         system.bound(richness.shifted(-_HALF))
         if self._richness is not None and not system.equate(richness.shifted(-self._richness)):
             return None
-        pending = [_Node(len(layers), system, gradient, None, None)]
+        layers = self.model.layers
+        pending = [_Node(len(layers), system, constant(_ZERO), None, None)]
         dead_ends = 0
         while pending:
             node = pending.pop()
             found: list[_Node] = []
             if node.rest:
-                found = list(below(node, layers[node.rest - 1]))
+                found = list(self._below(node, layers[node.rest - 1]))
                 pending += reversed(found)
             elif node.system.is_feasible():
                 return self._finish(node, cautious)
@@ -256,9 +231,9 @@ class _Question:
         """Whether a layer could be satisfied, whatever the others are."""
         gradient = constant(_ZERO) if layer.role == READ_OUT else unknown("=gradient")
         node = _Node(1, System(self._demands.rank, self._universal), gradient, None, None)
-        return any(found.system.is_feasible() for found in self.below(node, layer))
+        return any(found.system.is_feasible() for found in self._below(node, layer))
 
-    def below(self, node: _Node, layer: Layer) -> Iterator[_Node]:
+    def _below(self, node: _Node, layer: Layer) -> Iterator[_Node]:
         """What is left after a layer, for each case of it that is not contradictory."""
         sides = (layer.fan_in.wide, layer.fan_out.wide)
         key = (id(layer.weight), id(layer.bias), sides, node.gradient)

@@ -12,7 +12,7 @@ from math import inf, isnan
 from typing import NamedTuple
 
 from richc.optimizers import law
-from richc.rules.nearest import single_change
+from richc.scaling.nearest import single_change
 from richc.scaling.sizes import ZERO_SIZE, Size
 from richc.scaling.verdict import DESIDERATA, HOLDS, MIXED, NOT_EVALUATED, VIOLATED
 from richc.spec.model import Model

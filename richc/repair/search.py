@@ -18,9 +18,9 @@ from richc.diagnostics import Span
 from richc.optimizers import law
 from richc.repair.target import MUP, NTP, Target
 from richc.rules.context import Context
-from richc.rules.nearest import scale
 from richc.scaling.derivation import coefficients
 from richc.scaling.monomial import WIDTH, Affine, symbol
+from richc.scaling.nearest import scale
 from richc.scaling.passes import Parameter
 from richc.scaling.sizes import ZERO_SIZE
 from richc.spec.infer import STANDARD

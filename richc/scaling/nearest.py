@@ -55,18 +55,6 @@ def single_change(
     output, the optimizer's shape factor included in the rate.  Layers of one group are changed
     together.  None where no single change will do, none is needed, or two are equally small.
     """
-    return nearest(single_changes(inits, rates, family, sides, richness, groups))
-
-
-def single_changes(
-    inits: Sequence[Size],
-    rates: Sequence[Size],
-    family: Law,
-    sides: Sequence[Sides],
-    richness: Fraction | None = None,
-    groups: Sequence[Hashable] | None = None,
-) -> list[Change]:
-    """Every single change of ``single_change``, at most one for each point that one reaches."""
     weights = [Parameter(*pair) for pair in zip(inits, rates, strict=True)]
     names = list(range(len(weights))) if groups is None else list(groups)
     reached = _candidates(weights, family.step, sides)
@@ -75,14 +63,10 @@ def single_changes(
         for point in sorted(reached)
         if richness in (None, point)
     )
-    return [change for change in found if change is not None]
-
-
-def nearest(changes: Sequence[Change]) -> Change | None:
-    """The smallest, unless another one is as small."""
+    changes = [change for change in found if change is not None]
     smallest = min((abs(change.exponent) for change in changes), default=None)
-    found = [change for change in changes if abs(change.exponent) == smallest]
-    return found[0] if len(found) == 1 else None
+    nearest = [change for change in changes if abs(change.exponent) == smallest]
+    return nearest[0] if len(nearest) == 1 else None
 
 
 def scale(step: Step, sides: Sequence[Sides], richness: Fraction) -> list[Parameter]:
