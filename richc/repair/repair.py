@@ -242,7 +242,7 @@ def _made(context: Context, change: Change) -> Repaired:
     mistake = None
     if place is None:
         words = f"{name} = {fresh(context, value, change.exponent)}"
-        edit = added(context, change.layers[0], words)
+        edit = added(context, change.layers[0], words, change.of_bias)
         place = change.layers[0].name_place
     else:
         other = _other_word(context, change, value)
