@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import cache
 from itertools import combinations, groupby
 from typing import NamedTuple
 
@@ -156,9 +157,12 @@ def _with_shifts(points: tuple[_Point, ...], gauge: str | None) -> Iterator[tupl
     place = dict(model.optimizer.places).get(RATE)
     if place is None or _has_hole(points[0].context, place):
         return
-    lacking = Counter(_lacking_rate(points, index) for index in range(len(model.layers)))
-    for shifts, _ in lacking.most_common(_MAX_SHIFTS):
-        if any(shifts):
+    statements = {layer.statement: index for index, layer in enumerate(model.layers)}
+    lacking = Counter(_lacking_rate(points, index) for index in statements.values())
+    right = len(statements) - len({(x.layers, x.of_bias) for x in found or ()})
+    for shifts, count in lacking.most_common(_MAX_SHIFTS):
+        # It saves a change where this is what lacks, and costs one where nothing does.
+        if any(shifts) and (found is None or count > right):
             shifted = tuple(p._replace(shift=s) for p, s in zip(points, shifts, strict=True))
             rest = _all(shifted, gauge)
             if rest is not None:
@@ -245,6 +249,8 @@ class _Member(NamedTuple):
         return init_fits and (is_still or after.rate + self.shift == self.goal.rate)
 
     def after(self, exponents: dict[str, Fraction]) -> Parameter:
+        if not exponents:
+            return self.now
         tensor = self.tensor
         for knob, exponent in exponents.items():
             value = getattr(tensor, knob).times(symbol(WIDTH, Affine(exponent)))
@@ -264,6 +270,8 @@ def _fewest(
 ) -> list[Change] | None:
     """The fewest changes of a statement's weight, or of its bias."""
     members = [[_member(point, index, of_bias=of_bias) for index in indices] for point in points]
+    if gauge is None and all(member.fits({}) for at_point in members for member in at_point):
+        return []
     context = points[0].context
     layers = [context.model.layers[index] for index in indices]
     knobs = [knob for knob in _ORDER if _is_editable(context, members[0][0].tensor, knob)]
@@ -363,7 +371,7 @@ def _candidates(
         if (known.get(knob, _NONE) != _NONE) != (knob in knobs):
             return
     lacks_init, lacks_rate = _difference(member)
-    _, by_scale, by_std, by_rate, _ = coefficients(law(member.context.model.optimizer.name).rate, 4)
+    by_scale, by_std, by_rate = _powers(member.context.model.optimizer.name)
     # Below a floor of RMS(W), the std has no say in the rate.
     for of_std in dict.fromkeys((by_std, _NONE)):
         equations = [({SCALE: Fraction(1), STD: Fraction(1)}, lacks_init)]
@@ -373,6 +381,13 @@ def _candidates(
         for found in _solutions(stated, knobs):
             if all(found.get(knob, _NONE) == value for knob, value in known.items()):
                 yield found
+
+
+@cache
+def _powers(optimizer: str) -> tuple[Fraction, Fraction, Fraction]:
+    """The powers of multiplier, std and rate in n^-C, by which an optimizer's law has them."""
+    _, by_scale, by_std, by_rate, _ = coefficients(law(optimizer).rate, 4)
+    return by_scale, by_std, by_rate
 
 
 def _difference(member: _Member) -> tuple[Fraction | None, Fraction | None]:
