@@ -203,7 +203,7 @@ def _with_another_word(context: Context, goal: Target) -> list[Repair]:
     edit = Edit(old.preset.span, word)
     moves = f"`parameterization` standard -> {word}"
     done = Repaired(None, f"`parameterization {word}`", moves, old.preset.span, edit)
-    required = bool(context.model.requirements)
+    required = _is_required(context)
     found = [Repair(context.model.name, (done,), richness, unit(context).edits, required)]
     after = _read(context, _edited(context, found[0].edits))
     if after is not None and not after.verdict.passes:
