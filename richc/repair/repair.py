@@ -184,13 +184,12 @@ def _done(context: Context, plan: Plan) -> Repair:
         changes.append(Repaired(None, words, moves, statement.span, edit))
     changes += (_made(context, change) for change in plan.changes)
     declares = unit(context).edits if plan.changes else ()
-    return Repair(
-        context.model.name,
-        tuple(changes),
-        plan.richness,
-        declares,
-        bool(context.model.requirements),
-    )
+    required = _is_required(context)
+    return Repair(context.model.name, tuple(changes), plan.richness, declares, required)
+
+
+def _is_required(context: Context) -> bool:
+    return any(r.kind in ("point", "regime") for r in context.model.requirements)
 
 
 def _with_another_word(context: Context, goal: Target) -> list[Repair]:
