@@ -77,7 +77,7 @@ class Layer(NamedTuple):
     weight: Tensor
     bias: Tensor | None
     #: Of a hidden representation, as a multiple of n; of the output, as it is.
-    size: Fraction
+    size: int
     #: None after the read-out.
     activation: str | None
     dist: str
@@ -194,7 +194,7 @@ class Inferred(NamedTuple):
     richness: Fraction
     gauge: str
     activations: tuple[str, ...]
-    sizes: tuple[Fraction, ...]
+    sizes: tuple[int, ...]
     biases: bool
     base: bool
     decay: bool
@@ -371,8 +371,7 @@ def written(draw: st.DrawFn) -> Written:
         if with_carried:
             weight = draw(_carried(optimizer, weight))
             bias = None if bias is None else draw(_carried(optimizer, bias))
-        sizes = ("10", "1") if is_last else ("1", "2", "3", "3/4", "5/2")
-        size = Fraction(draw(st.sampled_from(sizes)))
+        size = draw(st.sampled_from([10, 1] if is_last else [1, 2, 3]))
         dist = draw(st.sampled_from(["normal", "uniform", "trunc_normal", "orthogonal"]))
         layers.append(Layer(weight, bias, size, activations[index], dist))
     plain = Written(
@@ -413,13 +412,7 @@ def inferred(draw: st.DrawFn) -> Inferred:
     """Models that leave their exponents to a ``parameterization``."""
     optimizer = draw(st.sampled_from(OPTIMIZERS))
     depth = draw(st.integers(1, 5))
-    sizes = draw(
-        st.lists(
-            st.sampled_from(["1", "2", "3", "3/4", "5/2"]).map(Fraction),
-            min_size=depth,
-            max_size=depth,
-        )
-    )
+    sizes = draw(st.lists(st.sampled_from([1, 2, 3]), min_size=depth, max_size=depth))
     plain = Inferred(
         optimizer=optimizer,
         richness=draw(richness()),
@@ -437,5 +430,10 @@ def inferred(draw: st.DrawFn) -> Inferred:
 
 
 def texts() -> st.SearchStrategy[str]:
-    """Files of one model of either kind."""
-    return st.one_of(written().map(lambda spec: spec.text), inferred().map(lambda spec: spec.text))
+    """Files of one model of either kind, some with layers of no whole multiple of the width."""
+    found = st.one_of(written().map(lambda spec: spec.text), inferred().map(lambda spec: spec.text))
+    return st.builds(_with_ratios, found, st.booleans())
+
+
+def _with_ratios(text: str, ratios: bool) -> str:
+    return text.replace("-> 2*n", "-> 3/4*n").replace("-> 3*n", "-> 5/2*n") if ratios else text

@@ -13,7 +13,7 @@ from richc.diagnostics import Diagnostic, Edit
 from richc.fixing.offers import accept, edited
 from richc.fixing.slips import ROUNDS, slips
 from richc.pipeline import FileResult, ModelResult, analyse_source
-from richc.repair.repair import LAZY, is_mended, mistakes, repair
+from richc.repair.repair import is_mended, mistakes, repair
 from richc.repair.search import obstacle
 from richc.repair.target import Contradiction, target
 from richc.rules import INFERRED, SLUGS
@@ -115,7 +115,7 @@ def _mend(
     if found.base is not None:
         notes = (*notes, f"{found.base}: the values at this width stay as they are")
     moves = ", ".join(change.moves for change in found.changes)
-    lazy = f"; {LAZY}" if found.is_lazy else ""
+    lazy = f"; {found.lazy}" if found.lazy else ""
     return Step(f"`{found.model}` {found.becomes}: {moves}{lazy}", notes, found.edits)
 
 

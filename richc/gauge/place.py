@@ -22,7 +22,7 @@ from richc.optimizers import law
 from richc.pipeline import ModelResult
 from richc.scaling.exponent import HALF, ZERO
 from richc.scaling.nearest import Sides, scale
-from richc.scaling.verdict import DESIDERATA, VIOLATED
+from richc.scaling.verdict import DESIDERATA, VIOLATED, Verdict
 
 
 class Place(NamedTuple):
@@ -31,7 +31,7 @@ class Place(NamedTuple):
     prism: Prism
     #: On the scale the model's own; off it the nearest, which may lie beyond 0 and 1/2.
     richness: Fraction
-    #: The desiderata that it breaks; none on the scale.
+    #: The desiderata that it breaks; none on the scale, and none of a mixed model.
     violated: tuple[str, ...]
     #: The nearest mixture of named gauges; empty off the scale.
     shares: Shares
@@ -39,12 +39,13 @@ class Place(NamedTuple):
     distance: Fraction
     #: Whether the gauge is that mixture, in every layer.
     is_exact: bool
-    #: Off the scale: the largest power of n by which a size is off; None for one that is zero.
+    #: Off the scale: the largest power of n by which a size is off, or by which the updates of a
+    #: mixed model differ; None for one that is zero.
     excess: Fraction | None
 
     @property
     def on_scale(self) -> bool:
-        return not self.violated
+        return bool(self.shares)
 
     @property
     def named(self) -> str | None:
@@ -60,6 +61,8 @@ def place(result: ModelResult) -> Place:
     violated = tuple(d for d in DESIDERATA if verdict.status(d) == VIOLATED)
     if verdict.richness is None:
         sizes = [violation.excess for violation in verdict.violations]
+        if not sizes:
+            sizes = [_spread(verdict)]
         finite = [abs(Fraction(size)) for size in sizes if size is not None]
         excess = max(finite) if len(finite) == len(sizes) else None
         near = _nearest_richness(result, sides)
@@ -73,6 +76,12 @@ def place(result: ModelResult) -> Place:
         return Place(where, richness, (), shares, Fraction(0), True, None)
     shares, distance, is_whole = _mixture(result, sides)
     return Place(where, richness, (), shares, distance, is_whole and not distance, None)
+
+
+def _spread(verdict: Verdict) -> Fraction:
+    """By how much the updates of representations differ, of a model that passes."""
+    updates = [at.dh for at in verdict.flow.later[:-1] if isinstance(at.dh, Fraction)]
+    return max(updates) + -min(updates)
 
 
 def _mixture(result: ModelResult, sides: Sequence[Sides]) -> tuple[Shares, Fraction, bool]:

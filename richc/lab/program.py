@@ -122,9 +122,21 @@ class Program:
             data = self.module.load(path, target, 0, torch.device("cpu"))
         except self.module.DataError as error:
             raise DataProblem(" ".join(str(error).split())) from None
-        if not data.train_x.square().sum():
-            raise DataProblem(f"{path}: every feature is constant")
+        refuse_nothing_to_learn(data, path)
         return data
+
+
+def refuse_nothing_to_learn(data: Any, path: Path) -> None:
+    """Raises DataProblem for a ``Split`` of the program that has a single example, or no feature.
+
+    Of one example, standardised, every feature is 0, and R^2 is 0/0.
+    """
+    if len(data.train_x) < 2:
+        raise DataProblem(
+            f"{path}: 2 rows are too few: one is held out, and one example has no spread"
+        )
+    if not data.train_x.square().sum():
+        raise DataProblem(f"{path}: every feature is constant")
 
 
 def rate_at(spec: Model, width: int) -> float:

@@ -26,6 +26,7 @@ from richc.lab.outcome import Outcome
 from richc.lab.pace import Pace
 from richc.lab.program import Batch, Program
 from richc.lab.statistics import PRIOR_VARIANCE, Fit, Noise, expected_error, fit
+from richc.lab.sweep.runs import weights
 from richc.lab.travels import Recipe, Travel, no_kernel, travel
 from richc.pipeline import ModelResult
 from richc.rules.context import Context
@@ -45,6 +46,8 @@ CONFIDENCE = 0.95
 #: networks diverged.
 _MARGIN, _SLOWER = 0.8, 8
 _NOISE = Noise(crosses=False)
+#: What a network takes whatever its width is, in weights; measured on a CPU.
+_OVERHEAD = 340_000
 #: The width whose time tells that of wider ones, at the least.
 _TIMED = 128
 
@@ -245,7 +248,7 @@ def _train(
 ) -> list[Spot]:
     """Every network; those of ``jobs`` narrow ones first, whose time tells that of the others."""
     spots = []
-    pace = Pace(lambda width: width**1.5)
+    pace = Pace(lambda width: _OVERHEAD + weights(recipe.program.spec, width))
     expected: dict[int, float] = {}
     for index, (n, r, gamma) in enumerate([*jobs, *extra]):
         if not expected and n > max(_TIMED, jobs[0][0]):

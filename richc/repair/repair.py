@@ -59,6 +59,8 @@ class Repair(NamedTuple):
     richness: Fraction | None
     #: What declares a base width, where the file has none and may have one.
     declares: tuple[Edit, ...] = ()
+    #: Whether the file requires to be there.
+    is_required: bool = False
 
     @property
     def edits(self) -> tuple[Edit, ...]:
@@ -81,8 +83,12 @@ class Repair(NamedTuple):
         return f"becomes {point_name(self.richness)}"
 
     @property
-    def is_lazy(self) -> bool:
-        return self.richness is not None and self.richness < MUP
+    def lazy(self) -> str | None:
+        """What is lost below r = 1/2, and how to have it; None where nothing is."""
+        if self.richness is None or self.richness == MUP:
+            return None
+        lost = "features will not learn"
+        return lost if self.is_required else f"{lost}; for μP: `richc fix --to mup`"
 
     def help(self, layer: str | None) -> str:
         """What to do, said at a layer."""
@@ -96,12 +102,8 @@ class Repair(NamedTuple):
         if more > 0:
             shown[_MOST_NAMED:] = [f"{more} more"]
         listed = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
-        lazy = f", where {LAZY}" if self.is_lazy else ""
+        lazy = f", where {self.lazy}" if self.lazy else ""
         return f"use {listed}: `{self.model}` {self.becomes}{lazy}"
-
-
-#: Of a repair that ends below r = 1/2.
-LAZY = "features will not learn; for μP: `richc fix --to mup`"
 
 
 def repair(context: Context, wanted: Fraction | str | None = None) -> Repair | None:
@@ -182,7 +184,12 @@ def _done(context: Context, plan: Plan) -> Repair:
         changes.append(Repaired(None, words, moves, statement.span, edit))
     changes += (_made(context, change) for change in plan.changes)
     declares = unit(context).edits if plan.changes else ()
-    return Repair(context.model.name, tuple(changes), plan.richness, declares)
+    required = _is_required(context)
+    return Repair(context.model.name, tuple(changes), plan.richness, declares, required)
+
+
+def _is_required(context: Context) -> bool:
+    return any(r.kind in ("point", "regime") for r in context.model.requirements)
 
 
 def _with_another_word(context: Context, goal: Target) -> list[Repair]:
@@ -195,7 +202,8 @@ def _with_another_word(context: Context, goal: Target) -> list[Repair]:
     edit = Edit(old.preset.span, word)
     moves = f"`parameterization` standard -> {word}"
     done = Repaired(None, f"`parameterization {word}`", moves, old.preset.span, edit)
-    found = [Repair(context.model.name, (done,), richness, unit(context).edits)]
+    required = _is_required(context)
+    found = [Repair(context.model.name, (done,), richness, unit(context).edits, required)]
     after = _read(context, _edited(context, found[0].edits))
     if after is not None and not after.verdict.passes:
         back = _Shift(found[0].edits, context.node.span.start)
@@ -242,7 +250,7 @@ def _made(context: Context, change: Change) -> Repaired:
     mistake = None
     if place is None:
         words = f"{name} = {fresh(context, value, change.exponent)}"
-        edit = added(context, change.layers[0], words)
+        edit = added(context, change.layers[0], words, change.of_bias)
         place = change.layers[0].name_place
     else:
         other = _other_word(context, change, value)
@@ -283,7 +291,7 @@ def _mistake(context: Context, change: Change, value: Monomial) -> str | None:
         return None
     if old.plus(change.exponent) == old.times(Fraction(2)) and _is_close(_log2(context, value), 0):
         return "one square root too many"
-    halved = old == Affine(Fraction(-1)) and change.exponent == Affine(MUP)
+    halved = old == Affine(Fraction(-1)) and change.exponent == Affine(Fraction(1, 2))
     if halved and width_factors(context, change.place) > 1:
         return "it is ~ n^-1/2 already, and divided by the root of the width once more"
     return None

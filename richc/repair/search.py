@@ -1,9 +1,8 @@
 """The fewest exponents to change, statement by statement.
 
-At one richness the invariants n^-A and n^-C of every weight and bias are known (Karkada 2024,
-arXiv 2404.19719, section 4), so what one statement lacks concerns that statement alone: two
-equations in the powers by which its multiplier, init std and rate are to be changed.  A required
-gauge is a third.
+At one richness the invariants of every weight and bias are known, so what one statement lacks
+concerns that statement alone (see richc.repair.equations).  What all rates lack may be changed in
+the optimizer's.
 """
 
 from __future__ import annotations
@@ -11,29 +10,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from functools import cache
 from itertools import combinations, groupby
 from typing import NamedTuple
 
 from richc.diagnostics import Span
 from richc.optimizers import law
+from richc.repair.equations import NONE, RATE, SCALE, STD, Point, lacking, member_at, solve
 from richc.repair.target import MUP, NTP, Target
 from richc.rules.context import Context
-from richc.scaling.derivation import coefficients
-from richc.scaling.monomial import WIDTH, Affine, symbol
+from richc.scaling.monomial import Affine
 from richc.scaling.nearest import scale
-from richc.scaling.passes import Parameter
-from richc.scaling.sizes import ZERO_SIZE
 from richc.spec.infer import STANDARD
-from richc.spec.model import READ_IN, READ_OUT, Layer, Tensor
+from richc.spec.model import Layer, Tensor
 
-_NONE = Fraction(0)
-
-SCALE, STD, RATE = "scale", "std", "lr"
 #: Where there is a choice: a change of scale is a change of gauge besides.
 _ORDER = (STD, RATE, SCALE)
-#: The knob whose power of n a gauge switches off.
-_SWITCHED_OFF = {"stp": SCALE, "mup": RATE, "rescaling": STD}
 #: Of richness and of the optimizer's rate; more are not worth trying.
 _MAX_POINTS, _MAX_SHIFTS = 12, 4
 
@@ -66,15 +57,6 @@ class Plan(NamedTuple):
     declared: Fraction | None = None
 
 
-class _Point(NamedTuple):
-    """One richness to satisfy, and the exponents of the model there."""
-
-    context: Context
-    richness: Fraction
-    #: The exponent by which the optimizer's rate changes.
-    shift: Fraction = _NONE
-
-
 def plans(context: Context, target: Target) -> list[Plan]:
     """Every way that is worth trying, the one with the fewest changes first.
 
@@ -84,16 +66,16 @@ def plans(context: Context, target: Target) -> list[Plan]:
     model = context.model
     if model.interval is not None:
         ends = [_at(context, end) for end in dict.fromkeys(model.interval)]
-        points = tuple(_Point(end, end.richness) for end in ends)
+        points = tuple(Point(end, end.richness) for end in ends)
         return [Plan(found, None) for found in _with_shifts(points, target.gauge)]
     found = [
         Plan(changes, richness)
         for richness in _richnesses(context, target)
-        for changes in _with_shifts((_Point(context, richness),), target.gauge)
+        for changes in _with_shifts((Point(context, richness),), target.gauge)
     ]
     if model.richness_place is not None and model.parameterization_place is None:
         for richness in _declarable(context, target):
-            points = (_Point(_at(context, richness), richness),)
+            points = (Point(_at(context, richness), richness),)
             found += [Plan(c, richness, richness) for c in _with_shifts(points, target.gauge)]
     found.sort(key=lambda plan: _cost(plan, model.richness))
     return found
@@ -106,7 +88,7 @@ def _cost(plan: Plan, declared: Fraction | None) -> tuple[int, bool, Fraction, i
     is_off = declared is not None and not NTP <= declared <= MUP
     is_odd = is_off and plan.declared is None
     added = sum(change.place is None for change in plan.changes)
-    size = sum((_size(change.exponent) for change in plan.changes), _NONE)
+    size = sum((_size(change.exponent) for change in plan.changes), NONE)
     # Of equally many changes never those that end lazier.
     return edits, is_odd, -richness, added, size
 
@@ -148,7 +130,7 @@ def _richnesses(context: Context, target: Target) -> list[Fraction]:
     return [richness for richness in found if target.admits(richness)]
 
 
-def _with_shifts(points: tuple[_Point, ...], gauge: str | None) -> Iterator[tuple[Change, ...]]:
+def _with_shifts(points: tuple[Point, ...], gauge: str | None) -> Iterator[tuple[Change, ...]]:
     """The fewest changes, and those beside another rate of the optimizer."""
     found = _all(points, gauge)
     if found is not None:
@@ -158,9 +140,9 @@ def _with_shifts(points: tuple[_Point, ...], gauge: str | None) -> Iterator[tupl
     if place is None or _has_hole(points[0].context, place):
         return
     statements = {layer.statement: index for index, layer in enumerate(model.layers)}
-    lacking = Counter(_lacking_rate(points, index) for index in statements.values())
+    counts = Counter(_lacking_rate(points, index) for index in statements.values())
     right = len(statements) - len({(x.layers, x.of_bias) for x in found or ()})
-    for shifts, count in lacking.most_common(_MAX_SHIFTS):
+    for shifts, count in counts.most_common(_MAX_SHIFTS):
         # It saves a change where this is what lacks, and costs one where nothing does.
         if any(shifts) and (found is None or count > right):
             shifted = tuple(p._replace(shift=s) for p, s in zip(points, shifts, strict=True))
@@ -169,14 +151,14 @@ def _with_shifts(points: tuple[_Point, ...], gauge: str | None) -> Iterator[tupl
                 yield (*rest, Change(RATE, _exponent(shifts, points), place, ()))
 
 
-def _lacking_rate(points: Sequence[_Point], index: int) -> tuple[Fraction, ...]:
+def _lacking_rate(points: Sequence[Point], index: int) -> tuple[Fraction, ...]:
     """What the rate of a layer lacks at each point; empty where it has none."""
-    lacks = (_difference(_member(point, index, of_bias=False))[1] for point in points)
+    lacks = (lacking(member_at(point, index, of_bias=False))[1] for point in points)
     found = tuple(each for each in lacks if each is not None)
     return found if len(found) == len(points) else ()
 
 
-def _all(points: tuple[_Point, ...], gauge: str | None) -> tuple[Change, ...] | None:
+def _all(points: tuple[Point, ...], gauge: str | None) -> tuple[Change, ...] | None:
     """The fewest changes of every statement; None where one cannot be mended."""
     model = points[0].context.model
     changes: list[Change] = []
@@ -198,7 +180,7 @@ def obstacle(context: Context, target: Target) -> str | None:
     if target.richness not in (None, MUP) and readout.weight.std.is_zero:
         return f"`{readout.name}` starts at zero, which only μP does: give it a `std`"
     for richness in _richnesses(context, target):
-        points = (_Point(context, richness),)
+        points = (Point(context, richness),)
         for name, members in groupby(range(len(model.layers)), lambda i: model.layers[i].statement):
             indices = _kinds(context, list(members))
             alone = [_fewest(points, [i], target.gauge, of_bias=False) for i in indices]
@@ -220,56 +202,11 @@ def _kinds(context: Context, indices: Sequence[int]) -> list[int]:
     return list(found.values())
 
 
-class _Member(NamedTuple):
-    """What one tensor of a statement is, and what it has to be, at one richness."""
-
-    context: Context
-    layer: Layer
-    of_bias: bool
-    now: Parameter
-    goal: Parameter
-    #: Whether an init below the goal does as well.
-    is_bound: bool
-    shift: Fraction
-
-    @property
-    def tensor(self) -> Tensor:
-        tensor = self.layer.bias if self.of_bias else self.layer.weight
-        assert tensor is not None
-        return tensor
-
-    def fits(self, exponents: dict[str, Fraction]) -> bool:
-        """Whether the tensor is right after these changes."""
-        after = self.after(exponents)
-        init_fits = after.init == self.goal.init or (
-            self.is_bound and self.now.init < self.goal.init and after.init < self.goal.init
-        )
-        # A bias that never moves breaks nothing.
-        is_still = self.of_bias and self.now.rate is ZERO_SIZE
-        return init_fits and (is_still or after.rate + self.shift == self.goal.rate)
-
-    def after(self, exponents: dict[str, Fraction]) -> Parameter:
-        if not exponents:
-            return self.now
-        tensor = self.tensor
-        for knob, exponent in exponents.items():
-            value = getattr(tensor, knob).times(symbol(WIDTH, Affine(exponent)))
-            tensor = tensor._replace(**{knob: value})
-        layer = self.layer
-        changed_layer = (
-            layer._replace(bias=tensor) if self.of_bias else layer._replace(weight=tensor)
-        )
-        stage = self.context.stage(changed_layer)
-        changed = stage.bias if self.of_bias else stage.weight
-        assert changed is not None
-        return changed
-
-
 def _fewest(
-    points: tuple[_Point, ...], indices: Sequence[int], gauge: str | None, *, of_bias: bool
+    points: tuple[Point, ...], indices: Sequence[int], gauge: str | None, *, of_bias: bool
 ) -> list[Change] | None:
     """The fewest changes of a statement's weight, or of its bias."""
-    members = [[_member(point, index, of_bias=of_bias) for index in indices] for point in points]
+    members = [[member_at(point, index, of_bias=of_bias) for index in indices] for point in points]
     if gauge is None and all(member.fits({}) for at_point in members for member in at_point):
         return []
     context = points[0].context
@@ -277,7 +214,7 @@ def _fewest(
     knobs = [knob for knob in _ORDER if _is_editable(context, members[0][0].tensor, knob)]
     for count in range(len(knobs) + 1):
         for subset in combinations(knobs, count):
-            solved = [_solve(at_point, subset, gauge) for at_point in members]
+            solved = [solve(at_point, subset, gauge) for at_point in members]
             found = [each for each in solved if each is not None]
             if len(found) < len(solved):
                 continue
@@ -294,7 +231,7 @@ def _change(
     layers: tuple[Layer, ...],
     knob: str,
     exponents: Sequence[Fraction],
-    points: Sequence[_Point],
+    points: Sequence[Point],
     *,
     of_bias: bool,
 ) -> Change:
@@ -305,7 +242,7 @@ def _change(
     return found._replace(place=found.tensor.place(found.attribute))
 
 
-def _exponent(values: Sequence[Fraction], points: Sequence[_Point]) -> Affine:
+def _exponent(values: Sequence[Fraction], points: Sequence[Point]) -> Affine:
     """An exponent from its values at one richness, or at both ends of an interval."""
     if len(points) == 1:
         return Affine(values[0])
@@ -327,104 +264,3 @@ def _is_editable(context: Context, tensor: Tensor, knob: str) -> bool:
 def _has_hole(context: Context, place: Span) -> bool:
     """A hole is written by what fills it."""
     return any(place.start <= hole.place.start < place.end for hole in context.model.inferred)
-
-
-def _member(point: _Point, index: int, *, of_bias: bool) -> _Member:
-    context = point.context
-    layer, stage = context.model.layers[index], context.network.stages[index]
-    step = law(context.model.optimizer.name).step
-    is_rich = point.richness == MUP
-    if of_bias:
-        assert stage.bias is not None
-        (goal,) = scale(step, [(False, stage.wide_out)], point.richness)
-        # Of order one at most.
-        return _Member(context, layer, True, stage.bias, goal, True, point.shift)
-    (goal,) = scale(step, [(stage.wide_in, stage.wide_out)], point.richness)
-    # A read-out may start smaller than its update, and a read-in beside a bias of order one.
-    carried = layer.role == READ_IN and stage.bias is not None and stage.bias.init == _NONE
-    is_bound = carried or (layer.role == READ_OUT and is_rich)
-    return _Member(context, layer, False, stage.weight, goal, is_bound, point.shift)
-
-
-def _solve(
-    members: Sequence[_Member], knobs: Sequence[str], gauge: str | None
-) -> dict[str, Fraction] | None:
-    """Powers of n for exactly these knobs that put every member right, if there are any."""
-    for found in _candidates(members[0], knobs, gauge):
-        if all(found.values()) and all(member.fits(found) for member in members):
-            return found
-    return None
-
-
-def _candidates(
-    member: _Member, knobs: Sequence[str], gauge: str | None
-) -> Iterator[dict[str, Fraction]]:
-    """Solutions of the two or three equations, the unknowns of which ``knobs`` are."""
-    known: dict[str, Fraction] = {}
-    if gauge is not None and not member.of_bias:
-        knob = _SWITCHED_OFF[gauge]
-        size = member.context.size(getattr(member.tensor, knob))
-        if knob == RATE:
-            size = size + member.context.size(member.context.model.optimizer.lr) + member.shift
-        if isinstance(size, Fraction):
-            known[knob] = -size
-        if (known.get(knob, _NONE) != _NONE) != (knob in knobs):
-            return
-    lacks_init, lacks_rate = _difference(member)
-    by_scale, by_std, by_rate = _powers(member.context.model.optimizer.name)
-    # Below a floor of RMS(W), the std has no say in the rate.
-    for of_std in dict.fromkeys((by_std, _NONE)):
-        equations = [({SCALE: Fraction(1), STD: Fraction(1)}, lacks_init)]
-        equations.append(({SCALE: by_scale, STD: of_std, RATE: by_rate}, lacks_rate))
-        equations += [({knob: Fraction(1)}, value) for knob, value in known.items()]
-        stated = [(terms, value) for terms, value in equations if value is not None]
-        for found in _solutions(stated, knobs):
-            if all(found.get(knob, _NONE) == value for knob, value in known.items()):
-                yield found
-
-
-@cache
-def _powers(optimizer: str) -> tuple[Fraction, Fraction, Fraction]:
-    """The powers of multiplier, std and rate in n^-C, by which an optimizer's law has them."""
-    _, by_scale, by_std, by_rate, _ = coefficients(law(optimizer).rate, 4)
-    return by_scale, by_std, by_rate
-
-
-def _difference(member: _Member) -> tuple[Fraction | None, Fraction | None]:
-    """What init and rate lack; None where that is not asked, or not to be had."""
-    init, rate = member.now
-    lacks_init = None
-    if isinstance(init, Fraction) and isinstance(member.goal.init, Fraction):
-        is_below = member.is_bound and init < member.goal.init
-        lacks_init = None if is_below else member.goal.init - init
-    lacks_rate = None
-    if isinstance(rate, Fraction) and isinstance(member.goal.rate, Fraction):
-        lacks_rate = member.goal.rate - member.shift - rate
-    return lacks_init, lacks_rate
-
-
-def _solutions(
-    equations: Sequence[tuple[dict[str, Fraction], Fraction]], knobs: Sequence[str]
-) -> Iterator[dict[str, Fraction]]:
-    """What as many of the equations as there are unknowns determine; the caller tries the rest."""
-    for chosen in combinations(equations, len(knobs)):
-        rows = [[*(terms.get(k, _NONE) for k in knobs), value] for terms, value in chosen]
-        solved = _eliminated(rows)
-        if solved is not None:
-            yield dict(zip(knobs, solved, strict=True))
-
-
-def _eliminated(rows: list[list[Fraction]]) -> list[Fraction] | None:
-    """Gauss-Jordan on as many rows as unknowns; None where they do not determine them."""
-    for at in range(len(rows)):
-        pivot = next((row for row in rows[at:] if row[at]), None)
-        if pivot is None:
-            return None
-        rows.remove(pivot)
-        pivot = [entry / pivot[at] for entry in pivot]
-        rows = [
-            [entry - row[at] * of_pivot for entry, of_pivot in zip(row, pivot, strict=True)]
-            for row in rows
-        ]
-        rows.insert(at, pivot)
-    return [row[-1] for row in rows]

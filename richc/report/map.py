@@ -103,6 +103,8 @@ def position(place: Place) -> str:
     """Where it is, in words."""
     if not place.on_scale:
         broken = ", ".join(place.violated)
+        if not broken:
+            return f"outside (mixed): updates that are {power(place)} apart"
         off = (
             "a size that is zero" if place.excess is None else f"a size that is {power(place)} off"
         )
@@ -124,7 +126,7 @@ def position(place: Place) -> str:
 def short(place: Place) -> str:
     """Where it is, in a few words."""
     if not place.on_scale:
-        return f"{', '.join(place.violated)} violated"
+        return f"{', '.join(place.violated)} violated" if place.violated else "mixed"
     if place.named is None or not place.is_exact:
         return f"r = {place.richness}, a gauge of its own"
     point = named_point(place.richness, (place.named,))

@@ -13,11 +13,12 @@ from richc.scaling.formula import power
 def check(context: Context) -> Iterator[Diagnostic]:
     for case in cases(context, "D3", "readout"):
         flow = context.verdict.flow.later[-1]
+        bias = "the bias of " if case.violation.of_bias else ""
         yield Diagnostic(
             "R402",
             "negligible-readout",
             ERROR,
-            f"the update of the read-out {case.shown} is too small to matter (D3)",
+            f"the update of {bias}the read-out `{case.name}` is too small to matter (D3)",
             rate_place(case),
             label=f"its share of the output's change ~ {power(case.violation.size)}, "
             f"the whole ~ {power(flow.dh)}",

@@ -8,7 +8,7 @@ log-variance of the signal's size (Hanin 2018, arXiv 1801.03744).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import exp, sqrt
+from math import exp, log, sqrt
 from typing import NamedTuple
 
 from richc.diagnostics import WARNING, Diagnostic
@@ -16,9 +16,12 @@ from richc.rules.context import Context
 from richc.rules.signal import known, signal
 from richc.scaling.correlation import correlate, scatter
 
-#: A correlation, and a log-variance, from which on training suffers (tests/measured/test_depth.py).
+#: The correlation at which training takes twice as long as with few layers, at least
+#: (tests/measured/test_plain_depth.py).
 ALIKE = 0.95
-SCATTERED = 1.0
+#: The log-variance at which one network in twenty starts with an RMS that is off by R701's factor
+#: of ten: 1.96 standard deviations of log RMS, which are half those of the mean square.
+SCATTERED = (2 * log(10) / 1.96) ** 2
 
 
 class Fate(NamedTuple):
@@ -63,25 +66,29 @@ def check(context: Context) -> Iterator[Diagnostic]:
     if found.correlation < ALIKE and found.log_variance < SCATTERED:
         return
     layers = context.model.layers[:-1]
-    depth, width = len(layers), context.model.width
-    symbol = context.model.width_symbol
+    symbol, width = context.model.width_symbol, context.model.width
     longest = max(layers, key=lambda layer: sum(o.statement == layer.statement for o in layers))
     factor = exp(sqrt(found.log_variance) / 2)
-    scatter_words = (
+    alike = (
+        "two orthogonal inputs reach the last of them with a correlation of "
+        f"{found.correlation:.3g}"
+    )
+    scattered = (
         f"the size of the signal differs from network to network by a factor of {factor:.2g} "
         f"(log-variance {found.log_variance:.2g} at {symbol} = {width})"
     )
+    if found.correlation >= ALIKE:
+        why, label, more = "training slows down with depth", alike, scattered
+    else:
+        why, label, more = f"too many for {symbol} = {width}", scattered, alike
     yield Diagnostic(
         "R706",
         "plain-depth",
         WARNING,
-        f"{depth} layers without a skip: training slows down with depth, at every width"
-        if found.correlation >= ALIKE
-        else f"{depth} layers without a skip are many for {symbol} = {width}",
+        f"{len(layers)} layers without a skip: {why}",
         longest.name_place,
-        label=f"two orthogonal inputs reach the last of them with a correlation of "
-        f"{found.correlation:.3g}",
+        label=label,
         layer=longest.statement,
-        notes=(scatter_words,),
+        notes=(more,),
         help="fewer layers, or skips around them",
     )

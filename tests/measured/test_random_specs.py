@@ -82,10 +82,10 @@ def measurable(spec: Written) -> str:
         spec = spec.moved([ZERO if tensor is None else -tensor.a for tensor in tensors])
     *below, head = spec.layers
     if len(spec.layers) > 3:
-        below = [layer._replace(size=Fraction(1)) for layer in below]
+        below = [layer._replace(size=1) for layer in below]
     spec = spec._replace(
         input_dim=min(spec.input_dim, 4),
-        layers=(*below, head._replace(size=Fraction(10))),
+        layers=(*below, head._replace(size=10)),
         style=style,
         base=False,
     )

@@ -13,6 +13,8 @@ from richc.lab.sweep.transfer import SEEDS, WIDTHS, Settings, Transfer
 
 #: By how much an interval should be narrower than it has to be, and so many more seeds at most.
 _MARGIN, _MOST_SEEDS = 0.8, 8
+#: What part of an untrained network's loss is less than it.
+_LEARNT = 0.999
 
 
 def decisive(found: Transfer, settings: Settings) -> Settings | None:
@@ -25,11 +27,14 @@ def decisive(found: Transfer, settings: Settings) -> Settings | None:
         return None
     measured = found.measured
     tried = sorted({run.point.value for run in found.runs})
+    ends = [tried[0], tried[-1]]
     further = {
         value
         for best in measured.bests
         if best.at_edge
-        for value in _beyond(found.job.parameter, tried, best.value)
+        # Where nothing was learnt, the first of equals is the best one, and says no direction.
+        for end in ([best.value] if best.loss < _LEARNT * measured.untrained else ends)
+        for value in _beyond(found.job.parameter, tried, end)
     }
     if further:
         lr = None if found.job.parameter == LR else settings.lr

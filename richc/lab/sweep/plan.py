@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from richc.lab.sweep.runs import GAMMA, Job, Point, Task, weights
 
@@ -17,8 +17,17 @@ def tasks(job: Job, points: Iterable[Point], workers: int) -> list[Task]:
     found: list[Task] = []
     ordered = sorted(points, key=lambda point: (-point.width, point.value, point.seed))
     for _, same in groupby(ordered, key=lambda point: _together(job, point)):
-        found += _stacks(job, list(same), workers)
+        found += _alternating(list(_stacks(job, list(same), workers)))
     return found
+
+
+def _alternating(ordered: list[Task]) -> Iterator[Task]:
+    """From both ends: large values diverge and end early, so that the first tell of the others."""
+    middle = (len(ordered) + 1) // 2
+    for task, other in zip_longest(ordered[:middle], reversed(ordered[middle:])):
+        yield task
+        if other is not None:
+            yield other
 
 
 def _together(job: Job, point: Point) -> tuple[float, ...]:

@@ -37,7 +37,7 @@ def refused(found: Result) -> str:
 
 def test_a_table_holds_every_result(tmp_path: Path) -> None:
     table, lines = tmp_path / "runs.parquet", tmp_path / "runs.jsonl"
-    assert 1 == run(*TINY, "--parquet", str(table), "-o", str(lines)).exit_code
+    assert 4 == run(*TINY, "--parquet", str(table), "-o", str(lines)).exit_code
 
     head, *rows = map(json.loads, lines.read_text().splitlines())
     found = pq.read_table(table)
@@ -48,7 +48,7 @@ def test_a_table_holds_every_result(tmp_path: Path) -> None:
     del head["richc"]
     assert head == json.loads(found.schema.metadata[b"richc_transfer"])
     # It is ours: the next sweep may replace it.
-    assert 1 == run(*TINY, "--parquet", str(table)).exit_code
+    assert 4 == run(*TINY, "--parquet", str(table)).exit_code
 
 
 def test_a_table_of_nothing_but_failures_has_types(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_the_table_of_another_is_left_alone(tmp_path: Path) -> None:
     assert f"--parquet: {path}: richc did not write this file (--force overwrites it)" == line
     assert b"mine" == path.read_bytes()
 
-    assert 1 == run(*TINY, "--parquet", str(path), "--force").exit_code
+    assert 4 == run(*TINY, "--parquet", str(path), "--force").exit_code
     assert 6 == pq.read_table(path).num_rows
 
 
@@ -135,7 +135,7 @@ def test_values_and_their_middle(tmp_path: Path) -> None:
         "momentum": ("--param", "momentum", "--values", "0,0.5,0.9"),
         "lr": ("--lr", "0.3", "--count", "4"),
     }.items():
-        assert 1 == run(*SWEEP, *arguments, "-o", str(output), "--force").exit_code
+        assert 4 == run(*SWEEP, *arguments, "-o", str(output), "--force").exit_code
         rows = map(json.loads, output.read_text().splitlines()[1:])
         tried[name] = {row["value"] for row in rows}
     assert {0.0, 0.5, 0.9} == tried["momentum"]

@@ -25,7 +25,7 @@ def test_a_sweep_is_kept_and_goes_on(tmp_path: Path) -> None:
     output.write_text("\n".join(lines[:4]) + "\n" + lines[4][:9])
     again = run(MUP, *TINY, "-o", str(output))
 
-    assert 1 == first.exit_code  # two widths and one seed tell nothing
+    assert 4 == first.exit_code  # two widths and one seed tell nothing
     assert "undecided" in first.output
     assert "3 of them from before" in again.output
     assert sorted(lines) == sorted(output.read_text().splitlines())

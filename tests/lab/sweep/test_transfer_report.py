@@ -74,7 +74,7 @@ def test_a_picture(parameter: str, suffix: str, tmp_path: Path) -> None:
 def test_a_picture_of_nothing_but_divergence(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     result = transfer("--lr", "1e15", "--count", "3", "--plot", str(tmp_path / "figure.svg"))
-    assert 1 == result.exit_code, result.output
+    assert 4 == result.exit_code, result.output
     assert (tmp_path / "figure.svg").exists()
 
 
@@ -90,7 +90,7 @@ def transfer(*arguments: str) -> Result:
 def test_json() -> None:
     result = transfer("--count", "3", "--format", "json")
     report = TransferReport.model_validate_json(result.stdout)
-    assert (1, "fail", None) == (result.exit_code, report.verdict, report.carries_over)
+    assert (4, "undecided", None) == (result.exit_code, report.verdict, report.carries_over)
     assert (3, 16, [0], [8, 16]) == (
         report.run.steps, report.run.batch, report.run.seeds, report.run.widths
     )  # fmt: skip
@@ -105,7 +105,7 @@ def test_a_picture_beside_another(tmp_path: Path) -> None:
     other.write_text(made_up(SP, drift=-1.0).model_dump_json(), encoding="utf-8")
     result = transfer("--count", "3", "--plot", str(target), "--beside", str(other))
 
-    assert (1, "") == (result.exit_code, result.stderr)
+    assert (4, "") == (result.exit_code, result.stderr)
     alone = tmp_path / "alone.svg"
     transfer("--count", "3", "--plot", str(alone))
     assert target.stat().st_size > 1.3 * alone.stat().st_size
