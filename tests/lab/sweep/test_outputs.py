@@ -190,4 +190,4 @@ def test_a_full_disk(tmp_path: Path) -> None:
     # What was cut off is done again.
     process = begin(*TINY, "-o", str(output))
     _, errors = process.communicate(timeout=60)
-    assert (1, "", 7) == (process.returncode, errors, len(output.read_text().splitlines()))
+    assert (4, "", 7) == (process.returncode, errors, len(output.read_text().splitlines()))
