@@ -102,11 +102,11 @@ def _mend(
     name = model.spec.name
     try:
         found = model.repair if to is None else repair(model.context, to)
+        why = None if found else obstacle(model.context, target(model.spec, to))
     except Contradiction as contradiction:
         left.append(f"`{name}` stays as it is: {contradiction}")
         return None
     if found is None:
-        why = obstacle(model.context, target(model.spec, to))
         done = "makes `{}` pass" if failing else "that keeps its values takes `{}` there"
         reason = f"no change of exponents alone {done.format(name)}"
         left.append(reason if why is None else f"{reason}: {why}")

@@ -48,6 +48,7 @@ REGRESSIONS = {
         "  o: dense -> 10 { std = 1 / n, lr = 1 / n }\n"
         "  optimizer sgd { lr = 0.1 * n^? }\n}\n"
     ),
+    "a mark that cannot be seen, behind another character": "²\ufeff= net {\n}\n",
     "half an arrow, and nothing before it": ">",
     "half an arrow before a line": "> # quoted\nmodel net {\n  width n = 256\n  input 16\n}\n",
     "half an arrow before a word": ">odel net {\n  width n = 256\n  input 16\n}\n",

@@ -193,13 +193,13 @@ def test_a_picture(tmp_path: Path, suffix: str) -> None:
 
     # Twice: it may overwrite what it has drawn.
     for _ in range(2):
-        assert "" == run(tmp_path, RICH, *TINY, "--plot", str(target)).stderr
+        assert "" == run(tmp_path, RICH, *TINY, "-q", "--plot", str(target)).stderr
         assert target.stat().st_size > 10_000
 
 
 def test_a_picture_of_nothing_but_divergence(tmp_path: Path) -> None:
     target = tmp_path / "figure.svg"
-    result = run(tmp_path, RICH, *TINY, "--lr", "1e30", "--plot", str(target))
+    result = run(tmp_path, RICH, *TINY, "--lr", "1e30", "-q", "--plot", str(target))
 
     assert (4, "") == (result.exit_code, result.stderr)
     assert target.exists()

@@ -153,8 +153,8 @@ def test_pictures_have_the_sign(file: str) -> None:
     swept = transfer.figure([TransferReport.model_validate_json(found)], only="bests")
 
     for figure in (measured, swept):
-        legends = [axis.get_legend() for axis in figure.axes if axis.get_legend() is not None]
-        labels = [text.get_text() for legend in legends for text in legend.get_texts()]
+        legends = [axis.get_legend() for axis in figure.axes]
+        labels = [t.get_text() for legend in legends if legend for t in legend.get_texts()]
         assert any(label.endswith("?") for label in labels), labels
         assert not any("✗" in label for label in labels)
 

@@ -174,7 +174,7 @@ def test_a_zero_readout_trains_from_the_second_step_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_a_picture(tmp_path: Path, suffix: str) -> None:
     target = tmp_path / f"figure{suffix}"
-    arguments = (*TINY, "--plot", str(target))
+    arguments = (*TINY, "-q", "--plot", str(target))
 
     # Twice: it may overwrite what it has drawn.
     for _ in range(2):
@@ -186,7 +186,7 @@ def test_a_picture(tmp_path: Path, suffix: str) -> None:
 def test_somebody_elses_file_is_left_alone(tmp_path: Path) -> None:
     target = tmp_path / "figure.png"
     target.write_bytes(b"mine")
-    arguments = (*TINY, "--plot", str(target))
+    arguments = (*TINY, "-q", "--plot", str(target))
 
     result = run(tmp_path, MUP, *arguments)
     assert 2 == result.exit_code

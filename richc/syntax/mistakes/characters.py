@@ -10,7 +10,7 @@ from richc.diagnostics import Diagnostic, Edit, Span
 from richc.syntax.lalr import Token
 from richc.syntax.mistakes.failure import syntax
 from richc.syntax.source import line_around
-from richc.words import ACTIVATIONS, LOSSES, OPTIMIZERS
+from richc.words import ACTIVATIONS, LOSSES, OPTIMIZERS, quotable
 
 #: What stands for the same thing here.
 _INSTEAD = {
@@ -102,7 +102,7 @@ def _what(token: Token) -> str:
     character = token.text[0]
     if not character.isprintable() or character.isspace() or unicodedata.combining(character):
         return f"a character that cannot be seen: {_name(character)}"
-    shown = token.text if len(token.text) <= _MOST else f"{token.text[:_MOST]}..."
+    shown = quotable(token.text, _MOST)
     if len(token.text) == 1 and ord(character) > 127:
         return f"unexpected character `{shown}` ({_name(character)})"
     return f"unexpected character{'s' if len(token.text) > 1 else ''} `{shown}`"

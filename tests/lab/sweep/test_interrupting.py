@@ -39,7 +39,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("whole") / "runs.jsonl"
     process = sweep(output, "1")
     _, errors = process.communicate()
-    assert (1, "") == (process.returncode, errors)
+    assert (4, "") == (process.returncode, errors)
     assert POINTS == len(results(output))
     return output
 
@@ -82,7 +82,7 @@ def test_a_sweep_that_is_ended_at_random(
 
     process = sweep(output, workers)
     _, errors = process.communicate(timeout=60)
-    assert (1, "") == (process.returncode, errors)
+    assert (4, "") == (process.returncode, errors)
     assert output.read_bytes().startswith(whole(before))
 
     expected, found = results(uninterrupted), results(output)

@@ -76,7 +76,7 @@ def test_a_regression_that_diverges_is_kept(tmp_path: Path) -> None:
     arguments = ["transfer", str(tmp_path / "net.rich"), "--widths", "8,16", "--seeds", "1"]
     arguments += ["--values", "0.01,0.1,1e18", "--workers", "1", "-o", str(output)]
     found = CliRunner().invoke(cli, [*arguments, "--parquet", str(table)])
-    assert 1 == found.exit_code
+    assert 4 == found.exit_code
     runs = [json.loads(line) for line in output.read_text().splitlines()[1:]]
     diverged = [run for run in runs if run["value"] == 1e18]
     assert [(None, None)] * 2 == [(run["train_loss"], run["test_score"]) for run in diverged]
@@ -190,4 +190,4 @@ def test_a_full_disk(tmp_path: Path) -> None:
     # What was cut off is done again.
     process = begin(*TINY, "-o", str(output))
     _, errors = process.communicate(timeout=60)
-    assert (1, "", 7) == (process.returncode, errors, len(output.read_text().splitlines()))
+    assert (4, "", 7) == (process.returncode, errors, len(output.read_text().splitlines()))

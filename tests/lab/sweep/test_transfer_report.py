@@ -103,7 +103,7 @@ def test_a_picture_beside_another(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     other, target = tmp_path / "sp.json", tmp_path / "figure.svg"
     other.write_text(made_up(SP, drift=-1.0).model_dump_json(), encoding="utf-8")
-    result = transfer("--count", "3", "--plot", str(target), "--beside", str(other))
+    result = transfer("--count", "3", "-q", "--plot", str(target), "--beside", str(other))
 
     assert (4, "") == (result.exit_code, result.stderr)
     alone = tmp_path / "alone.svg"
