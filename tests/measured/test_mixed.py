@@ -8,7 +8,6 @@ kernel one.
 from __future__ import annotations
 
 import random
-from fractions import Fraction
 
 import pytest
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 
 from richc.lab.verify import Settings, verify
 from richc.pipeline import analyse
+from richc.scaling.sizes import ZERO_SIZE
 from tests.measured.measuring import load, mean, network, optimizer_of
 from tests.verdict import test_against_reference as against
 from tests.verdict import test_mixed as mixed
@@ -66,16 +66,17 @@ def test_a_bias_that_never_moves_breaks_nothing(optimizer: str, bias: str) -> No
 def test_training_agrees_on_random_ones(optimizer: str, shape: str | None, number: int) -> None:
     """Networks that pass, of the generator that the two calculi are compared on.
 
-    Sixths are not asked for: which of two such sizes is the larger does not show at these widths.
+    Not of those whose weight is small and woken to a little more: an update of a twentieth of the
+    weight is the larger part only where n^(1/4) is far beyond twenty.
     """
     pick = random.Random(f"{optimizer} {number}")
     while True:
         layers = against.with_biases(pick, optimizer, shape)
         (result,) = analyse(written("net", optimizer, shape, layers, "tanh")).models
         flow = result.verdict.flow
-        sizes = [at.gain for at in flow.later[1:]]
-        is_coarse = all(isinstance(size, Fraction) and 4 % size.denominator == 0 for size in sizes)
-        if result.verdict.passes and is_coarse and len(layers) == 3 and flow.first[1].gain < 0:
+        if not result.verdict.passes or len(layers) != 3 or not flow.first[1].gain < 0:
+            continue
+        if flow.first[1].gain in (flow.later[1].gain, ZERO_SIZE):
             break
     widths = WIDTHS[:-1] if optimizer == "muon" else WIDTHS
 
