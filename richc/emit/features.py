@@ -33,7 +33,7 @@ class UnknownFeature(ValueError):
 FEATURES: dict[str, Feature] = {
     "ckpt": Feature(
         "`--checkpoint FOLDER` keeps whole states of a run; `--resume` goes on from the newest.",
-        ("ckpt_storage", "ckpt"),
+        ("ckpt",),
         ("--checkpoint", "--every", "--keep", "--resume"),
     ),
     "ddp": Feature(

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import os
 import shutil
 import signal
 import sys
@@ -15,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 import torch
+import torch.distributed.checkpoint.hf_storage as hf
 from torch import Tensor
 
 # keep if ranks
@@ -26,8 +29,7 @@ from torch.distributed.checkpoint.state_dict import get_model_state_dict, get_op
 from torch.distributed.checkpoint.state_dict_loader import load as load_tensors
 from torch.distributed.checkpoint.state_dict_saver import save as save_tensors
 
-from richc.emit.parts.ckpt_storage import FolderReader, FolderWriter
-from richc.emit.parts.ranks import most, one_voice, rank
+from richc.emit.parts.ranks import gather, most, one_voice, rank, ranks
 from richc.emit.parts.readers import DataError
 from richc.emit.parts.trainer import Trainer
 
@@ -47,13 +49,15 @@ class Checkpoints:
     """States of a run as ``step-00000100``, ... in a folder, each complete; the newest are kept.
 
     A first SIGTERM or SIGINT is noted in ``stop``, for the loop to save and to end by itself; a
-    second one ends the program at once.
+    second one ends the program at once.  The folder is this run's alone: a lock on it ends with the
+    process, however that ends.
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.folder: Path | None = options.checkpoint
         self.every, self.keep, self.last = options.every, options.keep, options.steps
         self.stop = self.saved = 0
+        self.lock: int | None = None
         # keep if ranks
         self.noted = self.answer = torch.tensor(0)
         self.asked: Work | None = None
@@ -67,19 +71,51 @@ class Checkpoints:
         """Go on from the newest, if there is one.  Raises DataError where that would be wrong."""
         if self.folder is None:
             return
-        found = self.complete()
-        if found and not resume:
-            raise DataError(f"--checkpoint {self.folder}: holds a run; go on with it by --resume")
-        if found:
-            restore(trainer, found[-1])
-            self.saved = trainer.taken
-            print(f"going on from step {trainer.taken}", file=sys.stderr)
+        try:
+            self.claim(self.folder)
+            found = self.complete()
+            if found and not resume:
+                raise DataError("holds a run; go on with it by --resume")
+            if found:
+                restore(trainer, found[-1])
+                self.saved = trainer.taken
+                print(f"going on from step {trainer.taken}", file=sys.stderr)
+        except (DataError, OSError) as error:
+            self.end()
+            raise DataError(f"--checkpoint {self.folder}: {reason(error)}") from None
         # Only the main thread of a program may ask for signals.
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 self.before[number] = signal.signal(number, self.note)
 
+    def claim(self, folder: Path) -> None:
+        """Have the folder alone, and clear what killed runs left there.  Raises DataError."""
+        # keep if ranks
+        if rank():
+            return
+        # end
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.name == "posix":
+            import fcntl
+
+            self.lock = os.open(folder, os.O_RDONLY)
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DataError("another run keeps its states there") from None
+            except OSError:
+                # Some file systems of clusters have no locks.
+                pass
+        for left in folder.glob(".step-*"):
+            shutil.rmtree(left, ignore_errors=True)
+
     def end(self) -> None:
+        self.unhook()
+        if self.lock is not None:
+            os.close(self.lock)
+        self.lock = None
+
+    def unhook(self) -> None:
         for number, handler in self.before.items():
             signal.signal(number, handler)
         self.before.clear()
@@ -91,7 +127,7 @@ class Checkpoints:
         # keep if not ranks
         self.stop = number
         # end
-        self.end()
+        self.unhook()
 
     # keep if ranks
     def agree(self) -> None:
@@ -125,12 +161,7 @@ class Checkpoints:
             return
         path = self.folder / f"step-{trainer.taken:08}"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with warnings.catch_warnings():
-                # That this is a single process is no news.
-                warnings.filterwarnings("ignore", "torch.distributed is disabled")
-                writer = FolderWriter(path, values_of(trainer))
-                save_tensors(tensors_of(trainer), storage_writer=writer)
+            write_state(trainer, path)
             self.prune()
         except (OSError, CheckpointException) as error:
             raise DataError(f"--checkpoint {path}: {reason(error)}") from None
@@ -175,7 +206,7 @@ def values_of(trainer: Trainer) -> dict[str, Any]:
     """All else of a run's state, and what a state must have in common with those it fits."""
     batches, scheduler = trainer.batches, trainer.scheduler
     return {
-        "format": 1,
+        "format": 2,
         "model": MODEL,
         "compiler": COMPILER,
         "spec": SPEC,
@@ -204,40 +235,125 @@ def groups_of(trainer: Trainer) -> dict[str, Any]:
     return dict(json.loads(json.dumps(found, default=float)))
 
 
+def write_state(trainer: Trainer, path: Path) -> None:
+    """Tensors as .safetensors, a file a process; all else, and checksums, as ``state.json``.
+
+    The folder appears complete, under its name, or not at all.
+    """
+    draft, number = path.with_name(f".{path.name}.draft"), 0
+    tensors, values = tensors_of(trainer), values_of(trainer)
+    with warnings.catch_warnings():
+        # That this is a single process is no news.
+        warnings.filterwarnings("ignore", "torch.distributed is disabled")
+        writer = hf.HuggingFaceStorageWriter(str(draft), save_distributed=True)
+        save_tensors(tensors, storage_writer=writer)
+    # keep if ranks
+    number = rank()
+    # end
+    own = draft / f"{number:05}.safetensors"
+    for written in draft.glob(f"shard-{number + 1:05}-*"):
+        written.replace(own)
+    sums = torch.tensor([list(checksum(own))], dtype=torch.uint8)
+    # keep if ranks
+    sums = gather(sums, ranks())
+    if rank():
+        return
+    # end
+    values["tensors"] = {name: list(tensors[name].shape) for name in sorted(tensors)}
+    values["files"] = {f"{i:05}.safetensors": bytes(s).hex() for i, s in enumerate(sums.tolist())}
+    values["sum"] = checksum_of(values)
+    with (draft / "state.json").open("w", encoding="utf-8") as file:
+        json.dump(values, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    sync(draft)
+    draft.replace(path)
+    sync(path.parent)
+
+
+def checksum(path: Path) -> bytes:
+    """SHA-256 of a file; of nothing where a process had nothing to write."""
+    if not path.exists():
+        return hashlib.sha256().digest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def checksum_of(values: dict[str, Any]) -> str:
+    """SHA-256 of all that is in a ``state.json`` but this."""
+    text = json.dumps({key: value for key, value in values.items() if key != "sum"})
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sync(folder: Path) -> None:
+    """Have the disk know which files a folder holds; only POSIX lets a program ask for it."""
+    if os.name == "posix":
+        number = os.open(folder, os.O_RDONLY)
+        os.fsync(number)
+        os.close(number)
+
+
 def restore(trainer: Trainer, path: Path) -> None:
     """Put a run into the state that a folder holds.  Raises DataError where that does not fit."""
-    reader = FolderReader(path)
-    known, here, tensors = reader.values, values_of(trainer), tensors_of(trainer)
+    here, tensors = values_of(trainer), tensors_of(trainer)
     try:
+        known = json.loads((path / "state.json").read_bytes())
         for what in ("format", "rates", "groups", "order", "spec"):
             compare(what, known[what], here[what])
         # keep if stream
         compare("window", known["window"], here["window"])
         # end
-        shapes = reader.shapes()
+        shapes = dict(known["tensors"])
         if ("rng.cuda" in shapes) != ("rng.cuda" in tensors):
             # On another kind of device the run goes on, if not bit by bit.
             shapes.pop("rng.cuda", None), tensors.pop("rng.cuda", None)
         compare("tensors", shapes, {name: list(tensors[name].shape) for name in sorted(tensors)})
+        check_state(known, path, len(trainer.batches.chosen))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "torch.distributed is disabled")
-            load_tensors(tensors, storage_reader=reader)
-        trainer.taken = int(known["taken"])
-        trainer.batches.go_to(tensors["rng.data"], int(known["taken_of_epoch"]))
+            # torch's other reader would unpickle a file of metadata; this one reads headers.
+            load_tensors(tensors, storage_reader=hf.HuggingFaceStorageReader(str(path)))
+        trainer.taken = known["taken"]
+        trainer.batches.go_to(tensors["rng.data"], known["taken_of_epoch"])
         if known["scaler"] and trainer.scaler.is_enabled():
             trainer.scaler.load_state_dict(known["scaler"])
     except DataError as error:
-        raise DataError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError, OSError, CheckpointException) as error:
-        raise DataError(f"{path}: damaged ({reason(error)})") from None
+        raise DataError(f"{path.name}: {error}") from None
+    except (
+        *(KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError),
+        *(OSError, CheckpointException),
+    ) as error:
+        raise DataError(f"{path.name}: damaged ({reason(error)})") from None
     torch.set_rng_state(tensors["rng.cpu"])
     if "rng.cuda" in tensors:
         torch.cuda.set_rng_state(tensors["rng.cuda"], trainer.device)
     if (scheduler := trainer.scheduler) is not None:
-        scheduler.last_epoch = int(known["scheduled"])
+        scheduler.last_epoch = known["scheduled"]
         rules = zip(scheduler.base_lrs, scheduler.lr_lambdas, strict=True)
         for group, (rate, rule) in zip(trainer.optimizer.param_groups, rules, strict=True):
             group["lr"] = rate * rule(scheduler.last_epoch)
+
+
+def check_state(known: dict[str, Any], path: Path, batches: int) -> None:
+    """Raises ValueError where a state is not what was written, or could not have been."""
+    if known["sum"] != checksum_of(known):
+        raise ValueError("state.json: another checksum than what was written")
+    taken, of_epoch, scheduled = (known[k] for k in ("taken", "taken_of_epoch", "scheduled"))
+    if not all(type(value) is int for value in (taken, of_epoch, scheduled)):
+        raise ValueError("state.json: a step is no integer")
+    is_here = path.name == f"step-{taken:08}"
+    if not (is_here and 0 <= of_epoch <= batches and 0 <= scheduled <= taken):
+        raise ValueError("state.json: no such step")
+    files = dict(known["files"])
+    if not {file.name for file in path.glob("*.safetensors")} <= files.keys():
+        raise ValueError("more .safetensors than were written")
+    names = list(files)
+    # keep if ranks
+    names = names[rank() :: ranks()]
+    # end
+    for name in names:
+        if checksum(path / Path(name).name).hex() != files[name]:
+            raise ValueError(f"{name}: another checksum than what was written")
 
 
 def compare(what: str, there: Any, here: Any) -> None:

@@ -69,15 +69,3 @@ def write_safetensors(
         file.write(ctypes.string_at(content.data_ptr(), content.nbytes))
     file.flush()
     os.fsync(file.fileno())
-
-
-# keep if ckpt
-def sync(folder: Path) -> None:
-    """Have the disk know which files a folder holds; only POSIX lets a program ask for it."""
-    if os.name == "posix":
-        number = os.open(folder, os.O_RDONLY)
-        os.fsync(number)
-        os.close(number)
-
-
-# end
