@@ -526,7 +526,7 @@ def test_whatever_is_changed_is_refused(program: Program, tmp_path: Path, capsys
     for key in ("taken", "taken_of_epoch", "scheduled"):
         for value in [*absurd[:-3], True]:
             state = json.loads(content) | {key: value}
-            refused(state | {"sum": module.checksum_of(state)})
+            refused(module.sealed(state))
     path.write_text(content)
     assert run("--resume") == 0
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -40,7 +41,7 @@ RATES: dict[str, str] = {}
 
 # ---- emitted from here on ----
 
-
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Of a group, what a state may differ in: how it is computed, and what the schedule made of it.
 NO_KNOBS = ("name", "params", "initial_lr", "foreach", "fused", "capturable", "differentiable")
 
@@ -49,20 +50,18 @@ class Checkpoints:
     """States of a run as ``step-00000100``, ... in a folder, each complete; the newest are kept.
 
     A first SIGTERM or SIGINT is noted in ``stop``, for the loop to save and to end by itself; a
-    second one ends the program at once.  The folder is this run's alone: a lock on it ends with the
-    process, however that ends.
+    second one ends the program.  The folder is this run's alone, by a lock that ends with it.
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.folder: Path | None = options.checkpoint
         self.every, self.keep, self.last = options.every, options.keep, options.steps
         self.stop = self.saved = 0
-        self.lock: int | None = None
+        self.undo = contextlib.ExitStack()
         # keep if ranks
         self.noted = self.answer = torch.tensor(0)
         self.asked: Work | None = None
         # end
-        self.before: dict[int, Any] = {}
 
     # keep if ranks
     @one_voice()
@@ -71,9 +70,11 @@ class Checkpoints:
         """Go on from the newest, if there is one.  Raises DataError where that would be wrong."""
         if self.folder is None:
             return
+        # That this is a single process is no news.
+        warnings.filterwarnings("ignore", "torch.distributed is disabled")
         try:
             self.claim(self.folder)
-            found = self.complete()
+            found = self.complete(self.folder)
             if found and not resume:
                 raise DataError("holds a run; go on with it by --resume")
             if found:
@@ -84,9 +85,9 @@ class Checkpoints:
             self.end()
             raise DataError(f"--checkpoint {self.folder}: {reason(error)}") from None
         # Only the main thread of a program may ask for signals.
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self.before[number] = signal.signal(number, self.note)
+        is_main = threading.current_thread() is threading.main_thread()
+        for number in SIGNALS if is_main else ():
+            self.undo.callback(signal.signal, number, signal.signal(number, self.note))
 
     def claim(self, folder: Path) -> None:
         """Have the folder alone, and clear what killed runs left there.  Raises DataError."""
@@ -98,27 +99,19 @@ class Checkpoints:
         if os.name == "posix":
             import fcntl
 
-            self.lock = os.open(folder, os.O_RDONLY)
-            try:
-                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DataError("another run keeps its states there") from None
-            except OSError:
-                # Some file systems of clusters have no locks.
-                pass
+            lock = os.open(folder, os.O_RDONLY)
+            self.undo.callback(os.close, lock)
+            # Some file systems of clusters have no locks: other errors than this are no reason.
+            with contextlib.suppress(OSError):
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise DataError("another run keeps its states there") from None
         for left in folder.glob(".step-*"):
             shutil.rmtree(left, ignore_errors=True)
 
     def end(self) -> None:
-        self.unhook()
-        if self.lock is not None:
-            os.close(self.lock)
-        self.lock = None
-
-    def unhook(self) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-        self.before.clear()
+        self.undo.close()
 
     def note(self, number: int, _: FrameType | None) -> None:
         # keep if ranks
@@ -127,7 +120,8 @@ class Checkpoints:
         # keep if not ranks
         self.stop = number
         # end
-        self.unhook()
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
 
     # keep if ranks
     def agree(self) -> None:
@@ -144,39 +138,32 @@ class Checkpoints:
         self.asked = most(self.answer)
 
     # end
-    def complete(self) -> list[Path]:
+    def complete(self, folder: Path) -> list[Path]:
         """What there is, oldest first."""
-        found = self.folder.glob("step-*") if self.folder is not None else ()
-        by_step = {int(p.name[5:]): p for p in found if p.name[5:].isdecimal()}
-        return [by_step[step] for step in sorted(by_step)]
+        found = [path for path in folder.glob("step-*") if path.name[5:].isdecimal()]
+        return sorted(found, key=lambda path: int(path.name[5:]))
 
     def is_due(self, step: int) -> bool:
-        return self.folder is not None and (
-            step % self.every == 0 or step == self.last or self.stop != 0
-        )
+        is_now = step % self.every == 0 or step == self.last or self.stop != 0
+        return self.folder is not None and is_now
 
     def save(self, trainer: Trainer) -> None:
         """Write a state, then let go of the oldest.  Raises DataError."""
         if self.folder is None or self.saved == trainer.taken:
             return
-        path = self.folder / f"step-{trainer.taken:08}"
         try:
-            write_state(trainer, path)
-            self.prune()
+            write_state(trainer, self.folder / f"step-{trainer.taken:08}")
+            self.saved = trainer.taken
+            # keep if ranks
+            if rank():
+                return
+            # end
+            for old in self.complete(self.folder)[: -self.keep]:
+                # Hidden first, so that what is seen is complete.
+                hidden = old.replace(old.with_name(f".{old.name}.old"))
+                shutil.rmtree(hidden, ignore_errors=True)
         except (OSError, CheckpointException) as error:
-            raise DataError(f"--checkpoint {path}: {reason(error)}") from None
-        self.saved = trainer.taken
-
-    def prune(self) -> None:
-        """Let go of all but the newest."""
-        # keep if ranks
-        if rank():
-            return
-        # end
-        for old in self.complete()[: -self.keep]:
-            # Hidden first, so that what is seen is complete.
-            hidden = old.replace(old.with_name(f".{old.name}.old"))
-            shutil.rmtree(hidden, ignore_errors=True)
+            raise DataError(f"--checkpoint {self.folder}: {reason(error)}") from None
 
 
 def reason(error: BaseException) -> str:
@@ -195,44 +182,40 @@ def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {f"model.{name}": weight for name, weight in weights.items()}
     for name, state in states.items():
         found |= {f"optimizer.{name}.{k}": v for k, v in state.items() if isinstance(v, Tensor)}
-    found["rng.cpu"] = torch.get_rng_state()
-    found["rng.data"] = trainer.batches.begun
+    found |= {"rng.cpu": torch.get_rng_state(), "rng.data": trainer.batches.begun}
     if trainer.device.type == "cuda":
         found["rng.cuda"] = torch.cuda.get_rng_state(trainer.device)
     return found
 
 
-def values_of(trainer: Trainer) -> dict[str, Any]:
+def values_of(trainer: Trainer, tensors: dict[str, Tensor]) -> dict[str, Any]:
     """All else of a run's state, and what a state must have in common with those it fits."""
-    batches, scheduler = trainer.batches, trainer.scheduler
-    return {
+    batches, scheduler, options = trainer.batches, trainer.scheduler, trainer.options
+    names = {parameter: name for name, parameter in trainer.model.named_parameters()}
+    groups = {}
+    for group in trainer.optimizer.param_groups:
+        knobs = {k: v for k, v in group.items() if k not in NO_KNOBS}
+        knobs["lr"] = group.get("initial_lr", group["lr"])
+        shapes = {names[parameter]: list(parameter.shape) for parameter in group["params"]}
+        groups[group["name"]] = {"shapes": shapes, **knobs}
+    values = {
         "format": 2,
         "model": MODEL,
         "compiler": COMPILER,
-        "spec": SPEC,
         "rates": RATES,
-        "groups": groups_of(trainer),
-        "order": {"rows": len(batches.x), "batch": batches.size, "seed": trainer.options.seed},
+        "groups": groups,
+        "order": {"rows": len(batches.x), "batch": batches.size, "seed": options.seed},
+        "spec": SPEC,
         # keep if stream
-        "window": trainer.options.window,
+        "window": options.window,
         # end
+        "tensors": {name: list(tensors[name].shape) for name in sorted(tensors)},
         "taken": trainer.taken,
         "taken_of_epoch": batches.taken,
         "scheduled": trainer.taken if scheduler is None else scheduler.last_epoch,
         "scaler": trainer.scaler.state_dict(),
     }
-
-
-def groups_of(trainer: Trainer) -> dict[str, Any]:
-    """Per group of the optimizer: names and shapes of its parameters, and all of its knobs."""
-    names = {parameter: name for name, parameter in trainer.model.named_parameters()}
-    found = {}
-    for group in trainer.optimizer.param_groups:
-        knobs = {k: v for k, v in group.items() if k not in NO_KNOBS}
-        knobs["lr"] = group.get("initial_lr", group["lr"])
-        shapes = {names[parameter]: list(parameter.shape) for parameter in group["params"]}
-        found[group["name"]] = {"shapes": shapes, **knobs}
-    return dict(json.loads(json.dumps(found, default=float)))
+    return dict(json.loads(json.dumps(values, default=float)))
 
 
 def write_state(trainer: Trainer, path: Path) -> None:
@@ -241,12 +224,10 @@ def write_state(trainer: Trainer, path: Path) -> None:
     The folder appears complete, under its name, or not at all.
     """
     draft, number = path.with_name(f".{path.name}.draft"), 0
-    tensors, values = tensors_of(trainer), values_of(trainer)
-    with warnings.catch_warnings():
-        # That this is a single process is no news.
-        warnings.filterwarnings("ignore", "torch.distributed is disabled")
-        writer = hf.HuggingFaceStorageWriter(str(draft), save_distributed=True)
-        save_tensors(tensors, storage_writer=writer)
+    tensors = tensors_of(trainer)
+    values = values_of(trainer, tensors)
+    writer = hf.HuggingFaceStorageWriter(str(draft), save_distributed=True)
+    save_tensors(tensors, storage_writer=writer)
     # keep if ranks
     number = rank()
     # end
@@ -259,30 +240,14 @@ def write_state(trainer: Trainer, path: Path) -> None:
     if rank():
         return
     # end
-    values["tensors"] = {name: list(tensors[name].shape) for name in sorted(tensors)}
     values["files"] = {f"{i:05}.safetensors": bytes(s).hex() for i, s in enumerate(sums.tolist())}
-    values["sum"] = checksum_of(values)
     with (draft / "state.json").open("w", encoding="utf-8") as file:
-        json.dump(values, file, indent=1)
+        json.dump(sealed(values), file, indent=1)
         file.flush()
         os.fsync(file.fileno())
     sync(draft)
     draft.replace(path)
     sync(path.parent)
-
-
-def checksum(path: Path) -> bytes:
-    """SHA-256 of a file; of nothing where a process had nothing to write."""
-    if not path.exists():
-        return hashlib.sha256().digest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
-
-
-def checksum_of(values: dict[str, Any]) -> str:
-    """SHA-256 of all that is in a ``state.json`` but this."""
-    text = json.dumps({key: value for key, value in values.items() if key != "sum"})
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def sync(folder: Path) -> None:
@@ -293,26 +258,36 @@ def sync(folder: Path) -> None:
         os.close(number)
 
 
+def checksum(path: Path) -> bytes:
+    """SHA-256 of a file; of nothing where a process had nothing to write."""
+    if not path.exists():
+        return hashlib.sha256().digest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def sealed(values: dict[str, Any]) -> dict[str, Any]:
+    """With a checksum of all else at the end."""
+    rest = {key: value for key, value in values.items() if key != "sum"}
+    return rest | {"sum": hashlib.sha256(json.dumps(rest).encode()).hexdigest()}
+
+
 def restore(trainer: Trainer, path: Path) -> None:
     """Put a run into the state that a folder holds.  Raises DataError where that does not fit."""
-    here, tensors = values_of(trainer), tensors_of(trainer)
+    tensors = tensors_of(trainer)
+    here = values_of(trainer, tensors)
     try:
         known = json.loads((path / "state.json").read_bytes())
-        for what in ("format", "rates", "groups", "order", "spec"):
-            compare(what, known[what], here[what])
-        # keep if stream
-        compare("window", known["window"], here["window"])
-        # end
-        shapes = dict(known["tensors"])
-        if ("rng.cuda" in shapes) != ("rng.cuda" in tensors):
+        there = known | {"tensors": dict(known["tensors"])}
+        if ("rng.cuda" in there["tensors"]) != ("rng.cuda" in tensors):
             # On another kind of device the run goes on, if not bit by bit.
-            shapes.pop("rng.cuda", None), tensors.pop("rng.cuda", None)
-        compare("tensors", shapes, {name: list(tensors[name].shape) for name in sorted(tensors)})
+            for found in (there["tensors"], here["tensors"], tensors):
+                found.pop("rng.cuda", None)
+        for what in ("format", "rates", "groups", "order", "spec", "window", "tensors"):
+            compare(what, there.get(what), here.get(what))
         check_state(known, path, len(trainer.batches.chosen))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "torch.distributed is disabled")
-            # torch's other reader would unpickle a file of metadata; this one reads headers.
-            load_tensors(tensors, storage_reader=hf.HuggingFaceStorageReader(str(path)))
+        # torch's other reader would unpickle a file of metadata; this one reads headers.
+        load_tensors(tensors, storage_reader=hf.HuggingFaceStorageReader(str(path)))
         trainer.taken = known["taken"]
         trainer.batches.go_to(tensors["rng.data"], known["taken_of_epoch"])
         if known["scaler"] and trainer.scaler.is_enabled():
@@ -320,7 +295,7 @@ def restore(trainer: Trainer, path: Path) -> None:
     except DataError as error:
         raise DataError(f"{path.name}: {error}") from None
     except (
-        *(KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError),
+        *(LookupError, TypeError, ValueError, AttributeError, RecursionError, OverflowError),
         *(OSError, CheckpointException),
     ) as error:
         raise DataError(f"{path.name}: damaged ({reason(error)})") from None
@@ -336,23 +311,22 @@ def restore(trainer: Trainer, path: Path) -> None:
 
 def check_state(known: dict[str, Any], path: Path, batches: int) -> None:
     """Raises ValueError where a state is not what was written, or could not have been."""
-    if known["sum"] != checksum_of(known):
-        raise ValueError("state.json: another checksum than what was written")
-    taken, of_epoch, scheduled = (known[k] for k in ("taken", "taken_of_epoch", "scheduled"))
-    if not all(type(value) is int for value in (taken, of_epoch, scheduled)):
-        raise ValueError("state.json: a step is no integer")
-    is_here = path.name == f"step-{taken:08}"
-    if not (is_here and 0 <= of_epoch <= batches and 0 <= scheduled <= taken):
+    steps = taken, of_epoch, scheduled = (
+        *(known["taken"], known["taken_of_epoch"], known["scheduled"]),
+    )
+    is_known = all(type(step) is int for step in steps) and path.name == f"step-{taken:08}"
+    if not (is_known and 0 <= of_epoch <= batches and 0 <= scheduled <= taken):
         raise ValueError("state.json: no such step")
-    files = dict(known["files"])
+    if known != sealed(known):
+        raise ValueError("state.json: another checksum than what was written")
+    files = known["files"]
     if not {file.name for file in path.glob("*.safetensors")} <= files.keys():
         raise ValueError("more .safetensors than were written")
-    names = list(files)
     # keep if ranks
-    names = names[rank() :: ranks()]
+    files = dict(list(files.items())[rank() :: ranks()])
     # end
-    for name in names:
-        if checksum(path / Path(name).name).hex() != files[name]:
+    for name in files:
+        if checksum(path / name).hex() != files[name]:
             raise ValueError(f"{name}: another checksum than what was written")
 
 
