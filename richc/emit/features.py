@@ -33,7 +33,7 @@ class UnknownFeature(ValueError):
 FEATURES: dict[str, Feature] = {
     "ckpt": Feature(
         "`--checkpoint FOLDER` keeps whole states of a run; `--resume` goes on from the newest.",
-        ("ckpt",),
+        ("files", "ckpt"),
         ("--checkpoint", "--every", "--keep", "--resume"),
     ),
     "ddp": Feature(
@@ -49,7 +49,7 @@ FEATURES: dict[str, Feature] = {
     ),
     "log": Feature(
         "`--log FILE` appends loss, score and rates as lines of JSON; `--tensorboard FOLDER`.",
-        ("log",),
+        ("files", "log"),
         ("--log", "--log-every", "--tensorboard"),
     ),
     "monitor": Feature(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import signal
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,6 +32,7 @@ from torch.distributed.checkpoint.state_dict import get_model_state_dict, get_op
 from torch.distributed.checkpoint.state_dict_loader import load as load_tensors
 from torch.distributed.checkpoint.state_dict_saver import save as save_tensors
 
+from richc.emit.parts.files import refused_for
 from richc.emit.parts.ranks import gather, most, one_voice, rank, ranks
 from richc.emit.parts.readers import DataError
 from richc.emit.parts.trainer import Trainer
@@ -54,8 +57,7 @@ class Checkpoints:
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self.folder: Path | None = options.checkpoint
-        self.every, self.keep, self.last = options.every, options.keep, options.steps
+        self.options, self.folder = options, options.checkpoint
         self.stop = self.saved = 0
         self.undo = contextlib.ExitStack()
         # keep if ranks
@@ -72,42 +74,40 @@ class Checkpoints:
             return
         # That this is a single process is no news.
         warnings.filterwarnings("ignore", "torch.distributed is disabled")
-        try:
-            self.claim(self.folder)
-            found = self.complete(self.folder)
+        with refused_for(f"--checkpoint {self.folder}"), self.undo:
+            self.claim()
+            found = self.complete()
             if found and not resume:
                 raise DataError("holds a run; go on with it by --resume")
             if found:
                 restore(trainer, found[-1])
                 self.saved = trainer.taken
                 print(f"going on from step {trainer.taken}", file=sys.stderr)
-        except (DataError, OSError) as error:
-            self.end()
-            raise DataError(f"--checkpoint {self.folder}: {reason(error)}") from None
-        # Only the main thread of a program may ask for signals.
-        is_main = threading.current_thread() is threading.main_thread()
-        for number in SIGNALS if is_main else ():
-            self.undo.callback(signal.signal, number, signal.signal(number, self.note))
+            # Only the main thread of a program may ask for signals.
+            is_main = threading.current_thread() is threading.main_thread()
+            for number in SIGNALS if is_main else ():
+                self.undo.callback(signal.signal, number, signal.signal(number, self.note))
+            self.undo = self.undo.pop_all()
 
-    def claim(self, folder: Path) -> None:
+    def claim(self) -> None:
         """Have the folder alone, and clear what killed runs left there.  Raises DataError."""
         # keep if ranks
         if rank():
             return
         # end
-        folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         if os.name == "posix":
             import fcntl
 
-            lock = os.open(folder, os.O_RDONLY)
+            lock = os.open(self.folder, os.O_RDONLY)
             self.undo.callback(os.close, lock)
-            # Some file systems of clusters have no locks: other errors than this are no reason.
-            with contextlib.suppress(OSError):
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise DataError("another run keeps its states there") from None
-        for left in folder.glob(".step-*"):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DataError("another run keeps its states there") from None
+            except OSError:
+                pass  # some file systems of clusters have no locks
+        for left in self.folder.glob(".step-*"):
             shutil.rmtree(left, ignore_errors=True)
 
     def end(self) -> None:
@@ -129,48 +129,35 @@ class Checkpoints:
 
         Nothing waits: what is asked after a step is answered after the following one.
         """
-        if self.folder is None:
-            return
         if self.asked is not None:
             self.asked.wait()
-        self.stop = int(self.answer)
-        self.answer = self.noted.clone()
-        self.asked = most(self.answer)
+        self.stop, self.answer = int(self.answer), self.noted.clone()
+        self.asked = most(self.answer) if self.folder is not None else None
 
     # end
-    def complete(self, folder: Path) -> list[Path]:
+    def complete(self) -> list[Path]:
         """What there is, oldest first."""
-        found = [path for path in folder.glob("step-*") if path.name[5:].isdecimal()]
+        found = [path for path in self.folder.glob("step-*") if path.name[5:].isdecimal()]
         return sorted(found, key=lambda path: int(path.name[5:]))
 
     def is_due(self, step: int) -> bool:
-        is_now = step % self.every == 0 or step == self.last or self.stop != 0
+        is_now = step % self.options.every == 0 or step == self.options.steps or self.stop != 0
         return self.folder is not None and is_now
 
     def save(self, trainer: Trainer) -> None:
         """Write a state, then let go of the oldest.  Raises DataError."""
-        if self.folder is None or self.saved == trainer.taken:
+        if self.saved == trainer.taken:
             return
-        try:
+        with refused_for(f"--checkpoint {self.folder}"):
             write_state(trainer, self.folder / f"step-{trainer.taken:08}")
             self.saved = trainer.taken
             # keep if ranks
             if rank():
                 return
             # end
-            for old in self.complete(self.folder)[: -self.keep]:
+            for old in self.complete()[: -self.options.keep]:
                 # Hidden first, so that what is seen is complete.
-                hidden = old.replace(old.with_name(f".{old.name}.old"))
-                shutil.rmtree(hidden, ignore_errors=True)
-        except (OSError, CheckpointException) as error:
-            raise DataError(f"--checkpoint {self.folder}: {reason(error)}") from None
-
-
-def reason(error: BaseException) -> str:
-    """What went wrong first, where torch hands on what went wrong in each process."""
-    if isinstance(error, CheckpointException):
-        error = next(iter(error.failures.values()))[0]
-    return str(getattr(error, "strerror", None) or error)
+                shutil.rmtree(old.replace(old.with_name(f".{old.name}.old")), ignore_errors=True)
 
 
 def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
@@ -189,8 +176,8 @@ def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
 
 
 def values_of(trainer: Trainer, tensors: dict[str, Tensor]) -> dict[str, Any]:
-    """All else of a run's state, and what a state must have in common with those it fits."""
-    batches, scheduler, options = trainer.batches, trainer.scheduler, trainer.options
+    """All else of a run's state, and first what it must have in common with those it fits."""
+    batches, options = trainer.batches, trainer.options
     names = {parameter: name for name, parameter in trainer.model.named_parameters()}
     groups = {}
     for group in trainer.optimizer.param_groups:
@@ -200,20 +187,18 @@ def values_of(trainer: Trainer, tensors: dict[str, Tensor]) -> dict[str, Any]:
         groups[group["name"]] = {"shapes": shapes, **knobs}
     values = {
         "format": 2,
-        "model": MODEL,
-        "compiler": COMPILER,
         "rates": RATES,
         "groups": groups,
         "order": {"rows": len(batches.x), "batch": batches.size, "seed": options.seed},
         "spec": SPEC,
-        # keep if stream
-        "window": options.window,
-        # end
+        "window": vars(options).get("window"),
         "tensors": {name: list(tensors[name].shape) for name in sorted(tensors)},
+        "model": MODEL,
+        "compiler": COMPILER,
+        "scaler": trainer.scaler.state_dict(),
         "taken": trainer.taken,
         "taken_of_epoch": batches.taken,
-        "scheduled": trainer.taken if scheduler is None else scheduler.last_epoch,
-        "scaler": trainer.scaler.state_dict(),
+        "scheduled": trainer.taken if trainer.scheduler is None else trainer.scheduler.last_epoch,
     }
     return dict(json.loads(json.dumps(values, default=float)))
 
@@ -227,7 +212,7 @@ def write_state(trainer: Trainer, path: Path) -> None:
     tensors = tensors_of(trainer)
     values = values_of(trainer, tensors)
     writer = hf.HuggingFaceStorageWriter(str(draft), save_distributed=True)
-    save_tensors(tensors, storage_writer=writer)
+    run_torchs(save_tensors, tensors, storage_writer=writer)
     # keep if ranks
     number = rank()
     # end
@@ -250,6 +235,14 @@ def write_state(trainer: Trainer, path: Path) -> None:
     sync(path.parent)
 
 
+def run_torchs(function: Callable[..., object], *arguments: Any, **named: Any) -> None:
+    """Raises what went wrong first, where torch hands on what went wrong in each process."""
+    try:
+        function(*arguments, **named)
+    except CheckpointException as error:
+        raise next(iter(error.failures.values()))[0] from None
+
+
 def sync(folder: Path) -> None:
     """Have the disk know which files a folder holds; only POSIX lets a program ask for it."""
     if os.name == "posix":
@@ -260,9 +253,7 @@ def sync(folder: Path) -> None:
 
 def checksum(path: Path) -> bytes:
     """SHA-256 of a file; of nothing where a process had nothing to write."""
-    if not path.exists():
-        return hashlib.sha256().digest()
-    with path.open("rb") as file:
+    with path.open("rb") if path.exists() else io.BytesIO() as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
@@ -284,21 +275,19 @@ def restore(trainer: Trainer, path: Path) -> None:
             for found in (there["tensors"], here["tensors"], tensors):
                 found.pop("rng.cuda", None)
         for what in ("format", "rates", "groups", "order", "spec", "window", "tensors"):
-            compare(what, there.get(what), here.get(what))
+            compare(what, there.get(what), here[what])
         check_state(known, path, len(trainer.batches.chosen))
         # torch's other reader would unpickle a file of metadata; this one reads headers.
-        load_tensors(tensors, storage_reader=hf.HuggingFaceStorageReader(str(path)))
+        reader = hf.HuggingFaceStorageReader(str(path))
+        run_torchs(load_tensors, tensors, storage_reader=reader)
         trainer.taken = known["taken"]
         trainer.batches.go_to(tensors["rng.data"], known["taken_of_epoch"])
         if known["scaler"] and trainer.scaler.is_enabled():
             trainer.scaler.load_state_dict(known["scaler"])
     except DataError as error:
         raise DataError(f"{path.name}: {error}") from None
-    except (
-        *(LookupError, TypeError, ValueError, AttributeError, RecursionError, OverflowError),
-        *(OSError, CheckpointException),
-    ) as error:
-        raise DataError(f"{path.name}: damaged ({reason(error)})") from None
+    except Exception as error:  # noqa: BLE001 - whatever damage leads to
+        raise DataError(f"{path.name}: damaged ({error})") from None
     torch.set_rng_state(tensors["rng.cpu"])
     if "rng.cuda" in tensors:
         torch.cuda.set_rng_state(tensors["rng.cuda"], trainer.device)
@@ -311,21 +300,20 @@ def restore(trainer: Trainer, path: Path) -> None:
 
 def check_state(known: dict[str, Any], path: Path, batches: int) -> None:
     """Raises ValueError where a state is not what was written, or could not have been."""
-    steps = taken, of_epoch, scheduled = (
-        *(known["taken"], known["taken_of_epoch"], known["scheduled"]),
-    )
-    is_known = all(type(step) is int for step in steps) and path.name == f"step-{taken:08}"
-    if not (is_known and 0 <= of_epoch <= batches and 0 <= scheduled <= taken):
+    steps = [known[what] for what in ("taken", "taken_of_epoch", "scheduled")]
+    is_known = all(type(step) is int for step in steps) and path.name == f"step-{steps[0]:08}"
+    if not (is_known and 0 <= steps[1] <= batches and 0 <= steps[2] <= steps[0]):
         raise ValueError("state.json: no such step")
     if known != sealed(known):
         raise ValueError("state.json: another checksum than what was written")
     files = known["files"]
     if not {file.name for file in path.glob("*.safetensors")} <= files.keys():
         raise ValueError("more .safetensors than were written")
+    own = slice(None)
     # keep if ranks
-    files = dict(list(files.items())[rank() :: ranks()])
+    own = slice(rank(), None, ranks())
     # end
-    for name in files:
+    for name in list(files)[own]:
         if checksum(path / name).hex() != files[name]:
             raise ValueError(f"{name}: another checksum than what was written")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from richc.emit.parts.files import refused_for
 from richc.emit.parts.ranks import rank
 from richc.emit.parts.readers import DataError
 
@@ -29,23 +29,20 @@ class Log:
     """
 
     def __init__(self, options: argparse.Namespace, begin: int) -> None:
-        self.every, self.options = options.log_every, options
-        self.is_on = options.log is not None or options.tensorboard is not None
+        self.options, self.is_on = options, bool(options.log or options.tensorboard)
         self.file: io.FileIO | None = None
         self.board: Any = None
         # keep if ranks
         if rank():
             return
         # end
+        given = {name: value for name, value in sorted(vars(options).items()) if value is not None}
         if options.log is not None:
             with refused_for(f"--log {options.log}"):
-                states = vars(options).get("checkpoint") if vars(options).get("resume") else None
-                is_known = take_back(options.log, begin, states and str(states))
+                is_known = take_back(options.log, begin, given)
                 self.file = options.log.open("ab", buffering=0)
             if not is_known:
-                given = sorted(vars(options).items())
-                told = {name: value for name, value in given if value is not None}
-                self.write_line({"run": MODEL, "options": told})
+                self.write_line({"run": MODEL, "options": given})
         if options.tensorboard is not None:
             with refused_for(f"--tensorboard {options.tensorboard}"):
                 from torch.utils.tensorboard import SummaryWriter
@@ -53,7 +50,7 @@ class Log:
                 self.board = SummaryWriter(str(options.tensorboard), purge_step=begin + 1)
 
     def is_due(self, step: int) -> bool:
-        return self.is_on and step % self.every == 0
+        return self.is_on and step % self.options.log_every == 0
 
     def write(self, step: int, values: dict[str, Any]) -> None:
         self.write_line({"step": step, **values})
@@ -73,17 +70,6 @@ class Log:
             sink.close()
 
 
-@contextlib.contextmanager
-def refused_for(option: str) -> Iterator[None]:
-    """Makes what the user has to mend of files that cannot be written: raises DataError."""
-    try:
-        yield
-    except ImportError:
-        raise DataError(f"{option}: the package tensorboard is not installed") from None
-    except (DataError, OSError) as error:
-        raise DataError(f"{option}: {getattr(error, 'strerror', None) or error}") from None
-
-
 def flat(name: str, value: Any) -> Iterator[tuple[str, float]]:
     """Numbers in nested dictionaries, by their path."""
     if isinstance(value, dict):
@@ -93,37 +79,38 @@ def flat(name: str, value: Any) -> Iterator[tuple[str, float]]:
         yield name, value
 
 
-def take_back(path: Path, begin: int, states: str | None) -> bool:
-    """Take away a last line that a killed run broke off, and lines after step ``begin`` of a run
-    that goes on: of the last one, if its checkpoints are in ``states``.  Returns whether it does.
+def take_back(path: Path, begin: int, given: dict[str, Any]) -> bool:
+    """Make a log ready to append to; returns whether this run's first line is in it already.
 
-    Raises DataError, and leaves the file as it is, where it is no log of this program, or lines
-    that are none would be lost.
+    A last line that was broken off goes, and of a resumed run all after step ``begin``.  Raises
+    DataError, and leaves the file alone, where it is no log of this program or others' lines would
+    be lost.
     """
     if path.exists() and not path.is_file():
         raise DataError("not a file")
     path.touch()
     lines = path.read_bytes().splitlines(keepends=True)
     told = [parse_line(line) for line in lines]
-    last = max((i for i, line in enumerate(told) if "run" in line), default=-1)
-    is_cut = bool(lines) and not told[-1] and lines[-1][-1:] != b"\n"
-    if is_cut and not any(lines[-1].startswith(start[: len(lines[-1])]) for start in STARTS):
-        last, is_cut = -1, False
-    if lines and last < 0 and not is_cut:
-        raise DataError("not a log of this program, to which lines could be appended")
-    kept = len(lines) - is_cut
-    goes_on = states is not None and last >= 0 and told[last]["options"].get("checkpoint") == states
-    if goes_on:
-        later = [i for i in range(last, kept) if begin == 0 or told[i].get("step", 0) > begin]
-        if not all(told[later[0] : kept] if later else ()):
+    end = lines[-1] if lines else b"\n"
+    is_torn = not end.endswith(b"\n") and not told[-1]
+    begun = [i for i, line in enumerate(told) if "run" in line]
+    if is_torn and not any(end.startswith(start[: len(end)]) for start in STARTS):
+        raise DataError("not a log of this program: its last line is another's")
+    if lines and not begun and not is_torn:
+        raise DataError("not a log of this program: none of its lines tells of a run")
+    kept = len(lines) - is_torn
+    last = told[begun[-1]]["options"] if begun else {}
+    is_ours = bool(given.get("resume")) and last.get("checkpoint") == str(given.get("checkpoint"))
+    if is_ours:
+        later = [i for i in range(begun[-1], kept) if told[i].get("step", -1) > begin or not begin]
+        if not all(told[min(later, default=kept) : kept]):
             raise DataError("lines that this run would write again are mixed with others")
-        kept = min([kept, *later])
+        kept = min(later, default=kept)
     with path.open("r+b") as file:
         file.truncate(sum(map(len, lines[:kept])))
-        if kept and lines[kept - 1][-1:] != b"\n":
-            file.seek(0, 2)
-            file.write(b"\n")
-    return goes_on and begin > 0
+        file.seek(0, io.SEEK_END)
+        file.write(b"\n" * (kept == len(lines) and not end.endswith(b"\n")))
+    return is_ours and begin > 0
 
 
 def parse_line(line: bytes) -> dict[str, Any]:
