@@ -19,6 +19,7 @@ from richc.emit.parts.readers import (
     DataError,
     Labels,
     choose,
+    is_plain,
     read_table,
     target_columns,
 )
@@ -102,6 +103,11 @@ def open_table(path: Path, target: str | None, kept: int) -> tuple[Mapped | Shar
         x, labels = read_table(files[0], target)
         return Mapped(x), labels
     x, y = (list(arrays.values())[int(number)] for number in choose_numbers(arrays, target))
+    if not x.dim() or x.is_complex() or not is_plain(x):
+        raise DataError("the features are not an array of real numbers")
+    if not y.dim():
+        raise DataError("the labels are not an array")
+    x, y = x.detach(), y.detach()
     _, labels = choose({"x": torch.empty(len(y), 1), "y": y}, "y")
     return Mapped(x), labels
 
@@ -124,7 +130,7 @@ def map_pt(path: Path) -> dict[str, Tensor]:
         raise DataError("not a file of plain tensors (nothing else is loaded)") from None
     if not isinstance(content, dict):
         raise DataError("holds no dictionary of tensors")
-    return {str(k): v for k, v in content.items() if isinstance(v, Tensor) and not v.is_sparse}
+    return {str(k): v for k, v in content.items() if is_plain(v)}
 
 
 def map_safetensors(path: Path) -> dict[str, Tensor]:
@@ -165,6 +171,8 @@ def open_shards(files: list[Path], target: str | None, kept: int) -> tuple[Shard
         names = pieces[0][1](None).column_names
         columns = [names[i] for i in target_columns(names, target)]
         rest = [name for name in names if name not in columns]
+        if not rest:
+            raise DataError("no column holds features")
         table = pa.concat_tables([read(columns) for _, read in pieces])
         width = numbers(pieces[0][1](rest), pa.float32()).shape[1]
         labels: Labels
