@@ -571,3 +571,18 @@ def test_bad_usage(
     assert program().main(["--quiet", "--data", data, *arguments]) == 2
 
     assert word in capsys.readouterr().err
+
+
+def test_without_safetensors(
+    program: Program, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said at the start, not at the first state."""
+    run = Runs(program(), tmp_path)
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+
+    assert run() == 2
+
+    (shown,) = capsys.readouterr().err.splitlines()
+    assert "safetensors" in shown
+    assert not run.log.exists()

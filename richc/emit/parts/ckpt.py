@@ -75,6 +75,8 @@ class Checkpoints:
         # That this is a single process is no news.
         warnings.filterwarnings("ignore", "torch.distributed is disabled")
         with refused_for(f"--checkpoint {self.folder}"), self.undo:
+            import safetensors.torch  # noqa: F401 - what torch will write with
+
             self.claim()
             found = self.complete()
             if found and not resume:

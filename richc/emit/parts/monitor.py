@@ -30,14 +30,11 @@ class Dense(nn.Module):
 class Monitor:
     """Every ``--monitor`` steps, for each layer, on a fixed batch of held-out examples:
 
-    ``h``, the RMS of its output before the activation.  Beside it stands what the sizes of the
-    initial weights make of standardised inputs in a wide network: to be met at step 0, and not to
-    be left by orders of magnitude later.
-
-    ``dh``, the RMS of what has changed of that output since step 0.  The specification knows its
-    power of n, not its prefactor: beside it stands what a run of another width had at the same
-    step (``--monitor-like``, a log of it), times that power of the two widths' ratio.  Where the
-    two part, this run does not scale as specified.
+    ``h``, the RMS of its output before the activation, beside what the initial weights make of
+    standardised inputs in a wide network: to be met at step 0, and later up to a factor.
+    ``dh``, the RMS of that output's change since step 0, beside what a run of another width had at
+    the same step (``--monitor-like``, its log), times the specified power of the widths' ratio:
+    where the two part, this run does not scale as specified.
 
     A run with another richness than the specification's has no predictions.
     """

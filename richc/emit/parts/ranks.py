@@ -39,11 +39,9 @@ def rank() -> int:
 
 
 def together(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """Have ``run`` join the processes that torchrun started first, and take leave at its end.
+    """Have ``run`` join the processes that torchrun started first, if it did, and take leave.
 
-    Without torchrun, or among processes that have joined already, it just runs.  The process that
-    fails first has its say.  The others fail for lack of it, or torchrun ends them: they return 1
-    without a word.
+    The process that fails first has its say.  The others fail for lack of it, and return 1.
     """
 
     @functools.wraps(run)
