@@ -241,7 +241,8 @@ def compare(
         random.shuffle(order)
         for label in order:
             turns[label].append(seconds(steps[label], x, y, count))
-    torch._dynamo.reset()
+    if mode == "compiled":
+        torch._dynamo.reset()
     rows = []
     for label, times in turns.items():
         ratios = [a / b for a, b in zip(turns["emitted"], times, strict=True)]
