@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import json
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -146,6 +148,35 @@ def test_devices(device: str, program: ModuleType, tmp_path: Path, capsys: Captu
     assert program.main(["--quiet", "--data", data, "--log", device]) == 2
 
     assert capsys.readouterr().err == f"error: --log {device}: not a file\n"
+
+
+def test_tensorboard_on_a_full_disk(
+    program: ModuleType, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its writer fails: in a thread of its own, and then at every call."""
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+
+    class Writer:
+        def __init__(self, *_: Any, **__: Any) -> None:
+            pass
+
+        def add_scalar(self, *_: Any) -> None:
+            thread = threading.Thread(target=self.close)
+            thread.start()
+            thread.join()
+            self.close()
+
+        def close(self) -> None:
+            raise OSError(28, "No space left on device")
+
+    module = ModuleType("torch.utils.tensorboard")
+    vars(module)["SummaryWriter"] = Writer
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    data = ["--quiet", "--data", str(write(tmp_path, "csv"))]
+
+    assert program.main([*data, "--tensorboard", "board"]) == 2
+
+    assert capsys.readouterr().err == "error: --tensorboard board: No space left on device\n"
 
 
 def test_tensorboard(program: ModuleType, tmp_path: Path, capsys: Captured) -> None:

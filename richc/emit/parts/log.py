@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ class Log:
                 from torch.utils.tensorboard import SummaryWriter
 
                 self.board = SummaryWriter(str(options.tensorboard), purge_step=begin + 1)
+                # What fails in its thread is raised here, by the next call.
+                threading.excepthook = lambda _: None
 
     def is_due(self, step: int) -> bool:
         return self.is_on and step % self.options.log_every == 0
@@ -66,8 +69,11 @@ class Log:
                 text = text[self.file.write(text) :]
 
     def close(self) -> None:
-        for sink in filter(None, (self.file, self.board)):
-            sink.close()
+        if self.file is not None:
+            self.file.close()
+        if self.board is not None:
+            with refused_for(f"--tensorboard {self.options.tensorboard}"):
+                self.board.close()
 
 
 def flat(name: str, value: Any) -> Iterator[tuple[str, float]]:
