@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import importlib
 import io
 import json
 import os
@@ -75,8 +76,7 @@ class Checkpoints:
         # That this is a single process is no news.
         warnings.filterwarnings("ignore", "torch.distributed is disabled")
         with refused_for(f"--checkpoint {self.folder}"), self.undo:
-            import safetensors.torch  # noqa: F401 - what torch will write with
-
+            importlib.import_module("safetensors.torch")  # torch asks for it at the first state
             self.claim()
             found = self.complete()
             if found and not resume:
