@@ -28,7 +28,7 @@ from torch.distributed.checkpoint.state_dict_saver import save as save_tensors
 
 from richc.emit.parts.ckpt_storage import FolderReader, FolderWriter
 from richc.emit.parts.ranks import most, one_voice, rank
-from richc.emit.parts.readers import DataError
+from richc.emit.parts.table import DataError
 from richc.emit.parts.trainer import Trainer
 
 MODEL = "model"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from richc.emit.parts.ranks import rank
-from richc.emit.parts.readers import DataError
+from richc.emit.parts.table import DataError
 
 MODEL = "model"
 

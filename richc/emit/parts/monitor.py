@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from richc.emit.parts.ranks import one_voice
-from richc.emit.parts.readers import DataError
+from richc.emit.parts.table import DataError
 from richc.emit.parts.trainer import Trainer, autocast
 
 WIDTH, RICHNESS = 64, 0.5

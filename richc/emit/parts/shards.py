@@ -13,7 +13,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from richc.emit.parts.network import Dense, Network
 from richc.emit.parts.ranks import rank, ranks
-from richc.emit.parts.readers import DataError
+from richc.emit.parts.table import DataError
 
 # ---- emitted from here on ----
 
