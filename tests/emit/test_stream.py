@@ -194,7 +194,7 @@ def test_statistics_of_some_rows(stream: ModuleType, monkeypatch: pytest.MonkeyP
     random = torch.Generator().manual_seed(0)
     x = torch.randn(3 * stream.BLOCK, 3, generator=random) * 2 + 1e6
     monkeypatch.setattr(stream, "BLOCK", 1000)
-    source, train = stream.Mapped(x), torch.arange(len(x))
+    source, train = stream.Source([(len(x), lambda: x)]), torch.arange(len(x))
 
     (mean, deviation), (some_mean, some) = (
         stream.statistics(source, train, most) for most in (None, 20_000)

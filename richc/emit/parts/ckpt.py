@@ -35,7 +35,7 @@ from torch.distributed.checkpoint.state_dict_saver import save as save_tensors
 
 from richc.emit.parts.files import refused_for
 from richc.emit.parts.ranks import gather, most, one_voice, rank, ranks
-from richc.emit.parts.readers import DataError
+from richc.emit.parts.table import DataError
 from richc.emit.parts.trainer import Trainer
 
 MODEL = "model"
@@ -200,7 +200,7 @@ def values_of(trainer: Trainer, tensors: dict[str, Tensor]) -> dict[str, Any]:
         "scaler": trainer.scaler.state_dict(),
         "taken": trainer.taken,
         "taken_of_epoch": batches.taken,
-        "scheduled": trainer.taken if trainer.scheduler is None else trainer.scheduler.last_epoch,
+        "scheduled": trainer.scheduler.last_epoch,
     }
     return dict(json.loads(json.dumps(values, default=float)))
 
@@ -293,11 +293,10 @@ def restore(trainer: Trainer, path: Path) -> None:
     torch.set_rng_state(tensors["rng.cpu"])
     if "rng.cuda" in tensors:
         torch.cuda.set_rng_state(tensors["rng.cuda"], trainer.device)
-    if (scheduler := trainer.scheduler) is not None:
-        scheduler.last_epoch = known["scheduled"]
-        rules = zip(scheduler.base_lrs, scheduler.lr_lambdas, strict=True)
-        for group, (rate, rule) in zip(trainer.optimizer.param_groups, rules, strict=True):
-            group["lr"] = rate * rule(scheduler.last_epoch)
+    scheduler, groups = trainer.scheduler, trainer.optimizer.param_groups
+    scheduler.last_epoch = known["scheduled"]
+    for group, rate, rule in zip(groups, scheduler.base_lrs, scheduler.lr_lambdas, strict=True):
+        group["lr"] = rate * rule(scheduler.last_epoch)
 
 
 def check_state(known: dict[str, Any], path: Path, batches: int) -> None:

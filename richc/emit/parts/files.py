@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from richc.emit.parts.readers import DataError
+from richc.emit.parts.table import DataError
 
 # ---- emitted from here on ----
 

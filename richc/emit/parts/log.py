@@ -12,7 +12,7 @@ from typing import Any
 
 from richc.emit.parts.files import refused_for
 from richc.emit.parts.ranks import rank
-from richc.emit.parts.readers import DataError
+from richc.emit.parts.table import DataError
 
 MODEL = "model"
 

@@ -10,19 +10,15 @@ import sys
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from richc.emit.parts.dense import Dense
 from richc.emit.parts.ranks import one_voice
-from richc.emit.parts.readers import DataError
+from richc.emit.parts.table import DataError
 from richc.emit.parts.trainer import Trainer, autocast
 
 WIDTH, RICHNESS = 64, 0.5
 PREDICTED: dict[str, tuple[float | None, float | None, float | None]] = {}
-
-
-class Dense(nn.Module):
-    """The emitted layer."""
-
 
 # ---- emitted from here on ----
 

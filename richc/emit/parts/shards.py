@@ -12,9 +12,10 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from richc.emit.parts.network import Dense, Network
+from richc.emit.parts.dense import Dense
+from richc.emit.parts.network import Network
 from richc.emit.parts.ranks import rank, ranks
-from richc.emit.parts.readers import DataError
+from richc.emit.parts.table import DataError
 
 # ---- emitted from here on ----
 
