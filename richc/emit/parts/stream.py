@@ -7,7 +7,7 @@ import concurrent.futures
 import functools
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ BLOCK = 1 << 16  # rows that are read at once for statistics
 class Source:
     """Rows in chunks, of which those read last are kept.  Safe to use by two threads."""
 
-    def __init__(self, chunks: list[tuple[int, Callable[[], Tensor]]], kept: int = 1) -> None:
+    def __init__(self, chunks: Sequence[tuple[int, Callable[[], Tensor]]], kept: int = 1) -> None:
         counts = torch.tensor([count for count, _ in chunks])
         self.starts, self.rows = counts.cumsum(0) - counts, int(counts.sum())
         self.chunk = functools.lru_cache(kept)(lambda number: chunks[number][1]())
@@ -164,7 +164,10 @@ def open_source(options: argparse.Namespace) -> tuple[Source, np.ndarray]:
         return open_shards(files, target, ignore, 2 * options.window + 1)
     if kind == ".npy":
         # Writable, as torch wants memory to be; the files are never written.
-        arrays: dict[str, Any] = {file.stem: np.load(file, mmap_mode="c") for file in files}
+        try:
+            arrays: dict[str, Any] = {file.stem: np.load(file, mmap_mode="c") for file in files}
+        except ValueError as error:
+            raise ValueError(f"not an array of numbers: {error}") from None
     elif len(files) > 1:
         raise ValueError(f"several files of kind {kind}: .npy .parquet .arrow .feather can be")
     elif kind in (".pt", ".safetensors"):
