@@ -127,13 +127,22 @@ def open_arrays(path: Path) -> dict[str, Any]:
     if kind == ".npz":
         return dict(np.load(path, allow_pickle=False))
     if kind == ".safetensors":
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        return dict(load_file(path))
+        try:
+            return dict(load_file(path))
+        except SafetensorError as error:
+            raise ValueError(f"not a safetensors file: {error}") from None
     if kind != ".pt":
         raise ValueError("the format is none of .csv .csv.gz .npz .pt .safetensors")
     try:
+        # keep if stream
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        # end
+        # keep if not stream
         content = torch.load(path, map_location="cpu", weights_only=True)
+        # end
     except Exception:  # noqa: BLE001 - its message says how to run what is in the file
         raise ValueError("not a file of plain tensors (nothing else is loaded)") from None
     if isinstance(content, tuple | list) and len(content) == 2:

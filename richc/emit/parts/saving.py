@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from richc.emit.parts.ranks import rank
 from richc.emit.parts.shards import whole_state
@@ -44,36 +42,3 @@ def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-
-
-# keep if ckpt
-def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """On the disk when this returns.  Raises OSError."""
-    from safetensors.torch import save
-
-    with path.open("wb") as file:
-        file.write(save(dict(tensors)))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file.  Raises OSError, and ValueError for what is no such file."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return dict(load_file(path))
-    except SafetensorError as error:
-        raise ValueError(f"not a safetensors file: {error}") from None
-
-
-def sync(folder: Path) -> None:
-    """Have the disk know which files a folder holds; only POSIX lets a program ask for it."""
-    if os.name == "posix":
-        number = os.open(folder, os.O_RDONLY)
-        os.fsync(number)
-        os.close(number)
-
-
-# end
