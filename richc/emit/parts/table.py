@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import math
 import sys
 from pathlib import Path
@@ -53,11 +52,11 @@ def read_csv(path: Path, target: str | None, ignore: str, missing: str) -> tuple
     limit = max(UNPACKED_BYTES, path.stat().st_size)
     with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as file:
         content = file.read(limit + 1)
-    text = content.decode("utf-8-sig").strip("\r\n")
-    if len(content) > limit or "\n" not in text:
-        raise ValueError(f"unpacks to over {limit} bytes" if text else "there are no rows of data")
-    comma = max(",;\t", key=text.partition("\n")[0].count)
-    cells = np.char.strip(np.loadtxt(io.StringIO(text), str, None, comma, quotechar='"', ndmin=2))
+    lines = [line for line in content.decode("utf-8-sig").split("\n") if line.strip("\r")]
+    if len(content) > limit or len(lines) < 2:
+        raise ValueError(f"unpacks to over {limit} bytes" if lines[1:] else "no rows of data")
+    comma = max(",;\t", key=lines[0].count)
+    cells = np.char.strip(np.loadtxt(lines, str, None, comma, quotechar='"', ndmin=2))
     values = np.vectorize(number, otypes=[float])(cells)
     empty = np.isin(np.char.lower(cells), MISSING)
     words = np.isnan(values) & ~empty
