@@ -45,6 +45,8 @@ RATES: dict[str, str] = {}
 
 # ---- emitted from here on ----
 
+# ---- checkpoints ---------------------------------------------------------------------------------
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Of a group, what a state may differ in: how it is computed, and what the schedule made of it.
 NO_KNOBS = ("name", "params", "initial_lr", "foreach", "fused", "capturable", "differentiable")
@@ -210,13 +212,15 @@ def write_state(trainer: Trainer, path: Path) -> None:
 
     The folder appears complete, under its name, or not at all.
     """
-    draft, number = path.with_name(f".{path.name}.draft"), 0
-    tensors = tensors_of(trainer)
+    draft, tensors = path.with_name(f".{path.name}.draft"), tensors_of(trainer)
     values = values_of(trainer, tensors)
     writer = hf.HuggingFaceStorageWriter(str(draft), save_distributed=True)
     run_torchs(save_tensors, tensors, storage_writer=writer)
     # keep if ranks
     number = rank()
+    # end
+    # keep if not ranks
+    number = 0
     # end
     own = draft / f"{number:05}.safetensors"
     for written in draft.glob(f"shard-{number + 1:05}-*"):
@@ -310,11 +314,11 @@ def check_state(known: dict[str, Any], path: Path, batches: int) -> None:
     files = known["files"]
     if not {file.name for file in path.glob("*.safetensors")} <= files.keys():
         raise ValueError("more .safetensors than were written")
-    own = slice(None)
+    names = list(files)
     # keep if ranks
-    own = slice(rank(), None, ranks())
+    names = names[rank() :: ranks()]
     # end
-    for name in list(files)[own]:
+    for name in names:
         if checksum(path / name).hex() != files[name]:
             raise ValueError(f"{name}: another checksum than what was written")
 

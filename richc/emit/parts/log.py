@@ -18,6 +18,7 @@ MODEL = "model"
 
 # ---- emitted from here on ----
 
+# ---- log -----------------------------------------------------------------------------------------
 
 STARTS = (b'{"run": ', b'{"step":')  # of the lines that this program writes
 
@@ -95,37 +96,39 @@ def take_back(path: Path, begin: int, given: dict[str, Any]) -> bool:
     if path.exists() and not path.is_file():
         raise DataError("not a file")
     path.touch()
-    lines = path.read_bytes().splitlines(keepends=True)
-    told = [parse_line(line) for line in lines]
-    end = lines[-1] if lines else b"\n"
-    is_torn = not end.endswith(b"\n") and not told[-1]
-    begun = [i for i, line in enumerate(told) if "run" in line]
+    told, sizes, end = list[Any](), list[int](), b"\n"
+    with path.open("rb") as file:
+        for end in file:
+            told.append(parse_line(end))
+            sizes.append(len(end))
+    is_torn = told[-1:] == [None] and not end.endswith(b"\n")
+    begun = [i for i, line in enumerate(told) if isinstance(line, dict)]
     if is_torn and not any(end.startswith(start[: len(end)]) for start in STARTS):
         raise DataError("not a log of this program: its last line is another's")
-    if lines and not begun and not is_torn:
+    if told and not begun and not is_torn:
         raise DataError("not a log of this program: none of its lines tells of a run")
-    kept = len(lines) - is_torn
-    last = told[begun[-1]]["options"] if begun else {}
-    is_ours = bool(given.get("resume")) and last.get("checkpoint") == str(given.get("checkpoint"))
+    kept, last = len(told) - is_torn, told[begun[-1]] if begun else {}
+    is_ours = bool(given.get("resume")) and last.get("checkpoint") == str(given["checkpoint"])
     if is_ours:
-        later = [i for i in range(begun[-1], kept) if told[i].get("step", -1) > begin or not begin]
-        if not all(told[min(later, default=kept) : kept]):
+        later = [i for i in range(begun[-1] + 1, kept) if told[i] is not None and told[i] > begin]
+        cut = min(later, default=kept) if begin else begun[-1]
+        if None in told[cut:kept]:
             raise DataError("lines that this run would write again are mixed with others")
-        kept = min(later, default=kept)
+        kept = cut
     with path.open("r+b") as file:
-        file.truncate(sum(map(len, lines[:kept])))
+        file.truncate(sum(sizes[:kept]))
         file.seek(0, io.SEEK_END)
-        file.write(b"\n" * (kept == len(lines) and not end.endswith(b"\n")))
+        file.write(b"\n" * (kept == len(told) and not end.endswith(b"\n")))
     return is_ours and begin > 0
 
 
-def parse_line(line: bytes) -> dict[str, Any]:
-    """A line of a log; nothing for a line of somebody else's."""
+def parse_line(line: bytes) -> dict[str, Any] | int | None:
+    """Of a log's line, the options of a run that it tells of, or its step; None for others'."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
-        return {}
-    if not isinstance(found, dict) or type(found.get("step", 0)) is not int:
-        return {}
-    is_run = "run" in found and isinstance(found.get("options"), dict)
-    return found if is_run or ("step" in found and "run" not in found) else {}
+        return None
+    if not isinstance(found, dict):
+        return None
+    told, kind = (found.get("options"), dict) if "run" in found else (found.get("step"), int)
+    return told if type(told) is kind else None

@@ -22,6 +22,8 @@ PREDICTED: dict[str, tuple[float | None, float | None, float | None]] = {}
 
 # ---- emitted from here on ----
 
+# ---- monitor -------------------------------------------------------------------------------------
+
 
 class Monitor:
     """Every ``--monitor`` steps, for each layer, on a fixed batch of held-out examples:

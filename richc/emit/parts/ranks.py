@@ -27,6 +27,8 @@ from richc.emit.parts.table import DataError
 
 # ---- emitted from here on ----
 
+# ---- several processes ---------------------------------------------------------------------------
+
 
 def ranks() -> int:
     """How many processes train together: 1 without torchrun."""

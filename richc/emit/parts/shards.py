@@ -19,6 +19,8 @@ from richc.emit.parts.table import DataError
 
 # ---- emitted from here on ----
 
+# ---- a divided network ---------------------------------------------------------------------------
+
 
 def shard(options: argparse.Namespace, device: torch.device) -> Network:
     """The network, each layer's rows divided among the processes, with one process's values.

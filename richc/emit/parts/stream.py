@@ -31,6 +31,8 @@ FEATURES = 64
 
 # ---- emitted from here on ----
 
+# ---- data on the disk ----------------------------------------------------------------------------
+
 BLOCK = 1 << 16  # rows that are read at once for statistics
 
 
