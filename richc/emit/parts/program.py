@@ -152,18 +152,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--resume", action="store_true", help="go on from the newest state, if there is one")
     # end
     # keep if fsdp
-    add(
-        "--shard-over",
-        type=count,
-        metavar="K",
-        help="divide the network among K neighbouring processes, so that there are several copies "
-        "of it (default: among all)",
-    )
-    add(
-        "--sync-pieces",
-        action="store_true",
-        help="average gradients after each piece of a batch, not once: whole ones need not be kept",
-    )
+    add("--shard-over", type=count, metavar="K", help="neighbours that share a copy (default: all)")
+    add("--sync-pieces", action="store_true", help="average gradients after each piece, not once")
     # end
     # keep if monitor
     add("--monitor", type=count, metavar="K", help="show the layers' sizes every K steps")
@@ -175,27 +165,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--tensorboard", type=Path, metavar="FOLDER", help="the same, for TensorBoard")
     # end
     # keep if stream
-    add(
-        "--window",
-        type=count,
-        default=8,
-        metavar="K",
-        help="chunks that are shuffled together: "
-        "row groups of Parquet, record batches of Arrow (default: %(default)s)",
-    )
-    add(
-        "--statistics-rows",
-        type=count,
-        metavar="N",
-        help="about how many training rows the mean and deviation are of (default: all)",
-    )
-    add(
-        "--report-rows",
-        type=count,
-        default=1_000_000,
-        metavar="N",
-        help="of either part, for the last line (default: %(default)s)",
-    )
+    add("--window", type=count, default=8, metavar="K", help="chunks that are shuffled together")
+    add("--statistics-rows", type=count, metavar="N", help="of training, for scales (default: all)")
+    add("--report-rows", type=count, default=10**6, metavar="N", help="of either part, at the end")
     # end
     add("--save", type=Path, metavar="PATH", help="write the weights, as .safetensors or .pt")
     output = parser.add_mutually_exclusive_group()
