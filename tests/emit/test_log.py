@@ -150,6 +150,30 @@ def test_devices(device: str, program: ModuleType, tmp_path: Path, capsys: Captu
     assert capsys.readouterr().err == f"error: --log {device}: not a file\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files")
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pt"])
+def test_weights_on_a_full_disk(
+    name: str, program: ModuleType, tmp_path: Path, capsys: Captured
+) -> None:
+    """What stood under that name stays."""
+    import resource
+
+    (tmp_path / name).write_text("mine")
+    data = ["--quiet", "--data", str(write(tmp_path, "csv"))]
+    room, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, most))
+    try:
+        code = program.main([*data, "--save", str(tmp_path / name)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, most))
+
+    (shown,) = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert shown.startswith(f"error: --save {tmp_path / name}: ")
+    assert (tmp_path / name).read_text() == "mine"
+    assert {path.name for path in tmp_path.glob(f"*{name}*")} == {name}
+
+
 def test_tensorboard_on_a_full_disk(
     program: ModuleType, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
