@@ -121,6 +121,22 @@ def test_shards(
     close(expected, losses(stream, folder / f"*.{kind}", "--window=10"))
 
 
+def test_columns_that_are_left_out(stream: ModuleType, tmp_path: Path) -> None:
+    """And labels as a dictionary of words, as pandas' categories are stored."""
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    expected = losses(stream, shards(tmp_path, "parquet", words=True), "--window=10")
+    for path in (tmp_path / "shards").glob("*.parquet"):
+        whole = pq.read_table(path)
+        kinds = whole.column("kind").dictionary_encode()
+        names = pa.array([f"row {i}" for i in range(len(whole))])
+        whole = whole.drop_columns(["kind"]).append_column("name", names)
+        pq.write_table(whole.append_column("kind", kinds), path, row_group_size=PIECE)
+
+    assert losses(stream, tmp_path / "shards", "--window=10", "--ignore=name") == expected
+
+
 def test_regression(load: Load, read_model: ReadModel, tmp_path: Path) -> None:
     model = read_model(REGRESSION)
     path = mapped(tmp_path, "npz")
