@@ -89,11 +89,12 @@ def compile_text(
     *,
     allow_violations: bool = False,
     features: Iterable[str] = (),
+    module_only: bool = False,
 ) -> str:
     """What ``richc.compile`` does.  Raises RichError."""
     chosen = choose_text(text, model, allow_violations=allow_violations)
     try:
-        return program(chosen, features)
+        return program(chosen, features, module_only=module_only)
     except UnknownFeature as error:
         raise RichError(str(error)) from None
 

@@ -39,7 +39,7 @@ def load(path: Path, target: str | None, seed: int, device: torch.device, **how:
     """Standardised features, encoded labels; a fifth of the rows, by ``seed``, is held out."""
     x, labels = read_table(path, target, **how)
     try:
-        y, (train, test) = encode(labels), divide(len(x), seed)
+        (train, test), y = divide(len(x), seed), encode(labels)
     except ValueError as error:
         raise DataError(f"{path}: {error}") from None
     # keep if mse

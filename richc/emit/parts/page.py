@@ -32,10 +32,11 @@ def load(options: argparse.Namespace) -> list[Tensor]:
         found, labels = read_csv(options.data, options.target, options.ignore, options.missing)
         if found.shape[1] != FEATURES:
             raise ValueError(f"{found.shape[1]} features a row, the model has {FEATURES} inputs")
-        x, y, rows = torch.from_numpy(found).float().double(), encode(labels), len(found)
+        x, rows = torch.from_numpy(found).float().double(), len(found)
         if rows < 4 or not x.isfinite().all():
             raise ValueError("too few rows" if rows < 4 else "a feature is not finite")
-    except Exception as error:  # noqa: BLE001 - whatever it leads a library to
+        y = encode(labels)
+    except Exception as error:  # noqa: BLE001 - as it may
         raise ValueError(f"{options.data}: {getattr(error, 'strerror', None) or error}") from None
     order = torch.randperm(rows, generator=torch.Generator().manual_seed(options.seed))
     test, train = order[: max(2, rows // 5)], order[max(2, rows // 5) :]

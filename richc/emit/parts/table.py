@@ -70,7 +70,7 @@ def read_csv(path: Path, target: str | None, ignore: str, missing: str) -> tuple
     inputs = [i for i in range(len(names)) if i not in targets + ignored]
     gaps = empty[:, inputs + targets].any(1)
     if gaps.any() and missing == "error":
-        raise ValueError(f"row {gaps.argmax() + 1} has a gap (--missing drop: {gaps.sum()} rows less)")
+        raise ValueError(f"a gap in row {gaps.argmax() + 1} (--missing drop: {gaps.sum()} less)")
     if gaps.any():
         print(f"left out {gaps.sum()} rows with missing values", file=sys.stderr)
     columns = [np.empty((len(cells), 0))]
