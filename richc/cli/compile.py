@@ -143,7 +143,7 @@ def _check(path: Path) -> int:
         raise Unusable(f"{path}: does not say what it was compiled from")
     try:
         arguments = shlex.split(command_line)
-        with command.make_context("compile", arguments) as asked:
+        with command.make_context("compile", list(arguments)) as asked:
             given = asked.params
     except (ValueError, click.ClickException):
         raise Unusable(f"{path}: its second line is damaged") from None

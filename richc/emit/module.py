@@ -75,19 +75,19 @@ def _dense_fills(plan: Plan) -> Fills:
     else:
         about[0] += '"""'
     arguments = ["self", "fan_in: int", "fan_out: int", "*", "std: float"]
-    shown = "{self.weight.shape[1]} -> {self.weight.shape[0]}, std={self.std:.4g}"
+    shown = ["{self.weight.shape[1]} -> {self.weight.shape[0]}, std={self.std:.4g}"]
     if plan.has_scale:
         arguments.append("scale: float = 1.0")
-        shown += ", scale={self.scale:.4g}"
+        shown.append(", scale={self.scale:.4g}")
     if plan.has_bias:
         arguments.append("bias_std: float | None = None")
-        shown += ", bias_std={self.bias_std}"
+        shown.append(", bias_std={self.bias_std}")
     if plan.has_bias_scale:
         arguments.append("bias_scale: float = 1.0")
-        shown += ", bias_scale={self.bias_scale:.4g}"
+        shown.append(", bias_scale={self.bias_scale:.4g}")
     if plan.dists != {"normal"}:
         arguments.append('dist: str = "normal"')
-        shown += ", dist={self.dist}"
+        shown.append(", dist={self.dist}")
     if plan.has_frozen:
         arguments.append("trainable: bool = True")
         if plan.has_bias:
@@ -95,8 +95,15 @@ def _dense_fills(plan: Plan) -> Fills:
     return {
         "about": [*about, ""],
         "constructor": _constructor([*arguments, "**factory: Any"]),
-        "repr": [f'return f"{shown}"'],
+        "repr": _strings(shown),
     }
+
+
+def _strings(parts: list[str]) -> list[str]:
+    """The return of one string, on as many lines as it needs."""
+    if len("".join(parts)) + 18 <= LINE_LENGTH:
+        return [f'return f"{"".join(parts)}"']
+    return ["return (", *(f'    f"{part}"' for part in parts), ")"]
 
 
 def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:

@@ -95,6 +95,8 @@ def emit_program(
     filled = fills(decided, sharded="fsdp" in words, scaled=bool({"options", "module_only"} & words))
     parts = {name: load_part(name, words | {*names}, filled.get(name)) for name in names}
     text = "\n\n".join(part.body for part in parts.values())
+    # Parts have one return, for the type checker; what is returned at once needs no name.
+    text = re.sub(r"(\n +)y = (.*)\1return y\n", r"\1return \2\n", text)
     text = text.replace(_WHOLE, UNSHARDED.get(model.optimizer.name, _WHOLE))
     header = (
         [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]

@@ -53,7 +53,7 @@ def load(options: argparse.Namespace) -> list[Tensor]:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=f"Train {MODEL}. Exit codes: 0 trained, 1 the loss diverged, 2 bad use or data.",
+        description=f"Train {MODEL}. Exit codes: 0 trained, 1 the loss diverged, 2 bad input.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add, cuda = parser.add_argument, torch.cuda.is_available()
