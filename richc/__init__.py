@@ -62,17 +62,25 @@ def compile(  # noqa: A001 - `richc.compile` is what a reader expects
     *,
     allow_violations: bool = False,
     features: Iterable[str] = (),
+    module_only: bool = False,
 ) -> str:
     """Compile one model of a text to the source of a standalone PyTorch program.
 
     ``model`` names it where the text holds several.  ``features`` ("ckpt", "log", ...) are added
-    to those that the text asks for.  Raises RichError for a text with errors; with
+    to those that the text asks for; ``module_only`` leaves the network and its optimizer.  Raises
+    RichError for a text with errors; with
     ``allow_violations`` broken desiderata and false requirements are written into the program's
     docstring instead.
     """
     from richc.emit.compile import compile_text
 
-    return compile_text(text, model, allow_violations=allow_violations, features=features)
+    return compile_text(
+        text,
+        model,
+        allow_violations=allow_violations,
+        features=features,
+        module_only=module_only,
+    )
 
 
 def load(path: str | os.PathLike[str]) -> SpecFile:

@@ -32,7 +32,7 @@ GAUGES = ("stp", "mup", "rescaling")
 REGIMES = ("rich", "lazy", "mixed", "partial", "trivial", "unstable")
 
 #: What may stand after ``with`` and ``--with``; richc/emit/features.py says what each adds.
-FEATURES = ("ckpt", "ddp", "fsdp", "log", "monitor", "stream")
+FEATURES = ("ckpt", "ddp", "fsdp", "log", "monitor", "options", "stream")
 
 DISTRIBUTIONS = ("normal", "uniform", "trunc_normal", "orthogonal")
 

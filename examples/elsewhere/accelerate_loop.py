@@ -1,7 +1,7 @@
 """A compiled network in Hugging Face Accelerate: a loop of one's own, on any number of devices.
 
     pip install accelerate
-    richc compile examples/digits_mup_adam.rich -o examples/elsewhere/digits.py
+    richc compile examples/digits_mup_adam.rich --module-only -o examples/elsewhere/digits.py
     accelerate launch examples/elsewhere/accelerate_loop.py 512
 
 The optimizer is the network's own; `prepare` wraps it as it does any other.
@@ -15,7 +15,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from data import digits
-from digits import Digits, make_optimizer
+from digits import Digits
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
@@ -29,7 +29,7 @@ def main(width: int) -> None:
     train, test = digits()
 
     model = Digits(width)
-    optimizer = make_optimizer(model)
+    optimizer = model.make_optimizer()
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, EPOCHS)
     model, optimizer, schedule, batches, held_out = accelerator.prepare(
         model,

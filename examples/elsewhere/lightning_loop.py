@@ -1,7 +1,7 @@
 """A compiled network in Lightning: it is a module like any other, with an optimizer of its own.
 
     pip install lightning
-    richc compile examples/digits_mup_adam.rich -o examples/elsewhere/digits.py
+    richc compile examples/digits_mup_adam.rich --module-only -o examples/elsewhere/digits.py
     python examples/elsewhere/lightning_loop.py 512
 
 Checkpoints hold the width; weights of another one are refused.
@@ -15,7 +15,7 @@ from typing import Any
 import lightning
 import torch
 from data import digits
-from digits import Digits, make_optimizer
+from digits import Digits
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
@@ -41,7 +41,7 @@ class Classifier(lightning.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The network's own optimizer: one group per rate, all multiplied by one schedule."""
-        optimizer = make_optimizer(self.net)
+        optimizer = self.net.make_optimizer()
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 

@@ -1,6 +1,6 @@
 """A compiled network in a training loop of one's own, at any width.
 
-    richc compile examples/digits_mup_adam.rich -o examples/elsewhere/digits.py
+    richc compile examples/digits_mup_adam.rich --module-only -o examples/elsewhere/digits.py
     python examples/elsewhere/own_loop.py 512
 
 Rates differ between parameter groups, so a schedule must multiply them (as LambdaLR and
@@ -13,7 +13,7 @@ import sys
 
 import torch
 from data import digits
-from digits import Digits, make_optimizer
+from digits import Digits
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
@@ -27,7 +27,7 @@ def main(width: int) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
 
     model = Digits(width).to(device)
-    optimizer = make_optimizer(model)
+    optimizer = model.make_optimizer()
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
 
     for _ in range(EPOCHS):

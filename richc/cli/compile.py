@@ -17,6 +17,7 @@ from richc.words import FEATURES
 
 if TYPE_CHECKING:
     from richc.emit.compile import Refused
+    from richc.emit.program import Origin
     from richc.pipeline import ModelResult
     from richc.spec.model import Model
 
@@ -51,35 +52,119 @@ model_option = click.option(
     help="Compile a model that fails its check; the reasons go into the program's docstring.",
 )
 @wishes
+@click.option("--module-only", is_flag=True, help="The network and its optimizer, to import.")
 @click.option("--force", is_flag=True, help="Overwrite a file that richc did not write.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="FILE is a compiled one: say whether compiling it again would change it.",
+)
 def command(
     file: str,
     output: str | None,
     name: str | None,
     allow_violations: bool,
     features: tuple[str, ...],
+    module_only: bool,
     force: bool,
+    check: bool,
 ) -> None:
-    """Compile FILE (- for standard input) to one program that needs torch and nothing else.
+    """Compile the model in FILE (- for standard input) to a PyTorch program.
 
-    What most runs do without is left out, unless FILE (`with NAME, ...`) or --with asks for it.
+    The program needs torch and numpy, and starts with `python OUTPUT --help`. Without --with it is
+    a page: the network, its parameter groups and a plain training loop.
 
-    Exit codes: 0 compiled, 1 the model has errors, 2 wrong usage or unreadable input.
+    Exit codes: 0 compiled, 1 the model has errors, 2 wrong usage, or a file that cannot be read or
+    written. With --check: 0 FILE is up to date, 1 it is not, 2 that cannot be told.
     """
     from richc.emit.output import OutputError, write_program
 
+    if check:
+        if output is not None or name is not None or features or module_only or allow_violations:
+            context = click.get_current_context()
+            raise click.UsageError("--check takes no other options: FILE holds its own", context)
+        raise SystemExit(_check(Path(file)))
+    if module_only and features:
+        raise click.UsageError("--module-only has no --with", click.get_current_context())
     keep_apart([("-o", output)], [file])
     chosen = chosen_model(file, name, allow_violations=allow_violations)
-    text = program_with(chosen, features)
-    if output is None or output == STDIN:
-        # Bytes, so that stdout and a file hold the same ones on every platform.
+    options = [
+        *([] if name is None else ["--model", name]),
+        *(["--allow-violations"] if allow_violations else []),
+        *(["--with", ",".join(features)] if features else []),
+        *(["--module-only"] if module_only else []),
+    ]
+    text = program_with(chosen, features, _origin(file, options), module_only=module_only)
+    if output is None:
         sys.stdout.buffer.write(text.encode())
         return
-    target = Path(output)
     try:
-        write_program(target, text, force=force)
+        write_program(Path(output), text, force=force)
     except OutputError as error:
         raise Unusable(str(error)) from None
+
+
+def _origin(file: str, options: Iterable[str]) -> Origin | None:
+    """What the header says of a file; nothing of standard input."""
+    import hashlib
+
+    from richc.emit.program import Origin
+
+    if file == STDIN:
+        return None
+    try:
+        digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    except OSError:
+        return None
+    return Origin(file, digest, tuple(options))
+
+
+def _check(path: Path) -> int:
+    """Compile again what a compiled file says it is of, and compare: 0 the same, 1 another."""
+    import shlex
+
+    from richc.emit.program import MARKER, ORIGIN
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Unusable(f"{path}: {error.strerror or error}") from None
+    lines = content.decode("utf-8", "replace").split("\n", 2)
+    if not lines[0].startswith(MARKER):
+        raise Unusable(f"{path}: richc did not write this file")
+    digest, _, command_line = lines[1].removeprefix(ORIGIN).partition(", richc compile ")
+    if not lines[1].startswith(ORIGIN) or not command_line:
+        raise Unusable(f"{path}: does not say what it was compiled from")
+    try:
+        arguments = shlex.split(command_line)
+        with command.make_context("compile", list(arguments)) as asked:
+            given = asked.params
+    except (ValueError, click.ClickException):
+        raise Unusable(f"{path}: its second line is damaged") from None
+    file = str(given["file"])
+    beside = path.parent / Path(file).name
+    found = next((p for p in (Path(file), beside) if p.is_file()), None)
+    if found is None:
+        raise Unusable(f"{path}: {file}, which it was compiled from, is not there")
+    chosen = chosen_model(str(found), given["name"], allow_violations=given["allow_violations"])
+    origin = _origin(str(found), arguments[1:])
+    assert origin is not None
+    text = program_with(
+        chosen,
+        given["features"],
+        origin._replace(path=file),
+        module_only=given["module_only"],
+    )
+    if text.encode() == content:
+        click.echo(f"{path}: up to date")
+        return 0
+    if origin.digest[:16] != digest:
+        click.echo(f"{path}: {file} has changed since: richc compile {command_line}")
+    elif lines[0] != text.partition("\n")[0]:
+        click.echo(f"{path}: another version of richc wrote it: richc compile {command_line}")
+    else:
+        click.echo(f"{path}: was edited; change {file} instead")
+    return 1
 
 
 def chosen_model(
@@ -116,14 +201,21 @@ def chosen_model(
         raise SystemExit(1) from None
 
 
-def program_with(chosen: ModelResult, lists: Iterable[str]) -> str:
+def program_with(
+    chosen: ModelResult,
+    lists: Iterable[str],
+    origin: Origin | None = None,
+    *,
+    module_only: bool = False,
+) -> str:
     """The program with the features named in ``lists`` ("a,b").  Raises a usage error."""
     from richc.emit.compile import program
     from richc.emit.features import UnknownFeature
 
     names = [name.strip() for names in lists for name in names.split(",")]
     try:
-        return program(chosen, [name for name in names if name])
+        wished = [name for name in names if name]
+        return program(chosen, wished, origin=origin, module_only=module_only)
     except UnknownFeature as error:
         raise click.UsageError(f"--with: {error}", click.get_current_context()) from None
 

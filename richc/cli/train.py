@@ -31,6 +31,8 @@ _DECLARED = ("width", "richness", "gamma")
 )
 @click.option("--data", type=click.Path(), help="The data (default: what FILE says).")
 @click.option("--target", help="The labels' column or key.")
+@click.option("--ignore", metavar="NAMES", help="Columns to leave out, with commas between.")
+@click.option("--missing", type=click.Choice(["error", "drop"]), help="Rows with missing values.")
 @click.option("--width", type=_POSITIVE, help="n.")
 @click.option("--richness", metavar="R", help="The exponent r, as 0.25 or 1/4.")
 @click.option("--gamma", type=float, help="The prefactor of alpha.")
@@ -84,7 +86,7 @@ def command(
     passed += ["--quiet"] if quiet else []
     try:
         code = run_program(
-            program_with(chosen, [*features, *needed(arguments)]),
+            program_with(chosen, ["options", *features, *needed(arguments)]),
             chosen.spec.name,
             [*passed, *arguments],
             richc_version=__version__,

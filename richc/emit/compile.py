@@ -8,7 +8,7 @@ from richc import RichError, __version__
 from richc.emit.features import UnknownFeature
 from richc.emit.features import chosen as choose_features
 from richc.emit.predictions import predict
-from richc.emit.program import emit_program
+from richc.emit.program import Origin, emit_program
 from richc.pipeline import FileResult, ModelResult, analyse
 from richc.report.text import render_diagnostics
 from richc.words import did_you_mean
@@ -51,10 +51,17 @@ def choose(result: FileResult, name: str | None, *, allow_violations: bool) -> M
     return chosen
 
 
-def program(chosen: ModelResult, features: Iterable[str] = ()) -> str:
-    """The model's program, a function of the model and of ``features`` besides its own.
+def program(
+    chosen: ModelResult,
+    features: Iterable[str] = (),
+    *,
+    origin: Origin | None = None,
+    module_only: bool = False,
+) -> str:
+    """The model's program, a function of these arguments alone.
 
-    Raises UnknownFeature.
+    ``features`` are besides its own; ``origin`` is for the header; ``module_only``: the network and
+    its optimizer.  Raises UnknownFeature.
     """
     features = choose_features(chosen.spec.features, features)
     return emit_program(
@@ -71,6 +78,8 @@ def program(chosen: ModelResult, features: Iterable[str] = ()) -> str:
         ],
         features=features,
         richc_version=__version__,
+        origin=origin,
+        module_only=module_only,
     )
 
 
@@ -80,11 +89,12 @@ def compile_text(
     *,
     allow_violations: bool = False,
     features: Iterable[str] = (),
+    module_only: bool = False,
 ) -> str:
     """What ``richc.compile`` does.  Raises RichError."""
     chosen = choose_text(text, model, allow_violations=allow_violations)
     try:
-        return program(chosen, features)
+        return program(chosen, features, module_only=module_only)
     except UnknownFeature as error:
         raise RichError(str(error)) from None
 

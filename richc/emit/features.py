@@ -1,10 +1,11 @@
-"""What a program has only when it is asked for: one table, of data."""
+"""What a program has only when it is asked for, and which parts are in which file: tables of data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from richc.spec.model import Train
 from richc.words import FEATURES as NAMES
 from richc.words import did_you_mean
 
@@ -18,8 +19,6 @@ class Feature(NamedTuple):
 
     #: One line for users.
     about: str
-    #: Of its own (richc/emit/parts), in the order in which they stand in the file.
-    parts: tuple[str, ...]
     #: What the program's command line gains: ``richc train`` adds the feature to have them.
     options: tuple[str, ...]
     #: A feature that it has the place of, where both are wished for.
@@ -33,46 +32,88 @@ class UnknownFeature(ValueError):
 FEATURES: dict[str, Feature] = {
     "ckpt": Feature(
         "`--checkpoint FOLDER` keeps whole states of a run; `--resume` goes on from the newest.",
-        ("ckpt_storage", "ckpt"),
         ("--checkpoint", "--every", "--keep", "--resume"),
     ),
     "ddp": Feature(
-        "`torchrun --nproc-per-node=N -- program.py ...`: each takes its share of every batch.",
-        ("ranks",),
-        (),
+        "`torchrun --nproc-per-node=N -- program.py ...`: each takes its share of every batch.", ()
     ),
     "fsdp": Feature(
         "As `ddp`, with weights, gradients and optimizer states divided among the processes.",
-        ("ranks", "shards"),
         ("--shard-over", "--sync-pieces"),
         instead_of="ddp",
     ),
     "log": Feature(
         "`--log FILE` appends loss, score and rates as lines of JSON; `--tensorboard FOLDER`.",
-        ("log",),
         ("--log", "--log-every", "--tensorboard"),
     ),
     "monitor": Feature(
         "`--monitor K` shows the size of every representation and of its change, with predictions.",
-        ("monitor",),
         ("--monitor", "--monitor-like"),
+    ),
+    "options": Feature(
+        "Schedules and warm-up, fp16, TF32, `--compile`, `--accumulate`; .npz .pt .safetensors. "
+        "Every other feature brings it along.",
+        (
+            *("--schedule", "--warmup", "--accumulate", "--tf32", "--data-on"),
+            *("--compile", "--compile-mode", "--progress"),
+        ),
     ),
     "stream": Feature(
         "Data stays on the disk: mapped .npy .pt .safetensors, shards of Parquet and Arrow.",
-        ("stream_files", "stream"),
         ("--window", "--statistics-rows", "--report-rows"),
     ),
 }
 
+#: Every part (richc/emit/parts) in the order of the file, and of which files: a condition as behind
+#: ``# keep if``, on features, the loss, the optimizer, and the words that ``words_of`` adds.
+PARTS: tuple[tuple[str, str], ...] = (
+    ("lion", "lion"),
+    ("signsgd", "signsgd"),
+    ("dense", ""),
+    ("network", ""),
+    ("weights", "module_only or options"),
+    ("ratios", "module_only or options"),
+    ("cross_entropy", "cross_entropy and program"),
+    ("mse", "mse and program"),
+    ("loop", "program and not options"),
+    ("ranks", "options and ranks"),
+    ("shards", "options and fsdp"),
+    ("whole", "fsdp and adafactor or fsdp and muon"),
+    ("trainer", "options"),
+    ("training", "options"),
+    ("batches", "options"),
+    ("table", "program"),
+    ("data", "options"),
+    ("stream", "stream"),
+    ("saving", "options"),
+    ("files", "ckpt or log"),
+    ("ckpt", "ckpt"),
+    ("log", "log"),
+    ("monitor", "monitor"),
+    ("page", "program and not options"),
+    ("program", "options"),
+)
 
-def chosen(*wishes: Iterable[str]) -> tuple[str, ...]:
-    """All that is wished for, each once, in the language's order.  Raises UnknownFeature."""
+
+def chosen(*wishes: Iterable[str], train: Train | None = None) -> tuple[str, ...]:
+    """All that is wished for, each once, in the language's order; and what ``train`` asks for.
+
+    Raises UnknownFeature.
+    """
     wished = {name for wish in wishes for name in wish}
     for name in sorted(wished - set(NAMES)):
         guess = did_you_mean(name, NAMES)
         raise UnknownFeature(f"there is no feature `{name}`, only {', '.join(NAMES)}{guess}")
+    if wished or (train is not None and _asks_for_options(train)):
+        wished.add("options")
     wished -= {FEATURES[name].instead_of for name in wished}
     return tuple(name for name in NAMES if name in wished)
+
+
+def _asks_for_options(train: Train) -> bool:
+    is_table = train.data is None or train.data.lower().endswith((".csv", ".csv.gz"))
+    has_schedule = bool(train.warmup) or train.schedule not in (None, "constant")
+    return has_schedule or train.precision == "fp16" or not is_table
 
 
 def needed(arguments: Iterable[str]) -> set[str]:

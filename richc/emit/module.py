@@ -1,11 +1,9 @@
-"""The text of the model's class: construction, initialisation, forward pass."""
+"""What the parts ``dense``, ``network`` and ``weights`` are filled with: the model's own lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from richc.emit.optimizer import group_lines, optimizer_lines
 from richc.emit.plan import Block, Plan, Run, depends_on_gamma, depends_on_richness, dim, is_frozen
-from richc.emit.state import REGISTRATION
 from richc.emit.text import LINE_LENGTH, Items, indented, number, wrapped
 from richc.scaling.monomial import ONE
 from richc.spec.model import Activation, Layer
@@ -21,92 +19,159 @@ _CALLS = {
     "erf": "torch.erf({})",
 }
 
-#: How each symbol is bound, from attributes of the module.
-_BINDINGS = {
-    "n": "self.width",
-    "n0": "BASE_WIDTH",
-    "r": "self.richness",
-    "gamma": "self.gamma",
-    "alpha": "self.alpha",
-}
+Fills = dict[str, list[str]]
 
 
-def model_class(plan: Plan) -> list[str]:
-    """The lines of the class, up to its parameter groups."""
-    lines = [f"class {plan.class_name}(nn.Module):", *indented(_docstring(plan), 4), ""]
-    lines += indented(_constructor(plan), 4)
-    if "alpha" in plan.used:
-        lines += ["", *indented(_alpha(plan), 4)]
-    lines += ["", *indented(_reset(), 4)]
-    lines += ["", *indented(_forward(plan), 4)]
-    return lines
+def words_of(plan: Plan) -> frozenset[str]:
+    """What the regions of parts may ask about the model."""
+    said = {
+        "alpha": "alpha" in plan.used,
+        "bias": plan.has_bias,
+        "bias_scale": plan.has_bias_scale,
+        "frozen": plan.has_frozen,
+        "gamma": depends_on_gamma(plan.model),
+        "has_data": plan.model.train.data is not None,
+        "normal": plan.dists == {"normal"},
+        "richness": plan.model.richness is not None,
+        "scale": plan.has_scale,
+    }
+    found = {word for word, is_so in said.items() if is_so}
+    return frozenset({*found, *plan.dists, plan.model.optimizer.name, plan.model.loss})
 
 
-def binding(plan: Plan, expressions: Iterable[str]) -> list[str]:
-    """One line that binds the symbols used in Python ``expressions``, or none."""
-    words = plan.words(expressions)
-    if not words:
-        return []
-    return [f"{', '.join(words)} = {', '.join(_BINDINGS[word] for word in words)}"]
+def fills(plan: Plan, *, sharded: bool, scaled: bool) -> dict[str, Fills]:
+    """What stands in the parts, by part and place."""
+    return {
+        "dense": _dense_fills(plan),
+        "network": _network_fills(plan, sharded=sharded, scaled=scaled),
+        "weights": _weights_fills(plan),
+        "page": {"network": _construction(plan), "positive": _positive(plan)},
+    }
 
 
-def _docstring(plan: Plan) -> list[str]:
+def _construction(plan: Plan) -> list[str]:
+    """The network of the command line's options."""
+    options = ["options.width"]
+    if plan.model.richness is not None:
+        options.append("options.richness")
+    if depends_on_gamma(plan.model):
+        options.append("options.gamma" if len(options) > 1 else "gamma=options.gamma")
+    return [f"model = Network({', '.join(options)}).to(options.device)"]
+
+
+def _positive(plan: Plan) -> list[str]:
+    names = ["width", "steps", "batch", *(["gamma"] if depends_on_gamma(plan.model) else [])]
+    options = ", ".join(f"options.{name}" for name in names)
+    return [f"wanted = ({options}, options.lr or 1.0)"]
+
+
+def _dense_fills(plan: Plan) -> Fills:
+    scale = "scale * " if plan.has_scale else ""
+    offset = (" + bias_scale * b" if plan.has_bias_scale else " + b") if plan.has_bias else ""
+    weight = f"{scale}(W x)" if scale and offset else f"{scale}W x"
+    about = [f'"""``{weight}{offset}``; W is (fan_out, fan_in), its entries start at ``std``.']
+    if plan.has_bias and plan.model.optimizer.name == "muon":
+        about += ["", "The bias is a (fan_out, 1) matrix: torch.optim.Muon takes nothing else.", '"""']
+    else:
+        about[0] += '"""'
+    arguments = ["self", "fan_in: int", "fan_out: int", "*", "std: float"]
+    shown = ["{self.weight.shape[1]} -> {self.weight.shape[0]}, std={self.std:.4g}"]
+    if plan.has_scale:
+        arguments.append("scale: float = 1.0")
+        shown.append(", scale={self.scale:.4g}")
+    if plan.has_bias:
+        arguments.append("bias_std: float | None = None")
+        shown.append(", bias_std={self.bias_std}")
+    if plan.has_bias_scale:
+        arguments.append("bias_scale: float = 1.0")
+        shown.append(", bias_scale={self.bias_scale:.4g}")
+    if plan.dists != {"normal"}:
+        arguments.append('dist: str = "normal"')
+        shown.append(", dist={self.dist}")
+    if plan.has_frozen:
+        arguments.append("trainable: bool = True")
+        if plan.has_bias:
+            arguments.append("bias_trainable: bool = True")
+    return {
+        "about": [*about, ""],
+        "constructor": _constructor([*arguments, "**factory: Any"]),
+        "repr": _strings(shown),
+    }
+
+
+def _strings(parts: list[str]) -> list[str]:
+    """The return of one string, on as many lines as it needs."""
+    if len("".join(parts)) + 18 <= LINE_LENGTH:
+        return [f'return f"{"".join(parts)}"']
+    return ["return (", *(f'    f"{part}"' for part in parts), ")"]
+
+
+def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
     model = plan.model
-    outputs = dim(model.layers[-1].fan_out)
-    lines = [
-        f'"""A multilayer perceptron from R^{model.input_dim} to R^{outputs}.',
-        "",
-        "``width`` is n; the exponent ``richness`` and the prefactor ``gamma`` set the activity",
-        "alpha, where the specification uses one.",
-        "Raises ValueError for a width below 1, a gamma that is not positive, and a richness or a",
-        "gamma that the specification does not depend on.",
-        '"""',
-    ]
-    if model.multiple > 1:
-        lines[-2] += f"  Widths are multiples of {model.multiple}."
-    if "alpha" not in plan.used:
-        lines[2:4] = ["``width`` is n."]
-    return lines
-
-
-def _constructor(plan: Plan) -> list[str]:
-    model = plan.model
+    layers = [line for block in plan.blocks for line in _assignment(plan, block)]
     richness = "richness: float | None = None"
     if model.richness is not None:
         richness = "richness: float = RICHNESS"
-    arguments = [
-        "self",
-        "width: int = WIDTH",
-        richness,
-        "gamma: float = GAMMA",
-        "*",
-        "device: torch.device | str | None = None",
-        "dtype: torch.dtype | None = None",
-    ]
-    layers = [line for block in plan.blocks for line in _assignment(plan, block)]
-    body = [
-        "super().__init__()",
-        *_checks(plan),
-        "self.width, self.richness, self.gamma = width, richness, gamma",
-        *binding(plan, layers),
-        *layers,
-        "self.reset_parameters()",
-        *REGISTRATION,
-    ]
-    return [
-        "def __init__(",
-        *indented([f"{a}," for a in arguments], 4),
-        ") -> None:",
-        *indented(body, 4),
-    ]
+    base = "(self.width / BASE_WIDTH)" if plan.symbols.base else "self.width"
+    power = f"{base} ** self.richness" if plan.symbols.base else f"{base}**self.richness"
+    shown = [f"{name}={{self.{name}}}" for name in ("width", "richness", "gamma")]
+    return {
+        "about": [
+            f'"""From (batch, {model.input_dim}) to (batch, {dim(model.layers[-1].fan_out)}); '
+            '``factory``: device and dtype, as of torch.empty."""',
+            "",
+        ],
+        "constructor": _constructor(
+            ["self", "width: int = WIDTH", richness, "gamma: float = GAMMA", "**factory: Any"]
+        ),
+        "checks": _checks(plan),
+        "layers": [*plan.binding(layers), *layers],
+        "alpha": [f"return self.gamma * {power}"],
+        "forward": _forward(plan),
+        "repr": [f'return f"{", ".join(shown)}"'],
+        "groups": group_lines(plan),
+        "optimizer": optimizer_lines(plan, sharded=sharded, scaled=scaled),
+    }
+
+
+def _weights_fills(plan: Plan) -> Fills:
+    """Lines that read the width off the first weight with a side that depends on it."""
+    for block in plan.blocks:
+        for position, layer in enumerate(block.layers):
+            for side, size in enumerate((layer.fan_out, layer.fan_in)):
+                if size.wide:
+                    place = f"{block.name}.{position}" if block.is_list else block.name
+                    over = "" if size.factor == 1 else f" // {size.factor}"
+                    return {
+                        "width": [
+                            f'weight = state.get(f"{{prefix}}{place}.weight")',
+                            "if weight is not None and weight.dim() == 2:",
+                            f'    theirs["width"] = weight.shape[{side}]{over}',
+                        ]
+                    }
+    return {"width": []}
+
+
+def _constructor(arguments: list[str]) -> list[str]:
+    return wrapped(Items("def __init__(", arguments, ") -> None:", hugs=True), 0, margin=4)
 
 
 def _checks(plan: Plan) -> list[str]:
+    """Silence would be worse: the network would not be the one asked for."""
     model = plan.model
-    lines = [
-        "if width < 1:",
-        '    raise ValueError(f"width must be at least 1, not {width}")',
-    ]
+    lines: list[str] = []
+    if depends_on_gamma(model):
+        lines += [
+            "if width < 1 or not gamma > 0.0:",
+            '    raise ValueError(f"width and gamma must be positive, not {width} and {gamma}")',
+        ]
+    else:
+        lines += [
+            "if width < 1:",
+            '    raise ValueError(f"width must be at least 1, not {width}")',
+            "if gamma != GAMMA:",
+            '    raise ValueError("the specification does not depend on gamma")',
+        ]
     if model.multiple > 1:
         lines += [
             f"if width % {model.multiple}:",
@@ -128,16 +193,6 @@ def _checks(plan: Plan) -> list[str]:
         lines += [
             f"if not {number(low)} <= richness <= {number(high)}:",
             f'    raise ValueError(f"{words}")',
-        ]
-    if depends_on_gamma(model):
-        lines += [
-            "if not gamma > 0.0:",
-            '    raise ValueError(f"gamma must be positive, not {gamma}")',
-        ]
-    else:
-        lines += [
-            "if gamma != GAMMA:",
-            '    raise ValueError("the specification does not depend on gamma")',
         ]
     return lines
 
@@ -175,8 +230,9 @@ def _comprehension(call: Items, tail: str) -> list[str]:
     """The call and its ``for`` on lines of their own, indented by 4."""
     if len(call.flat() + tail) + 12 <= LINE_LENGTH:
         return [f"    {call.flat()}{tail}"]
-    exploded = ["    " + call.opening, *(f"        {item}," for item in call.items), "    )"]
-    return [*exploded, f"    {tail.lstrip()}"]
+    if len(call.flat()) + 12 <= LINE_LENGTH:
+        return [f"    {call.flat()}", f"    {tail.lstrip()}"]
+    return [*indented(wrapped(call, 0, margin=12), 4), f"    {tail.lstrip()}"]
 
 
 def _dense(plan: Plan, layer: Layer) -> Items:
@@ -194,46 +250,14 @@ def _dense(plan: Plan, layer: Layer) -> Items:
         items.append("trainable=False")
     if bias is not None and is_frozen(bias):
         items.append("bias_trainable=False")
-    return Items("Dense(", [*items, "device=device", "dtype=dtype"], ")")
-
-
-def _alpha(plan: Plan) -> list[str]:
-    base = "(self.width / BASE_WIDTH)" if plan.symbols.base else "self.width"
-    power = f"{base} ** self.richness" if plan.symbols.base else f"{base}**self.richness"
-    return [
-        "@property",
-        "def alpha(self) -> float:",
-        '    """The activity: a step moves the entries of a representation by alpha / sqrt(n)."""',
-        f"    return self.gamma * {power}",
-    ]
-
-
-def _reset() -> list[str]:
-    return [
-        "def reset_parameters(self, generator: torch.Generator | None = None) -> None:",
-        '    """Draw every tensor anew, in order; ``generator`` is on the parameters\' device."""',
-        "    for module in self.modules():",
-        "        if isinstance(module, Dense):",
-        "            module.reset_parameters(generator)",
-    ]
+    return Items("Dense(", [*items, "**factory"], ")", hugs=True)
 
 
 def _forward(plan: Plan) -> list[str]:
-    model = plan.model
-    outputs = dim(model.layers[-1].fan_out)
-    steps: list[str] = []
-    for block in plan.blocks:
-        steps += _steps(block)
-    last = steps[-1].removeprefix("x = ")
+    steps = [line for block in plan.blocks for line in _steps(block)]
     if steps[-1].startswith("x = "):
-        steps[-1] = f"return {last}"
-    else:
-        steps.append("return x")
-    return [
-        "def forward(self, x: Tensor) -> Tensor:",
-        f'    """Outputs (batch, {outputs}) of inputs (batch, {model.input_dim})."""',
-        *indented(steps, 4),
-    ]
+        return [*steps[:-1], f"return {steps[-1].removeprefix('x = ')}"]
+    return [*steps, "return x"]
 
 
 def _steps(block: Block) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from richc.emit.module import binding
 from richc.emit.plan import RATE, Group, Plan
 from richc.emit.text import Items, indented, literal, number, wrapped
 
@@ -37,71 +36,78 @@ _ADAFACTOR_EPS1 = "1e-18"
 _OPTION_WORDS = {True: "True", False: "False"}
 
 
-def group_methods(plan: Plan, *, sharded: bool = False) -> list[str]:
-    """The lines of the methods ``param_groups`` and ``make_optimizer``.
-
-    ``sharded``: the parameters may be DTensors.
-    """
-    return [*_param_groups(plan), "", *_make_optimizer(plan, sharded)]
-
-
-def functions(plan: Plan) -> list[str]:
-    """Module-level twins of the methods, for people who prefer to import functions."""
-    name = plan.class_name
-    return [
-        f"def param_groups(model: {name}, lr: float | None = None) -> list[dict[str, Any]]:",
-        '    """The model\'s parameter groups: see the method."""',
-        "    return model.param_groups(lr)",
-        "",
-        "",
-        f"def make_optimizer(model: {name}, lr: float | None = None) -> torch.optim.Optimizer:",
-        '    """The model\'s optimizer: see the method."""',
-        "    return model.make_optimizer(lr)",
-    ]
-
-
-def _param_groups(plan: Plan) -> list[str]:
-    groups = [_group(plan, group) for group in plan.groups]
-    listed = Items("[", groups, "]")
-    shape = _shape_correction(plan)
+def group_lines(plan: Plan) -> list[str]:
+    """The body of ``param_groups``: a table of groups, and what each row becomes."""
     default = plan.formula(plan.model.optimizer.lr)
-    flat = listed.flat() + default
-    if shape:
-        tail = [*wrapped(listed._replace(opening="groups = ["), 0), *shape, "return groups"]
-    else:
-        tail = wrapped(listed._replace(opening="return ["), 0)
-    body = [
-        '"""Every trainable tensor in exactly one group, with its own rate.',
-        "",
-        f"``lr`` is the optimizer's rate; None stands for the specification's, {default}.",
-        '"""',
-        *binding(plan, [flat]),
-        *([f"{RATE} = {default} if {RATE} is None else {RATE}"] if groups else []),
-        *tail,
+    about = (
+        '"""Every trainable tensor, in one group each; '
+        f'the optimizer\'s ``lr`` is by default {default}."""'
+    )
+    if not plan.groups:
+        return [about, "return []"]
+    made = [{RATE: plan.formula(g.lr), **_knobs(plan, g)} for g in plan.groups]
+    alike = {knob for knob in made[0] if knob != RATE and len({row[knob] for row in made}) == 1}
+    own = [knob for knob in made[0] if knob not in alike]
+    columns = ["name", *(_COLUMNS.get(knob, knob) for knob in own), "params"]
+    rows = [
+        Items(
+            "(",
+            [
+                literal(group.name),
+                *(row[knob] for knob in own),
+                # A lone `*(... for ...)` in a list is a comprehension.
+                Items("[", _listed(group.params), "]", hugs=True),
+            ],
+            ")",
+        )
+        for group, row in zip(plan.groups, made, strict=True)
     ]
+    values = {knob: made[0][knob] if knob in alike else _COLUMNS.get(knob, knob) for knob in made[0]}
+    becomes = ", ".join(f'"{knob}": {value}' for knob, value in values.items())
+    whole = f'{{"name": name, "params": params, {becomes}}}'
+    shape = _shape_correction(plan)
+    table = wrapped(Items("rows: list[tuple[Any, ...]] = [", rows, "]"), 0)
+    comprehension = [
+        "groups = [" if shape else "return [",
+        *indented(_dictionary(whole), 4),
+        f"    for {', '.join(columns)} in rows",
+        "]",
+    ]
+    flat = Items("", rows, "").flat() + becomes + default
     return [
-        f"def param_groups(self, {RATE}: float | None = None) -> list[dict[str, Any]]:",
-        *indented(body, 4),
+        about,
+        *plan.binding([flat]),
+        f"{RATE} = {default} if {RATE} is None else {RATE}",
+        *table,
+        *comprehension,
+        *shape,
+        *(["return groups"] if shape else []),
     ]
 
 
-def _group(plan: Plan, group: Group) -> Items:
-    # A lone `*(... for ...)` in a list is a comprehension.
-    alone = len(group.params) == 1 and group.params[0].startswith("*(")
-    params = Items('"params": [', (group.params[0][2:-1],) if alone else group.params, "]")
-    items: list[str | Items] = [
-        f'"name": {literal(group.name)}',
-        params,
-        f'"lr": {plan.formula(group.lr)}',
-        f'"weight_decay": {plan.formula(group.decay)}',
-    ]
+#: What a knob of a group is called in the table.
+_COLUMNS = {RATE: "rate", "weight_decay": "decay"}
+
+
+def _listed(params: tuple[str, ...]) -> tuple[str, ...]:
+    return (params[0][2:-1],) if len(params) == 1 and params[0].startswith("*(") else params
+
+
+def _dictionary(text: str) -> list[str]:
+    """A dictionary that may be too long for a line."""
+    return [text]
+
+
+def _knobs(plan: Plan, group: Group) -> dict[str, str]:
+    """Beside the rate."""
+    knobs = {"weight_decay": plan.formula(group.decay)}
     if plan.model.optimizer.name == "adafactor":
         # Without a floor the update is proportional to RMS(W), as the checker assumes.
         floor = "0.0" if group.eps is None else plan.formula(group.eps)
-        items.append(f'"eps": ({_ADAFACTOR_EPS1}, {floor})')
+        knobs["eps"] = f"({_ADAFACTOR_EPS1}, {floor})"
     elif group.eps is not None and plan.model.optimizer.name in _HAS_EPSILON:
-        items.append(f'"eps": {plan.formula(group.eps)}')
-    return Items("{", items, "}")
+        knobs["eps"] = plan.formula(group.eps)
+    return knobs
 
 
 def _shape_correction(plan: Plan) -> list[str]:
@@ -126,44 +132,39 @@ def _shape_correction(plan: Plan) -> list[str]:
     ]
 
 
-def _make_optimizer(plan: Plan, sharded: bool) -> list[str]:
+def optimizer_lines(plan: Plan, *, sharded: bool, scaled: bool) -> list[str]:
+    """The body of ``make_optimizer``.
+
+    ``sharded``: the parameters may be DTensors; ``scaled``: losses may be, by a GradScaler.
+    """
     name = plan.model.optimizer.name
     wrapper = "Whole" if sharded and name in UNSHARDED else _CLASSES[name][0]
-    head = [f"def make_optimizer(self, {RATE}: float | None = None) -> torch.optim.Optimizer:"]
-    body = ['"""The optimizer; build it once the model is on its device."""']
     if not plan.groups:
-        body.append('raise ValueError("there is nothing to train: every layer is frozen")')
-        return head + indented(body, 4)
-    arguments = [f"self.param_groups({RATE})", *_options(plan)]
-    if name == "sgd":
+        return ['raise ValueError("there is nothing to train: every layer is frozen")']
+    arguments, body = [f"self.param_groups({RATE})", *_options(plan)], []
+    if name == "sgd" and scaled:
         body += [
-            "# One fused kernel per group where torch has it, batched kernels elsewhere: sharded",
-            "# parameters, which are spread over a device mesh, have no fused SGD.",
-            "first = next(self.parameters())",
+            "first = next(self.parameters())  # sharded, they have no fused SGD",
             'fused = first.device.type in ("cpu", "cuda") and not hasattr(first, "device_mesh")',
         ]
-        arguments += ["fused=fused", "foreach=not fused"]
+        arguments.append("fused=fused or None")
     elif name in _FUSED:
-        body += [
-            "# One fused kernel per group where torch has it, batched kernels elsewhere.",
-            'fused = next(self.parameters()).device.type in ("cpu", "cuda")',
-        ]
-        arguments += ["fused=fused", "foreach=not fused"]
+        body.append('fused = next(self.parameters()).device.type in ("cpu", "cuda")')
+        arguments.append("fused=fused or None")
     elif name == "adafactor":
         body.append("# torch caps every rate at 1 / sqrt(step): long runs flatten large ones.")
         arguments.append("foreach=True")
-    made = Items(f"{wrapper}(", arguments, ")")
-    if name == "sgd" and plan.model.optimizer.option("momentum"):
-        body += [
-            *wrapped(made._replace(opening=f"optimizer = {made.opening}"), 0),
-            "# A GradScaler is to skip a step that overflowed itself: if the first one is left to",
-            "# the fused kernel to skip, momenta begin as whatever was in memory.",
-            'vars(optimizer)["_step_supports_amp_scaling"] = False',
-            "return optimizer",
-        ]
-    else:
-        body += wrapped(made._replace(opening=f"return {made.opening}"), 0)
-    return head + indented(body, 4)
+    made = Items(f"{wrapper}(", arguments, ")", hugs=True)
+    if name != "sgd" or not scaled or not plan.model.optimizer.option("momentum"):
+        return [*body, *wrapped(made._replace(opening=f"return {made.opening}"), 0)]
+    return [
+        *body,
+        *wrapped(made._replace(opening=f"optimizer = {made.opening}"), 0),
+        "# GradScaler is to skip a step that overflows: the fused kernel, which would skip it too,",
+        "# leaves the first momenta as whatever was in memory.",
+        'vars(optimizer)["_step_supports_amp_scaling"] = False',
+        "return optimizer",
+    ]
 
 
 def _options(plan: Plan) -> list[str]:

@@ -19,6 +19,15 @@ from richc.spec.model import Activation, Dim, Layer, Model, Tensor
 #: The optimizer's learning rate in formulas; an argument of the emitted functions.
 RATE = "lr"
 
+#: How each symbol is bound, from attributes of the module.
+_BINDINGS = {
+    "n": "self.width",
+    "n0": "BASE_WIDTH",
+    "r": "self.richness",
+    "gamma": "self.gamma",
+    "alpha": "self.alpha",
+}
+
 _WORD = re.compile(r"[A-Za-z_]\w*")
 #: A name by itself in emitted Python: not an attribute, not inside of a string.
 _BARE_WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
@@ -68,6 +77,13 @@ class Plan(NamedTuple):
         """The symbols that Python expressions mention, in the order they are bound."""
         found = set(_BARE_WORD.findall(_STRING.sub("", " ".join(expressions))))
         return [word for word in ("n", "n0", "r", "gamma", "alpha") if word in found]
+
+    def binding(self, expressions: Iterable[str]) -> list[str]:
+        """One line that binds the symbols used in Python ``expressions``, or none."""
+        words = self.words(expressions)
+        if not words:
+            return []
+        return [f"{', '.join(words)} = {', '.join(_BINDINGS[word] for word in words)}"]
 
     @property
     def tensors(self) -> list[Tensor]:

@@ -1,57 +1,68 @@
-"""The emitted file, put together: header, docstring, imports, constants, classes, program."""
+"""The emitted file, put together: header, docstring, imports, constants, parts."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
-from richc.emit.dense import dense_class
-from richc.emit.features import FEATURES, chosen
-from richc.emit.module import model_class
-from richc.emit.optimizer import UNSHARDED, functions, group_methods
-from richc.emit.plan import RATE, Block, Plan, Run, dim, is_frozen, plan
+from richc.emit.docstring import docstring
+from richc.emit.features import PARTS, chosen
+from richc.emit.module import fills, words_of
+from richc.emit.optimizer import UNSHARDED
+from richc.emit.plan import Plan, plan
 from richc.emit.predictions import Prediction
-from richc.emit.state import state_functions
 from richc.emit.text import (
     LINE_LENGTH,
     Items,
     Part,
-    indented,
+    holds,
     literal,
     load_part,
     number,
-    prose,
     wrapped,
 )
 from richc.scaling.formula import rich_formula
-from richc.scaling.monomial import symbol
-from richc.spec.model import Model, Tensor, Train
+from richc.spec.model import Model, Train
 from richc.spec.printer import print_model
 
 #: How a file that richc wrote begins: what ``richc compile`` may overwrite.
 MARKER = "# Compiled by richc "
+#: How the second line of a file that was compiled from a file begins.
+ORIGIN = "# sha256 "
 
 #: The emitted training run's defaults where the specification has none.
 _STEPS, _BATCH, _SEED, _PRECISION, _SCHEDULE = 1000, 128, 0, "fp32", "constant"
 
-#: Optimizers that PyTorch lacks: written out in the file.
-_OWN = ("lion", "signsgd")
+#: What the program shows beside the loss.
+_SCORES = {"cross_entropy": "accuracy", "mse": "R^2"}
 
 #: What stands for the model's class in the parts, and for the class that is made whole.
 _CLASS, _WHOLE = "Network", "torch.optim.Muon"
 
-#: Features' parts with decorators for others.
-_EARLY = ("ranks", "shards", "whole")
 
-#: What the network's own text needs.
-_IMPORTS = (
-    "from typing import Any",
-    "import torch",
-    "import torch.nn.functional as F",
-    "from torch import Tensor, nn",
-)
+class Origin(NamedTuple):
+    """Which file a program is of, and how it was asked for: enough to compile it again."""
+
+    #: As the user gave it.
+    path: str
+    #: Of the file's bytes: sha256, in hexadecimal.
+    digest: str
+    #: What stood on the command line behind the path.
+    options: tuple[str, ...] = ()
+
+    def lines(self, richc_version: str) -> list[str]:
+        words = shlex.join([self.path, *self.options])
+        if not words.isprintable():
+            # A name that cannot stand in a comment: as if it came from standard input.
+            return [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
+        return [
+            f"{MARKER}{richc_version} from {shlex.quote(self.path)}. Change that, not this file.",
+            f"{ORIGIN}{self.digest[:16]}, richc compile {words}",
+        ]
 
 
 def emit_program(
@@ -62,109 +73,70 @@ def emit_program(
     features: Iterable[str] = (),
     predictions: Mapping[str, Prediction] | None = None,
     richc_version: str,
+    origin: Origin | None = None,
+    module_only: bool = False,
 ) -> str:
-    """One standalone PyTorch file for ``model``: torch and the standard library, nothing else.
+    """One standalone PyTorch file for ``model``, which imports torch and numpy.
 
     ``summary`` is the verdict's sentence and ``violations`` what is wrong with the specification,
     as ``CODE: message``; both go to the docstring.  ``features`` are added to the model's own;
-    ``predictions`` are for the feature ``monitor``.  The same arguments give the same bytes.
+    ``predictions`` are for the feature ``monitor``.  ``module_only``: the network and its optimizer
+    without a training program.  The same arguments give the same bytes.
 
     Raises ValueError for a name that is no ASCII identifier, and for an optimizer's option that
     PyTorch has no counterpart of; UnknownFeature, which is one, for a name of no feature.
     """
     decided = plan(model)
-    features = chosen(model.features, features)
-    network = [
-        *_rule("The network"),
-        *dense_class(decided),
-        "",
-        "",
-        *model_class(decided),
-        "",
-        *indented(group_methods(decided, sharded="fsdp" in features), 4),
-        "",
-        "",
-        *functions(decided),
-        "",
-        "",
-        *state_functions(decided),
-    ]
-    optimizers = [load_part(model.optimizer.name)] if model.optimizer.name in _OWN else []
-    parts = _parts(model, features)
-    flags = frozenset({model.loss, *features, *parts})
-    program = [load_part(name, flags) for name in parts]
-    text = "\n\n".join(_joined(program)).replace(
-        _WHOLE, UNSHARDED.get(model.optimizer.name, _WHOLE)
+    asked = chosen(model.features, features, train=model.train)
+    asked = () if module_only else asked
+    words = words_of(decided) | {*asked, "module_only" if module_only else "program"}
+    words |= {"ranks"} if {"ddp", "fsdp"} & words else set()
+    names = [name for name, condition in PARTS if holds(condition, words)]
+    filled = fills(decided, sharded="fsdp" in words, scaled=bool({"options", "module_only"} & words))
+    parts = {name: load_part(name, words | {*names}, filled.get(name)) for name in names}
+    text = "\n\n".join(part.body for part in parts.values())
+    # Parts have one return, for the type checker; what is returned at once needs no name.
+    text = re.sub(r"(\n +)y = (.*)\1return y\n", r"\1return \2\n", text)
+    text = text.replace(_WHOLE, UNSHARDED.get(model.optimizer.name, _WHOLE))
+    header = (
+        [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
+        if origin is None
+        else origin.lines(richc_version)
     )
-    sections = [
-        *_joined(optimizers),
-        "\n".join(network) + "\n",
-        "\n".join(_rule("The training program"))
-        + "\n"
-        # Only here does the stand-in occur as such: a layer may well have its name.
-        + re.sub(rf"\b{_CLASS}\b", decided.class_name, text),
-        'if __name__ == "__main__":\n    sys.exit(main())\n',
-    ]
-    body = "\n\n".join(sections)
     head = [
-        f"{MARKER}{richc_version} from a .rich model. Change the model, not this file.",
-        *_docstring(decided, summary, violations),
+        *header,
+        *docstring(decided, summary, violations),
         "",
-        "from __future__ import annotations",
+        # Only classes of features are mentioned before they are defined.
+        *(("from __future__ import annotations", "") if "options" in words else ()),
+        *_imports(parts.values(), text),
         "",
-        *_imports([*optimizers, *program]),
-        "",
-        *_constants(decided, features, richc_version),
-        *(_predicted(predictions or {}) if "monitor" in features else ()),
+        *_constants(decided, words, richc_version),
+        *(_predicted(predictions or {}) if "monitor" in words else ()),
         "",
         "",
     ]
-    return "\n".join(head) + "\n" + body
+    end = '\n\nif __name__ == "__main__":\n    sys.exit(main())\n'
+    # Only in the parts does the stand-in occur as such: a layer may well have its name.
+    body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text)
+    return "\n".join(head) + "\n" + body + ("" if module_only else end)
 
 
-def _parts(model: Model, features: Iterable[str]) -> list[str]:
-    """The parts of the training program, in their order."""
-    own = dict.fromkeys(part for feature in features for part in FEATURES[feature].parts)
-    if "shards" in own and model.optimizer.name in UNSHARDED:
-        own["whole"] = None
-    early = [part for part in own if part in _EARLY]
-    return [
-        *(
-            "readers",
-            "labels",
-            *early,
-            "split",
-            model.loss,
-            "saving",
-            "progress",
-            "batches",
-            "schedule",
-        ),
-        "trainer",
-        *(part for part in own if part not in _EARLY),
-        *("training", "program"),
-    ]
-
-
-def _joined(parts: Iterable[Part]) -> list[str]:
-    return [part.body for part in parts]
-
-
-def _rule(title: str) -> list[str]:
-    return [f"# ---- {title} ".ljust(LINE_LENGTH, "-"), "", ""]
-
-
-def _imports(parts: Iterable[Part]) -> list[str]:
-    """The import block: what the network and the parts need, merged and sorted."""
+def _imports(parts: Iterable[Part], text: str) -> list[str]:
+    """The import block: what the parts need and the text mentions, merged and sorted."""
     plain: set[str] = set()
     named: dict[str, set[str]] = {}
-    for line in [*_IMPORTS, *(line for part in parts for line in part.imports)]:
+    mentioned = set(re.findall(r"\w+", text))
+    for line in (line for part in parts for line in part.imports):
         if line.startswith("import "):
-            plain.add(line)
+            if line.split()[-1].split(".")[0] in mentioned:
+                plain.add(line)
             continue
         module, _, names = line.removeprefix("from ").partition(" import ")
         if not module.startswith("richc."):
-            named.setdefault(module, set()).update(names.split(", "))
+            used = {name for name in names.split(", ") if name.split()[-1] in mentioned}
+            if used:
+                named.setdefault(module, set()).update(used)
     lines = sorted(plain)
     for module, found in sorted(named.items()):
         line = f"from {module} import {', '.join(sorted(found))}"
@@ -172,36 +144,45 @@ def _imports(parts: Iterable[Part]) -> list[str]:
             names = "".join(f"    {name},\n" for name in sorted(found))
             line = f"from {module} import (\n{names})"
         lines.append(line)
-    torch = [line for line in lines if line.split()[1].split(".")[0] == "torch"]
-    return [line for line in lines if line not in torch] + [""] + torch
+    others = [line for line in lines if line.split()[1].split(".")[0] in ("numpy", "torch")]
+    own = [line for line in lines if line not in others]
+    return [*own, *([""] if own else []), *others]
 
 
-def _constants(decided: Plan, features: Sequence[str], richc_version: str) -> list[str]:
-    """The specification's values that the program takes as defaults."""
+def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list[str]:
+    """The specification's values that the file takes as defaults."""
     model, train = decided.model, decided.model.train
     outputs = model.layers[-1].fan_out
     if outputs.wide:
         raise ValueError("the read-out's size must not depend on the width")
     richness = "None" if model.richness is None else number(model.richness)
-    base = []
+    sizes = {"WIDTH": str(model.width), "RICHNESS": richness, "GAMMA": number(model.gamma)}
     if "n0" in decided.used or (decided.symbols.base and "alpha" in decided.used):
-        base = [f"BASE_WIDTH = {model.base_width}"]
-    steps = _STEPS if train.steps is None else train.steps
-    batch = _BATCH if train.batch is None else train.batch
-    seed = _SEED if train.seed is None else train.seed
-    precision, schedule = train.precision or _PRECISION, train.schedule or _SCHEDULE
-    warmup = Fraction(0) if train.warmup is None else train.warmup
+        sizes["BASE_WIDTH"] = str(model.base_width)
+    lines = [f"{', '.join(sizes)} = {', '.join(sizes.values())}"]
+    if "program" not in words:
+        return lines
+    named = {"MODEL": literal(model.name), "SCORE": literal(_SCORES[model.loss])}
+    train_defaults = {
+        "STEPS": str(_STEPS if train.steps is None else train.steps),
+        "BATCH": str(_BATCH if train.batch is None else train.batch),
+        "SEED": str(_SEED if train.seed is None else train.seed),
+        "PRECISION": literal(train.precision or _PRECISION),
+    }
+    if "options" in words:
+        named["COMPILER"] = literal(f"richc {richc_version}")
+        train_defaults["SCHEDULE"] = literal(train.schedule or _SCHEDULE)
+        train_defaults["WARMUP"] = number(Fraction(0) if train.warmup is None else train.warmup)
+    named |= {"FEATURES": str(model.input_dim), "OUTPUTS": str(outputs.factor)}
+    lines += [f"{', '.join(named)} = {', '.join(named.values())}"]
+    if train.data is not None or "options" in words:
+        lines.append(f"DATA: str | None = {_optional(train.data)}")
     return [
-        f"MODEL, COMPILER = {literal(model.name)}, {literal(f'richc {richc_version}')}",
-        f"WIDTH, RICHNESS, GAMMA = {model.width}, {richness}, {number(model.gamma)}",
-        *base,
-        f"FEATURES, OUTPUTS = {model.input_dim}, {outputs.factor}",
-        f"DATA: str | None = {_optional(train.data)}",
+        *lines,
         f"TARGET: str | None = {_optional(train.target)}",
-        f"STEPS, BATCH, SEED = {steps}, {batch}, {seed}",
-        f"PRECISION, SCHEDULE = {literal(precision)}, {literal(schedule)}",
-        f"WARMUP = {number(warmup)}",
-        *(_identity(decided) if "ckpt" in features else ()),
+        f"{', '.join(train_defaults)} = {', '.join(train_defaults.values())}",
+        'MISSING, UNPACKED_BYTES = ("", "?", "na", "n/a", "nan", "null", "none"), 1 << 30',
+        *(_identity(decided) if "ckpt" in words else ()),
     ]
 
 
@@ -247,61 +228,3 @@ def _predicted(predictions: Mapping[str, Prediction]) -> list[str]:
 
 def _optional(text: str | None) -> str:
     return "None" if text is None else literal(text)
-
-
-def _docstring(decided: Plan, summary: str, violations: Sequence[str]) -> list[str]:
-    lines = [f'"""{decided.class_name}: a multilayer perceptron of width n.']
-    lines += ["", *prose(summary)] if summary else []
-    if violations:
-        lines += ["", "WARNING. Compiled although the specification violates what makes it scale:"]
-        for violation in violations:
-            lines += prose("- " + violation, hanging="  ")
-    lines += ["", *indented(_table(decided), 4), "", *prose(_legend(decided))]
-    return [*lines, '"""']
-
-
-def _legend(decided: Plan) -> str:
-    model = decided.model
-    rate = rich_formula(model.optimizer.lr, decided.symbols)
-    known = [f"lr = {rate} is the learning rate of {model.optimizer.name}"]
-    if "n0" in decided.used or ("alpha" in decided.used and decided.symbols.base):
-        known.append(f"n0 = {model.base_width} is the width at which it was tuned")
-    if "alpha" in decided.used:
-        ratio = "(n / n0)" if decided.symbols.base else "n"
-        known.append(f"alpha = gamma * {ratio}^r is the activity, of richness r")
-    return f"Here {'; '.join(known)}."
-
-
-def _table(decided: Plan) -> list[str]:
-    """One row per weight and bias; neighbours that are equal share one."""
-    rows = [["layer", "shape", "multiplier", "init std", "learning rate"]]
-    for block in decided.blocks:
-        for run in block.runs:
-            layer, name = run.layer, _span(block, run)
-            outputs = dim(layer.fan_out)
-            rows.append([name, f"{dim(layer.fan_in)} -> {outputs}", *_row(decided, layer.weight)])
-            if layer.bias is not None:
-                rows.append([f"{name}.bias", outputs, *_row(decided, layer.bias)])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    rows.insert(1, ["-" * width for width in widths])
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-
-
-def _row(decided: Plan, tensor: Tensor) -> tuple[str, str, str]:
-    rate = symbol(RATE).times(tensor.lr)
-    return (
-        rich_formula(tensor.scale, decided.symbols),
-        rich_formula(tensor.std, decided.symbols),
-        "frozen" if is_frozen(tensor) else rich_formula(rate, decided.symbols),
-    )
-
-
-def _span(block: Block, run: Run) -> str:
-    if not block.is_list:
-        return block.name
-    if run.end - run.start == 1:
-        return f"{block.name}.{run.start}"
-    return f"{block.name}.{run.start}-{run.end - 1}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from importlib.resources import files
 from typing import NamedTuple
@@ -21,6 +21,8 @@ class Items(NamedTuple):
     opening: str
     items: Sequence[str | Items]
     closing: str
+    #: Whether all items may share a line of their own: of a call, not of a list.
+    hugs: bool = False
 
     def flat(self) -> str:
         inside = ", ".join(i if isinstance(i, str) else i.flat() for i in self.items)
@@ -38,6 +40,9 @@ def wrapped(node: str | Items, indent: int, tail: str = "", margin: int = 8) -> 
     if isinstance(node, str) or not node.items or fits:
         return [f"{pad}{flat}{tail}"]
     lines = [f"{pad}{node.opening}"]
+    inner = flat.removeprefix(node.opening).removesuffix(node.closing)
+    if node.hugs and margin + len(pad) + 4 + len(inner) <= LINE_LENGTH:
+        return [*lines, f"{pad}    {inner}", f"{pad}{node.closing}{tail}"]
     for item in node.items:
         lines += wrapped(item, indent + 4, ",", margin)
     return [*lines, f"{pad}{node.closing}{tail}"]
@@ -94,12 +99,17 @@ class Part(NamedTuple):
     body: str
 
 
-def load_part(name: str, features: frozenset[str] = frozenset()) -> Part:
+def load_part(
+    name: str,
+    words: frozenset[str] = frozenset(),
+    fills: Mapping[str, Sequence[str]] | None = None,
+) -> Part:
     """A part from ``richc/emit/parts``.
 
-    Lines between ``# keep if A or B`` and ``# end`` are kept when one of these features is asked
-    for, or one of these parts is in the file; ``A and B`` are both, ``not A`` is one that is not.
-    Regions may be nested.
+    Lines between ``# keep if A or B`` and ``# end`` are kept when one of these ``words`` is said of
+    the file; ``A and B`` are both, ``not A`` is one that is not.  In place of the lines between
+    ``# fill NAME`` and ``# end``, which are for the type checker, stand those of ``fills``, as far
+    to the right.  Regions may be nested.
     """
     text = files("richc.emit").joinpath("parts", f"{name}.py").read_text(encoding="utf-8")
     kept: list[str] = []
@@ -107,7 +117,12 @@ def load_part(name: str, features: frozenset[str] = frozenset()) -> Part:
     for line in text.splitlines(keepends=True):
         word = line.strip()
         if word.startswith("# keep if "):
-            regions.append(_is_wanted(word.removeprefix("# keep if "), features))
+            regions.append(holds(word.removeprefix("# keep if "), words))
+        elif word.startswith("# fill "):
+            if all(regions):
+                lines = (fills or {})[word.removeprefix("# fill ")]
+                kept += [f"{line}\n" for line in indented(lines, line.index("#"))]
+            regions.append(False)
         elif word == "# end":
             regions.pop()
         elif all(regions):
@@ -117,8 +132,11 @@ def load_part(name: str, features: frozenset[str] = frozenset()) -> Part:
     return Part(imports, body.strip("\n") + "\n")
 
 
-def _is_wanted(condition: str, features: frozenset[str]) -> bool:
-    def holds(word: str) -> bool:
-        return (word.removeprefix("not ") in features) != word.startswith("not ")
+def holds(condition: str, words: frozenset[str]) -> bool:
+    """Whether ``A and B or not C`` is so of the ``words``; an empty condition always is."""
 
-    return any(all(map(holds, words.split(" and "))) for words in condition.split(" or "))
+    def is_said(word: str) -> bool:
+        return (word.removeprefix("not ") in words) != word.startswith("not ")
+
+    alternatives = [choice.split(" and ") for choice in condition.split(" or ")]
+    return not condition or any(all(map(is_said, choice)) for choice in alternatives)

@@ -177,7 +177,7 @@ def verify(
     Raises DataProblem and TooLarge for what the user has to mend.
     """
     began = time.perf_counter()
-    program = Program(emit(result), result.spec)
+    program = Program(emit(result, ["options"]), result.spec)
     batch = program.batch(BATCH, settings.data, settings.target)
     experiment = Experiment(program, batch, settings.steps, settings.seed, settings.with_state)
     widths = sorted(settings.widths or default_widths(result.spec))

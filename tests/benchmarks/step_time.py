@@ -2,6 +2,7 @@
 """Seconds and memory of a training step: the emitted program against what else one would write.
 
     python tests/benchmarks/step_time.py [--widths 256 4096] [--modes eager compiled] [--rounds 15]
+        [--device cuda] [--precisions fp32 bf16]
 
 Contestants: `twin`, the network by hand (nn.Linear, torch.relu, torch.optim) with the same rates
 per layer and the emitted program's own ``fused`` flag; `twin, torch's defaults`, without it; and
@@ -10,7 +11,8 @@ tqdm), left out where it is not installed.  Compiled means torch.compile of the 
 
 Times: in one process, rounds of the contestants alternate in random order, so that a drift of the
 machine hits all of them; reported is the median over rounds of the ratio within a round, and the
-quartiles.  Memory: the most bytes of tensors at once, by the account of torch's profiler.
+quartiles.  Memory: the most bytes of tensors at once, from the model's making through a few steps,
+by the account of torch's profiler; on a GPU, by its allocator's, in the rounds of times.
 The exit code is 1 where a median ratio of time is above 1.02, or one of memory above 1.001.
 """
 
@@ -29,7 +31,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -140,9 +142,10 @@ def mup_network(width: int, optimizer: str) -> tuple[nn.Module, Any]:
     return model, mup.MuAdam(model.parameters(), lr=1e-3)
 
 
-def step_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> Step:
+def step_of(model: nn.Module, optimizer: torch.optim.Optimizer, precision: str = "fp32") -> Step:
     def step(x: Tensor, y: Tensor) -> None:
-        loss = nn.functional.cross_entropy(model(x), y)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bf16"):
+            loss = nn.functional.cross_entropy(model(x), y)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -151,10 +154,17 @@ def step_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> Step:
 
 
 def seconds(step: Step, x: Tensor, y: Tensor, count: int) -> float:
-    begin = CLOCK()
+    begin = now(x)
     for _ in range(count):
         step(x, y)
-    return (CLOCK() - begin) / count
+    return (now(x) - begin) / count
+
+
+def now(x: Tensor) -> float:
+    """The time when all is done that has been asked of the tensor's device."""
+    if x.is_cuda:
+        torch.cuda.synchronize()
+    return CLOCK()
 
 
 def contestant(
@@ -179,19 +189,50 @@ def labels() -> list[str]:
     return [*known, "mup"] if find_spec("mup") else known
 
 
-def measure(width: int, optimizer: str, gauge: str, mode: str, rounds: int, folder: Path) -> bool:
-    """Print one line a contestant; True when all ratios keep the limit."""
-    steps = {}
-    for label in labels():
-        model, its = contestant(label, width, optimizer, gauge, folder)
-        if mode == "compiled":
-            model.compile()
-        steps[label] = step_of(model, its)
+class Row(NamedTuple):
+    """A contestant in one setting."""
+
+    label: str
+    #: Milliseconds of a step, the median over rounds.
+    time: float
+    #: Of the emitted step's time over this one's, within a round: quartile, median, quartile.
+    ratios: tuple[float, float, float]
+    #: Bytes on the GPU at once, at most; 0 where the profiler has to count them (``peak``).
+    memory: int
+
+
+def compare(
+    width: int,
+    optimizer: str,
+    gauge: str,
+    mode: str,
+    rounds: int,
+    folder: Path,
+    device: str = "cpu",
+    precision: str = "fp32",
+) -> list[Row]:
+    """Train all contestants in turn; the emitted program is the first row."""
     # A batch that is learnt by heart leaves gradients too small for a processor to be fast with.
     torch.set_flush_denormal(True)
-    x, y = torch.randn(BATCH, INPUTS), torch.randint(0, OUTPUTS, (BATCH,))
-    for step in steps.values():
-        seconds(step, x, y, 3)
+    x = torch.randn(BATCH, INPUTS, device=device)
+    y = torch.randint(0, OUTPUTS, (BATCH,), device=device)
+    steps, memory = {}, {}
+    if x.is_cuda:
+        # The libraries' own memory comes with their first use, and is nobody's.
+        with torch.device(device):
+            seconds(step_of(*contestant("twin", 64, optimizer, gauge, folder), precision), x, y, 1)
+    for label in labels():
+        before = 0
+        if x.is_cuda:
+            torch.cuda.reset_peak_memory_stats()
+            before = torch.cuda.memory_allocated()
+        with torch.device(device):
+            model, its = contestant(label, width, optimizer, gauge, folder)
+        if mode == "compiled":
+            model.compile()
+        steps[label] = step_of(model, its, precision)
+        seconds(steps[label], x, y, 3)
+        memory[label] = torch.cuda.max_memory_allocated() - before if x.is_cuda else 0
     # About a fifth of a second a turn.
     count = max(2, math.ceil(0.2 / seconds(steps["emitted"], x, y, 3)))
     turns: dict[str, list[float]] = {label: [] for label in steps}
@@ -200,19 +241,29 @@ def measure(width: int, optimizer: str, gauge: str, mode: str, rounds: int, fold
         random.shuffle(order)
         for label in order:
             turns[label].append(seconds(steps[label], x, y, count))
-    keeps = True
-    base = statistics.median(turns["emitted"]) * 1e3
-    for label in list(steps)[1:]:
-        ratios = [a / b for a, b in zip(turns["emitted"], turns[label], strict=True)]
+    if mode == "compiled":
+        torch._dynamo.reset()
+    rows = []
+    for label, times in turns.items():
+        ratios = [a / b for a, b in zip(turns["emitted"], times, strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4)
-        keeps &= middle <= 1.02
+        time = statistics.median(times) * 1e3
+        rows.append(Row(label, time, (low, middle, high), memory[label]))
+    return rows
+
+
+def measure(setting: str, rows: list[Row]) -> bool:
+    """Print one line a contestant; True when all ratios keep the limits."""
+    own, *others = rows
+    for row in others:
+        memory = f"  memory {own.memory / row.memory:.4f}" if row.memory else ""
+        low, middle, high = row.ratios
         print(
-            f"{optimizer:5} {gauge:9} {mode:8} width {width:5}  emitted {base:8.3f} ms"
-            f"  / {label:22} {middle:.3f}  [{low:.3f}, {high:.3f}]",
+            f"{setting}  emitted {own.time:8.3f} ms"
+            f"  / {row.label:22} {middle:.3f}  [{low:.3f}, {high:.3f}]{memory}",
             flush=True,
         )
-    torch._dynamo.reset()
-    return keeps
+    return all(r.ratios[1] <= 1.02 and own.memory <= 1.001 * r.memory for r in others)
 
 
 # ---- memory ----------------------------------------------------------------------------------
@@ -253,21 +304,24 @@ def main() -> int:
     parser.add_argument("--modes", nargs="+", default=["eager", "compiled", "memory"])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--cpu-time", action="store_true", help="count the processor's time")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precisions", nargs="+", default=["fp32"], choices=["fp32", "bf16"])
     options = parser.parse_args()
     if "mup" not in labels():
         print("mup is not installed: left out")
     keeps = True
-    with tempfile.TemporaryDirectory() as folder:
-        for mode in options.modes:
-            for width in options.widths:
-                for optimizer in OPTIMIZERS:
-                    for gauge in options.gauges:
-                        if mode == "memory":
-                            keeps &= measure_memory(width, optimizer, gauge, Path(folder))
-                            continue
-                        keeps &= measure(
-                            width, optimizer, gauge, mode, options.rounds, Path(folder)
-                        )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        settings = itertools.product(
+            options.modes, options.precisions, options.widths, OPTIMIZERS, options.gauges
+        )
+        for mode, precision, width, optimizer, gauge in settings:
+            if mode != "memory":
+                setting = f"{optimizer:5} {gauge:9} {mode:8} {precision} width {width:5}"
+                where = (options.rounds, folder, options.device, precision)
+                keeps &= measure(setting, compare(width, optimizer, gauge, mode, *where))
+            elif precision == "fp32" and options.device == "cpu":
+                keeps &= measure_memory(width, optimizer, gauge, folder)
     return 0 if keeps else 1
 
 

@@ -42,7 +42,9 @@ def load(load_text: Callable[[str], ModuleType]) -> Load:
     """Emit a model and import the program."""
 
     def loaded(model: Model) -> ModuleType:
-        return load_text(emit_program(model, summary="", richc_version=VERSION))
+        return load_text(
+            emit_program(model, summary="", features=["options"], richc_version=VERSION)
+        )
 
     return loaded
 

@@ -8,7 +8,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -268,12 +268,62 @@ def test_a_full_disk(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "write_safetensors", full)
+    monkeypatch.setattr(module.hf.HuggingFaceStorageWriter, "write_data", full)
 
     assert run("--steps=8", "--resume") == 2
 
     assert capsys.readouterr().err.splitlines()[-1].endswith("No space left on device")
     assert run.states() == [4]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files")
+def test_a_disk_that_fills(program: Program, tmp_path: Path, capsys: Captured) -> None:
+    """As above, where it is the system that refuses: what there was stays."""
+    import resource
+
+    run = Runs(program(), tmp_path)
+    assert run("--steps=4") == 0
+    before = run.log.read_bytes()
+    room, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    arguments = ("--steps=8", "--resume")
+
+    for every, option in ((1, f"--log {run.log}"), (100, "--checkpoint")):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 1, most))
+        try:
+            code = run(*arguments, f"--log-every={every}")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, most))
+        begun, error = capsys.readouterr().err.splitlines()
+        assert (code, begun) == (2, "going on from step 4")
+        assert error.startswith(f"error: {option}")
+        assert "File too large" in error
+        assert run.states() == [4]
+        assert run.log.read_bytes().startswith(before)
+
+    assert run("--steps=8", "--resume") == 0
+    assert [line["step"] for line in lines(run.log)] == list(range(1, 9))
+
+
+def test_two_runs_in_one_folder(program: Program, tmp_path: Path, capsys: Captured) -> None:
+    """The second is refused while the first one runs, and not after."""
+    module = program()
+    run = Runs(module, tmp_path)
+    original = module.Batches.__next__
+    codes = []
+
+    def fetch(batches: Any) -> Any:
+        module.Batches.__next__ = original
+        codes.append(run("--resume", "--every=1", "--log-every=100"))
+        return original(batches)
+
+    module.Batches.__next__ = fetch
+    codes.append(run("--every=5"))
+
+    assert codes == [2, 0]
+    assert "another run" in capsys.readouterr().err
+    assert run.states() == [15, 20]
+    assert len(lines(run.log)) == 20
+    assert run("--resume", "--steps=21") == 0
 
 
 def test_changes_are_counted_from_the_beginning(
@@ -421,6 +471,84 @@ def test_damage_is_refused(damage: str, program: Program, tmp_path: Path, capsys
     assert word in shown[0]
 
 
+def test_nothing_is_unpickled(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Runs(program(), tmp_path)
+    assert run("--steps=4") == 0
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("unpickled")
+
+    for where, names in ((pickle, ("load", "loads", "Unpickler")), (torch, ("load",))):
+        for name in names:
+            monkeypatch.setattr(where, name, refuse)
+
+    assert run("--resume") == 0
+
+
+def places(value: Any, *keys: Any) -> Iterator[tuple[Any, ...]]:
+    """The keys that lead to each value of nested dictionaries and lists."""
+    yield keys
+    pairs = enumerate(value if isinstance(value, list) else ())
+    for key, inner in value.items() if isinstance(value, dict) else pairs:
+        yield from places(inner, *keys, key)
+
+
+def test_whatever_is_changed_is_refused(program: Program, tmp_path: Path, capsys: Captured) -> None:
+    """Every value of state.json, by one of another type, out of range, or gone; and the sum, too.
+
+    Where the sum is made to fit, a step that cannot be is refused nevertheless.
+    """
+    module = program()
+    run = Runs(module, tmp_path)
+    assert run("--steps=4") == 0
+    path = tmp_path / "c" / "step-00000004" / "state.json"
+    content = path.read_text()
+
+    def refused(state: Any) -> None:
+        path.write_text(json.dumps(state))
+        assert run("--resume") == 2, state
+        (shown,) = capsys.readouterr().err.splitlines()
+        assert "step-00000004" in shown
+
+    absurd: list[Any] = [None, "", -1, 10**30, 1.5, float("nan"), [], {}, True]
+    for number, (*outer, last) in enumerate(list(places(json.loads(content)))[1:]):
+        state = json.loads(content)
+        holder = state
+        for key in outer:
+            holder = holder[key]
+        if number % 2 or holder[last] == absurd[number % len(absurd)]:
+            del holder[last]
+        else:
+            holder[last] = absurd[number % len(absurd)]
+        refused(state)
+    for key in ("taken", "taken_of_epoch", "scheduled"):
+        for value in [*absurd[:-3], True]:
+            state = json.loads(content) | {key: value}
+            refused(module.sealed(state))
+    path.write_text(content)
+    assert run("--resume") == 0
+
+
+def test_every_byte_of_the_tensors_counts(
+    program: Program, tmp_path: Path, capsys: Captured
+) -> None:
+    run = Runs(program(), tmp_path)
+    assert run("--steps=4") == 0
+    path = tmp_path / "c" / "step-00000004" / "00000.safetensors"
+    content = path.read_bytes()
+
+    for at in range(0, len(content), len(content) // 20):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        assert run("--resume") == 2
+        assert "another checksum" in capsys.readouterr().err
+    path.write_bytes(content)
+    path.with_name("x.safetensors").write_bytes(content)
+    assert run("--resume") == 2
+    assert "more .safetensors" in capsys.readouterr().err
+
+
 def test_a_run_is_not_overwritten(program: Program, tmp_path: Path, capsys: Captured) -> None:
     run = Runs(program(), tmp_path)
     assert run() == 0
@@ -443,3 +571,18 @@ def test_bad_usage(
     assert program().main(["--quiet", "--data", data, *arguments]) == 2
 
     assert word in capsys.readouterr().err
+
+
+def test_without_safetensors(
+    program: Program, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said at the start, not at the first state."""
+    run = Runs(program(), tmp_path)
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+
+    assert run() == 2
+
+    (shown,) = capsys.readouterr().err.splitlines()
+    assert "safetensors" in shown
+    assert not run.log.exists()

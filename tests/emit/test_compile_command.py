@@ -37,6 +37,11 @@ def run(*arguments: str, text: str | None = None) -> Result:
     return CliRunner().invoke(cli, ["compile", *arguments], input=text)
 
 
+def body(program: bytes) -> bytes:
+    """A program without its header."""
+    return program[program.index(b'"""') :]
+
+
 @pytest.fixture
 def spec(tmp_path: Path) -> Path:
     path = tmp_path / "good.rich"
@@ -53,8 +58,10 @@ def test_stdout_file_and_api_hold_the_same_bytes(spec: Path, tmp_path: Path) -> 
 
     assert [r.exit_code for r in (to_stdout, to_file, from_stdin)] == [0, 0, 0]
     assert to_file.output == ""
-    assert to_stdout.stdout_bytes == target.read_bytes() == from_stdin.stdout_bytes
-    assert richc.compile(SPEC).encode() == target.read_bytes()
+    assert to_stdout.stdout_bytes == target.read_bytes()
+    # Only a file can be named in the header.
+    assert richc.compile(SPEC).encode() == from_stdin.stdout_bytes
+    assert body(from_stdin.stdout_bytes) == body(target.read_bytes())
     assert target.read_text(encoding="utf-8").startswith(MARKER)
 
 
@@ -153,3 +160,50 @@ def test_needs_no_torch(spec: Path, tmp_path: Path) -> None:
 
     assert done.returncode == 0
     assert done.stdout.startswith(MARKER.encode())
+
+
+# ---- is it up to date? -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [[], ["--with", "ckpt,log"], ["--module-only"]])
+def test_check(options: list[str], spec: Path, tmp_path: Path) -> None:
+    """The header has all that is needed to compile again."""
+    target = tmp_path / "out.py"
+    assert run(str(spec), "-o", str(target), *options).exit_code == 0
+    fresh = run("--check", str(target))
+    text = target.read_text(encoding="utf-8")
+
+    target.write_text(text + "# mine\n", encoding="utf-8")
+    edited = run("--check", str(target))
+    target.write_text(text, encoding="utf-8")
+    spec.write_text(SPEC.replace("lr = 0.1", "lr = 0.2"))
+    stale = run("--check", str(target))
+    spec.unlink()
+    lost = run("--check", str(target))
+
+    assert [r.exit_code for r in (fresh, edited, stale, lost)] == [0, 1, 1, 2]
+    assert "up to date" in fresh.stdout
+    assert "was edited" in edited.stdout
+    assert "has changed since" in stale.stdout
+    assert all(r.output.count("\n") == 1 for r in (fresh, edited, stale, lost))
+
+
+def test_check_of_other_files(spec: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import torch\n")
+    (tmp_path / "piped.py").write_text(run("-", text=SPEC).stdout, encoding="utf-8")
+    for name in ("mine.py", "piped.py", "none.py"):
+        assert run("--check", str(tmp_path / name)).exit_code == 2
+    assert run("--check", str(spec), "--with", "log").exit_code == 2
+
+
+def test_the_model_is_not_overwritten(spec: Path) -> None:
+    assert run(str(spec), "-o", str(spec), "--force").exit_code == 2
+    assert spec.read_text() == SPEC
+
+
+def test_module_only(spec: Path) -> None:
+    text = run(str(spec), "--module-only").stdout
+
+    assert "class Good(" in text
+    assert "def main(" not in text
+    assert run(str(spec), "--module-only", "--with", "log").exit_code == 2

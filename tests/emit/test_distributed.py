@@ -128,7 +128,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     listed, codes = folder / "cases.json", folder / "codes.json"
     listed.write_text(json.dumps(cases))
     done = torchrun(Path(__file__).with_name("on_ranks.py"), listed, codes)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, f"{done.returncode}: {done.stderr}"
     assert done.stdout.count("train loss") == len(cases) - 1
 
     for way in WAYS:

@@ -1,7 +1,7 @@
 """Emitted programs, byte for byte.
 
 ``RICHC_UPDATE_GOLDEN=1 pytest tests/emit/test_golden.py`` writes the files anew; their diff is then
-what to review.  One holds the whole program, the others stop where the training program begins.
+what to review.  One holds the whole program, the others the module alone.
 """
 
 from __future__ import annotations
@@ -14,25 +14,24 @@ from pathlib import Path
 import pytest
 
 from richc.emit.compile import choose, program
+from richc.emit.program import Origin
 from richc.pipeline import analyse
 from richc.words import FEATURES
 
 GOLDEN = Path(__file__).parent / "golden"
 MODELS = sorted(path.stem for path in GOLDEN.glob("*.rich"))
 WHOLE = "digits"
-CUT = "# ---- The training program"
 
 
-def emitted(name: str, features: tuple[str, ...] = ()) -> str:
+def emitted(name: str, features: tuple[str, ...] = (), *, module_only: bool = False) -> str:
     text = (GOLDEN / f"{name}.rich").read_text(encoding="utf-8")
-    return program(choose(analyse(text), None, allow_violations=True), features)
+    chosen = choose(analyse(text), None, allow_violations=True)
+    return program(chosen, features, module_only=module_only)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_golden(name: str) -> None:
-    actual = emitted(name)
-    if name != WHOLE:
-        actual = actual.partition(CUT)[0]
+    actual = emitted(name) if name == WHOLE else emitted(name, module_only=True)
     path = GOLDEN / f"{name}.py.txt"
     if os.environ.get("RICHC_UPDATE_GOLDEN"):
         path.write_text(actual, encoding="utf-8")
@@ -81,7 +80,7 @@ def test_lint(name: str, features: tuple[str, ...], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_imports_torch_and_the_standard_library_only(name: str, tmp_path: Path) -> None:
+def test_imports_torch_numpy_and_the_standard_library_only(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"{name}.py"
     text = emitted(name, FEATURES if name == WHOLE else ())
     path.write_text(text, encoding="utf-8")
@@ -91,5 +90,15 @@ def test_imports_torch_and_the_standard_library_only(name: str, tmp_path: Path) 
         if line.startswith(("import ", "from "))
     }
 
-    assert imported <= {*sys.stdlib_module_names, "torch"}
+    assert imported <= {*sys.stdlib_module_names, "torch", "numpy"}
     subprocess.run([sys.executable, "-W", "error", "-I", str(path), "--help"], check=True)
+
+
+def test_the_default_is_a_page(examples: Path) -> None:
+    """Lines as `wc -l` counts them, with the header of a file that was compiled from a file."""
+    text = (examples / "digits_mup_sgd.rich").read_text(encoding="utf-8")
+    chosen = choose(analyse(text), None, allow_violations=False)
+    origin = Origin("examples/digits_mup_sgd.rich", "0" * 64)
+
+    assert program(chosen, origin=origin).count("\n") <= 300
+    assert program(chosen, origin=origin, module_only=True).count("\n") <= 160

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import json
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -55,6 +57,163 @@ def test_appended(program: ModuleType, tmp_path: Path) -> None:
     lines = read(log)
     assert lines[0] == {"mine": 1}
     assert [line.get("step") for line in lines[1:]] == [None, 10, 20, None, 10, 20]
+
+
+RUN = '{"run": "net", "options": {"checkpoint": "c"}}\n'
+OTHERS = {
+    "notes": "three lessons\nof a year",
+    "a line of notes": "three lessons",
+    "whole notes": "three lessons\n",
+    "a table": "step,loss\n1,0.5\n",
+    "JSON": '{"step": 1}',
+    "lines of JSON": '{"step": 1, "loss": 0.5}\n{"step": 2, "loss": 0.4}\n',
+    "other runs": '{"run": 1}\n{"step": 1}\n',
+    "notes at its end": RUN + '{"step": 1}\nto be read',
+    "numbers": "[1]\n7\nnull\n",
+    "no text": "\0" * 3_000_000,
+    "deep": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_no_log_is_left_as_it_is(
+    name: str, program: ModuleType, tmp_path: Path, capsys: Captured
+) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(OTHERS[name])
+    data = ["--quiet", "--data", str(write(tmp_path, "csv"))]
+
+    assert program.main([*data, "--log", str(log)]) == 2
+
+    assert log.read_text() == OTHERS[name]
+    (shown,) = capsys.readouterr().err.splitlines()
+    assert shown.startswith(f"error: --log {log}: not a log")
+
+
+@pytest.mark.parametrize("torn", ["", "{", '{"ru', '{"run": "net", "opt', RUN + '{"step": 3, "lo'])
+def test_what_a_killed_run_left_is_a_log(torn: str, program: ModuleType, tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(torn)
+    data = ["--quiet", "--data", str(write(tmp_path, "csv"))]
+
+    assert program.main([*data, "--log", str(log)]) == 0
+
+    assert [line.get("step") for line in read(log)][-3:] == [None, 10, 20]
+
+
+def test_a_line_that_is_whole_but_for_its_end(program: ModuleType, tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(RUN + '{"step": 3}')
+    data = ["--quiet", "--data", str(write(tmp_path, "csv"))]
+
+    assert program.main([*data, "--log", str(log)]) == 0
+
+    assert [line.get("step") for line in read(log)] == [None, 3, None, 10, 20]
+
+
+@pytest.mark.parametrize(
+    "line", ['{"step": "x"}', '{"step": -1e999}', '{"run": 3, "options": 4}', "words", "[[1]]"]
+)
+def test_lines_that_somebody_changed(
+    line: str,
+    load: Load,
+    read_model: ReadModel,
+    tmp_path: Path,
+    capsys: Captured,
+) -> None:
+    """A resumed run takes its own lines back, or says that it would lose others."""
+    module = load(read_model(TEXT)._replace(features=("ckpt", "log")))
+    log = tmp_path / "log.jsonl"
+    data = ["--quiet", "--data", str(write(tmp_path, "csv")), "--log-every=1", f"--log={log}"]
+    data += ["--checkpoint", str(tmp_path / "c"), "--resume"]
+    assert module.main([*data, "--steps=4"]) == 0
+    lines = log.read_text().splitlines()
+    log.write_text("\n".join([*lines[:2], line, *lines[2:]]) + "\n")
+
+    assert module.main([*data, "--steps=6"]) == 0
+    content = log.read_text() + f'{{"step": 7}}\n{line}\n'
+    log.write_text(content)
+
+    assert module.main([*data, "--steps=8"]) == 2
+    assert "mixed with others" in capsys.readouterr().err
+    assert log.read_text() == content
+
+
+@pytest.mark.parametrize("device", ["/dev/full", "/dev/zero", "/dev/null"])
+def test_devices(device: str, program: ModuleType, tmp_path: Path, capsys: Captured) -> None:
+    if not Path(device).exists():
+        pytest.skip(f"there is no {device}")
+
+    data = str(write(tmp_path, "csv"))
+    assert program.main(["--quiet", "--data", data, "--log", device]) == 2
+
+    assert capsys.readouterr().err == f"error: --log {device}: not a file\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files")
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pt"])
+def test_weights_on_a_full_disk(
+    name: str, program: ModuleType, tmp_path: Path, capsys: Captured
+) -> None:
+    """What stood under that name stays."""
+    import resource
+
+    (tmp_path / name).write_text("mine")
+    data = ["--quiet", "--data", str(write(tmp_path, "csv"))]
+    room, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, most))
+    try:
+        code = program.main([*data, "--save", str(tmp_path / name)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, most))
+
+    (shown,) = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert shown.startswith(f"error: --save {tmp_path / name}: ")
+    assert (tmp_path / name).read_text() == "mine"
+    assert {path.name for path in tmp_path.glob(f"*{name}*")} == {name}
+
+
+def test_tensorboard_on_a_full_disk(
+    program: ModuleType, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its writer fails: in a thread of its own, and then at every call."""
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+
+    class Writer:
+        def __init__(self, *_: Any, **__: Any) -> None:
+            pass
+
+        def add_scalar(self, *_: Any) -> None:
+            thread = threading.Thread(target=self.close)
+            thread.start()
+            thread.join()
+            self.close()
+
+        def close(self) -> None:
+            raise OSError(28, "No space left on device")
+
+    module = ModuleType("torch.utils.tensorboard")
+    vars(module)["SummaryWriter"] = Writer
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    data = ["--quiet", "--data", str(write(tmp_path, "csv"))]
+
+    assert program.main([*data, "--tensorboard", "board"]) == 2
+
+    assert capsys.readouterr().err == "error: --tensorboard board: No space left on device\n"
+
+
+def test_tensorboard(program: ModuleType, tmp_path: Path, capsys: Captured) -> None:
+    """Its own writer writes; a file where the folder should be is refused."""
+    pytest.importorskip("tensorboard")
+    data = ["--quiet", "--data", str(write(tmp_path, "csv"))]
+
+    assert program.main([*data, "--tensorboard", str(tmp_path / "board")]) == 0
+    assert program.main([*data, "--tensorboard", str(tmp_path / "data.csv")]) == 2
+
+    assert len(list((tmp_path / "board").iterdir())) == 1
+    (shown,) = capsys.readouterr().err.splitlines()
+    assert shown.startswith("error: --tensorboard")
 
 
 @pytest.mark.parametrize("option", ["--log=/no/such/folder/x.jsonl", "--tensorboard=board"])
@@ -185,11 +344,24 @@ def test_the_table(
     assert {len(line.split()) for line in shown if line.startswith(("embed", "head"))} == {5}
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"run": 1, "options": {"width": 8}}\n', "[1]"])
+HEAD = '{"run": 1, "options": {"width": 8}}\n'
+NO_LOGS = [
+    "", "{", HEAD, "[1]", "7", "null", "\0", "\udc80", "[" * 100_000, '{"run": 1}',
+    '{"run": 1, "options": 2}', '{"run": 1, "options": {"width": 1e999}}',
+    '{"run": 1, "options": {"width": 0}}\n{"step": 5, "monitor": {"head": {"dh": 1.0}}}',
+    *(HEAD + line for line in (
+        '{"step": "x", "monitor": {}}', '{"monitor": {}}', '{"step": 5, "monitor": []}',
+        '{"step": 5, "monitor": {"head": []}}', '{"step": 5, "monitor": {"head": {"dh": null}}}',
+        '{"step": 5, "monitor": {"head": {"dh": "x"}}}', '{"step": 5, "monitor": {"head": {}}}',
+    )),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", NO_LOGS, ids=range(len(NO_LOGS)))
 def test_what_is_no_monitored_log(
     content: str, tmp_path: Path, capsys: Captured, load_text: Callable[[str], ModuleType]
 ) -> None:
-    (tmp_path / "other.jsonl").write_text(content)
+    (tmp_path / "other.jsonl").write_text(content, errors="surrogateescape")
     module = load_text(richc.compile(TEXT, features=["monitor"]))
     data = ["--quiet", "--data", str(write(tmp_path, "csv")), "--monitor=5"]
 

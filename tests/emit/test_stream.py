@@ -121,6 +121,22 @@ def test_shards(
     close(expected, losses(stream, folder / f"*.{kind}", "--window=10"))
 
 
+def test_columns_that_are_left_out(stream: ModuleType, tmp_path: Path) -> None:
+    """And labels as a dictionary of words, as pandas' categories are stored."""
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    expected = losses(stream, shards(tmp_path, "parquet", words=True), "--window=10")
+    for path in (tmp_path / "shards").glob("*.parquet"):
+        whole = pq.read_table(path)
+        kinds = whole.column("kind").dictionary_encode()
+        names = pa.array([f"row {i}" for i in range(len(whole))])
+        whole = whole.drop_columns(["kind"]).append_column("name", names)
+        pq.write_table(whole.append_column("kind", kinds), path, row_group_size=PIECE)
+
+    assert losses(stream, tmp_path / "shards", "--window=10", "--ignore=name") == expected
+
+
 def test_regression(load: Load, read_model: ReadModel, tmp_path: Path) -> None:
     model = read_model(REGRESSION)
     path = mapped(tmp_path, "npz")
@@ -194,7 +210,7 @@ def test_statistics_of_some_rows(stream: ModuleType, monkeypatch: pytest.MonkeyP
     random = torch.Generator().manual_seed(0)
     x = torch.randn(3 * stream.BLOCK, 3, generator=random) * 2 + 1e6
     monkeypatch.setattr(stream, "BLOCK", 1000)
-    source, train = stream.Mapped(x), torch.arange(len(x))
+    source, train = stream.Source([(len(x), lambda: x)]), torch.arange(len(x))
 
     (mean, deviation), (some_mean, some) = (
         stream.statistics(source, train, most) for most in (None, 20_000)
@@ -235,6 +251,77 @@ def test_what_is_not_read(stream: ModuleType, tmp_path: Path, capsys: Captured) 
     assert "60 rows of features and 59 labels" in refusal(stream, tmp_path / "short.pt", capsys)
     assert "not a safetensors file" in refusal(stream, tmp_path / "broken.safetensors", capsys)
     assert "not an array of numbers" in refusal(stream, tmp_path / "objects.npy", capsys)
+
+
+def strange_tensors() -> dict[str, torch.Tensor]:
+    """What torch loads without running anything, but nobody can train on."""
+    x = torch.zeros(60, 3)
+    return {
+        "complex": x * 1j,
+        "meta": torch.zeros(60, 3, device="meta"),
+        "sparse": x.to_sparse(),
+        "expanded": torch.zeros(1).expand(1 << 40, 3),
+        "scalar": torch.tensor(1.0),
+        "none": torch.zeros(0, 3),
+        "no columns": torch.zeros(60, 0),
+    }
+
+
+@pytest.mark.parametrize("place", ["x", "y"])
+@pytest.mark.parametrize("kind", sorted(strange_tensors()))
+def test_tensors_that_nobody_can_train_on(
+    kind: str, place: str, stream: ModuleType, tmp_path: Path, capsys: Captured
+) -> None:
+    x, y = table()
+    good = {"x": torch.tensor(x), "y": torch.tensor(y)}
+    torch.save(good | {place: strange_tensors()[kind]}, tmp_path / "d.pt")
+
+    shown = refusal(stream, tmp_path / "d.pt", capsys)
+
+    assert shown.startswith(f"error: {tmp_path / 'd.pt'}: ")
+    assert shown.count("\n") == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*quantiz")
+def test_quantised_tensors(stream: ModuleType, tmp_path: Path, capsys: Captured) -> None:
+    x, y = table()
+    quantised = torch.quantize_per_tensor(torch.tensor(x).float(), 0.1, 0, torch.qint8)
+    torch.save({"x": quantised, "y": torch.tensor(y)}, tmp_path / "d.pt")
+
+    assert refusal(stream, tmp_path / "d.pt", capsys).count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["c16", "M8[D]", "S3", "U3", "f4,i4", "O", "0-d"])
+def test_arrays_that_are_no_numbers(
+    kind: str, stream: ModuleType, tmp_path: Path, capsys: Captured
+) -> None:
+    np.save(tmp_path / "x.npy", np.zeros(()) if kind == "0-d" else np.zeros((60, 3), kind))
+    np.save(tmp_path / "y.npy", table()[1])
+
+    assert refusal(stream, tmp_path, capsys).count("\n") == 1
+
+
+def test_tensors_that_require_gradients(stream: ModuleType, tmp_path: Path) -> None:
+    x, y = table()
+    for name, wants in (("plain", False), ("wanting", True)):
+        (tmp_path / name).mkdir()
+        tensors = {"x": torch.tensor(x, requires_grad=wants), "y": torch.tensor(y)}
+        torch.save(tensors, tmp_path / name / "d.pt")
+
+    plain, wanting = (losses(stream, tmp_path / name / "d.pt") for name in ("plain", "wanting"))
+
+    assert plain == wanting
+
+
+def test_tables_without_features(stream: ModuleType, tmp_path: Path, capsys: Captured) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"y": [0, 1, 2]}), tmp_path / "d.parquet")
+    (tmp_path / "d.csv").write_text("y\n0\n1\n2\n")
+
+    assert "no column holds features" in refusal(stream, tmp_path / "d.parquet", capsys)
+    assert "0 features" in refusal(stream, tmp_path / "d.csv", capsys)
 
 
 def test_shards_that_are_not_read(stream: ModuleType, tmp_path: Path, capsys: Captured) -> None:

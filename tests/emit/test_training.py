@@ -93,7 +93,7 @@ def test_groups(optimizer: str, bias: str, frozen: str, load: Load, read_model: 
     module = load(read_model(model_text(optimizer, bias, frozen)))
     model = module.NetUnderTest()
 
-    groups = module.param_groups(model)
+    groups = model.param_groups()
 
     grouped = [id(p) for group in groups for p in group["params"]]
     assert sorted(grouped) == sorted(id(p) for p in model.parameters() if p.requires_grad)

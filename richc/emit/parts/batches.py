@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from richc.emit.parts.data import Split
 from richc.emit.parts.ranks import share
-from richc.emit.parts.split import Split
 from richc.emit.parts.stream import Ahead, arrange
 
 # ---- emitted from here on ----
@@ -14,7 +14,7 @@ from richc.emit.parts.stream import Ahead, arrange
 
 # keep if not stream
 def place(data: Split, device: torch.device, where: str) -> Split:
-    """The data on the device: if ``where`` says so, or by itself where half the memory holds it."""
+    """On the device, if ``where`` says so or half of its free memory holds the data."""
     if where == "auto" and device.type == "cuda":
         room = torch.cuda.mem_get_info(device)[0] // 2
         where = "device" if sum(part.nbytes for part in data) <= room else "host"
@@ -27,7 +27,6 @@ class Batches:
 
     def __init__(self, x: Tensor, y: Tensor, size: int, seed: int, device: torch.device) -> None:
         self.x, self.y, self.size, self.device = x, y, min(size, len(x)), device
-        self.is_here = x.device.type == device.type
         self.generator = torch.Generator().manual_seed(seed)
         # keep if stream
         self.ahead = Ahead()
@@ -36,16 +35,15 @@ class Batches:
 
     def shuffle(self) -> None:
         """Begin an epoch."""
-        rows = len(self.x)
         # keep if ckpt
         self.begun = self.generator.get_state()
         # end
-        order = torch.randperm(rows, generator=self.generator).to(self.x.device)
+        order = torch.randperm(len(self.x), generator=self.generator).to(self.x.device)
         # keep if stream
         self.chosen = arrange(self.x, order, self.size, self.generator)
         # end
         # keep if not stream
-        self.chosen = order[: rows - rows % self.size].split(self.size)
+        self.chosen = order[: len(order) - len(order) % self.size].split(self.size)
         # end
         self.taken = 0
 
@@ -76,11 +74,12 @@ class Batches:
             coming = share(coming)
             # end
             found = self.ahead.read(values, rows, coming)
-            found = found.pin_memory() if self.device.type == "cuda" else found
-            return found.to(self.device, non_blocking=True)
+        else:
+            found = values[rows]
         # end
-        if self.is_here or self.device.type != "cuda":
-            return values[rows] if self.is_here else values[rows].to(self.device)
-        pinned = torch.empty((len(rows), *values.shape[1:]), dtype=values.dtype, pin_memory=True)
-        torch.index_select(values, 0, rows, out=pinned)
-        return pinned.to(self.device, non_blocking=True)
+        # keep if not stream
+        found = values[rows]
+        # end
+        if self.device.type == "cuda" and not found.is_cuda:
+            found = found.pin_memory()
+        return found.to(self.device, non_blocking=True)

@@ -14,14 +14,13 @@ from typing import Any
 import torch
 
 from richc.emit.parts.batches import Batches, place
-from richc.emit.parts.cross_entropy import SCORE
+from richc.emit.parts.data import Split, load
 from richc.emit.parts.network import Network
 from richc.emit.parts.ranks import one_voice, own_device, ranks, together
-from richc.emit.parts.readers import DataError, printable
 from richc.emit.parts.saving import save_weights
 from richc.emit.parts.shards import shard
-from richc.emit.parts.split import Split, load
 from richc.emit.parts.stream import open_data, portion
+from richc.emit.parts.table import DataError, number
 from richc.emit.parts.trainer import Trainer
 from richc.emit.parts.training import evaluate, train
 
@@ -33,6 +32,7 @@ TARGET: str | None = None
 STEPS, BATCH, SEED = 1000, 128, 0
 PRECISION, SCHEDULE = "fp32", "constant"
 WARMUP = 0.0
+SCORE = "accuracy"
 
 # ---- emitted from here on ----
 
@@ -48,44 +48,40 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def find(data: str) -> Path:
+def locate(data: str) -> Path:
     """Data named by the specification: beside this program, or else in the current folder."""
     beside = Path(__file__).resolve().parent / data
     return Path(data) if not beside.exists() and Path(data).exists() else beside
 
 
-def count(text: str) -> int:
-    """A positive integer."""
-    if int(text) < 1:
+def count(text: str, least: int = 1) -> int:
+    """An integer that is not below ``least``."""
+    if not least <= int(text) < 2**63:
         raise ValueError
     return int(text)
 
 
 def seed(text: str) -> int:
-    if not 0 <= int(text) < 2**63:
-        raise ValueError
-    return int(text)
+    return count(text, 0)
 
 
-def number(text: str) -> float:
-    """A finite number, or a ratio such as 1/2."""
-    over, _, under = text.partition("/")
-    value = float(over) / (float(under or 1) or math.nan)
-    if not math.isfinite(value):
+def finite(text: str) -> float:
+    """A number, or a ratio such as 1/2."""
+    if not math.isfinite(number(text)):
         raise ValueError
-    return value
+    return number(text)
 
 
 def positive(text: str) -> float:
-    """As ``number``, above 0: torch would take a negative rate in a group."""
-    if not number(text) > 0:
+    """As ``finite``, above 0: torch would take a negative rate in a group."""
+    if not finite(text) > 0:
         raise ValueError
     return number(text)
 
 
 def warmup(text: str) -> float:
     """Steps, or a share of them below 1."""
-    value = number(text)
+    value = finite(text)
     if value < 0 or (value > 1 and value != int(value)):
         raise ValueError
     return value
@@ -99,12 +95,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         description=f"Train {MODEL}. Features are standardised with the training rows' mean and "
         "deviation; 20 % of the rows, drawn by the seed, are held out. The last line, on stdout, "
         "has the loss and the score of both parts.",
-        epilog="Data: .csv .csv.gz (numbers and one column of labels; a header is recognised), "
-        ".npz .pt .safetensors (an array of features, called x unless it is the only one, and one "
-        "of labels). Exit codes: 0 trained, 1 the loss diverged, 2 bad usage or data.",
+        epilog="Data: .csv .csv.gz (numbers, words and one column of labels; names in the first "
+        "row are recognised), .npz .pt .safetensors (an array of features, called x unless it is "
+        "the only one, and one of labels). Exit codes: 0 trained, 1 the loss diverged, 2 bad usage "
+        "or data.",
     )
     add = parser.add_argument
-    data = None if DATA is None else find(DATA)
+    data = None if DATA is None else locate(DATA)
     shown = printable(f"the data (default: {DATA})").replace("%", "%%")
     add("--data", type=Path, default=data, help=shown)
     add(
@@ -113,8 +110,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="the labels: a column's name or number in a table (default: the last), an array's "
         "name elsewhere (default: y, target or label)",
     )
+    add("--ignore", default="", metavar="NAMES", help="columns or arrays to leave out, by commas")
+    add(
+        "--missing",
+        choices=("error", "drop"),
+        default="error",
+        help="rows with missing values: are an error, or are left out",
+    )
     add("--width", type=count, default=WIDTH, help="n (default: %(default)s)")
-    add("--richness", type=number, default=RICHNESS, help="the exponent r (default: %(default)s)")
+    add("--richness", type=finite, default=RICHNESS, help="the exponent r (default: %(default)s)")
     add("--gamma", type=positive, default=GAMMA, help="prefactor of alpha (default: %(default)s)")
     add("--steps", type=count, default=STEPS, help="training steps (default: %(default)s)")
     add("--batch", type=count, default=BATCH, help="batch size (default: %(default)s)")
@@ -148,18 +152,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--resume", action="store_true", help="go on from the newest state, if there is one")
     # end
     # keep if fsdp
-    add(
-        "--shard-over",
-        type=count,
-        metavar="K",
-        help="divide the network among K neighbouring processes, so that there are several copies "
-        "of it (default: among all)",
-    )
-    add(
-        "--sync-pieces",
-        action="store_true",
-        help="average gradients after each piece of a batch, not once: whole ones need not be kept",
-    )
+    add("--shard-over", type=count, metavar="K", help="neighbours that share a copy (default: all)")
+    add("--sync-pieces", action="store_true", help="average gradients after each piece, not once")
     # end
     # keep if monitor
     add("--monitor", type=count, metavar="K", help="show the layers' sizes every K steps")
@@ -171,27 +165,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--tensorboard", type=Path, metavar="FOLDER", help="the same, for TensorBoard")
     # end
     # keep if stream
-    add(
-        "--window",
-        type=count,
-        default=8,
-        metavar="K",
-        help="chunks that are shuffled together: "
-        "row groups of Parquet, record batches of Arrow (default: %(default)s)",
-    )
-    add(
-        "--statistics-rows",
-        type=count,
-        metavar="N",
-        help="about how many training rows the mean and deviation are of (default: all)",
-    )
-    add(
-        "--report-rows",
-        type=count,
-        default=1_000_000,
-        metavar="N",
-        help="of either part, for the last line (default: %(default)s)",
-    )
+    add("--window", type=count, default=8, metavar="K", help="chunks that are shuffled together")
+    add("--statistics-rows", type=count, metavar="N", help="of training, for scales (default: all)")
+    add("--report-rows", type=count, default=10**6, metavar="N", help="of either part, at the end")
     # end
     add("--save", type=Path, metavar="PATH", help="write the weights, as .safetensors or .pt")
     output = parser.add_mutually_exclusive_group()
@@ -216,7 +192,8 @@ def run(options: argparse.Namespace) -> int:
     data = open_data(options)
     # end
     # keep if not stream
-    data = load(options.data, options.target, options.seed, torch.device("cpu"))
+    how = {"ignore": options.ignore, "missing": options.missing}
+    data = load(options.data, options.target, options.seed, torch.device("cpu"), **how)
     data = place(data, device, options.data_on)
     # end
     torch.manual_seed(options.seed)
@@ -292,8 +269,9 @@ def report(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
         try:
             text = {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()}
             save_weights(model, options.save, text)
-        except OSError as error:
-            raise DataError(f"--save {options.save}: {error.strerror or error}") from None
+        except (OSError, ImportError, RuntimeError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise DataError(f"--save {options.save}: {why.splitlines()[0]}") from None
     return 0 if math.isfinite(known[0]) else 1
 
 
@@ -304,10 +282,16 @@ def tell(known: tuple[float, float], unseen: tuple[float, float], taken: int) ->
     """Print the last line, from loss and score of both parts of the data."""
     print(
         f"train loss {known[0]:.6g} {SCORE} {known[1]:.4f}  "
-        f"held-out loss {unseen[0]:.6g} {SCORE} {unseen[1]:.4f}"
+        f"held-out loss {unseen[0]:.6g} {SCORE} {unseen[1]:.4f}",
+        flush=True,
     )
     if not math.isfinite(known[0]):
         print(f"error: the loss diverged (seen after step {taken})", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """In one line, with escapes for what a terminal would obey."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -315,8 +299,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parse(argv)
     try:
         return run(options)
-    except DataError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    except (DataError, OSError) as error:
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     except torch.OutOfMemoryError:
         print("error: out of memory: use a smaller --width or --batch", file=sys.stderr)

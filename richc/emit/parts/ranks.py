@@ -23,9 +23,11 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 # end
-from richc.emit.parts.readers import DataError
+from richc.emit.parts.table import DataError
 
 # ---- emitted from here on ----
+
+# ---- several processes ---------------------------------------------------------------------------
 
 
 def ranks() -> int:
@@ -39,11 +41,9 @@ def rank() -> int:
 
 
 def together(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """Have ``run`` join the processes that torchrun started first, and take leave at its end.
+    """Have ``run`` join the processes that torchrun started first, if it did, and take leave.
 
-    Without torchrun, or among processes that have joined already, it just runs.  The process that
-    fails first has its say.  The others fail for lack of it, or torchrun ends them: they return 1
-    without a word.
+    The process that fails first has its say.  The others fail for lack of it, and return 1.
     """
 
     @functools.wraps(run)
@@ -78,7 +78,7 @@ def one_voice() -> Iterator[None]:
 
 def own_device(device: torch.device) -> torch.device:
     """The device of this type that is this process's alone.  Raises DataError."""
-    if ranks() == 1 or device.type == "cpu":
+    if not dist.is_initialized() or device.type == "cpu":
         return device
     if device.type != "cuda":
         raise DataError(f"--device {device.type}: one process only; several take cpu or cuda")
@@ -96,7 +96,7 @@ def share(values: Tensor) -> Tensor:
 
 def gather(values: Tensor, rows: int) -> Tensor:
     """All processes' shares of ``rows`` rows, in order, on every one of them."""
-    if ranks() == 1:
+    if not dist.is_initialized():
         return values
     lengths = [(rows + ranks() - 1 - number) // ranks() for number in range(ranks())]
     padded = values.new_zeros(lengths[0], *values.shape[1:])
@@ -108,7 +108,7 @@ def gather(values: Tensor, rows: int) -> Tensor:
 
 def mean(value: Tensor) -> Tensor:
     """The mean over all processes, in place."""
-    if ranks() > 1:
+    if dist.is_initialized():
         dist.all_reduce(value)
         value /= ranks()
     return value
@@ -117,14 +117,15 @@ def mean(value: Tensor) -> Tensor:
 # keep if ckpt
 def most(value: Tensor) -> dist.Work | None:
     """Begin to make it the largest of all processes, in place; what is returned waits for it."""
-    return dist.all_reduce(value, dist.ReduceOp.MAX, async_op=True) if ranks() > 1 else None
+    are_several = dist.is_initialized()
+    return dist.all_reduce(value, dist.ReduceOp.MAX, async_op=True) if are_several else None
 
 
 # end
 # keep if ddp
 def replicate(model: nn.Module, device: torch.device) -> nn.Module:
     """The same network, whose backward pass averages the gradients of all processes."""
-    if ranks() == 1:
+    if not dist.is_initialized():
         return model
     # Every parameter has a gradient in every step, so that there is none to look for.
     return DistributedDataParallel(

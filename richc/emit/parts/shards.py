@@ -6,16 +6,20 @@ import argparse
 import copy
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from richc.emit.parts.network import Dense, Network
+from richc.emit.parts.dense import Dense
+from richc.emit.parts.network import Network
 from richc.emit.parts.ranks import rank, ranks
-from richc.emit.parts.readers import DataError
+from richc.emit.parts.table import DataError
 
 # ---- emitted from here on ----
+
+# ---- a divided network ---------------------------------------------------------------------------
 
 
 def shard(options: argparse.Namespace, device: torch.device) -> Network:
@@ -26,7 +30,7 @@ def shard(options: argparse.Namespace, device: torch.device) -> Network:
     start takes as long as without sharding, and memory for a few times the largest layer.
     Gradients are averaged, and weights updated, in fp32.
     """
-    if ranks() == 1:
+    if not dist.is_initialized():
         return Network(options.width, options.richness, options.gamma).to(device)
     model = Network(options.width, options.richness, options.gamma, device="meta")
     kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}

@@ -1,32 +1,63 @@
-"""Part: training on data that stays on the disk."""
+"""Part: training on data that stays on the disk: mapped arrays, shards of Parquet and Arrow."""
 
 from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import functools
 import math
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from richc.emit.parts.mse import scale_targets
+from richc.emit.parts.data import (
+    Split,
+    as_array,
+    choose,
+    divide,
+    open_arrays,
+    read_table,
+    scale_targets,
+)
 from richc.emit.parts.ranks import mean, rank, ranks
-from richc.emit.parts.readers import DataError, Labels
-from richc.emit.parts.split import Split, divide
-from richc.emit.parts.stream_files import Mapped, Shards, open_table
+from richc.emit.parts.table import DataError, encode, find
 
 FEATURES = 64
 
-
-def encode(labels: Labels) -> Tensor:
-    raise NotImplementedError
-
-
 # ---- emitted from here on ----
 
-BLOCK = 1 << 16
+# ---- data on the disk ----------------------------------------------------------------------------
+
+BLOCK = 1 << 16  # rows that are read at once for statistics
+
+
+class Source:
+    """Rows in chunks, of which those read last are kept.  Safe to use by two threads."""
+
+    def __init__(self, chunks: Sequence[tuple[int, Callable[[], Tensor]]], kept: int = 1) -> None:
+        counts = torch.tensor([count for count, _ in chunks])
+        self.starts, self.rows = counts.cumsum(0) - counts, int(counts.sum())
+        self.chunk = functools.lru_cache(kept)(lambda number: chunks[number][1]())
+        self.columns, self.lock = math.prod(self.chunk(0).shape[1:]), threading.Lock()
+
+    def read(self, rows: Tensor) -> Tensor:
+        """Rows by number, (rows, columns).  Raises DataError."""
+        found = torch.empty(len(rows), self.columns)
+        chunk_of = torch.searchsorted(self.starts, rows, right=True) - 1
+        try:
+            with self.lock:
+                for number in chunk_of.unique().tolist():
+                    here = chunk_of == number
+                    values = self.chunk(number)[rows[here] - self.starts[number]]
+                    found[here] = values.reshape(-1, self.columns).float()
+        except (OSError, ValueError) as error:
+            raise DataError(f"the data cannot be read any more: {error}") from None
+        return found
 
 
 class Rows:
@@ -35,7 +66,7 @@ class Rows:
     device = torch.device("cpu")
 
     def __init__(
-        self, source: Mapped | Shards, index: Tensor, scale: tuple[Tensor, Tensor], window: int
+        self, source: Source, index: Tensor, scale: tuple[Tensor, Tensor], window: int
     ) -> None:
         self.source, self.index, self.scale, self.window = source, index, scale, window
 
@@ -99,25 +130,112 @@ def open_data(options: argparse.Namespace) -> Split:
     """
     path = options.data
     try:
-        source, labels = open_table(path, options.target, 2 * options.window + 1)
+        source, labels = open_source(options)
         if source.columns != FEATURES:
-            raise DataError(f"{source.columns} features a row, but the model has {FEATURES} inputs")
-        if source.rows < 2 or source.rows != len(labels):
-            raise DataError(f"{source.rows} rows of features and {len(labels)} labels")
-        if isinstance(labels, Tensor) and not labels.isfinite().all():
-            raise DataError("a label is not finite")
-        y = encode(labels)
-        train, test = divide(source.rows, options.seed)
+            raise ValueError(f"{source.columns} features a row, the model has {FEATURES} inputs")
+        if source.rows != len(labels):
+            raise ValueError(f"{source.rows} rows of features and {len(labels)} labels")
+        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+            raise ValueError("a label is not finite")
+        y, (train, test) = encode(labels), divide(source.rows, options.seed)
         scale = statistics(source, train, options.statistics_rows)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
+    except Exception as error:  # noqa: BLE001 - whatever a file that lies leads a library to
+        raise DataError(f"{path}: {str(error)[:400] or type(error).__name__}") from None
     # keep if mse
     y = scale_targets(y, train)
     # end
     train_x: Any = Rows(source, train, scale, options.window)
     return Split(train_x, y[train], train_x.only(test), y[test])
+
+
+def open_source(options: argparse.Namespace) -> tuple[Source, np.ndarray]:
+    """A file, all files of a folder, or those of a pattern such as ``data/*.parquet``; labels."""
+    path, target, ignore = options.data, options.target, options.ignore
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if not file.name.startswith((".", "_")))
+    elif not path.exists() and any(sign in path.name for sign in "*?["):
+        files = sorted(path.parent.glob(path.name))
+    kinds = {file.suffix.lower() for file in files}
+    if len(kinds) != 1:
+        raise ValueError("no files" if not files else f"files of several kinds: {sorted(kinds)}")
+    kind = kinds.pop()
+    if kind in (".parquet", ".arrow", ".feather"):
+        return open_shards(files, target, ignore, 2 * options.window + 1)
+    if kind == ".npy":
+        # Writable, as torch wants memory to be; the files are never written.
+        try:
+            arrays: dict[str, Any] = {file.stem: np.load(file, mmap_mode="c") for file in files}
+        except ValueError as error:
+            raise ValueError(f"not an array of numbers: {error}") from None
+    elif len(files) > 1:
+        raise ValueError(f"several files of kind {kind}: .npy .parquet .arrow .feather can be")
+    elif kind in (".pt", ".safetensors"):
+        arrays = open_arrays(path)
+    else:
+        x, labels = read_table(path, target, ignore, options.missing)
+        return Source([(len(x), lambda: x)]), labels
+    features, name = choose(list(arrays), target, ignore)
+    as_array(arrays[features][:1], features)
+    values = torch.as_tensor(arrays[features]).detach()
+    return Source([(len(values), lambda: values)]), as_array(arrays[name], name)
+
+
+def open_shards(
+    files: list[Path], target: str | None, ignore: str, kept: int
+) -> tuple[Source, np.ndarray]:
+    """Row groups of Parquet files, or record batches of Arrow files, by pyarrow; labels."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pieces: list[tuple[int, Callable[[list[str]], Any]]] = []
+    names: list[str] = []
+    for file in files:
+        if file.suffix.lower() == ".parquet":
+            groups = pq.ParquetFile(file)
+            names = groups.schema_arrow.names
+            for i in range(groups.num_row_groups):
+                read = functools.partial(groups.read_row_group, i)
+                pieces.append((groups.metadata.row_group(i).num_rows, read))
+        else:
+            batches = pa.ipc.open_file(pa.memory_map(str(file)))
+            names = batches.schema.names
+            tables = [pa.table(batches.get_batch(i)) for i in range(batches.num_record_batches)]
+            pieces += [(len(table), table.select) for table in tables]
+    pieces = [piece for piece in pieces if piece[0]]
+    targets = [names[i] for i in find(names, "-1" if target is None else target)]
+    ignored = [names[i] for i in find(names, ignore)] if ignore else []
+    rest = [name for name in names if name not in targets + ignored]
+    if not pieces or not rest:
+        raise ValueError("there are no rows of data" if rest else "no column holds features")
+    labels = matrix(pa.concat_tables([read(targets) for _, read in pieces]), has_words=True)
+
+    def features(read: Callable[[list[str]], Any]) -> Tensor:
+        return torch.from_numpy(matrix(read(rest)))
+
+    chunks = [(count, functools.partial(features, read)) for count, read in pieces]
+    return Source(chunks, kept), labels[:, 0] if len(targets) == 1 else labels
+
+
+def matrix(table: Any, *, has_words: bool = False) -> np.ndarray:
+    """All columns side by side; lists of one length are several.  Raises ValueError."""
+    columns = []
+    for column in table.columns:
+        values = column.combine_chunks()
+        if column.null_count:
+            raise ValueError("there are empty cells")
+        if str(values.type).startswith("fixed_size_list"):
+            values = values.flatten()
+        found = values.to_numpy(zero_copy_only=False)
+        if found.dtype.kind in "biuf":
+            columns.append(found.reshape(len(column), -1).astype(np.float64))
+        elif has_words and all(isinstance(word, str) for word in found):
+            columns.append(found.astype(str).reshape(-1, 1))
+        else:
+            raise ValueError(f"not a table of numbers: a column is of type {column.type}")
+    return np.hstack(columns)
 
 
 def portion(x: Any, y: Tensor, rows: int) -> tuple[Tensor, Tensor]:
@@ -127,10 +245,10 @@ def portion(x: Any, y: Tensor, rows: int) -> tuple[Tensor, Tensor]:
     return found, y[order]
 
 
-def statistics(source: Mapped | Shards, train: Tensor, most: int | None) -> tuple[Tensor, Tensor]:
+def statistics(source: Source, train: Tensor, most: int | None) -> tuple[Tensor, Tensor]:
     """Mean and deviation of the columns, from one pass over (evenly spread) training rows.
 
-    Raises DataError where one of these is not finite; others are not looked at.
+    Raises ValueError where one of these is not finite; others are not looked at.
     """
     blocks = train.sort().values.split(BLOCK)
     if most is not None:
@@ -145,7 +263,7 @@ def statistics(source: Mapped | Shards, train: Tensor, most: int | None) -> tupl
         values = source.read(block).double()
         if not values.isfinite().all():
             row = block[(~values.isfinite()).any(1)][0]
-            raise DataError(f"a feature of row {row + 1} is not finite")
+            raise ValueError(f"a feature of row {row + 1} is not finite")
         values -= shift
         count = torch.full_like(shift, len(block))
         sums += torch.stack([values.sum(0), values.square().sum(0), count])

@@ -1,31 +1,35 @@
+# ruff: noqa: T201 - the emitted program talks to its user
 """Part: the loop, and evaluation."""
 
 from __future__ import annotations
 
 import argparse
-import math
+import sys
+import time
 
 import torch
 from torch import Tensor
 
 from richc.emit.parts.ckpt import Checkpoints
-from richc.emit.parts.cross_entropy import SCORE, loss_of, score
+from richc.emit.parts.cross_entropy import loss_of, score
+from richc.emit.parts.data import Split
 from richc.emit.parts.log import Log
 from richc.emit.parts.monitor import Monitor
 from richc.emit.parts.network import Network
-from richc.emit.parts.progress import Progress
-from richc.emit.parts.ranks import gather, ranks, share
-from richc.emit.parts.split import Split
+from richc.emit.parts.ranks import gather, one_voice, ranks, share
 from richc.emit.parts.trainer import Trainer, autocast
+SCORE = "accuracy"
 
 # ---- emitted from here on ----
 
 
 def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
-    """Train to the last step.  Returns 0, or the exit code of what ended training before it:
-
-    1 for a loss that diverged, 128 and its number for a signal.
-    """
+    # keep if ckpt
+    """Train to the last step; 0, 1 for a loss that diverged, 128 and its number for a signal."""
+    # end
+    # keep if not ckpt
+    """Train to the last step; 0, or 1 for a loss that diverged."""
+    # end
     # keep if monitor
     # Before a checkpoint is loaded: changes are counted from the beginning.
     monitor = Monitor(trainer, data.test_x, options)
@@ -44,17 +48,25 @@ def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
         # keep if monitor and log
         log.write(0, {"monitor": monitor.rows})
     # end
-    progress = Progress(options.steps, options.quiet, options.progress, trainer.taken)
+    begun, first, steps = time.perf_counter(), trainer.taken, options.steps
+    in_place = options.progress or (sys.stderr.isatty() and not options.quiet)
+    # keep if not ranks
+    times = 100 if in_place else 10
+    # end
+    # keep if ranks
+    times = 10  # a terminal or none: all processes exchange their outputs for it
+    # end
     trainer.model.train()
     try:
-        while trainer.taken < options.steps:
+        while trainer.taken < steps:
             loss, outputs, y = trainer.step()
             step = trainer.taken
-            # keep if ranks
-            is_due = progress.is_due(step)
-            # keep if log
-            is_due = is_due or log.is_due(step)
+            is_due = not options.quiet and step * times // steps > (step - 1) * times // steps
+            # keep if ranks and log
+            if is_due or log.is_due(step):
+                outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
             # end
+            # keep if ranks and not log
             if is_due:
                 outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
             # end
@@ -65,30 +77,39 @@ def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
             # end
             # keep if monitor
             if monitor.is_due(step):
-                progress.close()
                 monitor.show(step)
                 # end
                 # keep if monitor and log
                 log.write(step, {"monitor": monitor.rows})
             # end
-            if progress.is_due(step):
-                value = loss.item()
-                progress.show(step, value, score(outputs, y))
-                if not math.isfinite(value):
+            if is_due:
+                left = (time.perf_counter() - begun) / (step - first) * (steps - step)
+                line = f"step {step}/{steps}  loss {loss:.4g}  {SCORE} {score(outputs, y):.4f}"
+                line = f"{line}  {left:.0f} s left"
+                line = f"\r{line}\x1b[K" if in_place else f"{line}\n"
+                # keep if ranks
+                with one_voice():
+                    print(line, end="", file=sys.stderr, flush=True)
+                # end
+                # keep if not ranks
+                print(line, end="", file=sys.stderr, flush=True)
+                # end
+                if not loss.isfinite():
                     return 1
             # keep if ckpt
             # keep if ranks
             checkpoints.agree()
             # end
             if checkpoints.is_due(step):
-                if not math.isfinite(loss.item()):
+                if not loss.isfinite():
                     return 1
                 checkpoints.save(trainer)
                 if checkpoints.stop:
                     return 128 + checkpoints.stop
             # end
     finally:
-        progress.close()
+        if in_place:
+            print(file=sys.stderr)
         # keep if log
         log.close()
         # end

@@ -84,7 +84,7 @@ def prepare(result: ModelResult, settings: Settings) -> Job:
     """What all trainings share.  Raises TransferProblem, EngineProblem and DataProblem."""
     _require_device(settings)
     spec, train = result.spec, result.spec.train
-    text = emit(result)
+    text = emit(result, ["options"])
     program = Program(text, spec)
     if settings.data is None:
         raise TransferProblem("which data? name a file with --data")

@@ -1,0 +1,160 @@
+"""Part: the emitted network's one layer; only what the model needs of it is in the file."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - as everybody calls it
+from torch import Tensor, nn
+
+# ---- emitted from here on ----
+
+
+# keep if not normal
+def draw(
+    tensor: Tensor, std: float, dist: str, generator: torch.Generator | None = None
+) -> None:
+    """Fill ``tensor`` with entries of mean 0 and standard deviation exactly ``std``."""
+    if std == 0.0:
+        tensor.zero_()
+    # keep if uniform
+    elif dist == "uniform":
+        bound = math.sqrt(3.0) * std
+        tensor.uniform_(-bound, bound, generator=generator)
+    # end
+    # keep if trunc_normal
+    elif dist == "trunc_normal":
+        # Cut off at two deviations of the parent, which is wider than what is left of it:
+        # sqrt(1 - 4 phi(2) / (Phi(2) - Phi(-2))) of it.
+        parent = std / 0.8796256610342398
+        nn.init.trunc_normal_(tensor, 0.0, parent, -2 * parent, 2 * parent, generator)
+    # end
+    # keep if orthogonal
+    # Orthonormal rows (or columns) have entries of size 1 / sqrt(the longer side).
+    # QR wants at least single precision; on the meta device there is nothing to draw.
+    elif dist == "orthogonal" and tensor.dim() == 2 and not tensor.is_meta:
+        matrix = torch.empty_like(tensor, dtype=torch.promote_types(tensor.dtype, torch.float32))
+        gain = std * math.sqrt(max(tensor.shape))
+        tensor.copy_(nn.init.orthogonal_(matrix, gain, generator))
+    # end
+    else:
+        tensor.normal_(0.0, std, generator=generator)
+
+
+# end
+class Dense(nn.Module):
+    # fill about
+    """As the model has it."""
+
+    # end
+    # fill constructor
+    def __init__(
+        self,
+        fan_in: int,
+        fan_out: int,
+        *,
+        std: float,
+        scale: float = 1.0,
+        bias_std: float | None = None,
+        bias_scale: float = 1.0,
+        dist: str = "normal",
+        trainable: bool = True,
+        bias_trainable: bool = True,
+        **factory: Any,
+    ) -> None:
+        # end
+        super().__init__()
+        self.std = std
+        # keep if scale
+        self.scale = scale
+        # Multiply on the side that has fewer entries; the output where both have as many, of
+        # which the backward pass keeps no copy.
+        self.scale_input = fan_in < fan_out
+        # end
+        # keep if not normal
+        self.dist = dist
+        # end
+        # keep if frozen
+        weight = torch.empty(fan_out, fan_in, **factory)
+        self.weight = nn.Parameter(weight, requires_grad=trainable)
+        # end
+        # keep if not frozen
+        self.weight = nn.Parameter(torch.empty(fan_out, fan_in, **factory))
+        # end
+        # keep if bias
+        self.bias_std = bias_std
+        # keep if bias_scale
+        self.bias_scale = bias_scale
+        # end
+        self.bias = None
+        if bias_std is not None:
+            # keep if muon
+            bias = torch.empty(fan_out, 1, **factory)
+            # end
+            # keep if not muon
+            bias = torch.empty(fan_out, **factory)
+            # end
+            # keep if frozen
+            self.bias = nn.Parameter(bias, requires_grad=bias_trainable)
+            # end
+            # keep if not frozen
+            self.bias = nn.Parameter(bias)
+            # end
+        # end
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        # keep if normal
+        self.weight.normal_(0.0, self.std, generator=generator)
+        # end
+        # keep if not normal
+        draw(self.weight, self.std, self.dist, generator)
+        # end
+        # keep if bias
+        if self.bias is not None and self.bias_std is not None:
+            # keep if normal
+            self.bias.normal_(0.0, self.bias_std, generator=generator)
+            # end
+            # keep if not normal
+            draw(self.bias.view(-1), self.bias_std, self.dist, generator)
+            # end
+        # end
+
+    def forward(self, x: Tensor) -> Tensor:
+        # keep if bias
+        bias = self.bias
+        # keep if muon or bias_scale
+        if bias is not None:
+            # keep if muon
+            bias = bias.squeeze(-1)
+            # end
+            # keep if bias_scale
+            bias = bias if self.bias_scale == 1.0 else self.bias_scale * bias
+            # end
+        # end
+        # end
+        # keep if scale
+        if self.scale != 1.0 and self.scale_input:
+            x = self.scale * x
+        elif self.scale != 1.0:
+            y = self.scale * F.linear(x, self.weight)
+            # keep if bias
+            # Not torch.add(..., alpha=...): inductor (2.13) makes an addmm of it and loses alpha.
+            y = y if bias is None else y + bias
+            # end
+            return y
+        # end
+        # keep if bias
+        y = F.linear(x, self.weight, bias)
+        # end
+        # keep if not bias
+        y = F.linear(x, self.weight)
+        # end
+        return y
+
+    def extra_repr(self) -> str:
+        # fill repr
+        return f"{self.weight.shape[1]} -> {self.weight.shape[0]}, std={self.std:.4g}"
+        # end
