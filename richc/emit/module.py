@@ -56,7 +56,7 @@ def _construction(plan: Plan) -> list[str]:
         options.append("options.richness")
     if depends_on_gamma(plan.model):
         options.append("options.gamma" if len(options) > 1 else "gamma=options.gamma")
-    return [f"model = Network({', '.join(options)}).to(options.device)"]
+    return [f"model = {plan.class_name}({', '.join(options)}).to(options.device)"]
 
 
 def _positive(plan: Plan) -> list[str]:
@@ -71,7 +71,11 @@ def _dense_fills(plan: Plan) -> Fills:
     weight = f"{scale}(W x)" if scale and offset else f"{scale}W x"
     about = [f'"""``{weight}{offset}``; W is (fan_out, fan_in), its entries start at ``std``.']
     if plan.has_bias and plan.model.optimizer.name == "muon":
-        about += ["", "The bias is a (fan_out, 1) matrix: torch.optim.Muon takes nothing else.", '"""']
+        about += [
+            "",
+            "The bias is a (fan_out, 1) matrix: torch.optim.Muon takes nothing else.",
+            '"""',
+        ]
     else:
         about[0] += '"""'
     arguments = ["self", "fan_in: int", "fan_out: int", "*", "std: float"]
@@ -118,7 +122,7 @@ def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
     return {
         "about": [
             f'"""From (batch, {model.input_dim}) to (batch, {dim(model.layers[-1].fan_out)}); '
-            '``factory``: device and dtype, as of torch.empty."""',
+            + '``factory``: device and dtype, as of torch.empty."""',
             "",
         ],
         "constructor": _constructor(

@@ -79,7 +79,7 @@ class Trainer:
         pieces = min(self.options.accumulate, int(rows))
         for p in self.model.parameters():  # a sum needs memory that no CUDA graph writes over
             p.grad = torch.zeros_like(p) if pieces > 1 and p.requires_grad else None
-        losses, outputs = [], []
+        losses, outputs = list[Tensor](), list[Tensor]()
         for part_x, part_y in zip(x.tensor_split(pieces), y.tensor_split(pieces), strict=True):
             # keep if ranks
             exchange(network, self.options, len(losses) == pieces - 1)
