@@ -118,11 +118,12 @@ def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
         richness = "richness: float = RICHNESS"
     base = "(self.width / BASE_WIDTH)" if plan.symbols.base else "self.width"
     power = f"{base} ** self.richness" if plan.symbols.base else f"{base}**self.richness"
+    outputs = dim(model.layers[-1].fan_out)
+    where = "``factory``: device and dtype, as of torch.empty."
     shown = [f"{name}={{self.{name}}}" for name in ("width", "richness", "gamma")]
     return {
         "about": [
-            f'"""From (batch, {model.input_dim}) to (batch, {dim(model.layers[-1].fan_out)}); '
-            + '``factory``: device and dtype, as of torch.empty."""',
+            f'"""From (batch, {model.input_dim}) to (batch, {outputs}); {where}"""',
             "",
         ],
         "constructor": _constructor(

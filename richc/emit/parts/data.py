@@ -125,6 +125,8 @@ def open_arrays(path: Path) -> dict[str, Any]:
             if sum(member.file_size for member in archive.infolist()) > limit:
                 raise ValueError(f"unpacks to more than {limit} bytes")
     if kind == ".npz":
+        if not zipfile.is_zipfile(path):
+            raise ValueError("not a NumPy archive")
         return dict(np.load(path, allow_pickle=False))
     if kind == ".safetensors":
         from safetensors import SafetensorError

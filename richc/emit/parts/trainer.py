@@ -35,7 +35,12 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 class Trainer:
     """All that changes in training: weights, optimizer, schedule, scaler and the data's order."""
 
-    def __init__(self, model: Network, batches: Batches, options: argparse.Namespace) -> None:
+    def __init__(
+        self,
+        model: Network,
+        batches: Batches,
+        options: argparse.Namespace,
+    ) -> None:
         self.model, self.batches, self.options = model, batches, options
         self.device, self.taken = batches.device, 0
         # keep if ranks
