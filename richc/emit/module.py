@@ -131,6 +131,10 @@ def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
         ),
         "checks": _checks(plan),
         "layers": [*plan.binding(layers), *layers],
+        "hooks": [
+            "self.register_state_dict_post_hook(describe_weights)",
+            "self.register_load_state_dict_pre_hook(check_weights)",
+        ],
         "alpha": [f"return self.gamma * {power}"],
         "forward": _forward(plan),
         "repr": [f'return f"{", ".join(shown)}"'],

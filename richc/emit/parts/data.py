@@ -179,4 +179,4 @@ def as_array(value: Any, name: str) -> np.ndarray:
         kind = getattr(value, "dtype", type(value).__name__)
         raise ValueError(f"{name[:40]!a} is no array of real numbers, its type is {kind}")
     value = value[:, 0] if value.ndim == 2 and value.shape[1] == 1 else value
-    return value if value.dtype.kind == "U" else value.astype(np.float64)
+    return np.asarray(value, None if value.dtype.kind == "U" else np.float64)

@@ -106,7 +106,7 @@ def encode(labels: np.ndarray) -> Tensor:
     elif len(classes) != OUTPUTS:
         raise ValueError(f"the labels hold {len(classes)} classes, the model has {OUTPUTS} outputs")
     elif list(classes) != list(range(OUTPUTS)):
-        print(f"classes 0, 1, ... are {', '.join(map(ascii, classes))}", file=sys.stderr)
+        print(f"classes 0, 1, ... are {', '.join(map(ascii, classes.tolist()))}", file=sys.stderr)
     # keep if cross_entropy
     return torch.from_numpy(numbers)
     # end
