@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from richc.emit.plan import RATE, Block, Plan, Run, dim, is_frozen
 from richc.emit.text import LINE_LENGTH, indented, prose
 from richc.scaling.formula import rich_formula
-from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Monomial, symbol
+from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Base, Monomial, symbol
 from richc.spec.model import Tensor
 
 _HEADS = ("layer", "shape", "multiplier", "init std", "learning rate")
@@ -90,7 +90,7 @@ def _values(decided: Plan, tensor: Tensor) -> list[tuple[str, str]]:
 def _value(decided: Plan, value: Monomial) -> tuple[str, str]:
     text = rich_formula(value, decided.symbols)
     model = decided.model
-    known = {
+    known: dict[Base, float] = {
         WIDTH: math.log2(model.width),
         BASE_WIDTH: math.log2(model.base_width or 1),
         GAMMA: math.log2(model.gamma),

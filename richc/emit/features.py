@@ -1,4 +1,4 @@
-"""What a program has only when it is asked for, and which parts are in which file: tables of data."""
+"""What a program has only when it is asked for, and which parts are in which file."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def _construction(plan: Plan) -> list[str]:
         options.append("options.richness")
     if depends_on_gamma(plan.model):
         options.append("options.gamma" if len(options) > 1 else "gamma=options.gamma")
-    return [f"model = Network({', '.join(options)}).to(options.device)"]
+    return [f"model = {plan.class_name}({', '.join(options)}).to(options.device)"]
 
 
 def _positive(plan: Plan) -> list[str]:
@@ -71,7 +71,11 @@ def _dense_fills(plan: Plan) -> Fills:
     weight = f"{scale}(W x)" if scale and offset else f"{scale}W x"
     about = [f'"""``{weight}{offset}``; W is (fan_out, fan_in), its entries start at ``std``.']
     if plan.has_bias and plan.model.optimizer.name == "muon":
-        about += ["", "The bias is a (fan_out, 1) matrix: torch.optim.Muon takes nothing else.", '"""']
+        about += [
+            "",
+            "The bias is a (fan_out, 1) matrix: torch.optim.Muon takes nothing else.",
+            '"""',
+        ]
     else:
         about[0] += '"""'
     arguments = ["self", "fan_in: int", "fan_out: int", "*", "std: float"]
@@ -114,11 +118,12 @@ def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
         richness = "richness: float = RICHNESS"
     base = "(self.width / BASE_WIDTH)" if plan.symbols.base else "self.width"
     power = f"{base} ** self.richness" if plan.symbols.base else f"{base}**self.richness"
+    outputs = dim(model.layers[-1].fan_out)
+    where = "``factory``: device and dtype, as of torch.empty."
     shown = [f"{name}={{self.{name}}}" for name in ("width", "richness", "gamma")]
     return {
         "about": [
-            f'"""From (batch, {model.input_dim}) to (batch, {dim(model.layers[-1].fan_out)}); '
-            '``factory``: device and dtype, as of torch.empty."""',
+            f'"""From (batch, {model.input_dim}) to (batch, {outputs}); {where}"""',
             "",
         ],
         "constructor": _constructor(
@@ -126,6 +131,10 @@ def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
         ),
         "checks": _checks(plan),
         "layers": [*plan.binding(layers), *layers],
+        "hooks": [
+            "self.register_state_dict_post_hook(describe_weights)",
+            "self.register_load_state_dict_pre_hook(check_weights)",
+        ],
         "alpha": [f"return self.gamma * {power}"],
         "forward": _forward(plan),
         "repr": [f'return f"{", ".join(shown)}"'],

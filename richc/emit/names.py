@@ -18,7 +18,7 @@ MODULE_NAMES = frozenset(
     Monitor NamedTuple Path Progress Rows SavePlan SavePlanner Sequence Shards SignSGD Split
     StorageReader StorageWriter Tensor Trainer Whole Work WriteResult
     BATCH BLOCK COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION PREDICTED RATES RICHNESS
-    MISSING SCHEDULE SCORE SEED SPEC STEPS TARGET WARMUP WIDTH
+    MISSING SCHEDULE SIGNALS STARTS Source SCORE SEED SPEC STEPS TARGET WARMUP WIDTH
     """.split()
 )
 

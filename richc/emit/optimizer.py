@@ -62,7 +62,9 @@ def group_lines(plan: Plan) -> list[str]:
         )
         for group, row in zip(plan.groups, made, strict=True)
     ]
-    values = {knob: made[0][knob] if knob in alike else _COLUMNS.get(knob, knob) for knob in made[0]}
+    values = {
+        knob: made[0][knob] if knob in alike else _COLUMNS.get(knob, knob) for knob in made[0]
+    }
     becomes = ", ".join(f'"{knob}": {value}' for knob, value in values.items())
     whole = f'{{"name": name, "params": params, {becomes}}}'
     shape = _shape_correction(plan)

@@ -44,6 +44,10 @@ _SCORES = {"cross_entropy": "accuracy", "mse": "R^2"}
 _CLASS, _WHOLE = "Network", "torch.optim.Muon"
 
 
+#: Stands in what the model fills in, where a layer may be called as the stand-in is.
+_HIDDEN = "\0"
+
+
 class Origin(NamedTuple):
     """Which file a program is of, and how it was asked for: enough to compile it again."""
 
@@ -92,7 +96,13 @@ def emit_program(
     words = words_of(decided) | {*asked, "module_only" if module_only else "program"}
     words |= {"ranks"} if {"ddp", "fsdp"} & words else set()
     names = [name for name, condition in PARTS if holds(condition, words)]
-    filled = fills(decided, sharded="fsdp" in words, scaled=bool({"options", "module_only"} & words))
+    filled = fills(
+        decided, sharded="fsdp" in words, scaled=bool({"options", "module_only"} & words)
+    )
+    for places in filled.values():
+        for place, lines in places.items():
+            hidden = (line.replace(_CLASS, _CLASS[0] + _HIDDEN + _CLASS[1:]) for line in lines)
+            places[place] = list(hidden)
     parts = {name: load_part(name, words | {*names}, filled.get(name)) for name in names}
     text = "\n\n".join(part.body for part in parts.values())
     # Parts have one return, for the type checker; what is returned at once needs no name.
@@ -117,8 +127,7 @@ def emit_program(
         "",
     ]
     end = '\n\nif __name__ == "__main__":\n    sys.exit(main())\n'
-    # Only in the parts does the stand-in occur as such: a layer may well have its name.
-    body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text)
+    body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text).replace(_HIDDEN, "")
     return "\n".join(head) + "\n" + body + ("" if module_only else end)
 
 

@@ -124,7 +124,7 @@ def bad_files(folder: Path) -> dict[str, str]:
         "one_class.csv": ("1,2,3,0\n" * 9, "1 classes"),
         "columns.csv": ("a,b,kind\n1,2,0\n3,4,1\n", "2 features"),
         "none.csv": ("kind\n0\n1\n", "0 features"),
-        "text.npz": ("not a zip", "allow_pickle=False"),
+        "text.npz": ("not a zip", "NumPy archive"),
         "text.pt": ("not a zip", "plain tensors"),
         "text.safetensors": ("not json at all", "safetensors"),
         "data.parquet": ("PAR1", "format"),

@@ -22,7 +22,9 @@ def folder(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(examples / "elsewhere", copy / "elsewhere")
     shutil.copy(examples / "digits.csv.gz", copy)
     text = (examples / "digits_mup_adam.rich").read_text(encoding="utf-8")
-    (copy / "elsewhere" / "digits.py").write_text(richc.compile(text, module_only=True), encoding="utf-8")
+    (copy / "elsewhere" / "digits.py").write_text(
+        richc.compile(text, module_only=True), encoding="utf-8"
+    )
     return copy / "elsewhere"
 
 

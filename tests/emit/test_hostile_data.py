@@ -261,7 +261,9 @@ def test_endless_lines(
     path = tmp_path / "d.csv.gz"
     path.write_bytes(gzip.compress(start.encode() + end * (20 * MB), compresslevel=1))
 
-    assert re.search("no rows of data|number of columns|out of bounds", refused(classifier, path, capsys))
+    assert re.search(
+        "no rows of data|number of columns|out of bounds", refused(classifier, path, capsys)
+    )
 
 
 def test_zeros_are_no_bomb(classifier: ModuleType, tmp_path: Path) -> None:

@@ -125,6 +125,8 @@ def open_arrays(path: Path) -> dict[str, Any]:
             if sum(member.file_size for member in archive.infolist()) > limit:
                 raise ValueError(f"unpacks to more than {limit} bytes")
     if kind == ".npz":
+        if not zipfile.is_zipfile(path):
+            raise ValueError("not a NumPy archive")
         return dict(np.load(path, allow_pickle=False))
     if kind == ".safetensors":
         from safetensors import SafetensorError
@@ -177,4 +179,4 @@ def as_array(value: Any, name: str) -> np.ndarray:
         kind = getattr(value, "dtype", type(value).__name__)
         raise ValueError(f"{name[:40]!a} is no array of real numbers, its type is {kind}")
     value = value[:, 0] if value.ndim == 2 and value.shape[1] == 1 else value
-    return value if value.dtype.kind == "U" else value.astype(np.float64)
+    return np.asarray(value, None if value.dtype.kind == "U" else np.float64)

@@ -13,9 +13,7 @@ from torch import Tensor, nn
 
 
 # keep if not normal
-def draw(
-    tensor: Tensor, std: float, dist: str, generator: torch.Generator | None = None
-) -> None:
+def draw(tensor: Tensor, std: float, dist: str, generator: torch.Generator | None = None) -> None:
     """Fill ``tensor`` with entries of mean 0 and standard deviation exactly ``std``."""
     if std == 0.0:
         tensor.zero_()
@@ -124,7 +122,7 @@ class Dense(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # keep if bias
-        bias = self.bias
+        bias: Tensor | None = self.bias
         # keep if muon or bias_scale
         if bias is not None:
             # keep if muon

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from richc.emit.parts.cross_entropy import loss_of, score
 from richc.emit.parts.network import Network
+
 SCORE = "accuracy"
 
 # ---- emitted from here on ----

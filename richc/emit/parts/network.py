@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from richc.emit.parts.dense import Dense
-from richc.emit.parts.weights import check_weights, describe_weights
 
 WIDTH, BASE_WIDTH, RICHNESS, GAMMA = 64, 64, 0.5, 1.0
 
@@ -33,8 +32,8 @@ class Network(nn.Module):
         # end
         self.reset_parameters()
         # keep if weights
-        self.register_state_dict_post_hook(describe_weights)
-        self.register_load_state_dict_pre_hook(check_weights)
+        # fill hooks
+        # end
         # end
 
     # keep if alpha
@@ -42,7 +41,7 @@ class Network(nn.Module):
     def alpha(self) -> float:
         """The activity: a step moves the entries of a representation by alpha / sqrt(n)."""
         # fill alpha
-        return self.gamma * (self.width / BASE_WIDTH) ** self.richness
+        return float(self.gamma * (self.width / BASE_WIDTH) ** self.richness)
         # end
 
     # end

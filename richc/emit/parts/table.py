@@ -14,8 +14,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 
-from richc.emit.parts.ranks import one_voice
-
 OUTPUTS = 10
 MISSING, UNPACKED_BYTES = ("",), 1 << 30
 
@@ -73,12 +71,12 @@ def read_csv(path: Path, target: str | None, ignore: str, missing: str) -> tuple
         raise ValueError(f"a gap in row {gaps.argmax() + 1} (--missing drop: {gaps.sum()} less)")
     if gaps.any():
         print(f"left out {gaps.sum()} rows with missing values", file=sys.stderr)
-    columns = [np.empty((len(cells), 0))]
+    columns: list[Any] = [np.empty((len(cells), 0))]
     for i in inputs:
         row, name = words[:, i].argmax(), f"column {names[i][:40]!a}"
         if words[row, i] and not (words | empty)[:, i].all():
             raise ValueError(f"row {row + 1}, {name}: {cells[row, i][:40]!a} is no number")
-        kinds = np.unique(cells[~gaps, i]) if words[row, i] else []
+        kinds = np.unique(cells[~gaps, i]) if words[row, i] else cells[:0, i]
         if len(kinds):
             print(f"{name} becomes {len(kinds)} inputs, one for each word", file=sys.stderr)
         columns.append(cells[:, [i]] == kinds if len(kinds) else values[:, [i]])
@@ -108,7 +106,7 @@ def encode(labels: np.ndarray) -> Tensor:
     elif len(classes) != OUTPUTS:
         raise ValueError(f"the labels hold {len(classes)} classes, the model has {OUTPUTS} outputs")
     elif list(classes) != list(range(OUTPUTS)):
-        print(f"classes 0, 1, ... are {', '.join(map(ascii, classes))}", file=sys.stderr)
+        print(f"classes 0, 1, ... are {', '.join(map(ascii, classes.tolist()))}", file=sys.stderr)
     # keep if cross_entropy
     return torch.from_numpy(numbers)
     # end

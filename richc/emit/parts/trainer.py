@@ -35,7 +35,12 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 class Trainer:
     """All that changes in training: weights, optimizer, schedule, scaler and the data's order."""
 
-    def __init__(self, model: Network, batches: Batches, options: argparse.Namespace) -> None:
+    def __init__(
+        self,
+        model: Network,
+        batches: Batches,
+        options: argparse.Namespace,
+    ) -> None:
         self.model, self.batches, self.options = model, batches, options
         self.device, self.taken = batches.device, 0
         # keep if ranks
@@ -79,7 +84,7 @@ class Trainer:
         pieces = min(self.options.accumulate, int(rows))
         for p in self.model.parameters():  # a sum needs memory that no CUDA graph writes over
             p.grad = torch.zeros_like(p) if pieces > 1 and p.requires_grad else None
-        losses, outputs = [], []
+        losses, outputs = list[Tensor](), list[Tensor]()
         for part_x, part_y in zip(x.tensor_split(pieces), y.tensor_split(pieces), strict=True):
             # keep if ranks
             exchange(network, self.options, len(losses) == pieces - 1)

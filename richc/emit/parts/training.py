@@ -18,6 +18,7 @@ from richc.emit.parts.monitor import Monitor
 from richc.emit.parts.network import Network
 from richc.emit.parts.ranks import gather, one_voice, ranks, share
 from richc.emit.parts.trainer import Trainer, autocast
+
 SCORE = "accuracy"
 
 # ---- emitted from here on ----

@@ -36,7 +36,7 @@ class Worker:
         self.device = torch.device(job.device)
         self.program = Program(job.program, job.spec)
         # The program's own reader, whose work has been done.
-        self.program.module.read_table = lambda _path, _target: job.table  # type: ignore[attr-defined]
+        self.program.module.read_table = lambda *_, **__: job.table  # type: ignore[attr-defined]
         self._data: dict[int, Any] = {}
 
     def data(self, seed: int) -> Any:
@@ -84,7 +84,7 @@ class _Stack:
     def train(self) -> list[Run]:
         """To the last step, or until none is left that learns."""
         job = self.job
-        warmup = self.module.steps_of(job.warmup, job.steps)
+        warmup = round(job.warmup * job.steps) if job.warmup < 1 else int(job.warmup)
         constant = job.schedule == "constant" and not warmup
         look = max(1, job.steps // _LOOKS)
         done: list[Run] = []
