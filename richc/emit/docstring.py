@@ -34,7 +34,7 @@ def _legend(decided: Plan) -> str:
         known.append(f"n0 = {model.base_width} (where that was tuned)")
     if "alpha" in decided.used:
         ratio = "(n / n0)" if decided.symbols.base else "n"
-        known.append(f"alpha = gamma * {ratio}^r (the activity)")
+        known.append(f"alpha = gamma * {ratio}^r")
     return f"{', '.join(known)}."
 
 

@@ -150,7 +150,8 @@ def _weights_fills(plan: Plan) -> Fills:
             for side, size in enumerate((layer.fan_out, layer.fan_in)):
                 if size.wide:
                     place = f"{block.name}.{position}" if block.is_list else block.name
-                    over = "" if size.factor == 1 else f" // {size.factor}"
+                    times = "" if size.over == 1 else f" * {size.over}"
+                    over = times if size.factor == 1 else f"{times} // {size.factor}"
                     return {
                         "width": [
                             f'weight = state.get(f"{{prefix}}{place}.weight")',

@@ -52,10 +52,8 @@ def load(options: argparse.Namespace) -> list[Tensor]:
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=f"Train {MODEL}. Exit codes: 0 trained, 1 the loss diverged, 2 bad input.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    shown = argparse.ArgumentDefaultsHelpFormatter
+    parser = argparse.ArgumentParser(formatter_class=shown, description=f"Train {MODEL}.")
     add, cuda = parser.add_argument, torch.cuda.is_available()
     # keep if has_data
     data = Path(__file__).resolve().parent / str(DATA)
@@ -87,7 +85,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Train, report, save; returns the exit code."""
+    """Train, report, save; returns 0 if it trained, 1 if the loss diverged, 2 for bad input."""
     options = parse(argv)
     try:
         # fill positive
@@ -106,9 +104,11 @@ def main(argv: list[str] | None = None) -> int:
         shown = f"train loss {loss:.6g} {SCORE} {known:.4f}"
         print(f"{shown}  held-out loss {held_out:.6g} {SCORE} {unseen:.4f}", flush=True)
         if options.save is not None:
-            torch.save(model.state_dict(), options.save)
+            draft = options.save.with_name(f"{options.save.name}.tmp")
+            torch.save(model.state_dict(), draft)
+            draft.replace(options.save)
         return 0 if math.isfinite(loss) else 1
     except (ArithmeticError, MemoryError, OSError, RuntimeError, ValueError) as error:
-        line = (str(error) or "out of memory").splitlines()[0]
+        line = (str(error) or type(error).__name__).splitlines()[0]
         print("error:", "".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
         return 2

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 
 OUTPUTS = 10
@@ -47,6 +46,8 @@ def find(names: list[str], wanted: str) -> list[int]:
 
 def read_csv(path: Path, target: str | None, ignore: str, missing: str) -> tuple[Any, Any]:
     """Features and labels of a table; a column of words becomes one of 0 and 1 for each word."""
+    if path.suffix.lower() not in (".csv", ".gz"):
+        raise ValueError("not .csv or .csv.gz; `richc compile --with options` reads more")
     limit = max(UNPACKED_BYTES, path.stat().st_size)
     with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as file:
         content = file.read(limit + 1)
@@ -107,9 +108,7 @@ def encode(labels: np.ndarray) -> Tensor:
         raise ValueError(f"the labels hold {len(classes)} classes, the model has {OUTPUTS} outputs")
     elif list(classes) != list(range(OUTPUTS)):
         print(f"classes 0, 1, ... are {', '.join(map(ascii, classes.tolist()))}", file=sys.stderr)
-    # keep if cross_entropy
-    return torch.from_numpy(numbers)
-    # end
     # keep if mse
-    return F.one_hot(torch.from_numpy(numbers), OUTPUTS).bool()
+    numbers = np.eye(OUTPUTS, dtype=bool)[numbers]
     # end
+    return torch.from_numpy(numbers)
