@@ -75,10 +75,9 @@ def group_lines(plan: Plan) -> list[str]:
         f"    for {', '.join(columns)} in rows",
         "]",
     ]
-    flat = Items("", rows, "").flat() + becomes + default
     return [
         about,
-        *plan.binding([flat]),
+        *plan.binding([Items("", rows, "").flat(), becomes, default]),
         f"{RATE} = {default} if {RATE} is None else {RATE}",
         *table,
         *comprehension,
