@@ -20,10 +20,17 @@ def predict(result: ModelResult, key: Key) -> Size | None:
         return None
     if key.quantity == KERNEL:
         return _kernel(verdict.richness)
-    flow = verdict.flow.first if key.step == 1 else verdict.flow.later
+    first, later = verdict.flow
     if key.quantity == STATE:
         return _gradient(result, key)
-    return _change(flow[key.layer], key)
+    at_first = _change(first[key.layer], key)
+    if key.step == 1:
+        return at_first
+    predicted = _change(later[key.layer], key)
+    grows = any(one.source != other.source for one, other in zip(first, later, strict=True))
+    # Signals that fade at init grow step by step to the size of their updates: how far they are
+    # after a few steps depends on the rate at every width that is measured.
+    return None if grows and predicted != at_first else predicted
 
 
 def _change(at: LayerFlow, key: Key) -> Size:

@@ -22,7 +22,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import richc
+from richc.pipeline import analyse
 from richc.report import schema
+from richc.scaling.sizes import largest
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits.csv.gz"
 
@@ -58,13 +60,17 @@ class Row(NamedTuple):
     quantity: str
     predicted: float
     measured: float
+    #: The first step's exponent where signals that fade at init grow: how far they are after a few
+    #: steps depends on the rate, at every width that is measured.
+    since: float | None = None
 
     @property
     def error(self) -> float:
         if self.predicted == self.measured:  # Both may be -inf.
             return 0.0
-        error = abs(self.measured - self.predicted)
-        return math.inf if math.isnan(error) else error
+        since = self.predicted if self.since is None else self.since
+        error = max(since - self.measured, self.measured - self.predicted, 0.0)
+        return math.inf if math.isnan(self.measured) or math.isnan(error) else error
 
     def __str__(self) -> str:
         return (
@@ -73,10 +79,10 @@ class Row(NamedTuple):
         )
 
 
-def load(text: str) -> ModuleType:
+def load(text: str, *features: str) -> ModuleType:
     """The compiled program, as a module."""
     module = ModuleType("program")
-    exec(richc.compile(text, allow_violations=True), module.__dict__)
+    exec(richc.compile(text, allow_violations=True, features=features), module.__dict__)
     return module
 
 
@@ -242,14 +248,19 @@ def fit(
         for width in widths
     ]
     rows = []
+    first, later = analyse(text).models[0].verdict.flow
+    grows = any(one.source != other.source for one, other in zip(first, later, strict=True))
     for index, layer in enumerate(model.layers):
+        begins = {"dh": first[index].dh, "df": largest(first[index].df, first[index].bias_df)}
         for quantity in Sizes._fields:
             predicted = getattr(layer, quantity)
             if predicted is None:
                 continue
             points = [mean([getattr(one, quantity)[index] for one in found]) for found in measured]
             exponent = -math.inf if predicted == "-inf" else float(Fraction(predicted))
-            rows.append(Row(layer.name, quantity, exponent, slope(widths, points)))
+            since = begins.get(quantity) if grows else None
+            known = float(since) if isinstance(since, Fraction) else None
+            rows.append(Row(layer.name, quantity, exponent, slope(widths, points), known))
     return rows
 
 
@@ -289,7 +300,7 @@ def trained_on_digits(
 
     ``look`` sees each step's number and the network, with the gradients of that step.
     """
-    module = load(text)
+    module = load(text, "options")
     data = module.load(DIGITS, "digit", 0, torch.device("cpu"))
     torch.manual_seed(seed)
     net = module.Net()

@@ -41,7 +41,8 @@ def spec(optimizer: str, layers: dict[str, str], precision: str = "fp32") -> str
 
 
 def findings(text: str) -> list[tuple[str, str | None]]:
-    return [(d.code, d.layer) for d in report_on(text)[1] if d.code.startswith("R7")]
+    found = (d for d in report_on(text)[1] if d.code.startswith("R7"))
+    return [(d.code, d.layer) for d in found if d.code != "R704"]  # not what a format holds
 
 
 def made(text: str) -> tuple[nn.Module, list[nn.Parameter], torch.optim.Optimizer]:
