@@ -97,7 +97,8 @@ def command(
         if codes is not None:
             left = left.of_rules(codes)
         _tell(done, left, writes=writes)
-        problems = problems or left.has_errors or (done.is_changed and not writes)
+        problems = problems or left.has_errors or bool(done.left)
+        problems = problems or (done.is_changed and not writes)
     if model is not None and not named and texts.all_readable:
         raise Unusable(f"no model `{model}` in these files")
     if not texts.all_readable:

@@ -126,6 +126,9 @@ def _candidates(
         if (known.get(knob, NONE) != NONE) != (knob in knobs):
             return
     lacks_init, lacks_rate = lacking(member)
+    init, goal = member.now.init, member.goal.init
+    if gauge is not None and isinstance(init, Fraction) and isinstance(goal, Fraction):
+        lacks_init = goal - init  # A bound would leave one of three unknowns open.
     by_scale, by_std, by_rate = _powers(member.context.model.optimizer.name)
     # Below a floor of RMS(W), the std has no say in the rate.
     for of_std in dict.fromkeys((by_std, NONE)):

@@ -1,37 +1,30 @@
 """A plan as edits of the text, held to what it promises before it is offered.
 
 The text that the edits make is read and judged again: it must pass, be where the plan leads, and at
-the base width have every multiplier, std and rate that the file had.
+the base width have every multiplier, std, rate and decay that the file had.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from math import isclose, log2
 from typing import NamedTuple
 
-from richc.diagnostics import Diagnostic, Edit, Label, Span, apply
+from richc.diagnostics import Diagnostic, Edit, Label, Span
+from richc.repair.proof import edited, holds, is_close, log2_at_base, read
 from richc.repair.search import Change, Plan, obstacle, plans
 from richc.repair.target import MUP, NTP, Contradiction, Target, target
 from richc.rules.attributes import added
 from richc.rules.context import Context
-from richc.rules.mending import at_base, fresh, swap, unit, width_factors
-from richc.rules.requirement_fails import is_true
+from richc.rules.mending import at_base, fresh, swap, unit
 from richc.rules.sentence import point_name
 from richc.scaling.formula import general_power
-from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Affine, Base, Monomial
-from richc.scaling.verdict import HOLDS
+from richc.scaling.monomial import WIDTH, Affine, Monomial
 from richc.spec.infer import STANDARD
-from richc.spec.resolve import resolve
 from richc.syntax import tree
-from richc.syntax.parser import parse
-from richc.syntax.source import Source
 
 #: Plans that are tried on the text, and changes that a help names.
 _MOST_TRIED, _MOST_NAMED = 8, 3
-#: Of log2: what two spellings of one value may differ by in floating point.
-_CLOSE = 1e-9
 
 
 class Repaired(NamedTuple):
@@ -46,6 +39,8 @@ class Repaired(NamedTuple):
     #: Where it is written.
     place: Span
     edit: Edit
+    #: "lr = n0 / n"; empty for what is no attribute.
+    attribute: str = ""
     #: A well-known mistake that it was, in words.
     mistake: str | None = None
 
@@ -59,12 +54,13 @@ class Repair(NamedTuple):
     richness: Fraction | None
     #: What declares a base width, where the file has none and may have one.
     declares: tuple[Edit, ...] = ()
-    #: Whether the file requires to be there.
-    is_required: bool = False
+    #: Whether ``--to`` may lead elsewhere.
+    has_choice: bool = True
 
     @property
     def edits(self) -> tuple[Edit, ...]:
-        return (*(change.edit for change in self.changes), *self.declares)
+        # What is added to one block is one edit.
+        return (*dict.fromkeys(change.edit for change in self.changes), *self.declares)
 
     @property
     def base(self) -> str | None:
@@ -88,7 +84,7 @@ class Repair(NamedTuple):
         if self.richness is None or self.richness == MUP:
             return None
         lost = "features will not learn"
-        return lost if self.is_required else f"{lost}; for μP: `richc fix --to mup`"
+        return f"{lost}; for μP: `richc fix --to mup`" if self.has_choice else lost
 
     def help(self, layer: str | None) -> str:
         """What to do, said at a layer."""
@@ -125,7 +121,9 @@ def _first(context: Context, goal: Target) -> Repair | None:
     ways = [_done(context, plan) for plan in plans(context, goal)[:_MOST_TRIED]]
     ways += _with_another_word(context, goal)
     ways.sort(key=lambda way: len(way.changes))
-    return next((way for way in ways if way.changes and _is_true(context, way)), None)
+    return next(
+        (way for way in ways if way.changes and holds(context, way.edits, way.richness)), None
+    )
 
 
 def advise(
@@ -177,39 +175,74 @@ def _statement(context: Context, layer: str | None) -> str | None:
 def _done(context: Context, plan: Plan) -> Repair:
     changes: list[Repaired] = []
     if plan.declared is not None:
-        (statement,) = (s for s in context.node.statements if isinstance(s, tree.Richness))
-        edit = Edit(statement.value.span, str(plan.declared))
-        moves = f"`richness` r = {context.model.richness} -> {plan.declared}"
-        words = f"`richness r = {plan.declared}`"
-        changes.append(Repaired(None, words, moves, statement.span, edit))
-    changes += (_made(context, change) for change in plan.changes)
+        changes.append(_declared(context, plan.declared))
+    made = [_made(context, change) for change in plan.changes]
+    changes += _together(context, list(zip(plan.changes, made, strict=True)))
     declares = unit(context).edits if plan.changes else ()
-    required = _is_required(context)
-    return Repair(context.model.name, tuple(changes), plan.richness, declares, required)
+    choice = _has_choice(context)
+    return Repair(context.model.name, tuple(changes), plan.richness, declares, choice)
 
 
-def _is_required(context: Context) -> bool:
-    return any(r.kind in ("point", "regime") for r in context.model.requirements)
+def _declared(context: Context, richness: Fraction) -> Repaired:
+    """Another value in the ``richness`` statement."""
+    (statement,) = (s for s in context.node.statements if isinstance(s, tree.Richness))
+    moves = f"`richness` r = {context.model.richness} -> {richness}"
+    edit = Edit(statement.value.span, str(richness))
+    return Repaired(None, f"`richness r = {richness}`", moves, statement.span, edit)
+
+
+def _together(context: Context, made: Sequence[tuple[Change, Repaired]]) -> Iterator[Repaired]:
+    """What is added to one weight or bias becomes one edit."""
+    words: dict[tuple[str, bool], list[str]] = {}
+    for change, done in made:
+        if change.place is None:
+            key = (change.layers[0].statement, change.of_bias)
+            words.setdefault(key, []).append(done.attribute)
+    for change, done in made:
+        if change.place is None:
+            layer = change.layers[0]
+            attributes = ", ".join(words[layer.statement, change.of_bias])
+            yield done._replace(edit=added(context, layer, attributes, change.of_bias))
+        else:
+            yield done
+
+
+def _has_choice(context: Context) -> bool:
+    """Whether the file does not require a point, and can be elsewhere with its values kept."""
+    model = context.model
+    is_relative = model.parameterization in (None, STANDARD) or model.base_symbol is not None
+    return is_relative and not any(r.kind in ("point", "regime") for r in model.requirements)
 
 
 def _with_another_word(context: Context, goal: Target) -> list[Repair]:
-    """Another word for `standard`, and what then is left to change."""
-    if context.model.parameterization != STANDARD:
-        return []
+    """Another `parameterization`, and what then is left to change."""
+    model = context.model
     richness = MUP if goal.richness is None else goal.richness
-    word = {MUP: "mup", NTP: "ntp"}.get(richness, f"rich(r = {richness})")
+    if model.parameterization is None or model.interval is not None:
+        return []
+    if model.parameterization != STANDARD and model.richness == richness:
+        return []
     (old,) = (s for s in context.node.statements if isinstance(s, tree.Parameterization))
-    edit = Edit(old.preset.span, word)
-    moves = f"`parameterization` standard -> {word}"
-    done = Repaired(None, f"`parameterization {word}`", moves, old.preset.span, edit)
-    required = _is_required(context)
-    found = [Repair(context.model.name, (done,), richness, unit(context).edits, required)]
-    after = _read(context, _edited(context, found[0].edits))
+    words: list[Repaired] = []
+    word = {MUP: "mup", NTP: "ntp"}.get(richness, f"rich(r = {richness})")
+    if model.richness_place is not None:
+        # `rich` follows the statement.
+        word = "rich"
+        if model.richness != richness:
+            words.append(_declared(context, richness))
+    before = context.text[old.preset.span.start : old.preset.span.end]
+    if before != word:
+        edit = Edit(old.preset.span, word)
+        moves = f"`parameterization` {before} -> {word}"
+        words.append(Repaired(None, f"`parameterization {word}`", moves, old.preset.span, edit))
+    choice = _has_choice(context)
+    found = [Repair(model.name, tuple(words), richness, unit(context).edits, choice)]
+    after = read(context, edited(context, found[0].edits))
     if after is not None and not after.verdict.passes:
         back = _Shift(found[0].edits, context.node.span.start)
         for plan in plans(after, goal)[:_MOST_TRIED]:
             rest = (back.moved(change) for change in _done(after, plan).changes)
-            found.append(found[0]._replace(changes=(done, *rest)))
+            found.append(found[0]._replace(changes=(*words, *rest)))
     return found
 
 
@@ -263,14 +296,15 @@ def _made(context: Context, change: Change) -> Repaired:
         else:
             edit = Edit(place, text)
             words = f"{name} = {text}"
-            mistake = _mistake(context, change, value)
+            mistake = _mistake(context, change, value, text)
+    attribute = words
     if layer is None:
         words = f"optimizer {model.optimizer.name} {{ {words} }}"
     elif change.of_bias:
         words = f"bias {{ {words} }}"
     if mistake is not None:
         mistake = f"`{name}` of {shown}: {mistake}"
-    return Repaired(layer, f"`{words}`", moves, place, edit, mistake)
+    return Repaired(layer, f"`{words}`", moves, place, edit, attribute, mistake)
 
 
 def _other_word(context: Context, change: Change, value: Monomial) -> str | None:
@@ -280,90 +314,25 @@ def _other_word(context: Context, change: Change, value: Monomial) -> str | None
     exponent = value.exponent(WIDTH)
     if other is None or exponent.plus(change.exponent) != exponent.times(half):
         return None
-    return other if _is_close(_log2(context, value), 0.0) else None
+    return other if is_close(log2_at_base(context, value), 0.0) else None
 
 
-def _mistake(context: Context, change: Change, value: Monomial) -> str | None:
-    """A well-known one, where undoing it gives the value that the file has at the base width."""
+def _mistake(context: Context, change: Change, value: Monomial, text: str) -> str | None:
+    """A well-known one; ``text`` undoes it, with the value that the file has at the base width."""
     old = value.exponent(WIDTH)
     assert change.place is not None
     if change.attribute != "std":
         return None
-    if old.plus(change.exponent) == old.times(Fraction(2)) and _is_close(_log2(context, value), 0):
+    if old.plus(change.exponent) == old.times(Fraction(2)) and is_close(
+        log2_at_base(context, value), 0
+    ):
         return "one square root too many"
     halved = old == Affine(Fraction(-1)) and change.exponent == Affine(Fraction(1, 2))
-    if halved and width_factors(context, change.place) > 1:
+    # What is left stands in the file: the edit drops a factor, and changes none.
+    written = context.text[change.place.start : change.place.end]
+    if halved and text in written:
         return "it is ~ n^-1/2 already, and divided by the root of the width once more"
     return None
-
-
-# ---- what a repair promises ----
-
-
-def _edited(context: Context, edits: Iterable[Edit]) -> str:
-    """The model alone, with edits of its file made."""
-    start, end = context.node.span
-    moved = [Edit(Span(e.span.start - start, e.span.end - start), e.text) for e in edits]
-    return apply(context.text[start:end], moved)
-
-
-def _read(context: Context, text: str) -> Context | None:
-    """A model's text, read again; None where it has errors."""
-    file, found = parse(Source(context.path, text))
-    if found or len(file.models) != 1:
-        return None
-    specs, unresolved, _ = resolve(file, text)
-    if unresolved or not specs:
-        return None
-    return Context(specs[0], file.models[0], text, context.path)
-
-
-def _is_true(context: Context, done: Repair) -> bool:
-    """Whether the text that a repair makes is what the repair says."""
-    after = _read(context, _edited(context, done.edits))
-    if after is None:
-        return False
-    required = [r for r in after.model.requirements if r.kind != "equivalent"]
-    if not all(is_true(after, requirement) for requirement in required):
-        return False
-    if after.model.interval is not None:
-        from richc.rules.interval import decide
-
-        passes = all(status == HOLDS for _, status in decide(after).statuses)
-    else:
-        passes = after.verdict.passes and after.verdict.richness == done.richness
-    return passes and _keeps(context, after)
-
-
-def _keeps(before: Context, after: Context) -> bool:
-    """Whether every multiplier, std and rate at the base width is as it was."""
-    return all(
-        _is_close(_log2(before, one), _log2(after, other))
-        for one, other in zip(_values(before), _values(after), strict=True)
-    )
-
-
-def _values(context: Context) -> Iterator[Monomial]:
-    model = context.model
-    for layer in model.layers:
-        for tensor in layer.tensors:
-            yield from (tensor.scale, tensor.std, model.optimizer.lr.times(tensor.lr))
-
-
-def _log2(context: Context, value: Monomial) -> float:
-    """log2 of a value at n = n0; n0 is the declared width where there is no base width."""
-    model = context.model
-    width = log2(model.base_width or model.width)
-    values: dict[Base, float] = {
-        WIDTH: width,
-        BASE_WIDTH: width,
-        GAMMA: log2(model.gamma.numerator) - log2(model.gamma.denominator),
-    }
-    return value.log2(values, float(context.richness))
-
-
-def _is_close(one: float, other: float) -> bool:
-    return one == other or isclose(one, other, rel_tol=_CLOSE, abs_tol=_CLOSE)
 
 
 def mistakes(changes: Sequence[Repaired]) -> tuple[str, ...]:

@@ -63,12 +63,19 @@ def target(model: Model, wanted: Fraction | str | None = None) -> Target:
     required = next(iter(points), None)
     if lazy is not None and required == MUP:
         raise Contradiction(f"{_words(points[MUP])} and {_words(lazy)} contradict each other")
+    low, high = model.interval or (NTP, NTP)
+    if low != high:
+        if isinstance(wanted, Fraction):
+            raise Contradiction("`richness` declares an interval, and `--to` one place")
+        claim = points[required] if required is not None else lazy if high == MUP else None
+        if claim is not None:
+            raise Contradiction(f"{_words(claim)} is not so for every r of the interval")
     if isinstance(wanted, Fraction):
         against = points[required] if required not in (None, wanted) else None
         if lazy is not None and wanted == MUP:
             against = lazy
         if against is not None:
-            raise Contradiction(f"{_words(against)} is against it")
+            raise Contradiction(f"{_words(against)} is against `--to {_word(wanted)}`")
         return Target(wanted, gauge=gauge)
     if required is not None:
         return Target(required, gauge=gauge)
@@ -78,6 +85,10 @@ def target(model: Model, wanted: Fraction | str | None = None) -> Target:
     if declared is not None and NTP <= declared <= MUP and not (lazy and declared == MUP):
         return Target(declared, gauge=gauge, is_declared=True)
     return Target(None, lazy=True, gauge=gauge) if lazy else Target(MUP, gauge=gauge)
+
+
+def _word(richness: Fraction) -> str:
+    return {MUP: "mup", NTP: "ntp"}.get(richness, str(richness))
 
 
 def _words(requirement: Requirement) -> str:

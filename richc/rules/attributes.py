@@ -9,6 +9,7 @@ from richc.diagnostics import Edit, Span
 from richc.rules.context import Context
 from richc.rules.mending import at_base, unit
 from richc.scaling.monomial import Affine
+from richc.spec.infer import STANDARD
 from richc.spec.model import Layer, Tensor
 from richc.syntax import tree
 
@@ -31,7 +32,9 @@ def kept_at_base(
     of_bias = tensor is layer.bias
     own = tensor.place(names[0])
     place = own or dict(context.model.optimizer.places).get(names[1])
-    if place is None:
+    # Under a parameterization the optimizer's decay is spread over the layers.
+    is_spread = own is None and context.model.parameterization not in (None, STANDARD)
+    if place is None or is_spread:
         return None
     value = at_base(context, [layer], place, Affine(power), of_bias=of_bias)
     words = f"{names[0]} = {value}"

@@ -42,6 +42,8 @@ def findings(
         if len(others) > _MOST:
             notes.append(f"and {len(others) - _MOST} more")
         is_offered = all(part.edits for part in group)
+        declared = {edit.text for part in group for edit in part.edits if edit.text[:6] == ", base"}
+        notes += [f"the edit declares `{text.removeprefix(', ')}` as well" for text in declared]
         edits = (edit for part in group for edit in part.edits)
         yield found._replace(
             span=first.place,

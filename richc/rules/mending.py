@@ -109,13 +109,6 @@ def fresh(context: Context, value: Monomial, change: Affine) -> str:
     return rich_formula(value.times(width).over(one), symbols)
 
 
-def width_factors(context: Context, span: Span) -> int:
-    """How many factors of an expression follow the width."""
-    wide = {context.model.width_symbol, "fan_in", "fan_out"}
-    factors = (_atoms(factor, _ONE) for factor, _ in _factors(context.expressions[span]))
-    return sum(any(atom.base in wide for atom in atoms or ()) for atoms in factors)
-
-
 def _absorbing(powers: dict[str, Affine], alike: set[str], width: str, change: Affine) -> str:
     """The power that is the plainer for being changed, the plainest first; else the width's own."""
     better: list[tuple[int, bool, str]] = []

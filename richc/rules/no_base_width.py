@@ -58,6 +58,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
         return
     n = model.width_symbol
     (width,) = (s for s in context.node.statements if isinstance(s, tree.Width))
+    # What is written was written for this width.
+    base = model.width if is_written else min(_USUAL_BASE, model.width)
     yield Diagnostic(
         "R704",
         "no-base-width",
@@ -69,7 +71,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         layer=slowest.layer.name,
         labels=(Label(width.span, "no base width"),),
         help="declare the width at which the rate suits a plain network: "
-        f"`width {n} = {model.width}, base {n}0 = {min(_USUAL_BASE, model.width)}`"
+        f"`width {n} = {model.width}, base {n}0 = {base}`"
         + (f", and write rates as powers of {n} / {n}0" if is_written else ""),
     )
 

@@ -28,5 +28,5 @@ def check(context: Context) -> Iterator[Diagnostic]:
         context.model.optimizer.located("shape_factor"),
         label=f"here it is {SHAPE_FACTORS['spectral']}",
         notes=(_ELSEWHERE,),
-        help="for theirs write `shape_factor = match_rms_adamw`, which has a factor of 0.2 more",
+        help="for theirs write `shape_factor = match_rms_adamw`, which is 0.2 times theirs",
     )

@@ -28,7 +28,7 @@ def added(terms: Sequence[Term], scope: Scope, span: Span) -> Monomial:
     Of different powers those count that the scope keeps.  ``span`` is that of the whole.  Raises
     Rejected.
     """
-    terms = [term for term in terms if not term.value.is_zero]
+    terms = _without_cancelled([term for term in terms if not term.value.is_zero])
     if not terms:
         return ZERO
     if len(terms) > 1 and any(has_hole(term.value) for term in terms):
@@ -53,6 +53,19 @@ def added(terms: Sequence[Term], scope: Scope, span: Span) -> Monomial:
     if total < 0:
         raise Rejected(messages.negative(span, is_sum=True))
     return unit.times(number(total))
+
+
+def _without_cancelled(terms: Sequence[Term]) -> list[Term]:
+    """Terms less those that are nothing together: ``n + 3 - n`` is 3."""
+    kept: list[Term] = []
+    for term in terms:
+        found = (x for x in kept if x.value == term.value and x.subtracts != term.subtracts)
+        match = next(found, None)
+        if match is None:
+            kept.append(term)
+        else:
+            kept.remove(match)
+    return kept
 
 
 def _symbols(scope: Scope) -> Symbols:

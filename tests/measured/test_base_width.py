@@ -76,7 +76,7 @@ def test_every_width_is_slowed_down_alike(width: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "optimizer", ["sgd { lr = 3 }", "adam { lr = 0.03 }", "lion { lr = 0.01 }"]
+    "optimizer", ["sgd { lr = 1 }", "adam { lr = 0.03 }", "lion { lr = 0.01 }"]
 )
 def test_rates_in_units_of_one_do_well(optimizer: str) -> None:
     text = MODEL.format(width=256, base="", preset="mup", optimizer=optimizer)
