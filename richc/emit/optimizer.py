@@ -71,7 +71,7 @@ def group_lines(plan: Plan) -> list[str]:
     table = wrapped(Items("rows: list[tuple[Any, ...]] = [", rows, "]"), 0)
     comprehension = [
         "groups = [" if shape else "return [",
-        *indented(_dictionary(whole), 4),
+        f"    {whole}",
         f"    for {', '.join(columns)} in rows",
         "]",
     ]
@@ -92,11 +92,6 @@ _COLUMNS = {RATE: "rate", "weight_decay": "decay"}
 
 def _listed(params: tuple[str, ...]) -> tuple[str, ...]:
     return (params[0][2:-1],) if len(params) == 1 and params[0].startswith("*(") else params
-
-
-def _dictionary(text: str) -> list[str]:
-    """A dictionary that may be too long for a line."""
-    return [text]
 
 
 def _knobs(plan: Plan, group: Group) -> dict[str, str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -13,33 +11,10 @@ from richc.optimizers import law
 from richc.scaling.nearest import INIT, RATE, Change, scale, single_change
 from richc.scaling.sizes import ZERO_SIZE, Size
 from tests.verdict import reference
-from tests.verdict.reference import HALF, Knobs
+from tests.verdict.reference import HALF
 
 ZERO = Fraction(0)
 QUARTER = Fraction(1, 4)
-
-FAMILIES = [("sgd", None), ("adam", None), ("muon", "spectral"), ("adafactor", None)]
-RATE_FAULTS = [HALF, -HALF, Fraction(1), Fraction(-1)]
-STD_FAULTS = [HALF, -HALF]
-
-
-def at_point(
-    optimizer: str, shape: str | None, richness: Fraction = HALF, depth: int = 2
-) -> list[Knobs]:
-    """A point of the scale, without multipliers."""
-    pairs = reference.scale(optimizer, depth, richness)
-    return reference.knobs(optimizer, shape, pairs, [ZERO] * (depth + 1))
-
-
-def spoilt(layers: Sequence[Knobs], at: int, attribute: str, factor: Fraction) -> list[Knobs]:
-    """One attribute times n^factor."""
-    result = list(layers)
-    knob = {"std": "b", "lr": "c"}[attribute]
-    result[at] = replace(result[at], **{knob: getattr(result[at], knob) - factor})
-    return result
-
-
-# The calculus itself, on plain exponents.
 
 OPTIMIZERS = ["sgd", "adam", "adafactor", "muon"]
 
