@@ -9,7 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from richc.emit.plan import RATE, Group, Plan
-from richc.emit.text import Items, indented, literal, number, wrapped
+from richc.emit.text import Items, literal, number, wrapped
 
 #: optimizer -> (class, options it takes, in order, with their defaults)
 _CLASSES: dict[str, tuple[str, dict[str, str]]] = {
