@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from heapq import merge
 from typing import NamedTuple
 
 from richc.diagnostics import Diagnostic, Edit, Label, Span
@@ -118,9 +119,9 @@ def repair(context: Context, wanted: Fraction | str | None = None) -> Repair | N
 
 def _first(context: Context, goal: Target) -> Repair | None:
     """The fewest changes that lead to a target and are what they say."""
-    ways = [_done(context, plan) for plan in plans(context, goal)[:_MOST_TRIED]]
-    ways += _with_another_word(context, goal)
-    ways.sort(key=lambda way: len(way.changes))
+    # Both come with the fewest changes first, and are written out one after the other.
+    plain = (_done(context, plan) for plan in plans(context, goal)[:_MOST_TRIED])
+    ways = merge(plain, _with_another_word(context, goal), key=lambda way: len(way.changes))
     return next(
         (way for way in ways if way.changes and holds(context, way.edits, way.richness)), None
     )
@@ -135,7 +136,7 @@ def advise(
     try:
         done = repair(context)
         if done is not None:
-            return done, tuple(_helped(d, done, context) if is_mended(d) else d for d in found)
+            return done, tuple(_helped(d, done) if is_mended(d) else d for d in found)
         reason = obstacle(context, target(context.model))
     except Contradiction as contradiction:
         reason = str(contradiction)
@@ -149,8 +150,9 @@ def is_mended(found: Diagnostic) -> bool:
     return found.is_error and (found.desideratum is not None or found.code == "R502")
 
 
-def _helped(found: Diagnostic, done: Repair, context: Context) -> Diagnostic:
-    layer = _statement(context, found.layer)
+def _helped(found: Diagnostic, done: Repair) -> Diagnostic:
+    # The statement: layers of a repeat are called `body.0`.
+    layer = found.layer and found.layer.partition(".")[0]
     if found.code == "R502":
         if found.help is not None:
             return found  # What it is to be equivalent to is in another file.
@@ -159,14 +161,6 @@ def _helped(found: Diagnostic, done: Repair, context: Context) -> Diagnostic:
         found = found._replace(labels=labels, layer=layer if len(done.changes) == 1 else None)
     ordered = done.beginning_with(layer)
     return found._replace(help=ordered.help(layer), edits=ordered.edits)
-
-
-def _statement(context: Context, layer: str | None) -> str | None:
-    """The statement of a layer that is named as a finding names it."""
-    names = {x.name: x.statement for x in context.model.layers} | {
-        x.statement: x.statement for x in context.model.layers
-    }
-    return None if layer is None else names.get(layer)
 
 
 # ---- plans as edits ----
