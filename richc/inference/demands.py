@@ -34,8 +34,7 @@ from richc.inference.givens import (
     subject_of,
 )
 from richc.inference.linear import RICHNESS, Linear, System, affine, constant, unknown
-from richc.optimizers import OPTIMIZERS, law
-from richc.optimizers.law import Law
+from richc.optimizers.law import Epsilon, Law
 from richc.scaling.monomial import WIDTH, ZERO, Monomial
 from richc.scaling.sizes import Size
 from richc.spec.holes import Hole, Holes, has_hole, is_hole
@@ -195,10 +194,8 @@ class _Question:
         self._loose = loose
         self._universal = universal
         self._richness = richness
-        self._law = law(self.model.optimizer.name)
-        self._knobs = OPTIMIZERS[self.model.optimizer.name]
-        shape = self.model.optimizer.option("shape_factor")
-        self._shape = shape if isinstance(shape, str) else None
+        self._law = self.model.optimizer.law
+        self._shape = self.model.optimizer.shape_factor
 
     def search(self, cautious: bool) -> Solution | None:
         """Satisfy the layers from the last to the first, going back where a case leads nowhere."""
@@ -386,7 +383,7 @@ class _Question:
         layer, tensor, subject = part.layer, part.tensor, part.subject
         if tensor.eps is not None and has_hole(tensor.eps):
             eps = self._plain(tensor.eps, layer)
-            if self._knobs.eps == "gradient":
+            if self._law.eps == Epsilon.GRADIENT:
                 over = eps.plus(size, -_ONE)
                 wish = Preference(_holes_in(eps), over, f"eps follows the gradient of {subject}")
                 found = found._replace(bounds=(over,), preferred=(wish,))
@@ -398,7 +395,7 @@ class _Question:
                     found = found._replace(preferred=(wish,))
         if has_hole(tensor.decay) and not tensor.frozen:
             decay = self._plain(tensor.decay, layer)
-            if self._knobs.decay_is_normalised:
+            if self._law.decay_is_normalised:
                 std = self._std(part)
                 pull = None if std is None else decay.plus(std).plus(size, -_ONE)
                 reason = f"the decay of {subject} keeps its size beside the gradient"
