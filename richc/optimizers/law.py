@@ -9,14 +9,17 @@ section 4, and Yang & Littwin 2023 (arXiv 2308.01814), section 2.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from fractions import Fraction
 from typing import ClassVar, NamedTuple
 
 from richc.optimizers.knobs import Knob, Value
 from richc.scaling.exponent import ZERO
-from richc.scaling.sizes import ZERO_SIZE, Size
+from richc.scaling.sizes import ZERO_SIZE, Size, Zero
+
+_ZERO = Fraction(0)
+_ONE = Fraction(1)
 
 
 class Epsilon(StrEnum):
@@ -160,4 +163,19 @@ class Law(ABC):
 
 def unless_dead(size: Size, source: Size, gradient: Size) -> Size:
     """An update that ignores its gradient's size is zero where that is exactly zero, only there."""
-    return ZERO_SIZE if gradient is ZERO_SIZE or source is ZERO_SIZE else size
+    is_dead = isinstance(gradient, Zero) or isinstance(source, Zero)
+    return ZERO_SIZE if is_dead else size
+
+
+def coefficients(product: Callable[..., Size], count: int) -> tuple[Fraction, ...]:
+    """The powers of a law that is a product of powers: its constant, then one for each argument."""
+
+    def at(*sizes: Fraction) -> Fraction:
+        size = product(*sizes)
+        assert isinstance(size, Fraction)
+        return size
+
+    zeros = [_ZERO] * count
+    constant = at(*zeros)
+    ones = ([*zeros[:i], _ONE, *zeros[i + 1 :]] for i in range(count))
+    return (constant, *(at(*sizes) - constant for sizes in ones))

@@ -12,6 +12,8 @@ from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
 
+from richc.calculus.nearest import plain_rates
+from richc.calculus.ops import UNIT
 from richc.optimizers import law
 from richc.scaling.exponent import HALF
 from richc.scaling.monomial import (
@@ -25,8 +27,6 @@ from richc.scaling.monomial import (
     symbol,
     width_ratio,
 )
-from richc.scaling.nearest import plain_rates
-from richc.scaling.passes import UNIT
 from richc.spec.holes import growth
 from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import groupby
 
+from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED
+from richc.calculus.written import Phase
 from richc.report.derivation.formulas import columns, number
 from richc.report.derivation.sheet import Sheet
-from richc.scaling.derivation import Phase
 from richc.scaling.formula import power
 from richc.scaling.sizes import ZERO_SIZE, Size, largest
-from richc.scaling.verdict import HOLDS, NOT_EVALUATED, VIOLATED
 
 _ZERO = Fraction(0)
 

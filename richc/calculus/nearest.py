@@ -12,8 +12,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.calculus.ops import UNIT, Parameter, Step
 from richc.optimizers.law import Law
-from richc.scaling.passes import UNIT, Parameter, Step
 from richc.scaling.sizes import Size
 
 INIT = "init"
