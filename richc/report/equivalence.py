@@ -16,11 +16,10 @@ from richc.gauge.equivalence import (
     RATE,
     Difference,
     Equivalence,
-    Knob,
     Move,
-    Structure,
 )
 from richc.gauge.messages import power_of_n
+from richc.gauge.structure import Knob, Structure
 from richc.optimizers import law
 from richc.optimizers.law import Epsilon
 from richc.report.style import Style
