@@ -16,17 +16,26 @@ from fractions import Fraction
 from math import gcd
 from typing import NamedTuple
 
-from richc.optimizers import OPTIMIZERS, law
+from richc.gauge.structure import (
+    Knob,
+    Structure,
+    bias_of,
+    is_homogeneous,
+    knobs_of,
+    notes_of,
+    structure_of,
+)
+from richc.optimizers import shape_factor
+from richc.optimizers.law import Epsilon
 from richc.scaling.monomial import (
     ONE,
     WIDTH,
     ZERO,
     Affine,
     Monomial,
-    number,
 )
 from richc.spec.infer import dim_monomial
-from richc.spec.model import Activation, Dim, Layer, Model, Tensor
+from richc.spec.model import Dim, Model, Tensor
 from richc.spec.numbers import at_numbers
 
 IDENTICAL = "identical"
@@ -36,31 +45,11 @@ DIFFERENT = "different"
 #: Invariants, in the order in which differences are reported.
 INIT, RATE, DECAY, EPS = "init", "rate", "decay", "eps"
 
-#: What an optimizer does where the file says nothing: the emitted program's defaults.
-KNOB_DEFAULTS: dict[str, dict[str, Fraction | bool | tuple[Fraction, ...]]] = {
-    "sgd": {"momentum": Fraction(0), "nesterov": False},
-    "adam": {"betas": (Fraction(9, 10), Fraction(999, 1000)), "amsgrad": False},
-    "adamw": {"betas": (Fraction(9, 10), Fraction(999, 1000)), "amsgrad": False},
-    "lion": {"betas": (Fraction(9, 10), Fraction(99, 100))},
-    "signsgd": {"momentum": Fraction(0)},
-    "adafactor": {"beta2_decay": Fraction(-4, 5)},
-    "muon": {"momentum": Fraction(19, 20), "nesterov": True, "ns_steps": Fraction(5)},
-}
-
-#: Adam's decay may be coupled or decoupled: without decay the two are one.
-_ADAMS = ("adam", "adamw")
 _AT_LARGE_WIDTH = (
-    "Muon's two shape factors are equal at large width only, where one dimension outgrows the other"
+    "{}'s two shape factors are equal at large width only, where one dimension outgrows the other"
 )
 #: `number` factors out primes below 1,000; larger bases may share factors.
 _LARGEST_PRIME = 997
-
-
-class Structure(NamedTuple):
-    """What no gauge can mend: the two are different networks, or trained differently."""
-
-    layer: str | None
-    message: str
 
 
 class Difference(NamedTuple):
@@ -82,15 +71,6 @@ class Difference(NamedTuple):
     @property
     def is_constant(self) -> bool:
         return self.power == 0
-
-
-class Knob(NamedTuple):
-    """A setting of order one that differs: momentum, betas, an init distribution."""
-
-    name: str
-    layer: str | None
-    first: str
-    second: str
 
 
 class Move(NamedTuple):
@@ -145,20 +125,20 @@ def compare(first: Model, second: Model, *, rescaling: bool = True) -> Equivalen
 
 
 def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
-    structure = tuple(_structure(first, second))
-    notes = tuple(_notes(first, second))
+    structure = tuple(structure_of(first, second))
+    notes = tuple(notes_of(first, second))
     if structure:
         return Equivalence(DIFFERENT, structure, (), (), (), False, notes)
-    knobs = tuple(_knobs(first, second))
+    knobs = tuple(knobs_of(first, second))
     shapes = _Shapes(first, second)
     one, other = _all_invariants(first, shapes, 0), _all_invariants(second, shapes, 1)
     differences = _differences(first, one, other)
     found = _judged(differences, knobs)
     factors: Sequence[Monomial] | None = None
-    if found != IDENTICAL and rescaling and _is_homogeneous(first) and _is_homogeneous(second):
+    if found != IDENTICAL and rescaling and is_homogeneous(first) and is_homogeneous(second):
         factors = _rescaling(first, one, other)
         if factors is not None:
-            power = law(first.optimizer.name).gauge_power
+            power = first.optimizer.law.gauge_power
             mapped = [
                 {kind: _rescaled(first, kind, value, u, power) for kind, value in of.items()}
                 for (_, of), u in zip(one, factors, strict=True)
@@ -170,7 +150,7 @@ def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
             else:
                 factors = None
     if shapes.depends_on_width:
-        notes = (*notes, _AT_LARGE_WIDTH)
+        notes = (*notes, _AT_LARGE_WIDTH.format(first.optimizer.law.title))
         found = CONSTANTS if found == IDENTICAL else found
     moves = () if found == DIFFERENT else tuple(_moves(first, second, one, factors))
     is_rescaled = factors is not None
@@ -226,114 +206,6 @@ def _coprime(powers: Sequence[tuple[int, Affine]]) -> dict[int, Affine]:
 # ---- what must be the same before invariants can be compared ----
 
 
-def _structure(first: Model, second: Model) -> Iterator[Structure]:
-    if len(first.layers) != len(second.layers):
-        count = f"{len(first.layers)} layers against {len(second.layers)}"
-        yield Structure(None, f"the depths differ: {count}")
-        return
-    if first.input_dim != second.input_dim:
-        dims = f"{first.input_dim} against {second.input_dim}"
-        yield Structure(None, f"the input dimensions differ: {dims}")
-    for a, b in zip(first.layers, second.layers, strict=True):
-        yield from _layer_structure(a, b)
-    names = first.optimizer.name, second.optimizer.name
-    if names[0] != names[1] and not _are_one_adam(first, second):
-        yield Structure(None, f"the optimizers differ: {names[0]} against {names[1]}")
-    if first.loss != second.loss:
-        yield Structure(None, f"the losses differ: {first.loss} against {second.loss}")
-
-
-def _layer_structure(a: Layer, b: Layer) -> Iterator[Structure]:
-    if a.fan_out != b.fan_out:
-        sizes = f"{a.fan_out.words(WIDTH)} against {b.fan_out.words(WIDTH)}"
-        yield Structure(a.name, f"the sizes differ: {sizes}")
-    kinds = _activation(a.activation), _activation(b.activation)
-    if kinds[0] != kinds[1]:
-        shown = tuple("none" if kind is None else _activation_word(kind) for kind in kinds)
-        yield Structure(a.name, f"the activations differ: {shown[0]} against {shown[1]}")
-    biases = _bias(a), _bias(b)
-    if (biases[0] is None) != (biases[1] is None):
-        which = "second" if biases[0] is None else "first"
-        yield Structure(a.name, f"only the {which} has a bias here")
-    tensors = [("", a.weight, b.weight)]
-    if biases[0] is not None and biases[1] is not None:
-        tensors.append(("the bias is ", biases[0], biases[1]))
-    for words, one, other in tensors:
-        if one.frozen != other.frozen:
-            which = "first" if one.frozen else "second"
-            yield Structure(a.name, f"{words}frozen in the {which} only")
-
-
-def _activation(found: Activation | None) -> Activation | None:
-    """One name for one function."""
-    if found is not None and found.slope in (0, 1):
-        return Activation("relu" if found.slope == 0 else "linear")
-    return found
-
-
-def _activation_word(found: Activation) -> str:
-    return found.name if found.slope is None else f"{found.name}({found.slope})"
-
-
-def _bias(layer: Layer) -> Tensor | None:
-    """The bias, unless it is zero for ever."""
-    bias = layer.bias
-    return None if bias is None or (bias.frozen and bias.std.is_zero) else bias
-
-
-def _are_one_adam(first: Model, second: Model) -> bool:
-    return all(
-        model.optimizer.name in _ADAMS
-        and all(t.decay.is_zero for layer in model.layers for t in layer.tensors if not t.frozen)
-        for model in (first, second)
-    )
-
-
-def _is_homogeneous(model: Model) -> bool:
-    return all(
-        _bias(layer) is None and (layer.activation is None or layer.activation.is_homogeneous)
-        for layer in model.layers
-    )
-
-
-def _notes(first: Model, second: Model) -> Iterator[str]:
-    if first.width != second.width:
-        widths = f"{first.width} and {second.width}"
-        yield f"the declared widths are {widths}: compared is training at one and the same width"
-    settings = first.train._asdict(), second.train._asdict()
-    differing = [name for name, value in settings[0].items() if value != settings[1][name]]
-    if differing:
-        yield f"the train settings differ in {', '.join(differing)}"
-
-
-def _knobs(first: Model, second: Model) -> Iterator[Knob]:
-    of_first, of_second = _options(first), _options(second)
-    for name in sorted({*of_first, *of_second}):
-        a, b = of_first.get(name), of_second.get(name)
-        if a != b:
-            yield Knob(name, None, _option_text(a), _option_text(b))
-    for one, other in zip(first.layers, second.layers, strict=True):
-        if one.dist != other.dist and not one.weight.std.is_zero:
-            yield Knob("dist", one.name, one.dist, other.dist)
-
-
-def _options(model: Model) -> dict[str, object]:
-    options: dict[str, object] = dict(KNOB_DEFAULTS[model.optimizer.name])
-    # Muon's shape factor is part of the rate.
-    options.update(item for item in model.optimizer.options if item[0] != "shape_factor")
-    return options
-
-
-def _option_text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_option_text, value))})"
-    if isinstance(value, Fraction) and Fraction(decimal := repr(float(value))) == value:
-        return decimal.removesuffix(".0")
-    return str(value)
-
-
 # ---- invariants ----
 
 
@@ -348,10 +220,10 @@ _Invariants = list[tuple[_At, dict[str, Monomial]]]
 
 
 class _Shapes:
-    """Muon's shape factors of both models, left out where both have the same one."""
+    """Shape factors of both models, left out where both have the same one."""
 
     def __init__(self, first: Model, second: Model) -> None:
-        options = [model.optimizer.option("shape_factor") for model in (first, second)]
+        options = [model.optimizer.shape_factor for model in (first, second)]
         self._options = [None, None] if options[0] == options[1] else options
         #: A factor was used that is a monomial at large width only.
         self.depends_on_width = False
@@ -359,27 +231,22 @@ class _Shapes:
     def of(self, which: int, fan_in: Dim, fan_out: Dim) -> Monomial:
         option = self._options[which]
         over, under = dim_monomial(fan_out), dim_monomial(fan_in)
-        if option == "spectral":
-            return over.over(under).root()
-        if option not in ("original", "match_rms_adamw"):
-            return ONE
-        if fan_in.wide != fan_out.wide:
+        if option not in shape_factor.OF_THE_LARGER:
+            larger = ONE
+        elif fan_in.wide != fan_out.wide:
             self.depends_on_width = True
             larger = over if fan_out.wide else under
         else:
             is_taller = fan_out.factor * fan_in.over >= fan_in.factor * fan_out.over
             larger = over if is_taller else under
-        if option == "original":
-            return larger.over(under).root()
-        # torch.optim.Muon's includes the 0.2 of its source (Moonshot AI 2025, arXiv 2502.16982).
-        return larger.root().times(number(Fraction(1, 5)))
+        return shape_factor.monomial(option, under, over, larger)
 
 
 def _all_invariants(model: Model, shapes: _Shapes, which: int) -> _Invariants:
     found: _Invariants = []
     known: dict[tuple[object, ...], dict[str, Monomial]] = {}
     for index, layer in enumerate(model.layers):
-        bias = _bias(layer)
+        bias = bias_of(layer)
         for of_bias, tensor in ((False, layer.weight), (True, bias)):
             if tensor is None:
                 continue
@@ -395,20 +262,20 @@ def _all_invariants(model: Model, shapes: _Shapes, which: int) -> _Invariants:
 
 def _invariants(model: Model, tensor: Tensor, shape: Monomial) -> dict[str, Monomial]:
     """What decides how V = M W is drawn and how it moves."""
-    knobs = OPTIMIZERS[model.optimizer.name]
+    law = model.optimizer.law
     scale = at_numbers(tensor.scale, model)
     init = scale.times(at_numbers(tensor.std, model))
     if tensor.frozen:
         return {INIT: init}
     eta = at_numbers(model.optimizer.lr.times(tensor.lr), model)
-    power = Affine(Fraction(law(model.optimizer.name).gauge_power))
+    power = Affine(Fraction(law.gauge_power))
     decay = at_numbers(tensor.decay, model)
     found = {INIT: init, RATE: eta.times(scale.power(power)).times(shape)}
-    found[DECAY] = decay.over(scale.times(scale)) if knobs.decay_is_normalised else eta.times(decay)
-    if knobs.eps is not None:
+    found[DECAY] = decay.over(scale.times(scale)) if law.decay_is_normalised else eta.times(decay)
+    if law.eps is not None:
         eps = ZERO if tensor.eps is None else at_numbers(tensor.eps, model)
-        # Adam's is compared with a gradient, which goes like M; Adafactor's with the weight.
-        found[EPS] = eps.over(scale) if knobs.eps == "gradient" else eps.times(scale)
+        # It is compared with a gradient, which goes like M, or with the weight.
+        found[EPS] = eps.over(scale) if law.eps == Epsilon.GRADIENT else eps.times(scale)
     return found
 
 
@@ -437,7 +304,7 @@ def _rescaling(model: Model, one: _Invariants, other: _Invariants) -> list[Monom
     None where there is none.  Where their product is another constant than 1, the last one makes
     up for it, and the comparison that follows shows its init to be that far off.
     """
-    power = law(model.optimizer.name).gauge_power
+    power = model.optimizer.law.gauge_power
     factors: list[Monomial] = []
     for (_, a), (_, b) in zip(one, other, strict=True):
         if a[INIT].is_zero != b[INIT].is_zero:
@@ -462,14 +329,14 @@ def _rescaling(model: Model, one: _Invariants, other: _Invariants) -> list[Monom
 
 def _rescaled(model: Model, kind: str, value: Monomial, u: Monomial, power: int) -> Monomial:
     """An invariant of V -> u V: the gradient goes like 1/u."""
-    knobs = OPTIMIZERS[model.optimizer.name]
+    law = model.optimizer.law
     if kind == INIT:
         return value.times(u)
     if kind == RATE:
         return value.times(u.power(Affine(Fraction(power))))
     if kind == EPS:
-        return value.over(u) if knobs.eps == "gradient" else value.times(u)
-    return value.over(u.times(u)) if knobs.decay_is_normalised else value
+        return value.over(u) if law.eps == Epsilon.GRADIENT else value.times(u)
+    return value.over(u.times(u)) if law.decay_is_normalised else value
 
 
 # ---- the map from the first to the second ----

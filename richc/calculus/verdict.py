@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.calculus.ops import Parameter, Step
+from richc.calculus.run import Flow, LayerFlow, Stage, flow
 from richc.scaling.exponent import HALF, ZERO
-from richc.scaling.passes import Flow, LayerFlow, Parameter, Stage, Step, flow
 from richc.scaling.sizes import ZERO_SIZE, Size, largest
 
 HOLDS = "holds"
