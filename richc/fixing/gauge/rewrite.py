@@ -14,11 +14,11 @@ from itertools import groupby
 from typing import NamedTuple
 
 from richc.diagnostics import Diagnostic, Edit, Label, Span, apply
-from richc.gauge import blocks, messages
-from richc.gauge.blocks import Block
+from richc.fixing.gauge import blocks, refusals
+from richc.fixing.gauge.blocks import Block
+from richc.fixing.gauge.words import Dims, Words, is_equal
 from richc.gauge.equivalence import IDENTICAL, compare
 from richc.gauge.moves import KNOBS, Condition, Target, moved, powers
-from richc.gauge.words import Dims, Words, is_equal
 from richc.pipeline import FileResult, ModelResult, analyse
 from richc.scaling.monomial import ONE, ZERO, Affine, Monomial
 from richc.spec import infer
@@ -67,34 +67,34 @@ def regauge(result: FileResult, target: Target, model: str | None = None) -> Reg
     chosen = [m for m in result.models if model in (None, m.spec.name)]
     _refuse_unknown_layers(chosen, target)
     unwritten = [
-        messages.holes([h.place for h in m.spec.inferred]) for m in chosen if m.spec.inferred
+        refusals.holes([h.place for h in m.spec.inferred]) for m in chosen if m.spec.inferred
     ]
     if unwritten:
         return Regauged(text, tuple(unwritten), ())
     movers = [_Mover(m, target, text) for m in chosen]
-    refusals: list[Diagnostic] = []
+    refused: list[Diagnostic] = []
     edits: list[Edit] = []
     for mover in movers:
         edits += mover.edits()
-        refusals += _merged(mover.refusals)
-    if refusals:
-        return Regauged(text, tuple(refusals), ())
+        refused += _merged(mover.refusals)
+    if refused:
+        return Regauged(text, tuple(refused), ())
     new_text = apply(text, edits)
     if new_text == text:
         return Regauged(text, (), ())
     if len(new_text.encode()) > MAX_BYTES:
         span = movers[0].model.name_place
-        return Regauged(text, (messages.too_large(MAX_BYTES // 1024, span),), ())
+        return Regauged(text, (refusals.too_large(MAX_BYTES // 1024, span),), ())
     after = analyse(new_text, result.source.path)
-    refusals = [
-        messages.out_of_range(d.message, mover.model.name_place)
+    refused = [
+        refusals.out_of_range(d.message, mover.model.name_place)
         for mover in movers
         for d in after.diagnostics
         if d.code == "R024" and d.model == mover.model.name
     ]
-    if refusals:
+    if refused:
         # One value that no float holds makes others such.
-        return Regauged(text, tuple(refusals[:1]), ())
+        return Regauged(text, tuple(refused[:1]), ())
     for mover in movers:
         mover.check(after)
     return Regauged(new_text, (), tuple(_broken(result, after)))
@@ -286,7 +286,7 @@ class _Mover:
 
     def _refuse_zero_std(self, place: _Place) -> None:
         if any(self._tensor(place, member).std.is_zero for member in place.members):
-            raise _Refused(messages.zero_std(place.words, place.span_of("std", "var")))
+            raise _Refused(refusals.zero_std(place.words, place.span_of("std", "var")))
 
     def _inferred_move(
         self, place: _Place, frame: Frame | None, conditions: Sequence[Condition]
@@ -319,7 +319,7 @@ class _Mover:
         """The move that makes a knob 1, a std but for its gain; None where it is zero."""
         value = self._value(place, KNOBS[knob])
         if value is None:
-            raise _Refused(messages.no_one_formula(place.words, place.repeats, place.span))
+            raise _Refused(refusals.no_one_formula(place.words, place.repeats, place.span))
         if value.is_zero:
             return None
         if knob == "c" and (rate := self.global_words.get("lr")) is not None:
@@ -365,7 +365,7 @@ class _Mover:
             if [self.words.exponent(words, d) for d in dims] == shifts:
                 return words
         if len(set(shifts)) > 1:
-            raise _Refused(messages.no_one_formula(place.words, place.repeats, place.span))
+            raise _Refused(refusals.no_one_formula(place.words, place.repeats, place.span))
         return self.words.ratio.power(Affine(shifts[0]))
 
     def _shift(self, place: _Place, member: int, condition: Condition) -> Fraction | None:
@@ -381,7 +381,7 @@ class _Mover:
             wanted = f"the {gauge} gauge" if gauge else f"c = {condition.exponent}"
             name = self.model.optimizer.name
             place_of_rate = place.span_of("lr")
-            raise _Refused(messages.fixed_rate(name, wanted, current, place_of_rate))
+            raise _Refused(refusals.fixed_rate(name, wanted, current, place_of_rate))
         return None
 
     def _contradiction(
@@ -397,7 +397,7 @@ class _Mover:
         )
         attribute = KNOBS[other.knob]
         span = place.span_of(attribute, "var") if attribute == "std" else place.span_of(attribute)
-        return messages.contradiction(
+        return refusals.contradiction(
             place.words,
             first.knob,
             first.exponent,
@@ -602,7 +602,7 @@ class _Mover:
                 needed = [value.times(value) for value in needed]
             value = self.words.lift(needed, self._all_dims(place))
         if value is None:
-            raise _Refused(messages.no_one_formula(place.words, place.repeats, node.value.span))
+            raise _Refused(refusals.no_one_formula(place.words, place.repeats, node.value.span))
         head = self.text[node.span.start : node.value.span.start]
         return block.replaced(attribute, head + self.words.formula(value))
 
@@ -631,7 +631,7 @@ class _Mover:
         if value is None:
             value = self.words.lift(needed, dims)
         if value is None:
-            raise _Refused(messages.no_one_formula(place.words, place.repeats, place.span))
+            raise _Refused(refusals.no_one_formula(place.words, place.repeats, place.span))
         return block.with_item(attribute, f"{attribute} = {self.words.formula(value)}")
 
     def _thaws(self, place: _Place) -> bool:
