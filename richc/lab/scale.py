@@ -20,7 +20,7 @@ from typing import NamedTuple
 import torch
 
 from richc.calculus.verdict import VIOLATED
-from richc.emit.compile import program as emit
+from richc.compilation import program as emit
 from richc.emit.plan import depends_on_gamma, depends_on_richness
 from richc.lab.experiment import Experiment, Listener
 from richc.lab.outcome import Outcome

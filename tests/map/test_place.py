@@ -32,7 +32,7 @@ families = st.sampled_from(FAMILIES)
 
 def where(optimizer: str, shape: str | None, layers: Sequence[Knobs]) -> Place:
     (found,) = analyse(model("placed", optimizer, shape, layers)).models
-    return place(found)
+    return place(found.spec, found.context.network, found.verdict)
 
 
 def thetas(optimizer: str, shape: str | None, r: Fraction, depth: int) -> dict[str, list[Fraction]]:
