@@ -18,16 +18,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from richc.scaling.exponent import HALF, ONE, ZERO
-from richc.scaling.sizes import ZERO_SIZE, Size, largest
+from richc.scaling.sizes import ZERO_SIZE, Size, Zero, largest
 
 UNIT = ZERO
 
 #: (rate, size of the input, size of the gradient, number of wide dimensions) -> entry size of one
 #: update: ``richc.optimizers.law.Law.step``.
 Step = Callable[[Size, Size, Size, int], Size]
+
+
+class Undecided(Exception):
+    """Powers of the symbols do not decide the network; the message is a clause that says why."""
 
 
 class Parameter(NamedTuple):
@@ -72,26 +76,65 @@ class Domain:
 PLAIN = Domain()
 
 
+class Op(Protocol):
+    """A part of a network with one input and one output."""
+
+    @property
+    def letter(self) -> str:
+        """Of what its own update adds; empty where nothing of it is trained."""
+
+    def forward(self, site: Site, domain: Domain) -> Size: ...
+
+    def own(self, site: Site, phase: Phase) -> Size: ...
+
+    def pull(self, site: Site, phase: Phase) -> Size: ...
+
+    def push(self, site: Site, change: Size, phase: Phase) -> Size: ...
+
+
+class Phase(NamedTuple):
+    """The first step, or a later one, of some optimizer, in some kind of sizes."""
+
+    step: Step
+    domain: Domain
+    is_later: bool
+
+
 class Site:
     """One op in one phase, and the sizes there."""
 
-    __slots__ = ("carried", "gain", "gradient", "layer", "op", "own", "source", "update")
+    __slots__ = (
+        "carried", "change", "coherent", "divisor", "ends", "gain", "gradient", "height", "inner",
+        "layer", "limit", "op", "own", "source", "update",
+    )  # fmt: skip
 
-    def __init__(self, op: Op, layer: int, source: Size) -> None:
+    def __init__(self, layer: int, op: Op, *, ends: bool = True) -> None:
         self.op = op
-        #: The layer of the file that the op belongs to, counted from 0.
+        #: The layer of the file that the op belongs to, counted from 0; and whether it is the last.
         self.layer = layer
-        #: What reaches the layer from below.
-        self.source = source
-        #: The entries of the output's derivative with respect to what the op makes.
+        self.ends = ends
+        #: What comes in, and what goes out at init.
+        self.source: Size = UNIT
+        self.height: Size = UNIT
+        #: The entries of the output's derivative with respect to what goes out.
         self.gradient: Size = ZERO_SIZE
         #: An entry of one update of the op's parameter.
         self.update: Size = ZERO_SIZE
         #: By what a change from below, and a gradient on its way back, is multiplied.
         self.gain: Size = UNIT
-        #: What the op's own update adds to what it makes, and what comes from below.
+        #: How much of that a weight may owe to its own updates.
+        self.limit: Size = UNIT
+        #: By what a norm divides.
+        self.divisor: Size = UNIT
+        #: What the op's own update adds to what goes out, and what comes from below.
         self.own: Size = ZERO_SIZE
         self.carried: Size = ZERO_SIZE
+        #: The whole change of what goes out.
+        self.change: Size = ZERO_SIZE
+        #: In a branch: the part of it that the branch's own weights make.
+        self.coherent: Size = ZERO_SIZE
+        #: The sites of a region, by branch.
+        self.inner: tuple[list[Site], ...] = ()
 
 
 class Linear(NamedTuple):
@@ -103,18 +146,17 @@ class Linear(NamedTuple):
 
     @property
     def letter(self) -> str:
-        """Of what its own update adds."""
         return "u"
 
-    def forward(self, source: Size, domain: Domain) -> Size:
-        return source + self.fan_in.half + self.weight.init
+    def forward(self, site: Site, domain: Domain) -> Size:
+        return site.source + self.fan_in.half + self.weight.init
 
-    def own(self, site: Site, step: Step) -> Size:
+    def own(self, site: Site, phase: Phase) -> Size:
         sides = self.fan_in.wide + self.fan_out.wide
-        site.update = step(self.weight.rate, site.source, site.gradient, sides)
+        site.update = phase.step(self.weight.rate, site.source, site.gradient, sides)
         return self.fan_in.whole + site.source + site.update
 
-    def pull(self, site: Site, domain: Domain, *, is_later: bool) -> Size:
+    def pull(self, site: Site, phase: Phase) -> Size:
         """Through init plus update, once there has been one.
 
         An update is aligned with what it was made from; it counts up to order one, beyond which it
@@ -124,15 +166,15 @@ class Linear(NamedTuple):
         gain = self.weight.init
         if self.fan_out.wide:
             gain = self.fan_in.half + gain
-            if is_later and gain < UNIT and isinstance(site.own, Fraction):
-                gain = domain.total(gain, min(UNIT, site.own + -site.source))
-                gain = domain.named("k", site.layer, gain)
-        elif is_later:
-            gain = domain.total(gain, site.update)
+            if phase.is_later and gain < site.limit and isinstance(site.own, Fraction):
+                woken = min(site.limit, site.own + -site.source)
+                gain = phase.domain.named("k", site.layer, phase.domain.total(gain, woken))
+        elif phase.is_later:
+            gain = phase.domain.total(gain, site.update)
         site.gain = gain
         return site.gradient + gain
 
-    def push(self, site: Site, change: Size) -> Size:
+    def push(self, site: Site, change: Size, phase: Phase) -> Size:
         # The init of what makes the output meets an update that is aligned with it, for it was
         # made from it.
         gain = site.gain if self.fan_out.wide else self.fan_in.whole + site.gain
@@ -149,17 +191,94 @@ class Bias(NamedTuple):
     def letter(self) -> str:
         return "u'"
 
-    def forward(self, source: Size, domain: Domain) -> Size:
-        return domain.total(source, self.bias.init)
+    def forward(self, site: Site, domain: Domain) -> Size:
+        return domain.total(site.source, self.bias.init)
 
-    def own(self, site: Site, step: Step) -> Size:
-        return step(self.bias.rate, UNIT, site.gradient, self.fan_out.wide)
+    def own(self, site: Site, phase: Phase) -> Size:
+        return phase.step(self.bias.rate, UNIT, site.gradient, self.fan_out.wide)
 
-    def pull(self, site: Site, domain: Domain, *, is_later: bool) -> Size:
+    def pull(self, site: Site, phase: Phase) -> Size:
         return site.gradient
 
-    def push(self, site: Site, change: Size) -> Size:
+    def push(self, site: Site, change: Size, phase: Phase) -> Size:
         return change
 
 
-Op = Linear | Bias
+class Gain(NamedTuple):
+    """``g * x``, entry by entry: a weight with fan-in 1 for each entry."""
+
+    gain: Parameter
+    fan_out: Axis
+
+    @property
+    def letter(self) -> str:
+        return "u"
+
+    def forward(self, site: Site, domain: Domain) -> Size:
+        return site.source + self.gain.init
+
+    def own(self, site: Site, phase: Phase) -> Size:
+        rate, wide = self.gain.rate, self.fan_out.wide
+        return site.source + phase.step(rate, site.source, site.gradient, wide)
+
+    def pull(self, site: Site, phase: Phase) -> Size:
+        return site.gradient + self.gain.init
+
+    def push(self, site: Site, change: Size, phase: Phase) -> Size:
+        return change + self.gain.init
+
+
+class Activation(NamedTuple):
+    """``phi(x)``, of a size of order one, or of any size where phi is homogeneous."""
+
+    is_homogeneous: bool
+    #: Whether E phi(z) is other than 0: what comes of it then has a part that all inputs share.
+    has_mean: bool = False
+    #: Whether phi'(0) = 0, as relu has it by convention.
+    is_flat_at_zero: bool = False
+    is_bounded: bool = False
+
+    @property
+    def letter(self) -> str:
+        return ""
+
+    def forward(self, site: Site, domain: Domain) -> Size:
+        return site.source
+
+    def own(self, site: Site, phase: Phase) -> Size:
+        return ZERO_SIZE
+
+    def pull(self, site: Site, phase: Phase) -> Size:
+        is_dead = self.is_flat_at_zero and isinstance(site.source, Zero)
+        return ZERO_SIZE if is_dead else site.gradient
+
+    def push(self, site: Site, change: Size, phase: Phase) -> Size:
+        return change
+
+
+class Norm(NamedTuple):
+    """RMSNorm or LayerNorm without its gain: the input over its own size, or over sqrt(eps)."""
+
+    #: Whether the mean over the width is taken out, and with it what all inputs share.
+    takes_mean: bool = False
+    eps: Size = ZERO_SIZE
+
+    @property
+    def letter(self) -> str:
+        return ""
+
+    def forward(self, site: Site, domain: Domain) -> Size:
+        floor = self.eps if isinstance(self.eps, Zero) else self.eps * Fraction(1, 2)
+        site.divisor = largest(site.source, floor)
+        if isinstance(site.divisor, Zero):
+            raise Undecided("a norm divides by what is exactly zero at init")
+        return site.source + -site.divisor
+
+    def own(self, site: Site, phase: Phase) -> Size:
+        return ZERO_SIZE
+
+    def pull(self, site: Site, phase: Phase) -> Size:
+        return site.gradient + -site.divisor
+
+    def push(self, site: Site, change: Size, phase: Phase) -> Size:
+        return change + -site.divisor

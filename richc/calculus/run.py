@@ -1,10 +1,13 @@
-"""The loop over a network's ops, in the first step and in every later one.  It knows no op."""
+"""All sizes of a chain of layers, in the first step and in every later one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
+from richc.calculus.loop import Placed, backward, forward, place, upward
 from richc.calculus.ops import (
     FIXED,
     PLAIN,
@@ -15,6 +18,7 @@ from richc.calculus.ops import (
     Linear,
     Op,
     Parameter,
+    Phase,
     Site,
     Step,
 )
@@ -87,22 +91,17 @@ def flow(stages: Sequence[Stage], step: Step) -> Flow:
     read-out that starts at zero, a hidden weight that starts small beside a bias of order one, and
     the representations of a homogeneous network that start small.
     """
-    heights = forward(stages, PLAIN)
-    sources: Sequence[Size] = [UNIT, *heights[:-1]]
-    first = phase(stages, step, PLAIN, heights, sources, is_later=False)
+    sites = place(placed(stages))
+    forward(sites, UNIT, PLAIN)
+    first = run(sites, Phase(step, PLAIN, is_later=False))
     if not _wakes(stages, step, first):
         return Flow(first, first)
-    later = first
+    later, phase = first, Phase(step, PLAIN, is_later=True)
     # From one step to the next sizes only grow, and a source to one at most.
     for _ in range(max(_LEAST_STEPS, _MOST_WORK // len(stages))):
-        later = phase(stages, step, PLAIN, heights, sources, is_later=True)
-        grown = [at.source for at in later]
-        for index, below in enumerate(later[:-1], start=1):
-            if below.h < UNIT:
-                grown[index] = largest(below.h, min(UNIT, below.dh))
-        if grown == sources:
+        later = run(sites, phase)
+        if not _wake(sites):
             break
-        sources = grown
     return Flow(first, later)
 
 
@@ -114,60 +113,43 @@ def _wakes(stages: Sequence[Stage], step: Step, first: Sequence[LayerFlow]) -> b
     return step(readout.weight.rate, at.source, UNIT, readout.wide_in + readout.wide_out) > at.gain
 
 
-def forward(stages: Sequence[Stage], domain: Domain) -> list[Size]:
-    """The size of every representation at init, the output last."""
-    heights: list[Size] = []
-    height: Size = UNIT
-    for index, stage in enumerate(stages):
+def _wake(sites: Sequence[Site]) -> bool:
+    """Let what has moved be what the next layer acts on; returns whether that changed anything."""
+    is_new = False
+    for below, site in pairwise(sites):
+        if below.ends and below.height < UNIT:
+            source = largest(below.height, min(UNIT, below.change))
+            is_new = is_new or source != site.source
+            site.source = source
+    return is_new
+
+
+def placed(stages: Sequence[Stage]) -> Iterator[Placed]:
+    """The ops of a chain, each with its layer."""
+    for layer, stage in enumerate(stages):
         for op in stage.ops:
-            height = op.forward(height, domain)
-        height = domain.named("q", index, height)
-        heights.append(height)
-    return heights
+            yield layer, op
 
 
-def phase(
-    stages: Sequence[Stage],
-    step: Step,
-    domain: Domain,
-    heights: Sequence[Size],
-    sources: Sequence[Size],
-    *,
-    is_later: bool,
-) -> tuple[LayerFlow, ...]:
-    """One step, from what reaches every layer: gradients and updates down, then changes up."""
-    layers = [
-        [Site(op, index, source) for op in stage.ops]
-        for index, (stage, source) in enumerate(zip(stages, sources, strict=True))
-    ]
-    gradient: Size = UNIT
-    for layer in reversed(layers):
-        for site in reversed(layer):
-            site.gradient = gradient
-            site.own = domain.named(site.op.letter, site.layer, site.op.own(site, step))
-            gradient = site.op.pull(site, domain, is_later=is_later)
-        gradient = domain.named("g", layer[0].layer - 1, gradient)
-    change: Size = ZERO_SIZE
+def run(sites: Sequence[Site], phase: Phase) -> tuple[LayerFlow, ...]:
+    """One step of a chain: gradients and updates down, then changes up."""
+    backward(sites, UNIT, phase)
+    upward(sites, ZERO_SIZE, phase)
     flows: list[LayerFlow] = []
-    for index, layer in enumerate(layers):
-        for site in layer:
-            site.carried = site.op.push(site, change)
-            change = domain.total(site.own, site.carried)
-        change = domain.named("U", index, change)
-        flows.append(_summary(stages[index], layer, heights[index], change, domain))
+    for index, layer in groupby(sites, attrgetter("layer")):
+        flows.append(_summary([*layer], phase.domain, is_last=index == sites[-1].layer))
     return tuple(flows)
 
 
-def _summary(
-    stage: Stage, layer: Sequence[Site], height: Size, change: Size, domain: Domain
-) -> LayerFlow:
-    weight, bias = layer[0], layer[1:]
-    bias_own = bias[0].own if bias else ZERO_SIZE
-    index, gradient = weight.layer, weight.gradient
+def _summary(layer: Sequence[Site], domain: Domain, *, is_last: bool) -> LayerFlow:
+    weight, last = layer[0], layer[-1]
+    has_bias = len(layer) > 1
+    bias_own = last.own if has_bias else ZERO_SIZE
+    index, gradient, change = weight.layer, weight.gradient, last.change
     # An update is aligned with the gradient that it was made from.
-    to_output = ONE + gradient if stage.wide_out else UNIT
+    to_output = UNIT if is_last else ONE + gradient
     return LayerFlow(
-        h=height,
+        h=last.height,
         source=weight.source,
         gradient=gradient,
         gain=weight.gain,
@@ -176,6 +158,6 @@ def _summary(
         carried=weight.carried,
         dh=change,
         df=domain.named("t", index, to_output + weight.own),
-        bias_df=domain.named("t'", index, to_output + bias_own) if bias else ZERO_SIZE,
+        bias_df=domain.named("t'", index, to_output + bias_own) if has_bias else ZERO_SIZE,
         reach=domain.named("T", index, to_output + change),
     )

@@ -13,8 +13,9 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
 
-from richc.calculus.ops import UNIT, Domain, Parameter
-from richc.calculus.run import LayerFlow, Stage, forward, phase
+from richc.calculus.loop import forward, place
+from richc.calculus.ops import UNIT, Domain, Parameter, Phase, Site
+from richc.calculus.run import LayerFlow, Stage, placed, run
 from richc.calculus.verdict import NOT_EVALUATED, Network, Verdict, judge
 from richc.scaling.monomial import Affine
 from richc.scaling.sizes import ZERO_SIZE, Size, Zero, largest
@@ -195,7 +196,7 @@ class _Lines(Domain):
         return _written(((found.term,),))
 
 
-class Phase(NamedTuple):
+class PhaseLines(NamedTuple):
     """The first step, or any later one.  Lines of weights come before lines of biases."""
 
     #: p: what the representations that are larger than at init send on, from the first on.
@@ -220,8 +221,8 @@ class Derivation(NamedTuple):
     #: q: every representation at init, as far as its size is known, then the output.
     heights: tuple[Line, ...]
     #: None where the sizes at init do not allow to go on.
-    first: Phase | None
-    later: Phase | None
+    first: PhaseLines | None
+    later: PhaseLines | None
 
 
 class Rescaling(NamedTuple):
@@ -237,19 +238,13 @@ class Rescaling(NamedTuple):
 def derive(network: Network, verdict: Verdict) -> Derivation:
     """Every sum behind a verdict."""
     stages = [_lettered(stage, index) for index, stage in enumerate(network.stages)]
-    at_init = _Lines(len(stages) - 1)
-    heights = forward(stages, at_init)
+    sites, at_init = place(placed(stages)), _Lines(len(stages) - 1)
+    forward(sites, UNIT, at_init)
     lines = at_init.of("q")
     if verdict.status("D1") == NOT_EVALUATED:
         return Derivation(lines[: verdict.known_heights], None, None)
-
-    def phase_of(flow: Sequence[LayerFlow], *, is_later: bool) -> Phase:
-        return _phase(network, stages, heights, flow, is_later=is_later)
-
-    flow = verdict.flow
-    return Derivation(
-        lines, phase_of(flow.first, is_later=False), phase_of(flow.later, is_later=True)
-    )
+    first = _phase(network, sites, verdict.flow.first, is_later=False)
+    return Derivation(lines, first, _phase(network, sites, verdict.flow.later, is_later=True))
 
 
 def _lettered(stage: Stage, index: int) -> Stage:
@@ -269,24 +264,19 @@ def _letters(parameter: Parameter, index: int, prime: str = "") -> tuple[Term, T
 
 
 def _phase(
-    network: Network,
-    stages: Sequence[Stage],
-    heights: Sequence[Size],
-    flow: Sequence[LayerFlow],
-    *,
-    is_later: bool,
-) -> Phase:
-    last = len(stages) - 1
+    network: Network, sites: Sequence[Site], flow: Sequence[LayerFlow], *, is_later: bool
+) -> PhaseLines:
+    last = len(flow) - 1
     lines = _Lines(last)
-    sources = [flow[0].source]
-    for index, (below, at) in enumerate(pairwise(flow)):
-        sources.append(_source(lines, index, heights[index], below, at))
-    found = phase(stages, network.step, lines, heights, sources, is_later=is_later)
+    for below, site in pairwise(sites):
+        if below.ends:
+            site.source = _source(lines, below, flow)
+    found = run(sites, Phase(network.step, lines, is_later))
     assert found == tuple(flow), "the sums add up to other sizes than were judged"
     reaches = lines.of("T")
     shares = lines.of("t", "t'")
     direct = [(one.term,) for one in shares if one.layer == last]
-    return Phase(
+    return PhaseLines(
         lines.of("p"),
         lines.of("k"),
         lines.of("g")[::-1],
@@ -298,16 +288,17 @@ def _phase(
     )
 
 
-def _source(lines: _Lines, index: int, height: Size, below: LayerFlow, at: LayerFlow) -> Size:
+def _source(lines: _Lines, below: Site, flow: Sequence[LayerFlow]) -> Size:
     """What a layer acts on: the representation below, or what that has grown to."""
-    if at.source == height:
+    index, height = below.layer, below.height
+    change, source = flow[index].dh, flow[index + 1].source
+    if source == height:
         return height
-    update = Term("U", index, below.dh)
-    sums = (*_sums(height), (update if below.dh < _ZERO else Term("", -1, _ZERO),))
-    if largest(below.h, min(_ZERO, below.dh)) == at.source:
+    if largest(flow[index].h, min(_ZERO, change)) == source:
         # Grown to one, it grows no further.
-        return lines.named("p", index, _written(sums))
-    grown = Line("p", index, (), at.source, reason="it still grows")
+        update = Term("U", index, change) if change < _ZERO else Term("", -1, _ZERO)
+        return lines.named("p", index, _written((*_sums(height), (update,))))
+    grown = Line("p", index, (), source, reason="it still grows")
     lines.lines.setdefault("p", {})[index] = grown
     return _written(((grown.term,),))
 
@@ -318,8 +309,9 @@ def rescale(network: Network, verdict: Verdict) -> Rescaling:
     Layer l times n^m_l, with all m_l adding up to zero, leaves the function alone, and its
     training too when the rates go along.
     """
-    lettered = [_lettered(stage, index) for index, stage in enumerate(network.stages)]
-    heights = forward(lettered, _Lines(len(lettered) - 1))
+    sites = place(placed([_lettered(stage, i) for i, stage in enumerate(network.stages)]))
+    forward(sites, UNIT, _Lines(len(network.stages) - 1))
+    heights = [site.height for site in sites if site.ends]
     power = Fraction(network.gauge_power if network.gauge_power == 2 else 1)
     moves, inits, rates, stages = [], [], [], []
     below: Size = UNIT
