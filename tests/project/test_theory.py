@@ -12,11 +12,15 @@ import pytest
 
 import richc
 from richc.calculus.nearest import scale
+from richc.calculus.ops import Gain, Linear, Parameter
+from richc.calculus.residual import Residual
 from richc.optimizers import law
 from richc.pipeline import analyse
 from richc.report import schema
+from richc.scaling.joint import Joint
 from richc.scaling.sizes import Size
 from richc.words import OPTIMIZERS
+from tests.calculus import test_family
 from tests.verdict.reference import HALF, Knobs, Number
 from tests.verdict.writing import ask, model
 
@@ -54,11 +58,14 @@ def linear(formula: str) -> dict[str, Fraction]:
     return found
 
 
-def value(formula: str, **letters: Size | Number) -> Fraction:
-    """What a formula comes to; every letter stands for a number here, not for a zero's exponent."""
+def value(formula: str, one: Fraction = Fraction(1), /, **letters: Size | Number) -> Fraction:
+    """What a formula comes to; every letter stands for a number here, not for a zero's exponent.
+
+    ``one`` is what plain numbers count.
+    """
     total = Fraction(0)
     for letter, factor in linear(formula).items():
-        size = letters[letter] if letter else Fraction(1)
+        size = letters[letter] if letter else one
         assert isinstance(size, Fraction)
         total += factor * size
     return total
@@ -332,8 +339,10 @@ def test_which_gauges_meet(optimizer: str, shape: str | None) -> None:
 
 # ---- stacks -----------------------------------------------------------------------------------
 
+STACKS = {"sgd": "SGD", "adam": "entrywise", "muon": "Muon (`none`)"}
 
-@pytest.mark.parametrize("name", ["SGD", "entrywise", "Muon (`none`)"])
+
+@pytest.mark.parametrize("name", STACKS.values())
 def test_a_stack_of_fixed_depth_with_branches_of_order_one_is_the_scale(name: str) -> None:
     """The exponents of n: with L fixed and rho = 0, blocks are hidden layers."""
     stacks, plain = table("stacks"), table("the richness scale")
@@ -349,6 +358,40 @@ def test_a_stack_of_fixed_depth_with_branches_of_order_one_is_the_scale(name: st
                 for column in ("A", f"C, {name}"):
                     expected = value(plain[column.partition(" (")[0]][role], r=richness)
                     assert expected == value(stacks[row][column], **sizes), (row, column)
+
+
+@pytest.mark.parametrize("optimizer", STACKS)
+def test_the_family_of_stacks(optimizer: str) -> None:
+    """The page's rows are those of tests/calculus/test_family.py, which the calculus passes."""
+    for change in (Joint(0, 0), Joint(Fraction(-1, 4), 0), Joint(Fraction(-1, 2), 0)):
+        for rho in (Joint(0, Fraction(-1, 2)), Joint(0, Fraction(-3, 4)), Joint(0, -1)):
+            point = test_family.Point(optimizer, change, rho, rho, 2, Joint(0, 0))
+            expected: dict[str, Parameter] = {}
+            for row, cells in table("stacks").items():
+                letters = {"U": change, "ρ": rho, "1_L": test_family.L}
+                init, rate = (
+                    -value(cells[column], test_family.N, **letters) if cells[column] else None
+                    for column in ("A", f"C, {STACKS[optimizer]}")
+                )
+                # A gain's init is one.
+                if rate is not None:
+                    expected[row] = Parameter(Joint(0, 0) if init is None else init, rate)
+
+            (_, embed), (_, block), _, (_, readout) = test_family.network(point)
+            assert isinstance(block, Residual)
+            _, (_, gain), (_, inner), _, (_, last) = block.branches[0].ops
+            assert isinstance(gain, Gain)
+            found = {
+                "read-in": embed,
+                "in a branch, not last": inner,
+                "last of a branch, with its multiplier": last,
+                "read-out": readout,
+            }
+            for row, op in found.items():
+                assert isinstance(op, Linear)
+                assert expected[row] == op.weight, row
+            if optimizer != "muon":
+                assert expected["gain or bias in a branch, before its last weight"] == gain.gain
 
 
 # ---- citations --------------------------------------------------------------------------------
