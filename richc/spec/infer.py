@@ -124,7 +124,7 @@ def _rate(frame: Frame, role: str, fan_in: Monomial) -> Monomial:
     if frame.optimizer == "sgd":
         size = (ONE if role == READ_IN else ratio) if frame.has_base else fan_in
         return (ONE if role == READ_OUT else alpha.times(alpha)).over(size)
-    # The exponents of n beside alpha's: docs/theory.md, "The richness scale"; C - A for Adafactor.
+    # The exponents of n beside alpha's: theory of the scale-free families, C - A for Adafactor.
     beside = {
         "adafactor": {READ_IN: -1, HIDDEN: -2, READ_OUT: -1},
         "muon": {READ_IN: 0, HIDDEN: -1, READ_OUT: -1},
