@@ -3,7 +3,7 @@
 A weight that every block has is a family of as many weights, and the desiderata ask of families
 what they ask of the weights of a chain.  D4 takes D3 literally inside a block: a weight changes
 what follows it by no less than what reaches it from before (Dey et al. 2025, arXiv 2505.01618,
-section 3: the difference between Depth-muP and CompleteP).
+section 3: the difference between Depth-muP and CompleteP); docs/theory.md, "Desiderata of a stack".
 """
 
 from __future__ import annotations

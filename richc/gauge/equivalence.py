@@ -1,12 +1,14 @@
 """When two specifications train alike: every gauge invariant compared, exactly.
 
 The function sees a weight as V = M W only, and one step changes V by an amount that the invariants
-of the optimizer's gauge move decide (Yang & Hu 2020, arXiv 2011.14522, section 3; theory.md,
-section 2).  Two models of one architecture whose invariants are equal, as monomials in n and not
-only as exponents, have the same function at every step once their initial weights are mapped.
+of the optimizer's gauge move decide (Yang & Hu 2020, arXiv 2011.14522, section 3; docs/theory.md,
+"Gauge invariants").  Two models of one architecture whose invariants are equal, as monomials in n
+and not only as exponents, have the same function at every step once their initial weights are
+mapped.
 
 Positively homogeneous networks without biases have one more symmetry, V_l -> u_l V_l with the
-product of all u_l equal to 1 (theory.md, section 7); it is tried where the gauge does not do.
+product of all u_l equal to 1 (docs/theory.md, "Where a naive checker is wrong"); it is tried where
+the gauge does not do.
 """
 
 from __future__ import annotations

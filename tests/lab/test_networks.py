@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from richc.emit.compile import program as emit
+from richc.compilation import program as emit
 from richc.lab.networks import Networks, Part, Record
 from richc.lab.program import Program
 from richc.lab.weights import Dense, Factored

@@ -7,9 +7,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.diagnostics import Diagnostic
-from richc.gauge import messages
+from richc.fixing.gauge import refusals
+from richc.fixing.gauge.reading import Reading, TensorBlock, Unmovable, attribute_of
 from richc.gauge.moves import KNOBS, Condition, Target, moved
-from richc.gauge.reading import Reading, TensorBlock, Unmovable, attribute_of
 from richc.scaling.monomial import ONE, Affine, Monomial
 from richc.spec.infer import STANDARD, Frame
 from richc.spec.model import Tensor
@@ -56,7 +56,7 @@ class Moving:
 
     def _refuse_zero_std(self, place: TensorBlock) -> None:
         if any(self.reading.tensor(place, member).std.is_zero for member in place.members):
-            raise Unmovable(messages.zero_std(place.words, place.span_of("std", "var")))
+            raise Unmovable(refusals.zero_std(place.words, place.span_of("std", "var")))
 
     def inferred_move(
         self, place: TensorBlock, frame: Frame | None, conditions: Sequence[Condition]
@@ -91,7 +91,7 @@ class Moving:
         """The move that makes a knob 1, a std but for its gain; None where it is zero."""
         value = self.reading.value(place, KNOBS[knob])
         if value is None:
-            raise Unmovable(messages.no_one_formula(place.words, place.repeats, place.span))
+            raise Unmovable(refusals.no_one_formula(place.words, place.repeats, place.span))
         if value.is_zero:
             return None
         if knob == "c" and (rate := self.reading.global_words.get("lr")) is not None:
@@ -133,7 +133,7 @@ class Moving:
             if [self.reading.words.exponent(words, d) for d in dims] == shifts:
                 return words
         if len(set(shifts)) > 1:
-            raise Unmovable(messages.no_one_formula(place.words, place.repeats, place.span))
+            raise Unmovable(refusals.no_one_formula(place.words, place.repeats, place.span))
         return self.reading.words.ratio.power(Affine(shifts[0]))
 
     def _shift(self, place: TensorBlock, member: int, condition: Condition) -> Fraction | None:
@@ -149,7 +149,7 @@ class Moving:
             wanted = f"the {gauge} gauge" if gauge else f"c = {condition.exponent}"
             name = self.reading.model.optimizer.name
             place_of_rate = place.span_of("lr")
-            raise Unmovable(messages.fixed_rate(name, wanted, current, place_of_rate))
+            raise Unmovable(refusals.fixed_rate(name, wanted, current, place_of_rate))
         return None
 
     def _contradiction(
@@ -165,7 +165,7 @@ class Moving:
         )
         attribute = KNOBS[other.knob]
         span = place.span_of(attribute, "var") if attribute == "std" else place.span_of(attribute)
-        return messages.contradiction(
+        return refusals.contradiction(
             place.words,
             first.knob,
             first.exponent,

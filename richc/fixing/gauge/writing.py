@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from richc.diagnostics import Diagnostic, Edit, Span
-from richc.gauge import blocks, messages
-from richc.gauge.blocks import Block
+from richc.fixing.gauge import blocks, refusals
+from richc.fixing.gauge.blocks import Block
+from richc.fixing.gauge.moving import Factors
+from richc.fixing.gauge.reading import Kind, Reading, TensorBlock, Unmovable, attribute_of
+from richc.fixing.gauge.words import is_equal
 from richc.gauge.moves import moved
-from richc.gauge.moving import Factors
-from richc.gauge.reading import Kind, Reading, TensorBlock, Unmovable, attribute_of
-from richc.gauge.words import is_equal
 from richc.scaling.monomial import ONE, Affine, Monomial
 from richc.spec.infer import Frame
 from richc.spec.model import Layer, Model
@@ -152,7 +152,7 @@ class Writing:
                 needed = [value.times(value) for value in needed]
             value = self.reading.words.lift(needed, self.reading.all_dims(place))
         if value is None:
-            raise Unmovable(messages.no_one_formula(place.words, place.repeats, node.value.span))
+            raise Unmovable(refusals.no_one_formula(place.words, place.repeats, node.value.span))
         head = self.reading.text[node.span.start : node.value.span.start]
         return block.replaced(attribute, head + self.reading.words.formula(value))
 
@@ -181,7 +181,7 @@ class Writing:
         if value is None:
             value = self.reading.words.lift(needed, dims)
         if value is None:
-            raise Unmovable(messages.no_one_formula(place.words, place.repeats, place.span))
+            raise Unmovable(refusals.no_one_formula(place.words, place.repeats, place.span))
         return block.with_item(attribute, f"{attribute} = {self.reading.words.formula(value)}")
 
     def _thaws(self, place: TensorBlock) -> bool:

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from richc.diagnostics import Diagnostic, Edit, Label, apply
-from richc.gauge import messages
+from richc.fixing.gauge import refusals
+from richc.fixing.gauge.moving import Factors, Moving
+from richc.fixing.gauge.reading import Reading, Unmovable, attribute_of
+from richc.fixing.gauge.words import is_equal
+from richc.fixing.gauge.writing import ATTRIBUTES, OF_TRAINING, Writing
 from richc.gauge.equivalence import IDENTICAL, compare
 from richc.gauge.moves import Target
-from richc.gauge.moving import Factors, Moving
-from richc.gauge.reading import Reading, Unmovable, attribute_of
-from richc.gauge.words import is_equal
-from richc.gauge.writing import ATTRIBUTES, OF_TRAINING, Writing
 from richc.pipeline import FileResult, ModelResult, analyse
 from richc.spec.infer import Frame
 from richc.syntax.source import MAX_BYTES
@@ -50,34 +50,34 @@ def regauge(result: FileResult, target: Target, model: str | None = None) -> Reg
     chosen = [m for m in result.models if model in (None, m.spec.name)]
     _refuse_unknown_layers(chosen, target)
     unwritten = [
-        messages.holes([h.place for h in m.spec.inferred]) for m in chosen if m.spec.inferred
+        refusals.holes([h.place for h in m.spec.inferred]) for m in chosen if m.spec.inferred
     ]
     if unwritten:
         return Regauged(text, tuple(unwritten), ())
     movers = [_Mover(m, target, text) for m in chosen]
-    refusals: list[Diagnostic] = []
+    refused: list[Diagnostic] = []
     edits: list[Edit] = []
     for mover in movers:
         edits += mover.edits()
-        refusals += _merged(mover.refusals)
-    if refusals:
-        return Regauged(text, tuple(refusals), ())
+        refused += _merged(mover.refusals)
+    if refused:
+        return Regauged(text, tuple(refused), ())
     new_text = apply(text, edits)
     if new_text == text:
         return Regauged(text, (), ())
     if len(new_text.encode()) > MAX_BYTES:
         span = movers[0].reading.model.name_place
-        return Regauged(text, (messages.too_large(MAX_BYTES // 1024, span),), ())
+        return Regauged(text, (refusals.too_large(MAX_BYTES // 1024, span),), ())
     after = analyse(new_text, result.source.path)
-    refusals = [
-        messages.out_of_range(d.message, mover.reading.model.name_place)
+    refused = [
+        refusals.out_of_range(d.message, mover.reading.model.name_place)
         for mover in movers
         for d in after.diagnostics
         if d.code == "R024" and d.model == mover.reading.model.name
     ]
-    if refusals:
+    if refused:
         # One value that no float holds makes others such.
-        return Regauged(text, tuple(refusals[:1]), ())
+        return Regauged(text, tuple(refused[:1]), ())
     for mover in movers:
         mover.check(after)
     return Regauged(new_text, (), tuple(_broken(result, after)))

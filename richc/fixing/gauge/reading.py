@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from richc.diagnostics import Diagnostic, Span
+from richc.fixing.gauge.words import Dims, Words, is_equal
 from richc.gauge.moves import powers
-from richc.gauge.words import Dims, Words, is_equal
 from richc.pipeline import ModelResult
 from richc.scaling.monomial import ONE, ZERO, Monomial
 from richc.spec import infer
