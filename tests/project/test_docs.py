@@ -58,7 +58,9 @@ def test_more_than_one_page_shows_something() -> None:
 def test_what_pages_name_is_there(page: Path) -> None:
     """Links, and paths of the repository in plain words: `richc/…`, `tests/…`."""
     text = page.read_text(encoding="utf-8")
-    links = [page.parent / link for link in re.findall(r"\]\((?!https?:|#)([^)#]+)\)", text)]
+    links = [
+        page.parent / link for link in re.findall(r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)", text)
+    ]
     named = re.findall(r"(?<![\w/.∂-])(?:richc|tests|docs|grammar|examples|\.ci)/[\w./*-]*\w", text)
     # Names in capitals stand for others.
     paths = [ROOT / path for path in named if not re.search(r"[A-Z]{4}", path)]
