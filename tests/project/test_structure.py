@@ -56,10 +56,10 @@ LONG = {
 
 #: Names that more than one class still has.  The list only shrinks.
 SHARED = (
-    "Activation Best Block Box Case Change Dense Diagnostic Difference Dim Drift Edit "
-    "Equivalence Exponents Fault File Finding Group Hole Inferred Knob Layer Line Linear Lion "
-    "Measured Model Monomial Move Network Optimizer Part Piece Place Plan Point Position "
-    "Power Preset Requirement Row Rule Run Scale Section Settings SignSGD Source Span Spot "
+    "Activation Best Block Box Case Change Diagnostic Difference Dim Drift Edit "
+    "Equivalence Exponents Fault File Finding Group Hole Inferred Knob Layer Line Linear "
+    "Measured Model Monomial Move Optimizer Part Piece Place Plan Point Position "
+    "Power Preset Requirement Row Rule Run Scale Section Settings Span Spot "
     "Step Structure Target Tensor Term Train Undecided Value Values Written _Key _Row _Run "
     "_Strict "
 )
@@ -108,6 +108,7 @@ def test_a_class_name_occurs_once() -> None:
     counts = Counter(
         node.name
         for path, tree in modules().items()
+        if path.parent.name != "parts"  # names of the emitted program
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
     )
