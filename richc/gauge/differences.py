@@ -5,16 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.gauge.equivalence import (
-    DECAY,
-    EPS,
-    INIT,
-    RATE,
-    Difference,
-    Equivalence,
-    Knob,
-    Structure,
-)
+from richc.gauge.equivalence import Equivalence, Setting
+from richc.gauge.invariants import DECAY, EPS, INIT, RATE, Difference
+from richc.gauge.structure import Structure
 from richc.optimizers import law
 from richc.optimizers.law import Epsilon
 from richc.scaling.formula import power_of_n, rich_formula
@@ -42,7 +35,7 @@ def constant_words(found: Equivalence, model: Model, names: Names = NAMES) -> li
     return [*lines, *map(knob_words, found.knobs)]
 
 
-def knob_words(knob: Knob) -> str:
+def knob_words(knob: Setting) -> str:
     where = f"`{knob.layer}`: " if knob.layer else ""
     return f"{where}{knob.name}: {knob.first} against {knob.second}"
 

@@ -13,65 +13,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from math import gcd
 from typing import NamedTuple
 
-from richc.optimizers import shape_factor
-from richc.optimizers.law import Epsilon
-from richc.scaling.monomial import (
-    ONE,
-    WIDTH,
-    ZERO,
-    Affine,
-    Monomial,
+from richc.gauge.invariants import (
+    EPS,
+    INIT,
+    RATE,
+    Difference,
+    Invariants,
+    Shapes,
+    all_invariants,
+    differences_of,
 )
-from richc.spec.infer import dim_monomial
-from richc.spec.model import Activation, Dim, Layer, Model, Tensor
+from richc.gauge.structure import Structure, lasting_bias, structural_differences
+from richc.optimizers.law import Epsilon
+from richc.scaling.monomial import ONE, WIDTH, ZERO, Affine, Monomial
+from richc.spec.model import Model
 from richc.spec.numbers import at_numbers
 
 IDENTICAL = "identical"
 CONSTANTS = "same_up_to_constants"
 DIFFERENT = "different"
 
-#: Invariants, in the order in which differences are reported.
-INIT, RATE, DECAY, EPS = "init", "rate", "decay", "eps"
-
 _AT_LARGE_WIDTH = (
     "{}'s two shape factors are equal at large width only, where one dimension outgrows the other"
 )
-#: `number` factors out primes below 1,000; larger bases may share factors.
-_LARGEST_PRIME = 997
 
 
-class Structure(NamedTuple):
-    """What no gauge can mend: the two are different networks, or trained differently."""
-
-    layer: str | None
-    message: str
-
-
-class Difference(NamedTuple):
-    """One invariant of one tensor that is not the same in both."""
-
-    layer: str
-    of_bias: bool
-    kind: str
-    #: The second model's over the first's; None where one of the two is zero.
-    ratio: Monomial | None
-    #: Which of the two is zero, "first" or "second", where one is.
-    zero: str | None = None
-
-    @property
-    def power(self) -> Fraction | None:
-        """The exponent of n of the ratio; None where there is no ratio."""
-        return None if self.ratio is None else self.ratio.exponent(WIDTH).const
-
-    @property
-    def is_constant(self) -> bool:
-        return self.power == 0
-
-
-class Knob(NamedTuple):
+class Setting(NamedTuple):
     """A setting of order one that differs: momentum, betas, an init distribution."""
 
     name: str
@@ -97,7 +66,7 @@ class Equivalence(NamedTuple):
     structure: tuple[Structure, ...]
     #: Invariants whose powers of n differ, and then those whose constants do.
     differences: tuple[Difference, ...]
-    knobs: tuple[Knob, ...]
+    knobs: tuple[Setting, ...]
     moves: tuple[Move, ...]
     #: The layers had to be rescaled against each other: possible for homogeneous networks only.
     is_rescaled: bool
@@ -132,14 +101,14 @@ def compare(first: Model, second: Model, *, rescaling: bool = True) -> Equivalen
 
 
 def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
-    structure = tuple(_structure(first, second))
+    structure = tuple(structural_differences(first, second))
     notes = tuple(_notes(first, second))
     if structure:
         return Equivalence(DIFFERENT, structure, (), (), (), False, notes)
-    knobs = tuple(_knobs(first, second))
-    shapes = _Shapes(first, second)
-    one, other = _all_invariants(first, shapes, 0), _all_invariants(second, shapes, 1)
-    differences = _differences(first, one, other)
+    knobs = tuple(settings_of(first, second))
+    shapes = Shapes(first, second)
+    one, other = all_invariants(first, shapes, 0), all_invariants(second, shapes, 1)
+    differences = differences_of(first, one, other)
     found = _judged(differences, knobs)
     factors: Sequence[Monomial] | None = None
     if found != IDENTICAL and rescaling and _is_homogeneous(first) and _is_homogeneous(second):
@@ -151,7 +120,7 @@ def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
                 for (_, of), u in zip(one, factors, strict=True)
             ]
             pairs = [(at, of) for (at, _), of in zip(one, mapped, strict=True)]
-            rescaled = _differences(first, pairs, other)
+            rescaled = differences_of(first, pairs, other)
             if _RANK[_judged(rescaled, knobs)] < _RANK[found]:
                 found, differences = _judged(rescaled, knobs), rescaled
             else:
@@ -167,122 +136,10 @@ def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
 _RANK = {IDENTICAL: 0, CONSTANTS: 1, DIFFERENT: 2}
 
 
-def _judged(differences: Sequence[Difference], knobs: Sequence[Knob]) -> str:
+def _judged(differences: Sequence[Difference], knobs: Sequence[Setting]) -> str:
     if any(not d.is_constant for d in differences):
         return DIFFERENT
     return CONSTANTS if differences or knobs else IDENTICAL
-
-
-def is_one(value: Monomial) -> bool:
-    """True when the value is 1, also where large factors hide what they have in common."""
-    if value.is_zero:
-        return False
-    large: list[tuple[int, Affine]] = []
-    for base, exponent in value.powers:
-        if isinstance(base, str) or base <= _LARGEST_PRIME:
-            return False
-        large.append((base, exponent))
-    return not _coprime(large)
-
-
-def _coprime(powers: Sequence[tuple[int, Affine]]) -> dict[int, Affine]:
-    """The same product over bases that share no factor, without zero exponents.
-
-    Such a product is 1 only when it is empty.  (Factor refinement: Bach, Driscoll & Shallit 1993.)
-    """
-    found: dict[int, Affine] = {}
-    waiting = list(powers)
-    while waiting:
-        base, exponent = waiting.pop()
-        if base == 1:
-            continue
-        shared = next((known for known in found if gcd(known, base) > 1), None)
-        if shared is None:
-            found[base] = exponent
-            continue
-        other = found.pop(shared)
-        divisor = gcd(shared, base)
-        waiting += [
-            (shared // divisor, other),
-            (base // divisor, exponent),
-            (divisor, exponent.plus(other)),
-        ]
-    return {base: exponent for base, exponent in found.items() if not exponent.is_zero}
-
-
-# ---- what must be the same before invariants can be compared ----
-
-
-def _structure(first: Model, second: Model) -> Iterator[Structure]:
-    if len(first.layers) != len(second.layers):
-        count = f"{len(first.layers)} layers against {len(second.layers)}"
-        yield Structure(None, f"the depths differ: {count}")
-        return
-    if first.input_dim != second.input_dim:
-        dims = f"{first.input_dim} against {second.input_dim}"
-        yield Structure(None, f"the input dimensions differ: {dims}")
-    for a, b in zip(first.layers, second.layers, strict=True):
-        yield from _layer_structure(a, b)
-    names = first.optimizer.name, second.optimizer.name
-    if names[0] != names[1] and not _differ_in_decay_only(first, second):
-        yield Structure(None, f"the optimizers differ: {names[0]} against {names[1]}")
-    if first.loss != second.loss:
-        yield Structure(None, f"the losses differ: {first.loss} against {second.loss}")
-
-
-def _layer_structure(a: Layer, b: Layer) -> Iterator[Structure]:
-    if a.fan_out != b.fan_out:
-        sizes = f"{a.fan_out.words(WIDTH)} against {b.fan_out.words(WIDTH)}"
-        yield Structure(a.name, f"the sizes differ: {sizes}")
-    kinds = _activation(a.activation), _activation(b.activation)
-    if kinds[0] != kinds[1]:
-        shown = tuple("none" if kind is None else _activation_word(kind) for kind in kinds)
-        yield Structure(a.name, f"the activations differ: {shown[0]} against {shown[1]}")
-    biases = _bias(a), _bias(b)
-    if (biases[0] is None) != (biases[1] is None):
-        which = "second" if biases[0] is None else "first"
-        yield Structure(a.name, f"only the {which} has a bias here")
-    tensors = [("", a.weight, b.weight)]
-    if biases[0] is not None and biases[1] is not None:
-        tensors.append(("the bias is ", biases[0], biases[1]))
-    for words, one, other in tensors:
-        if one.frozen != other.frozen:
-            which = "first" if one.frozen else "second"
-            yield Structure(a.name, f"{words}frozen in the {which} only")
-
-
-def _activation(found: Activation | None) -> Activation | None:
-    """One name for one function."""
-    if found is not None and found.slope in (0, 1):
-        return Activation("relu" if found.slope == 0 else "linear")
-    return found
-
-
-def _activation_word(found: Activation) -> str:
-    return found.name if found.slope is None else f"{found.name}({found.slope})"
-
-
-def _bias(layer: Layer) -> Tensor | None:
-    """The bias, unless it is zero for ever."""
-    bias = layer.bias
-    return None if bias is None or (bias.frozen and bias.std.is_zero) else bias
-
-
-def _differ_in_decay_only(first: Model, second: Model) -> bool:
-    """Weight decay may be coupled or decoupled: without any, the two are one optimizer."""
-    laws = [model.optimizer.law for model in (first, second)]
-    names = {law.without_decay or law.name for law in laws}
-    return len(names) == 1 and all(
-        all(t.decay.is_zero for layer in model.layers for t in layer.tensors if not t.frozen)
-        for model in (first, second)
-    )
-
-
-def _is_homogeneous(model: Model) -> bool:
-    return all(
-        _bias(layer) is None and (layer.activation is None or layer.activation.is_homogeneous)
-        for layer in model.layers
-    )
 
 
 def _notes(first: Model, second: Model) -> Iterator[str]:
@@ -295,15 +152,15 @@ def _notes(first: Model, second: Model) -> Iterator[str]:
         yield f"the train settings differ in {', '.join(differing)}"
 
 
-def _knobs(first: Model, second: Model) -> Iterator[Knob]:
+def settings_of(first: Model, second: Model) -> Iterator[Setting]:
     of_first, of_second = _options(first), _options(second)
     for name in sorted({*of_first, *of_second}):
         a, b = of_first.get(name), of_second.get(name)
         if a != b:
-            yield Knob(name, None, _option_text(a), _option_text(b))
+            yield Setting(name, None, _option_text(a), _option_text(b))
     for one, other in zip(first.layers, second.layers, strict=True):
         if one.dist != other.dist and not one.weight.std.is_zero:
-            yield Knob("dist", one.name, one.dist, other.dist)
+            yield Setting("dist", one.name, one.dist, other.dist)
 
 
 def _options(model: Model) -> dict[str, object]:
@@ -323,99 +180,18 @@ def _option_text(value: object) -> str:
     return str(value)
 
 
-# ---- invariants ----
-
-
-class _At(NamedTuple):
-    """A tensor's place: its layer, and whether it is the bias."""
-
-    layer: int
-    of_bias: bool
-
-
-_Invariants = list[tuple[_At, dict[str, Monomial]]]
-
-
-class _Shapes:
-    """Shape factors of both models, left out where both have the same one."""
-
-    def __init__(self, first: Model, second: Model) -> None:
-        options = [model.optimizer.shape_factor for model in (first, second)]
-        self._options = [None, None] if options[0] == options[1] else options
-        #: A factor was used that is a monomial at large width only.
-        self.depends_on_width = False
-
-    def of(self, which: int, fan_in: Dim, fan_out: Dim) -> Monomial:
-        option = self._options[which]
-        over, under = dim_monomial(fan_out), dim_monomial(fan_in)
-        if option not in shape_factor.OF_THE_LARGER:
-            larger = ONE
-        elif fan_in.wide != fan_out.wide:
-            self.depends_on_width = True
-            larger = over if fan_out.wide else under
-        else:
-            is_taller = fan_out.factor * fan_in.over >= fan_in.factor * fan_out.over
-            larger = over if is_taller else under
-        return shape_factor.monomial(option, under, over, larger)
-
-
-def _all_invariants(model: Model, shapes: _Shapes, which: int) -> _Invariants:
-    found: _Invariants = []
-    known: dict[tuple[object, ...], dict[str, Monomial]] = {}
-    for index, layer in enumerate(model.layers):
-        bias = _bias(layer)
-        for of_bias, tensor in ((False, layer.weight), (True, bias)):
-            if tensor is None:
-                continue
-            fan_in = Dim(1, wide=False) if of_bias else layer.fan_in
-            # Repeated layers share their tensors.
-            key = (id(tensor), fan_in, layer.fan_out)
-            if key not in known:
-                shape = shapes.of(which, fan_in, layer.fan_out)
-                known[key] = _invariants(model, tensor, shape)
-            found.append((_At(index, of_bias), known[key]))
-    return found
-
-
-def _invariants(model: Model, tensor: Tensor, shape: Monomial) -> dict[str, Monomial]:
-    """What decides how V = M W is drawn and how it moves."""
-    law = model.optimizer.law
-    scale = at_numbers(tensor.scale, model)
-    init = scale.times(at_numbers(tensor.std, model))
-    if tensor.frozen:
-        return {INIT: init}
-    eta = at_numbers(model.optimizer.lr.times(tensor.lr), model)
-    power = Affine(Fraction(law.gauge_power))
-    decay = at_numbers(tensor.decay, model)
-    found = {INIT: init, RATE: eta.times(scale.power(power)).times(shape)}
-    found[DECAY] = decay.over(scale.times(scale)) if law.decay_is_normalised else eta.times(decay)
-    if law.eps is not None:
-        eps = ZERO if tensor.eps is None else at_numbers(tensor.eps, model)
-        # It is compared with a gradient, which goes like M, or with the weight.
-        found[EPS] = eps.over(scale) if law.eps == Epsilon.GRADIENT else eps.times(scale)
-    return found
-
-
-def _differences(model: Model, one: _Invariants, other: _Invariants) -> list[Difference]:
-    found: list[Difference] = []
-    for (at, a), (_, b) in zip(one, other, strict=True):
-        name = model.layers[at.layer].name
-        for kind, value in a.items():
-            against = b.get(kind, ZERO)
-            if value == against:
-                continue
-            if value.is_zero or against.is_zero:
-                zero = "first" if value.is_zero else "second"
-                found.append(Difference(name, at.of_bias, kind, None, zero))
-            elif not is_one(ratio := against.over(value)):
-                found.append(Difference(name, at.of_bias, kind, ratio))
-    return found
-
-
 # ---- the symmetry of homogeneous networks ----
 
 
-def _rescaling(model: Model, one: _Invariants, other: _Invariants) -> list[Monomial] | None:
+def _is_homogeneous(model: Model) -> bool:
+    return all(
+        lasting_bias(layer) is None
+        and (layer.activation is None or layer.activation.is_homogeneous)
+        for layer in model.layers
+    )
+
+
+def _rescaling(model: Model, one: Invariants, other: Invariants) -> list[Monomial] | None:
     """The factor of every V that takes the first model's init into the second's.
 
     None where there is none.  Where their product is another constant than 1, the last one makes
@@ -460,7 +236,7 @@ def _rescaled(model: Model, kind: str, value: Monomial, u: Monomial, power: int)
 
 
 def _moves(
-    first: Model, second: Model, one: _Invariants, factors: Sequence[Monomial] | None
+    first: Model, second: Model, one: Invariants, factors: Sequence[Monomial] | None
 ) -> Iterator[Move]:
     alike = (first.richness, first.gamma, first.base_width) == (
         second.richness,

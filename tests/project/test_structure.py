@@ -15,27 +15,28 @@ PACKAGE = Path(__file__).parents[2] / "richc"
 ROOMS: dict[str, str] = {
     "_version": "",
     "spelling": "",
-    "words": "spelling",
+    "activations": "",
+    "words": "spelling activations",
     "diagnostics": "",
     "files": "",
-    "scaling": "",
+    "scaling": "activations",
     "optimizers": "words scaling",
     "calculus": "scaling optimizers",
-    "syntax": "spelling words diagnostics",
-    "spec": "spelling words diagnostics scaling optimizers calculus syntax",
-    "inference": "words diagnostics scaling optimizers calculus syntax spec",
-    "resolve": "words diagnostics scaling optimizers syntax spec inference",
-    "gauge": "words scaling optimizers calculus spec",
-    "rules": "words diagnostics scaling optimizers calculus syntax spec resolve gauge",
+    "syntax": "spelling activations words diagnostics",
+    "spec": "spelling activations words diagnostics scaling optimizers calculus syntax",
+    "inference": "diagnostics scaling optimizers calculus spec",
+    "resolve": "words diagnostics scaling syntax spec inference",
+    "gauge": "activations words scaling optimizers calculus spec",
+    "rules": "activations words diagnostics scaling optimizers calculus syntax spec resolve gauge",
     "repair": "diagnostics scaling optimizers calculus syntax spec resolve rules",
     "pipeline": "words diagnostics calculus syntax spec resolve rules repair",
     "emit": "words files scaling optimizers spec",
     "compilation": "_version words scaling rules pipeline emit",
     "fixing": "words diagnostics scaling optimizers syntax spec gauge rules repair pipeline",
     "lab": "_version files scaling calculus spec rules pipeline emit compilation",
-    "glossary": "words optimizers emit",
-    "report": "_version words diagnostics scaling optimizers calculus syntax spec gauge rules "
-    "pipeline lab glossary",
+    "glossary": "activations words optimizers emit",
+    "report": "_version activations words diagnostics scaling optimizers calculus syntax spec "
+    "gauge rules pipeline lab glossary",
     "figures": "_version files scaling optimizers calculus rules lab report",
     "page": "_version diagnostics files scaling optimizers calculus syntax spec rules pipeline "
     "lab report figures",
@@ -49,8 +50,7 @@ ROOMS: dict[str, str] = {
 
 #: Modules that are still longer than 400 lines.  The list only shrinks.
 LONG = {
-    "fixing/gauge/rewrite.py": 702,
-    "gauge/equivalence.py": 478,
+    "fixing/gauge/rewrite.py": 700,
     "lab/networks.py": 499,
 }
 
