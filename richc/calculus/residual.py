@@ -3,7 +3,7 @@
 A sum of L terms gains L^(1/2) where they are independent, as branches are at init, and L where
 they are aligned, as updates are with the gradient that they were all made from.  Sources: Yang et
 al. 2023 (arXiv 2310.02244), Bordelon et al. 2023 (arXiv 2309.16620), Dey et al. 2025
-(arXiv 2505.01618).
+(arXiv 2505.01618); docs/theory.md, "Residual stacks and depth".
 """
 
 from __future__ import annotations
@@ -88,12 +88,11 @@ class Residual(NamedTuple):
     def _normed(self, site: Site, domain: Domain) -> Size:
         # A typical one of many blocks reads what a norm has made.
         stream = UNIT if self.blocks.wide else site.source
-        reached = self._reached(site, stream, domain)
-        site.divisor = largest(self.skip + stream, *reached)
-        if self.blocks.wide and site.divisor != self.skip + stream:
+        site.divisor = largest(self.skip + stream, *self._reached(site, stream, domain))
+        if self.blocks.wide and site.divisor != self.skip:
             raise Undecided("with a norm after each sum, constants decide as in a plain chain")
         site.gain = self.skip + -site.divisor
-        return stream + self.skip + -site.divisor if self.blocks.wide else UNIT
+        return UNIT
 
     def _reached(self, site: Site, stream: Size, domain: Domain) -> list[Size]:
         """The sizes of all branches' sums over the blocks, from one size of the stream."""

@@ -5,9 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.gauge.equivalence import Equivalence, Setting
-from richc.gauge.invariants import DECAY, EPS, INIT, RATE, Difference
-from richc.gauge.structure import Structure
+from richc.gauge.equivalence import (
+    DECAY,
+    EPS,
+    INIT,
+    RATE,
+    Difference,
+    Equivalence,
+)
+from richc.gauge.structure import Setting, Structure
 from richc.optimizers import law
 from richc.optimizers.law import Epsilon
 from richc.scaling.formula import power_of_n, rich_formula

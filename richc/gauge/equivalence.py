@@ -1,12 +1,14 @@
 """When two specifications train alike: every gauge invariant compared, exactly.
 
 The function sees a weight as V = M W only, and one step changes V by an amount that the invariants
-of the optimizer's gauge move decide (Yang & Hu 2020, arXiv 2011.14522, section 3; theory.md,
-section 2).  Two models of one architecture whose invariants are equal, as monomials in n and not
-only as exponents, have the same function at every step once their initial weights are mapped.
+of the optimizer's gauge move decide (Yang & Hu 2020, arXiv 2011.14522, section 3; docs/theory.md,
+"Gauge invariants").  Two models of one architecture whose invariants are equal, as monomials in n
+and not only as exponents, have the same function at every step once their initial weights are
+mapped.
 
 Positively homogeneous networks without biases have one more symmetry, V_l -> u_l V_l with the
-product of all u_l equal to 1 (theory.md, section 7); it is tried where the gauge does not do.
+product of all u_l equal to 1 (docs/theory.md, "Where a naive checker is wrong"); it is tried where
+the gauge does not do.
 """
 
 from __future__ import annotations
@@ -15,38 +17,60 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.gauge.invariants import (
-    EPS,
-    INIT,
-    RATE,
-    Difference,
-    Invariants,
-    Shapes,
-    all_invariants,
-    differences_of,
+from richc.gauge.structure import (
+    Setting,
+    Structure,
+    bias_of,
+    is_homogeneous,
+    notes_of,
+    settings_of,
+    structure_of,
 )
-from richc.gauge.structure import Structure, lasting_bias, structural_differences
+from richc.optimizers import shape_factor
 from richc.optimizers.law import Epsilon
-from richc.scaling.monomial import ONE, WIDTH, ZERO, Affine, Monomial
-from richc.spec.model import Model
+from richc.scaling.monomial import (
+    ONE,
+    WIDTH,
+    ZERO,
+    Affine,
+    Monomial,
+    is_one,
+)
+from richc.spec.infer import dim_monomial
+from richc.spec.model import Dim, Model, Tensor
 from richc.spec.numbers import at_numbers
 
 IDENTICAL = "identical"
 CONSTANTS = "same_up_to_constants"
 DIFFERENT = "different"
 
+#: Invariants, in the order in which differences are reported.
+INIT, RATE, DECAY, EPS = "init", "rate", "decay", "eps"
+
 _AT_LARGE_WIDTH = (
     "{}'s two shape factors are equal at large width only, where one dimension outgrows the other"
 )
 
 
-class Setting(NamedTuple):
-    """A setting of order one that differs: momentum, betas, an init distribution."""
+class Difference(NamedTuple):
+    """One invariant of one tensor that is not the same in both."""
 
-    name: str
-    layer: str | None
-    first: str
-    second: str
+    layer: str
+    of_bias: bool
+    kind: str
+    #: The second model's over the first's; None where one of the two is zero.
+    ratio: Monomial | None
+    #: Which of the two is zero, "first" or "second", where one is.
+    zero: str | None = None
+
+    @property
+    def power(self) -> Fraction | None:
+        """The exponent of n of the ratio; None where there is no ratio."""
+        return None if self.ratio is None else self.ratio.exponent(WIDTH).const
+
+    @property
+    def is_constant(self) -> bool:
+        return self.power == 0
 
 
 class Move(NamedTuple):
@@ -101,17 +125,17 @@ def compare(first: Model, second: Model, *, rescaling: bool = True) -> Equivalen
 
 
 def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
-    structure = tuple(structural_differences(first, second))
-    notes = tuple(_notes(first, second))
+    structure = tuple(structure_of(first, second))
+    notes = tuple(notes_of(first, second))
     if structure:
         return Equivalence(DIFFERENT, structure, (), (), (), False, notes)
     knobs = tuple(settings_of(first, second))
-    shapes = Shapes(first, second)
-    one, other = all_invariants(first, shapes, 0), all_invariants(second, shapes, 1)
-    differences = differences_of(first, one, other)
+    shapes = _Shapes(first, second)
+    one, other = _all_invariants(first, shapes, 0), _all_invariants(second, shapes, 1)
+    differences = _differences(first, one, other)
     found = _judged(differences, knobs)
     factors: Sequence[Monomial] | None = None
-    if found != IDENTICAL and rescaling and _is_homogeneous(first) and _is_homogeneous(second):
+    if found != IDENTICAL and rescaling and is_homogeneous(first) and is_homogeneous(second):
         factors = _rescaling(first, one, other)
         if factors is not None:
             power = first.optimizer.law.gauge_power
@@ -120,7 +144,7 @@ def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
                 for (_, of), u in zip(one, factors, strict=True)
             ]
             pairs = [(at, of) for (at, _), of in zip(one, mapped, strict=True)]
-            rescaled = differences_of(first, pairs, other)
+            rescaled = _differences(first, pairs, other)
             if _RANK[_judged(rescaled, knobs)] < _RANK[found]:
                 found, differences = _judged(rescaled, knobs), rescaled
             else:
@@ -142,56 +166,102 @@ def _judged(differences: Sequence[Difference], knobs: Sequence[Setting]) -> str:
     return CONSTANTS if differences or knobs else IDENTICAL
 
 
-def _notes(first: Model, second: Model) -> Iterator[str]:
-    if first.width != second.width:
-        widths = f"{first.width} and {second.width}"
-        yield f"the declared widths are {widths}: compared is training at one and the same width"
-    settings = first.train._asdict(), second.train._asdict()
-    differing = [name for name, value in settings[0].items() if value != settings[1][name]]
-    if differing:
-        yield f"the train settings differ in {', '.join(differing)}"
+# ---- what must be the same before invariants can be compared ----
 
 
-def settings_of(first: Model, second: Model) -> Iterator[Setting]:
-    of_first, of_second = _options(first), _options(second)
-    for name in sorted({*of_first, *of_second}):
-        a, b = of_first.get(name), of_second.get(name)
-        if a != b:
-            yield Setting(name, None, _option_text(a), _option_text(b))
-    for one, other in zip(first.layers, second.layers, strict=True):
-        if one.dist != other.dist and not one.weight.std.is_zero:
-            yield Setting("dist", one.name, one.dist, other.dist)
+# ---- invariants ----
 
 
-def _options(model: Model) -> dict[str, object]:
-    options: dict[str, object] = dict(model.optimizer.law.defaults)
-    # A shape factor is part of the rate.
-    options.update(item for item in model.optimizer.options if item[0] != "shape_factor")
-    return options
+class _At(NamedTuple):
+    """A tensor's place: its layer, and whether it is the bias."""
+
+    layer: int
+    of_bias: bool
 
 
-def _option_text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_option_text, value))})"
-    if isinstance(value, Fraction) and Fraction(decimal := repr(float(value))) == value:
-        return decimal.removesuffix(".0")
-    return str(value)
+_Invariants = list[tuple[_At, dict[str, Monomial]]]
+
+
+class _Shapes:
+    """Shape factors of both models, left out where both have the same one."""
+
+    def __init__(self, first: Model, second: Model) -> None:
+        options = [model.optimizer.shape_factor for model in (first, second)]
+        self._options = [None, None] if options[0] == options[1] else options
+        #: A factor was used that is a monomial at large width only.
+        self.depends_on_width = False
+
+    def of(self, which: int, fan_in: Dim, fan_out: Dim) -> Monomial:
+        option = self._options[which]
+        over, under = dim_monomial(fan_out), dim_monomial(fan_in)
+        if option not in shape_factor.OF_THE_LARGER:
+            larger = ONE
+        elif fan_in.wide != fan_out.wide:
+            self.depends_on_width = True
+            larger = over if fan_out.wide else under
+        else:
+            is_taller = fan_out.factor * fan_in.over >= fan_in.factor * fan_out.over
+            larger = over if is_taller else under
+        return shape_factor.monomial(option, under, over, larger)
+
+
+def _all_invariants(model: Model, shapes: _Shapes, which: int) -> _Invariants:
+    found: _Invariants = []
+    known: dict[tuple[object, ...], dict[str, Monomial]] = {}
+    for index, layer in enumerate(model.layers):
+        bias = bias_of(layer)
+        for of_bias, tensor in ((False, layer.weight), (True, bias)):
+            if tensor is None:
+                continue
+            fan_in = Dim(1, wide=False) if of_bias else layer.fan_in
+            # Repeated layers share their tensors.
+            key = (id(tensor), fan_in, layer.fan_out)
+            if key not in known:
+                shape = shapes.of(which, fan_in, layer.fan_out)
+                known[key] = _invariants(model, tensor, shape)
+            found.append((_At(index, of_bias), known[key]))
+    return found
+
+
+def _invariants(model: Model, tensor: Tensor, shape: Monomial) -> dict[str, Monomial]:
+    """What decides how V = M W is drawn and how it moves."""
+    law = model.optimizer.law
+    scale = at_numbers(tensor.scale, model)
+    init = scale.times(at_numbers(tensor.std, model))
+    if tensor.frozen:
+        return {INIT: init}
+    eta = at_numbers(model.optimizer.lr.times(tensor.lr), model)
+    power = Affine(Fraction(law.gauge_power))
+    decay = at_numbers(tensor.decay, model)
+    found = {INIT: init, RATE: eta.times(scale.power(power)).times(shape)}
+    found[DECAY] = decay.over(scale.times(scale)) if law.decay_is_normalised else eta.times(decay)
+    if law.eps is not None:
+        eps = ZERO if tensor.eps is None else at_numbers(tensor.eps, model)
+        # It is compared with a gradient, which goes like M, or with the weight.
+        found[EPS] = eps.over(scale) if law.eps == Epsilon.GRADIENT else eps.times(scale)
+    return found
+
+
+def _differences(model: Model, one: _Invariants, other: _Invariants) -> list[Difference]:
+    found: list[Difference] = []
+    for (at, a), (_, b) in zip(one, other, strict=True):
+        name = model.layers[at.layer].name
+        for kind, value in a.items():
+            against = b.get(kind, ZERO)
+            if value == against:
+                continue
+            if value.is_zero or against.is_zero:
+                zero = "first" if value.is_zero else "second"
+                found.append(Difference(name, at.of_bias, kind, None, zero))
+            elif not is_one(ratio := against.over(value)):
+                found.append(Difference(name, at.of_bias, kind, ratio))
+    return found
 
 
 # ---- the symmetry of homogeneous networks ----
 
 
-def _is_homogeneous(model: Model) -> bool:
-    return all(
-        lasting_bias(layer) is None
-        and (layer.activation is None or layer.activation.is_homogeneous)
-        for layer in model.layers
-    )
-
-
-def _rescaling(model: Model, one: Invariants, other: Invariants) -> list[Monomial] | None:
+def _rescaling(model: Model, one: _Invariants, other: _Invariants) -> list[Monomial] | None:
     """The factor of every V that takes the first model's init into the second's.
 
     None where there is none.  Where their product is another constant than 1, the last one makes
@@ -236,7 +306,7 @@ def _rescaled(model: Model, kind: str, value: Monomial, u: Monomial, power: int)
 
 
 def _moves(
-    first: Model, second: Model, one: Invariants, factors: Sequence[Monomial] | None
+    first: Model, second: Model, one: _Invariants, factors: Sequence[Monomial] | None
 ) -> Iterator[Move]:
     alike = (first.richness, first.gamma, first.base_width) == (
         second.richness,

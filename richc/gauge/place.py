@@ -96,7 +96,7 @@ def _mixture(network: Network, sides: Sequence[Sides]) -> tuple[Shares, Fraction
         counted.append(index)
         a, b = -Fraction(multiplier), -Fraction(std)
         theta.append(a)
-        # A move by t makes these a + t, b - t and c - k t (theory: section on gauge invariants).
+        # A move by t makes these a + t, b - t and c - k t: docs/theory.md, "Gauge invariants".
         corners["stp"].append(Fraction(0))
         corners["rescaling"].append(a + b)
         if network.gauge_power and isinstance(rate, Fraction):
