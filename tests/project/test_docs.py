@@ -85,3 +85,14 @@ def test_what_pages_name_is_there(page: Path) -> None:
 
 def _exists(path: Path) -> bool:
     return any(path.parent.glob(path.name))
+
+
+@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: page.name)
+def test_lines_are_no_longer_than_an_editor_is_wide(page: Path) -> None:
+    """Rows of tables and what a program printed apart."""
+    text = re.sub(
+        r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+    )
+    prose = [line for line in text.splitlines() if not line.startswith("|")]
+
+    assert [] == [line for line in prose if len(line) > 120]
