@@ -101,6 +101,22 @@ class Phase(NamedTuple):
     step: Step
     domain: Domain
     is_later: bool
+    #: In how many places a tensor is used, whose gradients add up.
+    uses: Size = UNIT
+
+    def update(self, op: Trained, rate: Size, source: Size, gradient: Size, wide: int) -> Size:
+        """An entry of one update of a tensor with so many growing dimensions."""
+        if self.uses is not UNIT:
+            gradient = gradient + self.uses
+        return (op.step or self.step)(rate, source, gradient, wide)
+
+
+class Trained(Protocol):
+    """An op with a parameter."""
+
+    @property
+    def step(self) -> Step | None:
+        """The update law of its own optimizer; None for the one that the network has."""
 
 
 class Site:
@@ -146,6 +162,7 @@ class Linear(NamedTuple):
     weight: Parameter
     fan_in: Axis
     fan_out: Axis
+    step: Step | None = None
 
     @property
     def letter(self) -> str:
@@ -156,7 +173,7 @@ class Linear(NamedTuple):
 
     def own(self, site: Site, phase: Phase) -> Size:
         sides = self.fan_in.wide + self.fan_out.wide
-        site.update = phase.step(self.weight.rate, site.source, site.gradient, sides)
+        site.update = phase.update(self, self.weight.rate, site.source, site.gradient, sides)
         return self.fan_in.whole + site.source + site.update
 
     def pull(self, site: Site, phase: Phase) -> Size:
@@ -189,6 +206,7 @@ class Bias(NamedTuple):
 
     bias: Parameter
     fan_out: Axis
+    step: Step | None = None
 
     @property
     def letter(self) -> str:
@@ -198,7 +216,7 @@ class Bias(NamedTuple):
         return domain.total(site.source, self.bias.init)
 
     def own(self, site: Site, phase: Phase) -> Size:
-        return phase.step(self.bias.rate, UNIT, site.gradient, self.fan_out.wide)
+        return phase.update(self, self.bias.rate, UNIT, site.gradient, self.fan_out.wide)
 
     def pull(self, site: Site, phase: Phase) -> Size:
         return site.gradient
@@ -212,6 +230,7 @@ class Gain(NamedTuple):
 
     gain: Parameter
     fan_out: Axis
+    step: Step | None = None
 
     @property
     def letter(self) -> str:
@@ -222,7 +241,7 @@ class Gain(NamedTuple):
 
     def own(self, site: Site, phase: Phase) -> Size:
         rate, wide = self.gain.rate, self.fan_out.wide
-        return site.source + phase.step(rate, site.source, site.gradient, wide)
+        return site.source + phase.update(self, rate, site.source, site.gradient, wide)
 
     def pull(self, site: Site, phase: Phase) -> Size:
         return site.gradient + self.gain.init
