@@ -104,14 +104,14 @@ class Phase(NamedTuple):
     #: In how many places a tensor is used, whose gradients add up.
     uses: Size = UNIT
 
-    def update(self, op: Trained, rate: Size, source: Size, gradient: Size, wide: int) -> Size:
+    def update(self, op: TrainedOp, rate: Size, source: Size, gradient: Size, wide: int) -> Size:
         """An entry of one update of a tensor with so many growing dimensions."""
         if self.uses is not UNIT:
             gradient = gradient + self.uses
         return (op.step or self.step)(rate, source, gradient, wide)
 
 
-class Trained(Protocol):
+class TrainedOp(Protocol):
     """An op with a parameter."""
 
     @property
