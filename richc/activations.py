@@ -45,6 +45,12 @@ class Nonlinearity(NamedTuple):
         """True when phi(t x) = t phi(x) for every t > 0."""
         return self.slope is not None
 
+    @property
+    def has_mean(self) -> bool:
+        """Whether E phi(z) is other than 0, of one that is not homogeneous: unless it is odd."""
+        assert self.phi is not None
+        return self.phi(1.0) != -self.phi(-1.0)
+
     def below(self, slope: float) -> float:
         """The slope below zero of one that is homogeneous, where a file that may say it says so."""
         return slope if self.takes_slope or self.slope is None else float(self.slope)

@@ -21,7 +21,7 @@ ROOMS: dict[str, str] = {
     "files": "",
     "scaling": "activations",
     "optimizers": "words scaling",
-    "calculus": "words scaling optimizers",
+    "calculus": "activations words scaling optimizers",
     "syntax": "spelling activations words diagnostics",
     "spec": "spelling activations words diagnostics scaling optimizers calculus syntax",
     "inference": "diagnostics scaling optimizers calculus spec",
