@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import pytest
@@ -156,7 +157,7 @@ def test_a_weight_before_a_norm_has_no_size_of_its_own(
     """V -> n^theta V with its rate is a change of gauge: theory, norms."""
     family = law(name)
 
-    def statuses(weight: Parameter) -> dict[str, str]:
+    def statuses(weight: Parameter) -> Mapping[str, str]:
         piece: list[Placed] = [(1, Linear(weight, WIDE, WIDE)), (1, Norm()), (1, LINEAR)]
         piece.append((2, Linear(tensors[1], WIDE, WIDE)))
         block: Placed = (3, Residual((Branch(tuple(piece), Joint(0, -1)),), blocks or FIXED))
