@@ -67,9 +67,9 @@ class Domain:
     This one takes plain exponents, and traced ones, as they are.
     """
 
-    def total(self, *sizes: Size) -> Size:
+    def total(self, one: Size, other: Size) -> Size:
         """The size of a sum."""
-        return largest(*sizes)
+        return max(one, other)
 
     def named(self, letter: str, layer: int, size: Size) -> Size:
         """What stands for the size of this letter at a layer in all that follows from it."""
@@ -122,38 +122,34 @@ class TrainedOp(Protocol):
 class Site:
     """One op in one phase, and the sizes there."""
 
-    __slots__ = (
-        "carried", "change", "coherent", "divisor", "ends", "gain", "gradient", "height", "inner",
-        "layer", "limit", "op", "own", "source", "update",
-    )  # fmt: skip
+    #: What comes in, and what goes out at init.
+    source: Size = UNIT
+    height: Size = UNIT
+    #: The entries of the output's derivative with respect to what goes out.
+    gradient: Size = ZERO_SIZE
+    #: An entry of one update of the op's parameter.
+    update: Size = ZERO_SIZE
+    #: By what a change from below, and a gradient on its way back, is multiplied.
+    gain: Size = UNIT
+    #: How much of that a weight may owe to its own updates.
+    limit: Size = UNIT
+    #: By what a norm divides.
+    divisor: Size = UNIT
+    #: What the op's own update adds to what goes out, and what comes from below.
+    own: Size = ZERO_SIZE
+    carried: Size = ZERO_SIZE
+    #: The whole change of what goes out.
+    change: Size = ZERO_SIZE
+    #: In a branch: the part of it that the branch's own weights make.
+    coherent: Size = ZERO_SIZE
+    #: The sites of a region, by branch.
+    inner: tuple[list[Site], ...] = ()
 
     def __init__(self, layer: int, op: Op, *, ends: bool = True) -> None:
         self.op = op
         #: The layer of the file that the op belongs to, counted from 0; and whether it is the last.
         self.layer = layer
         self.ends = ends
-        #: What comes in, and what goes out at init.
-        self.source: Size = UNIT
-        self.height: Size = UNIT
-        #: The entries of the output's derivative with respect to what goes out.
-        self.gradient: Size = ZERO_SIZE
-        #: An entry of one update of the op's parameter.
-        self.update: Size = ZERO_SIZE
-        #: By what a change from below, and a gradient on its way back, is multiplied.
-        self.gain: Size = UNIT
-        #: How much of that a weight may owe to its own updates.
-        self.limit: Size = UNIT
-        #: By what a norm divides.
-        self.divisor: Size = UNIT
-        #: What the op's own update adds to what goes out, and what comes from below.
-        self.own: Size = ZERO_SIZE
-        self.carried: Size = ZERO_SIZE
-        #: The whole change of what goes out.
-        self.change: Size = ZERO_SIZE
-        #: In a branch: the part of it that the branch's own weights make.
-        self.coherent: Size = ZERO_SIZE
-        #: The sites of a region, by branch.
-        self.inner: tuple[list[Site], ...] = ()
 
 
 class Linear(NamedTuple):
