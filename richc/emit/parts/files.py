@@ -11,9 +11,10 @@ from richc.emit.parts.table import DataError
 
 
 @contextlib.contextmanager
-def refused_for(option: str) -> Iterator[None]:
-    """Says of what cannot be read or written where an option wants it.  Raises DataError."""
+def refused_for(what: str) -> Iterator[None]:
+    """Says of what goes wrong what it goes wrong with.  Raises DataError."""
     try:
         yield
-    except (DataError, ImportError, OSError) as error:
-        raise DataError(f"{option}: {getattr(error, 'strerror', None) or error}") from None
+    except Exception as error:  # noqa: BLE001 - whatever files that lie lead libraries to
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise DataError(f"{what}: {reason}") from None

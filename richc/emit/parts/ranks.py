@@ -115,10 +115,12 @@ def mean(value: Tensor) -> Tensor:
 
 
 # keep if ckpt
-def most(value: Tensor) -> dist.Work | None:
-    """Begin to make it the largest of all processes, in place; what is returned waits for it."""
-    are_several = dist.is_initialized()
-    return dist.all_reduce(value, dist.ReduceOp.MAX, async_op=True) if are_several else None
+def most(value: int) -> int:
+    """The largest of all processes."""
+    found = torch.tensor(value)
+    if dist.is_initialized():
+        dist.all_reduce(found, dist.ReduceOp.MAX)
+    return int(found)
 
 
 # end

@@ -37,7 +37,7 @@ def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
     # end
     # keep if ckpt
     checkpoints = Checkpoints(options)
-    checkpoints.begin(trainer, options.resume)
+    checkpoints.begin(trainer)
     # end
     # keep if log
     log = Log(options, trainer.taken)
@@ -98,9 +98,6 @@ def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
                 if not loss.isfinite():
                     return 1
             # keep if ckpt
-            # keep if ranks
-            checkpoints.agree()
-            # end
             if checkpoints.is_due(step):
                 if not loss.isfinite():
                     return 1
