@@ -17,7 +17,7 @@ MODULE_NAMES = frozenset(
     Iterable Iterator Labels Lion LoadPlan LoadPlanner Log Mapped Mapping MixedPrecisionPolicy
     Monitor NamedTuple Path Progress Rows SavePlan SavePlanner Sequence Shards SignSGD Split
     StorageReader StorageWriter Tensor Trainer Whole Work WriteResult
-    BATCH BLOCK COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION PREDICTED RATES RICHNESS
+    BATCH BLOCK COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION PREDICTED RICHNESS
     MISSING SCHEDULE SIGNALS STARTS Source SCORE SEED SPEC STEPS TARGET WARMUP WIDTH
     """.split()
 )

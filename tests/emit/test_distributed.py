@@ -59,7 +59,7 @@ class Run(NamedTuple):
     def groups(self) -> Any:
         """Knobs of every group, and shapes by name of parameter, of the newest checkpoint."""
         newest = max(self.out.glob("step-*"))
-        lines = json.loads((newest / "state.json").read_text())["of"]
+        lines = json.loads((newest / "state.json").read_text())
         return [line for line in lines if line.startswith("groups")]
 
 

@@ -31,7 +31,6 @@ from richc.emit.parts.table import DataError
 from richc.emit.parts.trainer import Trainer
 
 SPEC = ""
-RATES: dict[str, str] = {}
 
 # ---- emitted from here on ----
 
@@ -44,19 +43,14 @@ NO_KNOBS = ("name", "params", "initial_lr", "foreach", "fused", "capturable", "d
 class Checkpoints:
     """States of a run as ``step-00000100``, ... in a folder, each complete; the newest are kept.
 
-    A first SIGTERM or SIGINT is noted, for the loop to save and to ``stop``; a second one ends the
-    program.  The folder is this run's alone, by a lock that ends with it.
+    The folder is this run's alone, by a lock that ends with it.  A first SIGTERM or SIGINT is
+    noted, for the loop to save and to ``stop``; a second one ends the program.
     """
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options, self.folder, self.noted, self.stop = options, options.checkpoint, 0, 0
-        self.undo = contextlib.ExitStack()
-
-    # keep if ranks
-    @one_voice()
-    # end
-    def begin(self, trainer: Trainer) -> None:
+    def __init__(self, trainer: Trainer, options: argparse.Namespace) -> None:
         """Go on from the newest, if there is one.  Raises DataError where that would be wrong."""
+        self.trainer, self.options, self.folder = trainer, options, options.checkpoint
+        self.noted, self.stop, self.undo = 0, 0, contextlib.ExitStack()
         if self.folder is None:
             return
         with refused_for(f"--checkpoint {self.folder}"), self.undo:
@@ -69,11 +63,17 @@ class Checkpoints:
             self.claim()
             # end
             states = self.states()
-            if states and not self.options.resume:
+            if states and not options.resume:
                 raise DataError("holds a run; go on with it by --resume")
             if states:
                 restore(trainer, states[-1])
+                # keep if ranks
+                with one_voice():
+                    print(f"going on from step {trainer.taken}", file=sys.stderr)
+                # end
+                # keep if not ranks
                 print(f"going on from step {trainer.taken}", file=sys.stderr)
+                # end
             if threading.current_thread() is threading.main_thread():  # others must not
                 for number in (signal.SIGTERM, signal.SIGINT):
                     self.undo.callback(signal.signal, number, signal.signal(number, self.note))
@@ -98,8 +98,7 @@ class Checkpoints:
 
     def note(self, number: int, _: FrameType | None) -> None:
         self.noted = number
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, signal.SIG_DFL)
+        signal.signal(number, signal.SIG_DFL)
 
     def states(self) -> list[Path]:
         """What there is, oldest first."""
@@ -118,20 +117,50 @@ class Checkpoints:
         # end
         return step % self.options.every == 0 or step == self.options.steps or self.stop != 0
 
-    def save(self, trainer: Trainer) -> None:
-        """Write a state, then let go of the oldest.  Raises DataError."""
+    def save(self) -> None:
+        """Write a state, which appears complete or not at all; then let go of the oldest."""
+        from safetensors.torch import save
+
         with refused_for(f"--checkpoint {self.folder}"):
-            write_state(trainer, self.folder / f"step-{trainer.taken:08}")
+            path, tensors = self.folder / f"step-{self.trainer.taken:08}", tensors_of(self.trainer)
+            draft = path.with_name(f".{path.name}")
+            draft.mkdir(exist_ok=True)
+            # keep if not ranks
+            digests = [write(draft / "00000.safetensors", save(tensors))]
+            # end
+            # keep if ranks and not fsdp
+            parts = 1
+            # end
+            # keep if fsdp
+            # A file holds one part of what is divided, and all else.
+            parts = self.options.shard_over or ranks()
+            tensors = {k: v.to_local() if isinstance(v, DTensor) else v for k, v in tensors.items()}
+            # end
             # keep if ranks
+            own = draft / f"{rank():05}.safetensors"
+            digest = write(own, save(tensors)) if rank() < parts else bytes(32)
+            digests = gather(torch.tensor([list(digest)]), ranks())[:parts].tolist()
             if rank():
                 return
             # end
+            sums = [f"{i:05}.safetensors is {bytes(each).hex()}" for i, each in enumerate(digests)]
+            write(draft / "state.json", json.dumps(common(self.trainer) + sums, indent=1).encode())
+            draft.replace(path)
             for old in self.states()[: -self.options.keep]:
                 # Hidden first, so that what is seen is complete.
                 shutil.rmtree(old.replace(old.with_name(f".{old.name}")), ignore_errors=True)
 
     def end(self) -> None:
         self.undo.close()
+
+
+def write(path: Path, content: bytes) -> bytes:
+    """A file that is on the disk, and not only on its way there; returns its SHA-256."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return hashlib.sha256(content).digest()
 
 
 def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
@@ -151,120 +180,60 @@ def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
 def common(trainer: Trainer) -> list[str]:
     """What a state and a run that goes on from it must have in common."""
     names = {parameter: name for name, parameter in trainer.model.named_parameters()}
-    found = ["format is 3", *(f"rates {group!r} is {rate}" for group, rate in RATES.items())]
+    found = ["format is 3"]
     for group in trainer.optimizer.param_groups:
         knobs = {names[parameter]: list(parameter.shape) for parameter in group["params"]}
         knobs |= {k: v for k, v in group.items() if k not in NO_KNOBS}
         knobs["lr"] = group.get("initial_lr", group["lr"])
         found += [f"groups {group['name']!r} {k!r} is {v}" for k, v in knobs.items()]
     rows, size, options = len(trainer.batches.x), trainer.batches.size, trainer.options
-    found.append(f"order of {rows} rows in batches of {size}, with seed {options.seed}")
+    found.append(f"order is of {rows} rows in batches of {size}, with seed {options.seed}")
     # keep if stream
     found.append(f"window is {options.window}")
     # end
     return [*found, f"spec is {SPEC}"]
 
 
-def write_state(trainer: Trainer, path: Path) -> None:
-    """Tensors as .safetensors; whose they are, and checksums, as ``state.json``.
-
-    The folder appears complete, under its name, or not at all.
-    """
-    from safetensors.torch import save
-
-    draft, tensors = path.with_name(f".{path.name}"), tensors_of(trainer)
-    draft.mkdir(exist_ok=True)
-    # keep if not ranks
-    sums = [write(draft / "00000.safetensors", save(tensors))]
-    # end
-    # keep if ranks and not fsdp
-    parts = 1
-    # end
-    # keep if fsdp
-    # A file holds one part of what is divided, and all else.
-    parts = trainer.options.shard_over or ranks()
-    tensors = {k: v.to_local() if isinstance(v, DTensor) else v for k, v in tensors.items()}
-    # end
-    # keep if ranks
-    own = draft / f"{rank():05}.safetensors"
-    digest = write(own, save(tensors)) if rank() < parts else bytes(32)
-    sums = gather(torch.tensor([list(digest)]), ranks())[:parts].tolist()
-    if rank():
-        return
-    # end
-    files = {f"{i:05}.safetensors": bytes(digest).hex() for i, digest in enumerate(sums)}
-    known = json.dumps({"of": common(trainer), "files": files}, indent=1)
-    write(draft / "state.json", known.encode())
-    draft.replace(path)
-
-
-def write(path: Path, content: bytes) -> bytes:
-    """A file that is on the disk, and not only on its way there; returns its SHA-256."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    return hashlib.sha256(content).digest()
-
-
 def restore(trainer: Trainer, path: Path) -> None:
     """Put a run into the state that a folder holds.  Raises DataError where that does not fit."""
-    with refused_for(f"{path.name}: damaged"):
-        known = json.loads((path / "state.json").read_bytes())
-        there = known.get("of") or [f"format is {known['format']}"]
-        pairs = itertools.zip_longest(there, common(trainer), fillvalue="nothing")
-        different = [f"{there} there, but {here} here" for there, here in pairs if there != here]
-    if different:
-        raise DataError(f"{path.name}: not of this model: {different[0]}")
-    with refused_for(f"{path.name}: damaged"):
-        names = sorted(known["files"])
-        if names != sorted(file.name for file in path.glob("*.safetensors")):
-            raise ValueError("fewer or more .safetensors than were written")
-        for name in names:
-            with (path / name).open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != known["files"][name]:
-                    raise ValueError(f"{name}: another checksum than what was written")
-        load_state(trainer, path, names)
-
-
-def load_state(trainer: Trainer, path: Path, names: list[str]) -> None:
-    """Fill all tensors from files, and set what they say."""
     from safetensors import safe_open
 
-    files: list[Any] = [safe_open(path / name, "pt") for name in names]
-    known = set(files[0].keys())
-    if any(name.startswith("optimizer.") for name in known):
-        # A step makes what is filled here; what it does to the weights does not last.
-        for parameter in trainer.model.parameters():
-            parameter.grad = torch.zeros_like(parameter)
-        trainer.optimizer.step()
-    tensors = tensors_of(trainer)
-    # On another kind of device, or in another precision, it goes on as well, if not bit by bit.
-    for name in [name for name in tensors if name.startswith(("rng.cuda", "scaler"))]:
-        if name not in known:
-            del tensors[name]
-    for name, tensor in tensors.items():
-        parts = [file.get_tensor(name) for file in files]
-        whole = parts[0] if parts[0].shape == tensor.shape else torch.cat(parts)
-        # keep if fsdp
-        if isinstance(tensor, DTensor):  # every process has the whole, so that none has to send
-            whole = whole.to(tensor.device)
-            where = tensor.device_mesh, tensor.placements
-            whole = distribute_tensor(whole, *where, src_data_rank=None)
-        # end
-        tensor.copy_(whole)
-    taken, scheduled = tensors["steps"].tolist()
-    if path.name != f"step-{taken:08}" or not 0 <= scheduled <= taken:
-        raise ValueError("there is no such step")
-    trainer.taken = taken
-    trainer.batches.go_to(tensors["rng.data"], (taken - 1) % len(trainer.batches.chosen) + 1)
-    torch.set_rng_state(tensors["rng.cpu"])
-    if "rng.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["rng.cuda"], trainer.device)
-    scaler = {k[7:]: v.item() for k, v in tensors.items() if k.startswith("scaler.")}
-    if scaler:
+    with refused_for(f"{path.name}: damaged, or not of this model"):
+        paths, here = sorted(path.glob("*.safetensors")), common(trainer)
+        for each in paths:
+            with each.open("rb") as file:
+                here.append(f"{each.name} is {hashlib.file_digest(file, 'sha256').hexdigest()}")
+        known = json.loads((path / "state.json").read_bytes())
+        for there, ours in itertools.zip_longest(known, here, fillvalue="nothing"):
+            if there != ours:
+                raise ValueError(f"{there} there, but {ours} here")
+        files: list[Any] = [safe_open(each, "pt") for each in paths]
+        taken, scheduled = files[0].get_tensor("steps").tolist()
+        if path.name != f"step-{taken:08}" or not 0 <= scheduled <= taken:
+            raise ValueError("there is no such step")
+        if scheduled:
+            # As a step leaves it: with a state to fill; what it does to weights does not last.
+            for parameter in trainer.model.parameters():
+                parameter.grad = torch.zeros_like(parameter)
+            trainer.optimizer.step()
+            trainer.scheduler.last_epoch = scheduled - 1
+            trainer.scheduler.step()
+        tensors, names = tensors_of(trainer), files[0].keys()
+        for name, tensor in tensors.items():
+            if name not in names and name.startswith(("rng.cuda", "scaler.")):
+                continue  # it goes on from another device or precision, if not bit by bit
+            parts = [file.get_tensor(name) for file in files]
+            whole = parts[0] if parts[0].shape == tensor.shape else torch.cat(parts)
+            # keep if fsdp
+            if isinstance(tensor, DTensor):  # every process has the whole, so that none sends it
+                whole, where = whole.to(tensor.device), (tensor.device_mesh, tensor.placements)
+                whole = distribute_tensor(whole, *where, src_data_rank=None)
+            # end
+            tensor.copy_(whole)
+        trainer.taken, batches = taken, trainer.batches
+        batches.go_to(tensors["rng.data"], (taken - 1) % len(batches.chosen) + 1)
+        torch.set_rng_state(tensors["rng.cpu"])
+        if trainer.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["rng.cuda"], trainer.device)
+        scaler = {k: tensors[f"scaler.{k}"].item() for k in trainer.scaler.state_dict()}
         trainer.scaler.load_state_dict(scaler)
-    scheduler, groups = trainer.scheduler, trainer.optimizer.param_groups
-    scheduler.last_epoch = scheduled
-    for group, rate, rule in zip(groups, scheduler.base_lrs, scheduler.lr_lambdas, strict=True):
-        group["lr"] = rate * rule(scheduled)

@@ -36,8 +36,7 @@ def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
     monitor = Monitor(trainer, data.test_x, options)
     # end
     # keep if ckpt
-    checkpoints = Checkpoints(options)
-    checkpoints.begin(trainer)
+    checkpoints = Checkpoints(trainer, options)
     # end
     # keep if log
     log = Log(options, trainer.taken)
@@ -101,7 +100,7 @@ def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
             if checkpoints.is_due(step):
                 if not loss.isfinite():
                     return 1
-                checkpoints.save(trainer)
+                checkpoints.save()
                 if checkpoints.stop:
                     return 128 + checkpoints.stop
             # end
