@@ -86,7 +86,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("data", "options"),
     ("stream", "stream"),
     ("saving", "options"),
-    ("files", "ckpt or log"),
+    ("files", "ckpt or log or monitor or stream"),
     ("ckpt", "ckpt"),
     ("log", "log"),
     ("monitor", "monitor"),
