@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from richc.emit.parts.data import Split
 from richc.emit.parts.ranks import share
-from richc.emit.parts.stream import Ahead, arrange
+from richc.emit.parts.stream import arrange
 
 # ---- emitted from here on ----
 
@@ -25,12 +27,9 @@ def place(data: Split, device: torch.device, where: str) -> Split:
 class Batches:
     """Shuffled full batches for ever; what is left over at the end of an epoch is dropped."""
 
-    def __init__(self, x: Tensor, y: Tensor, size: int, seed: int, device: torch.device) -> None:
+    def __init__(self, x: Any, y: Tensor, size: int, seed: int, device: torch.device) -> None:
         self.x, self.y, self.size, self.device = x, y, min(size, len(x)), device
         self.generator = torch.Generator().manual_seed(seed)
-        # keep if stream
-        self.ahead = Ahead()
-        # end
         self.shuffle()
 
     def shuffle(self) -> None:
@@ -65,7 +64,7 @@ class Batches:
         self.taken = taken
 
     # end
-    def fetch(self, values: Tensor, rows: Tensor) -> Tensor:
+    def fetch(self, values: Any, rows: Tensor) -> Tensor:
         """Rows on the device; from the host through pinned memory, so that nothing waits."""
         # keep if stream
         if values is self.x:
@@ -73,7 +72,7 @@ class Batches:
             # keep if ranks
             coming = share(coming)
             # end
-            found = self.ahead.read(values, rows, coming)
+            found = values.ahead(rows, coming)
         else:
             found = values[rows]
         # end
@@ -82,4 +81,5 @@ class Batches:
         # end
         if self.device.type == "cuda" and not found.is_cuda:
             found = found.pin_memory()
-        return found.to(self.device, non_blocking=True)
+        on_device: Tensor = found.to(self.device, non_blocking=True)
+        return on_device

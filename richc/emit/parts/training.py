@@ -123,13 +123,14 @@ def evaluate(model: Network, x: Tensor, y: Tensor, precision: str) -> tuple[floa
     device = next(model.parameters()).device
     with autocast(device, precision):
         # keep if not ranks
-        outputs = torch.cat([model(piece.to(device)).float() for piece in x.split(4096)])
+        starts = range(0, len(x), 4096)
+        outputs = torch.cat([model(x[i : i + 4096].to(device)).float() for i in starts])
         # end
         # keep if ranks
         found = []
-        for piece in x.split(4096 * ranks()):
-            mine = model(share(piece).to(device)).float()
-            found.append(gather(mine, len(piece)))
+        for rows in torch.arange(len(x)).split(4096 * ranks()):
+            mine = model(x[share(rows)].to(device)).float()
+            found.append(gather(mine, len(rows)))
         outputs = torch.cat(found)
         # end
     y = y.to(device)
