@@ -17,12 +17,12 @@ from fractions import Fraction
 from itertools import combinations
 from typing import NamedTuple
 
+from richc.calculus.nearest import Sides, scale
+from richc.calculus.verdict import DESIDERATA, VIOLATED, Verdict
 from richc.gauge.prism import Prism, Shares, Theta, dot, prism
 from richc.optimizers import law
 from richc.pipeline import ModelResult
 from richc.scaling.exponent import HALF, ZERO
-from richc.scaling.nearest import Sides, scale
-from richc.scaling.verdict import DESIDERATA, VIOLATED, Verdict
 
 
 class Place(NamedTuple):

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.calculus.nearest import Sides, scale
 from richc.optimizers import OPTIMIZERS, law
 from richc.scaling.exponent import HALF, ZERO
-from richc.scaling.nearest import Sides, scale
 from richc.spec.model import Model
 
 #: The exponents of theta, one a layer: a gauge move from the gauge without multipliers.

@@ -1,6 +1,6 @@
 """The desiderata decided from measured exponents alone.
 
-As richc.scaling.verdict decides them from exact ones (theory: Karkada 2024, arXiv 2404.19719,
+As richc.calculus.verdict decides them from exact ones (theory: Karkada 2024, arXiv 2404.19719,
 section 3), with a tolerance in place of equality.
 """
 
@@ -11,10 +11,10 @@ from fractions import Fraction
 from math import inf, isnan
 from typing import NamedTuple
 
+from richc.calculus.nearest import single_change
+from richc.calculus.verdict import DESIDERATA, HOLDS, MIXED, NOT_EVALUATED, VIOLATED
 from richc.optimizers import law
-from richc.scaling.nearest import single_change
 from richc.scaling.sizes import ZERO_SIZE, Size
-from richc.scaling.verdict import DESIDERATA, HOLDS, MIXED, NOT_EVALUATED, VIOLATED
 from richc.spec.model import Model
 
 

@@ -9,11 +9,15 @@ Yang & Littwin 2023 (arXiv 2308.01814), section 2.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from fractions import Fraction
 from typing import ClassVar
 
 from richc.scaling.exponent import ZERO
-from richc.scaling.sizes import ZERO_SIZE, Size
+from richc.scaling.sizes import ZERO_SIZE, Size, Zero
+
+_ZERO = Fraction(0)
+_ONE = Fraction(1)
 
 
 class Law(ABC):
@@ -47,4 +51,19 @@ class Law(ABC):
 
 def unless_dead(size: Size, source: Size, gradient: Size) -> Size:
     """A scale-free update is zero where its gradient is exactly zero, and only there."""
-    return ZERO_SIZE if gradient is ZERO_SIZE or source is ZERO_SIZE else size
+    is_dead = isinstance(gradient, Zero) or isinstance(source, Zero)
+    return ZERO_SIZE if is_dead else size
+
+
+def coefficients(product: Callable[..., Size], count: int) -> tuple[Fraction, ...]:
+    """The powers of a law that is a product of powers: its constant, then one for each argument."""
+
+    def at(*sizes: Fraction) -> Fraction:
+        size = product(*sizes)
+        assert isinstance(size, Fraction)
+        return size
+
+    zeros = [_ZERO] * count
+    constant = at(*zeros)
+    ones = ([*zeros[:i], _ONE, *zeros[i + 1 :]] for i in range(count))
+    return (constant, *(at(*sizes) - constant for sizes in ones))

@@ -25,7 +25,7 @@ class Muon(Law):
         return lr + multiplier + shape
 
     def step(self, rate: Size, source: Size, gradient: Size, wide_sides: int) -> Size:
-        return unless_dead(rate + Exponent(-wide_sides, 2), source, gradient)
+        return unless_dead(Exponent(-wide_sides, 2) + rate, source, gradient)
 
     def shape(self, option: str | None, wide_in: bool, wide_out: bool) -> Fraction:
         """kappa's exponent for a weight (or a bias, which has fan-in 1)."""

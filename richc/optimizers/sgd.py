@@ -19,7 +19,7 @@ class SGD(Law):
         return lr + multiplier + multiplier
 
     def step(self, rate: Size, source: Size, gradient: Size, wide_sides: int) -> Size:
-        return rate + source + gradient
+        return source + rate + gradient
 
 
 LAW = SGD()

@@ -13,13 +13,13 @@ from fractions import Fraction
 from itertools import combinations, groupby
 from typing import NamedTuple
 
+from richc.calculus.nearest import scale
 from richc.diagnostics import Span
 from richc.optimizers import law
 from richc.repair.equations import NONE, RATE, SCALE, STD, Point, lacking, member_at, solve
 from richc.repair.target import MUP, NTP, Target
 from richc.rules.context import Context
 from richc.scaling.monomial import Affine
-from richc.scaling.nearest import scale
 from richc.spec.infer import STANDARD
 from richc.spec.model import Layer, Tensor
 

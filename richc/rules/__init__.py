@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import NamedTuple
 
+from richc.calculus.verdict import HOLDS, MIXED
 from richc.diagnostics import Diagnostic
 from richc.optimizers import OPTIMIZERS
 from richc.rules.context import Context
 from richc.scaling.monomial import WIDTH
-from richc.scaling.verdict import HOLDS, MIXED
 
 
 class Rule(NamedTuple):

@@ -7,20 +7,21 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from richc.calculus.ops import Parameter
+from richc.calculus.run import Stage
+from richc.calculus.verdict import Network, Verdict, judge
 from richc.diagnostics import Span
 from richc.optimizers import law
 from richc.optimizers.law import Law
 from richc.scaling.exponent import exact
 from richc.scaling.monomial import WIDTH, Base, Monomial
-from richc.scaling.passes import Parameter, Stage
 from richc.scaling.sizes import ZERO_SIZE, Size, largest
-from richc.scaling.verdict import Network, Verdict, judge
 from richc.spec.model import Layer, Model, Tensor
 from richc.spec.numbers import logs
 from richc.syntax import tree
 
 if TYPE_CHECKING:
-    from richc.scaling.traced import Trace
+    from richc.calculus.traced import Trace
 
 
 class Context:

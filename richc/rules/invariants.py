@@ -5,9 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.calculus.written import PRIME, Line, Term, line
 from richc.optimizers import law
+from richc.optimizers.law import coefficients
 from richc.rules.context import Context
-from richc.scaling.derivation import PRIME, Line, Term, coefficients, line
 from richc.scaling.monomial import WIDTH, Monomial
 from richc.scaling.sizes import ZERO_SIZE, Size
 from richc.spec.model import Tensor

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
+from richc.calculus.verdict import judge
 from richc.diagnostics import Diagnostic
 from richc.rules.context import Context
 from richc.rules.sentence import OPTIMIZER_NAMES, point_name
-from richc.scaling.verdict import judge
 
 _HALF = Fraction(1, 2)
 _ZERO = Fraction(0)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import groupby
 
+from richc.calculus.verdict import DESIDERATA, MIXED, NOT_EVALUATED, VIOLATED, Verdict
 from richc.scaling.sizes import Size
-from richc.scaling.verdict import DESIDERATA, MIXED, NOT_EVALUATED, VIOLATED, Verdict
 from richc.spec.model import Model
 
 OPTIMIZER_NAMES = {

@@ -6,9 +6,10 @@ from fractions import Fraction
 
 import pytest
 
+from richc.calculus.written import Line, Term, line
 from richc.optimizers import OPTIMIZERS, law
+from richc.optimizers.law import coefficients
 from richc.report.derivation.formulas import formulas
-from richc.scaling.derivation import Line, Term, coefficients, line
 from richc.scaling.sizes import ZERO_SIZE, Size
 
 HALF = Fraction(1, 2)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from richc.calculus.drift import Drift, rate_drift
 from richc.emit.compile import program as emit
 from richc.lab.outcome import Outcome
 from richc.lab.program import DataProblem, Program, rate_at, refuse_nothing_to_learn
@@ -21,7 +22,6 @@ from richc.lab.sweep.runs import GAMMA, LR, MOMENTUM, Job, Point, Run, Task, wei
 from richc.lab.sweep.store import Store, describe, digest
 from richc.optimizers import law
 from richc.pipeline import ModelResult
-from richc.scaling.drift import Drift, rate_drift
 
 WIDTHS = (64, 128, 256, 512, 1024)
 SEEDS = 3

@@ -5,12 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import groupby
 
+from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED
+from richc.calculus.written import PhaseLines
 from richc.report.derivation.formulas import columns, number
 from richc.report.derivation.sheet import Sheet
-from richc.scaling.derivation import Phase
 from richc.scaling.formula import power
 from richc.scaling.sizes import ZERO_SIZE, Size, largest
-from richc.scaling.verdict import HOLDS, NOT_EVALUATED, VIOLATED
 
 _ZERO = Fraction(0)
 
@@ -80,7 +80,7 @@ def _why_not(sheet: Sheet) -> str:
     )
 
 
-def backward(sheet: Sheet, first: Phase, later: Phase) -> None:
+def backward(sheet: Sheet, first: PhaseLines, later: PhaseLines) -> None:
     sheet.head("Backward pass: df/dh_l ~ n^g_l")
     out = sheet.last + 1
     entry = _ENTRIES[sheet.family()][1]
@@ -121,7 +121,7 @@ def backward(sheet: Sheet, first: Phase, later: Phase) -> None:
         )
 
 
-def update(sheet: Sheet, later: Phase) -> None:
+def update(sheet: Sheet, later: PhaseLines) -> None:
     sheet.head("One step: the change of h_l ~ n^U_l")
     bias = " A bias has no input." if sheet.has_biases() else ""
     sheet.say(
@@ -151,7 +151,7 @@ def update(sheet: Sheet, later: Phase) -> None:
         sheet.decide(what, HOLDS, f"no own update grows (the largest u is {number(size)})")
 
 
-def contribution(sheet: Sheet, first: Phase, later: Phase) -> None:
+def contribution(sheet: Sheet, first: PhaseLines, later: PhaseLines) -> None:
     verdict = sheet.verdict
     sheet.head("What each update adds to the change of f")
     sheet.say(
@@ -199,7 +199,7 @@ def contribution(sheet: Sheet, first: Phase, later: Phase) -> None:
 _LETTERS = ("g", "u", "u'", "U", "t", "t'", "T")
 
 
-def _first_step(sheet: Sheet, first: Phase) -> None:
+def _first_step(sheet: Sheet, first: PhaseLines) -> None:
     """All sizes of the first step, as numbers."""
     letters: dict[int, dict[str, Size]] = {}
     for lines in (first.gradients, first.own, first.updates, first.shares, first.reaches):

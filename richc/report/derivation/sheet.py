@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from textwrap import wrap
 
+from richc.calculus.verdict import HOLDS, NOT_EVALUATED, Verdict, Violation
+from richc.calculus.written import Line, derive
 from richc.optimizers import OPTIMIZERS
 from richc.pipeline import ModelResult
 from richc.report.derivation.faults import faults
 from richc.report.derivation.formulas import WIDTH, formulas, number, span_name
 from richc.report.style import Style
-from richc.scaling.derivation import Line, derive
 from richc.scaling.sizes import ZERO_SIZE
-from richc.scaling.verdict import HOLDS, NOT_EVALUATED, Verdict, Violation
 
 _INDENT = "    "
 #: So many runs of layers are named in one place.

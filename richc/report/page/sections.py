@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from markupsafe import Markup
 
+from richc.calculus.verdict import NOT_EVALUATED, VIOLATED
 from richc.diagnostics import Suppressed
 from richc.optimizers import SHAPE_FACTORS
 from richc.pipeline import FileResult, ModelResult
@@ -26,7 +27,6 @@ from richc.report.verification_schema import VerificationReport
 from richc.rules.sentence import OPTIMIZER_NAMES, gauge_words, point_name
 from richc.scaling.formula import rich_formula
 from richc.scaling.sizes import Size
-from richc.scaling.verdict import NOT_EVALUATED, VIOLATED
 from richc.spec.model import Tensor
 from richc.spec.numbers import place, values
 from richc.syntax.source import Source
