@@ -38,7 +38,7 @@ BLOCK = 1 << 16  # rows that are read at once for statistics
 
 
 class Rows:
-    """Rows on the disk, standardised as they are read; indexed like the tensor they stand for.
+    """Rows on the disk, indexed like a tensor, read and standardised when they go to a device.
 
     They are in chunks, of which those read last are kept: more than ``--window``, within which an
     epoch is shuffled.
@@ -58,18 +58,18 @@ class Rows:
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, rows: Tensor | slice) -> Tensor:
-        return self.thread.submit(self.read, self.index[rows]).result()
-
-    def only(self, rows: Tensor) -> Rows:
+    def __getitem__(self, rows: Tensor | slice) -> Rows:
         found = copy.copy(self)
         found.index = self.index[rows]
         return found
 
+    def to(self, device: torch.device) -> Tensor:
+        return self.thread.submit(self.read, self.index).result().to(device)
+
     def ahead(self, rows: Tensor, coming: Tensor) -> Tensor:
-        """``x[rows]``; while these are trained on, ``x[coming]`` is read."""
+        """Those rows; while they are trained on, the coming ones are read."""
         is_read = torch.equal(self.coming, rows)
-        found = self.found.result() if is_read else self[rows]
+        found = self.found.result() if is_read else self[rows].to(self.device)
         self.coming, self.found = coming, self.thread.submit(self.read, self.index[coming])
         return found
 
@@ -88,10 +88,9 @@ class Rows:
 
 
 def arrange(x: Any, order: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """Batches of an epoch, from a random order of the rows.
+    """Batches of an epoch, from a random order of the rows; each in the order of the disk.
 
     Chunks are shuffled, and rows only within ``--window`` of them, so that few are open at once.
-    A batch has its rows as they lie on the disk: so each process reads its part of every window.
     """
     if len(x.starts) > x.window:
         place = torch.randperm(len(x.starts), generator=generator)
@@ -103,7 +102,7 @@ def arrange(x: Any, order: Tensor, size: int, generator: torch.Generator) -> tup
 def portion(x: Any, y: Tensor, rows: int) -> tuple[Tensor, Tensor]:
     """Some rows, drawn by the seed, as they lie on the disk."""
     order = x.index[:rows].argsort()
-    return x.only(order), y[order]
+    return x[order], y[order]
 
 
 def open_data(options: argparse.Namespace) -> Split:
@@ -125,8 +124,8 @@ def open_data(options: argparse.Namespace) -> Split:
     # keep if mse
     y = scale_targets(y, train)
     # end
-    parts: Any = x.only(train), x.only(test)
-    return Split(parts[0], y[train], parts[1], y[test])
+    found: Any = x
+    return Split(found[train], y[train], found[test], y[test])
 
 
 def open_rows(options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
@@ -135,26 +134,23 @@ def open_rows(options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
     files = sorted(path.parent.glob(path.name)) or [path]
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if not file.name.startswith((".", "_")))
-    kinds = {file.suffix.lower() for file in files}
-    if len(kinds) != 1:
-        raise ValueError(f"files of several kinds: {sorted(kinds)}" if kinds else "no files")
-    kind = kinds.pop()
-    if kind in (".parquet", ".arrow", ".feather"):
+    kinds = sorted({file.suffix.lower() for file in files})
+    is_shards = kinds in ([".parquet"], [".arrow"], [".feather"])
+    if len(kinds) != 1 or (len(files) > 1 and not is_shards and kinds != [".npy"]):
+        raise ValueError(f"no files, several kinds of files, or of one that stands alone: {kinds}")
+    if is_shards:
         return open_shards(files, options)
-    if kind == ".npy":
+    if kinds[0] in (".npy", ".pt", ".safetensors"):
         # Writable, as torch wants memory to be; the files are never written.
-        arrays: dict[str, Any] = {file.stem: np.load(file, mmap_mode="c") for file in files}
-    elif len(files) > 1:
-        raise ValueError(f"several files of kind {kind}: .npy .parquet .arrow .feather can be")
-    elif kind in (".pt", ".safetensors"):
-        arrays = open_arrays(path)
+        is_npy = kinds == [".npy"]
+        arrays = {file.stem: np.load(file, mmap_mode="c") for file in files if is_npy}
+        arrays = arrays or open_arrays(files[0])
+        features, name = choose(list(arrays), target, ignore)
+        as_array(arrays[features][:1], features)
+        x, labels = torch.as_tensor(arrays[features]).detach(), as_array(arrays[name], name)
     else:
         x, labels = read_table(path, target, ignore, options.missing)
-        return Rows([(len(x), lambda: x)]), labels
-    features, name = choose(list(arrays), target, ignore)
-    as_array(arrays[features][:1], features)
-    values = torch.as_tensor(arrays[features]).detach()
-    return Rows([(len(values), lambda: values)]), as_array(arrays[name], name)
+    return Rows([(len(x), lambda: x)]), labels
 
 
 def open_shards(files: list[Path], options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
@@ -203,24 +199,20 @@ def matrix(table: Any) -> np.ndarray:
 
 
 def statistics(x: Rows, train: Tensor, most: int | None) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of the columns, from one pass over (evenly spread) training rows.
-
-    Raises ValueError where one of these is not finite; others are not looked at.
-    """
+    """Mean and deviation of the columns over training rows, which are finite, or (evenly) most."""
     blocks = train.sort().values.split(BLOCK)[:: math.ceil(len(train) / (most or len(train)))]
     # As if around 0, so that a small deviation is not lost beside a large mean.
-    shift = x[blocks[0]].double().mean(0)
+    shift = x.read(blocks[0]).double().mean(0)
     sums = torch.zeros(3, x.columns, dtype=torch.float64)
     # keep if ranks
     blocks = blocks[rank() :: ranks()]
     # end
     for block in blocks:
-        values = x[block].double()
-        if not values.isfinite().all():
-            row = block[(~values.isfinite()).any(1)][0]
-            raise ValueError(f"a feature of row {row + 1} is not finite")
-        values -= shift
-        count = torch.full_like(shift, len(block))
+        values = x.read(block).double()
+        wrong = ~values.isfinite().all(1)
+        if wrong.any():
+            raise ValueError(f"a feature of row {block[wrong][0] + 1} is not finite")
+        values, count = values - shift, torch.full_like(shift, len(block))
         sums += torch.stack([values.sum(0), values.square().sum(0), count])
     # keep if ranks
     sums = mean(sums)
