@@ -367,7 +367,11 @@ def test_killed_at_any_moment(read_model: ReadModel, tmp_path: Path) -> None:
     ("replaced", "arguments", "words"),
     [
         (None, ["--width=32"], ["groups", "embed.weight", "[16, 3]", "[32, 3]"]),
-        (None, ["--lr=0.2"], ["groups", "'lr' is 0.1 there, but", "'lr' is 0.2 here"]),
+        (
+            None,
+            ["--lr=0.2"],
+            ["groups", "'lr' is 0.1 there, but", "'lr' is 0.2 here"],
+        ),
         (None, ["--batch=9"], ["order", "batches of 8", "batches of 9"]),
         (None, ["--seed=1"], ["order", "seed 0", "seed 1"]),
         (("lr = 0.1", "lr = 0.1, betas = (0.9, 0.99)"), [], ["groups", "'betas'"]),

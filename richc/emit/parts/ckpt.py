@@ -36,9 +36,6 @@ SPEC = ""
 
 # ---- checkpoints ---------------------------------------------------------------------------------
 
-# Of a group, what a state may differ in: how it is computed, and what the schedule made of it.
-NO_KNOBS = ("name", "params", "initial_lr", "foreach", "fused", "capturable", "differentiable")
-
 
 class Checkpoints:
     """States of a run as ``step-00000100``, ... in a folder, each complete; the newest are kept.
@@ -156,10 +153,9 @@ class Checkpoints:
 
 def write(path: Path, content: bytes) -> bytes:
     """A file that is on the disk, and not only on its way there; returns its SHA-256."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    path.write_bytes(content)
+    with path.open("r+b") as file:
+        os.fsync(file)
     return hashlib.sha256(content).digest()
 
 
@@ -181,10 +177,11 @@ def common(trainer: Trainer) -> list[str]:
     """What a state and a run that goes on from it must have in common."""
     names = {parameter: name for name, parameter in trainer.model.named_parameters()}
     found = ["format is 3"]
+    # Of a group, but for how it is computed, and what the schedule made of its rate.
+    others = {"name", "params", "initial_lr", "foreach", "fused", "capturable", "differentiable"}
     for group in trainer.optimizer.param_groups:
         knobs = {names[parameter]: list(parameter.shape) for parameter in group["params"]}
-        knobs |= {k: v for k, v in group.items() if k not in NO_KNOBS}
-        knobs["lr"] = group.get("initial_lr", group["lr"])
+        knobs |= {k: group[k] for k in group if k not in others} | {"lr": group["initial_lr"]}
         found += [f"groups {group['name']!r} {k!r} is {v}" for k, v in knobs.items()]
     rows, size, options = len(trainer.batches.x), trainer.batches.size, trainer.options
     found.append(f"order is of {rows} rows in batches of {size}, with seed {options.seed}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -79,8 +78,7 @@ def make_ready(path: Path, begin: int, given: dict[str, Any]) -> bool:
     """
     if path.exists() and not path.is_file():
         raise DataError("not a file")
-    path.touch()
-    lines = path.read_bytes().splitlines(keepends=True)
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     told = [parse_line(line) for line in lines]
     if lines and not told[-1] and not lines[-1].endswith(b"\n"):
         torn, told = lines.pop()[:8], told[:-1]
@@ -96,10 +94,9 @@ def make_ready(path: Path, begin: int, given: dict[str, Any]) -> bool:
         if later and not all(told[later[0] :]):
             raise DataError("lines that this run would write again are mixed with others")
         lines = lines[: later[0]] if later else lines
-    os.truncate(path, len(b"".join(lines)))
-    if lines and not lines[-1].endswith(b"\n"):
-        with path.open("ab") as file:
-            file.write(b"\n")
+    with path.open("ab") as file:
+        file.truncate(len(b"".join(lines)))
+        file.write(b"" if not lines or lines[-1].endswith(b"\n") else b"\n")
     return is_same and begin > 0
 
 
