@@ -26,7 +26,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 # end
 from richc.emit.parts.files import refused_for
-from richc.emit.parts.ranks import gather, most, one_voice, rank, ranks
+from richc.emit.parts.ranks import gather, one_voice, rank, ranks
 from richc.emit.parts.table import DataError
 from richc.emit.parts.trainer import Trainer
 
@@ -107,7 +107,7 @@ class Checkpoints:
         if self.folder is None:
             return False
         # keep if ranks
-        self.stop = most(self.noted)  # all stop at the same step
+        self.stop = int(gather(torch.tensor([self.noted]), ranks()).max())  # all stop at one step
         # end
         # keep if not ranks
         self.stop = self.noted

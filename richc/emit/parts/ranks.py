@@ -114,16 +114,6 @@ def mean(value: Tensor) -> Tensor:
     return value
 
 
-# keep if ckpt
-def most(value: int) -> int:
-    """The largest of all processes."""
-    found = torch.tensor(value)
-    if dist.is_initialized():
-        dist.all_reduce(found, dist.ReduceOp.MAX)
-    return int(found)
-
-
-# end
 # keep if ddp
 def replicate(model: nn.Module, device: torch.device) -> nn.Module:
     """The same network, whose backward pass averages the gradients of all processes."""
