@@ -45,24 +45,7 @@ def fills(plan: Plan, *, sharded: bool, scaled: bool) -> dict[str, Fills]:
         "dense": _dense_fills(plan),
         "network": _network_fills(plan, sharded=sharded, scaled=scaled),
         "weights": _weights_fills(plan),
-        "page": {"network": _construction(plan), "positive": _positive(plan)},
     }
-
-
-def _construction(plan: Plan) -> list[str]:
-    """The network of the command line's options."""
-    options = ["options.width"]
-    if plan.model.richness is not None:
-        options.append("options.richness")
-    if depends_on_gamma(plan.model):
-        options.append("options.gamma" if len(options) > 1 else "gamma=options.gamma")
-    return [f"model = {plan.class_name}({', '.join(options)}).to(options.device)"]
-
-
-def _positive(plan: Plan) -> list[str]:
-    names = ["width", "steps", "batch", *(["gamma"] if depends_on_gamma(plan.model) else [])]
-    options = ", ".join(f"options.{name}" for name in names)
-    return [f"wanted = ({options}, options.lr or 1.0)"]
 
 
 def _dense_fills(plan: Plan) -> Fills:

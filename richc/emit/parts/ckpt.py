@@ -33,9 +33,8 @@ from torch.distributed.checkpoint.state_dict import get_model_state_dict, get_op
 from torch.distributed.checkpoint.state_dict_loader import load as load_tensors
 from torch.distributed.checkpoint.state_dict_saver import save as save_tensors
 
-from richc.emit.parts.files import refused_for
-from richc.emit.parts.ranks import gather, most, one_voice, rank, ranks
-from richc.emit.parts.table import DataError
+from richc.emit.parts.ranks import gather, most, rank, ranks
+from richc.emit.parts.data import DataError, refused_for
 from richc.emit.parts.trainer import Trainer
 
 MODEL = "model"
@@ -68,9 +67,6 @@ class Checkpoints:
         self.asked: Work | None = None
         # end
 
-    # keep if ranks
-    @one_voice()
-    # end
     def begin(self, trainer: Trainer, resume: bool) -> None:
         """Go on from the newest, if there is one.  Raises DataError where that would be wrong."""
         if self.folder is None:

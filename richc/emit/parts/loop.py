@@ -41,11 +41,3 @@ def train(model: Network, x: Tensor, y: Tensor, options: argparse.Namespace) -> 
         if not options.quiet and step * 10 // steps > (step - 1) * 10 // steps:
             shown = f"loss {loss.item():.4g}  {SCORE} {score(outputs, targets):.4f}"
             print(f"step {step}/{steps}  {shown}", file=sys.stderr)
-
-
-@torch.no_grad()
-def evaluate(model: Network, x: Tensor, y: Tensor, precision: str) -> tuple[float, float]:
-    """Loss and score over all of ``x``, in pieces."""
-    with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        outputs = torch.cat([model(piece).float() for piece in x.split(4096)])
-    return loss_of(outputs, y).item(), score(outputs, y)

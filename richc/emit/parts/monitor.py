@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from richc.emit.parts.dense import Dense
-from richc.emit.parts.ranks import one_voice
-from richc.emit.parts.table import DataError
-from richc.emit.parts.trainer import Trainer, autocast
+from richc.emit.parts.data import DataError
+from richc.emit.parts.evaluate import autocast
+from richc.emit.parts.trainer import Trainer
 
 WIDTH, RICHNESS = 64, 0.5
 PREDICTED: dict[str, tuple[float | None, float | None, float | None]] = {}
@@ -88,9 +88,6 @@ class Monitor:
             rows[name] = {"h": rms(output), "h_predicted": h, "dh": change, "dh_predicted": dh}
         return rows
 
-    # keep if ranks
-    @one_voice()
-    # end
     def show(self, step: int) -> None:
         """Measure, and print the table."""
         rows = self.rows = self.measure(step)

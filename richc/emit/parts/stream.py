@@ -15,17 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from richc.emit.parts.data import (
-    Split,
-    as_array,
-    choose,
-    divide,
-    open_arrays,
-    read_table,
-    scale_targets,
-)
+from richc.emit.parts.arrays import as_array, choose, open_arrays
+from richc.emit.parts.data import DataError, Split, read_table, standardise
 from richc.emit.parts.ranks import mean, rank, ranks
-from richc.emit.parts.table import DataError, encode, find
+from richc.emit.parts.table import encode, find
 
 FEATURES = 64
 
@@ -137,14 +130,18 @@ def open_data(options: argparse.Namespace) -> Split:
             raise ValueError(f"{source.rows} rows of features and {len(labels)} labels")
         if labels.dtype.kind == "f" and not np.isfinite(labels).all():
             raise ValueError("a label is not finite")
-        y, (train, test) = encode(labels), divide(source.rows, options.seed)
+        y, rows = encode(labels), source.rows
+        if rows < 4:
+            raise ValueError("too few rows to train on some and to hold out others")
+        order = torch.randperm(rows, generator=torch.Generator().manual_seed(options.seed))
+        test, train = order[: max(2, rows // 5)], order[max(2, rows // 5) :]
         scale = statistics(source, train, options.statistics_rows)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
     except Exception as error:  # noqa: BLE001 - whatever a file that lies leads a library to
         raise DataError(f"{path}: {str(error)[:400] or type(error).__name__}") from None
     # keep if mse
-    y = scale_targets(y, train)
+    y = y.float() if y.dtype == torch.bool else standardise(y, train)
     # end
     train_x: Any = Rows(source, train, scale, options.window)
     return Split(train_x, y[train], train_x.only(test), y[test])
@@ -175,7 +172,7 @@ def open_source(options: argparse.Namespace) -> tuple[Source, np.ndarray]:
     elif kind in (".pt", ".safetensors"):
         arrays = open_arrays(path)
     else:
-        x, labels = read_table(path, target, ignore, options.missing)
+        x, labels = read_table(options)
         return Source([(len(x), lambda: x)]), labels
     features, name = choose(list(arrays), target, ignore)
     as_array(arrays[features][:1], features)

@@ -19,12 +19,6 @@ MISSING, UNPACKED_BYTES = ("",), 1 << 30
 # ---- emitted from here on ----
 
 
-# keep if options
-class DataError(ValueError):
-    """What the user has to mend; ``main`` prints it as one line."""
-
-
-# end
 def number(text: str) -> float:
     """A number, or a ratio such as 1/2; nan for words."""
     over, _, under = text.partition("/")
@@ -38,16 +32,19 @@ def find(names: list[str], wanted: str) -> list[int]:
     """Places of columns by name or 0-based number, several with commas between."""
     places = {str(i): i % len(names) for i in range(-len(names), len(names))}
     places |= {name: i for i, name in enumerate(names)}
-    words = [wanted] if wanted in places else wanted.split(",")
-    if not {word.strip() for word in words} <= places.keys():
-        raise ValueError(f"there is no column {wanted[:40]!a} ({', '.join(names)[:200]!a})")
-    return [places[word.strip()] for word in words]
+    words = [wanted] if wanted in places else [word.strip() for word in wanted.split(",")]
+    if not set(words) <= places.keys() or max(map(names.count, words)) > 1:
+        count = "no" if set(words) - places.keys() else "more than one"
+        raise ValueError(f"there is {count} column {wanted[:40]!a} ({', '.join(names)[:200]!a})")
+    return [places[word] for word in words]
 
 
-def read_csv(path: Path, target: str | None, ignore: str, missing: str) -> tuple[Any, Any]:
+def read_csv(path: Path, target: str | None, ignore: str | None) -> tuple[Any, Any]:
     """Features and labels of a table; a column of words becomes one of 0 and 1 for each word."""
-    if path.suffix.lower() not in (".csv", ".gz"):
+    # keep if not options
+    if not path.name.lower().endswith((".csv", ".csv.gz")):
         raise ValueError("not .csv or .csv.gz; `richc compile --with options` reads more")
+    # end
     limit = max(UNPACKED_BYTES, path.stat().st_size)
     with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as file:
         content = file.read(limit + 1)
@@ -67,22 +64,18 @@ def read_csv(path: Path, target: str | None, ignore: str, missing: str) -> tuple
     targets = [len(names) - 1] if target is None else find(names, target)
     ignored = find(names, ignore) if ignore else []
     inputs = [i for i in range(len(names)) if i not in targets + ignored]
-    gaps = empty[:, inputs + targets].any(1)
-    if gaps.any() and missing == "error":
-        raise ValueError(f"a gap in row {gaps.argmax() + 1} (--missing drop: {gaps.sum()} less)")
-    if gaps.any():
-        print(f"left out {gaps.sum()} rows with missing values", file=sys.stderr)
-    columns: list[Any] = [np.empty((len(cells), 0))]
+    gaps, columns = empty[:, inputs + targets].any(1), [np.empty((len(cells), 0))]
     for i in inputs:
         row, name = words[:, i].argmax(), f"column {names[i][:40]!a}"
         if words[row, i] and not (words | empty)[:, i].all():
             raise ValueError(f"row {row + 1}, {name}: {cells[row, i][:40]!a} is no number")
-        kinds = np.unique(cells[~gaps, i]) if words[row, i] else cells[:0, i]
+        kinds = np.unique(cells[words[:, i] & ~gaps, i])
         if len(kinds):
             print(f"{name} becomes {len(kinds)} inputs, one for each word", file=sys.stderr)
-        columns.append(cells[:, [i]] == kinds if len(kinds) else values[:, [i]])
-    labels = (cells if words[:, targets].any() else values)[~gaps][:, targets]
-    return np.hstack(columns)[~gaps], labels[:, 0] if len(targets) == 1 else labels
+        found = cells[:, [i]] == kinds if len(kinds) else values[:, [i]]
+        columns.append(np.where(empty[:, [i]], np.nan, found))
+    labels = (cells if words[:, targets].any() else values)[:, targets]
+    return np.hstack(columns), labels[:, 0] if len(targets) == 1 else labels
 
 
 def encode(labels: np.ndarray) -> Tensor:
