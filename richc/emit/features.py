@@ -89,7 +89,9 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("log", "log"),
     ("monitor", "monitor"),
     ("training", "options"),
-    ("page", "program"),
+    ("parse", "program"),
+    ("page", "program and not options"),
+    ("program", "options"),
 )
 
 

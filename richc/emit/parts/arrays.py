@@ -1,8 +1,11 @@
+# ruff: noqa: T201 - the emitted program talks to its user
 """Part: features and labels in files of arrays, read by libraries that unpickle nothing."""
 
 from __future__ import annotations
 
+import argparse
 import math
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from richc.emit.parts.table import UNPACKED_BYTES
+from richc.emit.parts.table import MISSING, UNPACKED_BYTES
 
 # ---- emitted from here on ----
 
@@ -19,13 +22,21 @@ FEATURE_KEYS = ("x", "X", "features", "data", "images", "inputs")
 TARGET_KEYS = ("y", "Y", "target", "targets", "label", "labels")
 
 
-def read_arrays(path: Path, target: str | None, ignore: str | None) -> tuple[Any, Any]:
+def read_arrays(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     """Features (rows, columns) and labels of a .npz, .pt or .safetensors file."""
-    arrays = open_arrays(path)
-    x, y = (as_array(arrays[name], name) for name in choose(list(arrays), target, ignore))
+    arrays = open_arrays(options.data)
+    names = choose(list(arrays), options.target, options.ignore)
+    x, y = (as_array(arrays[name], name) for name in names)
     if x.dtype.kind == "U" or len(x) != len(y):
         raise ValueError(f"{len(x)} rows of features of type {x.dtype}, but {len(y)} labels")
-    return x.reshape(len(x), math.prod(x.shape[1:])), y
+    x = x.reshape(len(x), math.prod(x.shape[1:]))
+    lost = np.isin(np.char.lower(y), MISSING) if y.dtype.kind == "U" else np.isnan(y)
+    gaps = np.isnan(x).any(1) | lost.reshape(len(x), -1).any(1)
+    if gaps.any() and options.missing == "error":
+        raise ValueError(f"a gap in row {gaps.argmax() + 1} (--missing drop: {gaps.sum()} less)")
+    if gaps.any():
+        print(f"left out {gaps.sum()} rows with missing values", file=sys.stderr)
+    return x[~gaps], y[~gaps]
 
 
 def open_arrays(path: Path) -> dict[str, Any]:

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from richc.emit.parts.arrays import as_array, choose, open_arrays
-from richc.emit.parts.data import DataError, Split, read_table, standardise
+from richc.emit.parts.arrays import as_array, choose, open_arrays, read_arrays
+from richc.emit.parts.data import DataError
 from richc.emit.parts.ranks import mean, rank, ranks
-from richc.emit.parts.table import encode, find
+from richc.emit.parts.table import encode, find, read_csv
 
 FEATURES = 64
 
@@ -115,7 +115,7 @@ class Ahead:
         return values
 
 
-def open_data(options: argparse.Namespace) -> Split:
+def open_data(options: argparse.Namespace) -> list[Any]:
     """What ``load`` does, without reading more than labels and statistics.
 
     In memory are the labels, and numbers of rows: at most some 60 bytes a row.  The rows held out
@@ -141,10 +141,12 @@ def open_data(options: argparse.Namespace) -> Split:
     except Exception as error:  # noqa: BLE001 - whatever a file that lies leads a library to
         raise DataError(f"{path}: {str(error)[:400] or type(error).__name__}") from None
     # keep if mse
-    y = y.float() if y.dtype == torch.bool else standardise(y, train)
+    if y.dtype != torch.bool:
+        y = (y - y[train].mean(0)) / y[train].std(0, correction=0).clamp(min=1e-30)
+    y = y.float()
     # end
     train_x: Any = Rows(source, train, scale, options.window)
-    return Split(train_x, y[train], train_x.only(test), y[test])
+    return [train_x, y[train], train_x.only(test), y[test]]
 
 
 def open_source(options: argparse.Namespace) -> tuple[Source, np.ndarray]:
@@ -172,8 +174,9 @@ def open_source(options: argparse.Namespace) -> tuple[Source, np.ndarray]:
     elif kind in (".pt", ".safetensors"):
         arrays = open_arrays(path)
     else:
-        x, labels = read_table(options)
-        return Source([(len(x), lambda: x)]), labels
+        is_csv = path.name.lower().endswith((".csv", ".csv.gz"))
+        x, labels = (read_csv if is_csv else read_arrays)(options)
+        return Source([(len(x), lambda: torch.from_numpy(x))]), labels
     features, name = choose(list(arrays), target, ignore)
     as_array(arrays[features][:1], features)
     values = torch.as_tensor(arrays[features]).detach()

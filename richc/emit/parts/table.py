@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import math
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,19 +33,18 @@ def find(names: list[str], wanted: str) -> list[int]:
     places = {str(i): i % len(names) for i in range(-len(names), len(names))}
     places |= {name: i for i, name in enumerate(names)}
     words = [wanted] if wanted in places else [word.strip() for word in wanted.split(",")]
-    if not set(words) <= places.keys() or max(map(names.count, words)) > 1:
-        count = "no" if set(words) - places.keys() else "more than one"
-        raise ValueError(f"there is {count} column {wanted[:40]!a} ({', '.join(names)[:200]!a})")
+    if any(word not in places or names.count(word) > 1 for word in words):
+        raise ValueError(f"there is no column {wanted[:40]!a} or two ({', '.join(names)[:200]!a})")
     return [places[word] for word in words]
 
 
-def read_csv(path: Path, target: str | None, ignore: str | None) -> tuple[Any, Any]:
+def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     """Features and labels of a table; a column of words becomes one of 0 and 1 for each word."""
+    path, limit = options.data, max(UNPACKED_BYTES, options.data.stat().st_size)
     # keep if not options
-    if not path.name.lower().endswith((".csv", ".csv.gz")):
+    if path.suffix.lower() not in (".csv", ".gz"):
         raise ValueError("not .csv or .csv.gz; `richc compile --with options` reads more")
     # end
-    limit = max(UNPACKED_BYTES, path.stat().st_size)
     with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as file:
         content = file.read(limit + 1)
     lines = [line for line in content.decode("utf-8-sig").split("\n") if line.strip("\r")]
@@ -61,10 +60,14 @@ def read_csv(path: Path, target: str | None, ignore: str | None) -> tuple[Any, A
     named = named or not (~words[0] | (cells[1:] == cells[0])).any()
     names = [str(name) for name in (cells[0] if named else range(len(cells[0])))]
     cells, values, empty, words = (part[int(named) :] for part in (cells, values, empty, words))
-    targets = [len(names) - 1] if target is None else find(names, target)
-    ignored = find(names, ignore) if ignore else []
+    targets = find(names, "-1" if options.target is None else options.target)
+    ignored = find(names, options.ignore) if options.ignore else []
     inputs = [i for i in range(len(names)) if i not in targets + ignored]
     gaps, columns = empty[:, inputs + targets].any(1), [np.empty((len(cells), 0))]
+    if gaps.any() and options.missing == "error":
+        raise ValueError(f"a gap in row {gaps.argmax() + 1} (--missing drop: {gaps.sum()} less)")
+    if gaps.any():
+        print(f"left out {gaps.sum()} rows with missing values", file=sys.stderr)
     for i in inputs:
         row, name = words[:, i].argmax(), f"column {names[i][:40]!a}"
         if words[row, i] and not (words | empty)[:, i].all():
@@ -72,10 +75,9 @@ def read_csv(path: Path, target: str | None, ignore: str | None) -> tuple[Any, A
         kinds = np.unique(cells[words[:, i] & ~gaps, i])
         if len(kinds):
             print(f"{name} becomes {len(kinds)} inputs, one for each word", file=sys.stderr)
-        found = cells[:, [i]] == kinds if len(kinds) else values[:, [i]]
-        columns.append(np.where(empty[:, [i]], np.nan, found))
-    labels = (cells if words[:, targets].any() else values)[:, targets]
-    return np.hstack(columns), labels[:, 0] if len(targets) == 1 else labels
+        columns.append(cells[:, [i]] == kinds if len(kinds) else values[:, [i]])
+    labels = (cells if words[:, targets].any() else values)[~gaps][:, targets]
+    return np.hstack(columns)[~gaps], labels[:, 0] if len(targets) == 1 else labels
 
 
 def encode(labels: np.ndarray) -> Tensor:

@@ -7,9 +7,10 @@ import argparse
 import sys
 import time
 
+from torch import Tensor
+
 from richc.emit.parts.ckpt import Checkpoints
 from richc.emit.parts.cross_entropy import score
-from richc.emit.parts.data import Split
 from richc.emit.parts.log import Log
 from richc.emit.parts.monitor import Monitor
 from richc.emit.parts.ranks import gather
@@ -20,10 +21,10 @@ SCORE = "accuracy"
 # ---- emitted from here on ----
 
 
-def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
+def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
     """Train to the last step; 0, or 1 for a loss that diverged."""
     # keep if monitor
-    monitor = Monitor(trainer, data.test_x, options)  # changes are counted from the beginning
+    monitor = Monitor(trainer, probe, options)  # changes are counted from the beginning
     # end
     # keep if ckpt
     checkpoints = Checkpoints(options)
