@@ -15,8 +15,8 @@ MODULE_NAMES = frozenset(
     Ahead Any Batches BinaryIO Callable CheckpointException Checkpoints DTensor DataError Dense
     DeviceMesh DistributedDataParallel F FSDPModule FolderReader FolderWriter FrameType Future
     Iterable Iterator Labels Lion LoadPlan LoadPlanner Log Mapped Mapping MixedPrecisionPolicy
-    Monitor NamedTuple Path Progress Rows SavePlan SavePlanner Sequence Shards SignSGD Split
-    StorageReader StorageWriter Tensor Trainer Whole Work WriteResult
+    Monitor NamedTuple Path Progress Rows SavePlan SavePlanner Sequence Shards SignSGD
+    StateDictOptions StorageReader StorageWriter Tensor Trainer Whole Work WriteResult
     BATCH BLOCK COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION PREDICTED RATES RICHNESS
     MISSING SCHEDULE SIGNALS STARTS Source SCORE SEED SPEC STEPS TARGET WARMUP WIDTH
     """.split()

@@ -44,15 +44,15 @@ def load(options: argparse.Namespace) -> list[Tensor]:
         # keep if not options
         found, labels = read_csv(options)
         # end
-        if found.shape[1] != FEATURES:
-            raise ValueError(f"{found.shape[1]} features a row, the model has {FEATURES} inputs")
-        rows, x, y = len(found), torch.from_numpy(found).float().double(), encode(labels)
+        rows, inputs = found.shape
+        if rows < 4 or inputs != FEATURES:
+            raise ValueError(f"{rows} rows of {inputs} features: too few, or not {FEATURES} inputs")
+        x, y = torch.from_numpy(found).float().double(), encode(labels)
         wrong = ~torch.hstack([x, y.reshape(rows, -1)]).isfinite().all(1)
-        if rows < 4 or wrong.any():
-            row = wrong.int().argmax() + 1
-            raise ValueError("too few rows" if rows < 4 else f"row {row} has a value beyond fp32")
+        if wrong.any():
+            raise ValueError(f"row {wrong.int().argmax() + 1} has a value that is not finite")
     except Exception as error:  # noqa: BLE001 - whatever a library comes to
-        raise ValueError(f"{options.data}: {str(error) or type(error).__name__}") from None
+        raise ValueError(f"{options.data}: {str(error)[:400] or type(error).__name__}") from None
     order = torch.randperm(rows, generator=torch.Generator().manual_seed(options.seed))
     test, train = order[: max(2, rows // 5)], order[max(2, rows // 5) :]
     # keep if mse

@@ -124,7 +124,7 @@ def main(argv: list[str] | None = None) -> int:
         line, code = "interrupted", 130
     except torch.OutOfMemoryError:
         line, code = "error: out of memory: use a smaller --width or --batch", 1
-    except (DataError, OSError) as error:
+    except (OSError, ValueError) as error:
         line, code = f"error: {error}", 2
     print("".join(c if c.isprintable() else "?" for c in line.split("\n")[0]), file=sys.stderr)
     return code
