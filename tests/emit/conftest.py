@@ -54,9 +54,7 @@ def load_module(load_text: Callable[[str], ModuleType]) -> Load:
     """Emit a model's network and optimizer alone, and import them."""
 
     def loaded(model: Model) -> ModuleType:
-        return load_text(
-            emit_program(model, summary="", module_only=True, richc_version=VERSION)
-        )
+        return load_text(emit_program(model, summary="", module_only=True, richc_version=VERSION))
 
     return loaded
 

@@ -85,7 +85,9 @@ def test_another_width(keep: Any, strict: bool, program: ModuleType, tmp_path: P
 
 @pytest.mark.parametrize("bias", ["", "{ bias }"])
 @pytest.mark.parametrize("wide", ["n", "4*n"])
-def test_width_behind_a_factor(wide: str, bias: str, load_module: Load, read_model: ReadModel) -> None:
+def test_width_behind_a_factor(
+    wide: str, bias: str, load_module: Load, read_model: ReadModel
+) -> None:
     program = load_module(read_model(text(wide=wide, bias=bias)))
 
     refused(program.Net(), dict(program.Net(width=5).state_dict()), "is 5", "but 8")

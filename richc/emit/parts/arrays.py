@@ -49,17 +49,19 @@ def open_arrays(path: Path) -> dict[str, Any]:
         raise ValueError("the format is none of .csv .csv.gz .npz (NumPy archive) .pt .safetensors")
     if kind == ".npz":
         return dict(np.load(path, allow_pickle=False))
-    if kind == ".safetensors":
-        import safetensors.torch
     try:
         if kind == ".safetensors":
-            return safetensors.torch.load_file(path)
+            from safetensors.torch import load_file
+
+            return load_file(path)
         # keep if stream
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         # end
         # keep if not stream
         content = torch.load(path, map_location="cpu", weights_only=True)
         # end
+    except ImportError:
+        raise
     except Exception:  # noqa: BLE001 - torch's says how to run what is in the file
         raise ValueError(f"not a {kind[1:]} file of plain tensors, and nothing else is") from None
     if isinstance(content, tuple | list) and len(content) == 2:

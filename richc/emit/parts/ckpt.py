@@ -33,8 +33,8 @@ from torch.distributed.checkpoint.state_dict import get_model_state_dict, get_op
 from torch.distributed.checkpoint.state_dict_loader import load as load_tensors
 from torch.distributed.checkpoint.state_dict_saver import save as save_tensors
 
-from richc.emit.parts.ranks import gather, most, rank, ranks
 from richc.emit.parts.data import DataError, refused_for
+from richc.emit.parts.ranks import gather, most, rank, ranks
 from richc.emit.parts.trainer import Trainer
 
 MODEL = "model"

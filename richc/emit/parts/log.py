@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from richc.emit.parts.ranks import rank
 from richc.emit.parts.data import DataError, refused_for
+from richc.emit.parts.ranks import rank
 
 MODEL = "model"
 

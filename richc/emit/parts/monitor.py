@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from richc.emit.parts.dense import Dense
 from richc.emit.parts.data import DataError
+from richc.emit.parts.dense import Dense
 from richc.emit.parts.evaluate import autocast
 from richc.emit.parts.trainer import Trainer
 

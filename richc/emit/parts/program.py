@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import math
 import sys
@@ -57,8 +56,12 @@ def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None
         draft.replace(path)
 
 
-def run(options: argparse.Namespace) -> int:
+# keep if ranks
+@processes()
+# end
+def run(argv: list[str] | None) -> int:
     """Load, train, report and save; returns 0, or 1 if the loss diverged."""
+    options = parse(argv)
     with refused_for(f"--device {options.device} is not available"):
         device = torch.empty(0, device=options.device).device
     save, torch_file = options.save, (".pt", ".safetensors")
@@ -113,13 +116,7 @@ def run(options: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None) -> int:
     """The command line; returns 0 if it trained, 1 if the loss diverged, 2 for bad input."""
     try:
-        # keep if ranks
-        with processes():
-            return run(parse(argv))
-        # end
-        # keep if not ranks
-        return run(parse(argv))
-        # end
+        return run(argv)
     except KeyboardInterrupt:
         line, code = "interrupted", 130
     except torch.OutOfMemoryError:

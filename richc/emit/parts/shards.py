@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 import torch
-import torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
@@ -23,8 +22,6 @@ def shard(options: argparse.Namespace, device: torch.device) -> Network:
     One layer at a time is whole: every process draws it on the CPU, and keeps its rows.  There are
     as many copies of the network as ``--shard-over`` goes into the number of processes.
     """
-    if not dist.is_initialized():
-        return Network(options.width, options.richness, options.gamma).to(device)
     each = options.shard_over or ranks()
     if ranks() % each:
         raise DataError(f"--shard-over {each}: does not divide {ranks()} processes")
@@ -37,4 +34,5 @@ def shard(options: argparse.Namespace, device: torch.device) -> Network:
     for layer in [layer for layer in model.modules() if isinstance(layer, Dense)]:
         layer.to_empty(device="cpu").reset_parameters()
         fully_shard(layer, mesh=mesh, mp_policy=policy)
-    return fully_shard(model, mesh=mesh, mp_policy=policy)
+    fully_shard(model, mesh=mesh, mp_policy=policy)
+    return model

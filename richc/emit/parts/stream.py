@@ -13,11 +13,16 @@ from typing import Any
 
 import numpy as np
 import torch
+
+# keep if ranks
+import torch.distributed as dist
+
+# end
 from torch import Tensor
 
 from richc.emit.parts.arrays import as_array, choose, open_arrays, read_arrays
 from richc.emit.parts.data import DataError
-from richc.emit.parts.ranks import mean, rank, ranks
+from richc.emit.parts.ranks import rank, ranks
 from richc.emit.parts.table import encode, find, read_csv
 
 FEATURES = 64
@@ -268,7 +273,7 @@ def statistics(source: Source, train: Tensor, most: int | None) -> tuple[Tensor,
         count = torch.full_like(shift, len(block))
         sums += torch.stack([values.sum(0), values.square().sum(0), count])
     # keep if ranks
-    sums = mean(sums)
+    dist.all_reduce(sums)
     # end
     first, second = sums[:2] / sums[2]
     deviation = (second - first.square()).clamp(min=0.0).sqrt()

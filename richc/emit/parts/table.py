@@ -63,7 +63,8 @@ def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     targets = find(names, "-1" if options.target is None else options.target)
     ignored = find(names, options.ignore) if options.ignore else []
     inputs = [i for i in range(len(names)) if i not in targets + ignored]
-    gaps, columns = empty[:, inputs + targets].any(1), [np.empty((len(cells), 0))]
+    gaps = empty[:, inputs + targets].any(1)
+    columns: list[Any] = [np.empty((len(cells), 0))]
     if gaps.any() and options.missing == "error":
         raise ValueError(f"a gap in row {gaps.argmax() + 1} (--missing drop: {gaps.sum()} less)")
     if gaps.any():

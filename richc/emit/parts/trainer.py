@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from typing import Any
 
 import torch
 
@@ -11,12 +12,8 @@ import torch
 import torch.distributed as dist
 
 # end
-from torch import Tensor, nn
+from torch import Tensor
 
-# keep if fsdp
-from torch.distributed.fsdp import FSDPModule
-
-# end
 # keep if ddp
 from torch.nn.parallel import DistributedDataParallel
 
@@ -25,7 +22,7 @@ from richc.emit.parts.cross_entropy import loss_of
 from richc.emit.parts.data import DataError
 from richc.emit.parts.evaluate import autocast
 from richc.emit.parts.network import Network
-from richc.emit.parts.ranks import mean, rank, ranks
+from richc.emit.parts.ranks import rank, ranks
 from richc.emit.parts.stream import Ahead, arrange
 
 # ---- emitted from here on ----
@@ -60,6 +57,14 @@ class Batches:
         self.chosen = tuple(rows.tensor_split(ranks())[rank()] for rows in self.chosen)
         # end
 
+    # keep if ckpt
+    def go_to(self, begun: Tensor, taken: int) -> None:
+        """The order of the epoch that began in a state of the generator, ``taken`` batches on."""
+        self.generator.set_state(begun)
+        self.shuffle()
+        self.taken = taken
+
+    # end
     def __next__(self) -> tuple[Tensor, Tensor]:
         if self.taken == len(self.chosen):
             self.shuffle()
@@ -93,7 +98,7 @@ class Trainer:
     def __init__(self, model: Network, batches: Batches, options: argparse.Namespace) -> None:
         self.model, self.batches, self.options = model, batches, options
         self.device, self.taken = batches.device, 0
-        self.network: nn.Module = model
+        self.network: Any = model
         if options.compile:
             # keep if not fsdp
             self.network = torch.compile(model, fullgraph=True, mode=options.compile_mode)
@@ -102,8 +107,7 @@ class Trainer:
             self.network = torch.compile(model, mode=options.compile_mode)  # between gatherings
             # end
         # keep if ddp
-        if dist.is_initialized():
-            self.network = DistributedDataParallel(self.network, gradient_as_bucket_view=True)
+        self.network = DistributedDataParallel(self.network, gradient_as_bucket_view=True)
         # end
         self.optimizer = model.make_optimizer(options.lr)
         steps, warmup = options.steps, options.warmup
@@ -122,27 +126,29 @@ class Trainer:
         # keep if not ranks
         rows = len(x)
         # end
-        pieces, loss, outputs = min(self.options.accumulate, int(rows)), 0.0 * y.new_zeros(()), []
+        pieces, outputs = min(self.options.accumulate, int(rows)), list[Tensor]()
+        loss = torch.zeros((), device=self.device)
         for p in self.model.parameters():  # a sum needs memory that no CUDA graph writes over
             p.grad = torch.zeros_like(p) if pieces > 1 and p.requires_grad else None
         for part_x, part_y in zip(x.tensor_split(pieces), y.tensor_split(pieces), strict=True):
+            # keep if ranks
+            is_last = len(outputs) == pieces - 1
+            # end
             # keep if ddp
-            if isinstance(self.network, DistributedDataParallel):
-                self.network.require_backward_grad_sync = len(outputs) == pieces - 1
+            self.network.require_backward_grad_sync = is_last
             # end
             # keep if fsdp
-            if isinstance(self.model, FSDPModule):
-                is_last = len(outputs) == pieces - 1
-                self.model.set_requires_gradient_sync(is_last or self.options.sync_pieces)
+            self.network.set_requires_gradient_sync(is_last or self.options.sync_pieces)
             # end
             with autocast(self.device, self.options.precision):
                 found = self.network(part_x)
             part = loss_of(found, part_y) * (len(part_x) / rows)
             self.scaler.scale(part).backward()
-            loss = loss + part.detach()
+            loss += part.detach()
             outputs.append(found.detach().clone())
         # keep if ranks
-        loss = mean(loss)
+        dist.all_reduce(loss)
+        loss /= ranks()
         # end
         scale = self.scaler.get_scale()
         self.scaler.step(self.optimizer)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
