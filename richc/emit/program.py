@@ -134,7 +134,7 @@ def emit_program(
 def _imports(parts: Iterable[Part], text: str) -> list[str]:
     """The import block: what the parts need and the text mentions, merged and sorted."""
     plain: set[str] = set()
-    named: dict[str, set[str]] = {}
+    named: dict[tuple[str, str], set[str]] = {}
     mentioned = set(re.findall(r"\w+", text))
     for line in (line for part in parts for line in part.imports):
         if line.startswith("import "):
@@ -143,11 +143,13 @@ def _imports(parts: Iterable[Part], text: str) -> list[str]:
             continue
         module, _, names = line.removeprefix("from ").partition(" import ")
         if not module.startswith("richc."):
-            used = {name for name in names.split(", ") if name.split()[-1] in mentioned}
-            if used:
-                named.setdefault(module, set()).update(used)
+            for name in names.split(", "):
+                if name.split()[-1] in mentioned:
+                    # One that gets another name stands on a line of its own.
+                    place = (module, name if " as " in name else "")
+                    named.setdefault(place, set()).add(name)
     lines = sorted(plain)
-    for module, found in sorted(named.items()):
+    for (module, _), found in sorted(named.items()):
         line = f"from {module} import {', '.join(sorted(found))}"
         if len(line) > LINE_LENGTH:
             names = "".join(f"    {name},\n" for name in sorted(found))

@@ -28,7 +28,8 @@ def refused_for(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever a library comes to
-        raise DataError(f"{what}: {str(error) or type(error).__name__}") from None
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise DataError(f"{what}: {reason}") from None
 
 
 # end
@@ -44,8 +45,9 @@ def load(options: argparse.Namespace) -> list[Tensor]:
         found, labels = read_csv(options)
         # end
         rows, inputs = found.shape
-        if rows < 4 or inputs != FEATURES:
-            raise ValueError(f"{rows} rows of {inputs} features: too few, or not {FEATURES} inputs")
+        if inputs != FEATURES or rows < 4:
+            few = f"{rows} rows are too few"
+            raise ValueError(few if inputs == FEATURES else f"{inputs} features, not {FEATURES}")
         x, y = torch.from_numpy(found).float().double(), encode(labels)
         wrong = ~torch.hstack([x, y.reshape(rows, -1)]).isfinite().all(1)
         if wrong.any():

@@ -67,6 +67,10 @@ def run(argv: list[str] | None) -> int:
     save, torch_file = options.save, (".pt", ".safetensors")
     if save is not None and not (save.suffix in torch_file and save.parent.is_dir()):
         raise DataError(f"--save {save}: no .safetensors or .pt in a folder that exists")
+    # keep if ckpt
+    if options.resume and options.checkpoint is None:
+        raise DataError("--resume: from which folder? name it with --checkpoint")
+    # end
     # keep if not has_data
     if options.data is None:
         raise DataError("which data? name a file with --data")

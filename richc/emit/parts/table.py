@@ -7,7 +7,6 @@ import argparse
 import gzip
 import math
 import sys
-from typing import Any
 
 import numpy as np
 import torch
@@ -63,8 +62,7 @@ def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     targets = find(names, "-1" if options.target is None else options.target)
     ignored = find(names, options.ignore) if options.ignore else []
     inputs = [i for i in range(len(names)) if i not in targets + ignored]
-    gaps = empty[:, inputs + targets].any(1)
-    columns: list[Any] = [np.empty((len(cells), 0))]
+    gaps, columns = empty[:, inputs + targets].any(1), [values[:, :0]]
     if gaps.any() and options.missing == "error":
         raise ValueError(f"a gap in row {gaps.argmax() + 1} (--missing drop: {gaps.sum()} less)")
     if gaps.any():
