@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, NamedTuple
 
+from richc.calculus.verdict import Verdict
 from richc.diagnostics import WARNING, Diagnostic, Suppressed
 from richc.rules import run
 from richc.rules.context import Context
-from richc.scaling.verdict import Verdict
 from richc.spec.model import Model
 from richc.spec.resolve import resolve
 from richc.syntax.parser import parse

@@ -65,10 +65,9 @@ FEATURES: dict[str, Feature] = {
 }
 
 #: Every part (richc/emit/parts) in the order of the file, and of which files: a condition as behind
-#: ``# keep if``, on features, the loss, the optimizer, and the words that ``words_of`` adds.
+#: ``# keep if``, on features, the loss, and the words that ``words_of`` adds.  An optimizer's
+#: own part goes before all others.
 PARTS: tuple[tuple[str, str], ...] = (
-    ("lion", "lion"),
-    ("signsgd", "signsgd"),
     ("dense", ""),
     ("network", ""),
     ("weights", "module_only"),
@@ -81,7 +80,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("stream", "stream"),
     ("ranks", "options and ranks"),
     ("shards", "options and fsdp"),
-    ("whole", "fsdp and adafactor or fsdp and muon"),
+    ("whole", "fsdp and whole"),
     ("loop", "program and not options"),
     ("evaluate", "program"),
     ("trainer", "options"),

@@ -30,13 +30,15 @@ def words_of(plan: Plan) -> frozenset[str]:
         "bias_scale": plan.has_bias_scale,
         "frozen": plan.has_frozen,
         "gamma": depends_on_gamma(plan.model),
+        "matrices": plan.model.optimizer.law.takes_matrices_only,
+        "whole": not plan.model.optimizer.law.torch.steps_on_shards,
         "has_data": plan.model.train.data is not None,
         "normal": plan.dists == {"normal"},
         "richness": plan.model.richness is not None,
         "scale": plan.has_scale,
     }
     found = {word for word, is_so in said.items() if is_so}
-    return frozenset({*found, *plan.dists, plan.model.optimizer.name, plan.model.loss})
+    return frozenset({*found, *plan.dists, plan.model.loss})
 
 
 def fills(plan: Plan, *, sharded: bool, scaled: bool) -> dict[str, Fills]:
@@ -53,10 +55,11 @@ def _dense_fills(plan: Plan) -> Fills:
     offset = (" + bias_scale * b" if plan.has_bias_scale else " + b") if plan.has_bias else ""
     weight = f"{scale}(W x)" if scale and offset else f"{scale}W x"
     about = [f'"""``{weight}{offset}``; W is (fan_out, fan_in), its entries start at ``std``.']
-    if plan.has_bias and plan.model.optimizer.name == "muon":
+    law = plan.model.optimizer.law
+    if plan.has_bias and law.takes_matrices_only:
         about += [
             "",
-            "The bias is a (fan_out, 1) matrix: torch.optim.Muon takes nothing else.",
+            f"The bias is a (fan_out, 1) matrix: {law.torch.name} takes nothing else.",
             '"""',
         ]
     else:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from richc.emit.docstring import docstring
 from richc.emit.features import PARTS, chosen
 from richc.emit.module import fills, words_of
-from richc.emit.optimizer import UNSHARDED
 from richc.emit.plan import Plan, plan
 from richc.emit.predictions import Prediction
 from richc.emit.text import (
@@ -95,7 +94,10 @@ def emit_program(
     asked = () if module_only else asked
     words = words_of(decided) | {*asked, "module_only" if module_only else "program"}
     words |= {"ranks"} if {"ddp", "fsdp"} & words else set()
+    torch = model.optimizer.law.torch
     names = [name for name, condition in PARTS if holds(condition, words)]
+    if torch.is_a_part:
+        names = [model.optimizer.name, *names]
     filled = fills(
         decided, sharded="fsdp" in words, scaled=bool({"options", "module_only"} & words)
     )
@@ -107,7 +109,7 @@ def emit_program(
     text = "\n\n".join(part.body for part in parts.values())
     # Parts have one return, for the type checker; what is returned at once needs no name.
     text = re.sub(r"(\n +)y = (.*)\1return y\n", r"\1return \2\n", text)
-    text = text.replace(_WHOLE, UNSHARDED.get(model.optimizer.name, _WHOLE))
+    text = text.replace(_WHOLE, torch.name) if "whole" in names else text
     header = (
         [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
         if origin is None

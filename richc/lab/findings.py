@@ -1,6 +1,6 @@
 """The desiderata decided from measured exponents alone.
 
-As richc.scaling.verdict decides them from exact ones (theory: Karkada 2024, arXiv 2404.19719,
+As richc.calculus.verdict decides them from exact ones (theory: Karkada 2024, arXiv 2404.19719,
 section 3), with a tolerance in place of equality.
 """
 
@@ -11,10 +11,9 @@ from fractions import Fraction
 from math import inf, isnan
 from typing import NamedTuple
 
-from richc.optimizers import law
-from richc.scaling.nearest import single_change
+from richc.calculus.nearest import single_change
+from richc.calculus.verdict import DESIDERATA, HOLDS, MIXED, NOT_EVALUATED, VIOLATED
 from richc.scaling.sizes import ZERO_SIZE, Size
-from richc.scaling.verdict import DESIDERATA, HOLDS, MIXED, NOT_EVALUATED, VIOLATED
 from richc.spec.model import Model
 
 
@@ -120,7 +119,7 @@ def find_fault(
     init and from each layer's own updates; exponents are taken as multiples of ``step``.  None
     where nothing is at fault, more than one thing, or what is measured does not say.
     """
-    family = law(spec.optimizer.name)
+    family = spec.optimizer.law
     sides = [(layer.fan_in.wide, layer.fan_out.wide) for layer in spec.layers]
     inits: list[Size] = []
     rates: list[Size] = []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from richc.calculus.run import LayerFlow
 from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, H, Key
 from richc.pipeline import ModelResult
 from richc.rules.common import trained
-from richc.scaling.passes import LayerFlow
 from richc.scaling.sizes import Size
 
 

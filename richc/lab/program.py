@@ -64,7 +64,7 @@ class Program:
     @property
     def is_linear(self) -> bool:
         """Whether updates are linear in weights and gradients."""
-        return self.spec.optimizer.name == "sgd"
+        return not self.spec.optimizer.law.ignores_gradient_size
 
     def rate_at(self, width: int) -> float:
         """The optimizer's own learning rate at a width."""

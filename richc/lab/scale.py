@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import torch
 
+from richc.calculus.verdict import VIOLATED
 from richc.emit.compile import program as emit
 from richc.emit.plan import depends_on_gamma, depends_on_richness
 from richc.lab.experiment import Experiment, Listener
@@ -30,7 +31,6 @@ from richc.lab.sweep.runs import weights
 from richc.lab.travels import Recipe, Travel, no_kernel, travel
 from richc.pipeline import ModelResult
 from richc.rules.context import Context
-from richc.scaling.verdict import VIOLATED
 
 POINTS = tuple(Fraction(eighths, 8) for eighths in range(5))
 WIDTHS = (64, 128, 256, 512)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import torch
 
+from richc.calculus.verdict import NOT_EVALUATED, VIOLATED
 from richc.emit.compile import program as emit
 from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, TERM, H, Key, Sizes
 from richc.lab.experiment import Experiment, Listener
@@ -31,7 +32,6 @@ from richc.lab.statistics import Fit
 from richc.pipeline import ModelResult
 from richc.rules.sentence import point_name
 from richc.scaling.sizes import Size
-from richc.scaling.verdict import NOT_EVALUATED, VIOLATED
 
 STEPS = 4
 BATCH = 32

@@ -13,13 +13,13 @@ from functools import cache
 from itertools import combinations
 from typing import NamedTuple
 
+from richc.calculus.nearest import scale
+from richc.calculus.ops import Parameter
 from richc.optimizers import law
+from richc.optimizers.law import coefficients
 from richc.repair.target import MUP
 from richc.rules.context import Context
-from richc.scaling.derivation import coefficients
 from richc.scaling.monomial import WIDTH, Affine, symbol
-from richc.scaling.nearest import scale
-from richc.scaling.passes import Parameter
 from richc.scaling.sizes import ZERO_SIZE
 from richc.spec.model import READ_IN, READ_OUT, Layer, Tensor
 
@@ -87,7 +87,7 @@ class Member(NamedTuple):
 def member_at(point: Point, index: int, *, of_bias: bool) -> Member:
     context = point.context
     layer, stage = context.model.layers[index], context.network.stages[index]
-    step = law(context.model.optimizer.name).step
+    step = context.model.optimizer.law.step
     is_rich = point.richness == MUP
     if of_bias:
         assert stage.bias is not None

@@ -12,10 +12,10 @@ from richc.lab.outcome import Outcome
 from richc.report.names import FileName
 
 if TYPE_CHECKING:
+    from richc.calculus.drift import Drift as Prediction
     from richc.lab.sweep import optimum
     from richc.lab.sweep.runs import Run as SweepRun
     from richc.lab.sweep.transfer import Transfer
-    from richc.scaling.drift import Drift as Prediction
 
 
 class _Strict(BaseModel):

@@ -11,7 +11,7 @@ from richc.scaling.formula import power
 def readout(context: Context, case: Case, what: str) -> tuple[Label, ...]:
     """What gives the read-out its size; ``what`` says what passes through it.
 
-    That is its init or, where that is smaller, its update (see richc.scaling.passes.flow).
+    That is its init or, where that is smaller, its update (see richc.calculus.run.flow).
     """
     last = context.model.layers[-1]
     if case.at == len(context.model.layers) - 1:

@@ -1,7 +1,7 @@
 """One verdict for a whole interval of richness: ``richness r = 1/4 in [0, 1/2]``.
 
-Verdicts are piecewise constant in r (see richc.scaling.traced).  Each finding is made at one r, its
-witness, and says for which others it holds.
+Verdicts are piecewise constant in r (see richc.calculus.traced).  Each finding is made at one r,
+its witness, and says for which others it holds.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.calculus.traced import Piece, TooManyPieces, Trace, pieces
+from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED
 from richc.diagnostics import ERROR, INFO, Diagnostic, Span
 from richc.rules import INFERRED, applicable, run
 from richc.rules.context import Context
 from richc.rules.requirement_fails import is_true
-from richc.scaling.traced import Piece, TooManyPieces, Trace, pieces
-from richc.scaling.verdict import HOLDS, NOT_EVALUATED, VIOLATED
 
 #: A person's specification has a handful of pieces; what takes longer is refused: how often the
 #: network may be looked at, and how many layers all of that may be.

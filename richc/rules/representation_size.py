@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.calculus.verdict import NOT_EVALUATED, Violation
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.common import Case, cases, excess
 from richc.rules.context import Context
 from richc.scaling.formula import power
-from richc.scaling.verdict import NOT_EVALUATED, Violation
 
 
 def check(context: Context) -> Iterator[Diagnostic]:

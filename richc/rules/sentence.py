@@ -6,19 +6,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import groupby
 
+from richc.calculus.verdict import DESIDERATA, MIXED, NOT_EVALUATED, VIOLATED, Verdict
 from richc.scaling.sizes import Size
-from richc.scaling.verdict import DESIDERATA, MIXED, NOT_EVALUATED, VIOLATED, Verdict
 from richc.spec.model import Model
-
-OPTIMIZER_NAMES = {
-    "sgd": "SGD",
-    "adam": "Adam",
-    "adamw": "AdamW",
-    "lion": "Lion",
-    "signsgd": "signSGD",
-    "adafactor": "Adafactor",
-    "muon": "Muon",
-}
 
 GAUGE_NAMES = {"stp": "STP", "mup": "μP", "rescaling": "rescaling"}
 POINT_NAMES = {"mup-lr": "μP-lr", "mup": "μP", "mfp": "MFP", "ntp-lr": "NTP-lr", "ntp": "NTP"}

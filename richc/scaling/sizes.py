@@ -10,21 +10,21 @@ from fractions import Fraction
 from typing import Final
 
 
-class _ZeroSize:
+class Zero:
     """The exponent of a quantity that is exactly zero: below every rational, absorbing."""
 
     __slots__ = ()
 
-    def __add__(self, other: object) -> _ZeroSize:
+    def __add__(self, other: object) -> Zero:
         return self
 
     __radd__ = __add__
 
-    def __neg__(self) -> _ZeroSize:
+    def __neg__(self) -> Zero:
         raise ArithmeticError("zero has no inverse")
 
     def __lt__(self, other: object) -> bool:
-        return other is not self
+        return not isinstance(other, Zero)
 
     def __gt__(self, other: object) -> bool:
         return False
@@ -33,10 +33,10 @@ class _ZeroSize:
         return True
 
     def __ge__(self, other: object) -> bool:
-        return other is self
+        return isinstance(other, Zero)
 
     def __eq__(self, other: object) -> bool:
-        return other is self
+        return isinstance(other, Zero)
 
     def __hash__(self) -> int:
         return 0
@@ -51,10 +51,10 @@ class _ZeroSize:
         return "ZERO_SIZE"
 
 
-ZERO_SIZE: Final = _ZeroSize()
+ZERO_SIZE: Final = Zero()
 
 #: An exponent of n: exact, or ``ZERO_SIZE`` for a quantity that vanishes identically.
-Size = Fraction | _ZeroSize
+Size = Fraction | Zero
 
 
 def largest(*sizes: Size) -> Size:

@@ -16,6 +16,7 @@ from richc.pipeline import FileResult
 from richc.report import Options, renderer
 from richc.report.snippet import visible
 from richc.syntax.source import Source, printable
+from tests.check.workflow import read
 
 BAD = """\
 model net {
@@ -32,18 +33,6 @@ model net {
 def render(diagnostic: Diagnostic, path: str = "net.rich", text: str = BAD) -> str:
     result = FileResult(Source(path, text), (), (diagnostic,))
     return "".join(renderer("github")([result], Options()))
-
-
-def read(line: str) -> tuple[str, dict[str, str], str]:
-    """As the runner does (actions/runner, ActionCommand.cs)."""
-    head, _, message = line.removesuffix("\n").removeprefix("::").partition("::")
-    name, _, given_ = head.partition(" ")
-    fields = dict(part.split("=", 1) for part in given_.split(","))
-    for new, old in (("\r", "%0D"), ("\n", "%0A")):
-        message = message.replace(old, new)
-        fields = {key: value.replace(old, new) for key, value in fields.items()}
-    fields = {k: v.replace("%3A", ":").replace("%2C", ",") for k, v in fields.items()}
-    return name, {k: v.replace("%25", "%") for k, v in fields.items()}, message.replace("%25", "%")
 
 
 def test_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

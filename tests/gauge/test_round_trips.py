@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
 from richc.syntax.formatter import format_text
@@ -33,6 +33,7 @@ def test_plain_sources(spec: Plain, to: str) -> None:
     note(spec.text)
     there = attempt(spec.text, to)
     if spec.optimizer.startswith("adafactor") and to == "mup":
+        assert there.refusals
         return
     note(there.text)
 
@@ -45,8 +46,7 @@ def test_plain_sources(spec: Plain, to: str) -> None:
 def test_plain_sources_in_the_layout_of_fmt(spec: Plain, to: str) -> None:
     text = format_text(spec.text)
     note(text)
-    if spec.optimizer.startswith("adafactor") and to == "mup":
-        return
+    assume(to != "mup" or not spec.optimizer.startswith("adafactor"))
 
     assert text == move(move(text, to), spec.gauge)
 
@@ -76,10 +76,13 @@ def test_any_source_comes_back_to_what_was_printed_once(text: str, one: str, oth
     assert text == move(move(text, one), other)
 
 
-@pytest.mark.parametrize("to", GAUGES)
-@pytest.mark.parametrize("point", ["mup", "ntp", "rich(r = 1/4), gauge = mup", "standard"])
-@pytest.mark.parametrize("base", ["", ", base n0 = 16"])
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw { weight_decay = 0.1 }"])
+@settings(max_examples=40)
+@given(
+    to=st.sampled_from(GAUGES),
+    point=st.sampled_from(["mup", "ntp", "rich(r = 1/4), gauge = mup", "standard"]),
+    base=st.sampled_from(["", ", base n0 = 16"]),
+    optimizer=st.sampled_from(["sgd", "adamw { weight_decay = 0.1 }"]),
+)
 def test_inferred(to: str, point: str, base: str, optimizer: str) -> None:
     text = INFERRED.format(point=point, base=base, optimizer=optimizer)
     home = "mup" if "gauge" in point else "stp"

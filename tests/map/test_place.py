@@ -108,26 +108,23 @@ def test_no_gauge_of_the_named_ones_is_nearer(
     assert distance(dict(found.shares)) <= distance(other)
 
 
-@pytest.mark.parametrize("r", [ZERO, QUARTER, Fraction(1, 3), HALF])
-@pytest.mark.parametrize("gauge", GAUGES)
 @pytest.mark.parametrize(("optimizer", "shape"), FAMILIES)
-@pytest.mark.parametrize("depth", [1, 3])
-def test_named_gauges_are_corners(
-    optimizer: str, shape: str | None, gauge: str, r: Fraction, depth: int
-) -> None:
-    corners = thetas(optimizer, shape, r, depth)
-    if gauge not in corners:
-        pytest.skip("Adafactor's gauge move leaves rates alone")
+@pytest.mark.parametrize("r", [ZERO, QUARTER, Fraction(1, 3), HALF])
+def test_named_gauges_are_corners(optimizer: str, shape: str | None, r: Fraction) -> None:
+    for depth in (1, 3):
+        corners = thetas(optimizer, shape, r, depth)
+        # Adafactor's gauge move leaves rates alone.
+        assert len(corners) == (2 if optimizer == "adafactor" else 3)
+        for gauge, theta in corners.items():
+            found = on_scale(optimizer, shape, r, theta)
 
-    found = on_scale(optimizer, shape, r, corners[gauge])
-
-    assert found.is_exact
-    assert 1 == len(found.shares)
-    drawn = found.prism.point(found.richness, found.shares)
-    assert found.prism.corner(gauge, r) == drawn
-    ends = [found.prism.vertex(gauge, end) for end in (0, 1)]
-    if r in (ZERO, HALF):
-        assert ends[r == HALF] == drawn
+            assert found.is_exact
+            assert 1 == len(found.shares)
+            drawn = found.prism.point(found.richness, found.shares)
+            assert found.prism.corner(gauge, r) == drawn
+            ends = [found.prism.vertex(gauge, end) for end in (0, 1)]
+            if r in (ZERO, HALF):
+                assert ends[r == HALF] == drawn
 
 
 @given(families, st.integers(1, 11).map(lambda x: Fraction(x, 24)), st.data())

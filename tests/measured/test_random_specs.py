@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import seed as seeded
 from hypothesis import settings as hypothesis_settings
 
+from richc.calculus.verdict import HOLDS, NOT_EVALUATED
 from richc.lab.coordinates import H
 from richc.lab.verify import CHANCE, Row, Settings, Verification, verify
 from richc.pipeline import ModelResult, analyse
-from richc.scaling.verdict import HOLDS, NOT_EVALUATED
 from tests import strategies
 from tests.strategies import ZERO, Written
 

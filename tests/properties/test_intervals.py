@@ -8,13 +8,13 @@ from itertools import pairwise
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
+from richc.calculus.traced import Piece
+from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED
 from richc.diagnostics import Diagnostic
 from richc.pipeline import ModelResult, analyse
 from richc.rules import run
 from richc.rules.context import Context
 from richc.rules.interval import cut
-from richc.scaling.traced import Piece
-from richc.scaling.verdict import HOLDS, NOT_EVALUATED, VIOLATED
 from tests import strategies
 from tests.strategies import Written
 

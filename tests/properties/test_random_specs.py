@@ -7,10 +7,10 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 import richc
+from richc.calculus.verdict import Verdict
 from richc.cli.main import cli
 from richc.pipeline import FileResult, ModelResult, analyse
 from richc.report.schema import Report
-from richc.scaling.verdict import Verdict
 from richc.spec.printer import print_model
 from tests import strategies
 from tests.spec.content import content, models, nameless

@@ -51,19 +51,12 @@ def test_attributes_of_the_installed_module() -> None:
     assert set() == free
 
 
-@pytest.mark.parametrize("name", [*keyword.kwlist, *sorted(WORDS)])
-def test_words(name: str) -> None:
-    """`None`, `class`, `width`: one error about the name, wherever it stands."""
-    assert ["R012"] == codes(text(layer=name))
+RESERVED = ["forward", "_private", "__init__", "to", "x" * 101, "layers"]
 
 
-@pytest.mark.parametrize("name", [*keyword.kwlist, *sorted(WORDS)])
-def test_words_as_names_of_models(name: str) -> None:
-    assert ["R012"] == codes(text(model=name))
-
-
-@pytest.mark.parametrize("name", ["forward", "_private", "__init__", "to", "x" * 101, "layers"])
+@pytest.mark.parametrize("name", [*keyword.kwlist, *sorted(WORDS), *RESERVED])
 def test_reserved(name: str) -> None:
+    """`None`, `class`, `width`: one error about the name, wherever it stands."""
     assert ["R012"] == codes(text(layer=name))
     assert ["R012"] == codes(text(model=name))
 

@@ -22,6 +22,7 @@ NAMES = sorted(path.stem for path in BAD.glob("*.rich"))
 def test_message(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(BAD)
     result = CliRunner().invoke(cli, ["check", "--color", "never", f"{name}.rich"])
+    assert result.exit_code in (1, 2)
     actual = f"{result.output}exit {result.exit_code}\n"
     path = BAD / f"{name}.out"
     if os.environ.get("RICHC_UPDATE_GOLDEN"):
@@ -34,10 +35,3 @@ def test_message(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_message_has_its_input() -> None:
     assert NAMES == sorted(path.stem for path in BAD.glob("*.out"))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_it_is_an_error(name: str) -> None:
-    last = (BAD / f"{name}.out").read_text(encoding="utf-8").splitlines()[-1]
-
-    assert last in ("exit 1", "exit 2")

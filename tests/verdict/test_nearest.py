@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import pytest
 
+from richc.calculus.nearest import INIT, RATE, Change, scale, single_change
 from richc.optimizers import law
-from richc.scaling.nearest import INIT, RATE, Change, scale, single_change
 from richc.scaling.sizes import ZERO_SIZE, Size
 from tests.verdict import reference
 from tests.verdict.reference import HALF

@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, median
 from typing import NamedTuple
 
+from richc.calculus.drift import Drift
 from richc.lab.statistics import t_quantile
 from richc.lab.sweep.grid import coordinate, value
 from richc.lab.sweep.runs import MOMENTUM, Run
-from richc.scaling.drift import Drift
 
 CONFIDENCE = 0.95
 #: How far a drift may be off, in powers of n: half of 1/4, what exponents usually differ by.

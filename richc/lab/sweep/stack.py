@@ -19,8 +19,6 @@ from torch.func import functional_call, vmap
 from richc.lab.program import Program, Split
 from richc.lab.sweep.runs import GAMMA, INIT, LR, MOMENTUM, Job, Point, Run, Task
 
-#: Optimizers that treat every entry by itself: networks of the same rate are one tensor to them.
-_ENTRYWISE = {"sgd", "adam", "adamw", "lion", "signsgd"}
 #: How often in a training it is seen whether any network still learns.
 _LOOKS = 20
 #: Rows that are evaluated at once, as the program does.
@@ -63,7 +61,8 @@ class _Stack:
         self.points = sorted(task.points, key=lambda point: (point.value, point.seed))
         self.batches = {point.seed: self._batches(point.seed) for point in self.points}
         self._place()
-        self.entrywise = self.job.spec.optimizer.name in _ENTRYWISE
+        # Networks of the same rate are one tensor to an optimizer that treats entries one by one.
+        self.entrywise = self.job.spec.optimizer.law.is_entrywise
         self.model: nn.Module
         self.parameters: dict[str, Tensor] = {}
         self._draw()

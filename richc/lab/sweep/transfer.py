@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from richc.calculus.drift import Drift, rate_drift
 from richc.emit.compile import program as emit
 from richc.lab.outcome import Outcome
 from richc.lab.program import Program, rate_at
@@ -19,9 +20,7 @@ from richc.lab.sweep import engines, grid, optimum
 from richc.lab.sweep.plan import tasks
 from richc.lab.sweep.runs import GAMMA, LR, MOMENTUM, Job, Point, Run, Task, weights
 from richc.lab.sweep.store import Store, describe, digest
-from richc.optimizers import law
 from richc.pipeline import ModelResult
-from richc.scaling.drift import Drift, rate_drift
 
 WIDTHS = (64, 128, 256, 512, 1024)
 SEEDS = 3
@@ -198,7 +197,7 @@ def predict(result: ModelResult, job: Job) -> Drift | None:
         return None if verdict.richness is None else _NONE
     if verdict.nontrivial is None:
         return None
-    forgiving = job.spec.loss == "cross_entropy" or law(job.spec.optimizer.name).is_scale_free
+    forgiving = job.spec.loss == "cross_entropy" or job.spec.optimizer.law.ignores_gradient_size
     return rate_drift(result.context.network, forgives_outputs=forgiving)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import groupby
 
+from richc.calculus.verdict import HOLDS, MIXED, NOT_EVALUATED
+from richc.calculus.written import rescale
 from richc.report.derivation.formulas import columns, number
 from richc.report.derivation.sheet import Sheet
 from richc.rules.sentence import point_name
-from richc.scaling.derivation import rescale
 from richc.scaling.sizes import ZERO_SIZE, Size
-from richc.scaling.verdict import HOLDS, MIXED, NOT_EVALUATED
 
 _POINTS = {"mup-lr": "μP-lr", "mup": "μP", "mfp": "MFP", "ntp-lr": "NTP-lr", "ntp": "NTP"}
 

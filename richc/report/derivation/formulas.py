@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.scaling.derivation import Line, Sum, Term
+from richc.calculus.written import Line, Sum, Term
 from richc.scaling.monomial import Affine
 from richc.scaling.sizes import Size
 

@@ -5,28 +5,14 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import groupby
 
+from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED
+from richc.calculus.written import PhaseLines
 from richc.report.derivation.formulas import columns, number
 from richc.report.derivation.sheet import Sheet
-from richc.scaling.derivation import Phase
 from richc.scaling.formula import power
 from richc.scaling.sizes import ZERO_SIZE, Size, largest
-from richc.scaling.verdict import HOLDS, NOT_EVALUATED, VIOLATED
 
 _ZERO = Fraction(0)
-
-#: The size of an entry of an update of M W: any layer's, and the read-out's in words.
-_ENTRIES = {
-    "sgd": ("n^-C times df/dh_l times input (-C_l + g_l + q_{l-1})", "n^-C times input"),
-    "adam": ("n^-C (-C_l)", "n^-C"),
-    "adafactor": ("n^-C (-C_l)", "n^-C"),
-    "muon": (
-        (
-            "n^-C over the square root of each dimension that grows (-C_l - 1, and -C_l - 1/2 in "
-            "layer 1)"
-        ),
-        "n^-C over sqrt(n)",
-    ),
-}
 
 
 def forward(sheet: Sheet) -> None:
@@ -80,10 +66,10 @@ def _why_not(sheet: Sheet) -> str:
     )
 
 
-def backward(sheet: Sheet, first: Phase, later: Phase) -> None:
+def backward(sheet: Sheet, first: PhaseLines, later: PhaseLines) -> None:
     sheet.head("Backward pass: df/dh_l ~ n^g_l")
     out = sheet.last + 1
-    entry = _ENTRIES[sheet.family()][1]
+    entry = sheet.law.entry[1]
     sheet.say(
         f"The last representation sees W_{out} itself: in the first step its init, and then "
         f"init plus update ({entry}), whichever is larger. Every layer further down sums over "
@@ -121,11 +107,11 @@ def backward(sheet: Sheet, first: Phase, later: Phase) -> None:
         )
 
 
-def update(sheet: Sheet, later: Phase) -> None:
+def update(sheet: Sheet, later: PhaseLines) -> None:
     sheet.head("One step: the change of h_l ~ n^U_l")
     bias = " A bias has no input." if sheet.has_biases() else ""
     sheet.say(
-        f"An entry of the layer's own update is of size {_ENTRIES[sheet.family()][0]}. It acts on "
+        f"An entry of the layer's own update is of size {sheet.law.entry[0]}. It acts on "
         "the input that it was made from: + q_{l-1}, and + 1 for an aligned sum over n entries "
         f"(not in layer 1, whose input has a fixed dimension).{bias} So it changes h_l by "
         "n^u_l:",
@@ -151,7 +137,7 @@ def update(sheet: Sheet, later: Phase) -> None:
         sheet.decide(what, HOLDS, f"no own update grows (the largest u is {number(size)})")
 
 
-def contribution(sheet: Sheet, first: Phase, later: Phase) -> None:
+def contribution(sheet: Sheet, first: PhaseLines, later: PhaseLines) -> None:
     verdict = sheet.verdict
     sheet.head("What each update adds to the change of f")
     sheet.say(
@@ -199,7 +185,7 @@ def contribution(sheet: Sheet, first: Phase, later: Phase) -> None:
 _LETTERS = ("g", "u", "u'", "U", "t", "t'", "T")
 
 
-def _first_step(sheet: Sheet, first: Phase) -> None:
+def _first_step(sheet: Sheet, first: PhaseLines) -> None:
     """All sizes of the first step, as numbers."""
     letters: dict[int, dict[str, Size]] = {}
     for lines in (first.gradients, first.own, first.updates, first.shares, first.reaches):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from richc.calculus.verdict import Verdict
 from richc.figures import verification as figures
 from richc.lab.outcome import Outcome
 from richc.pipeline import ModelResult
@@ -12,7 +13,6 @@ from richc.report.page.rendering import PageProblem, render
 from richc.report.snippet import visible
 from richc.report.verification import cells, found, quantity, run_words, size, trust, verdict
 from richc.report.verification_schema import Row, VerificationReport
-from richc.scaling.verdict import Verdict
 
 
 def measured(report: VerificationReport, name: str) -> Markup:

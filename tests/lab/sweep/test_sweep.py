@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from richc.calculus.drift import Drift, rate_drift
 from richc.lab.program import Program
 from richc.lab.sweep import engines, grid, optimum
 from richc.lab.sweep.plan import tasks
@@ -19,7 +20,6 @@ from richc.lab.sweep.stack import Worker
 from richc.lab.sweep.store import Store, StoreProblem, describe
 from richc.lab.sweep.transfer import Settings, predict, prepare, transfer
 from richc.pipeline import analyse
-from richc.scaling.drift import Drift, rate_drift
 
 DIGITS = Path("examples/digits.csv.gz").absolute()
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "signsgd", "adafactor", "muon")

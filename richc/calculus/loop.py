@@ -1,0 +1,59 @@
+"""The loop over a network's ops.  It knows none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from richc.calculus.ops import Domain, Op, Phase, Site
+from richc.scaling.sizes import Size
+
+#: An op, and the layer of the file that it belongs to.
+Placed = tuple[int, Op]
+
+
+def place(ops: Iterable[Placed]) -> list[Site]:
+    """The sites of some ops, one after the other."""
+    placed = list(ops)
+    following = [*(layer for layer, _ in placed[1:]), None]
+    return [
+        Site(layer, op, ends=layer != after)
+        for (layer, op), after in zip(placed, following, strict=True)
+    ]
+
+
+def forward(sites: Sequence[Site], source: Size, domain: Domain) -> Size:
+    """Every size at init; returns that of what the last op makes."""
+    for site in sites:
+        site.source = source
+        source = site.op.forward(site, domain)
+        if site.ends:
+            source = domain.named("q", site.layer, source)
+        site.height = source
+    return source
+
+
+def backward(sites: Sequence[Site], gradient: Size, phase: Phase) -> Size:
+    """Gradients, and the updates that are made of them; returns what reaches the first input."""
+    named = phase.domain.named
+    for index in range(len(sites) - 1, -1, -1):
+        site = sites[index]
+        site.gradient = gradient
+        site.own = site.op.own(site, phase)
+        if site.op.letter:
+            site.own = named(site.op.letter, site.layer, site.own)
+        gradient = site.op.pull(site, phase)
+        if index and sites[index - 1].ends:
+            gradient = named("g", sites[index - 1].layer, gradient)
+    return gradient
+
+
+def upward(sites: Sequence[Site], change: Size, phase: Phase) -> Size:
+    """What every update, and a change of the first input, makes of all that follows."""
+    domain = phase.domain
+    for site in sites:
+        site.carried = site.op.push(site, change, phase)
+        change = domain.total(site.own, site.carried)
+        if site.ends:
+            change = domain.named("U", site.layer, change)
+        site.change = change
+    return change

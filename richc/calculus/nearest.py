@@ -1,0 +1,160 @@
+"""The one change that would put a model on the richness scale: where its fault really is.
+
+What breaks a desideratum is often a consequence: under a read-out that starts too large, the
+updates of all layers below explode.  The invariants n^-A and n^-C of each weight (Karkada 2024,
+arXiv 2404.19719, section 4) say more: on the scale all of them are known, so a model with a single
+fault is the scale but for one layer.  Biases are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.calculus.ops import UNIT, Parameter, Step
+from richc.optimizers.law import Law
+from richc.scaling.sizes import Size
+
+INIT = "init"
+RATE = "rate"
+
+_HALF = Fraction(1, 2)
+_ONE = Fraction(1)
+
+#: Whether the fan-in and the fan-out of a layer grow with n.
+Sides = tuple[bool, bool]
+#: Which of ``INIT`` and ``RATE`` to multiply, and by which power of n.
+_Move = tuple[str, Fraction]
+
+
+class Change(NamedTuple):
+    """Multiply one layer's init or rate by n^exponent, and the network is on the scale."""
+
+    #: The first of ``layers``.
+    layer: int
+    knob: str
+    exponent: Fraction
+    #: Where on the scale it then is.
+    richness: Fraction
+    #: More than one where layers that are written as one share the fault.
+    layers: tuple[int, ...]
+
+
+def single_change(
+    inits: Sequence[Size],
+    rates: Sequence[Size],
+    family: Law,
+    sides: Sequence[Sides],
+    richness: Fraction | None = None,
+    groups: Sequence[Hashable] | None = None,
+) -> Change | None:
+    """The smallest single change that leads to the scale, or to one point of it.
+
+    ``inits`` and ``rates`` are the sizes n^-A and n^-C of every weight, from the input to the
+    output, the optimizer's shape factor included in the rate.  Layers of one group are changed
+    together.  None where no single change will do, none is needed, or two are equally small.
+    """
+    weights = [Parameter(*pair) for pair in zip(inits, rates, strict=True)]
+    names = list(range(len(weights))) if groups is None else list(groups)
+    reached = _candidates(weights, family.step, sides)
+    found = (
+        _change(weights, family, sides, point, names)
+        for point in sorted(reached)
+        if richness in (None, point)
+    )
+    changes = [change for change in found if change is not None]
+    smallest = min((abs(change.exponent) for change in changes), default=None)
+    nearest = [change for change in changes if abs(change.exponent) == smallest]
+    return nearest[0] if len(nearest) == 1 else None
+
+
+def scale(step: Step, sides: Sequence[Sides], richness: Fraction) -> list[Parameter]:
+    """The invariants of every weight at one point of the richness scale.
+
+    From what defines it (Karkada 2024, section 4): representations are of order one, f ~ n^-r at
+    init, a layer's own update of its representation ~ n^(r - 1/2), and the read-out's of f ~ 1.
+    """
+    readout = -_HALF - richness
+    weights: list[Parameter] = []
+    for wide_in, wide_out in sides:
+        init = UNIT if not wide_in else -_HALF if wide_out else readout
+        own, gradient = (richness - _HALF, readout) if wide_out else (UNIT, UNIT)
+        entry = own - (_ONE if wide_in else UNIT)
+        # Every law is a product of powers, so the rate is what a rate of one lacks.
+        unit = step(UNIT, UNIT, gradient, int(wide_in) + int(wide_out))
+        assert isinstance(unit, Fraction)
+        weights.append(Parameter(init, entry - unit))
+    return weights
+
+
+def plain_rates(
+    family: Law, shape_factor: str | None, sides: Sequence[Sides], richness: Fraction
+) -> list[Fraction]:
+    """The learning rates of the scale without multipliers: what an effective rate of 1 lacks."""
+    found = []
+    for weight, (wide_in, wide_out) in zip(scale(family.step, sides, richness), sides, strict=True):
+        kappa = family.shape(shape_factor, wide_in, wide_out)
+        of_one = family.rate(UNIT, weight.init, UNIT, kappa)
+        assert isinstance(of_one, Fraction)
+        assert isinstance(weight.rate, Fraction)
+        found.append(weight.rate + -of_one)
+    return found
+
+
+def _candidates(weights: Sequence[Parameter], step: Step, sides: Sequence[Sides]) -> set[Fraction]:
+    """Every richness that a single change may lead to.
+
+    A single change leaves the read-out's init or the read-in's rate as it is, and either one names
+    the richness, in which it is linear; a read-out that starts smaller than on the scale is μP.
+    """
+    found = {_HALF}
+    init, rate = weights[-1].init, weights[0].rate
+    if isinstance(init, Fraction):
+        found.add(-_HALF - init)
+    lazy, rich = (scale(step, sides[:1], r)[0].rate for r in (UNIT, _HALF))
+    if isinstance(rate, Fraction) and isinstance(lazy, Fraction) and isinstance(rich, Fraction):
+        found.add(_HALF * (rate - lazy) / (rich - lazy))
+    return {richness for richness in found if 0 <= richness <= _HALF}
+
+
+def _change(
+    weights: Sequence[Parameter],
+    family: Law,
+    sides: Sequence[Sides],
+    richness: Fraction,
+    groups: Sequence[Hashable],
+) -> Change | None:
+    wanted = scale(family.step, sides, richness)
+    last = len(weights) - 1
+    off: list[int] = []
+    moves: list[_Move] = []
+    for index, (weight, goal) in enumerate(zip(weights, wanted, strict=True)):
+        # A read-out that starts smaller than its own update is μP as well.
+        spare = index == last and richness == _HALF
+        fits = weight.init == goal.init or (spare and weight.init < goal.init)
+        if fits and weight.rate == goal.rate:
+            continue
+        able = list(_moves(weight, goal, family, fits=fits))
+        moves = [move for move in moves if move in able] if off else able
+        off.append(index)
+        if not moves or groups[index] != groups[off[0]]:
+            return None
+    if not off or (len(off) > 1 and len(off) != groups.count(groups[off[0]])):
+        return None
+    knob, exponent = moves[0]
+    return Change(off[0], knob, exponent, richness, tuple(off))
+
+
+def _moves(weight: Parameter, goal: Parameter, family: Law, *, fits: bool) -> Iterator[_Move]:
+    """What puts one weight on the scale; the init first, where either would do."""
+    init, rate = weight
+    # A rate that is relative to RMS(W) follows it.
+    follows = family.rate(UNIT, _ONE, UNIT, UNIT)
+    assert isinstance(follows, Fraction)
+    if isinstance(init, Fraction) and isinstance(goal.init, Fraction):
+        exponent = goal.init - init
+        if exponent and rate + follows * exponent == goal.rate:
+            yield INIT, exponent
+    if fits and isinstance(rate, Fraction) and isinstance(goal.rate, Fraction):
+        yield RATE, goal.rate - rate

@@ -1,0 +1,284 @@
+"""What a network is made of, as far as sizes are concerned.
+
+Each op says four things of itself, and says them once:
+
+- ``forward``: how a size goes through it, at init;
+- ``own``: what the update of its own parameter adds to what it makes;
+- ``pull``: how a gradient comes back through it;
+- ``push``: how a change from below goes on through it.
+
+Sizes are exponents, so a product of sizes is a sum here, and a sum is the largest of its terms
+(``Domain.total``).  A sum over n entries gains n^1 where they are aligned, as an update is with
+what it was made from, and n^(1/2) where they are independent, as initial weights are.  The rules
+are those of Karkada 2024 (arXiv 2404.19719), sections 3 and 4, and of Yang & Hu 2020
+(arXiv 2011.14522), appendix H.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import NamedTuple, Protocol
+
+from richc.scaling.exponent import HALF, ONE, ZERO
+from richc.scaling.sizes import ZERO_SIZE, Size, Zero, largest
+
+UNIT = ZERO
+
+#: (rate, size of the input, size of the gradient, number of wide dimensions) -> entry size of one
+#: update: ``richc.optimizers.law.Law.step``.
+Step = Callable[[Size, Size, Size, int], Size]
+
+
+class Undecided(Exception):
+    """Powers of the symbols do not decide the network; the message is a clause that says why."""
+
+
+class Parameter(NamedTuple):
+    """One tensor as training sees it."""
+
+    #: n^-A, the size of multiplier times init std.
+    init: Size
+    #: n^-C, the size of the gauge-invariant rate.
+    rate: Size
+
+
+class Axis(NamedTuple):
+    """A dimension: what a sum over it gains."""
+
+    #: An aligned sum.
+    whole: Size
+    #: A sum of independent terms.
+    half: Size
+    #: How many of the symbols that grow it holds: 0 or 1.
+    wide: int
+
+
+FIXED = Axis(ZERO, ZERO, 0)
+WIDE = Axis(ONE, HALF, 1)
+
+
+class Domain:
+    """The kind of sizes that a run computes with, and what it makes of those that have a letter.
+
+    This one takes plain exponents, and traced ones, as they are.
+    """
+
+    def total(self, *sizes: Size) -> Size:
+        """The size of a sum."""
+        return largest(*sizes)
+
+    def named(self, letter: str, layer: int, size: Size) -> Size:
+        """What stands for the size of this letter at a layer in all that follows from it."""
+        return size
+
+
+PLAIN = Domain()
+
+
+class Op(Protocol):
+    """A part of a network with one input and one output."""
+
+    @property
+    def letter(self) -> str:
+        """Of what its own update adds; empty where nothing of it is trained."""
+
+    def forward(self, site: Site, domain: Domain) -> Size: ...
+
+    def own(self, site: Site, phase: Phase) -> Size: ...
+
+    def pull(self, site: Site, phase: Phase) -> Size: ...
+
+    def push(self, site: Site, change: Size, phase: Phase) -> Size: ...
+
+
+class Phase(NamedTuple):
+    """The first step, or a later one, of some optimizer, in some kind of sizes."""
+
+    step: Step
+    domain: Domain
+    is_later: bool
+
+
+class Site:
+    """One op in one phase, and the sizes there."""
+
+    __slots__ = (
+        "carried", "change", "coherent", "divisor", "ends", "gain", "gradient", "height", "inner",
+        "layer", "limit", "op", "own", "source", "update",
+    )  # fmt: skip
+
+    def __init__(self, layer: int, op: Op, *, ends: bool = True) -> None:
+        self.op = op
+        #: The layer of the file that the op belongs to, counted from 0; and whether it is the last.
+        self.layer = layer
+        self.ends = ends
+        #: What comes in, and what goes out at init.
+        self.source: Size = UNIT
+        self.height: Size = UNIT
+        #: The entries of the output's derivative with respect to what goes out.
+        self.gradient: Size = ZERO_SIZE
+        #: An entry of one update of the op's parameter.
+        self.update: Size = ZERO_SIZE
+        #: By what a change from below, and a gradient on its way back, is multiplied.
+        self.gain: Size = UNIT
+        #: How much of that a weight may owe to its own updates.
+        self.limit: Size = UNIT
+        #: By what a norm divides.
+        self.divisor: Size = UNIT
+        #: What the op's own update adds to what goes out, and what comes from below.
+        self.own: Size = ZERO_SIZE
+        self.carried: Size = ZERO_SIZE
+        #: The whole change of what goes out.
+        self.change: Size = ZERO_SIZE
+        #: In a branch: the part of it that the branch's own weights make.
+        self.coherent: Size = ZERO_SIZE
+        #: The sites of a region, by branch.
+        self.inner: tuple[list[Site], ...] = ()
+
+
+class Linear(NamedTuple):
+    """``W x``."""
+
+    weight: Parameter
+    fan_in: Axis
+    fan_out: Axis
+
+    @property
+    def letter(self) -> str:
+        return "u"
+
+    def forward(self, site: Site, domain: Domain) -> Size:
+        return site.source + self.fan_in.half + self.weight.init
+
+    def own(self, site: Site, phase: Phase) -> Size:
+        sides = self.fan_in.wide + self.fan_out.wide
+        site.update = phase.step(self.weight.rate, site.source, site.gradient, sides)
+        return self.fan_in.whole + site.source + site.update
+
+    def pull(self, site: Site, phase: Phase) -> Size:
+        """Through init plus update, once there has been one.
+
+        An update is aligned with what it was made from; it counts up to order one, beyond which it
+        explodes by itself.  Into a fixed dimension, as of the output, all sums are aligned anyway,
+        and what counts are the entries.
+        """
+        gain = self.weight.init
+        if self.fan_out.wide:
+            gain = self.fan_in.half + gain
+            if phase.is_later and gain < site.limit and isinstance(site.own, Fraction):
+                woken = min(site.limit, site.own + -site.source)
+                gain = phase.domain.named("k", site.layer, phase.domain.total(gain, woken))
+        elif phase.is_later:
+            gain = phase.domain.total(gain, site.update)
+        site.gain = gain
+        return site.gradient + gain
+
+    def push(self, site: Site, change: Size, phase: Phase) -> Size:
+        # The init of what makes the output meets an update that is aligned with it, for it was
+        # made from it.
+        gain = site.gain if self.fan_out.wide else self.fan_in.whole + site.gain
+        return change + gain
+
+
+class Bias(NamedTuple):
+    """``x + b``: a weight with fan-in 1, whose input is one."""
+
+    bias: Parameter
+    fan_out: Axis
+
+    @property
+    def letter(self) -> str:
+        return "u'"
+
+    def forward(self, site: Site, domain: Domain) -> Size:
+        return domain.total(site.source, self.bias.init)
+
+    def own(self, site: Site, phase: Phase) -> Size:
+        return phase.step(self.bias.rate, UNIT, site.gradient, self.fan_out.wide)
+
+    def pull(self, site: Site, phase: Phase) -> Size:
+        return site.gradient
+
+    def push(self, site: Site, change: Size, phase: Phase) -> Size:
+        return change
+
+
+class Gain(NamedTuple):
+    """``g * x``, entry by entry: a weight with fan-in 1 for each entry."""
+
+    gain: Parameter
+    fan_out: Axis
+
+    @property
+    def letter(self) -> str:
+        return "u"
+
+    def forward(self, site: Site, domain: Domain) -> Size:
+        return site.source + self.gain.init
+
+    def own(self, site: Site, phase: Phase) -> Size:
+        rate, wide = self.gain.rate, self.fan_out.wide
+        return site.source + phase.step(rate, site.source, site.gradient, wide)
+
+    def pull(self, site: Site, phase: Phase) -> Size:
+        return site.gradient + self.gain.init
+
+    def push(self, site: Site, change: Size, phase: Phase) -> Size:
+        return change + self.gain.init
+
+
+class Activation(NamedTuple):
+    """``phi(x)``, of a size of order one, or of any size where phi is homogeneous."""
+
+    is_homogeneous: bool
+    #: Whether E phi(z) is other than 0: what comes of it then has a part that all inputs share.
+    has_mean: bool = False
+    #: Whether phi'(0) = 0, as relu has it by convention.
+    is_flat_at_zero: bool = False
+    is_bounded: bool = False
+
+    @property
+    def letter(self) -> str:
+        return ""
+
+    def forward(self, site: Site, domain: Domain) -> Size:
+        return site.source
+
+    def own(self, site: Site, phase: Phase) -> Size:
+        return ZERO_SIZE
+
+    def pull(self, site: Site, phase: Phase) -> Size:
+        is_dead = self.is_flat_at_zero and isinstance(site.source, Zero)
+        return ZERO_SIZE if is_dead else site.gradient
+
+    def push(self, site: Site, change: Size, phase: Phase) -> Size:
+        return change
+
+
+class Norm(NamedTuple):
+    """RMSNorm or LayerNorm without its gain: the input over its own size, or over sqrt(eps)."""
+
+    #: Whether the mean over the width is taken out, and with it what all inputs share.
+    takes_mean: bool = False
+    eps: Size = ZERO_SIZE
+
+    @property
+    def letter(self) -> str:
+        return ""
+
+    def forward(self, site: Site, domain: Domain) -> Size:
+        floor = self.eps if isinstance(self.eps, Zero) else self.eps * Fraction(1, 2)
+        site.divisor = largest(site.source, floor)
+        if isinstance(site.divisor, Zero):
+            raise Undecided("a norm divides by what is exactly zero at init")
+        return site.source + -site.divisor
+
+    def own(self, site: Site, phase: Phase) -> Size:
+        return ZERO_SIZE
+
+    def pull(self, site: Site, phase: Phase) -> Size:
+        return site.gradient + -site.divisor
+
+    def push(self, site: Site, change: Size, phase: Phase) -> Size:
+        return change + -site.divisor

@@ -1,0 +1,172 @@
+"""Residual blocks, as one op: a stream to which branches add, a number of times.
+
+A sum of L terms gains L^(1/2) where they are independent, as branches are at init, and L where
+they are aligned, as updates are with the gradient that they were all made from.  Sources: Yang et
+al. 2023 (arXiv 2310.02244), Bordelon et al. 2023 (arXiv 2309.16620), Dey et al. 2025
+(arXiv 2505.01618).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from richc.calculus.loop import Placed, backward, forward, place, upward
+from richc.calculus.ops import (
+    FIXED,
+    UNIT,
+    Activation,
+    Axis,
+    Domain,
+    Linear,
+    Norm,
+    Phase,
+    Site,
+    Undecided,
+)
+from richc.scaling.exponent import ONE
+from richc.scaling.joint import Joint
+from richc.scaling.sizes import ZERO_SIZE, Size, Zero, largest
+
+#: A number of blocks that grows.
+DEPTH = Axis(Joint(0, 1), Joint(0, 1) * (ONE / 2), 1)
+
+
+class Exponential(Exception):
+    """A stream that grows faster than any power of the depth."""
+
+
+class Branch(NamedTuple):
+    """What is added to the stream: ``multiplier * ops(stream)``."""
+
+    ops: tuple[Placed, ...]
+    multiplier: Size = UNIT
+
+
+class Residual(NamedTuple):
+    """``x -> skip x + sum of branches``, ``blocks`` times, each time with weights of its own."""
+
+    branches: tuple[Branch, ...]
+    blocks: Axis = FIXED
+    skip: Size = UNIT
+    #: The sum goes through a norm.
+    post_norm: bool = False
+    #: All blocks have the same weights.
+    is_shared: bool = False
+
+    @property
+    def letter(self) -> str:
+        return ""
+
+    def forward(self, site: Site, domain: Domain) -> Size:
+        """The stream after all blocks.  Raises Undecided and Exponential."""
+        site.inner = tuple(place(branch.ops) for branch in self.branches)
+        return self._normed(site, domain) if self.post_norm else self._grown(site, domain)
+
+    def _grown(self, site: Site, domain: Domain) -> Size:
+        if self.skip != UNIT:
+            raise Undecided("a skip other than one forgets the input, or grows")
+        stream = site.source
+        reached = self._reached(site, stream, domain)
+        after = largest(stream, *reached)
+        if not self.blocks.wide or after == stream:
+            return after
+        for branch, size in zip(self.branches, reached, strict=True):
+            if size > stream and not _is_bounded(branch):
+                raise Exponential
+        # A typical block reads the grown stream.
+        if largest(*self._reached(site, after, domain)) != after:
+            raise Exponential
+        largest_ones = [b for b, size in zip(self.branches, reached, strict=True) if size == after]
+        if not self.is_shared and any(_has_mean(branch) for branch in largest_ones):
+            if any(op.takes_mean for b in self.branches for _, op in b.ops if isinstance(op, Norm)):
+                raise Undecided("a LayerNorm reads a stream that grows by what all inputs share")
+            # What all inputs share carries no change of one: what precedes the stack is forgotten.
+            return after
+        site.gain = after + -stream
+        return after
+
+    def _normed(self, site: Site, domain: Domain) -> Size:
+        # A typical one of many blocks reads what a norm has made.
+        stream = UNIT if self.blocks.wide else site.source
+        reached = self._reached(site, stream, domain)
+        site.divisor = largest(self.skip + stream, *reached)
+        if self.blocks.wide and site.divisor != self.skip + stream:
+            raise Undecided("with a norm after each sum, constants decide as in a plain chain")
+        site.gain = self.skip + -site.divisor
+        return stream + self.skip + -site.divisor if self.blocks.wide else UNIT
+
+    def _reached(self, site: Site, stream: Size, domain: Domain) -> list[Size]:
+        """The sizes of all branches' sums over the blocks, from one size of the stream."""
+        found = []
+        for branch, sites in zip(self.branches, site.inner, strict=True):
+            is_aligned = self.is_shared or _has_mean(branch)
+            count = self.blocks.whole if is_aligned else self.blocks.half
+            found.append(forward(sites, stream, domain) + branch.multiplier + count)
+            linear = [at for at in sites if isinstance(at.op, Linear)]
+            if linear and not any(isinstance(op, Norm) for _, op in _after(branch, linear[-1])):
+                # A branch's last weight may grow until the branch is as large as the stream.
+                linear[-1].limit = stream + _inverse(branch.multiplier + linear[-1].source)
+        return found
+
+    def own(self, site: Site, phase: Phase) -> Size:
+        """All blocks' updates: each is aligned with the gradient, and so with the others."""
+        if self.is_shared:
+            # Gradients of all blocks add up.
+            step, depth = phase.step, self.blocks.whole
+            phase = phase._replace(
+                step=lambda rate, source, gradient, wide: step(rate, source, gradient + depth, wide)
+            )
+        gradient = site.gradient + -site.divisor
+        made: list[Size] = []
+        reached: list[Size] = []
+        for branch, sites in zip(self.branches, site.inner, strict=True):
+            below = backward(sites, gradient + branch.multiplier, phase)
+            reached.append(below)
+            made.append(upward(sites, ZERO_SIZE, phase) + branch.multiplier)
+            for at in sites:
+                at.coherent = at.change
+        site.update = largest(*reached)
+        return largest(*made) + self.blocks.whole + -site.divisor
+
+    def pull(self, site: Site, phase: Phase) -> Size:
+        """A stack that does not grow hands the gradient on as it is."""
+        skipped = site.gradient + site.gain
+        return skipped if self.blocks.wide else largest(skipped, site.update)
+
+    def push(self, site: Site, change: Size, phase: Phase) -> Size:
+        carried = change + site.gain
+        # What a branch makes of the stream's change is not aligned with the branch's gradient.
+        entering = largest(site.own, carried) if self.blocks.wide else change
+        made = [
+            upward(sites, entering, phase) + branch.multiplier + -site.divisor
+            for branch, sites in zip(self.branches, site.inner, strict=True)
+        ]
+        return carried if self.blocks.wide else largest(carried, *made)
+
+
+def _has_mean(branch: Branch) -> bool:
+    """Whether what it adds at init has a mean, over networks, that is other than zero."""
+    has_mean = False
+    for _, op in branch.ops:
+        if isinstance(op, Activation):
+            has_mean = op.has_mean
+        elif isinstance(op, Linear) or (isinstance(op, Norm) and op.takes_mean):
+            has_mean = False
+    return has_mean
+
+
+def _is_bounded(branch: Branch) -> bool:
+    """Whether what it adds stays as large when the stream grows."""
+    return any(
+        isinstance(op, Norm) or (isinstance(op, Activation) and op.is_bounded)
+        for _, op in branch.ops
+    )
+
+
+def _after(branch: Branch, site: Site) -> tuple[Placed, ...]:
+    ops = [op for _, op in branch.ops]
+    return branch.ops[ops.index(site.op) + 1 :]
+
+
+def _inverse(size: Size) -> Size:
+    return UNIT if isinstance(size, Zero) else -size

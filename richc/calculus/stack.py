@@ -1,0 +1,239 @@
+"""D0 to D4 of a network with residual blocks, norms and depth.
+
+A weight that every block has is a family of as many weights, and the desiderata ask of families
+what they ask of the weights of a chain.  D4 takes D3 literally inside a block: a weight changes
+what follows it by no less than what reaches it from before (Dey et al. 2025, arXiv 2505.01618,
+section 3: the difference between Depth-muP and CompleteP).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.calculus.loop import Placed, backward, forward, place, upward
+from richc.calculus.ops import (
+    FIXED,
+    PLAIN,
+    UNIT,
+    Activation,
+    Axis,
+    Bias,
+    Gain,
+    Linear,
+    Norm,
+    Phase,
+    Site,
+    Step,
+    Undecided,
+)
+from richc.calculus.residual import Exponential, Residual
+from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED
+from richc.scaling.exponent import ONE
+from richc.scaling.sizes import ZERO_SIZE, Size, Zero, largest
+
+#: A branch that starts at zero wakes its neighbours one step later.
+_STEPS = 4
+
+
+class Fault(NamedTuple):
+    """A desideratum broken at one place, by the size of something."""
+
+    desideratum: str
+    kind: str
+    layer: int
+    size: Size
+
+
+class StackVerdict(NamedTuple):
+    statuses: dict[str, str]
+    faults: tuple[Fault, ...]
+    #: Why something is not decided, as a clause.
+    reason: str = ""
+
+
+class Value(NamedTuple):
+    """A representation: what the last of its sites makes, which begin with a weight or a norm."""
+
+    sites: tuple[Site, ...]
+    #: Of how many blocks it is one.
+    blocks: Axis
+    #: The residual op that it is in, and whether it is what a branch adds to the stream.
+    region: Site | None = None
+    is_added: bool = False
+    #: Only norms read it, so that its size is free.
+    is_normed: bool = False
+    is_output: bool = False
+
+    @property
+    def at(self) -> Site:
+        return self.sites[-1]
+
+    @property
+    def layer(self) -> int:
+        return self.sites[0].layer
+
+    def to_output(self) -> Size:
+        """What an aligned change of it makes of the output, in one block."""
+        return UNIT if self.is_output else ONE + self.at.gradient
+
+
+def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
+    """Decide D0 to D4; D4 only where there are branches.  Never raises Undecided."""
+    names = ["D0", "D1", "D2", "D3"]
+    names += ["D4"] * any(isinstance(op, Residual) for _, op in ops)
+    sites = place(ops)
+    try:
+        forward(sites, UNIT, PLAIN)
+    except Exponential:
+        statuses = dict.fromkeys(names, NOT_EVALUATED) | {"D0": VIOLATED}
+        reason = "the stream grows faster than any power of the depth"
+        return StackVerdict(statuses, (Fault("D0", "exponential", 0, ZERO_SIZE),), reason)
+    except Undecided as error:
+        return StackVerdict(dict.fromkeys(names, NOT_EVALUATED), (), str(error))
+    values = [*_values(sites)]
+    faults = [*_sizes(values)]
+    if faults and not _is_homogeneous(sites, values):
+        statuses = dict.fromkeys(names, NOT_EVALUATED) | {"D0": VIOLATED}
+        return StackVerdict(statuses, tuple(faults), "sizes away from order one are not exact")
+    for number in range(_STEPS):
+        phase = Phase(step, PLAIN, is_later=number > 0)
+        backward(sites, UNIT, phase)
+        upward(sites, ZERO_SIZE, phase)
+        faults += [fault for fault in _explosions(values) if fault not in faults]
+    faults += [*_lazy(values)]
+    broken = {fault.desideratum for fault in faults}
+    return StackVerdict({d: VIOLATED if d in broken else HOLDS for d in names}, tuple(faults))
+
+
+def _values(
+    sites: Sequence[Site], region: Site | None = None, blocks: Axis = FIXED
+) -> Iterator[Value]:
+    """The representations of a network, or of a branch, with those inside of blocks."""
+    index = 0
+    while index < len(sites):
+        site, end = sites[index], index + 1
+        if isinstance(site.op, Residual):
+            for inner in site.inner:
+                yield from _values(inner, site, site.op.blocks)
+        elif isinstance(site.op, Activation):
+            index = end
+            continue
+        while end < len(sites) and isinstance(sites[end].op, Bias | Gain):
+            end += 1
+        is_last = end == len(sites)
+        yield Value(
+            tuple(sites[index:end]),
+            blocks,
+            region,
+            is_added=is_last and region is not None,
+            is_normed=_is_normed(sites[end:]),
+            is_output=is_last and region is None,
+        )
+        index = end
+
+
+def _is_normed(rest: Sequence[Site]) -> bool:
+    for site in rest:
+        op = site.op
+        if isinstance(op, Norm):
+            return True
+        if isinstance(op, Residual):
+            if op.post_norm or not all(_is_normed(inner) for inner in site.inner):
+                return False
+        elif not (
+            isinstance(op, Bias | Gain) or (isinstance(op, Activation) and op.is_homogeneous)
+        ):
+            return False
+    return False
+
+
+def _is_homogeneous(sites: Sequence[Site], values: Sequence[Value]) -> bool:
+    """Whether sizes away from order one are exact all the same.
+
+    A bias beside such a size does no harm where only norms read it.
+    """
+    if any(isinstance(v.at.height, Zero) for v in values if not v.region and not v.is_output):
+        return False
+    if any(isinstance(at.op, Bias) for v in values if not v.is_normed for at in v.sites):
+        return False
+    return all(op.is_homogeneous for op in _activations(sites))
+
+
+def _activations(sites: Sequence[Site]) -> Iterator[Activation]:
+    for site in sites:
+        if isinstance(site.op, Activation):
+            yield site.op
+        for inner in site.inner:
+            yield from _activations(inner)
+
+
+def _sizes(values: Sequence[Value]) -> Iterator[Fault]:
+    """D0 at init.  What a branch adds has no least size, and what only norms read has none."""
+    for value in values:
+        height = value.at.height
+        if value.is_output:
+            if height > UNIT:
+                yield Fault("D0", "output", value.layer, height)
+        elif not value.is_added and not value.is_normed and height != UNIT:
+            yield Fault("D0", "size", value.layer, height)
+
+
+def _explosions(values: Sequence[Value]) -> Iterator[Fault]:
+    """What no step may exceed: D0 of updates, and D1."""
+    for value in values:
+        change, most = value.at.change, value.at.height if value.is_normed else UNIT
+        if not value.is_output and not value.is_added and change > most:
+            yield Fault("D0", "update", value.layer, change)
+        for share in _shares(value):
+            if share > UNIT:
+                yield Fault("D1", "explodes", value.layer, share)
+
+
+def _shares(value: Value) -> Iterator[Size]:
+    """What the weight, the bias and the gain of a value, in all blocks, add to the output."""
+    for site in value.sites:
+        if site.op.letter:
+            yield value.blocks.whole + value.to_output() + site.own
+
+
+def _lazy(values: Sequence[Value]) -> Iterator[Fault]:
+    """What the last phase must reach: D1, D2, D3 and D4."""
+    moved = largest(*(share for value in values for share in _shares(value)))
+    if moved < UNIT:
+        yield Fault("D1", "still", values[-1].layer, moved)
+    for value in values:
+        at, region = value.at, value.region
+        trained = [site for site in value.sites if isinstance(site.op, Linear)]
+        if region is not None:
+            stream = ONE + region.gradient + region.change
+            reach = value.blocks.whole + value.to_output() + at.coherent
+            if not value.is_added and trained and reach < UNIT:
+                yield Fault("D2", "useless", value.layer, reach)
+            for site in trained:
+                share = value.blocks.whole + value.to_output() + site.own
+                if share < stream:
+                    yield Fault("D3", "family", value.layer, share)
+                if not (value.is_added and value.sites[0] is site) and site.own < _rest(site):
+                    yield Fault("D4", "lazy", value.layer, site.own)
+            continue
+        if not value.is_output and not isinstance(value.sites[0].op, Norm):
+            reach = value.to_output() + at.change
+            if reach < UNIT:
+                yield Fault("D2", "useless", value.layer, reach)
+        whole = largest(*(site.own for site in value.sites), _rest(value.sites[0]))
+        for site in value.sites:
+            is_missing = isinstance(site.op, Bias) and isinstance(site.own, Zero)
+            if isinstance(site.op, Linear | Bias) and not is_missing and site.own < whole:
+                yield Fault("D3", "weight", value.layer, site.own)
+
+
+def _rest(site: Site) -> Size:
+    """What comes from below through an op's init, which is beside its own update."""
+    op = site.op
+    if isinstance(op, Linear) and op.fan_out.wide:
+        init = op.fan_in.half + op.weight.init
+        if site.gain > init and isinstance(site.carried, Fraction):
+            return site.carried + -site.gain + init
+    return site.carried

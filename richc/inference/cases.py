@@ -1,0 +1,280 @@
+"""What D0 to D3 demand of one layer: the calculus turned around.
+
+In terms of unknown exponents, the representation below is of order one and the gradient is given;
+what the ops of the calculus make of that has to be what the desiderata ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import cache
+from itertools import product
+from typing import NamedTuple
+
+from richc.calculus.ops import FIXED, PLAIN, UNIT, WIDE, Bias, Op, Parameter, Phase, Site
+from richc.calculus.ops import Linear as Weight
+from richc.inference.exponents import Exponents, Part
+from richc.inference.linear import RICHNESS, Linear, System, constant, unknown
+from richc.optimizers.law import Epsilon
+from richc.optimizers.law import Law, coefficients
+from richc.scaling.sizes import Size
+from richc.spec.holes import has_hole
+from richc.spec.model import READ_OUT, Layer
+
+_ZERO = Fraction(0)
+_HALF = Fraction(1, 2)
+_ONE = Fraction(1)
+
+
+class Constraint(NamedTuple):
+    """``expression = 0``, with the reason in words."""
+
+    expression: Linear
+    reason: str
+    #: At r = 1/2 a smaller size would do as well.
+    is_bound_when_rich: bool = False
+
+
+class Preference(NamedTuple):
+    """An upper bound on a hole that is taken where nothing else decides: ``expression = 0``."""
+
+    #: The unknowns that it may decide.
+    holes: tuple[str, ...]
+    expression: Linear
+    reason: str
+
+
+class Case(NamedTuple):
+    """One way to satisfy a layer's demands."""
+
+    equal: tuple[Constraint, ...]
+    #: Expressions that are at most zero.
+    bounds: tuple[Linear, ...]
+    preferred: tuple[Preference, ...]
+    #: The gradient that reaches the layer below.
+    gradient: Linear
+
+
+_NOTHING = Case((), (), (), constant(_ZERO))
+
+
+class Cases:
+    """Every way to satisfy a layer."""
+
+    def __init__(self, written: Exponents) -> None:
+        self._written = written
+        optimizer = written.model.optimizer
+        self._law = optimizer.law
+        shape = optimizer.option("shape_factor")
+        self._shape = shape if isinstance(shape, str) else None
+
+    def of(self, layer: Layer, gradient: Linear, system: System) -> Iterator[Case]:
+        inits = self._readout_inits if layer.role == READ_OUT else self._inits
+        rates = self._rates(Part(layer, layer.weight), gradient)
+        bias_rates = (
+            [_NOTHING] if layer.bias is None else self._rates(Part(layer, layer.bias), gradient)
+        )
+        # Every combination of what can be satisfied in several ways.
+        for init, rate, bias_rate in product(
+            inits(layer, gradient, system), [*rates], [*bias_rates]
+        ):
+            parts = (init, rate, bias_rate)
+            yield Case(
+                tuple(c for part in parts for c in part.equal),
+                tuple(b for part in parts for b in part.bounds),
+                tuple(p for part in parts for p in part.preferred),
+                init.gradient,
+            )
+
+    def _inits(self, layer: Layer, gradient: Linear, system: System) -> Iterator[Case]:
+        """D0 at init: the larger of weight and bias gives the representation its size.
+
+        Beside a bias of order one a hidden weight may be smaller where its own update passes on as
+        much as a weight of full size would, which is at r = 1/2; elsewhere the layers below would
+        have to be richer.
+        """
+        name = layer.statement
+        weight = self._written.init(Part(layer, layer.weight))
+        bias = None if layer.bias is None else self._written.init(Part(layer, layer.bias))
+        if weight is not None and layer.fan_in.wide:
+            weight = weight.shifted(_HALF)
+        keeps = f"D0: `{name}` keeps its signal of order one at init"
+        by_weight = None if weight is None else Constraint(weight, keeps)
+        if bias is None:
+            if by_weight is not None:
+                yield Case((by_weight,), (), (), gradient)
+            return
+        holes = _holes_in(bias)
+        bias = system.value(bias)
+        cases = []
+        if by_weight is not None:
+            not_above = Preference(
+                holes, bias, f"D0: the bias of `{name}` is at most of order one at init"
+            )
+            cases.append(Case((by_weight,), (bias,), (not_above,), gradient))
+        carries = [Constraint(bias, f"D0: the bias of `{name}` is of order one at init")]
+        richness = system.value(unknown(RICHNESS))
+        if layer.fan_in.wide:
+            woken = f"the weight of `{name}` may start below its own update"
+            carries.append(Constraint(richness.shifted(-_HALF), woken))
+        bounds = () if weight is None else (weight,)
+        wishes = () if weight is None else (Preference(_holes_in(weight), weight, keeps),)
+        cases.append(Case(tuple(carries), bounds, wishes, gradient))
+        if all(system.value(c.expression) == constant(_ZERO) for c in carries):
+            # Nothing but a bound is left to ask of the weight.
+            cases.reverse()
+        yield from cases
+
+    def _readout_inits(self, layer: Layer, gradient: Linear, system: System) -> Iterator[Case]:
+        """f ~ n^-r at init, or a read-out that starts smaller than its own update."""
+        weight = self._written.init(Part(layer, layer.weight))
+        bounds: tuple[Linear, ...] = ()
+        preferred: tuple[Preference, ...] = ()
+        if layer.bias is not None:
+            bias = self._written.init(Part(layer, layer.bias))
+            if bias is not None:
+                bounds = (bias,)
+                reason = "D0: the output is at most of order one at init"
+                preferred = (Preference(_holes_in(bias), bias, reason),)
+        richness = unknown(RICHNESS)
+        if weight is not None:
+            size = weight.shifted(_HALF)
+            on_scale = Constraint(size.plus(richness), "the output starts at n^-r", True)
+            yield Case(
+                (on_scale,),
+                bounds,
+                preferred,
+                richness.times(-_ONE).shifted(-_HALF),
+            )
+            below = weight.shifted(_ONE)
+            bounds = (*bounds, below)
+            reason = "the read-out starts as large as its own update"
+            preferred = (
+                *preferred,
+                Preference(_holes_in(below), below, reason),
+            )
+        yield Case(
+            (Constraint(richness.shifted(-_HALF), "the read-out starts below its own update"),),
+            bounds,
+            preferred,
+            constant(-_ONE),
+        )
+
+    def _rates(self, part: Part, gradient: Linear) -> Iterator[Case]:
+        """The layer's own update, neither less nor more than what moves the output."""
+        is_readout = part.layer.role == READ_OUT
+        carried = self._carried(part, gradient)
+        for floor_bounds, rate in self._invariant_rates(part):
+            if rate is None:
+                if part.is_bias:  # A bias that does not move has nothing to add.
+                    yield carried._replace(bounds=(*carried.bounds, *floor_bounds))
+                continue
+            wanted = constant(_ZERO) if is_readout else gradient.shifted(_ONE).times(-_ONE)
+            own = self._update(part, rate, gradient)
+            why = f"D1, D2 and D3: the update of {part.subject} moves the output by order one"
+            equal = Constraint(own.plus(wanted, -_ONE), why)
+            # It may not make the representation itself explode.
+            bounds = () if is_readout else (wanted,)
+            yield carried._replace(
+                equal=(*carried.equal, equal), bounds=(*carried.bounds, *floor_bounds, *bounds)
+            )
+
+    def _carried(self, part: Part, gradient: Linear) -> Case:
+        """Epsilon and weight decay, where they are what is asked for."""
+        found = _NOTHING._replace(gradient=gradient)
+        scale = self._written.scale(part)
+        if scale is None:
+            return found
+        size = scale.plus(gradient)  # Of the gradient with respect to the tensor.
+        layer, tensor, subject = part.layer, part.tensor, part.subject
+        if tensor.eps is not None and has_hole(tensor.eps):
+            eps = self._written.plain(tensor.eps, layer)
+            if self._law.eps == Epsilon.GRADIENT:
+                over = eps.plus(size, -_ONE)
+                wish = Preference(_holes_in(eps), over, f"eps follows the gradient of {subject}")
+                found = found._replace(bounds=(over,), preferred=(wish,))
+            else:
+                std = self._written.std(part)
+                if std is not None:
+                    over = eps.plus(std, -_ONE)
+                    wish = Preference(_holes_in(eps), over, f"eps follows the init of {subject}")
+                    found = found._replace(preferred=(wish,))
+        if has_hole(tensor.decay) and not tensor.frozen:
+            decay = self._written.plain(tensor.decay, layer)
+            if self._law.decay_is_normalised:
+                std = self._written.std(part)
+                pull = None if std is None else decay.plus(std).plus(size, -_ONE)
+                reason = f"the decay of {subject} keeps its size beside the gradient"
+            else:
+                lr = self._written.rate(part)
+                pull = None if lr is None else decay.plus(lr).plus(self._written.global_rate(layer))
+                reason = f"{subject} decays by the same share a step at every width"
+            if pull is not None:
+                found = found._replace(equal=(Constraint(pull, reason),))
+        return found
+
+    def _invariant_rates(self, part: Part) -> Iterator[tuple[tuple[Linear, ...], Linear | None]]:
+        """n^-C, None for a tensor that does not move; with the bounds under which it is that."""
+        layer, tensor = part.layer, part.tensor
+        scale, std, lr = (
+            self._written.scale(part),
+            self._written.std(part),
+            self._written.rate(part),
+        )
+        if scale is None or lr is None:
+            yield (), None
+            return
+        lr = lr.plus(self._written.global_rate(layer))
+        kappa = self._law.shape(self._shape, part.wide_in, layer.fan_out.wide)
+        _, of_scale, of_std, of_lr, of_shape = coefficients(self._law.rate, 4)
+        rate = lr.times(of_lr).plus(scale, of_scale).shifted(of_shape * kappa)
+        if not of_std:
+            yield (), rate
+            return
+        floor = (
+            None
+            if tensor.eps is None or tensor.eps.is_zero
+            else self._written.plain(tensor.eps, layer)
+        )
+        if std is None and floor is None:
+            yield (), None
+        if std is not None and floor is not None and std.is_constant and floor.is_constant:
+            # Nothing is open here.
+            yield (), rate.plus(std if std.const >= floor.const else floor, of_std)
+            return
+        if std is not None:
+            bounds = () if floor is None else (floor.plus(std, -_ONE),)
+            yield bounds, rate.plus(std, of_std)
+        if floor is not None:
+            bounds = () if std is None else (std.plus(floor, -_ONE),)
+            yield bounds, rate.plus(floor, of_std)
+
+    def _update(self, part: Part, rate: Linear, gradient: Linear) -> Linear:
+        """The size of a tensor's own update of its layer, from its rate."""
+        fan_in, fan_out = part.layer.fan_in.wide, part.layer.fan_out.wide
+        constant, of_rate, of_gradient = _own_powers(self._law, part.is_bias, fan_in, fan_out)
+        return rate.times(of_rate).plus(gradient, of_gradient).shifted(constant)
+
+
+@cache
+def _own_powers(family: Law, is_bias: bool, wide_in: bool, wide_out: bool) -> tuple[Fraction, ...]:
+    """What an op's own update adds, above an input of order one: 1, and its powers of two sizes.
+
+    These are the rate and the gradient.  An op makes a product of powers of them, whatever they
+    are, so plain numbers show which.
+    """
+    fan_in, fan_out = (WIDE if wide else FIXED for wide in (wide_in, wide_out))
+
+    def own(rate: Size, gradient: Size) -> Size:
+        tensor = Parameter(UNIT, rate)
+        op: Op = Bias(tensor, fan_out) if is_bias else Weight(tensor, fan_in, fan_out)
+        site = Site(0, op)
+        site.gradient = gradient
+        return op.own(site, Phase(family.step, PLAIN, is_later=False))
+
+    return coefficients(own, 2)
+
+
+def _holes_in(expression: Linear) -> tuple[str, ...]:
+    return tuple(name for name in expression.terms if name != RICHNESS)

@@ -1,0 +1,105 @@
+"""Exponents of two symbols: n^x L^y, with the width going to infinity before the depth.
+
+Ordered so, a product and the larger of two sizes are what they are for powers of n alone (Yang et
+al. 2023, arXiv 2310.02244, take the limits in this order): all that computes with exponents of n
+computes with these.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import final
+
+from richc.scaling.exponent import Exponent
+
+_ZERO = Exponent(0)
+
+
+@final
+class Joint(Fraction):
+    """The exponent of n, and beside it that of L; for the operations that the calculus uses."""
+
+    __slots__ = ("depth",)
+
+    depth: Fraction
+
+    def __new__(cls, width: Fraction | int, depth: Fraction | int) -> Joint:
+        self = super().__new__(cls, width)
+        self.depth = Fraction(depth)
+        return self
+
+    @property
+    def width(self) -> Fraction:
+        return Fraction(self.numerator, self.denominator)
+
+    def __add__(self, other: object) -> Joint:  # type: ignore[override]  # fewer types
+        if not isinstance(other, Fraction | int):
+            return NotImplemented
+        return Joint(self.width + _width(other), self.depth + _depth(other))
+
+    __radd__ = __add__  # type: ignore[assignment]  # Fraction's is declared with more overloads
+
+    def __neg__(self) -> Joint:
+        return Joint(-self.width, -self.depth)
+
+    def __sub__(self, other: object) -> Joint:  # type: ignore[override]  # fewer types
+        if not isinstance(other, Fraction | int):
+            return NotImplemented
+        return self + -other
+
+    def __rsub__(self, other: object) -> Joint:  # type: ignore[override]  # fewer types
+        return -self + other
+
+    def __mul__(self, other: object) -> Joint:  # type: ignore[override]  # fewer types
+        if not isinstance(other, Fraction | int) or isinstance(other, Joint):
+            return NotImplemented
+        return Joint(self.width * other, self.depth * other)
+
+    __rmul__ = __mul__  # type: ignore[assignment]  # Fraction's is declared with more overloads
+
+    def __truediv__(self, other: object) -> Joint:  # type: ignore[override]  # fewer types
+        return self * (1 / Fraction(other)) if isinstance(other, int) else NotImplemented
+
+    def _key(self) -> tuple[Fraction, Fraction]:
+        return self.width, self.depth
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Fraction | int):
+            return NotImplemented
+        return self._key() == (_width(other), _depth(other))
+
+    def __lt__(self, other: object) -> bool:
+        if not isinstance(other, Fraction | int):
+            return NotImplemented
+        return self._key() < (_width(other), _depth(other))
+
+    def __gt__(self, other: object) -> bool:
+        if not isinstance(other, Fraction | int):
+            return NotImplemented
+        return self._key() > (_width(other), _depth(other))
+
+    def __le__(self, other: object) -> bool:
+        return self < other or self == other
+
+    def __ge__(self, other: object) -> bool:
+        return self > other or self == other
+
+    def __bool__(self) -> bool:
+        return self != _ZERO
+
+    def __hash__(self) -> int:  # type: ignore[override]  # mypy takes Complex to have none
+        return hash(self._key()) if self.depth else Fraction.__hash__(self)
+
+    def __repr__(self) -> str:
+        return f"Joint({self.width!s}, {self.depth!s})"
+
+    def __str__(self) -> str:
+        return f"({self.width}, {self.depth})"
+
+
+def _width(value: Fraction | int) -> Fraction:
+    return Fraction(value.numerator, value.denominator)
+
+
+def _depth(value: Fraction | int) -> Fraction:
+    return value.depth if isinstance(value, Joint) else _ZERO

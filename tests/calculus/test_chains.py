@@ -1,0 +1,57 @@
+"""Without branches, the verdict on stacks is the verdict on chains."""
+
+from __future__ import annotations
+
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+from richc.calculus import stack
+from richc.calculus.loop import Placed
+from richc.calculus.ops import Activation, Parameter
+from richc.calculus.run import Stage
+from richc.calculus.verdict import Network, judge
+from richc.optimizers import law
+from richc.scaling.exponent import Exponent
+from richc.scaling.sizes import ZERO_SIZE, Size
+
+HALVES = st.integers(-5, 4).map(lambda count: Exponent(count, 2))
+SIZES: st.SearchStrategy[Size] = st.one_of(HALVES, st.just(ZERO_SIZE))
+
+
+@st.composite
+def stages(draw: st.DrawFn) -> tuple[Stage, ...]:
+    count = draw(st.integers(2, 6))
+    found = []
+    for index in range(count):
+        kept = Exponent(0) if index == 0 else Exponent(-1, 2)
+        weight = Parameter(draw(st.one_of(st.just(kept), SIZES)), draw(SIZES))
+        bias = draw(st.one_of(st.none(), st.builds(Parameter, SIZES, SIZES)))
+        found.append(Stage(weight, bias, index > 0, index < count - 1))
+    return tuple(found)
+
+
+@given(
+    stages=stages(),
+    name=st.sampled_from(["sgd", "adam", "adafactor", "muon"]),
+    is_homogeneous=st.booleans(),
+)
+def test_a_chain_is_judged_as_a_chain(
+    stages: tuple[Stage, ...], name: str, is_homogeneous: bool
+) -> None:
+    family = law(name)
+    has_bias = any(stage.bias for stage in stages)
+    chain = Network(stages, family.step, family.gauge_power, (), is_homogeneous and not has_bias)
+    ops: list[Placed] = []
+    for layer, one in enumerate(stages):
+        ops += [(layer, op) for op in one.ops]
+        if one.wide_out:
+            ops.append((layer, Activation(is_homogeneous)))
+
+    expected, found = judge(chain), stack.judge(ops, family.step)
+
+    note(str(found))
+    for desideratum, status in expected.statuses:
+        # Where nothing moves, chains have no shares to judge.
+        if expected.nontrivial or desideratum in ("D0", "D1"):
+            assert found.statuses[desideratum] == status
+    assert "D4" not in found.statuses

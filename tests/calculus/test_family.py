@@ -1,0 +1,110 @@
+"""Every point of the family that satisfies the desiderata does so: theory, residual stacks.
+
+With U = (r - 1/2, y) the size of the stream's update and rho that of a branch, everything else
+follows; D4 asks for rho <= L^-1.  The table is written out here, apart from the calculus.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+from richc.calculus.loop import Placed
+from richc.calculus.ops import FIXED, WIDE, Activation, Gain, Linear, Norm, Parameter
+from richc.calculus.residual import DEPTH, Branch, Residual
+from richc.calculus.stack import judge
+from richc.optimizers import law
+from richc.scaling.joint import Joint
+from richc.scaling.sizes import ZERO_SIZE, Size
+
+N, L = Joint(1, 0), Joint(0, 1)
+HALF = Joint(Fraction(1, 2), 0)
+ONE = Joint(0, 0)
+RELU = Activation(is_homogeneous=True, has_mean=True, is_flat_at_zero=True)
+
+
+class Point(NamedTuple):
+    """U, rho and the optimizer; ``start`` is the branch's own size at init, which may be less."""
+
+    name: str
+    change: Joint
+    branch: Joint
+    start: Size
+    layers: int
+    #: Of a branch's last weight, how much stands in a multiplier instead.
+    shift: Joint
+
+
+def network(point: Point) -> list[Placed]:
+    """Pre-norm blocks of ``layers`` layers with a gain in front, a final norm and a read-out."""
+    change, rho = point.change, point.branch
+    first, last, inner, readout = {
+        "sgd": (N + change * 2, change * 2 - L, change * 2 - rho * 2 - L, -N),
+        "adam": (change, change - N - L, change - N - rho - L, -N),
+        "muon": (HALF + change, change - L, change - rho - L, -HALF),
+    }[point.name]
+    vector = N + change * 2 - rho * 2 - L if point.name == "sgd" else change - rho - L
+
+    def linear(init: Size, rate: Size) -> Linear:
+        return Linear(Parameter(init, rate), WIDE, WIDE)
+
+    ops: list[Placed] = [(1, Norm()), (1, Gain(Parameter(ONE, vector), WIDE))]
+    for layer in range(2, point.layers + 1):
+        ops += [(layer, linear(-HALF, inner)), (layer, RELU)]
+    # A gauge: the multiplier of the branch times what it takes from the last weight.
+    moved = last - point.shift * (2 if point.name == "sgd" else 1)
+    init = point.start + -HALF + -point.shift
+    ops.append((9, linear(init, moved)))
+    block = Residual((Branch(tuple(ops), point.shift),), DEPTH)
+    return [
+        (0, Linear(Parameter(ONE, first), FIXED, WIDE)),
+        (10, block),
+        (11, Norm()),
+        (12, Linear(Parameter(-N - change, readout), WIDE, FIXED)),
+    ]
+
+
+@st.composite
+def points(draw: st.DrawFn) -> Point:
+    eighths = st.integers(0, 8).map(lambda count: Fraction(count, 8))
+    change = Joint(-draw(st.sampled_from([Fraction(0), Fraction(1, 4), Fraction(1, 2)])), 0)
+    # From -1/2 in L down to the change's own n, at L^-1.
+    if draw(st.booleans()):
+        rho = Joint(0, -(1 + draw(eighths)) / 2)
+        start: Size = rho
+        rho = max(rho, change - L)
+    else:
+        rho = change - L
+        start = draw(st.one_of(st.just(ZERO_SIZE), st.just(rho - L), st.just(rho)))
+    shift = Joint(draw(eighths) - Fraction(1, 2), draw(eighths) - Fraction(1, 2))
+    return Point(
+        draw(st.sampled_from(["sgd", "adam", "muon"])), change, rho, start,
+        draw(st.integers(1, 3)), shift,
+    )  # fmt: skip
+
+
+@given(point=points())
+def test_points_of_the_family_satisfy_everything(point: Point) -> None:
+    found = judge(network(point), law(point.name).step)
+
+    note(str(found))
+    # Of one layer, there is nothing in the block that D4 could ask of.
+    holds = point.layers == 1 or point.branch <= -L
+    assert found.statuses == {
+        "D0": "holds", "D1": "holds", "D2": "holds", "D3": "holds",
+        "D4": "holds" if holds else "violated",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "muon"])
+def test_a_branch_that_is_too_large_explodes(name: str) -> None:
+    quarter = Joint(0, Fraction(-1, 4))
+    point = Point(name, ONE, quarter, quarter, 2, ONE)
+
+    found = judge([*network(point)[:2], network(point)[3]], law(name).step)
+
+    assert found.statuses["D0"] == "violated"
