@@ -16,8 +16,7 @@ from richc.calculus.ops import FIXED, PLAIN, UNIT, WIDE, Bias, Op, Parameter, Ph
 from richc.calculus.ops import Linear as Weight
 from richc.inference.exponents import Exponents, Part
 from richc.inference.linear import RICHNESS, Linear, System, constant, unknown
-from richc.optimizers.law import Epsilon
-from richc.optimizers.law import Law, coefficients
+from richc.optimizers.law import Epsilon, Law, coefficients
 from richc.scaling.sizes import Size
 from richc.spec.holes import has_hole
 from richc.spec.model import READ_OUT, Layer

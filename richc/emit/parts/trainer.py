@@ -21,7 +21,6 @@ from torch.nn.parallel import DistributedDataParallel
 from richc.emit.parts.cross_entropy import loss_of
 from richc.emit.parts.data import DataError
 from richc.emit.parts.evaluate import autocast
-from richc.emit.parts.network import Network
 from richc.emit.parts.ranks import rank, ranks
 from richc.emit.parts.stream import Ahead, arrange
 
@@ -95,7 +94,7 @@ def share_of_rate(schedule: str, step: int, steps: int, warmup: int = 0) -> floa
 class Trainer:
     """All that changes in training: weights, optimizer, schedule, scaler and the data's order."""
 
-    def __init__(self, model: Network, batches: Batches, options: argparse.Namespace) -> None:
+    def __init__(self, model: Any, batches: Batches, options: argparse.Namespace) -> None:
         self.model, self.batches, self.options = model, batches, options
         self.device, self.taken = batches.device, 0
         self.network: Any = model
