@@ -57,9 +57,10 @@ class Run(NamedTuple):
         return sorted(int(path.name[5:]) for path in self.out.glob("step-*"))
 
     def groups(self) -> Any:
-        """Name -> knobs, and shapes by name of parameter, of the newest checkpoint."""
+        """Knobs of every group, and shapes by name of parameter, of the newest checkpoint."""
         newest = max(self.out.glob("step-*"))
-        return json.loads((newest / "state.json").read_text())["groups"]
+        lines = json.loads((newest / "state.json").read_text())
+        return [line for line in lines if line.startswith("groups")]
 
 
 class Made(NamedTuple):

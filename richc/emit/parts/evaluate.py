@@ -25,7 +25,8 @@ def evaluate(model: Network, x: Tensor, y: Tensor, precision: str) -> tuple[floa
     # keep if options
     device = next(model.parameters()).device
     with autocast(device, precision):
-        outputs = torch.cat([model(piece.to(device)).float() for piece in x.split(4096)])
+        starts = range(0, len(x), 4096)
+        outputs = torch.cat([model(x[i : i + 4096].to(device)).float() for i in starts])
     y = y.to(device)
     # end
     # keep if not options

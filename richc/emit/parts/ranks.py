@@ -15,7 +15,7 @@ from torch.distributed import get_world_size as ranks
 from torch.distributed.rendezvous import rendezvous
 
 #: Also what other parts call them.
-__all__ = ["gather", "most", "processes", "rank", "ranks"]
+__all__ = ["gather", "processes", "rank", "ranks"]
 
 # ---- emitted from here on ----
 
@@ -56,13 +56,3 @@ def gather(values: Tensor, rows: int) -> Tensor:
     found.tensor_split(ranks())[rank()].copy_(values)
     dist.all_reduce(found)
     return found
-
-
-# keep if ckpt
-def most(value: Tensor) -> dist.Work | None:
-    """Begin to make it the largest of all processes, in place; what is returned waits for it."""
-    work: dist.Work | None = dist.all_reduce(value, dist.ReduceOp.MAX, async_op=True)
-    return work
-
-
-# end

@@ -22,7 +22,7 @@ from richc.emit.parts.cross_entropy import loss_of
 from richc.emit.parts.data import DataError
 from richc.emit.parts.evaluate import autocast
 from richc.emit.parts.ranks import rank, ranks
-from richc.emit.parts.stream import Ahead, arrange
+from richc.emit.parts.stream import arrange
 
 # ---- emitted from here on ----
 
@@ -30,12 +30,9 @@ from richc.emit.parts.stream import Ahead, arrange
 class Batches:
     """Shuffled full batches for ever; what is left over at the end of an epoch is dropped."""
 
-    def __init__(self, x: Tensor, y: Tensor, size: int, seed: int, device: torch.device) -> None:
+    def __init__(self, x: Any, y: Tensor, size: int, seed: int, device: torch.device) -> None:
         self.x, self.y, self.size, self.device = x, y, min(size, len(x)), device
         self.generator = torch.Generator().manual_seed(seed)
-        # keep if stream
-        self.ahead = Ahead()
-        # end
         # keep if ranks
         if self.size < ranks():
             raise DataError(f"--batch: fewer examples than the {ranks()} processes")
@@ -56,14 +53,6 @@ class Batches:
         self.chosen = tuple(rows.tensor_split(ranks())[rank()] for rows in self.chosen)
         # end
 
-    # keep if ckpt
-    def go_to(self, begun: Tensor, taken: int) -> None:
-        """The order of the epoch that began in a state of the generator, ``taken`` batches on."""
-        self.generator.set_state(begun)
-        self.shuffle()
-        self.taken = taken
-
-    # end
     def __next__(self) -> tuple[Tensor, Tensor]:
         if self.taken == len(self.chosen):
             self.shuffle()
@@ -71,7 +60,7 @@ class Batches:
         self.taken += 1
         # keep if stream
         coming = self.chosen[self.taken] if self.taken < len(self.chosen) else rows[:0]
-        x, y = self.ahead.read(self.x, rows, coming), self.y[rows]
+        x, y = self.x.ahead(rows, coming), self.y[rows]
         # end
         # keep if not stream
         x, y = self.x[rows], self.y[rows]

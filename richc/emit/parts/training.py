@@ -27,8 +27,7 @@ def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
     monitor = Monitor(trainer, probe, options)  # changes are counted from the beginning
     # end
     # keep if ckpt
-    checkpoints = Checkpoints(options)
-    checkpoints.begin(trainer, options.resume)
+    checkpoints = Checkpoints(trainer, options)
     # end
     # keep if log
     log = Log(options, trainer.taken)
@@ -78,14 +77,11 @@ def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
                 start, end = ("\r", "\x1b[K") if in_place else ("", "\n")
                 print(f"{start}step {step}/{steps}  {shown}", end=end, file=sys.stderr, flush=True)
             # keep if ckpt
-            # keep if ranks
-            checkpoints.agree()
-            # end
             is_kept = checkpoints.is_due(step)
             if (is_due or is_kept) and not loss.isfinite():
                 return 1
             if is_kept:
-                checkpoints.save(trainer)
+                checkpoints.save()
                 if checkpoints.stop:
                     return 128 + checkpoints.stop
             # end
