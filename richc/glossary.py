@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.emit.features import FEATURES
-from richc.optimizers import SHAPE_FACTORS
+from richc.optimizers import law, laws, shape_factor
+from richc.optimizers.knobs import EPS
+from richc.words import OPTIMIZERS
 
 #: What the theory and the reports speak of, as it is written there.
 CONCEPTS: dict[str, str] = {
@@ -66,11 +68,6 @@ CONCEPTS: dict[str, str] = {
     "kernel of its init.",
 }
 
-_EPS = (
-    "Adam's ε, or Adafactor's floor of RMS(W), as an absolute value. One that nobody writes "
-    "follows the size of each layer's gradient."
-)
-
 #: The attributes of a bias are those of a layer, but for two.
 BIAS = "bias attribute"
 _NOT_OF_A_BIAS = ("bias", "dist")
@@ -109,19 +106,7 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "sigmoid": "1 / (1 + exp(-x)). Its inferred gain is √3.41.",
         "erf": "The error function. Its inferred gain is √2.15.",
     },
-    "optimizer": {
-        "sgd": "Stochastic gradient descent, with `momentum` and `nesterov`; lr 0.1 unless "
-        "written. Weight decay is coupled (L2).",
-        "adam": "Adam: updates of the size of the rate, whatever the gradient's. Weight decay is "
-        "coupled (L2), and so normalised with the gradient.",
-        "adamw": "Adam with decoupled weight decay.",
-        "lion": "Sign of an interpolated momentum, with `betas`; lr 1e-4 unless written. Decoupled "
-        "weight decay.",
-        "signsgd": "Sign of the (momentum of the) gradient. Decoupled weight decay.",
-        "adafactor": "Factored second moments and updates relative to RMS(W): a tensor of zeros "
-        "never moves. It has no μP gauge.",
-        "muon": "Orthogonalised momentum. `shape_factor` decides the exponents and must be given.",
-    },
+    "optimizer": {known.name: known.about for known in laws()},
     "loss": {
         "mse": "Mean squared error; the default with one output.",
         "cross_entropy": "Softmax cross-entropy; the default with two outputs or more.",
@@ -170,7 +155,7 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "`orthogonal`, each with entries of the given std.",
         "decay": "This layer's weight decay, an absolute value; else the optimizer's "
         "`weight_decay`.",
-        "eps": _EPS,
+        "eps": EPS.about,
     },
     "distribution": {
         "normal": "Independent Gaussian entries; the default.",
@@ -182,23 +167,11 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "lr": "The global learning rate, a scaling expression; every layer's `lr` multiplies it.",
         "weight_decay": "Weight decay, a scaling expression; under a `parameterization` it is "
         "spread so that every layer shrinks by the same share a step at every width.",
-        "momentum": "From 0 to below 1, the same at every width.",
-        "nesterov": "`true` or `false`: Nesterov's momentum.",
-        "betas": "`betas = (0.9, 0.999)`: decay of the two moments.",
-        "eps": _EPS,
-        "amsgrad": "`true` or `false`: the AMSGrad variant.",
-        "beta2_decay": "Adafactor's exponent of the second moment's decay, at most 0.",
-        "shape_factor": "What an update is multiplied by for its matrix' shape: `none`, "
-        "`original`, `match_rms_adamw` or `spectral`. It decides the exponents.",
-        "ns_steps": "Newton-Schulz iterations, 1 to 99.",
+        **{knob.name: knob.about for known in laws() for knob in known.knobs},
     },
     "shape factor": {
-        "none": f"{SHAPE_FACTORS['none']}: the orthogonalised update as it is.",
-        "original": f"{SHAPE_FACTORS['original']}: of Muon as it was published.",
-        "match_rms_adamw": f"{SHAPE_FACTORS['match_rms_adamw']}: updates of the size of AdamW's. "
-        "In Megatron and NeMo without the 0.2, as `spectral`.",
-        "spectral": f"{SHAPE_FACTORS['spectral']}: updates of spectral norm that fits the shape. "
-        "In Megatron and NeMo `unit_rms_norm`, in dion `spectral_norm`.",
+        word: f"{formula}: {shape_factor.ABOUT[word]}"
+        for word, formula in shape_factor.SHAPE_FACTORS.items()
     },
     "train option": {
         "data": '`data = "digits.csv"`: a path, relative to this file.',
@@ -265,11 +238,9 @@ def words(kind: str, optimizer: str = "") -> dict[str, str]:
         return {word: about for word, about in known.items() if word not in _NOT_OF_A_BIAS}
     if kind != "option":
         return known
-    from richc.optimizers import OPTIMIZERS
-
     if optimizer not in OPTIMIZERS:
         return {word: known[word] for word in ("lr", "weight_decay")}
-    allowed = ("lr", *OPTIMIZERS[optimizer].options, "weight_decay")
+    allowed = ("lr", *law(optimizer).options, "weight_decay")
     return {word: known[word] for word in allowed}
 
 

@@ -88,6 +88,20 @@ def scale(step: Step, sides: Sequence[Sides], richness: Fraction) -> list[Parame
     return weights
 
 
+def plain_rates(
+    family: Law, shape_factor: str | None, sides: Sequence[Sides], richness: Fraction
+) -> list[Fraction]:
+    """The learning rates of the scale without multipliers: what an effective rate of 1 lacks."""
+    found = []
+    for weight, (wide_in, wide_out) in zip(scale(family.step, sides, richness), sides, strict=True):
+        kappa = family.shape(shape_factor, wide_in, wide_out)
+        of_one = family.rate(UNIT, weight.init, UNIT, kappa)
+        assert isinstance(of_one, Fraction)
+        assert isinstance(weight.rate, Fraction)
+        found.append(weight.rate + -of_one)
+    return found
+
+
 def _candidates(weights: Sequence[Parameter], step: Step, sides: Sequence[Sides]) -> set[Fraction]:
     """Every richness that a single change may lead to.
 
@@ -135,7 +149,7 @@ def _change(
 def _moves(weight: Parameter, goal: Parameter, family: Law, *, fits: bool) -> Iterator[_Move]:
     """What puts one weight on the scale; the init first, where either would do."""
     init, rate = weight
-    # Adafactor's rate is relative to RMS(W), and follows it.
+    # A rate that is relative to RMS(W) follows it.
     follows = family.rate(UNIT, _ONE, UNIT, UNIT)
     assert isinstance(follows, Fraction)
     if isinstance(init, Fraction) and isinstance(goal.init, Fraction):

@@ -24,10 +24,19 @@ from pygments.token import (  # type: ignore[import-untyped]  # comes without ty
     Whitespace,
 )
 
-from richc.optimizers import OPTIMIZERS, SHAPE_FACTORS
+from richc.optimizers import option_names
+from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.spec.options import PRECISIONS, SCHEDULES, TRAIN_OPTIONS
 from richc.syntax.lexer import STATEMENT_WORDS
-from richc.words import ACTIVATIONS, DISTRIBUTIONS, GAUGES, LOSSES, PARAMETERIZATIONS, REGIMES
+from richc.words import (
+    ACTIVATIONS,
+    DISTRIBUTIONS,
+    GAUGES,
+    LOSSES,
+    OPTIMIZERS,
+    PARAMETERIZATIONS,
+    REGIMES,
+)
 
 _SYMBOLS = ("alpha", "gamma", "fan_in", "fan_out", "layer_fan_in")
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -35,7 +44,7 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 ATTRIBUTES = ("scale", "std", "var", "lr", "decay", "eps", "frozen", "bias", "dist")
 _OPTIONS = {
     *ATTRIBUTES,
-    *(option for knobs in OPTIMIZERS.values() for option in knobs.options),
+    *option_names(),
     *TRAIN_OPTIONS,
     "gamma",
     "gauge",
@@ -70,7 +79,7 @@ class RichLexer(RegexLexer):  # type: ignore[misc]  # Pygments comes without typ
             (r'"[^"\r\n]*"', String.Double),
             (rf"(model)(\s+)({_NAME})", bygroups(Keyword, Whitespace, Name.Class)),
             (
-                _after("optimizer", tuple(OPTIMIZERS)),
+                _after("optimizer", OPTIMIZERS),
                 bygroups(Keyword, Whitespace, Name.Builtin),
             ),
             (_after("loss", LOSSES), bygroups(Keyword, Whitespace, Name.Builtin)),

@@ -65,31 +65,30 @@ FEATURES: dict[str, Feature] = {
 }
 
 #: Every part (richc/emit/parts) in the order of the file, and of which files: a condition as behind
-#: ``# keep if``, on features, the loss, the optimizer, and the words that ``words_of`` adds.
+#: ``# keep if``, on features, the loss, and the words that ``words_of`` adds.  An optimizer's
+#: own part goes before all others.
 PARTS: tuple[tuple[str, str], ...] = (
-    ("lion", "lion"),
-    ("signsgd", "signsgd"),
     ("dense", ""),
     ("network", ""),
-    ("weights", "module_only or options"),
-    ("ratios", "module_only or options"),
+    ("weights", "module_only"),
+    ("ratios", "module_only"),
     ("cross_entropy", "cross_entropy and program"),
     ("mse", "mse and program"),
-    ("loop", "program and not options"),
+    ("table", "program"),
+    ("arrays", "options"),
+    ("data", "program"),
+    ("stream", "stream"),
     ("ranks", "options and ranks"),
     ("shards", "options and fsdp"),
-    ("whole", "fsdp and adafactor or fsdp and muon"),
+    ("whole", "fsdp and whole"),
+    ("loop", "program and not options"),
+    ("evaluate", "program"),
     ("trainer", "options"),
-    ("training", "options"),
-    ("batches", "options"),
-    ("table", "program"),
-    ("data", "options"),
-    ("stream", "stream"),
-    ("saving", "options"),
-    ("files", "ckpt or log or monitor or stream"),
     ("ckpt", "ckpt"),
     ("log", "log"),
     ("monitor", "monitor"),
+    ("training", "options"),
+    ("parse", "program"),
     ("page", "program and not options"),
     ("program", "options"),
 )

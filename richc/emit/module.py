@@ -30,13 +30,15 @@ def words_of(plan: Plan) -> frozenset[str]:
         "bias_scale": plan.has_bias_scale,
         "frozen": plan.has_frozen,
         "gamma": depends_on_gamma(plan.model),
+        "matrices": plan.model.optimizer.law.takes_matrices_only,
+        "whole": not plan.model.optimizer.law.torch.steps_on_shards,
         "has_data": plan.model.train.data is not None,
         "normal": plan.dists == {"normal"},
         "richness": plan.model.richness is not None,
         "scale": plan.has_scale,
     }
     found = {word for word, is_so in said.items() if is_so}
-    return frozenset({*found, *plan.dists, plan.model.optimizer.name, plan.model.loss})
+    return frozenset({*found, *plan.dists, plan.model.loss})
 
 
 def fills(plan: Plan, *, sharded: bool, scaled: bool) -> dict[str, Fills]:
@@ -45,24 +47,7 @@ def fills(plan: Plan, *, sharded: bool, scaled: bool) -> dict[str, Fills]:
         "dense": _dense_fills(plan),
         "network": _network_fills(plan, sharded=sharded, scaled=scaled),
         "weights": _weights_fills(plan),
-        "page": {"network": _construction(plan), "positive": _positive(plan)},
     }
-
-
-def _construction(plan: Plan) -> list[str]:
-    """The network of the command line's options."""
-    options = ["options.width"]
-    if plan.model.richness is not None:
-        options.append("options.richness")
-    if depends_on_gamma(plan.model):
-        options.append("options.gamma" if len(options) > 1 else "gamma=options.gamma")
-    return [f"model = {plan.class_name}({', '.join(options)}).to(options.device)"]
-
-
-def _positive(plan: Plan) -> list[str]:
-    names = ["width", "steps", "batch", *(["gamma"] if depends_on_gamma(plan.model) else [])]
-    options = ", ".join(f"options.{name}" for name in names)
-    return [f"wanted = ({options}, options.lr or 1.0)"]
 
 
 def _dense_fills(plan: Plan) -> Fills:
@@ -70,10 +55,11 @@ def _dense_fills(plan: Plan) -> Fills:
     offset = (" + bias_scale * b" if plan.has_bias_scale else " + b") if plan.has_bias else ""
     weight = f"{scale}(W x)" if scale and offset else f"{scale}W x"
     about = [f'"""``{weight}{offset}``; W is (fan_out, fan_in), its entries start at ``std``.']
-    if plan.has_bias and plan.model.optimizer.name == "muon":
+    law = plan.model.optimizer.law
+    if plan.has_bias and law.takes_matrices_only:
         about += [
             "",
-            "The bias is a (fan_out, 1) matrix: torch.optim.Muon takes nothing else.",
+            f"The bias is a (fan_out, 1) matrix: {law.torch.name} takes nothing else.",
             '"""',
         ]
     else:

@@ -12,13 +12,11 @@ from richc.spec.names import refusal
 #: capital and hold no underscore.  A test compares.
 MODULE_NAMES = frozenset(
     """
-    Any Batches BinaryIO Callable Checkpoints DTensor DataError Dense
-    DeviceMesh DistributedDataParallel F FSDPModule FolderReader FolderWriter FrameType Future
-    Iterable Iterator Labels Lion LoadPlan LoadPlanner Log Mapped Mapping MixedPrecisionPolicy
-    Monitor NamedTuple Path Progress Rows SavePlan SavePlanner Sequence Shards SignSGD Split
-    StorageReader StorageWriter Tensor ThreadPoolExecutor Trainer Whole Work WriteResult
-    BATCH BLOCK COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION PREDICTED RICHNESS
-    MISSING SCHEDULE SCORE SEED SPEC STEPS TARGET WARMUP WIDTH
+    Any Batches Callable Checkpoints DTensor DataError Dense DistributedDataParallel F
+    FrameType Future Iterable Iterator Lion Log MixedPrecisionPolicy Monitor Path Rows Sequence
+    SignSGD StateDictOptions Tensor ThreadPoolExecutor Trainer Whole
+    BATCH BLOCK COMPILER DATA FEATURES GAMMA MISSING MODEL OUTPUTS PRECISION PREDICTED RICHNESS
+    SCHEDULE SCORE SEED SPEC STEPS TARGET WARMUP WIDTH
     """.split()
 )
 

@@ -6,32 +6,13 @@ foreach kernels that users know; lion and signsgd come as parts (``richc/emit/pa
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from richc.emit.plan import RATE, Group, Plan
 from richc.emit.text import Items, literal, number, wrapped
-
-#: optimizer -> (class, options it takes, in order, with their defaults)
-_CLASSES: dict[str, tuple[str, dict[str, str]]] = {
-    "sgd": ("torch.optim.SGD", {"momentum": "0.0", "dampening": "0.0", "nesterov": "False"}),
-    "adam": ("torch.optim.Adam", {"betas": "(0.9, 0.999)", "amsgrad": "False"}),
-    "adamw": ("torch.optim.AdamW", {"betas": "(0.9, 0.999)", "amsgrad": "False"}),
-    "lion": ("Lion", {"betas": "(0.9, 0.99)"}),
-    "signsgd": ("SignSGD", {"momentum": "0.0", "nesterov": "False"}),
-    "adafactor": ("torch.optim.Adafactor", {"beta2_decay": "-0.8", "d": "1.0"}),
-    "muon": ("torch.optim.Muon", {"momentum": "0.95", "nesterov": "True", "ns_steps": "5"}),
-}
+from richc.optimizers.knobs import Kind, Value
+from richc.optimizers.law import Epsilon
 
 #: Options that are printed even at their default: what people look for first.
 _ALWAYS = ("momentum", "betas")
-_FUSED = ("sgd", "adam", "adamw")
-#: What torch cannot step on the shards of a tensor: the part ``whole`` does.
-UNSHARDED = {"adafactor": "torch.optim.Adafactor", "muon": "torch.optim.Muon"}
-_HAS_EPSILON = ("adam", "adamw", "adafactor", "muon")
-
-#: Adafactor's epsilon_1 floors the mean squared gradient; torch's default (1e-7 in fp32) is no
-#: longer small at large width.  Its square must still be a normal number in fp32.
-_ADAFACTOR_EPS1 = "1e-18"
 
 _OPTION_WORDS = {True: "True", False: "False"}
 
@@ -97,29 +78,26 @@ def _listed(params: tuple[str, ...]) -> tuple[str, ...]:
 def _knobs(plan: Plan, group: Group) -> dict[str, str]:
     """Beside the rate."""
     knobs = {"weight_decay": plan.formula(group.decay)}
-    if plan.model.optimizer.name == "adafactor":
+    law = plan.model.optimizer.law
+    if law.eps == Epsilon.WEIGHT:
         # Without a floor the update is proportional to RMS(W), as the checker assumes.
         floor = "0.0" if group.eps is None else plan.formula(group.eps)
-        knobs["eps"] = f"({_ADAFACTOR_EPS1}, {floor})"
-    elif group.eps is not None and plan.model.optimizer.name in _HAS_EPSILON:
+        knobs["eps"] = f"({law.torch.gradient_floor}, {floor})"
+    elif group.eps is not None and law.eps is not None:
         knobs["eps"] = plan.formula(group.eps)
     return knobs
 
 
 def _shape_correction(plan: Plan) -> list[str]:
-    """Shape factors of Muon that torch lacks, as a correction of rate and decay: exact."""
-    if plan.model.optimizer.name != "muon" or not plan.groups:
+    """Shape factors that torch lacks, as a correction of rate and decay: exact."""
+    torch = plan.model.optimizer.law.torch
+    factor = plan.model.optimizer.shape_factor
+    if factor is None or factor not in torch.excess or not plan.groups:
         return []
-    factor = plan.model.optimizer.option("shape_factor")
-    if factor == "none":
-        wanted, ratio = "1", "fan_out / fan_in"
-    elif factor == "spectral":
-        wanted, ratio = "sqrt(fan_out / fan_in)", "fan_in / fan_out"
-    else:
-        return []
+    wanted, ratio = torch.excess[factor]
     return [
         "for group in groups:",
-        "    # torch.optim.Muon multiplies the update, not the decay, by",
+        f"    # {torch.name} multiplies the update, not the decay, by",
         f"    # sqrt(max(1, fan_out / fan_in)); the specification's factor is {wanted}.",
         '    fan_out, fan_in = group["params"][0].shape',
         f"    excess = math.sqrt(max(1.0, {ratio}))",
@@ -133,25 +111,26 @@ def optimizer_lines(plan: Plan, *, sharded: bool, scaled: bool) -> list[str]:
 
     ``sharded``: the parameters may be DTensors; ``scaled``: losses may be, by a GradScaler.
     """
-    name = plan.model.optimizer.name
-    wrapper = "Whole" if sharded and name in UNSHARDED else _CLASSES[name][0]
+    law = plan.model.optimizer.law
+    torch = law.torch
+    wrapper = "Whole" if sharded and not torch.steps_on_shards else torch.name
     if not plan.groups:
         return ['raise ValueError("there is nothing to train: every layer is frozen")']
-    arguments, body = [f"self.param_groups({RATE})", *_options(plan)], []
-    if name == "sgd" and scaled:
+    arguments, body = [f"self.param_groups({RATE})", *_options(plan), *torch.arguments], []
+    if torch.is_fused:
+        arguments.append("fused=fused or None")
+    if torch.is_fused and scaled and not torch.is_fused_on_shards:
         body += [
-            "first = next(self.parameters())  # sharded, they have no fused SGD",
+            f"first = next(self.parameters())  # sharded, they have no fused {law.title}",
             'fused = first.device.type in ("cpu", "cuda") and not hasattr(first, "device_mesh")',
         ]
-        arguments.append("fused=fused or None")
-    elif name in _FUSED:
+    elif torch.is_fused:
         body.append('fused = next(self.parameters()).device.type in ("cpu", "cuda")')
-        arguments.append("fused=fused or None")
-    elif name == "adafactor":
+    if torch.caps_rate:
         body.append("# torch caps every rate at 1 / sqrt(step): long runs flatten large ones.")
-        arguments.append("foreach=True")
     made = Items(f"{wrapper}(", arguments, ")", hugs=True)
-    if name != "sgd" or not scaled or not plan.model.optimizer.option("momentum"):
+    skips = torch.undefined_by_skips
+    if not scaled or not skips or not plan.model.optimizer.option(skips):
         return [*body, *wrapped(made._replace(opening=f"return {made.opening}"), 0)]
     return [
         *body,
@@ -165,30 +144,27 @@ def optimizer_lines(plan: Plan, *, sharded: bool, scaled: bool) -> list[str]:
 
 def _options(plan: Plan) -> list[str]:
     optimizer = plan.model.optimizer
-    known = _CLASSES[optimizer.name][1]
+    law = optimizer.law
     given = dict(optimizer.options)
-    shape_factor = given.pop("shape_factor", None)
-    unknown = given.keys() - known.keys()
+    unknown = given.keys() - set(law.options)
     if unknown:
         raise ValueError(f"{optimizer.name} has no option {', '.join(sorted(unknown))}")
-    items = []
-    for option, default in known.items():
-        text = _option(given[option], option) if option in given else default
-        if text != default or option in _ALWAYS:
-            items.append(f"{option}={text}")
-    if shape_factor == "match_rms_adamw":
-        # torch's includes a further constant factor of 0.2, as in its source (Moonshot AI 2025).
-        items.append('adjust_lr_fn="match_rms_adamw"')
-    elif optimizer.name == "muon":
-        items.append('adjust_lr_fn="original"')
-    return items
+    items, renamed = [], []
+    for knob in law.knobs:
+        value = given.get(knob.name, knob.default)
+        spelt = law.torch.words.get(knob.name)
+        if spelt is not None:
+            renamed.append(spelt[str(value)])
+        elif value is not None and (value != knob.default or knob.name in _ALWAYS):
+            items.append(f"{knob.name}={_option(value, knob.kind)}")
+    return [*items, *renamed]
 
 
-def _option(value: Fraction | bool | str | tuple[Fraction, ...], option: str) -> str:
+def _option(value: Value, kind: Kind) -> str:
     if isinstance(value, bool):
         return _OPTION_WORDS[value]
     if isinstance(value, tuple):
         return f"({', '.join(number(v) for v in value)})"
     if isinstance(value, str):
         return literal(value)
-    return str(int(value)) if option == "ns_steps" else number(value)
+    return str(int(value)) if kind == Kind.COUNT else number(value)

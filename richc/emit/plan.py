@@ -194,15 +194,12 @@ class _Key(NamedTuple):
     lr: Monomial
     decay: Monomial
     eps: Monomial | None
-    #: Muon's rate depends on the shape unless torch's own shape factor is the one asked for.
+    #: The rate depends on the shape where PyTorch lacks the shape factor.
     shape: tuple[Dim, Dim] | None
 
 
 def _groups(model: Model, blocks: tuple[Block, ...]) -> tuple[Group, ...]:
-    by_shape = model.optimizer.name == "muon" and model.optimizer.option("shape_factor") in (
-        "none",
-        "spectral",
-    )
+    by_shape = model.optimizer.shape_factor in model.optimizer.law.torch.excess
     members: dict[_Key, list[tuple[Block, str, list[Run]]]] = {}
     for kind in ("weight", "bias"):
         for block in blocks:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from richc.emit.docstring import docstring
 from richc.emit.features import PARTS, chosen
 from richc.emit.module import fills, words_of
-from richc.emit.optimizer import UNSHARDED
 from richc.emit.plan import Plan, plan
 from richc.emit.predictions import Prediction
 from richc.emit.text import (
@@ -92,7 +91,10 @@ def emit_program(
     asked = () if module_only else asked
     words = words_of(decided) | {*asked, "module_only" if module_only else "program"}
     words |= {"ranks"} if {"ddp", "fsdp"} & words else set()
+    torch = model.optimizer.law.torch
     names = [name for name, condition in PARTS if holds(condition, words)]
+    if torch.is_a_part:
+        names = [model.optimizer.name, *names]
     filled = fills(
         decided, sharded="fsdp" in words, scaled=bool({"options", "module_only"} & words)
     )
@@ -104,7 +106,7 @@ def emit_program(
     text = "\n\n".join(part.body for part in parts.values())
     # Parts have one return, for the type checker; what is returned at once needs no name.
     text = re.sub(r"(\n +)y = (.*)\1return y\n", r"\1return \2\n", text)
-    text = text.replace(_WHOLE, UNSHARDED.get(model.optimizer.name, _WHOLE))
+    text = text.replace(_WHOLE, torch.name) if "whole" in names else text
     header = (
         [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
         if origin is None
@@ -131,7 +133,7 @@ def emit_program(
 def _imports(parts: Iterable[Part], text: str) -> list[str]:
     """The import block: what the parts need and the text mentions, merged and sorted."""
     plain: set[str] = set()
-    named: dict[str, set[str]] = {}
+    named: dict[tuple[str, str], set[str]] = {}
     mentioned = set(re.findall(r"\w+", text))
     for line in (line for part in parts for line in part.imports):
         if line.startswith("import "):
@@ -140,11 +142,13 @@ def _imports(parts: Iterable[Part], text: str) -> list[str]:
             continue
         module, _, names = line.removeprefix("from ").partition(" import ")
         if not module.startswith("richc."):
-            used = {name for name in names.split(", ") if name.split()[-1] in mentioned}
-            if used:
-                named.setdefault(module, set()).update(used)
+            for name in names.split(", "):
+                if name.split()[-1] in mentioned:
+                    # One that gets another name stands on a line of its own.
+                    place = (module, name if " as " in name else "")
+                    named.setdefault(place, set()).add(name)
     lines = sorted(plain)
-    for module, found in sorted(named.items()):
+    for (module, _), found in sorted(named.items()):
         line = f"from {module} import {', '.join(sorted(found))}"
         if len(line) > LINE_LENGTH:
             names = "".join(f"    {name},\n" for name in sorted(found))

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from richc.figures.style import COLORS, COLUMN, INK, MARKERS, TWO_COLUMNS, write
 from richc.lab.outcome import Outcome
+from richc.optimizers import title
 from richc.report.transfer import WORDS, by_place, drift, loss_words, prediction, typical
-from richc.rules.sentence import OPTIMIZER_NAMES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,8 +81,7 @@ def _title(found: TransferReport, length: int) -> str:
 
     point = found.sentence.partition(": ")[0]
     run = found.run
-    optimizer = OPTIMIZER_NAMES.get(run.optimizer, run.optimizer)
-    measured = f"{optimizer}, {run.steps} steps on {run.data}"
+    measured = f"{title(run.optimizer)}, {run.steps} steps on {run.data}"
     return "\n".join([*textwrap.wrap(f"{found.model}: {point}", length), measured])
 
 

@@ -16,14 +16,14 @@ from fractions import Fraction
 from math import gcd
 from typing import NamedTuple
 
-from richc.optimizers import OPTIMIZERS, law
+from richc.optimizers import shape_factor
+from richc.optimizers.law import Epsilon
 from richc.scaling.monomial import (
     ONE,
     WIDTH,
     ZERO,
     Affine,
     Monomial,
-    number,
 )
 from richc.spec.infer import dim_monomial
 from richc.spec.model import Activation, Dim, Layer, Model, Tensor
@@ -36,21 +36,8 @@ DIFFERENT = "different"
 #: Invariants, in the order in which differences are reported.
 INIT, RATE, DECAY, EPS = "init", "rate", "decay", "eps"
 
-#: What an optimizer does where the file says nothing: the emitted program's defaults.
-KNOB_DEFAULTS: dict[str, dict[str, Fraction | bool | tuple[Fraction, ...]]] = {
-    "sgd": {"momentum": Fraction(0), "nesterov": False},
-    "adam": {"betas": (Fraction(9, 10), Fraction(999, 1000)), "amsgrad": False},
-    "adamw": {"betas": (Fraction(9, 10), Fraction(999, 1000)), "amsgrad": False},
-    "lion": {"betas": (Fraction(9, 10), Fraction(99, 100))},
-    "signsgd": {"momentum": Fraction(0)},
-    "adafactor": {"beta2_decay": Fraction(-4, 5)},
-    "muon": {"momentum": Fraction(19, 20), "nesterov": True, "ns_steps": Fraction(5)},
-}
-
-#: Adam's decay may be coupled or decoupled: without decay the two are one.
-_ADAMS = ("adam", "adamw")
 _AT_LARGE_WIDTH = (
-    "Muon's two shape factors are equal at large width only, where one dimension outgrows the other"
+    "{}'s two shape factors are equal at large width only, where one dimension outgrows the other"
 )
 #: `number` factors out primes below 1,000; larger bases may share factors.
 _LARGEST_PRIME = 997
@@ -158,7 +145,7 @@ def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
     if found != IDENTICAL and rescaling and _is_homogeneous(first) and _is_homogeneous(second):
         factors = _rescaling(first, one, other)
         if factors is not None:
-            power = law(first.optimizer.name).gauge_power
+            power = first.optimizer.law.gauge_power
             mapped = [
                 {kind: _rescaled(first, kind, value, u, power) for kind, value in of.items()}
                 for (_, of), u in zip(one, factors, strict=True)
@@ -170,7 +157,7 @@ def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
             else:
                 factors = None
     if shapes.depends_on_width:
-        notes = (*notes, _AT_LARGE_WIDTH)
+        notes = (*notes, _AT_LARGE_WIDTH.format(first.optimizer.law.title))
         found = CONSTANTS if found == IDENTICAL else found
     moves = () if found == DIFFERENT else tuple(_moves(first, second, one, factors))
     is_rescaled = factors is not None
@@ -237,7 +224,7 @@ def _structure(first: Model, second: Model) -> Iterator[Structure]:
     for a, b in zip(first.layers, second.layers, strict=True):
         yield from _layer_structure(a, b)
     names = first.optimizer.name, second.optimizer.name
-    if names[0] != names[1] and not _are_one_adam(first, second):
+    if names[0] != names[1] and not _differ_in_decay_only(first, second):
         yield Structure(None, f"the optimizers differ: {names[0]} against {names[1]}")
     if first.loss != second.loss:
         yield Structure(None, f"the losses differ: {first.loss} against {second.loss}")
@@ -281,10 +268,12 @@ def _bias(layer: Layer) -> Tensor | None:
     return None if bias is None or (bias.frozen and bias.std.is_zero) else bias
 
 
-def _are_one_adam(first: Model, second: Model) -> bool:
-    return all(
-        model.optimizer.name in _ADAMS
-        and all(t.decay.is_zero for layer in model.layers for t in layer.tensors if not t.frozen)
+def _differ_in_decay_only(first: Model, second: Model) -> bool:
+    """Weight decay may be coupled or decoupled: without any, the two are one optimizer."""
+    laws = [model.optimizer.law for model in (first, second)]
+    names = {law.without_decay or law.name for law in laws}
+    return len(names) == 1 and all(
+        all(t.decay.is_zero for layer in model.layers for t in layer.tensors if not t.frozen)
         for model in (first, second)
     )
 
@@ -318,8 +307,8 @@ def _knobs(first: Model, second: Model) -> Iterator[Knob]:
 
 
 def _options(model: Model) -> dict[str, object]:
-    options: dict[str, object] = dict(KNOB_DEFAULTS[model.optimizer.name])
-    # Muon's shape factor is part of the rate.
+    options: dict[str, object] = dict(model.optimizer.law.defaults)
+    # A shape factor is part of the rate.
     options.update(item for item in model.optimizer.options if item[0] != "shape_factor")
     return options
 
@@ -348,10 +337,10 @@ _Invariants = list[tuple[_At, dict[str, Monomial]]]
 
 
 class _Shapes:
-    """Muon's shape factors of both models, left out where both have the same one."""
+    """Shape factors of both models, left out where both have the same one."""
 
     def __init__(self, first: Model, second: Model) -> None:
-        options = [model.optimizer.option("shape_factor") for model in (first, second)]
+        options = [model.optimizer.shape_factor for model in (first, second)]
         self._options = [None, None] if options[0] == options[1] else options
         #: A factor was used that is a monomial at large width only.
         self.depends_on_width = False
@@ -359,20 +348,15 @@ class _Shapes:
     def of(self, which: int, fan_in: Dim, fan_out: Dim) -> Monomial:
         option = self._options[which]
         over, under = dim_monomial(fan_out), dim_monomial(fan_in)
-        if option == "spectral":
-            return over.over(under).root()
-        if option not in ("original", "match_rms_adamw"):
-            return ONE
-        if fan_in.wide != fan_out.wide:
+        if option not in shape_factor.OF_THE_LARGER:
+            larger = ONE
+        elif fan_in.wide != fan_out.wide:
             self.depends_on_width = True
             larger = over if fan_out.wide else under
         else:
             is_taller = fan_out.factor * fan_in.over >= fan_in.factor * fan_out.over
             larger = over if is_taller else under
-        if option == "original":
-            return larger.over(under).root()
-        # torch.optim.Muon's includes the 0.2 of its source (Moonshot AI 2025, arXiv 2502.16982).
-        return larger.root().times(number(Fraction(1, 5)))
+        return shape_factor.monomial(option, under, over, larger)
 
 
 def _all_invariants(model: Model, shapes: _Shapes, which: int) -> _Invariants:
@@ -395,20 +379,20 @@ def _all_invariants(model: Model, shapes: _Shapes, which: int) -> _Invariants:
 
 def _invariants(model: Model, tensor: Tensor, shape: Monomial) -> dict[str, Monomial]:
     """What decides how V = M W is drawn and how it moves."""
-    knobs = OPTIMIZERS[model.optimizer.name]
+    law = model.optimizer.law
     scale = at_numbers(tensor.scale, model)
     init = scale.times(at_numbers(tensor.std, model))
     if tensor.frozen:
         return {INIT: init}
     eta = at_numbers(model.optimizer.lr.times(tensor.lr), model)
-    power = Affine(Fraction(law(model.optimizer.name).gauge_power))
+    power = Affine(Fraction(law.gauge_power))
     decay = at_numbers(tensor.decay, model)
     found = {INIT: init, RATE: eta.times(scale.power(power)).times(shape)}
-    found[DECAY] = decay.over(scale.times(scale)) if knobs.decay_is_normalised else eta.times(decay)
-    if knobs.eps is not None:
+    found[DECAY] = decay.over(scale.times(scale)) if law.decay_is_normalised else eta.times(decay)
+    if law.eps is not None:
         eps = ZERO if tensor.eps is None else at_numbers(tensor.eps, model)
-        # Adam's is compared with a gradient, which goes like M; Adafactor's with the weight.
-        found[EPS] = eps.over(scale) if knobs.eps == "gradient" else eps.times(scale)
+        # It is compared with a gradient, which goes like M, or with the weight.
+        found[EPS] = eps.over(scale) if law.eps == Epsilon.GRADIENT else eps.times(scale)
     return found
 
 
@@ -437,7 +421,7 @@ def _rescaling(model: Model, one: _Invariants, other: _Invariants) -> list[Monom
     None where there is none.  Where their product is another constant than 1, the last one makes
     up for it, and the comparison that follows shows its init to be that far off.
     """
-    power = law(model.optimizer.name).gauge_power
+    power = model.optimizer.law.gauge_power
     factors: list[Monomial] = []
     for (_, a), (_, b) in zip(one, other, strict=True):
         if a[INIT].is_zero != b[INIT].is_zero:
@@ -462,14 +446,14 @@ def _rescaling(model: Model, one: _Invariants, other: _Invariants) -> list[Monom
 
 def _rescaled(model: Model, kind: str, value: Monomial, u: Monomial, power: int) -> Monomial:
     """An invariant of V -> u V: the gradient goes like 1/u."""
-    knobs = OPTIMIZERS[model.optimizer.name]
+    law = model.optimizer.law
     if kind == INIT:
         return value.times(u)
     if kind == RATE:
         return value.times(u.power(Affine(Fraction(power))))
     if kind == EPS:
-        return value.over(u) if knobs.eps == "gradient" else value.times(u)
-    return value.over(u.times(u)) if knobs.decay_is_normalised else value
+        return value.over(u) if law.eps == Epsilon.GRADIENT else value.times(u)
+    return value.over(u.times(u)) if law.decay_is_normalised else value
 
 
 # ---- the map from the first to the second ----

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from richc.diagnostics import ERROR, Diagnostic, Label, Span
-from richc.rules.sentence import OPTIMIZER_NAMES
+from richc.optimizers import law
 
 _KNOBS = {"a": "multiplier", "b": "init std", "c": "rate"}
 
@@ -25,7 +25,7 @@ def holes(places: Sequence[Span]) -> Diagnostic:
 
 
 def fixed_rate(optimizer: str, wanted: str, exponent: Fraction, span: Span) -> Diagnostic:
-    name = OPTIMIZER_NAMES[optimizer]
+    name = law(optimizer).title
     return _refusal(
         f"{name}'s gauge move leaves every learning rate alone, so {wanted} cannot be reached",
         span,

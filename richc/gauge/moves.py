@@ -10,7 +10,8 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.optimizers import OPTIMIZERS, law
+from richc.optimizers import law
+from richc.optimizers.law import Epsilon
 from richc.scaling.monomial import Affine, Monomial
 from richc.spec.model import Tensor
 from richc.words import GAUGES
@@ -73,17 +74,16 @@ def read_target(text: str) -> Target:
 
 def powers(optimizer: str) -> dict[str, Fraction]:
     """Attribute -> the power of t that a move multiplies it by."""
-    knobs = OPTIMIZERS[optimizer]
-    rate = law(optimizer).gauge_power
+    known = law(optimizer)
+    rate = known.gauge_power
     return {
         "scale": Fraction(1),
         "std": Fraction(-1),
         "var": Fraction(-2),
         "lr": Fraction(-rate),
-        # Decay meets the gradient under Adam; elsewhere rate times decay is kept.
-        "decay": Fraction(2 if knobs.decay_is_normalised else rate),
-        # Adam's epsilon goes with the gradient, Adafactor's with the weight.
-        "eps": Fraction(-1 if knobs.eps == "weight" else 1),
+        # A decay that meets the gradient goes like it; elsewhere rate times decay is kept.
+        "decay": Fraction(2 if known.decay_is_normalised else rate),
+        "eps": Fraction(-1 if known.eps == Epsilon.WEIGHT else 1),
     }
 
 

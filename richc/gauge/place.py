@@ -20,7 +20,6 @@ from typing import NamedTuple
 from richc.calculus.nearest import Sides, scale
 from richc.calculus.verdict import DESIDERATA, VIOLATED, Verdict
 from richc.gauge.prism import Prism, Shares, Theta, dot, prism
-from richc.optimizers import law
 from richc.pipeline import ModelResult
 from richc.scaling.exponent import HALF, ZERO
 
@@ -68,7 +67,7 @@ def place(result: ModelResult) -> Place:
         near = _nearest_richness(result, sides)
         return Place(where, near, violated, (), Fraction(0), False, excess)
     richness = Fraction(verdict.richness)
-    # Adafactor's rates may be constant, and are so in every gauge then: no corner of its own.
+    # Rates that no gauge moves may be constant, and are so in every gauge then: no μP corner.
     named = [gauge for gauge in verdict.gauges if gauge in where.gauges]
     if named:
         # In several at once, the first names the point.
@@ -172,7 +171,7 @@ def _nearest_richness(result: ModelResult, sides: Sequence[Sides]) -> Fraction:
     A sum of differences, not of squares, so that one wrong exponent moves nothing.  0 where no
     invariant says anything, and the lazier of two that are equally near.
     """
-    family = law(result.spec.optimizer.name)
+    family = result.spec.optimizer.law
     lazy, rich = (scale(family.step, sides, r) for r in (ZERO, HALF))
     count = {side: sides.count(side) for side in set(sides)}
     #: The difference is offset + slope * r, and counts so much.

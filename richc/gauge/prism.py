@@ -2,8 +2,9 @@
 
 Richness is its length; at every richness the named gauges are the corners of a triangle.  Which
 of them meet, and where, follows from the update law: under SGD the μP and the rescaling gauges are
-one at r = 0, so that the prism is a wedge; Adafactor has no μP gauge, so that it is a strip.
-Incidences are exact; lengths and angles of the drawing mean nothing but the richness.
+one at r = 0, so that the prism is a wedge; where a gauge move leaves rates alone there is no μP
+gauge, so that it is a strip.  Incidences are exact; lengths and angles of the drawing mean nothing
+but the richness.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.calculus.nearest import Sides, scale
-from richc.optimizers import OPTIMIZERS, law
+from richc.calculus.nearest import Sides, plain_rates, scale
+from richc.optimizers.law import Law
 from richc.scaling.exponent import HALF, ZERO
 from richc.spec.model import Model
 
@@ -37,9 +38,9 @@ _ENDS = (Fraction(ZERO), Fraction(HALF))
 class Prism(NamedTuple):
     """Equal for models that one drawing can hold."""
 
-    #: The optimizers' module: those that share an update law.
+    #: Of the optimizer: one for all that share an update law.
     family: str
-    #: Muon's shape factor.
+    #: The optimizer's shape factor.
     shape: str | None
     #: There is no layer between read-in and read-out, and that makes a difference.
     is_shallow: bool
@@ -77,44 +78,38 @@ class Prism(NamedTuple):
 
 def prism(model: Model, sides: Sequence[Sides]) -> Prism:
     """The prism of a model's optimizer and layers."""
-    name = model.optimizer.name
-    shape = model.optimizer.option("shape_factor")
-    option = shape if isinstance(shape, str) else None
+    family, shape = model.optimizer.law, model.optimizer.shape_factor
     deep = ((False, True), (True, True), (True, False))
     shallow = tuple(dict.fromkeys(sides))
-    on_line, usual = (_on_line(name, option, some) for some in (shallow, deep))
+    on_line, usual = (_on_line(family, shape, some) for some in (shallow, deep))
     return Prism(
-        family=OPTIMIZERS[name].module,
-        shape=option,
+        family=family.family,
+        shape=shape,
         is_shallow=on_line != usual,
-        has_mup=bool(law(name).gauge_power),
+        has_mup=bool(family.gauge_power),
         on_line=on_line,
     )
 
 
 def _on_line(
-    optimizer: str, shape: str | None, sides: Sequence[Sides]
+    family: Law, shape: str | None, sides: Sequence[Sides]
 ) -> tuple[Fraction | None, Fraction | None]:
-    lazy, rich = (_meeting(optimizer, shape, sides, end) for end in _ENDS)
+    lazy, rich = (_meeting(family, shape, sides, end) for end in _ENDS)
     return lazy, rich
 
 
 def _meeting(
-    optimizer: str, shape: str | None, sides: Sequence[Sides], richness: Fraction
+    family: Law, shape: str | None, sides: Sequence[Sides], richness: Fraction
 ) -> Fraction | None:
     """Where the μP gauge is on the line from STP to rescaling, None where it is off it."""
-    family = law(optimizer)
     if not family.gauge_power:
         return None
     mup: list[Fraction] = []
     rescaling: list[Fraction] = []
-    for (init, rate), (wide_in, wide_out) in zip(
-        scale(family.step, sides, richness), sides, strict=True
-    ):
-        # Without a multiplier, the learning rate is what a rate of one lacks.
-        lr = rate + -_finite(family.rate(ZERO, init, ZERO, family.shape(shape, wide_in, wide_out)))
+    rates = plain_rates(family, shape, sides, richness)
+    for lr, (init, _) in zip(rates, scale(family.step, sides, richness), strict=True):
         rescaling.append(-_finite(init))
-        mup.append(-_finite(lr) / family.gauge_power)
+        mup.append(-Fraction(lr) / family.gauge_power)
     share = dot(mup, rescaling, sides) / dot(rescaling, rescaling, sides)
     on_line = all(m == share * r for m, r in zip(mup, rescaling, strict=True))
     return share if on_line else None

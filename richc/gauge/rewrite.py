@@ -19,7 +19,6 @@ from richc.gauge.blocks import Block
 from richc.gauge.equivalence import IDENTICAL, compare
 from richc.gauge.moves import KNOBS, Condition, Target, moved, powers
 from richc.gauge.words import Dims, Words, is_equal
-from richc.optimizers import OPTIMIZERS
 from richc.pipeline import FileResult, ModelResult, analyse
 from richc.scaling.monomial import ONE, ZERO, Affine, Monomial
 from richc.spec import infer
@@ -439,7 +438,7 @@ class _Mover:
 
     def _carried(self, model: Model, frame: Frame | None) -> Model:
         """The model with the decay and eps that it has where no layer writes any."""
-        has_eps = "eps" in OPTIMIZERS[model.optimizer.name].options
+        has_eps = model.optimizer.law.eps is not None
 
         def plain(tensor: Tensor) -> Tensor:
             places = tuple(p for p in tensor.places if p[0] not in ("decay", "eps"))
@@ -673,12 +672,11 @@ class _Mover:
 def _frame(model: Model) -> Frame | None:
     if model.parameterization is None:
         return None
-    shape = model.optimizer.option("shape_factor")
     return Frame(
         model.parameterization,
         model.gauge or "stp",
         model.optimizer.name,
-        shape if isinstance(shape, str) else None,
+        model.optimizer.shape_factor,
         model.base_width is not None,
     )
 

@@ -16,8 +16,7 @@ from richc.calculus.ops import FIXED, PLAIN, UNIT, WIDE, Bias, Op, Parameter, Ph
 from richc.calculus.ops import Linear as Weight
 from richc.inference.exponents import Exponents, Part
 from richc.inference.linear import RICHNESS, Linear, System, constant, unknown
-from richc.optimizers import OPTIMIZERS, law
-from richc.optimizers.law import Law, coefficients
+from richc.optimizers.law import Epsilon, Law, coefficients
 from richc.scaling.sizes import Size
 from richc.spec.holes import has_hole
 from richc.spec.model import READ_OUT, Layer
@@ -65,8 +64,7 @@ class Cases:
     def __init__(self, written: Exponents) -> None:
         self._written = written
         optimizer = written.model.optimizer
-        self._law = law(optimizer.name)
-        self._knobs = OPTIMIZERS[optimizer.name]
+        self._law = optimizer.law
         shape = optimizer.option("shape_factor")
         self._shape = shape if isinstance(shape, str) else None
 
@@ -191,7 +189,7 @@ class Cases:
         layer, tensor, subject = part.layer, part.tensor, part.subject
         if tensor.eps is not None and has_hole(tensor.eps):
             eps = self._written.plain(tensor.eps, layer)
-            if self._knobs.eps == "gradient":
+            if self._law.eps == Epsilon.GRADIENT:
                 over = eps.plus(size, -_ONE)
                 wish = Preference(_holes_in(eps), over, f"eps follows the gradient of {subject}")
                 found = found._replace(bounds=(over,), preferred=(wish,))
@@ -203,7 +201,7 @@ class Cases:
                     found = found._replace(preferred=(wish,))
         if has_hole(tensor.decay) and not tensor.frozen:
             decay = self._written.plain(tensor.decay, layer)
-            if self._knobs.decay_is_normalised:
+            if self._law.decay_is_normalised:
                 std = self._written.std(part)
                 pull = None if std is None else decay.plus(std).plus(size, -_ONE)
                 reason = f"the decay of {subject} keeps its size beside the gradient"

@@ -165,7 +165,7 @@ def too_many_cases(place: Span) -> Diagnostic:
         ERROR,
         "too many biases and floors could each be what gives a layer its size: this is not decided",
         place,
-        help="write out the init stds of the biases, or Adafactor's `eps`",
+        help="write out the init stds of the biases, or `eps` where it is a floor",
     )
 
 

@@ -194,8 +194,8 @@ class Experiment(NamedTuple):
         return float(self.steps * (update - init).exp() / math.sqrt(width))
 
     def _most(self, widths: list[int]) -> float:
-        """torch's Adafactor caps a rate at 1 / sqrt(step): stay below at every width."""
-        if self.program.spec.optimizer.name != "adafactor":
+        """Where torch caps a rate at 1 / sqrt(step): stay below at every width."""
+        if not self.program.spec.optimizer.law.torch.caps_rate:
             return math.inf
         groups = [
             group
@@ -258,7 +258,7 @@ class Experiment(NamedTuple):
     @property
     def power(self) -> int:
         """By which power of the width time grows."""
-        return 3 if self.program.spec.optimizer.name == "muon" else 2
+        return 3 if self.program.spec.optimizer.law.takes_matrices_only else 2
 
 
 def _growth(values: list[float], widths: list[int]) -> float:

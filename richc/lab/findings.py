@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from richc.calculus.nearest import single_change
 from richc.calculus.verdict import DESIDERATA, HOLDS, MIXED, NOT_EVALUATED, VIOLATED
-from richc.optimizers import law
 from richc.scaling.sizes import ZERO_SIZE, Size
 from richc.spec.model import Model
 
@@ -120,7 +119,7 @@ def find_fault(
     init and from each layer's own updates; exponents are taken as multiples of ``step``.  None
     where nothing is at fault, more than one thing, or what is measured does not say.
     """
-    family = law(spec.optimizer.name)
+    family = spec.optimizer.law
     sides = [(layer.fan_in.wide, layer.fan_out.wide) for layer in spec.layers]
     inits: list[Size] = []
     rates: list[Size] = []

@@ -19,8 +19,8 @@ RISK = 1 / 100
 #: How many units the narrowest layer has, from one width to the other by factors of 2.
 UNITS = (64, 4096)
 #: The most weights of the widest network, whatever its layers are beside n: four square layers of
-#: 4096; with Muon, which costs n^3 for n x n matrices, of 1024.
-MOST_WEIGHTS, MOST_WEIGHTS_OF_MUON = 4 * 4096**2, 4 * 1024**2
+#: 4096; of 1024 where a step multiplies matrices, which costs n^3 for n x n.
+MOST_WEIGHTS, MOST_WEIGHTS_OF_MATRICES = 4 * 4096**2, 4 * 1024**2
 #: However many weights they have, as many widths as tell a curve from a line.
 _FEWEST_WIDTHS = 4
 
@@ -49,8 +49,8 @@ def default_widths(spec: Model) -> list[int]:
     wide = [layer.fan_out for layer in spec.layers if layer.fan_out.wide]
     thinnest = min((Fraction(dim.factor, dim.over) for dim in wide), default=Fraction(1))
     first, last = spec.fitting(math.ceil(units / thinnest) for units in UNITS)
-    is_muon = spec.optimizer.name == "muon"
-    most = MOST_WEIGHTS_OF_MUON if is_muon else MOST_WEIGHTS
+    multiplies = spec.optimizer.law.takes_matrices_only
+    most = MOST_WEIGHTS_OF_MATRICES if multiplies else MOST_WEIGHTS
     widths = [max(2, first)]
     while 2 * widths[-1] <= last:
         if len(widths) >= _FEWEST_WIDTHS and weights(spec, 2 * widths[-1]) > most:

@@ -49,7 +49,7 @@ class Recipe(NamedTuple):
 def no_kernel(recipe: Recipe) -> str | None:
     """Why no kernel describes the lazy limit of this training; None where one does."""
     spec = recipe.program.spec
-    if spec.optimizer.name != "sgd":
+    if spec.optimizer.law.ignores_gradient_size:
         return (
             f"the steps of {spec.optimizer.name} are not linear in gradients: they have no kernel"
         )

@@ -1,51 +1,40 @@
-"""Optimizer families: update laws, gauge moves and the knobs each takes.
+"""Optimizers: all that is known of one stands in the module of its name, as a ``Law``.
 
-``law(name)`` imports the one family that a model uses.
+A new one is such a module, and its word in ``richc.words.OPTIMIZERS``; where PyTorch lacks it, a
+part of its name in ``richc/emit/parts`` as well.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
-from typing import NamedTuple
 
 from richc.optimizers.law import Law
+from richc.words import OPTIMIZERS
 
 
-class Knobs(NamedTuple):
-    """An optimizer as the language knows it."""
-
-    module: str
-    #: The learning rate when the file gives none.
-    lr: str
-    #: Options beside lr and weight_decay.
-    options: tuple[str, ...]
-    #: Whether eps is added to the size of the gradient (Adam) or bounds RMS(W) below (Adafactor).
-    eps: str | None
-    #: Whether weight decay enters through the gradient, to be normalised with it.
-    decay_is_normalised: bool = False
-
-
-OPTIMIZERS: dict[str, Knobs] = {
-    "sgd": Knobs("sgd", "1/10", ("momentum", "nesterov"), None),
-    "adam": Knobs("adam", "1/1000", ("betas", "eps", "amsgrad"), "gradient", True),
-    "adamw": Knobs("adam", "1/1000", ("betas", "eps", "amsgrad"), "gradient"),
-    "lion": Knobs("adam", "1/10000", ("betas",), None),
-    "signsgd": Knobs("adam", "1/1000", ("momentum",), None),
-    "adafactor": Knobs("adafactor", "1/100", ("eps", "beta2_decay"), "weight"),
-    "muon": Knobs("muon", "1/50", ("momentum", "nesterov", "shape_factor", "ns_steps"), None),
-}
-
-#: Muon's shape factors -> what each multiplies an update by: formulas of a weight's dimensions.
-SHAPE_FACTORS = {
-    "none": "1",
-    "original": "sqrt(max(1, fan_out / fan_in))",
-    "match_rms_adamw": "0.2 sqrt(max(fan_in, fan_out))",
-    "spectral": "sqrt(fan_out / fan_in)",
-}
-
-
+@cache
 def law(name: str) -> Law:
-    """The update law of an optimizer.  Raises KeyError for an unknown name."""
-    module = import_module(f"richc.optimizers.{OPTIMIZERS[name].module}")
-    found: Law = module.LAW
+    """What is known of an optimizer; imports the module of this one only.
+
+    Raises KeyError for an unknown name.
+    """
+    if name not in OPTIMIZERS:
+        raise KeyError(name)
+    found: Law = import_module(f"richc.optimizers.{name}").LAW
     return found
+
+
+def laws() -> tuple[Law, ...]:
+    """All of them, in the language's order."""
+    return tuple(map(law, OPTIMIZERS))
+
+
+def title(name: str) -> str:
+    """An optimizer's name as its paper writes it; a name that is not known as it is."""
+    return law(name).title if name in OPTIMIZERS else name
+
+
+def option_names() -> tuple[str, ...]:
+    """Every option that some optimizer has beside lr and weight_decay, each once."""
+    return tuple(dict.fromkeys(option for known in laws() for option in known.options))

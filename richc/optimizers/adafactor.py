@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import final
 
-from richc.optimizers.law import Law, unless_dead
+from richc.optimizers.knobs import EPS, Kind, Knob
+from richc.optimizers.law import Epsilon, Law, Spelling, Step, unless_dead
 from richc.scaling.sizes import Size
 
 
@@ -17,14 +19,50 @@ class Adafactor(Law):
     al. 2022 (arXiv 2203.03466), appendix B.3.
     """
 
+    name = family = "adafactor"
+    title = "Adafactor"
+    about = (
+        "Factored second moments and updates relative to RMS(W): a tensor of zeros never moves. It "
+        "has no μP gauge."
+    )
+    lr = Fraction(1, 100)
+    everyday = 1
+    knobs = (
+        EPS,
+        Knob(
+            "beta2_decay",
+            Kind.NOT_POSITIVE,
+            "Adafactor's exponent of the second moment's decay, at most 0.",
+            Fraction(-4, 5),
+        ),
+    )
     gauge_power = 0
-    is_scale_free = True
+    is_relative_to_weight = True
+    is_entrywise = False
+    eps = Epsilon.WEIGHT
+    moves = (
+        "moves every entry of W by about the rate times RMS(W), whatever the size of the gradient: "
+        "M W moves by M * rate * RMS(W)."
+    )
+    entry = ("n^-C (-C_l)", "n^-C")
+    torch = Spelling(
+        "torch.optim.Adafactor",
+        arguments=("foreach=True",),
+        steps_on_shards=False,
+        caps_rate=True,
+        # torch's default (1e-7 in fp32) is no longer small at large width.  The square of this must
+        # still be a normal number in fp32.
+        gradient_floor="1e-18",
+    )
 
     def rate(self, multiplier: Size, std: Size, lr: Size, shape: Size) -> Size:
         return lr + multiplier + std
 
     def step(self, rate: Size, source: Size, gradient: Size, wide_sides: int) -> Size:
         return unless_dead(rate, source, gradient)
+
+    def update(self, step: Step) -> float:
+        return step.rate + max(step.weight, step.weight if step.floor is None else step.floor)
 
 
 LAW = Adafactor()

@@ -1,28 +1,26 @@
-"""Adam, AdamW, Lion and signSGD: every entry moves by about the learning rate."""
+"""Adam (Kingma & Ba 2015, arXiv 1412.6980), with weight decay that is coupled (L2)."""
 
 from __future__ import annotations
 
-from typing import final
+from fractions import Fraction
 
-from richc.optimizers.law import Law, unless_dead
-from richc.scaling.sizes import Size
-
-
-@final
-class Entrywise(Law):
-    """dV = (M eta) * (entries of order one), so C = c + a.
-
-    Source: Yang & Littwin 2023 (arXiv 2308.01814), Definition 2.4.1 and after.
-    """
-
-    gauge_power = 1
-    is_scale_free = True
-
-    def rate(self, multiplier: Size, std: Size, lr: Size, shape: Size) -> Size:
-        return lr + multiplier
-
-    def step(self, rate: Size, source: Size, gradient: Size, wide_sides: int) -> Size:
-        return unless_dead(rate, source, gradient)
+from richc.optimizers.entrywise import Entrywise
+from richc.optimizers.knobs import AMSGRAD, EPS, betas
+from richc.optimizers.law import Epsilon, Spelling
 
 
-LAW = Entrywise()
+class Adam(Entrywise):
+    name = "adam"
+    title = "Adam"
+    about = (
+        "Adam: updates of the size of the rate, whatever the gradient's. Weight decay is coupled "
+        "(L2), and so normalised with the gradient."
+    )
+    knobs = (betas(Fraction(9, 10), Fraction(999, 1000)), EPS, AMSGRAD)
+    keeps_squares = True
+    eps = Epsilon.GRADIENT
+    decay_is_normalised = True
+    torch = Spelling("torch.optim.Adam", is_fused=True)
+
+
+LAW = Adam()

@@ -87,7 +87,7 @@ class Member(NamedTuple):
 def member_at(point: Point, index: int, *, of_bias: bool) -> Member:
     context = point.context
     layer, stage = context.model.layers[index], context.network.stages[index]
-    step = law(context.model.optimizer.name).step
+    step = context.model.optimizer.law.step
     is_rich = point.richness == MUP
     if of_bias:
         assert stage.bias is not None

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from richc.calculus.nearest import scale
 from richc.diagnostics import Span
-from richc.optimizers import law
 from richc.repair.equations import NONE, RATE, SCALE, STD, Point, lacking, member_at, solve
 from richc.repair.target import MUP, NTP, Target
 from richc.rules.context import Context
@@ -113,7 +112,7 @@ def _richnesses(context: Context, target: Target) -> list[Fraction]:
         return [target.richness]
     found = dict.fromkeys((MUP, NTP))
     stages = context.network.stages
-    family = law(context.model.optimizer.name)
+    family = context.model.optimizer.law
     sides = [(stage.wide_in, stage.wide_out) for stage in stages]
     lazy, rich = (scale(family.step, sides, r) for r in (NTP, MUP))
     counts: Counter[Fraction] = Counter()

@@ -21,7 +21,8 @@ from richc.gauge.equivalence import (
     Structure,
 )
 from richc.gauge.messages import power_of_n
-from richc.optimizers import OPTIMIZERS, law
+from richc.optimizers import law
+from richc.optimizers.law import Epsilon
 from richc.report.style import Style
 from richc.rules.context import Context
 from richc.rules.sentence import sentence
@@ -132,14 +133,12 @@ def difference_words(found: Difference, model: Model, names: Names = NAMES) -> s
 
 
 def _invariant(kind: str, optimizer: str) -> str:
-    power = law(optimizer).gauge_power
-    normalised = OPTIMIZERS[optimizer].decay_is_normalised
-    of_weight = OPTIMIZERS[optimizer].eps == "weight"
+    known = law(optimizer)
     return {
         INIT: "the initial size M s",
-        RATE: "the rate " + {0: "η", 1: "η M", 2: "η M²"}[power],
-        DECAY: "the decay " + ("λ / M²" if normalised else "η λ"),
-        EPS: "the floor ε M" if of_weight else "the epsilon ε / M",
+        RATE: "the rate " + {0: "η", 1: "η M", 2: "η M²"}[known.gauge_power],
+        DECAY: "the decay " + ("λ / M²" if known.decay_is_normalised else "η λ"),
+        EPS: "the floor ε M" if known.eps == Epsilon.WEIGHT else "the epsilon ε / M",
     }[kind]
 
 
@@ -150,10 +149,10 @@ def _meaning(kind: str, power: Fraction, optimizer: str) -> str:
     if kind == RATE:
         return f"its weight updates are {size}"
     if kind == DECAY:
-        if OPTIMIZERS[optimizer].decay_is_normalised:
+        if law(optimizer).decay_is_normalised:
             return f"beside the gradient, its decayed weights are {size}"
         return f"it shrinks by shares that are {size}"
-    beside = "the weight" if OPTIMIZERS[optimizer].eps == "weight" else "the gradient"
+    beside = "the weight" if law(optimizer).eps == Epsilon.WEIGHT else "the gradient"
     return f"beside {beside}, its epsilon is {size}"
 
 

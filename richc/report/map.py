@@ -11,7 +11,7 @@ from richc.gauge.place import Place
 from richc.gauge.prism import Prism
 from richc.pipeline import ModelResult
 from richc.report.style import Style
-from richc.rules.sentence import GAUGE_NAMES, OPTIMIZER_NAMES, POINT_NAMES
+from richc.rules.sentence import GAUGE_NAMES, POINT_NAMES
 
 #: What stands for the letters and signs of a drawing where there is ASCII only.
 _ASCII = {
@@ -59,7 +59,7 @@ class Panel(NamedTuple):
 
     @property
     def title(self) -> str:
-        names = dict.fromkeys(OPTIMIZER_NAMES[e.result.spec.optimizer.name] for e in self.entries)
+        names = dict.fromkeys(e.result.spec.optimizer.law.title for e in self.entries)
         title = ", ".join(names)
         if self.prism.shape is not None:
             title += f", shape factor {self.prism.shape}"

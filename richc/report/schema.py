@@ -20,6 +20,7 @@ from richc.scaling.sizes import Size, largest
 from richc.spec import numbers
 from richc.spec.model import Tensor
 from richc.syntax.source import Source
+from richc.words import OPTIMIZERS
 
 Status = Literal["holds", "violated", "not_evaluated"]
 
@@ -101,7 +102,7 @@ class Layer(_Strict):
     h: str | None
     dh: str | None
     df: str | None
-    optimizer: Literal["sgd", "adam", "adamw", "lion", "signsgd", "adafactor", "muon"]
+    optimizer: str = Field(json_schema_extra={"enum": list(OPTIMIZERS)})
     values: Values
     bias_values: Values | None = Field(description="null for a layer without a bias")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from richc.optimizers import SHAPE_FACTORS
+from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.pipeline import ModelResult
 from richc.scaling.formula import power, rich_formula
 from richc.scaling.monomial import Monomial
@@ -47,8 +47,8 @@ def table(model: ModelResult) -> list[str]:
         return tuple(cells)
 
     lines = _lines(model, HEADER, row)
-    shape = model.spec.optimizer.option("shape_factor")
-    if isinstance(shape, str):
+    shape = model.spec.optimizer.shape_factor
+    if shape is not None:
         lines.append(f"every update is times {SHAPE_FACTORS[shape]}: shape factor {shape}")
     return lines
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from richc.calculus.verdict import HOLDS, MIXED
 from richc.diagnostics import Diagnostic
-from richc.optimizers import OPTIMIZERS
+from richc.optimizers.law import Epsilon
 from richc.rules.context import Context
 from richc.scaling.monomial import WIDTH
 
@@ -81,10 +81,10 @@ def _strains_precision(context: Context) -> bool:
     return False
 
 
-def _writes_adams_epsilon(context: Context) -> bool:
+def _writes_epsilon(context: Context) -> bool:
     """What the file does not write is small, and follows the gradient."""
     model = context.model
-    if OPTIMIZERS[model.optimizer.name].eps != "gradient" or not context.is_declared:
+    if context.model.optimizer.law.eps != Epsilon.GRADIENT or not context.is_declared:
         return False
     return "eps" in dict(model.optimizer.places) or any(
         layer.weight.place("eps") for layer in model.layers
@@ -134,20 +134,20 @@ TABLE: tuple[Rule, ...] = (
         "R601",
         "epsilon",
         "epsilon",
-        applies=lambda context: OPTIMIZERS[context.model.optimizer.name].eps == "gradient",
+        applies=lambda context: context.model.optimizer.law.eps == Epsilon.GRADIENT,
     ),
     Rule("R602", "weight-decay", "weight_decay", applies=_decays),
     Rule(
         "R603",
         "adafactor-zero",
         "adafactor_zero",
-        applies=lambda context: context.model.optimizer.name == "adafactor",
+        applies=lambda context: context.model.optimizer.law.is_relative_to_weight,
     ),
     Rule(
         "R604",
         "adafactor-rate",
         "adafactor_rate",
-        applies=lambda context: context.model.optimizer.name == "adafactor",
+        applies=lambda context: context.model.optimizer.law.torch.caps_rate,
     ),
     Rule(
         "R605",
@@ -155,7 +155,7 @@ TABLE: tuple[Rule, ...] = (
         "decay_beside_kernel",
         applies=lambda context: (
             context.verdict.limit == "kernel"
-            and not OPTIMIZERS[context.model.optimizer.name].decay_is_normalised
+            and not context.model.optimizer.law.decay_is_normalised
             and _decays(context)
         ),
     ),
@@ -163,7 +163,7 @@ TABLE: tuple[Rule, ...] = (
         "R606",
         "shape-factor-word",
         "shape_factor_word",
-        applies=lambda context: context.model.optimizer.option("shape_factor") == "spectral",
+        applies=lambda context: context.model.optimizer.shape_factor == "spectral",
     ),
     Rule("R701", "signal-prefactor", "signal_prefactor", applies=_signal_drifts),
     Rule("R702", "precision-range", "precision_range", applies=_strains_precision),
@@ -171,7 +171,9 @@ TABLE: tuple[Rule, ...] = (
         "R703",
         "adafactor-floor",
         "adafactor_floor",
-        applies=lambda context: context.model.optimizer.name == "adafactor" and context.is_declared,
+        applies=lambda context: (
+            context.model.optimizer.law.eps == Epsilon.WEIGHT and context.is_declared
+        ),
     ),
     Rule(
         "R704",
@@ -179,7 +181,7 @@ TABLE: tuple[Rule, ...] = (
         "no_base_width",
         applies=lambda context: context.model.base_width is None and context.is_declared,
     ),
-    Rule("R705", "epsilon-floor", "epsilon_floor", applies=_writes_adams_epsilon),
+    Rule("R705", "epsilon-floor", "epsilon_floor", applies=_writes_epsilon),
     Rule("R706", "plain-depth", "plain_depth", applies=_is_deep),
 )
 

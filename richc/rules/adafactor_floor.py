@@ -1,4 +1,4 @@
-"""R703: weights that start below Adafactor's floor take steps that do not follow their size.
+"""R703: weights that start below the optimizer's floor take steps that do not follow their size.
 
 A step is the rate times max(eps_2, RMS(W)): Shazeer & Stern 2018 (arXiv 1804.04235), algorithm 4.
 The verdict reads the larger of the two exponents; this is about the values at the declared width.
@@ -7,8 +7,10 @@ The verdict reads the larger of the two exponents; this is about the values at t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from richc.diagnostics import WARNING, Diagnostic
+from richc.rules import SLUGS
 from richc.rules.common import decimal, trained
 from richc.rules.context import Context
 from richc.rules.knobs import Part, findings, named
@@ -16,7 +18,8 @@ from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    yield from findings(_parts(context), _diagnose)
+    optimizer = context.model.optimizer.law.title
+    yield from findings(_parts(context), partial(_diagnose, optimizer))
 
 
 def _parts(context: Context) -> Iterator[Part]:
@@ -42,8 +45,9 @@ def _parts(context: Context) -> Iterator[Part]:
         )
 
 
-def _diagnose(parts: Sequence[Part]) -> Diagnostic:
+def _diagnose(optimizer: str, parts: Sequence[Part]) -> Diagnostic:
     verb, whose = ("starts", "its") if len(parts) == 1 else ("start", "their")
-    message = f"{named(parts)} {verb} below Adafactor's floor: {whose} steps are those of the floor"
+    consequence = f"{whose} steps are those of the floor"
+    message = f"{named(parts)} {verb} below {optimizer}'s floor: {consequence}"
     help = "leave `eps` out, and each step is a share of RMS(W); or choose one below the std"
-    return Diagnostic("R703", "adafactor-floor", WARNING, message, parts[0].place, help=help)
+    return Diagnostic("R703", SLUGS["R703"], WARNING, message, parts[0].place, help=help)

@@ -1,6 +1,6 @@
-"""R604: an Adafactor rate that grows with the width is cut off by PyTorch.
+"""R604: a relative rate that grows with the width is cut off by PyTorch.
 
-torch.optim.Adafactor multiplies RMS(W) by min(rate, 1/sqrt(step)), so a rate ~ n^x with x > 0 ends
+It multiplies RMS(W) by min(rate, 1/sqrt(step)), so a rate ~ n^x with x > 0 ends
 at 1: the exponents of the verdict then hold at moderate width only (tests/measured has figures).
 """
 
@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import WARNING, Diagnostic
+from richc.rules import SLUGS
 from richc.rules.common import trained
 from richc.rules.context import Context
 from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
+    name = context.model.optimizer.law.title
     seen: set[tuple[str, bool]] = set()
     for item in trained(context):
         rate = item.rate(context)
@@ -23,11 +25,11 @@ def check(context: Context) -> Iterator[Diagnostic]:
         seen.add(item.statement)
         yield Diagnostic(
             "R604",
-            "adafactor-rate",
+            SLUGS["R604"],
             WARNING,
-            f"the rate of {item.shown} grows with the width, and PyTorch's Adafactor cuts it off",
+            f"the rate of {item.shown} grows with the width, and PyTorch's {name} cuts it off",
             context.place(item.layer, item.tensor, "lr"),
             label=f"rate ~ {power(rate)}, used is min(rate, 1/sqrt(step))",
             layer=item.layer.name,
-            help="Adafactor's updates are relative to RMS(W): a larger std does the same",
+            help=f"{name}'s updates are relative to RMS(W): a larger std does the same",
         )

@@ -1,6 +1,6 @@
-"""R603: Adafactor never moves a tensor that starts at zero.
+"""R603: an optimizer with relative updates never moves a tensor that starts at zero.
 
-Its update is a multiple of RMS(W), bounded below by eps_2 only: Shazeer & Stern 2018
+The update is a multiple of RMS(W), bounded below by eps_2 only: Shazeer & Stern 2018
 (arXiv 1804.04235), Algorithm 4.
 """
 
@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import WARNING, Diagnostic
+from richc.rules import SLUGS
 from richc.rules.common import trained
 from richc.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
+    name = context.model.optimizer.law.title
     seen: set[tuple[str, bool]] = set()
     for item in trained(context):
         floor = item.tensor.eps
@@ -23,11 +25,11 @@ def check(context: Context) -> Iterator[Diagnostic]:
         seen.add(item.statement)
         yield Diagnostic(
             "R603",
-            "adafactor-zero",
+            SLUGS["R603"],
             WARNING,
-            f"{item.shown} starts at zero, and Adafactor never moves it",
+            f"{item.shown} starts at zero, and {name} never moves it",
             context.place(item.layer, item.tensor, "std", "var"),
             label="each update is a multiple of RMS(W) = 0",
             layer=item.layer.name,
-            help="give it a `std`, or Adafactor an `eps` (the floor of RMS(W))",
+            help=f"give it a `std`, or {name} an `eps` (the floor of RMS(W))",
         )

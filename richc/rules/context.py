@@ -12,7 +12,7 @@ from richc.calculus.run import Stage
 from richc.calculus.verdict import Network, Verdict, judge
 from richc.diagnostics import Span
 from richc.optimizers import law
-from richc.optimizers.law import Law
+from richc.optimizers.law import Epsilon, Law
 from richc.scaling.exponent import exact
 from richc.scaling.monomial import WIDTH, Base, Monomial
 from richc.scaling.sizes import ZERO_SIZE, Size, largest
@@ -86,7 +86,7 @@ class Context:
                 stages.append(stages[-1])
                 written.append(written[-1])
                 continue
-            stages.append(self._stage(layer, family, floor_is_eps=optimizer == "adafactor"))
+            stages.append(self._stage(layer, family))
             scale, std, lr = self._sizes(layer.weight)
             frozen = layer.weight.frozen
             written.append((scale, std, ZERO_SIZE if frozen else self._global_rate + lr))
@@ -98,17 +98,15 @@ class Context:
 
     def stage(self, layer: Layer) -> Stage:
         """One layer's exponents; it need not be of the model, but for its place in it."""
-        name = self.model.optimizer.name
-        return self._stage(layer, law(name), floor_is_eps=name == "adafactor")
+        return self._stage(layer, self.model.optimizer.law)
 
-    def _stage(self, layer: Layer, family: Law, *, floor_is_eps: bool) -> Stage:
-        shape = self.model.optimizer.option("shape_factor")
-        option = shape if isinstance(shape, str) else None
+    def _stage(self, layer: Layer, family: Law) -> Stage:
+        option = self.model.optimizer.shape_factor
 
         def parameter(tensor: Tensor, wide_in: bool, wide_out: bool) -> Parameter:
             scale, std, lr = self._sizes(tensor)
             rms = std
-            if floor_is_eps and tensor.eps is not None:
+            if family.eps == Epsilon.WEIGHT and tensor.eps is not None:
                 rms = largest(std, self.size(tensor.eps))
             rate: Size = ZERO_SIZE
             if not tensor.frozen:

@@ -6,8 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.calculus.written import PRIME, Line, Term, line
-from richc.optimizers import law
-from richc.optimizers.law import coefficients
+from richc.optimizers.law import Epsilon, coefficients
 from richc.rules.context import Context
 from richc.scaling.monomial import WIDTH, Monomial
 from richc.scaling.sizes import ZERO_SIZE, Size
@@ -42,6 +41,7 @@ def invariants(context: Context) -> Invariants:
     floors: list[Line] = []
     rates: list[Line] = []
     powers = rate_powers(context)
+    optimizer = context.model.optimizer.law
     for of_bias in (False, True):
         for index, layer in enumerate(context.model.layers):
             tensor = layer.bias if of_bias else layer.weight
@@ -54,7 +54,7 @@ def invariants(context: Context) -> Invariants:
             b = size_term(context, f"b{prime}", index, tensor.std)
             inits.append(line(f"A{prime}", index, (a, b), equals=judged.init, inverse=True))
             rms = b
-            if context.model.optimizer.name == "adafactor" and tensor.eps is not None:
+            if optimizer.eps == Epsilon.WEIGHT and tensor.eps is not None:
                 floor = _floor(context, b, tensor.eps)
                 floors.append(floor)
                 rms = floor.term
@@ -83,13 +83,12 @@ def _floor(context: Context, std: Term, eps: Monomial) -> Line:
 def _shape(context: Context, index: int, of_bias: bool) -> Size:
     model = context.model
     stage = context.network.stages[index]
-    shape = model.optimizer.option("shape_factor")
-    word = shape if isinstance(shape, str) else None
-    return law(model.optimizer.name).shape(word, stage.wide_in and not of_bias, stage.wide_out)
+    word = model.optimizer.shape_factor
+    return model.optimizer.law.shape(word, stage.wide_in and not of_bias, stage.wide_out)
 
 
 def rate_powers(context: Context) -> tuple[Fraction, Fraction, Fraction, Fraction]:
     """The optimizer's law: the powers of the rate, M, RMS(W) and the shape factor in n^-C."""
-    constant, by_a, by_rms, by_c, by_kappa = coefficients(law(context.model.optimizer.name).rate, 4)
+    constant, by_a, by_rms, by_c, by_kappa = coefficients(context.model.optimizer.law.rate, 4)
     assert not constant
     return by_c, by_a, by_rms, by_kappa

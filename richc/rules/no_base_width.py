@@ -7,8 +7,7 @@ rate of a network of width one, and layers are trained at n^-1 or n^(-3/2) of it
 
 What is reported depends on the rate in these units and not on n: under μP, n = 16 and n = 1024 are
 slowed down alike.  Up to the limits below, training on the examples' digits is slower by factors,
-for every parameterization (tests/measured/test_base_width.py).  Muon is left out: its everyday rate
-serves in both units, depending on its shape factor.
+for every parameterization (tests/measured/test_base_width.py).
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from richc.diagnostics import WARNING, Diagnostic, Label
-from richc.optimizers import OPTIMIZERS, law
 from richc.rules.common import Trained, decimal, trained
 from richc.rules.context import Context
 from richc.scaling.formula import power
@@ -25,8 +23,6 @@ from richc.scaling.monomial import ONE, WIDTH, Affine
 from richc.spec.infer import STANDARD
 from richc.syntax import tree
 
-#: Up to this many times its default a rate is one of a plain network, not of n = 1.
-_EVERYDAY = {"sgd": 3, "adam": 3, "adamw": 3, "lion": 3, "signsgd": 3, "adafactor": 1}
 #: The base width of the examples, for the help.
 _USUAL_BASE = 64
 
@@ -35,17 +31,17 @@ def check(context: Context) -> Iterator[Diagnostic]:
     model = context.model
     optimizer = model.optimizer
     rate = optimizer.lr.as_fraction()
-    times = _EVERYDAY.get(optimizer.name)
+    known = optimizer.law
     # Another gamma is a unit of the user's own.
-    if rate is None or times is None or model.gamma != 1:
+    if rate is None or known.everyday is None or model.gamma != 1:
         return
-    if not 0 < rate * _accumulated(context) <= times * Fraction(OPTIMIZERS[optimizer.name].lr):
+    if not 0 < rate * _accumulated(context) <= known.everyday * known.lr:
         return
     weights = [item for item in trained(context) if not item.is_bias]
     if not weights:
         return
     # The rate in the gauge without multipliers, so that all gauges are told the same.
-    moves = Affine(Fraction(law(optimizer.name).gauge_power))
+    moves = Affine(Fraction(known.gauge_power))
     factors = [item.tensor.lr.times(item.tensor.scale.power(moves)) for item in weights]
     logs = [context.log2(factor) for factor in factors]
     least = min(logs)
@@ -93,8 +89,9 @@ def _is_in_units_of_one(
 
 
 def _accumulated(context: Context) -> Fraction:
-    """How many gradients one of SGD's steps adds up."""
-    momentum = context.model.optimizer.option("momentum")
-    if context.model.optimizer.name != "sgd" or not isinstance(momentum, Fraction):
+    """How many gradients one step adds up."""
+    optimizer = context.model.optimizer
+    momentum = optimizer.option("momentum")
+    if not optimizer.law.adds_gradients_up or not isinstance(momentum, Fraction):
         return Fraction(1)
     return 1 / (1 - momentum)

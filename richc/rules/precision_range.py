@@ -23,7 +23,7 @@ from math import inf, log2
 from typing import NamedTuple
 
 from richc.diagnostics import WARNING, Diagnostic, Edit, Span
-from richc.optimizers import law
+from richc.optimizers.law import Step
 from richc.rules.attributes import added, times
 from richc.rules.context import Context
 from richc.rules.signal import signal
@@ -48,8 +48,6 @@ _TYPICAL_TOP = 2.0
 _LOSS_SCALE = 16.0
 #: log2 of a relative change that is lost in fp32, of entries of the size of their RMS or larger.
 _LOST = -25.0
-#: torch's Adafactor is compiled with this floor of the root mean square of the gradient.
-_ADAFACTOR_FLOOR = log2(1e-18)
 _DEFAULT_BATCH = 128
 
 
@@ -163,7 +161,7 @@ def _move(context: Context, layer: Layer, bits: int) -> tuple[Edit, ...]:
     """The gauge move M t, s / t, eta / t^k for t = 2^bits, where it is exact and all is written."""
     tensor, optimizer = layer.weight, context.model.optimizer
     std, rate = tensor.place("std", "var"), tensor.place("lr")
-    power = law(optimizer.name).gauge_power
+    power = optimizer.law.gauge_power
     if std is None or (power and rate is None):
         return ()
     if not tensor.decay.is_zero or tensor.eps is not None:
@@ -187,7 +185,7 @@ def _move(context: Context, layer: Layer, bits: int) -> tuple[Edit, ...]:
 
 
 def _help(context: Context, layer: Layer, trouble: Trouble, held: Format) -> str | None:
-    power = law(context.model.optimizer.name).gauge_power
+    power = context.model.optimizer.law.gauge_power
     if trouble.move is None:
         return "`precision = bf16` has the range of fp32" if held is _FP16 else None
     bits = round(trouble.move)
@@ -205,14 +203,17 @@ def _state(context: Context, layer: Layer, at: Sizes) -> Diagnostic | None:
     gradient = at.weight_gradient
     if gradient == -inf:
         return None
-    if optimizer.name in ("adam", "adamw"):
+    known = optimizer.law
+    floor = known.torch.gradient_floor
+    if known.keeps_squares:
         betas = optimizer.option("betas")
         share = 1 - betas[1] if isinstance(betas, tuple) else Fraction(1, 1000)
         if 2 * gradient + log2(share or 1) >= _FP32.least:
             return None
         kept, limit = "the squared gradients", f"below fp32's smallest number, 2^{_FP32.least:.0f}"
-    elif optimizer.name == "adafactor" and gradient < _ADAFACTOR_FLOOR:
-        kept, limit = "gradients", "below 1e-18, where PyTorch's Adafactor takes its floor for them"
+    elif floor and gradient < log2(float(floor)):
+        kept = "gradients"
+        limit = f"below {floor}, where PyTorch's {known.title} takes its floor for them"
     else:
         return None
     return Diagnostic(
@@ -305,25 +306,18 @@ def measure(context: Context) -> list[Sizes]:
 
 
 def _update(context: Context, layer: Layer, rate: float, gradient: float) -> float:
-    optimizer = context.model.optimizer
-    width = context.model.width
     if layer.weight.frozen:
         return -inf
-    if optimizer.name == "sgd":
-        momentum = optimizer.option("momentum")
-        kept = 1 - momentum if isinstance(momentum, Fraction) else Fraction(1)
-        return rate + gradient - (log2(kept) if kept > 0 else 0.0)
-    if optimizer.name == "adafactor":
-        floor = layer.weight.eps
-        sizes = [context.log2(layer.weight.std)]
-        return rate + max([*sizes, *([context.log2(floor)] if floor is not None else [])])
-    if optimizer.name == "muon":
-        fan_in, fan_out = log2(layer.fan_in.at(width)), log2(layer.fan_out.at(width))
-        factors = {
-            "original": max(0.0, fan_out - fan_in) / 2,
-            "match_rms_adamw": max(fan_in, fan_out) / 2 + log2(0.2),
-            "spectral": (fan_out - fan_in) / 2,
-        }
-        shape = factors.get(str(optimizer.option("shape_factor")), 0.0)
-        return rate + shape - max(fan_in, fan_out) / 2
-    return rate
+    optimizer, width = context.model.optimizer, context.model.width
+    floor = layer.weight.eps
+    return optimizer.law.update(
+        Step(
+            rate=rate,
+            weight=context.log2(layer.weight.std),
+            gradient=gradient,
+            floor=None if floor is None else context.log2(floor),
+            fan_in=log2(layer.fan_in.at(width)),
+            fan_out=log2(layer.fan_out.at(width)),
+            options=dict(optimizer.options),
+        )
+    )

@@ -7,11 +7,14 @@ from fractions import Fraction
 
 from richc.calculus.verdict import judge
 from richc.diagnostics import Diagnostic
+from richc.optimizers import law
 from richc.rules.context import Context
-from richc.rules.sentence import OPTIMIZER_NAMES, point_name
+from richc.rules.sentence import point_name
 
 _HALF = Fraction(1, 2)
 _ZERO = Fraction(0)
+#: The optimizers whose tables are in every paper.
+_PRINTED = ("sgd", "adam")
 
 
 def with_notes(context: Context, found: Sequence[Diagnostic]) -> list[Diagnostic]:
@@ -54,17 +57,15 @@ def _notes(context: Context) -> Iterator[str]:
 
 def _right_for_another(context: Context) -> str | None:
     """The right table for the wrong optimizer."""
-    own = context.model.optimizer.name
-    families = {"sgd": "sgd", "adam": "adam", "adamw": "adam", "lion": "adam", "signsgd": "adam"}
-    for other in ("sgd", "adam"):
-        if families.get(own) == other:
+    own = context.model.optimizer.law
+    for other in map(law, _PRINTED):
+        if own.family == other.family:
             continue
-        verdict = judge(context.network_under(other))
+        verdict = judge(context.network_under(other.name))
         if verdict.richness is not None:
-            name = OPTIMIZER_NAMES[own]
             return (
-                f"these exponents are {point_name(verdict.richness)} for "
-                f"{OPTIMIZER_NAMES[other]}; {name} needs rates of its own"
+                f"these exponents are {point_name(verdict.richness)} for {other.title}; "
+                f"{own.title} needs rates of its own"
             )
     return None
 
@@ -106,7 +107,7 @@ def _standard(context: Context) -> str | None:
         f"this is standard parameterization (SP) with one rate ~ n^{rate}: "
         "no single rate suits all its layers; `parameterization mup` gives each its own"
     )
-    if rate == -1 and context.model.optimizer.name == "sgd":
+    if rate == -1 and not context.model.optimizer.law.ignores_gradient_size:
         note += "; at 1/n it is not NTP either: Δh has NTP's size, but the read-in is dead"
     return note
 

@@ -10,16 +10,6 @@ from richc.calculus.verdict import DESIDERATA, MIXED, NOT_EVALUATED, VIOLATED, V
 from richc.scaling.sizes import Size
 from richc.spec.model import Model
 
-OPTIMIZER_NAMES = {
-    "sgd": "SGD",
-    "adam": "Adam",
-    "adamw": "AdamW",
-    "lion": "Lion",
-    "signsgd": "signSGD",
-    "adafactor": "Adafactor",
-    "muon": "Muon",
-}
-
 GAUGE_NAMES = {"stp": "STP", "mup": "μP", "rescaling": "rescaling"}
 POINT_NAMES = {"mup-lr": "μP-lr", "mup": "μP", "mfp": "MFP", "ntp-lr": "NTP-lr", "ntp": "NTP"}
 

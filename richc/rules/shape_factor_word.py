@@ -1,4 +1,4 @@
-"""R606: a word for Muon's shape factor that means another one elsewhere (information).
+"""R606: a word for a shape factor that means another one elsewhere (information).
 
 Yang, Simon & Bernstein 2023 (arXiv 2310.17813) call sqrt(fan_out / fan_in) spectral; in Megatron-LM
 and NeMo's Emerging-Optimizers that is sqrt(max(fan_out, fan_in)), of Liu et al. 2025
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import INFO, Diagnostic
-from richc.optimizers import SHAPE_FACTORS
+from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.rules.context import Context
 
 _ELSEWHERE = (

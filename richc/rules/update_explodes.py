@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, Diagnostic
-from richc.optimizers import law
 from richc.rules.causes import readout
 from richc.rules.common import cases, rate_place
 from richc.rules.context import Context
@@ -13,7 +12,7 @@ from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    scale_free = law(context.model.optimizer.name).is_scale_free
+    of_its_own_size = context.model.optimizer.law.ignores_gradient_size
     for case in cases(context, "D0", "update"):
         yield Diagnostic(
             "R103",
@@ -24,5 +23,5 @@ def check(context: Context) -> Iterator[Diagnostic]:
             label=f"its own update of h ~ {power(case.violation.size)}, should be at most n^0",
             desideratum="D0",
             layer=case.name,
-            labels=() if scale_free else readout(context, case, "its gradient comes through"),
+            labels=() if of_its_own_size else readout(context, case, "its gradient comes through"),
         )

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from richc.diagnostics import WARNING, Diagnostic, Span
-from richc.optimizers import OPTIMIZERS
 from richc.rules.attributes import kept_at_base
 from richc.rules.common import trained
 from richc.rules.context import Context
@@ -22,7 +21,7 @@ from richc.spec.model import Tensor
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    coupled = OPTIMIZERS[context.model.optimizer.name].decay_is_normalised
+    coupled = context.model.optimizer.law.decay_is_normalised
     if coupled and context.verdict.status("D1") == "not_evaluated":
         return  # The gradient's size is not known.
     excesses: dict[Part, Fraction] = {}

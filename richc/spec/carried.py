@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from richc.optimizers import OPTIMIZERS
+from richc.optimizers.law import Epsilon
 from richc.scaling.monomial import WIDTH, Affine, Monomial, number, width_ratio
 from richc.spec.model import READ_IN, READ_OUT, Model, Tensor
 
@@ -30,8 +30,8 @@ def with_carried(model: Model, eps_given: bool) -> Model:
     Decay is spread, keeping rate * decay, only under a ``parameterization``: a file that writes
     its exponents out has its decay taken as written.
     """
-    knobs = OPTIMIZERS[model.optimizer.name]
-    infer_eps = knobs.eps == "gradient" and not eps_given
+    known = model.optimizer.law
+    infer_eps = known.eps == Epsilon.GRADIENT and not eps_given
     infer_decay = model.parameterization not in (None, "standard") and any(
         not t.decay.is_zero for layer in model.layers for t in (layer.weight, layer.bias) if t
     )
@@ -46,7 +46,7 @@ def with_carried(model: Model, eps_given: bool) -> Model:
         if infer_eps and "eps" not in written:
             tensor = tensor._replace(eps=number(DEFAULT_EPS).times(size))
         if infer_decay and "decay" not in written and not tensor.lr.is_zero:
-            if knobs.decay_is_normalised:
+            if known.decay_is_normalised:
                 # The decay is part of the gradient here, so it is the decayed weight that must
                 # keep its size beside the gradient.
                 if tensor.std.is_zero:

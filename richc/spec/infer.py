@@ -12,7 +12,10 @@ from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
 
+from richc.calculus.nearest import plain_rates
+from richc.calculus.ops import UNIT
 from richc.optimizers import law
+from richc.scaling.exponent import HALF
 from richc.scaling.monomial import (
     ONE,
     WIDTH,
@@ -107,8 +110,8 @@ def bias(frame: Frame, role: str, std: Monomial | None) -> Inferred:
     """The same for a bias, a weight with fan-in 1: zero-initialised unless the file says."""
     if frame.parameterization == STANDARD:
         return Inferred(ONE, ZERO, ONE)
-    if frame.optimizer == "adafactor":
-        # Its update is a multiple of RMS(b): nothing can be inferred for a bias of zeros.
+    if law(frame.optimizer).is_relative_to_weight:
+        # An update is a multiple of RMS(b): nothing can be inferred for a bias of zeros.
         if std is None or std.is_zero:
             return Inferred(ONE, None, ONE)
         wanted = ONE if role == READ_OUT else _rate(frame, READ_IN, ONE)
@@ -120,21 +123,19 @@ def bias(frame: Frame, role: str, std: Monomial | None) -> Inferred:
 
 def _rate(frame: Frame, role: str, fan_in: Monomial) -> Monomial:
     """The learning rate in the STP gauge, relative to the optimizer's own."""
-    ratio, alpha = frame.ratio, frame.alpha
-    if frame.optimizer == "sgd":
-        size = (ONE if role == READ_IN else ratio) if frame.has_base else fan_in
-        return (ONE if role == READ_OUT else alpha.times(alpha)).over(size)
-    # The exponents of n beside alpha's: theory of the scale-free families, C - A for Adafactor.
-    beside = {
-        "adafactor": {READ_IN: -1, HIDDEN: -2, READ_OUT: -1},
-        "muon": {READ_IN: 0, HIDDEN: -1, READ_OUT: -1},
-    }.get(frame.optimizer, {READ_IN: -1, HIDDEN: -3, READ_OUT: -2})
-    power = Fraction(beside[role], 2)
-    if frame.optimizer == "muon":
-        family = law("muon")
-        power -= family.shape(frame.shape_factor, role != READ_IN, role != READ_OUT)
-    follows_alpha = role != READ_OUT or frame.optimizer == "adafactor"
-    return (alpha if follows_alpha else ONE).times(ratio.power(Affine(power)))
+    beside, of_alpha = _powers(frame.optimizer, frame.shape_factor, role)
+    ratio = frame.ratio.power(beside)
+    if not law(frame.optimizer).ignores_gradient_size and not frame.has_base:
+        ratio = ONE.over(fan_in)  # A gradient sums over the input.
+    return frame.alpha.power(of_alpha).times(ratio)
+
+
+@cache
+def _powers(optimizer: str, shape_factor: str | None, role: str) -> tuple[Affine, Affine]:
+    """The powers of n and of alpha in a rate without multipliers; they are linear in r."""
+    sides = [(role != READ_IN, role != READ_OUT)]
+    (lazy,), (rich,) = (plain_rates(law(optimizer), shape_factor, sides, r) for r in (UNIT, HALF))
+    return Affine(Fraction(lazy)), Affine(2 * Fraction(rich + -lazy))
 
 
 def _unit_rate(frame: Frame, rate: Monomial) -> Monomial:

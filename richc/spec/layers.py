@@ -33,7 +33,7 @@ class Carried(NamedTuple):
 
     decay: Monomial
     eps: Monomial | None
-    #: Which layers may write eps: Adam's and Adafactor's.
+    #: Whether layers may write eps.
     has_eps: bool
 
 
@@ -250,9 +250,10 @@ class _Reader:
 
     def _missing(self, what: str, whole: str, where: Span, example: str) -> Diagnostic:
         if self.frame is not None:
+            name = self.frame.optimizer
             help = (
-                "adafactor multiplies each update by RMS(b), so a bias of zeros never moves: "
-                "write its `std`"
+                f"{name} multiplies each update by RMS(b), so a bias of zeros never "
+                "moves: write its `std`"
             )
         else:
             help = (

@@ -12,9 +12,11 @@ from math import lcm
 from typing import TYPE_CHECKING, NamedTuple
 
 from richc.diagnostics import Span
+from richc.optimizers import law
 from richc.scaling.monomial import Affine, Monomial
 
 if TYPE_CHECKING:
+    from richc.optimizers.law import Law
     from richc.scaling.formula import Symbols
 
 _RICH = Fraction(1, 2)
@@ -108,7 +110,7 @@ class Layer(NamedTuple):
 
 
 class Optimizer(NamedTuple):
-    """``name`` is the word in the source; the family's update law is in richc.optimizers."""
+    """``name`` is the word in the source; what is known of it is in richc.optimizers."""
 
     name: str
     lr: Monomial
@@ -117,6 +119,15 @@ class Optimizer(NamedTuple):
     place: Span
     #: option name -> where it is written
     places: tuple[tuple[str, Span], ...]
+
+    @property
+    def law(self) -> Law:
+        return law(self.name)
+
+    @property
+    def shape_factor(self) -> str | None:
+        found = self.option("shape_factor")
+        return found if isinstance(found, str) else None
 
     def located(self, option: str) -> Span:
         """Where an option is written, or else the whole statement."""

@@ -6,18 +6,17 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.diagnostics import Span
-from richc.optimizers import OPTIMIZERS, SHAPE_FACTORS
+from richc.optimizers import law
+from richc.optimizers.knobs import Kind, Knob
+from richc.optimizers.knobs import Value as OptionValue
 from richc.scaling.monomial import ZERO, Monomial, number
 from richc.spec import messages
 from richc.spec.expressions import Rejected, Scope, attribute, rational
 from richc.spec.items import Report, collect
 from richc.spec.model import Optimizer, Train
 from richc.syntax import tree
-from richc.words import FEATURES
+from richc.words import FEATURES, OPTIMIZERS
 
-OptionValue = Fraction | bool | str | tuple[Fraction, ...]
-
-_SHAPES = tuple(f"{word} ({formula})" for word, formula in SHAPE_FACTORS.items())
 PRECISIONS = ("fp32", "bf16", "fp16")
 SCHEDULES = ("constant", "cosine", "linear")
 TRAIN_OPTIONS = ("data", "target", "steps", "batch", "precision", "schedule", "warmup", "seed")
@@ -49,24 +48,24 @@ def integer(node: tree.Value, what: str, low: int, high: int = MAX_INTEGER) -> i
 def optimizer(node: tree.Optimizer, scope: Scope, report: Report) -> Knobs | None:
     """Read an ``optimizer`` statement; None where it cannot be used."""
     name = node.name.text
-    known = OPTIMIZERS.get(name)
-    if known is None:
-        report(messages.unknown_word("optimizer", name, node.name.span, tuple(OPTIMIZERS)))
+    if name not in OPTIMIZERS:
+        report(messages.unknown_word("optimizer", name, node.name.span, OPTIMIZERS))
         return None
+    known = law(name)
     allowed = ("lr", *known.options, "weight_decay")
     items = node.block.items if node.block else ()
     given, fine = _options(items, allowed, f"option of {name}", report)
-    lr, decay, eps = number(Fraction(known.lr)), ZERO, None
+    lr, decay, eps = number(known.lr), ZERO, None
     plain: dict[str, OptionValue] = {}
     places: list[tuple[str, Span]] = []
     for option, item in given.items():
         places.append((option, item.value.span))
         try:
-            if option in ("lr", "weight_decay", "eps"):
-                value = _expression(item, scope, option != "lr")
-            else:
-                plain[option] = _plain(option, item.value)
+            knob = None if option in ("lr", "weight_decay") else known.knob(option)
+            if knob is not None and knob.kind != Kind.EXPRESSION:
+                plain[option] = _plain(knob, item.value)
                 continue
+            value = _expression(item, scope, option != "lr")
         except Rejected as rejected:
             report(rejected.diagnostic)
             if rejected.at_large_width is None:
@@ -79,19 +78,16 @@ def optimizer(node: tree.Optimizer, scope: Scope, report: Report) -> Knobs | Non
             decay = value
         else:
             eps = value
-    if fine and plain.get("nesterov") and name == "sgd" and not plain.get("momentum"):
-        report(messages.bad_value("`nesterov` needs a `momentum`", given["nesterov"].span))
-        fine = False
-    if name == "muon" and "shape_factor" not in given:
-        report(
-            messages.missing_attribute(
-                "`shape_factor`",
-                "`optimizer muon`",
-                node.name.span,
-                "it decides the exponents: " + ", ".join(_SHAPES),
-            )
-        )
-        fine = False
+    for knob in known.knobs:
+        if fine and knob.needs and plain.get(knob.name) and not plain.get(knob.needs):
+            needs = f"`{knob.name}` needs a `{knob.needs}`"
+            report(messages.bad_value(needs, given[knob.name].span))
+            fine = False
+        if knob.required and knob.name not in given:
+            help = f"{knob.required}: {', '.join(knob.shown)}"
+            whole = f"`optimizer {name}`"
+            report(messages.missing_attribute(f"`{knob.name}`", whole, node.name.span, help))
+            fine = False
     if not fine:
         return None
     optimizer = Optimizer(name, lr, tuple(sorted(plain.items())), node.span, tuple(places))
@@ -150,27 +146,29 @@ def _warmup(value: tree.Value) -> Fraction:
     return share
 
 
-def _plain(option: str, value: tree.Value) -> OptionValue:
-    if option == "shape_factor":
-        return _word(value, "shape factor", tuple(SHAPE_FACTORS), _SHAPES)
-    if option in ("nesterov", "amsgrad"):
-        return _word(value, f"value of {option}", ("true", "false")) == "true"
-    if option == "ns_steps":
-        return Fraction(integer(value, "`ns_steps`", 1, 99))
-    if option == "betas":
+def _plain(knob: Knob, value: tree.Value) -> OptionValue:
+    """What is no expression.  Raises Rejected."""
+    name, kind = knob.name, knob.kind
+    if kind == Kind.WORD:
+        return _word(value, name.replace("_", " "), tuple(knob.words), knob.shown)
+    if kind == Kind.TRUTH:
+        return _word(value, f"value of {name}", ("true", "false")) == "true"
+    if kind == Kind.COUNT:
+        return Fraction(integer(value, f"`{name}`", 1, 99))
+    if kind == Kind.PAIR:
         if not isinstance(value, tree.List) or len(value.items) != 2:
             raise Rejected(
-                messages.bad_value("`betas` are two numbers: betas = (0.9, 0.999)", value.span)
+                messages.bad_value(f"`{name}` are two numbers: {name} = (0.9, 0.999)", value.span)
             )
-        return tuple(_fraction(item, "each of `betas`") for item in value.items)
+        return tuple(_fraction(item, f"each of `{name}`") for item in value.items)
     if isinstance(value, tree.String | tree.List):
-        raise Rejected(messages.bad_value(f"`{option}` is a number", value.span))
-    if option == "beta2_decay":
-        decay = rational(value, "`beta2_decay`")
-        if decay > 0:
-            raise Rejected(messages.bad_value("`beta2_decay` is at most 0", value.span))
-        return decay
-    return _fraction(value, f"`{option}`")
+        raise Rejected(messages.bad_value(f"`{name}` is a number", value.span))
+    if kind == Kind.NOT_POSITIVE:
+        power = rational(value, f"`{name}`")
+        if power > 0:
+            raise Rejected(messages.bad_value(f"`{name}` is at most 0", value.span))
+        return power
+    return _fraction(value, f"`{name}`")
 
 
 def _fraction(node: tree.Expression, what: str) -> Fraction:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from richc.diagnostics import Diagnostic, Span
-from richc.optimizers import OPTIMIZERS
 from richc.scaling.monomial import ZERO
 from richc.spec import layers as layer_reader
 from richc.spec import messages, options, shapes
@@ -184,11 +183,10 @@ class _Resolver(Reader):
             )
         name = knobs.optimizer.name
         gauge = preset.gauge
-        if gauge == "mup" and name == "adafactor":
+        if gauge == "mup" and not knobs.optimizer.law.gauge_power:
             self.report(messages.no_such_gauge("mup", name, preset.gauge_span))
             gauge = "stp"
-        shape = knobs.optimizer.option("shape_factor")
-        return Frame(preset.name, gauge, name, shape if isinstance(shape, str) else None, has_base)
+        return Frame(preset.name, gauge, name, knobs.optimizer.shape_factor, has_base)
 
     def _layers(
         self,
@@ -206,7 +204,7 @@ class _Resolver(Reader):
         if knobs is None:
             carried = Carried(ZERO, None, has_eps=True)
         else:
-            has_eps = "eps" in OPTIMIZERS[knobs.optimizer.name].options
+            has_eps = knobs.optimizer.law.eps is not None
             carried = Carried(knobs.decay, knobs.eps, has_eps)
         return layer_reader.unroll(
             slots, input_dim or 1, scope, frame, carried, self.report, self._text

@@ -8,18 +8,19 @@ import pytest
 
 from richc import words as vocabulary
 from richc.glossary import BIAS, GLOSSARY, words
-from richc.optimizers import OPTIMIZERS, SHAPE_FACTORS
+from richc.optimizers import law, option_names
+from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.spec import layers, options, symbols
 from richc.syntax import tree
 from richc.syntax.lexer import STATEMENT_WORDS
 from richc.syntax.parser import _tables
 
-_OPTIONS = {option for knobs in OPTIMIZERS.values() for option in knobs.options}
+_OPTIONS = set(option_names())
 
 EXPECTED: dict[str, set[str]] = {
     "statement": {"model", *STATEMENT_WORDS.values()},
     "activation": set(vocabulary.ACTIVATIONS),
-    "optimizer": {*vocabulary.OPTIMIZERS, *OPTIMIZERS},
+    "optimizer": set(vocabulary.OPTIMIZERS),
     "loss": set(vocabulary.LOSSES),
     "parameterization": set(vocabulary.PARAMETERIZATIONS),
     "gauge": set(vocabulary.GAUGES),
@@ -67,9 +68,9 @@ def test_every_kind_of_statement() -> None:
     assert kinds - {"layer", "activation"} == set(GLOSSARY["statement"]) - {"model"}
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", vocabulary.OPTIMIZERS)
 def test_options_of_an_optimizer(optimizer: str) -> None:
-    assert {"lr", "weight_decay", *OPTIMIZERS[optimizer].options} == set(words("option", optimizer))
+    assert {"lr", "weight_decay", *law(optimizer).options} == set(words("option", optimizer))
 
 
 def test_attributes_of_a_bias() -> None:

@@ -15,7 +15,8 @@ from pygments.token import Error, Token  # type: ignore[import-untyped]  # comes
 
 from richc import words
 from richc.editor.pygments_lexer import ATTRIBUTES, RichLexer
-from richc.optimizers import OPTIMIZERS, SHAPE_FACTORS
+from richc.optimizers import option_names
+from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.spec import layers, options
 from richc.syntax.lexer import STATEMENT_WORDS
 
@@ -29,7 +30,7 @@ TEXTS = sorted([*(ROOT / "examples").glob("*.rich"), *ROOT.glob("tests/fmt/golde
 
 OPTIONS = {
     *layers._LAYER_ATTRIBUTES,
-    *(option for knobs in OPTIMIZERS.values() for option in knobs.options),
+    *option_names(),
     *options.TRAIN_OPTIONS,
     "gamma",
     "gauge",
@@ -94,7 +95,7 @@ def kinds(text: str) -> list[tuple[str, str]]:
 WORDS: list[tuple[str, str, str, str]] = [
     *((f"{w} x", w, "keyword.control", "Keyword") for w in ("model", *STATEMENT_WORDS.values())),
     *((f"  {w}", w, "support.function.activation", "Name.Builtin") for w in words.ACTIVATIONS),
-    *((f"optimizer {w}", w, "support.class.optimizer", "Name.Builtin") for w in OPTIMIZERS),
+    *((f"optimizer {w}", w, "support.class.optimizer", "Name.Builtin") for w in words.OPTIMIZERS),
     *((f"loss {w}", w, "support.function.loss", "Name.Builtin") for w in words.LOSSES),
     *(
         (f"parameterization {w}", w, "constant.language.preset", "Name.Constant")
@@ -198,7 +199,7 @@ def test_attributes() -> None:
     [
         ("statement", {"model", *STATEMENT_WORDS.values()}),
         ("activation", set(words.ACTIVATIONS)),
-        ("optimizer", set(OPTIMIZERS)),
+        ("optimizer", set(words.OPTIMIZERS)),
         ("loss", set(words.LOSSES)),
         ("parameterization", set(words.PARAMETERIZATIONS)),
         ("require_gauge", set(words.GAUGES)),

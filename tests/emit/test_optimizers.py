@@ -5,11 +5,15 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import pytest
 import torch
 
+from richc.optimizers import law
+from richc.optimizers.knobs import Value
+from richc.words import OPTIMIZERS
 from tests.emit.tables import Load, ReadModel
 
 MODEL = """
@@ -79,6 +83,23 @@ def test_signsgd(momentum: float, nesterov: bool, load: Load, read_model: ReadMo
 
     for name, p in model.named_parameters():
         torch.testing.assert_close(p.detach(), expected[name])
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_defaults_are_those_of_the_program(name: str, load: Load, read_model: ReadModel) -> None:
+    """An option at its default is left out of the program."""
+    needed = [f"{k.name} = {next(iter(k.words))}" for k in law(name).knobs if k.required]
+    optimizer = network(load, read_model, f"{name} {{ {', '.join(needed)} }}").make_optimizer()
+
+    assert law(name).defaults.keys() <= optimizer.defaults.keys()
+    for option, value in law(name).defaults.items():
+        assert pytest.approx(optimizer.defaults[option], rel=1e-12) == as_python(value), option
+
+
+def as_python(value: Value) -> object:
+    if isinstance(value, tuple):
+        return tuple(map(float, value))
+    return float(value) if isinstance(value, Fraction) else value
 
 
 @pytest.mark.parametrize("name", ["lion", "signsgd"])

@@ -7,10 +7,11 @@ from fractions import Fraction
 import pytest
 
 from richc.calculus.written import Line, Term, line
-from richc.optimizers import OPTIMIZERS, law
+from richc.optimizers import law
 from richc.optimizers.law import coefficients
 from richc.report.derivation.formulas import formulas
 from richc.scaling.sizes import ZERO_SIZE, Size
+from richc.words import OPTIMIZERS
 
 HALF = Fraction(1, 2)
 ZERO = Fraction(0)

@@ -11,8 +11,7 @@ from click.testing import CliRunner, Result
 
 import richc
 from richc.cli.main import cli
-from richc.emit.optimizer import _CLASSES, _option
-from richc.gauge.equivalence import KNOB_DEFAULTS, Equivalence, compare, is_one
+from richc.gauge.equivalence import Equivalence, compare, is_one
 from richc.pipeline import analyse
 from richc.report.equivalence_schema import Equivalence as Report
 from richc.scaling.monomial import Affine, Monomial, number
@@ -204,13 +203,6 @@ def test_large_numbers_that_share_factors() -> None:
     assert is_one(square.over(number(1009).power(Affine(Fraction(2)))))
     assert not is_one(square.over(number(1009).power(Affine(Fraction(3)))))
     assert not is_one(number(2))
-
-
-def test_defaults_are_those_of_the_programs() -> None:
-    for name, defaults in KNOB_DEFAULTS.items():
-        known = _CLASSES[name][1]
-        for option, value in defaults.items():
-            assert known[option] == _option(value, option), (name, option)
 
 
 @pytest.mark.parametrize(

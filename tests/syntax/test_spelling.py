@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from richc.diagnostics import Diagnostic
-from richc.optimizers import OPTIMIZERS as KNOWN
-from richc.optimizers import SHAPE_FACTORS
+from richc.optimizers import law
+from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.pipeline import analyse
 from richc.spec.layers import _LAYER_ATTRIBUTES, _TENSOR_ATTRIBUTES
 from richc.spec.options import PRECISIONS, SCHEDULES, TRAIN_OPTIONS
@@ -117,10 +117,10 @@ PLACES: dict[str, tuple[tuple[str, ...], Callable[[str], str]]] = {
     ),
     **{
         f"options of {name}": (
-            ("lr", *law.options, "weight_decay"),
+            ("lr", *law(name).options, "weight_decay"),
             _option_of(name),
         )
-        for name, law in KNOWN.items()
+        for name in OPTIMIZERS
     },
     "models": (("model",), lambda word: model().replace("model net", f"{word} net")),
 }

@@ -25,9 +25,8 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 # end
-from richc.emit.parts.files import refused_for
-from richc.emit.parts.ranks import gather, one_voice, rank, ranks
-from richc.emit.parts.table import DataError
+from richc.emit.parts.data import DataError, refused_for
+from richc.emit.parts.ranks import gather, rank, ranks
 from richc.emit.parts.trainer import Trainer
 
 SPEC = ""
@@ -64,13 +63,7 @@ class Checkpoints:
                 raise DataError("holds a run; go on with it by --resume")
             if states:
                 restore(trainer, states[-1])
-                # keep if ranks
-                with one_voice():
-                    print(f"going on from step {trainer.taken}", file=sys.stderr)
-                # end
-                # keep if not ranks
                 print(f"going on from step {trainer.taken}", file=sys.stderr)
-                # end
             if threading.current_thread() is threading.main_thread():  # others must not
                 for number in (signal.SIGTERM, signal.SIGINT):
                     self.undo.callback(signal.signal, number, signal.signal(number, self.note))
@@ -228,7 +221,9 @@ def restore(trainer: Trainer, path: Path) -> None:
             # end
             tensor.copy_(whole)
         trainer.taken, batches = taken, trainer.batches
-        batches.go_to(tensors["rng.data"], (taken - 1) % len(batches.chosen) + 1)
+        batches.generator.set_state(tensors["rng.data"])
+        batches.shuffle()
+        batches.taken = (taken - 1) % len(batches.chosen) + 1
         torch.set_rng_state(tensors["rng.cpu"])
         if trainer.device.type == "cuda":
             torch.cuda.set_rng_state(tensors["rng.cuda"], trainer.device)

@@ -88,10 +88,10 @@ class Dense(nn.Module):
         # end
         self.bias = None
         if bias_std is not None:
-            # keep if muon
+            # keep if matrices
             bias = torch.empty(fan_out, 1, **factory)
             # end
-            # keep if not muon
+            # keep if not matrices
             bias = torch.empty(fan_out, **factory)
             # end
             # keep if frozen
@@ -123,9 +123,9 @@ class Dense(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # keep if bias
         bias: Tensor | None = self.bias
-        # keep if muon or bias_scale
+        # keep if matrices or bias_scale
         if bias is not None:
-            # keep if muon
+            # keep if matrices
             bias = bias.squeeze(-1)
             # end
             # keep if bias_scale

@@ -8,9 +8,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from richc.emit.parts.files import refused_for
+from richc.emit.parts.data import DataError, refused_for
 from richc.emit.parts.ranks import rank
-from richc.emit.parts.table import DataError
 
 MODEL = "model"
 

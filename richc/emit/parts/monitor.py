@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import sys
 from pathlib import Path
@@ -12,11 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from richc.emit.parts.data import DataError, refused_for
 from richc.emit.parts.dense import Dense
-from richc.emit.parts.files import refused_for
-from richc.emit.parts.ranks import one_voice
-from richc.emit.parts.table import DataError
-from richc.emit.parts.trainer import Trainer, autocast
+from richc.emit.parts.evaluate import autocast
+from richc.emit.parts.trainer import Trainer
 
 WIDTH, RICHNESS = 64, 0.5
 PREDICTED: dict[str, tuple[float | None, float | None, float | None]] = {}
@@ -54,17 +52,12 @@ class Monitor:
             layer.register_forward_hook(lambda layer, _, y: found.update({names[layer]: y.float()}))
             for layer in names
         ]
-        # Compiled code does not see that there are hooks now.
-        stance = torch.compiler.set_stance if self.options.compile else contextlib.nullcontext
-        with stance("force_eager"), autocast(self.trainer.device, self.options.precision):
+        with autocast(self.trainer.device, self.options.precision):
             model(self.probe)
         for hook in hooks:
             hook.remove()
         return found
 
-    # keep if ranks
-    @one_voice()
-    # end
     def show(self, step: int) -> None:
         """Measure, and print the table."""
         self.rows, width = dict[str, dict[str, float | None]](), self.options.width

@@ -13,20 +13,17 @@ from typing import Any
 
 import numpy as np
 import torch
+
+# keep if ranks
+import torch.distributed as dist
+
+# end
 from torch import Tensor
 
-from richc.emit.parts.data import (
-    Split,
-    as_array,
-    choose,
-    divide,
-    open_arrays,
-    read_table,
-    scale_targets,
-)
-from richc.emit.parts.files import refused_for
-from richc.emit.parts.ranks import mean, rank, ranks
-from richc.emit.parts.table import encode, find
+from richc.emit.parts.arrays import as_array, choose, open_arrays, read_arrays
+from richc.emit.parts.data import refused_for
+from richc.emit.parts.ranks import rank, ranks
+from richc.emit.parts.table import encode, find, read_csv
 
 FEATURES = 64
 
@@ -105,7 +102,7 @@ def portion(x: Any, y: Tensor, rows: int) -> tuple[Tensor, Tensor]:
     return x[order], y[order]
 
 
-def open_data(options: argparse.Namespace) -> Split:
+def open_data(options: argparse.Namespace) -> list[Any]:
     """What ``load`` does, without reading more than labels and statistics.
 
     In memory are the labels, and numbers of rows: at most some 60 bytes a row.  The rows held out
@@ -119,13 +116,19 @@ def open_data(options: argparse.Namespace) -> Split:
             raise ValueError(f"{len(x)} rows of features and {len(labels)} labels")
         if labels.dtype.kind == "f" and not np.isfinite(labels).all():
             raise ValueError("a label is not finite")
-        y, (train, test) = encode(labels), divide(len(x), options.seed)
+        y, rows = encode(labels), len(x)
+        if rows < 4:
+            raise ValueError(f"{rows} rows are too few")
+        order = torch.randperm(rows, generator=torch.Generator().manual_seed(options.seed))
+        test, train = order[: max(2, rows // 5)], order[max(2, rows // 5) :]
         x.mean, x.deviation = statistics(x, train, options.statistics_rows)
     # keep if mse
-    y = scale_targets(y, train)
+    if y.dtype != torch.bool:
+        y = (y - y[train].mean(0)) / y[train].std(0, correction=0).clamp(min=1e-30)
+    y = y.float()
     # end
     found: Any = x
-    return Split(found[train], y[train], found[test], y[test])
+    return [found[train], y[train], found[test], y[test]]
 
 
 def open_rows(options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
@@ -149,7 +152,9 @@ def open_rows(options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
         as_array(arrays[features][:1], features)
         x, labels = torch.as_tensor(arrays[features]).detach(), as_array(arrays[name], name)
     else:
-        x, labels = read_table(path, target, ignore, options.missing)
+        is_csv = path.name.lower().endswith((".csv", ".csv.gz"))
+        values, labels = (read_csv if is_csv else read_arrays)(options)
+        x = torch.from_numpy(values)
     return Rows([(len(x), lambda: x)]), labels
 
 
@@ -215,7 +220,7 @@ def statistics(x: Rows, train: Tensor, most: int | None) -> tuple[Tensor, Tensor
         values, count = values - shift, torch.full_like(shift, len(block))
         sums += torch.stack([values.sum(0), values.square().sum(0), count])
     # keep if ranks
-    sums = mean(sums)
+    dist.all_reduce(sums)
     # end
     first, second = sums[:2] / sums[2]
     deviation = (second - first.square()).clamp(min=0.0).sqrt()

@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - the emitted program talks to its user
-"""Part: the loop, and evaluation."""
+"""Part: the loop of a program with features."""
 
 from __future__ import annotations
 
@@ -7,33 +7,24 @@ import argparse
 import sys
 import time
 
-import torch
 from torch import Tensor
 
 from richc.emit.parts.ckpt import Checkpoints
-from richc.emit.parts.cross_entropy import loss_of, score
-from richc.emit.parts.data import Split
+from richc.emit.parts.cross_entropy import score
 from richc.emit.parts.log import Log
 from richc.emit.parts.monitor import Monitor
-from richc.emit.parts.network import Network
-from richc.emit.parts.ranks import gather, one_voice, ranks, share
-from richc.emit.parts.trainer import Trainer, autocast
+from richc.emit.parts.ranks import gather
+from richc.emit.parts.trainer import Trainer
 
 SCORE = "accuracy"
 
 # ---- emitted from here on ----
 
 
-def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
-    # keep if ckpt
-    """Train to the last step; 0, 1 for a loss that diverged, 128 and its number for a signal."""
-    # end
-    # keep if not ckpt
+def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
     """Train to the last step; 0, or 1 for a loss that diverged."""
-    # end
     # keep if monitor
-    # Before a checkpoint is loaded: changes are counted from the beginning.
-    monitor = Monitor(trainer, data.test_x, options)
+    monitor = Monitor(trainer, probe, options)  # changes are counted from the beginning
     # end
     # keep if ckpt
     checkpoints = Checkpoints(trainer, options)
@@ -50,17 +41,15 @@ def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
     # end
     begun, first, steps = time.perf_counter(), trainer.taken, options.steps
     in_place = options.progress or (sys.stderr.isatty() and not options.quiet)
+    # keep if ranks
+    times = 10  # in a terminal, too: all processes must report at the same steps
+    # end
     # keep if not ranks
     times = 100 if in_place else 10
     # end
-    # keep if ranks
-    times = 10  # a terminal or none: all processes exchange their outputs for it
-    # end
-    trainer.model.train()
     try:
-        while trainer.taken < steps:
+        for step in range(first + 1, steps + 1):
             loss, outputs, y = trainer.step()
-            step = trainer.taken
             is_due = not options.quiet and step * times // steps > (step - 1) * times // steps
             # keep if ranks and log
             if is_due or log.is_due(step):
@@ -84,25 +73,21 @@ def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
             # end
             if is_due:
                 left = (time.perf_counter() - begun) / (step - first) * (steps - step)
-                line = f"step {step}/{steps}  loss {loss:.4g}  {SCORE} {score(outputs, y):.4f}"
-                line = f"{line}  {left:.0f} s left"
-                line = f"\r{line}\x1b[K" if in_place else f"{line}\n"
-                # keep if ranks
-                with one_voice():
-                    print(line, end="", file=sys.stderr, flush=True)
-                # end
-                # keep if not ranks
-                print(line, end="", file=sys.stderr, flush=True)
-                # end
-                if not loss.isfinite():
-                    return 1
+                shown = f"loss {loss:.4g}  {SCORE} {score(outputs, y):.4f}  {left:.0f} s left"
+                start, end = ("\r", "\x1b[K") if in_place else ("", "\n")
+                print(f"{start}step {step}/{steps}  {shown}", end=end, file=sys.stderr, flush=True)
             # keep if ckpt
-            if checkpoints.is_due(step):
-                if not loss.isfinite():
-                    return 1
+            is_kept = checkpoints.is_due(step)
+            if (is_due or is_kept) and not loss.isfinite():
+                return 1
+            if is_kept:
                 checkpoints.save()
                 if checkpoints.stop:
                     return 128 + checkpoints.stop
+            # end
+            # keep if not ckpt
+            if is_due and not loss.isfinite():
+                return 1
             # end
     finally:
         if in_place:
@@ -114,24 +99,3 @@ def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
         checkpoints.end()
         # end
     return 0
-
-
-@torch.no_grad()
-def evaluate(model: Network, x: Tensor, y: Tensor, precision: str) -> tuple[float, float]:
-    """Loss and score over all of ``x``, in pieces."""
-    model.eval()
-    device = next(model.parameters()).device
-    with autocast(device, precision):
-        # keep if not ranks
-        starts = range(0, len(x), 4096)
-        outputs = torch.cat([model(x[i : i + 4096].to(device)).float() for i in starts])
-        # end
-        # keep if ranks
-        found = []
-        for rows in torch.arange(len(x)).split(4096 * ranks()):
-            mine = model(x[share(rows)].to(device)).float()
-            found.append(gather(mine, len(rows)))
-        outputs = torch.cat(found)
-        # end
-    y = y.to(device)
-    return loss_of(outputs, y).item(), score(outputs, y)

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from richc.lab.program import Program
+from richc.lab.program import Program, Split
 from richc.lab.sweep.runs import GAMMA, INIT, LR, MOMENTUM, Job, Point, Run, Task
 
-#: Optimizers that treat every entry by itself: networks of the same rate are one tensor to them.
-_ENTRYWISE = {"sgd", "adam", "adamw", "lion", "signsgd"}
 #: How often in a training it is seen whether any network still learns.
 _LOOKS = 20
 #: Rows that are evaluated at once, as the program does.
@@ -35,14 +33,14 @@ class Worker:
         self.job = job
         self.device = torch.device(job.device)
         self.program = Program(job.program, job.spec)
-        # The program's own reader, whose work has been done.
-        self.program.module.read_table = lambda *_, **__: job.table  # type: ignore[attr-defined]
-        self._data: dict[int, Any] = {}
+        self.program.read_no_more(job.table)
+        self._data: dict[int, Split] = {}
 
-    def data(self, seed: int) -> Any:
-        """The split of a seed.  Raises the program's DataError."""
+    def data(self, seed: int) -> Split:
+        """The split of a seed, on the device.  Raises DataProblem."""
         if seed not in self._data:
-            self._data[seed] = self.program.module.load(self.job.path, None, seed, self.device)
+            data = self.program.split(self.job.path, None, seed)
+            self._data[seed] = Split(*(part.to(self.device) for part in data))
         return self._data[seed]
 
     def train(self, task: Task) -> list[Run]:
@@ -63,7 +61,8 @@ class _Stack:
         self.points = sorted(task.points, key=lambda point: (point.value, point.seed))
         self.batches = {point.seed: self._batches(point.seed) for point in self.points}
         self._place()
-        self.entrywise = self.job.spec.optimizer.name in _ENTRYWISE
+        # Networks of the same rate are one tensor to an optimizer that treats entries one by one.
+        self.entrywise = self.job.spec.optimizer.law.is_entrywise
         self.model: nn.Module
         self.parameters: dict[str, Tensor] = {}
         self._draw()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from richc.optimizers import OPTIMIZERS, law
+from richc.optimizers.law import Epsilon
 from richc.report.derivation.formulas import affine, columns, span
 from richc.report.derivation.sheet import Sheet
 from richc.rules.invariants import Invariants, invariants, rate_of, rate_powers
-from richc.rules.sentence import OPTIMIZER_NAMES
 from richc.scaling.formula import rich_formula
 from richc.scaling.monomial import WIDTH, Monomial
 from richc.spec.model import Layer, Tensor
@@ -16,30 +15,9 @@ from richc.spec.numbers import Values, place, values
 
 _LONGEST = 26
 
-#: How one step changes M W, for each family.
-_LAWS = {
-    "sgd": (
-        "moves W by the rate times its gradient, which holds one more factor M: M W moves by "
-        "M^2 * rate * (df/dh of the layer) * (its input)."
-    ),
-    "adam": (
-        "moves every entry of W by about the rate, whatever the size of the gradient: M W moves "
-        "by M * rate."
-    ),
-    "adafactor": (
-        "moves every entry of W by about the rate times RMS(W), whatever the size of the "
-        "gradient: M W moves by M * rate * RMS(W)."
-    ),
-    "muon": (
-        "makes every update orthogonal, with spectral norm rate * (shape factor n^κ), whatever "
-        "the size of the gradient: an entry of M W moves by M * rate * n^κ, over the square root "
-        "of each dimension that grows."
-    ),
-}
-
 
 def given(sheet: Sheet) -> None:
-    spec, name = sheet.spec, sheet.spec.optimizer.name
+    spec, optimizer = sheet.spec, sheet.spec.optimizer.law
     sheet.head("What is given")
     bias = " (+ M'_l b_l)" if sheet.has_biases() else ""
     sheet.say(
@@ -49,11 +27,11 @@ def given(sheet: Sheet) -> None:
     )
     sheet.block(_table(sheet))
     sheet.say(" ".join(_remarks(sheet)))
-    follows = OPTIMIZERS[name].eps == "gradient" and "eps" not in dict(spec.optimizer.places)
+    follows = optimizer.eps == Epsilon.GRADIENT and "eps" not in dict(spec.optimizer.places)
     eps = " (an eps that nobody writes follows the layer's gradient)" if follows else ""
     sheet.say(f"In numbers, at {place(spec)}, with the whole rates{eps}:")
     sheet.block(_numbers(sheet))
-    sheet.say(f"{OPTIMIZER_NAMES[name]} {_LAWS[sheet.family()]}")
+    sheet.say(f"{optimizer.title} {optimizer.moves}")
     sheet.say("So training sees only two numbers of a layer:")
     found = invariants(sheet.context)
     rate = _rate_law(sheet, found)
@@ -83,7 +61,7 @@ def _rate_law(sheet: Sheet, found: Invariants) -> str:
 
 
 def _gauge_move(sheet: Sheet) -> str:
-    move = law(sheet.spec.optimizer.name).gauge_power
+    move = sheet.spec.optimizer.law.gauge_power
     rate = {0: "c unchanged", 1: "c - θ"}.get(move, f"c - {move}θ")
     return (
         f"A move a + θ, b - θ, {rate} of any layer keeps both: it is a change of gauge, and "

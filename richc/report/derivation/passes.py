@@ -14,20 +14,6 @@ from richc.scaling.sizes import ZERO_SIZE, Size, largest
 
 _ZERO = Fraction(0)
 
-#: The size of an entry of an update of M W: any layer's, and the read-out's in words.
-_ENTRIES = {
-    "sgd": ("n^-C times df/dh_l times input (-C_l + g_l + q_{l-1})", "n^-C times input"),
-    "adam": ("n^-C (-C_l)", "n^-C"),
-    "adafactor": ("n^-C (-C_l)", "n^-C"),
-    "muon": (
-        (
-            "n^-C over the square root of each dimension that grows (-C_l - 1, and -C_l - 1/2 in "
-            "layer 1)"
-        ),
-        "n^-C over sqrt(n)",
-    ),
-}
-
 
 def forward(sheet: Sheet) -> None:
     verdict = sheet.verdict
@@ -83,7 +69,7 @@ def _why_not(sheet: Sheet) -> str:
 def backward(sheet: Sheet, first: PhaseLines, later: PhaseLines) -> None:
     sheet.head("Backward pass: df/dh_l ~ n^g_l")
     out = sheet.last + 1
-    entry = _ENTRIES[sheet.family()][1]
+    entry = sheet.law.entry[1]
     sheet.say(
         f"The last representation sees W_{out} itself: in the first step its init, and then "
         f"init plus update ({entry}), whichever is larger. Every layer further down sums over "
@@ -125,7 +111,7 @@ def update(sheet: Sheet, later: PhaseLines) -> None:
     sheet.head("One step: the change of h_l ~ n^U_l")
     bias = " A bias has no input." if sheet.has_biases() else ""
     sheet.say(
-        f"An entry of the layer's own update is of size {_ENTRIES[sheet.family()][0]}. It acts on "
+        f"An entry of the layer's own update is of size {sheet.law.entry[0]}. It acts on "
         "the input that it was made from: + q_{l-1}, and + 1 for an aligned sum over n entries "
         f"(not in layer 1, whose input has a fixed dimension).{bias} So it changes h_l by "
         "n^u_l:",

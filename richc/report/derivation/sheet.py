@@ -9,7 +9,6 @@ from textwrap import wrap
 
 from richc.calculus.verdict import HOLDS, NOT_EVALUATED, Verdict, Violation
 from richc.calculus.written import Line, derive
-from richc.optimizers import OPTIMIZERS
 from richc.pipeline import ModelResult
 from richc.report.derivation.faults import faults
 from richc.report.derivation.formulas import WIDTH, formulas, number, span_name
@@ -30,6 +29,7 @@ class Sheet:
         self.context = result.context
         self.verdict: Verdict = result.verdict
         self.derived = derive(result.context.network, result.verdict)
+        self.law = result.spec.optimizer.law
         self.layers = result.spec.layers
         self.names = [layer.name for layer in self.layers]
         self.last = len(self.layers) - 1
@@ -124,10 +124,6 @@ class Sheet:
         """The first representation that is exactly zero at init."""
         heights = (line.layer for line in self.derived.heights if line.value is ZERO_SIZE)
         return next((index for index in heights if index < self.last), None)
-
-    def family(self) -> str:
-        """The optimizer's family."""
-        return OPTIMIZERS[self.spec.optimizer.name].module
 
     def has_biases(self) -> bool:
         return any(layer.bias for layer in self.layers)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from richc.calculus.verdict import NOT_EVALUATED, VIOLATED
 from richc.diagnostics import Suppressed
-from richc.optimizers import SHAPE_FACTORS
+from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.pipeline import FileResult, ModelResult
 from richc.report.derivation import derivation
 from richc.report.derivation.faults import faults
@@ -24,7 +24,7 @@ from richc.report.table import Knob, group_name, groups, knobs
 from richc.report.transfer import WORDS as WORDS_OF_VALUES
 from richc.report.transfer_schema import TransferReport
 from richc.report.verification_schema import VerificationReport
-from richc.rules.sentence import OPTIMIZER_NAMES, gauge_words, point_name
+from richc.rules.sentence import gauge_words, point_name
 from richc.scaling.formula import rich_formula
 from richc.scaling.sizes import Size
 from richc.spec.model import Tensor
@@ -125,7 +125,7 @@ def _facts(model: ModelResult) -> Iterator[tuple[str, str]]:
         width += f", base {spec.base_symbol or ''} = {spec.base_width:,}".replace("  ", " ")
     yield "Width", width
     rate = rich_formula(spec.optimizer.lr, spec.symbols)
-    yield "Optimizer", f"{OPTIMIZER_NAMES[spec.optimizer.name]}, rate `{rate}`"
+    yield "Optimizer", f"{spec.optimizer.law.title}, rate `{rate}`"
     yield "Loss", _LOSSES[spec.loss]
     if spec.richness is not None:
         low_high = "" if spec.interval is None else f" in [{spec.interval[0]}, {spec.interval[1]}]"
@@ -200,13 +200,13 @@ def _layers(model: ModelResult) -> Markup:
         rows.append(row(first.weight, group_name(group), *stage.weight, first.role))
         if first.bias is not None and stage.bias is not None:
             rows.append(row(first.bias, group_name(group), *stage.bias, "bias"))
-    shape = model.spec.optimizer.option("shape_factor")
+    shape = model.spec.optimizer.shape_factor
     return render(
         "layers.html",
         rows=rows,
         place=place(model.spec),
         shape=shape,
-        factor=SHAPE_FACTORS[shape] if isinstance(shape, str) else None,
+        factor=SHAPE_FACTORS[shape] if shape is not None else None,
     )
 
 
