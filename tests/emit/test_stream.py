@@ -155,7 +155,7 @@ def test_regression(load: Load, read_model: ReadModel, tmp_path: Path) -> None:
 
 def test_an_epoch_goes_once_through_windows_of_chunks(stream: ModuleType, tmp_path: Path) -> None:
     options = stream.parse(["--data", str(shards(tmp_path, "parquet")), "--window=2"])
-    data: Any = Split(*stream.open_data(options))
+    data: Any = Split(*stream.load(options))
     batches = stream.Batches(data.train_x, data.train_y, 1, 0, torch.device("cpu"))
 
     epochs, orders = [], []
@@ -196,7 +196,7 @@ def test_resumed(stream: ModuleType, tmp_path: Path, capsys: Captured) -> None:
 def test_rows_that_are_reported_and_measured(stream: ModuleType, tmp_path: Path) -> None:
     data = mapped(tmp_path, "pt")
     portion: Callable[..., Any] = stream.portion
-    split: Any = Split(*stream.open_data(stream.parse(["--data", str(data)])))
+    split: Any = Split(*stream.load(stream.parse(["--data", str(data)])))
 
     x, y = portion(split.train_x, split.train_y, 10)
 

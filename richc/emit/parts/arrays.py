@@ -22,6 +22,7 @@ FEATURE_KEYS = ("x", "X", "features", "data", "images", "inputs")
 TARGET_KEYS = ("y", "Y", "target", "targets", "label", "labels")
 
 
+# keep if not stream
 def read_arrays(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     """Features (rows, columns) and labels of a .npz, .pt or .safetensors file."""
     arrays = open_arrays(options.data)
@@ -39,6 +40,7 @@ def read_arrays(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     return x[~gaps], y[~gaps]
 
 
+# end
 def open_arrays(path: Path) -> dict[str, Any]:
     """The arrays of a file by name."""
     kind, limit = path.suffix.lower(), max(UNPACKED_BYTES, path.stat().st_size)

@@ -20,12 +20,10 @@ import torch.distributed as dist
 # end
 from torch import Tensor
 
-from richc.emit.parts.arrays import as_array, choose, open_arrays, read_arrays
+from richc.emit.parts.arrays import as_array, choose, open_arrays
 from richc.emit.parts.data import refused_for
 from richc.emit.parts.ranks import rank, ranks
-from richc.emit.parts.table import encode, find, read_csv
-
-FEATURES = 64
+from richc.emit.parts.table import find, read_csv
 
 # ---- emitted from here on ----
 
@@ -102,38 +100,9 @@ def portion(x: Any, y: Tensor, rows: int) -> tuple[Tensor, Tensor]:
     return x[order], y[order]
 
 
-def open_data(options: argparse.Namespace) -> list[Any]:
-    """What ``load`` does, without reading more than labels and statistics.
-
-    In memory are the labels, and numbers of rows: at most some 60 bytes a row.  The rows held out
-    and the batches of mapped files are those of ``load``.  Raises DataError.
-    """
-    with refused_for(str(options.data)):
-        x, labels = open_rows(options)
-        if x.columns != FEATURES:
-            raise ValueError(f"{x.columns} features a row, the model has {FEATURES} inputs")
-        if len(x) != len(labels):
-            raise ValueError(f"{len(x)} rows of features and {len(labels)} labels")
-        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-            raise ValueError("a label is not finite")
-        y, rows = encode(labels), len(x)
-        if rows < 4:
-            raise ValueError(f"{rows} rows are too few")
-        order = torch.randperm(rows, generator=torch.Generator().manual_seed(options.seed))
-        test, train = order[: max(2, rows // 5)], order[max(2, rows // 5) :]
-        x.mean, x.deviation = statistics(x, train, options.statistics_rows)
-    # keep if mse
-    if y.dtype != torch.bool:
-        y = (y - y[train].mean(0)) / y[train].std(0, correction=0).clamp(min=1e-30)
-    y = y.float()
-    # end
-    found: Any = x
-    return [found[train], y[train], found[test], y[test]]
-
-
-def open_rows(options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
+def open_rows(options: argparse.Namespace) -> tuple[Any, np.ndarray]:
     """A file, all files of a folder, or those of a pattern such as ``data/*.parquet``; labels."""
-    path, target, ignore = options.data, options.target, options.ignore
+    path = options.data
     files = sorted(path.parent.glob(path.name)) or [path]
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if not file.name.startswith((".", "_")))
@@ -143,18 +112,16 @@ def open_rows(options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
         raise ValueError(f"no files, several kinds of files, or of one that stands alone: {kinds}")
     if is_shards:
         return open_shards(files, options)
-    if kinds[0] in (".npy", ".pt", ".safetensors"):
+    if kinds[0] in (".csv", ".gz"):
+        found, labels = read_csv(options)
+        x = torch.from_numpy(found)
+    else:
         # Writable, as torch wants memory to be; the files are never written.
-        is_npy = kinds == [".npy"]
-        arrays = {file.stem: np.load(file, mmap_mode="c") for file in files if is_npy}
+        arrays = {file.stem: np.load(file, mmap_mode="c") for file in files if kinds == [".npy"]}
         arrays = arrays or open_arrays(files[0])
-        features, name = choose(list(arrays), target, ignore)
+        features, name = choose(list(arrays), options.target, options.ignore)
         as_array(arrays[features][:1], features)
         x, labels = torch.as_tensor(arrays[features]).detach(), as_array(arrays[name], name)
-    else:
-        is_csv = path.name.lower().endswith((".csv", ".csv.gz"))
-        values, labels = (read_csv if is_csv else read_arrays)(options)
-        x = torch.from_numpy(values)
     return Rows([(len(x), lambda: x)]), labels
 
 

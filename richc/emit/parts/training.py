@@ -96,6 +96,6 @@ def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
         log.close()
         # end
         # keep if ckpt
-        checkpoints.end()
+        checkpoints.undo.close()
         # end
     return 0
