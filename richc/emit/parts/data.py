@@ -18,18 +18,14 @@ FEATURES = 64
 
 
 # keep if options
-class DataError(ValueError):
-    """What the user has to mend; ``main`` prints it as one line."""
-
-
 @contextlib.contextmanager
 def refused_for(what: str) -> Iterator[None]:
-    """Says of what goes wrong what it goes wrong with.  Raises DataError."""
+    """Says of what goes wrong what it goes wrong with, as a ValueError: ``main`` prints a line."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever a library comes to
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise DataError(f"{what}: {reason}") from None
+        raise ValueError(f"{what}: {reason}") from None
 
 
 # end

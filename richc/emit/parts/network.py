@@ -11,9 +11,8 @@ from richc.emit.parts.dense import Dense
 
 WIDTH, BASE_WIDTH, RICHNESS, GAMMA = 64, 64, 0.5, 1.0
 
+
 # ---- emitted from here on ----
-
-
 class Network(nn.Module):
     # fill about
     """A multilayer perceptron of the width n."""

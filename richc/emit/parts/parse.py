@@ -16,9 +16,8 @@ TARGET: str | None = None
 STEPS, BATCH, SEED, PRECISION = 1000, 128, 0, "fp32"
 SCHEDULE, WARMUP = "constant", 0.0
 
+
 # ---- emitted from here on ----
-
-
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument

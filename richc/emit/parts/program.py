@@ -16,7 +16,7 @@ from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
 # end
-from richc.emit.parts.data import DataError, load, place, refused_for
+from richc.emit.parts.data import load, place, refused_for
 from richc.emit.parts.evaluate import evaluate
 from richc.emit.parts.network import Network
 from richc.emit.parts.parse import parse
@@ -30,9 +30,8 @@ MODEL = "model"
 COMPILER = "richc"
 SCORE = "accuracy"
 
+
 # ---- emitted from here on ----
-
-
 def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None:
     """Weights and metadata, as .safetensors or for torch.load as .pt: the whole file or none."""
     # keep if fsdp
@@ -66,14 +65,14 @@ def run(argv: list[str] | None) -> int:
         device = torch.empty(0, device=options.device).device
     save, torch_file = options.save, (".pt", ".safetensors")
     if save is not None and not (save.suffix in torch_file and save.parent.is_dir()):
-        raise DataError(f"--save {save}: no .safetensors or .pt in a folder that exists")
+        raise ValueError(f"--save {save}: no .safetensors or .pt in a folder that exists")
     # keep if ckpt
     if options.resume and options.checkpoint is None:
-        raise DataError("--resume: from which folder? name it with --checkpoint")
+        raise ValueError("--resume: from which folder? name it with --checkpoint")
     # end
     # keep if not has_data
     if options.data is None:
-        raise DataError("which data? name a file with --data")
+        raise ValueError("which data? name a file with --data")
     # end
     if options.tf32:
         torch.set_float32_matmul_precision("high")

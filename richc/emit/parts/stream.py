@@ -20,7 +20,7 @@ import torch.distributed as dist
 # end
 from torch import Tensor
 
-from richc.emit.parts.arrays import as_array, choose, open_arrays, read_arrays
+from richc.emit.parts.arrays import as_array, choose, open_arrays
 from richc.emit.parts.data import refused_for
 from richc.emit.parts.ranks import rank, ranks
 from richc.emit.parts.table import encode, find, read_csv
@@ -74,7 +74,7 @@ class Rows:
         return torch.searchsorted(self.starts, rows, right=True) - 1
 
     def read(self, rows: Tensor) -> Tensor:
-        """Rows by their number on the disk, (rows, columns).  Raises DataError."""
+        """Rows by their number on the disk, (rows, columns).  Raises ValueError."""
         found, chunk_of = torch.empty(len(rows), self.columns), self.chunk_of(rows)
         with refused_for("the data cannot be read any more"):
             for number in chunk_of.unique().tolist():
@@ -106,7 +106,7 @@ def open_data(options: argparse.Namespace) -> list[Any]:
     """What ``load`` does, without reading more than labels and statistics.
 
     In memory are the labels, and numbers of rows: at most some 60 bytes a row.  The rows held out
-    and the batches of mapped files are those of ``load``.  Raises DataError.
+    and the batches of mapped files are those of ``load``.  Raises ValueError.
     """
     with refused_for(str(options.data)):
         x, labels = open_rows(options)
@@ -143,7 +143,7 @@ def open_rows(options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
         raise ValueError(f"no files, several kinds of files, or of one that stands alone: {kinds}")
     if is_shards:
         return open_shards(files, options)
-    if kinds[0] in (".npy", ".pt", ".safetensors"):
+    if kinds[0] not in (".csv", ".gz"):
         # Writable, as torch wants memory to be; the files are never written.
         is_npy = kinds == [".npy"]
         arrays = {file.stem: np.load(file, mmap_mode="c") for file in files if is_npy}
@@ -152,8 +152,7 @@ def open_rows(options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
         as_array(arrays[features][:1], features)
         x, labels = torch.as_tensor(arrays[features]).detach(), as_array(arrays[name], name)
     else:
-        is_csv = path.name.lower().endswith((".csv", ".csv.gz"))
-        values, labels = (read_csv if is_csv else read_arrays)(options)
+        values, labels = read_csv(options)
         x = torch.from_numpy(values)
     return Rows([(len(x), lambda: x)]), labels
 

@@ -19,14 +19,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 # end
 from richc.emit.parts.cross_entropy import loss_of
-from richc.emit.parts.data import DataError
 from richc.emit.parts.evaluate import autocast
 from richc.emit.parts.ranks import rank, ranks
 from richc.emit.parts.stream import arrange
 
+
 # ---- emitted from here on ----
-
-
 class Batches:
     """Shuffled full batches for ever; what is left over at the end of an epoch is dropped."""
 
@@ -35,7 +33,7 @@ class Batches:
         self.generator = torch.Generator().manual_seed(seed)
         # keep if ranks
         if self.size < ranks():
-            raise DataError(f"--batch: fewer examples than the {ranks()} processes")
+            raise ValueError(f"--batch: fewer examples than the {ranks()} processes")
         # end
         self.shuffle()
 

@@ -18,9 +18,8 @@ from richc.emit.parts.trainer import Trainer
 
 SCORE = "accuracy"
 
+
 # ---- emitted from here on ----
-
-
 def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
     """Train to the last step; 0, or 1 for a loss that diverged."""
     # keep if monitor

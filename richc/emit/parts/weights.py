@@ -14,9 +14,8 @@ from richc.emit.parts.dense import Dense
 if TYPE_CHECKING:
     from richc.emit.parts.network import Network
 
+
 # ---- emitted from here on ----
-
-
 def identity(model: Network) -> dict[str, Any]:
     """What weights belong to: elsewhere they stand for another function."""
     known: dict[str, Any] = {"width": model.width, "gamma": model.gamma}
