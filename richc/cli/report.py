@@ -64,7 +64,7 @@ def command(
     judged; 2 wrong usage or unreadable input.
     """
     from richc.cli.inputs import read_input
-    from richc.emit.output import OutputError, write_file
+    from richc.files import OutputError, write_file
     from richc.pipeline import analyse_source
     from richc.report.page.rendering import PageProblem, require_jinja
     from richc.syntax.source import SourceError

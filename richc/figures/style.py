@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from richc import __version__
-from richc.emit.output import OutputError, starts_with, write_file
+from richc.files import OutputError, starts_with, write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-
 # ---- emitted from here on ----
+
+
 class Lion(torch.optim.Optimizer):
     """Lion (Chen et al. 2023, arXiv:2302.06675), with decoupled weight decay.
 

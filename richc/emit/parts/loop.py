@@ -16,6 +16,8 @@ SCORE = "accuracy"
 
 
 # ---- emitted from here on ----
+
+
 def train(model: Network, x: Tensor, y: Tensor, options: argparse.Namespace) -> None:
     """Train on shuffled full batches, and show the loss ten times."""
     optimizer, steps = model.make_optimizer(options.lr), options.steps

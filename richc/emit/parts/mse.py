@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 
-
 # ---- emitted from here on ----
+
+
 def loss_of(outputs: Tensor, targets: Tensor) -> Tensor:
     """Mean squared error, in fp32 at least whatever the forward pass ran in."""
     precise = outputs.to(torch.promote_types(outputs.dtype, torch.float32))

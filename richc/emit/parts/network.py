@@ -13,6 +13,8 @@ WIDTH, BASE_WIDTH, RICHNESS, GAMMA = 64, 64, 0.5, 1.0
 
 
 # ---- emitted from here on ----
+
+
 class Network(nn.Module):
     # fill about
     """A multilayer perceptron of the width n."""

@@ -18,6 +18,8 @@ SCORE = "accuracy"
 
 
 # ---- emitted from here on ----
+
+
 def main(argv: list[str] | None = None) -> int:
     """Train, report, save; returns 0 if it trained, 1 if the loss diverged, 2 for bad input."""
     options = parse(argv)

@@ -32,6 +32,8 @@ SCORE = "accuracy"
 
 
 # ---- emitted from here on ----
+
+
 def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None:
     """Weights and metadata, as .safetensors or for torch.load as .pt: the whole file or none."""
     # keep if fsdp
@@ -50,8 +52,7 @@ def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None
         if path.suffix == ".pt":
             torch.save({"model": state, "metadata": metadata}, draft)
         else:
-            safetensors = importlib.import_module("safetensors.torch")
-            safetensors.save_file(state, draft, metadata)
+            importlib.import_module("safetensors.torch").save_file(state, draft, metadata)
         draft.replace(path)
 
 
@@ -63,9 +64,9 @@ def run(argv: list[str] | None) -> int:
     options = parse(argv)
     with refused_for(f"--device {options.device} is not available"):
         device = torch.empty(0, device=options.device).device
-    save, torch_file = options.save, (".pt", ".safetensors")
-    if save is not None and not (save.suffix in torch_file and save.parent.is_dir()):
-        raise ValueError(f"--save {save}: no .safetensors or .pt in a folder that exists")
+    path = options.save
+    if path and not (path.suffix in (".pt", ".safetensors") and path.parent.is_dir()):
+        raise ValueError(f"--save {path}: no .safetensors or .pt in a folder that exists")
     # keep if ckpt
     if options.resume and options.checkpoint is None:
         raise ValueError("--resume: from which folder? name it with --checkpoint")
@@ -108,11 +109,11 @@ def run(argv: list[str] | None) -> int:
     print(f"{shown}  held-out loss {held_out:.6g} {SCORE} {unseen:.4f}", flush=True)
     if not math.isfinite(loss):
         print("error: the loss diverged", file=sys.stderr)
-    if options.save is not None:
-        told = {"model": MODEL, "compiler": COMPILER, "steps": trainer.taken}
-        told |= {name: vars(options)[name] for name in ("width", "richness", "gamma", "seed")}
-        with refused_for(f"--save {options.save}"):
-            save_weights(model, options.save, {name: str(value) for name, value in told.items()})
+    if path is not None:
+        told = {"model": MODEL, "compiler": COMPILER, "steps": str(trainer.taken)}
+        told |= {key: str(vars(options)[key]) for key in ("width", "richness", "gamma", "seed")}
+        with refused_for(f"--save {path}"):
+            save_weights(model, path, told)
     return code or int(not math.isfinite(loss))
 
 

@@ -6,8 +6,9 @@ import torch
 
 from richc.emit.parts.network import Network
 
-
 # ---- emitted from here on ----
+
+
 def check_ratios(model: Network, optimizer: torch.optim.Optimizer) -> None:
     """For a loop of your own, after each ``scheduler.step()``.
 

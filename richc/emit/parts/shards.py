@@ -12,8 +12,9 @@ from richc.emit.parts.dense import Dense
 from richc.emit.parts.network import Network
 from richc.emit.parts.ranks import ranks
 
-
 # ---- emitted from here on ----
+
+
 def shard(options: argparse.Namespace, device: torch.device) -> Network:
     """The network, each layer's rows divided among the processes, with one process's values.
 

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-
 # ---- emitted from here on ----
+
+
 class SignSGD(torch.optim.Optimizer):
     """Sign descent (Bernstein et al. 2018, arXiv:1802.04434), with decoupled weight decay.
 

@@ -17,6 +17,8 @@ MISSING, UNPACKED_BYTES = ("",), 1 << 30
 
 
 # ---- emitted from here on ----
+
+
 def number(text: str) -> float:
     """A number, or a ratio such as 1/2; nan for words."""
     over, _, under = text.partition("/")

@@ -23,8 +23,9 @@ from richc.emit.parts.evaluate import autocast
 from richc.emit.parts.ranks import rank, ranks
 from richc.emit.parts.stream import arrange
 
-
 # ---- emitted from here on ----
+
+
 class Batches:
     """Shuffled full batches for ever; what is left over at the end of an epoch is dropped."""
 

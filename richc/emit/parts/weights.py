@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 
 # ---- emitted from here on ----
+
+
 def identity(model: Network) -> dict[str, Any]:
     """What weights belong to: elsewhere they stand for another function."""
     known: dict[str, Any] = {"width": model.width, "gamma": model.gamma}

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-
 # ---- emitted from here on ----
+
+
 @torch.no_grad()
 def put(mine: Tensor, whole: Tensor) -> None:
     """Fill a tensor from a whole one: all of it, or the rows that this process has."""

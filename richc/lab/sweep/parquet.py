@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from richc import __version__
-from richc.emit.output import OutputError, check_file, write_file
+from richc.files import OutputError, check_file, write_file
 from richc.lab.sweep.runs import Run
 from richc.lab.sweep.store import StoreProblem
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from richc import __version__
-from richc.emit.output import starts_with
+from richc.files import starts_with
 from richc.pipeline import FileResult, ModelResult
 from richc.report.page.rendering import render, style_sheet
 from richc.report.page.sections import Run, Section, sections

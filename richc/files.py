@@ -11,8 +11,6 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from richc.emit.program import MARKER
-
 #: Windows has other locks, and leaves an open file where it is.
 fcntl: ModuleType | None = import_module("fcntl") if os.name == "posix" else None
 
@@ -24,11 +22,6 @@ _MOST_LINKS = 40
 
 class OutputError(Exception):
     """The file cannot be written there; ``str(error)`` is one line for the user."""
-
-
-def write_program(path: Path, text: str, *, force: bool = False) -> None:
-    """Write an emitted program: see ``write_file``."""
-    write_file(path, text.encode(), is_ours, force=force)
 
 
 def write_file(
@@ -90,11 +83,6 @@ def _is_stream(path: Path) -> bool:
             return False
         path = folder / os.readlink(path)
     return False
-
-
-def is_ours(path: Path) -> bool:
-    """True when the file begins as every program that richc emits.  Raises OSError."""
-    return starts_with(path, MARKER.encode())
 
 
 def starts_with(path: Path, marker: bytes, within: int = 0) -> bool:
