@@ -259,6 +259,25 @@ def test_overflows_from_the_first_step(optimizer: str, program: Program, tmp_pat
     assert losses[0] != losses[-1] < 2
 
 
+def test_saving_changes_nothing(program: Program, tmp_path: Path) -> None:
+    """Even where the optimizer has no state yet, since the first steps overflowed."""
+    module = program()
+    rare, often = (Runs(module, tmp_path / name) for name in made(tmp_path, "rare", "often"))
+    original = module.Trainer.step
+
+    def overflow(trainer: Any) -> Any:
+        if trainer.taken < 2:
+            trainer.scaler.scale(torch.zeros(()))
+            trainer.scaler.update(2.0**24)
+        return original(trainer)
+
+    module.Trainer.step = overflow
+    assert rare("--precision=fp16", "--every=1000") == 0
+    assert often("--precision=fp16", "--every=1") == 0
+
+    assert lines(rare.log) == lines(often.log)
+
+
 def test_a_full_disk(
     program: Program, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,12 +31,9 @@ class Log:
         if rank():
             self.path = self.board_path = None
         # end
-        given = {name: value for name, value in sorted(vars(options).items()) if value is not None}
-        if self.path is not None:
-            with refused_for(f"--log {self.path}"):
-                is_begun = make_ready(self.path, begin, given)
-            if not is_begun:
-                self.append({"run": MODEL, "options": given})
+        with refused_for(f"--log {self.path}"):
+            if self.path is not None and not make_ready(self.path, begin, options):
+                self.append({"run": MODEL, "options": vars(options)})
         with refused_for(f"--tensorboard {self.board_path}"):
             if self.board_path is not None:
                 from torch.utils.tensorboard import SummaryWriter
@@ -48,7 +45,8 @@ class Log:
         return self.is_on and step % self.every == 0
 
     def write(self, step: int, values: dict[str, Any]) -> None:
-        self.append({"step": step, **values})
+        with refused_for(f"--log {self.path}"):
+            self.append({"step": step, **values})
         with refused_for(f"--tensorboard {self.board_path}"):
             rest = [*values.items()]
             for name, value in rest:
@@ -59,7 +57,7 @@ class Log:
 
     def append(self, line: dict[str, Any]) -> None:
         if self.path is not None:
-            with refused_for(f"--log {self.path}"), self.path.open("a", encoding="utf-8") as file:
+            with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line, default=str) + "\n")
 
     def close(self) -> None:
@@ -68,7 +66,7 @@ class Log:
                 self.board.close()
 
 
-def make_ready(path: Path, begin: int, given: dict[str, Any]) -> bool:
+def make_ready(path: Path, begin: int, options: argparse.Namespace) -> bool:
     """Take back what a killed run left; returns whether the line that tells of this run stays.
 
     That is the last line if it is torn, and of a resumed run all after step ``begin``.  Raises
@@ -86,7 +84,8 @@ def make_ready(path: Path, begin: int, given: dict[str, Any]) -> bool:
         raise ValueError("not a log of this program")
     begun = max((i for i, line in enumerate(told) if "run" in line), default=0)
     run = told[begun].get("options", {}) if told else {}
-    is_same = bool(given.get("resume")) and run.get("checkpoint") == str(given["checkpoint"])
+    is_resumed = getattr(options, "resume", False)
+    is_same = is_resumed and run.get("checkpoint") == str(options.checkpoint)
     if is_same:
         later = [i for i in range(begun, len(told)) if told[i].get("step", 0) > begin or not begin]
         if later and not all(told[later[0] :]):

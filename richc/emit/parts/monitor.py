@@ -30,8 +30,7 @@ class Monitor:
     standardised inputs in a wide network: to be met at step 0, and later up to a factor.
     ``dh``, the RMS of that output's change since step 0, beside what a run of another width had at
     the same step (``--monitor-like``, its log), times the specified power of the widths' ratio:
-    where the two part, this run does not scale as specified.  At another richness than the
-    specification's nothing is predicted.
+    where the two part, this run does not scale as specified.
     """
 
     def __init__(self, trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> None:
@@ -62,7 +61,7 @@ class Monitor:
         """Measure, and print the table."""
         self.rows, width = dict[str, dict[str, float | None]](), self.options.width
         for name, y in self.outputs().items():
-            is_known = self.options.richness == RICHNESS and name in PREDICTED
+            is_known = self.options.richness == RICHNESS and name in PREDICTED  # of this one alone
             size, power, power_of_change = PREDICTED[name] if is_known else (None, None, None)
             h = predict(size, width / WIDTH, power)
             dh = predict(self.like.get((step, name)), width / self.like_width, power_of_change)

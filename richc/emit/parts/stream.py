@@ -163,36 +163,36 @@ def open_shards(files: list[Path], options: argparse.Namespace) -> tuple[Rows, n
     import pyarrow.dataset as ds
 
     if files[0].suffix.lower() == ".parquet":
-        opened = ds.dataset([str(file) for file in files], format="parquet").get_fragments()
-        parts = [part for file in opened for part in file.split_by_row_group()]
-        counts = [part.row_groups[0].num_rows for part in parts]
+        whole = ds.dataset([str(file) for file in files], format="parquet").get_fragments()
+        groups = [group for file in whole for group in file.split_by_row_group()]
+        parts = [(group.row_groups[0].num_rows, group) for group in groups]
     else:
-        opened = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files]
-        batches = [batch for table in opened for batch in table.to_batches()]
-        parts, counts = list(ds.dataset(batches).get_fragments()), list(map(len, batches))
-    pieces = [(count, part) for count, part in zip(counts, parts, strict=True) if count]
-    if not pieces:
+        tables = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files]
+        batches = ds.dataset([batch for table in tables for batch in table.to_batches()])
+        parts = [(batch.count_rows(), batch) for batch in batches.get_fragments()]
+    parts = [(count, part) for count, part in parts if count]
+    if not parts:
         raise ValueError("there are no rows of data")
-    names = pieces[0][1].physical_schema.names
+    names = parts[0][1].physical_schema.names
     targets = [names[i] for i in find(names, options.target or "-1")]
     ignored = [names[i] for i in find(names, options.ignore)] if options.ignore else []
     inputs = [name for name in names if name not in targets + ignored]
     if not inputs:
         raise ValueError("no column holds features")
-    labels = matrix(pa.concat_tables([part.to_table(columns=targets) for _, part in pieces]))
+    labels = np.concatenate([matrix(part, targets) for _, part in parts])
     labels = labels.astype(str) if labels.dtype.kind == "O" else labels
 
-    def read(part: Any) -> Tensor:
-        return torch.from_numpy(as_array(matrix(part.to_table(columns=inputs)), "features"))
+    def features(part: Any) -> Tensor:
+        return torch.from_numpy(as_array(matrix(part, inputs), "features"))
 
-    chunks = [(count, functools.partial(read, part)) for count, part in pieces]
+    chunks = [(count, functools.partial(features, part)) for count, part in parts]
     return Rows(chunks, options.window), as_array(labels, "labels")
 
 
-def matrix(table: Any) -> np.ndarray:
-    """All columns side by side; lists of one length are several.  Raises ValueError."""
+def matrix(part: Any, names: list[str]) -> np.ndarray:
+    """Columns side by side; lists of one length are several.  Raises ValueError."""
     columns = []
-    for column in table.columns:
+    for column in part.to_table(columns=names).columns:
         if column.null_count:
             raise ValueError("there are empty cells")
         values = column.combine_chunks()
