@@ -7,7 +7,6 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import NamedTuple
 
 from richc.emit.docstring import docstring
@@ -23,7 +22,6 @@ from richc.emit.text import (
     load_part,
     number,
 )
-from richc.files import starts_with, write_file
 from richc.spec.model import Model, Train
 from richc.spec.printer import print_model
 
@@ -130,15 +128,6 @@ def emit_program(
     end = '\n\nif __name__ == "__main__":\n    sys.exit(main())\n'
     body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text).replace(_HIDDEN, "")
     return "\n".join(head) + "\n" + body + ("" if module_only else end)
-
-
-def write_program(path: Path, text: str, *, force: bool = False) -> None:
-    """Write an emitted program: see ``write_file``.  Raises OutputError."""
-
-    def is_ours(file: Path) -> bool:
-        return starts_with(file, MARKER.encode())
-
-    write_file(path, text.encode(), is_ours, force=force)
 
 
 def _imports(parts: Iterable[Part], text: str) -> list[str]:

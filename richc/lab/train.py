@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
-from richc.emit.program import write_program
+from richc.emit.output import write_program
 from richc.files import OutputError
 from richc.lab.threads import calm
 
