@@ -17,16 +17,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from richc._version import __version__
+
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
 
+    from richc.pipeline import ModelResult
     from richc.report.equivalence_schema import Equivalence
     from richc.report.schema import Report
     from richc.report.spec_schema import SpecFile
     from richc.report.verification_schema import VerificationReport
-
-__version__ = "0.1.0"
 
 __all__ = [
     "RichError",
@@ -72,15 +73,14 @@ def compile(  # noqa: A001 - `richc.compile` is what a reader expects
     ``allow_violations`` broken desiderata and false requirements are written into the program's
     docstring instead.
     """
-    from richc.emit.compile import compile_text
+    from richc.compilation import program
+    from richc.emit.features import UnknownFeature
 
-    return compile_text(
-        text,
-        model,
-        allow_violations=allow_violations,
-        features=features,
-        module_only=module_only,
-    )
+    chosen = _choose(text, model, allow_violations=allow_violations)
+    try:
+        return program(chosen, features, module_only=module_only)
+    except UnknownFeature as error:
+        raise RichError(str(error)) from None
 
 
 def load(path: str | os.PathLike[str]) -> SpecFile:
@@ -123,12 +123,11 @@ def equivalence(text_a: str, text_b: str) -> Equivalence:
 
     Raises RichError for a text with errors or with several models.
     """
-    from richc.emit.compile import choose_text
     from richc.gauge.equivalence import compare
     from richc.report.equivalence import Side
     from richc.report.equivalence_schema import report
 
-    chosen = [choose_text(text, None, allow_violations=True) for text in (text_a, text_b)]
+    chosen = [_choose(text, None, allow_violations=True) for text in (text_a, text_b)]
     first, second = (
         Side(name, model.context)
         for name, model in zip(("<first>", "<second>"), chosen, strict=True)
@@ -162,7 +161,6 @@ def verify(
     """
     from pathlib import Path
 
-    from richc.emit.compile import choose_text
     from richc.lab.experiment import TooLarge
     from richc.lab.program import DataProblem
     from richc.lab.verify import Settings
@@ -185,7 +183,21 @@ def verify(
         tolerance=tolerance,
     )
     try:
-        chosen = choose_text(text, model, allow_violations=True)
+        chosen = _choose(text, model, allow_violations=True)
         return report("<text>", measure(chosen, settings))
     except (DataProblem, TooLarge) as error:
         raise RichError(str(error)) from None
+
+
+def _choose(text: str, model: str | None, *, allow_violations: bool) -> ModelResult:
+    """The model of a text that is meant: see ``richc.compilation.choose``.  Raises RichError."""
+    from richc.compilation import Refused, WrongChoice, choose
+    from richc.pipeline import analyse
+    from richc.report.text import render_diagnostics
+
+    try:
+        return choose(analyse(text), model, allow_violations=allow_violations)
+    except WrongChoice as error:
+        raise RichError(str(error)) from None
+    except Refused as refused:
+        raise RichError(render_diagnostics(refused.result, color=False)) from None

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from richc.calculus.verdict import Verdict
 from richc.diagnostics import WARNING, Diagnostic, Suppressed
+from richc.resolve import resolve
 from richc.rules import run
 from richc.rules.context import Context
 from richc.spec.model import Model
-from richc.spec.resolve import resolve
 from richc.syntax.parser import parse
 from richc.syntax.source import Source
 from richc.words import ADDRESS

@@ -1,7 +1,8 @@
 """Random specifications, for hypothesis: as data that tests can change, and as .rich texts.
 
-The exponents come from theory.md by way of tests/verdict/reference.py, not from richc.  Everything
-shrinks towards one hidden layer of tanh under SGD at r = 0, written plainly in the STP gauge.
+The exponents come from docs/theory.md by way of tests/verdict/reference.py, not from richc.
+Everything shrinks towards one hidden layer of tanh under SGD at r = 0, written plainly in the STP
+gauge.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Tensor(NamedTuple):
     eps: Fraction | None = None
 
     def moved(self, optimizer: str, theta: Fraction) -> Tensor:
-        """The same tensor in another gauge: theory, section 2."""
+        """The same tensor in another gauge: docs/theory.md, "Gauge invariants"."""
         power = _RATE_MOVES.get(optimizer, 1)
         # Under Adam an L2 term meets the gradient, which grows as the weight shrinks; elsewhere
         # rate * decay is kept.
@@ -281,7 +282,7 @@ def _activations(draw: st.DrawFn, count: int) -> list[str]:
 
 @st.composite
 def _biases(draw: st.DrawFn, optimizer: Optimizer, r: Fraction, *, is_last: bool) -> Tensor:
-    """A weight with fan-in 1 (theory, section 7), now and then off."""
+    """A weight with fan-in 1 (docs/theory.md, "The richness scale"), now and then off."""
     name, shape, _ = optimizer
     b: Number = INFINITE if draw(st.booleans()) else ZERO
     if is_last:

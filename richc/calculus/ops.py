@@ -11,7 +11,7 @@ Sizes are exponents, so a product of sizes is a sum here, and a sum is the large
 (``Domain.total``).  A sum over n entries gains n^1 where they are aligned, as an update is with
 what it was made from, and n^(1/2) where they are independent, as initial weights are.  The rules
 are those of Karkada 2024 (arXiv 2404.19719), sections 3 and 4, and of Yang & Hu 2020
-(arXiv 2011.14522), appendix H.
+(arXiv 2011.14522), appendix H; docs/theory.md, "The calculus", has them as formulas.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A sum of L terms gains L^(1/2) where they are independent, as branches are at init, and L where
 they are aligned, as updates are with the gradient that they were all made from.  Sources: Yang et
 al. 2023 (arXiv 2310.02244), Bordelon et al. 2023 (arXiv 2309.16620), Dey et al. 2025
-(arXiv 2505.01618).
+(arXiv 2505.01618); docs/theory.md, "Residual stacks and depth".
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A weight that every block has is a family of as many weights, and the desiderata ask of families
 what they ask of the weights of a chain.  D4 takes D3 literally inside a block: a weight changes
 what follows it by no less than what reaches it from before (Dey et al. 2025, arXiv 2505.01618,
-section 3: the difference between Depth-muP and CompleteP).
+section 3: the difference between Depth-muP and CompleteP); docs/theory.md, "Desiderata of a stack".
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from richc.scaling.sizes import ZERO_SIZE, Size, Zero, largest
 _STEPS = 4
 
 
-class Fault(NamedTuple):
+class StackFault(NamedTuple):
     """A desideratum broken at one place, by the size of something."""
 
     desideratum: str
@@ -48,12 +48,12 @@ class Fault(NamedTuple):
 
 class StackVerdict(NamedTuple):
     statuses: dict[str, str]
-    faults: tuple[Fault, ...]
+    faults: tuple[StackFault, ...]
     #: Why something is not decided, as a clause.
     reason: str = ""
 
 
-class Value(NamedTuple):
+class Representation(NamedTuple):
     """A representation: what the last of its sites makes, which begin with a weight or a norm."""
 
     sites: tuple[Site, ...]
@@ -89,7 +89,7 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
     except Exponential:
         statuses = dict.fromkeys(names, NOT_EVALUATED) | {"D0": VIOLATED}
         reason = "the stream grows faster than any power of the depth"
-        return StackVerdict(statuses, (Fault("D0", "exponential", 0, ZERO_SIZE),), reason)
+        return StackVerdict(statuses, (StackFault("D0", "exponential", 0, ZERO_SIZE),), reason)
     except Undecided as error:
         return StackVerdict(dict.fromkeys(names, NOT_EVALUATED), (), str(error))
     values = [*_values(sites)]
@@ -109,7 +109,7 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
 
 def _values(
     sites: Sequence[Site], region: Site | None = None, blocks: Axis = FIXED
-) -> Iterator[Value]:
+) -> Iterator[Representation]:
     """The representations of a network, or of a branch, with those inside of blocks."""
     index = 0
     while index < len(sites):
@@ -123,7 +123,7 @@ def _values(
         while end < len(sites) and isinstance(sites[end].op, Bias | Gain):
             end += 1
         is_last = end == len(sites)
-        yield Value(
+        yield Representation(
             tuple(sites[index:end]),
             blocks,
             region,
@@ -149,7 +149,7 @@ def _is_normed(rest: Sequence[Site]) -> bool:
     return False
 
 
-def _is_homogeneous(sites: Sequence[Site], values: Sequence[Value]) -> bool:
+def _is_homogeneous(sites: Sequence[Site], values: Sequence[Representation]) -> bool:
     """Whether sizes away from order one are exact all the same.
 
     A bias beside such a size does no harm where only norms read it.
@@ -169,40 +169,40 @@ def _activations(sites: Sequence[Site]) -> Iterator[Activation]:
             yield from _activations(inner)
 
 
-def _sizes(values: Sequence[Value]) -> Iterator[Fault]:
+def _sizes(values: Sequence[Representation]) -> Iterator[StackFault]:
     """D0 at init.  What a branch adds has no least size, and what only norms read has none."""
     for value in values:
         height = value.at.height
         if value.is_output:
             if height > UNIT:
-                yield Fault("D0", "output", value.layer, height)
+                yield StackFault("D0", "output", value.layer, height)
         elif not value.is_added and not value.is_normed and height != UNIT:
-            yield Fault("D0", "size", value.layer, height)
+            yield StackFault("D0", "size", value.layer, height)
 
 
-def _explosions(values: Sequence[Value]) -> Iterator[Fault]:
+def _explosions(values: Sequence[Representation]) -> Iterator[StackFault]:
     """What no step may exceed: D0 of updates, and D1."""
     for value in values:
         change, most = value.at.change, value.at.height if value.is_normed else UNIT
         if not value.is_output and not value.is_added and change > most:
-            yield Fault("D0", "update", value.layer, change)
+            yield StackFault("D0", "update", value.layer, change)
         for share in _shares(value):
             if share > UNIT:
-                yield Fault("D1", "explodes", value.layer, share)
+                yield StackFault("D1", "explodes", value.layer, share)
 
 
-def _shares(value: Value) -> Iterator[Size]:
+def _shares(value: Representation) -> Iterator[Size]:
     """What the weight, the bias and the gain of a value, in all blocks, add to the output."""
     for site in value.sites:
         if site.op.letter:
             yield value.blocks.whole + value.to_output() + site.own
 
 
-def _lazy(values: Sequence[Value]) -> Iterator[Fault]:
+def _lazy(values: Sequence[Representation]) -> Iterator[StackFault]:
     """What the last phase must reach: D1, D2, D3 and D4."""
     moved = largest(*(share for value in values for share in _shares(value)))
     if moved < UNIT:
-        yield Fault("D1", "still", values[-1].layer, moved)
+        yield StackFault("D1", "still", values[-1].layer, moved)
     for value in values:
         at, region = value.at, value.region
         trained = [site for site in value.sites if isinstance(site.op, Linear)]
@@ -210,23 +210,23 @@ def _lazy(values: Sequence[Value]) -> Iterator[Fault]:
             stream = ONE + region.gradient + region.change
             reach = value.blocks.whole + value.to_output() + at.coherent
             if not value.is_added and trained and reach < UNIT:
-                yield Fault("D2", "useless", value.layer, reach)
+                yield StackFault("D2", "useless", value.layer, reach)
             for site in trained:
                 share = value.blocks.whole + value.to_output() + site.own
                 if share < stream:
-                    yield Fault("D3", "family", value.layer, share)
+                    yield StackFault("D3", "family", value.layer, share)
                 if not (value.is_added and value.sites[0] is site) and site.own < _rest(site):
-                    yield Fault("D4", "lazy", value.layer, site.own)
+                    yield StackFault("D4", "lazy", value.layer, site.own)
             continue
         if not value.is_output and not isinstance(value.sites[0].op, Norm):
             reach = value.to_output() + at.change
             if reach < UNIT:
-                yield Fault("D2", "useless", value.layer, reach)
+                yield StackFault("D2", "useless", value.layer, reach)
         whole = largest(*(site.own for site in value.sites), _rest(value.sites[0]))
         for site in value.sites:
             is_missing = isinstance(site.op, Bias) and isinstance(site.own, Zero)
             if isinstance(site.op, Linear | Bias) and not is_missing and site.own < whole:
-                yield Fault("D3", "weight", value.layer, site.own)
+                yield StackFault("D3", "weight", value.layer, site.own)
 
 
 def _rest(site: Site) -> Size:

@@ -261,7 +261,7 @@ def _gauges(written: Sequence[tuple[Size, Size, Size]]) -> tuple[str, ...]:
 
 
 def named_point(richness: Fraction | None, gauges: Sequence[str]) -> str | None:
-    """The names of the prism's vertices (theory: section on named gauges)."""
+    """The names of the prism's vertices: docs/theory.md, "Named gauges"."""
     if richness == ZERO:
         return "ntp-lr" if "stp" in gauges else "ntp" if gauges else None
     if richness == HALF:

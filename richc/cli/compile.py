@@ -16,7 +16,7 @@ from richc.cli.outputs import keep_apart
 from richc.words import FEATURES
 
 if TYPE_CHECKING:
-    from richc.emit.compile import Refused
+    from richc.compilation import Refused
     from richc.emit.program import Origin
     from richc.pipeline import ModelResult
     from richc.spec.model import Model
@@ -77,7 +77,8 @@ def command(
     Exit codes: 0 compiled, 1 the model has errors, 2 wrong usage, or a file that cannot be read or
     written. With --check: 0 FILE is up to date, 1 it is not, 2 that cannot be told.
     """
-    from richc.emit.output import OutputError, write_program
+    from richc.emit.output import write_program
+    from richc.files import OutputError
 
     if check:
         if output is not None or name is not None or features or module_only or allow_violations:
@@ -182,7 +183,7 @@ def chosen_model(
     does not exist.
     """
     from richc.cli.inputs import read_input
-    from richc.emit.compile import Refused, WrongChoice, choose
+    from richc.compilation import Refused, WrongChoice, choose
     from richc.pipeline import analyse_source
     from richc.syntax.source import SourceError
 
@@ -209,7 +210,7 @@ def program_with(
     module_only: bool = False,
 ) -> str:
     """The program with the features named in ``lists`` ("a,b").  Raises a usage error."""
-    from richc.emit.compile import program
+    from richc.compilation import program
     from richc.emit.features import UnknownFeature
 
     names = [name.strip() for names in lists for name in names.split(",")]

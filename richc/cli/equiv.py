@@ -57,10 +57,10 @@ def command(first: str, second: str, strict: bool, output_format: str, color: st
 def _side(reference: str) -> Side:
     """One model.  Exits with 2, after its diagnostics, for a text that has errors."""
     from richc.cli.inputs import read_input
-    from richc.emit.compile import Refused, WrongChoice, choose
-    from richc.gauge.other import split
+    from richc.compilation import Refused, WrongChoice, choose
     from richc.pipeline import analyse_source
     from richc.report.equivalence import Side
+    from richc.rules.model_reference import split
     from richc.syntax.source import SourceError
 
     path, name = split(reference)

@@ -57,8 +57,8 @@ def command(
     from richc.cli.inputs import read_input
     from richc.cli.rewriting import diff as unified
     from richc.cli.rewriting import write_back, write_out
+    from richc.fixing.gauge.rewrite import UnknownLayer, regauge
     from richc.gauge.moves import BadTarget, read_target
-    from richc.gauge.rewrite import UnknownLayer, regauge
     from richc.pipeline import analyse_source
     from richc.syntax.source import Source, SourceError
 

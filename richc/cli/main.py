@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-from richc import __version__
+from richc._version import __version__
 
 #: Command -> module in richc.cli; each module has a ``command``.
 COMMANDS = {

@@ -142,7 +142,8 @@ def read_entries(paths: tuple[str, ...], model: str | None, stdin: str) -> tuple
             worst = max(worst, 1)
         for judged in result.models:
             name = f"{item.shown}::{judged.spec.name}" if several else item.shown
-            entries.append(Entry(len(entries) + 1, name, item.path, judged, place(judged)))
+            where = place(judged.spec, judged.context.network, judged.verdict)
+            entries.append(Entry(len(entries) + 1, name, item.path, judged, where))
     return entries, worst
 
 

@@ -64,9 +64,9 @@ def command(
     judged; 2 wrong usage or unreadable input.
     """
     from richc.cli.inputs import read_input
-    from richc.emit.output import OutputError, write_file
+    from richc.files import OutputError, write_file
+    from richc.page.rendering import PageProblem, require_jinja
     from richc.pipeline import analyse_source
-    from richc.report.page.rendering import PageProblem, require_jinja
     from richc.syntax.source import SourceError
 
     keep_apart([("-o", output)], [file, *verifications, *transfers])
@@ -80,7 +80,7 @@ def command(
     if name is not None:
         result = _only(result, name)
 
-    from richc.report.page.document import is_ours, page
+    from richc.page.document import is_ours, page
 
     runs = [_verification(path, result) for path in verifications]
     sweeps = [_transfer(path, result) for path in transfers]
@@ -112,7 +112,7 @@ def _only(result: FileResult, name: str) -> FileResult:
 
 def _verification(path: str, result: FileResult) -> VerificationReport:
     """Raises Unusable."""
-    from richc.report.page.measured import require_same
+    from richc.page.measured import require_same
     from richc.report.verification_schema import VerificationReport
 
     return _read(path, "verification", VerificationReport, result, require_same)
@@ -120,7 +120,7 @@ def _verification(path: str, result: FileResult) -> VerificationReport:
 
 def _transfer(path: str, result: FileResult) -> TransferReport:
     """Raises Unusable."""
-    from richc.report.page.transferred import require_same
+    from richc.page.transferred import require_same
     from richc.report.transfer_schema import TransferReport
 
     return _read(path, "transfer", TransferReport, result, require_same)
@@ -135,7 +135,7 @@ def _read(
 ) -> _Report:
     """What `richc verify` or `transfer` found of a model of the page.  Raises Unusable."""
     from richc.cli.found import read_found
-    from richc.report.page.rendering import PageProblem
+    from richc.page.rendering import PageProblem
 
     command = "verify" if kind == "verification" else kind
     report = read_found(path, f"--{kind}", command, schema)

@@ -81,7 +81,7 @@ def write_back(path: str, source: Source, text: str) -> None:
 
     A file is replaced whole, or not at all; of a link, what it points to.  Raises Unusable.
     """
-    from richc.emit.output import OutputError, write_file
+    from richc.files import OutputError, write_file
 
     whole = _whole(source, text)
     if path == STDIN:

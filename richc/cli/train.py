@@ -69,7 +69,7 @@ def command(
 
     Exit codes: 0 trained, 1 the model has errors or diverged, 2 wrong usage or bad data.
     """
-    from richc import __version__
+    from richc._version import __version__
     from richc.emit.features import needed
     from richc.lab.train import TrainError, run_program
 

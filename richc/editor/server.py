@@ -20,7 +20,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 from pygls.uris import to_fs_path
 
-from richc import __version__
+from richc._version import __version__
 from richc.editor import protocol as to
 from richc.editor.actions import (
     FILL_HOLES,

@@ -12,7 +12,7 @@ from richc.spec.names import refusal
 #: capital and hold no underscore.  A test compares.
 MODULE_NAMES = frozenset(
     """
-    Any Batches Callable Checkpoints DTensor DataError Dense DistributedDataParallel F
+    Any Batches Callable Checkpoints DTensor Dense DistributedDataParallel F
     FrameType Future Iterable Iterator Lion Log MixedPrecisionPolicy Monitor Path Rows Sequence
     SignSGD StateDictOptions Tensor ThreadPoolExecutor Trainer Whole
     BATCH BLOCK COMPILER DATA FEATURES GAMMA MISSING MODEL OUTPUTS PRECISION PREDICTED RICHNESS

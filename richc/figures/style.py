@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from richc import __version__
-from richc.emit.output import OutputError, starts_with, write_file
+from richc._version import __version__
+from richc.files import OutputError, starts_with, write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,12 +1,14 @@
 """When two specifications train alike: every gauge invariant compared, exactly.
 
 The function sees a weight as V = M W only, and one step changes V by an amount that the invariants
-of the optimizer's gauge move decide (Yang & Hu 2020, arXiv 2011.14522, section 3; theory.md,
-section 2).  Two models of one architecture whose invariants are equal, as monomials in n and not
-only as exponents, have the same function at every step once their initial weights are mapped.
+of the optimizer's gauge move decide (Yang & Hu 2020, arXiv 2011.14522, section 3; docs/theory.md,
+"Gauge invariants").  Two models of one architecture whose invariants are equal, as monomials in n
+and not only as exponents, have the same function at every step once their initial weights are
+mapped.
 
 Positively homogeneous networks without biases have one more symmetry, V_l -> u_l V_l with the
-product of all u_l equal to 1 (theory.md, section 7); it is tried where the gauge does not do.
+product of all u_l equal to 1 (docs/theory.md, "Where a naive checker is wrong"); it is tried where
+the gauge does not do.
 """
 
 from __future__ import annotations
@@ -16,6 +18,15 @@ from fractions import Fraction
 from math import gcd
 from typing import NamedTuple
 
+from richc.gauge.structure import (
+    Knob,
+    Structure,
+    bias_of,
+    is_homogeneous,
+    knobs_of,
+    notes_of,
+    structure_of,
+)
 from richc.optimizers import shape_factor
 from richc.optimizers.law import Epsilon
 from richc.scaling.monomial import (
@@ -26,7 +37,7 @@ from richc.scaling.monomial import (
     Monomial,
 )
 from richc.spec.infer import dim_monomial
-from richc.spec.model import Activation, Dim, Layer, Model, Tensor
+from richc.spec.model import Dim, Model, Tensor
 from richc.spec.numbers import at_numbers
 
 IDENTICAL = "identical"
@@ -41,13 +52,6 @@ _AT_LARGE_WIDTH = (
 )
 #: `number` factors out primes below 1,000; larger bases may share factors.
 _LARGEST_PRIME = 997
-
-
-class Structure(NamedTuple):
-    """What no gauge can mend: the two are different networks, or trained differently."""
-
-    layer: str | None
-    message: str
 
 
 class Difference(NamedTuple):
@@ -69,15 +73,6 @@ class Difference(NamedTuple):
     @property
     def is_constant(self) -> bool:
         return self.power == 0
-
-
-class Knob(NamedTuple):
-    """A setting of order one that differs: momentum, betas, an init distribution."""
-
-    name: str
-    layer: str | None
-    first: str
-    second: str
 
 
 class Move(NamedTuple):
@@ -132,17 +127,17 @@ def compare(first: Model, second: Model, *, rescaling: bool = True) -> Equivalen
 
 
 def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
-    structure = tuple(_structure(first, second))
-    notes = tuple(_notes(first, second))
+    structure = tuple(structure_of(first, second))
+    notes = tuple(notes_of(first, second))
     if structure:
         return Equivalence(DIFFERENT, structure, (), (), (), False, notes)
-    knobs = tuple(_knobs(first, second))
+    knobs = tuple(knobs_of(first, second))
     shapes = _Shapes(first, second)
     one, other = _all_invariants(first, shapes, 0), _all_invariants(second, shapes, 1)
     differences = _differences(first, one, other)
     found = _judged(differences, knobs)
     factors: Sequence[Monomial] | None = None
-    if found != IDENTICAL and rescaling and _is_homogeneous(first) and _is_homogeneous(second):
+    if found != IDENTICAL and rescaling and is_homogeneous(first) and is_homogeneous(second):
         factors = _rescaling(first, one, other)
         if factors is not None:
             power = first.optimizer.law.gauge_power
@@ -213,116 +208,6 @@ def _coprime(powers: Sequence[tuple[int, Affine]]) -> dict[int, Affine]:
 # ---- what must be the same before invariants can be compared ----
 
 
-def _structure(first: Model, second: Model) -> Iterator[Structure]:
-    if len(first.layers) != len(second.layers):
-        count = f"{len(first.layers)} layers against {len(second.layers)}"
-        yield Structure(None, f"the depths differ: {count}")
-        return
-    if first.input_dim != second.input_dim:
-        dims = f"{first.input_dim} against {second.input_dim}"
-        yield Structure(None, f"the input dimensions differ: {dims}")
-    for a, b in zip(first.layers, second.layers, strict=True):
-        yield from _layer_structure(a, b)
-    names = first.optimizer.name, second.optimizer.name
-    if names[0] != names[1] and not _differ_in_decay_only(first, second):
-        yield Structure(None, f"the optimizers differ: {names[0]} against {names[1]}")
-    if first.loss != second.loss:
-        yield Structure(None, f"the losses differ: {first.loss} against {second.loss}")
-
-
-def _layer_structure(a: Layer, b: Layer) -> Iterator[Structure]:
-    if a.fan_out != b.fan_out:
-        sizes = f"{a.fan_out.words(WIDTH)} against {b.fan_out.words(WIDTH)}"
-        yield Structure(a.name, f"the sizes differ: {sizes}")
-    kinds = _activation(a.activation), _activation(b.activation)
-    if kinds[0] != kinds[1]:
-        shown = tuple("none" if kind is None else _activation_word(kind) for kind in kinds)
-        yield Structure(a.name, f"the activations differ: {shown[0]} against {shown[1]}")
-    biases = _bias(a), _bias(b)
-    if (biases[0] is None) != (biases[1] is None):
-        which = "second" if biases[0] is None else "first"
-        yield Structure(a.name, f"only the {which} has a bias here")
-    tensors = [("", a.weight, b.weight)]
-    if biases[0] is not None and biases[1] is not None:
-        tensors.append(("the bias is ", biases[0], biases[1]))
-    for words, one, other in tensors:
-        if one.frozen != other.frozen:
-            which = "first" if one.frozen else "second"
-            yield Structure(a.name, f"{words}frozen in the {which} only")
-
-
-def _activation(found: Activation | None) -> Activation | None:
-    """One name for one function."""
-    if found is not None and found.slope in (0, 1):
-        return Activation("relu" if found.slope == 0 else "linear")
-    return found
-
-
-def _activation_word(found: Activation) -> str:
-    return found.name if found.slope is None else f"{found.name}({found.slope})"
-
-
-def _bias(layer: Layer) -> Tensor | None:
-    """The bias, unless it is zero for ever."""
-    bias = layer.bias
-    return None if bias is None or (bias.frozen and bias.std.is_zero) else bias
-
-
-def _differ_in_decay_only(first: Model, second: Model) -> bool:
-    """Weight decay may be coupled or decoupled: without any, the two are one optimizer."""
-    laws = [model.optimizer.law for model in (first, second)]
-    names = {law.without_decay or law.name for law in laws}
-    return len(names) == 1 and all(
-        all(t.decay.is_zero for layer in model.layers for t in layer.tensors if not t.frozen)
-        for model in (first, second)
-    )
-
-
-def _is_homogeneous(model: Model) -> bool:
-    return all(
-        _bias(layer) is None and (layer.activation is None or layer.activation.is_homogeneous)
-        for layer in model.layers
-    )
-
-
-def _notes(first: Model, second: Model) -> Iterator[str]:
-    if first.width != second.width:
-        widths = f"{first.width} and {second.width}"
-        yield f"the declared widths are {widths}: compared is training at one and the same width"
-    settings = first.train._asdict(), second.train._asdict()
-    differing = [name for name, value in settings[0].items() if value != settings[1][name]]
-    if differing:
-        yield f"the train settings differ in {', '.join(differing)}"
-
-
-def _knobs(first: Model, second: Model) -> Iterator[Knob]:
-    of_first, of_second = _options(first), _options(second)
-    for name in sorted({*of_first, *of_second}):
-        a, b = of_first.get(name), of_second.get(name)
-        if a != b:
-            yield Knob(name, None, _option_text(a), _option_text(b))
-    for one, other in zip(first.layers, second.layers, strict=True):
-        if one.dist != other.dist and not one.weight.std.is_zero:
-            yield Knob("dist", one.name, one.dist, other.dist)
-
-
-def _options(model: Model) -> dict[str, object]:
-    options: dict[str, object] = dict(model.optimizer.law.defaults)
-    # A shape factor is part of the rate.
-    options.update(item for item in model.optimizer.options if item[0] != "shape_factor")
-    return options
-
-
-def _option_text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_option_text, value))})"
-    if isinstance(value, Fraction) and Fraction(decimal := repr(float(value))) == value:
-        return decimal.removesuffix(".0")
-    return str(value)
-
-
 # ---- invariants ----
 
 
@@ -363,7 +248,7 @@ def _all_invariants(model: Model, shapes: _Shapes, which: int) -> _Invariants:
     found: _Invariants = []
     known: dict[tuple[object, ...], dict[str, Monomial]] = {}
     for index, layer in enumerate(model.layers):
-        bias = _bias(layer)
+        bias = bias_of(layer)
         for of_bias, tensor in ((False, layer.weight), (True, bias)):
             if tensor is None:
                 continue

@@ -1,7 +1,7 @@
 """The gauge move of an optimizer, and the targets that a move can be told to reach.
 
 A move by t multiplies the multiplier by t, the initial weights by 1/t, and all else by a power of t
-so that training stays what it was (theory.md, section 2).
+so that training stays what it was (docs/theory.md, "Gauge invariants").
 """
 
 from __future__ import annotations

@@ -18,10 +18,11 @@ from itertools import combinations
 from typing import NamedTuple
 
 from richc.calculus.nearest import Sides, scale
-from richc.calculus.verdict import DESIDERATA, VIOLATED, Verdict
+from richc.calculus.verdict import DESIDERATA, VIOLATED, Network, Verdict
 from richc.gauge.prism import Prism, Shares, Theta, dot, prism
-from richc.pipeline import ModelResult
+from richc.optimizers.law import Law
 from richc.scaling.exponent import HALF, ZERO
+from richc.spec.model import Model
 
 
 class Place(NamedTuple):
@@ -52,11 +53,10 @@ class Place(NamedTuple):
         return self.shares[0][0] if len(self.shares) == 1 else None
 
 
-def place(result: ModelResult) -> Place:
+def place(model: Model, network: Network, verdict: Verdict) -> Place:
     """Where a judged model is, at its declared richness."""
-    network, verdict = result.context.network, result.verdict
     sides = [(stage.wide_in, stage.wide_out) for stage in network.stages]
-    where = prism(result.spec, sides)
+    where = prism(model, sides)
     violated = tuple(d for d in DESIDERATA if verdict.status(d) == VIOLATED)
     if verdict.richness is None:
         sizes = [violation.excess for violation in verdict.violations]
@@ -64,7 +64,7 @@ def place(result: ModelResult) -> Place:
             sizes = [_spread(verdict)]
         finite = [abs(Fraction(size)) for size in sizes if size is not None]
         excess = max(finite) if len(finite) == len(sizes) else None
-        near = _nearest_richness(result, sides)
+        near = _nearest_richness(model.optimizer.law, network, sides)
         return Place(where, near, violated, (), Fraction(0), False, excess)
     richness = Fraction(verdict.richness)
     # Rates that no gauge moves may be constant, and are so in every gauge then: no μP corner.
@@ -73,7 +73,7 @@ def place(result: ModelResult) -> Place:
         # In several at once, the first names the point.
         shares: Shares = ((named[0], Fraction(1)),)
         return Place(where, richness, (), shares, Fraction(0), True, None)
-    shares, distance, is_whole = _mixture(result, sides)
+    shares, distance, is_whole = _mixture(network, sides)
     return Place(where, richness, (), shares, distance, is_whole and not distance, None)
 
 
@@ -83,9 +83,8 @@ def _spread(verdict: Verdict) -> Fraction:
     return max(updates) + -min(updates)
 
 
-def _mixture(result: ModelResult, sides: Sequence[Sides]) -> tuple[Shares, Fraction, bool]:
+def _mixture(network: Network, sides: Sequence[Sides]) -> tuple[Shares, Fraction, bool]:
     """The nearest mixture, how far off it is, and whether every layer has its say in it."""
-    network = result.context.network
     counted: list[int] = []
     theta: list[Fraction] = []
     corners: dict[str, list[Fraction]] = {"stp": [], "mup": [], "rescaling": []}
@@ -97,7 +96,7 @@ def _mixture(result: ModelResult, sides: Sequence[Sides]) -> tuple[Shares, Fract
         counted.append(index)
         a, b = -Fraction(multiplier), -Fraction(std)
         theta.append(a)
-        # A move by t makes these a + t, b - t and c - k t (theory: section on gauge invariants).
+        # A move by t makes these a + t, b - t and c - k t: docs/theory.md, "Gauge invariants".
         corners["stp"].append(Fraction(0))
         corners["rescaling"].append(a + b)
         if network.gauge_power and isinstance(rate, Fraction):
@@ -165,20 +164,17 @@ def _mixed(corners: dict[str, Theta], shares: Shares) -> Theta:
     return tuple(sum(column, Fraction(0)) for column in columns)
 
 
-def _nearest_richness(result: ModelResult, sides: Sequence[Sides]) -> Fraction:
+def _nearest_richness(family: Law, network: Network, sides: Sequence[Sides]) -> Fraction:
     """Where the invariants that are finite differ least from the scale's, added up.
 
     A sum of differences, not of squares, so that one wrong exponent moves nothing.  0 where no
     invariant says anything, and the lazier of two that are equally near.
     """
-    family = result.spec.optimizer.law
     lazy, rich = (scale(family.step, sides, r) for r in (ZERO, HALF))
     count = {side: sides.count(side) for side in set(sides)}
     #: The difference is offset + slope * r, and counts so much.
     differences: list[tuple[Fraction, Fraction, Fraction]] = []
-    for stage, low, high, side in zip(
-        result.context.network.stages, lazy, rich, sides, strict=True
-    ):
+    for stage, low, high, side in zip(network.stages, lazy, rich, sides, strict=True):
         for size, start, end in zip(stage.weight, low, high, strict=True):
             assert isinstance(start, Fraction)
             assert isinstance(end, Fraction)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from richc.calculus.ops import FIXED, PLAIN, UNIT, WIDE, Bias, Op, Parameter, Phase, Site
 from richc.calculus.ops import Linear as Weight
-from richc.inference.exponents import Exponents, Part
+from richc.inference.exponents import OpenExponents, Part
 from richc.inference.linear import RICHNESS, Linear, System, constant, unknown
 from richc.optimizers.law import Epsilon, Law, coefficients
 from richc.scaling.sizes import Size
@@ -61,7 +61,7 @@ _NOTHING = Case((), (), (), constant(_ZERO))
 class Cases:
     """Every way to satisfy a layer."""
 
-    def __init__(self, written: Exponents) -> None:
+    def __init__(self, written: OpenExponents) -> None:
         self._written = written
         optimizer = written.model.optimizer
         self._law = optimizer.law

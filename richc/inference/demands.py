@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from richc.diagnostics import Span
 from richc.inference.cases import Case, Cases, Constraint, Preference
-from richc.inference.exponents import Exponents
+from richc.inference.exponents import OpenExponents
 from richc.inference.givens import Use, find_givens, find_uses, hole_name, pin_of
 from richc.inference.linear import RICHNESS, Linear, System, constant, unknown
 from richc.spec.holes import Hole, Holes
@@ -87,7 +87,7 @@ class Demands:
         loose: Collection[Span] = (),
         cautious: bool = False,
     ) -> Solution | None:
-        """Exponents that satisfy every demand; None where there are none.
+        """OpenExponents that satisfy every demand; None where there are none.
 
         With ``kept``, only these of ``givens`` are as written and the others are unknown.  A hole
         in ``loose`` may have another value in each layer that shares it.  With ``cautious`` a bound
@@ -133,7 +133,7 @@ class _Question:
         self._rank = demands.rank
         self._universal = universal
         self._richness = richness
-        self._cases = Cases(Exponents(demands.model, demands.holes, kept, loose))
+        self._cases = Cases(OpenExponents(demands.model, demands.holes, kept, loose))
 
     def search(self, cautious: bool) -> Solution | None:
         """Satisfy the layers from the last to the first, going back where a case leads nowhere."""

@@ -33,7 +33,7 @@ class Part(NamedTuple):
         return self.layer.fan_in.wide and not self.is_bias
 
 
-class Exponents:
+class OpenExponents:
     """What a model says of exponents.
 
     With ``kept``, only what stands at these places is as written, and the rest is unknown.  A hole

@@ -1,7 +1,7 @@
 """The desiderata decided from measured exponents alone.
 
-As richc.calculus.verdict decides them from exact ones (theory: Karkada 2024, arXiv 2404.19719,
-section 3), with a tolerance in place of equality.
+As richc.calculus.verdict decides them from exact ones (docs/theory.md, "The desiderata"), with a
+tolerance in place of equality.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ def find_fault(
 ) -> Fault | None:
     """What alone keeps a measured network from the richness scale, or from one point of it.
 
-    The invariants of the weights (theory: Karkada 2024, section 4) follow from sizes measured at
-    init and from each layer's own updates; exponents are taken as multiples of ``step``.  None
+    The invariants of the weights (docs/theory.md, "Gauge invariants") follow from sizes measured
+    at init and from each layer's own updates; exponents are taken as multiples of ``step``.  None
     where nothing is at fault, more than one thing, or what is measured does not say.
     """
     family = spec.optimizer.law

@@ -1,9 +1,10 @@
 """``richc scale``: one network trained from the lazy end of the richness scale to the rich one.
 
-Theory (Karkada 2024, arXiv 2404.19719, section 4): with all desiderata kept, what is left is one
-degree of freedom, the activity alpha = gamma n^r.  Training then changes a representation by
-n^(r - 1/2) an entry, and its kernel by n^(2r - 1); at r = 0 the network becomes its own kernel
-regression as n grows, at r = 1/2 it never does.  At one width, gamma moves along the same scale.
+Karkada 2024, arXiv 2404.19719, section 4, and docs/theory.md, "The richness scale": with all
+desiderata kept, what is left is one degree of freedom, the activity alpha = gamma n^r.  Training
+then changes a representation by n^(r - 1/2) an entry, and its kernel by n^(2r - 1); at r = 0 the
+network becomes its own kernel regression as n grows, at r = 1/2 it never does.  At one width, gamma
+moves along the same scale.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import NamedTuple
 import torch
 
 from richc.calculus.verdict import VIOLATED
-from richc.emit.compile import program as emit
+from richc.compilation import program as emit
 from richc.emit.plan import depends_on_gamma, depends_on_richness
 from richc.lab.experiment import Experiment, Listener
 from richc.lab.outcome import Outcome

@@ -15,7 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
-from richc.emit.output import OutputError, write_program
+from richc.emit.output import write_program
+from richc.files import OutputError
 from richc.lab.threads import calm
 
 #: What to tell a user whose Python has no torch.

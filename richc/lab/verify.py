@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 
 from richc.calculus.verdict import NOT_EVALUATED, VIOLATED
-from richc.emit.compile import program as emit
+from richc.compilation import program as emit
 from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, TERM, H, Key, Sizes
 from richc.lab.experiment import Experiment, Listener
 from richc.lab.exponents import Exponents, noise_of

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from richc import __version__
-from richc.report.equivalence import difference_words, knob_words, move_formula, structure_words
+from richc._version import __version__
+from richc.gauge.differences import difference_words, knob_words, structure_words
+from richc.report.equivalence import move_formula
 from richc.scaling.formula import rich_formula
 
 if TYPE_CHECKING:

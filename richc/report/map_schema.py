@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from richc import __version__
+from richc._version import __version__
 from richc.report import map as values
 from richc.report.names import FileName
 

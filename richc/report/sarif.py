@@ -16,7 +16,7 @@ from textwrap import indent
 from typing import Any
 from urllib.parse import quote
 
-from richc import __version__
+from richc._version import __version__
 from richc.diagnostics import ERROR, INFO, WARNING, Diagnostic, Span, Suppressed
 from richc.pipeline import FileResult
 from richc.report import Options, in_one

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from richc import __version__
+from richc._version import __version__
 from richc.lab.outcome import Outcome
 from richc.report.names import FileName
 

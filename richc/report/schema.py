@@ -11,8 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from richc import __version__
 from richc import diagnostics as found
+from richc._version import __version__
 from richc.pipeline import FileResult, ModelResult
 from richc.report import Options
 from richc.report.names import FileName

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from richc import __version__
+from richc._version import __version__
 from richc.pipeline import FileResult
 from richc.scaling import monomial as exact
 from richc.scaling.formula import Symbols, rich_formula

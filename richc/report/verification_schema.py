@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from richc import __version__
+from richc._version import __version__
 from richc.lab.outcome import Outcome
 from richc.report.names import FileName
 from richc.report.schema import Desiderata

@@ -11,9 +11,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from richc.diagnostics import ERROR, WARNING, Diagnostic, Span
+from richc.gauge.differences import Names, constant_words, difference_words, structure_words
 from richc.gauge.equivalence import CONSTANTS, DIFFERENT, compare
-from richc.gauge.other import NoOther, load, split
 from richc.rules.context import Context
+from richc.rules.model_reference import NoOther, load, split
 from richc.rules.sentence import describe
 from richc.spec.model import Requirement
 from richc.syntax import tree
@@ -33,8 +34,6 @@ def check(context: Context, requirement: Requirement) -> Iterator[Diagnostic]:
         yield _finding(f"{shown} cannot be compared: {error}", place, ERROR)
         return
     found = compare(context.model, other.model)
-    from richc.report.equivalence import Names, constant_words, difference_words, structure_words
-
     names = Names("this one", "the other")
     advice = "`richc equiv` compares two files"
     if found.status == DIFFERENT:

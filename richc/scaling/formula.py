@@ -305,3 +305,10 @@ def _decimal(value: Fraction) -> str:
         return f"{head}{'.' if tail else ''}{tail}e-{places - len(tail)}"
     digits = digits.rjust(places + 1, "0")
     return f"{digits[:-places]}.{digits[-places:]}"
+
+
+def power_of_n(exponent: Fraction) -> str:
+    if exponent == 1:
+        return "n"
+    shown = str(exponent)
+    return f"n^{shown}" if exponent.denominator == 1 else f"n^({shown})"

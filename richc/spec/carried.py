@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from richc.calculus.run import flow
+from richc.calculus.traced import Trace, Traced
 from richc.optimizers.law import Epsilon
-from richc.scaling.monomial import WIDTH, Affine, Monomial, number, width_ratio
-from richc.spec.model import READ_IN, READ_OUT, Model, Tensor
+from richc.scaling.monomial import Affine, Monomial, number, width_ratio
+from richc.scaling.sizes import Size
+from richc.spec.model import Model, Tensor
+from richc.spec.network import Exponents
 
 #: torch's default for Adam.
 DEFAULT_EPS = Fraction(1, 10**8)
-
-_HALF = Affine(Fraction(1, 2))
-_ONE = Affine(Fraction(1))
-_NONE = Affine(Fraction(0))
 
 
 def with_carried(model: Model, eps_given: bool) -> Model:
@@ -78,47 +78,19 @@ def _numbers(value: Monomial) -> Monomial:
 def gradient_exponents(model: Model) -> list[tuple[Affine, Affine]]:
     """For each layer, the exponents of n of the gradient with respect to M W and to its bias.
 
-    After the first steps, as in the backward pass of the calculus, for updates whose entries are
-    of the size of the rate; affine in r, choosing the branch that dominates at the declared
-    richness.  Zero sizes count as order one here: what never moves needs no epsilon.
+    Those of the calculus after the first steps; affine in r, as the largest terms at the declared
+    richness are.  What is zero counts as order one: what never moves needs no epsilon.
     """
-    richness = model.richness if model.richness is not None else Fraction(0)
-    inputs = _input_exponents(model, richness)
-    backward = _NONE
-    result: list[tuple[Affine, Affine]] = []
-    for layer, source in zip(reversed(model.layers), reversed(inputs), strict=True):
-        result.append((backward.plus(source), backward))
-        weight = layer.weight
-        size = _exponent(weight.scale.times(weight.std))
-        step = _exponent(model.optimizer.lr.times(weight.lr).times(weight.scale))
-        if layer.role != READ_OUT:
-            # A hidden weight's own update is a sum over n aligned entries, up to order one.
-            size, step = size.plus(_HALF), step.plus(_ONE)
-            step = step if step.at(richness) < 0 else _NONE
-        # A frozen weight stays what it was at init.
-        if not weight.frozen and (weight.std.is_zero or step.at(richness) > size.at(richness)):
-            size = step
-        backward = backward.plus(size)
-    result.reverse()
-    return result
+    richness = Fraction(0) if model.richness is None else model.richness
+    network = Exponents(model, richness, Trace(richness)).network(model.optimizer.name)
+    return [
+        (_affine(at.gradient + at.source, richness), _affine(at.gradient, richness))
+        for at in flow(network.stages, network.step).later
+    ]
 
 
-def _input_exponents(model: Model, richness: Fraction) -> list[Affine]:
-    """The exponent of each layer's input at init."""
-    exponents: list[Affine] = []
-    current = _NONE
-    for layer in model.layers:
-        exponents.append(current)
-        current = current.plus(_exponent(layer.weight.scale.times(layer.weight.std)))
-        if layer.role != READ_IN:
-            current = current.plus(_HALF)
-        bias = layer.bias
-        if bias is not None and not bias.std.is_zero:
-            size = _exponent(bias.scale.times(bias.std))
-            if layer.weight.std.is_zero or size.at(richness) > current.at(richness):
-                current = size
-    return exponents
-
-
-def _exponent(value: Monomial) -> Affine:
-    return _NONE if value.is_zero else value.exponent(WIDTH)
+def _affine(size: Size, richness: Fraction) -> Affine:
+    if not isinstance(size, Fraction):
+        return Affine(Fraction(0))
+    slope = size.slope if isinstance(size, Traced) else Fraction(0)
+    return Affine(Fraction(size.numerator, size.denominator) - slope * richness, slope)

@@ -36,7 +36,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from richc.emit.compile import program as emit
+from richc.compilation import program as emit
 from richc.lab.program import Program
 from richc.lab.verify import BATCH, Settings, Verification, verify
 from richc.pipeline import ModelResult, analyse

@@ -1,4 +1,5 @@
-"""Every point of the family that satisfies the desiderata does so: theory, residual stacks.
+"""Every point of the family that satisfies the desiderata does so: docs/theory.md, "Residual stacks
+and depth".
 
 With U = (r - 1/2, y) the size of the stream's update and rho that of a branch, everything else
 follows; D4 asks for rho <= L^-1.  The table is written out here, apart from the calculus.

@@ -29,7 +29,9 @@ HEAVY = [
 ]
 
 #: What the design names; the others above are kept out because they cost as much.
-PROMISED = ["asyncio", "importlib.metadata", "lark", "numpy", "pydantic", "rich", "torch"]
+PROMISED = [
+    *("asyncio", "dataclasses", "importlib.metadata", "lark", "numpy", "pydantic", "rich", "torch"),
+]
 
 PROBE = """
 import atexit, json, sys

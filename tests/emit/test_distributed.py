@@ -234,7 +234,7 @@ def test_the_first_error_is_the_only_message(tmp_path: Path, made: Made) -> None
         "    global calls\n"
         "    calls += 1\n"
         "    if (calls, os.environ['RANK']) == (3, '1'):\n"
-        "        raise module.DataError('the disk is gone')\n"
+        "        raise ValueError('the disk is gone')\n"
         "    return original(batches)\n"
         "module.Batches.__next__ = fetch\n"
         f"sys.exit(module.main({run.arguments!r}))\n"

@@ -179,7 +179,7 @@ def _at_numbers(factor: Monomial) -> Monomial:
 def test_homogeneous_networks_may_be_rescaled(
     optimizer: str, activation: str, u: list[Monomial], moves: list[Monomial]
 ) -> None:
-    """Theory, section 7: V_l times u_l with the product of all u_l equal to 1."""
+    """V_l times u_l, of product 1: docs/theory.md, "Where a naive checker is wrong"."""
     first = read(optimizer, activation)
     shares = [*u, ONE.over(u[0].times(u[1]))]
     second = moved(_rescaled(first, shares), moves)

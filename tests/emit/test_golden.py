@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from richc.emit.compile import choose, program
+from richc.compilation import choose, program
 from richc.emit.program import Origin
 from richc.pipeline import analyse
 from richc.words import FEATURES

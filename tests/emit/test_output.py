@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from richc.emit import MARKER
-from richc.emit.output import OutputError, write_file, write_program
+from richc.emit.output import write_program
+from richc.files import OutputError, write_file
 
 OURS = f"{MARKER}0.1.0\nprint(1)\n"
 
@@ -181,7 +182,7 @@ def test_open_files_have_no_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 STOPPED = """
 import os, sys
 from pathlib import Path
-from richc.emit.output import write_file
+from richc.files import write_file
 synchronise = os.fsync
 def stopped(descriptor):
     synchronise(descriptor)
@@ -234,7 +235,7 @@ def test_many_writers_of_one_file(tmp_path: Path) -> None:
     program = """
 import sys
 from pathlib import Path
-from richc.emit.output import write_file
+from richc.files import write_file
 for _ in range(100):
     write_file(Path(sys.argv[1]), sys.argv[2].encode() * 1000, lambda _: True)
 """

@@ -15,6 +15,7 @@ from zlib import crc32
 
 from richc.cli.check import FORMATS
 from richc.cli.rewriting import diff
+from richc.compilation import program
 from richc.diagnostics import Diagnostic, Edit, Span, apply
 from richc.editor.actions import actions, edits_between, fixed
 from richc.editor.completion import complete
@@ -23,11 +24,10 @@ from richc.editor.document import Document
 from richc.editor.hints import hints
 from richc.editor.hover import hover
 from richc.editor.outline import Symbol, outline
-from richc.emit.compile import program
 from richc.fixing.fix import fix
+from richc.fixing.gauge.rewrite import regauge
 from richc.gauge.equivalence import IDENTICAL, compare
 from richc.gauge.moves import read_target
-from richc.gauge.rewrite import regauge
 from richc.pipeline import FileResult, analyse
 from richc.report import Options, renderer
 from richc.report.derivation import derivation

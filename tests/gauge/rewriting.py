@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from richc.diagnostics import Diagnostic
+from richc.fixing.gauge.rewrite import Regauged, regauge
 from richc.gauge.moves import read_target
-from richc.gauge.rewrite import Regauged, regauge
 from richc.pipeline import analyse
 
 

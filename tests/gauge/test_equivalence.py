@@ -161,7 +161,7 @@ def test_notes() -> None:
 
 
 def test_all_std_alike_trains_as_mup_where_layers_can_be_rescaled(folder: Path) -> None:
-    """Theory, section 7: off the richness scale, and yet the function trains as on it."""
+    """Off the scale, as a function on it: docs/theory.md, "Where a naive checker is wrong"."""
     mup = model(
         "a: dense -> n { std = 1, lr = n }",
         "b: dense -> n { std = n^(-1/2), lr = 1 }",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from richc.fixing.gauge.rewrite import UnknownLayer
 from richc.gauge.moves import BadTarget, read_target
-from richc.gauge.rewrite import UnknownLayer
 from richc.syntax.source import MAX_BYTES
 from tests.gauge.rewriting import attempt, model, move, refusal
 

@@ -33,7 +33,8 @@ def test_plain_sources(spec: Plain, to: str) -> None:
     note(spec.text)
     there = attempt(spec.text, to)
     if spec.optimizer.startswith("adafactor") and to == "mup":
-        assert there.refusals
+        # It has no such gauge, unless a file that has every rate 1 is in it as it stands.
+        assert there.refusals or there.text == spec.text
         return
     note(there.text)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from richc.fixing.fix import fix
+from richc.fixing.gauge.rewrite import regauge
 from richc.gauge.equivalence import IDENTICAL, compare
 from richc.gauge.moves import read_target
-from richc.gauge.rewrite import regauge
 from richc.pipeline import analyse
 from richc.spec import numbers
 from richc.spec.model import Model

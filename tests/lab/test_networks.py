@@ -14,9 +14,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from richc.emit.compile import program as emit
-from richc.lab.networks import Dense, Factored, Networks, Part, Record
+from richc.compilation import program as emit
+from richc.lab.networks import Networks, Part, Record
 from richc.lab.program import Program
+from richc.lab.weights import Dense, Factored
 from richc.pipeline import analyse
 
 WIDTH, RATE, STEPS = 10, 0.5, 3

@@ -11,8 +11,8 @@ import torch
 from click.testing import CliRunner, Result
 
 from richc.cli.main import cli
-from richc.emit.compile import choose
-from richc.emit.compile import program as emit
+from richc.compilation import choose
+from richc.compilation import program as emit
 from richc.lab.kernels import empirical_ntk, kernel_regression, rates_of
 from richc.lab.linearised import dense_ntk, descend
 from richc.lab.program import Program

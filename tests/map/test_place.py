@@ -32,7 +32,7 @@ families = st.sampled_from(FAMILIES)
 
 def where(optimizer: str, shape: str | None, layers: Sequence[Knobs]) -> Place:
     (found,) = analyse(model("placed", optimizer, shape, layers)).models
-    return place(found)
+    return place(found.spec, found.context.network, found.verdict)
 
 
 def thetas(optimizer: str, shape: str | None, r: Fraction, depth: int) -> dict[str, list[Fraction]]:
@@ -160,7 +160,8 @@ def shape_of(optimizer: str, shape: str | None, depth: int) -> list[bool]:
 @pytest.mark.parametrize(
     ("optimizer", "shape", "depth", "expected"),
     [
-        # Theory: NTP is in the μP and the rescaling gauge; at r = 1/2 all three are apart.
+        # docs/theory.md, "Named gauges": NTP is in the μP and the rescaling gauge; at r = 1/2 all
+        # three are apart.
         ("sgd", None, 3, [False, True]),
         ("sgd", None, 1, [False, True]),
         ("adam", None, 3, [True, True]),

@@ -26,7 +26,7 @@ OPTIMIZERS = {
     "muon-match": "muon { lr = 0.05, shape_factor = match_rms_adamw }",
 }
 
-#: kappa of (read-in, hidden, read-out): theory, section 2.
+#: kappa of (read-in, hidden, read-out): docs/theory.md, "Gauge invariants".
 _KAPPA = {
     "muon-none": (ZERO, ZERO, ZERO),
     "muon-spectral": (HALF, ZERO, -HALF),
@@ -112,7 +112,7 @@ def written(optimizer: str, layers: Sequence[Layer], activation: str) -> str:
 
 
 def scale(optimizer: str, hidden: int, r: Fraction) -> list[Layer]:
-    """The richness scale, STP gauge: from theory, section 3, rather than from richc."""
+    """The richness scale, STP gauge: from docs/theory.md, "The richness scale", not from richc."""
     b = [ZERO, *[HALF] * (hidden - 1), HALF + r]
     if optimizer in ("sgd", "momentum"):
         c = [-2 * r, *[ONE - 2 * r] * (hidden - 1), ONE]
@@ -127,7 +127,7 @@ def scale(optimizer: str, hidden: int, r: Fraction) -> list[Layer]:
 
 
 def moved(optimizer: str, layer: Layer, theta: Fraction) -> Layer:
-    """The same layer in another gauge: theory, section 2."""
+    """The same layer in another gauge: docs/theory.md, "Gauge invariants"."""
     power = {"sgd": 2, "momentum": 2, "adafactor": 0}.get(optimizer, 1)
     return layer._replace(
         a=layer.a + theta,
@@ -202,7 +202,7 @@ def _knock(
 
 
 def _outgrows(optimizer: str, head: Layer, source: Fraction) -> bool:
-    """Whether the read-out's update is larger than its init (theory, section 3; STP gauge)."""
+    """Whether the read-out's update is larger than its init: docs/theory.md, "Two phases"."""
     if head.c is None:
         return False
     if head.b is None:

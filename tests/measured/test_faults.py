@@ -14,7 +14,7 @@ pytestmark = pytest.mark.measured
 HALF = Fraction(1, 2)
 LAYERS = ("embed", "body", "head")
 STDS = (Fraction(0), -HALF, Fraction(-1))
-#: μP's rates in the STP gauge: theory, section 3.
+#: μP's rates in the STP gauge: docs/theory.md, "The richness scale".
 RATES = {
     "sgd { lr = 0.05 }": (1, 0, -1),
     "sgd { lr = 0.05, momentum = 0.9 }": (1, 0, -1),
@@ -70,7 +70,7 @@ def test_a_fault_is_found_in_its_layer(
     result = faulty(optimizer, layer, knob, change)
     verification = verify(result, settings(optimizer))
     if (layer, knob, change) == (2, "std", -HALF):
-        # A read-out that starts smaller than its update is μP as well: theory, section 3.
+        # A read-out that starts below its update is μP as well: docs/theory.md, "Two phases".
         assert result.passes
         assert () == verification.findings.broken
         return

@@ -1,7 +1,8 @@
-"""Theory, section 7: all std n^(-1/2) and one constant rate, in a relu net under SGD.
+"""All std n^(-1/2) and one constant rate, in a relu net under SGD.
 
-D0 is violated, h_1 ~ n^(-1/2), and yet the function trains exactly as μP's: scale moves between
-positively homogeneous layers, t_1 = sqrt(n) and t_(L+1) = 1 / sqrt(n), and rates move with t^2.
+docs/theory.md, "Where a naive checker is wrong".  D0 is violated, h_1 ~ n^(-1/2), and yet the
+function trains exactly as μP's: scale moves between positively homogeneous layers, t_1 = sqrt(n)
+and t_(L+1) = 1 / sqrt(n), and rates move with t^2.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 # ruff: noqa: T201 - the figures are half of what this is for
 """The two ends of the richness scale, and what lies between, on real training.
 
-Theory, section 4.  At r = 0 the tangent kernel has a limit, training does not move it, and what a
-network predicts is kernel regression (Jacot et al. 2018, arXiv 1806.07572; Lee et al. 2019, arXiv
-1902.06720).  At r = 1/2 features move as much at every width, and no kernel fixed at init predicts
-what is learnt.  Between them the change of a representation, as a vector, grows as n^r.
+docs/theory.md, "The richness scale".  At r = 0 the tangent kernel has a limit, training does not
+move it, and what a network predicts is kernel regression (Jacot et al. 2018, arXiv 1806.07572; Lee
+et al. 2019, arXiv 1902.06720).  At r = 1/2 features move as much at every width, and no kernel
+fixed at init predicts what is learnt.  Between them the change of a representation, as a vector,
+grows as n^r.
 
 Run with ``-s`` for the tables.  Seeds count from 0; tolerances are from seeds 1000 and up, which
 no test uses: three standard deviations or more.

@@ -122,7 +122,8 @@ class Outcome(NamedTuple):
         """(desideratum, checked, measured), where both evaluate it.
 
         What explodes is judged by its first step.  Where later ones are of other sizes, only that
-        it explodes is comparable: the lower bounds are asked of later steps (theory, section 3).
+        it explodes is comparable: lower bounds are asked of later steps (docs/theory.md, "Two
+        phases").
         """
         measured = dict(self.found.findings.statuses)
         flow = self.result.verdict.flow

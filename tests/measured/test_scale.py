@@ -1,7 +1,8 @@
 """The richness scale: what the report says of inferred specs is what training does.
 
 Every optimizer at r = 0, 1/4 and 1/2 in two gauges; depth and activation go round, so that each
-optimizer meets all of them.  A fresh batch each step, and later steps only (theory, section 3).
+optimizer meets all of them.  A fresh batch each step, and later steps only (docs/theory.md, "Two
+phases").
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ POINTS = ("0", "1/4", "1/2")
 #: The second gauge, by turns; Adafactor has no μP gauge.
 OTHERS = ("mup", "rescaling", "mup")
 
-#: The exponent of a hidden bias's rate at r = 1/4, where it is not Adam's r - 1/2: theory, section
-#: 7.  Muon's bias is a wide vector, orthogonalised to entries n^(-1/2): r less that of its shape
-#: factor.
+#: The exponent of a hidden bias's rate at r = 1/4, where it is not Adam's r - 1/2: docs/theory.md,
+#: "The richness scale".  Muon's bias is a wide vector, orthogonalised to entries n^(-1/2): r less
+#: that of its shape factor.
 BIAS_RATES = {
     "sgd": Fraction(1, 2),
     "momentum": Fraction(1, 2),

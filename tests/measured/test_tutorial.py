@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from richc.report.transfer_schema import TransferReport
+from tests.shown import Done, Shell, commands, unprinted
 
 pytestmark = pytest.mark.measured
-
-
-class Shown(NamedTuple):
-    """A command of the text, and the lines below it."""
-
-    command: str
-    lines: list[str]
-
-
-class Done(NamedTuple):
-    code: int
-    output: str
-
-
-def commands(text: str) -> Iterator[Shown]:
-    for block in re.findall(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, *lines = part.splitlines()
-            yield Shown(command, lines)
 
 
 @pytest.fixture(scope="module")
@@ -49,23 +27,9 @@ def folder(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def done(folder: Path) -> dict[str, Done]:
     """Every command, in order."""
-    shim = folder.parent / "bin"
-    shim.mkdir()
-    (shim / "richc").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m richc "$@"\n')
-    (shim / "richc").chmod(0o755)
-    environment = os.environ | {"PATH": f"{shim}{os.pathsep}{os.environ['PATH']}"}
-    found = {}
-    for command, _ in commands((folder / "README.md").read_text(encoding="utf-8")):
-        ran = subprocess.run(
-            ["bash", "-c", command],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        found[command] = Done(ran.returncode, ran.stdout)
-    return found
+    shell = Shell(folder, folder.parent / "bin")
+    shown = commands((folder / "README.md").read_text(encoding="utf-8"))
+    return {command: shell.run(command) for command, _ in shown}
 
 
 def without_numbers(line: str) -> str:
@@ -75,15 +39,8 @@ def without_numbers(line: str) -> str:
 
 def test_commands_print_what_is_shown(folder: Path, done: dict[str, Done]) -> None:
     for command, lines in commands((folder / "README.md").read_text(encoding="utf-8")):
-        printed = [without_numbers(line) for line in done[command].output.splitlines()]
-        at = 0
-        for line in lines:
-            if line == "...":
-                continue
-            wanted = without_numbers(line).removesuffix(" ...")
-            matching = [i for i, p in enumerate(printed[at:], at) if p.startswith(wanted)]
-            assert matching, f"{command}\n{line}\n{done[command].output}"
-            at = matching[0] + 1
+        output = done[command].output
+        assert unprinted(lines, output, without_numbers) is None, f"{command}\n{output}"
 
 
 def test_what_fails_is_what_the_text_says_fails(done: dict[str, Done]) -> None:

@@ -46,7 +46,7 @@ def abc(*layers: tuple[Fraction | None, Fraction | None]) -> list[Layer]:
 QUARTER = Fraction(1, 4)
 STANDARD = (ZERO, HALF, HALF)
 
-#: theory, section 7, and other ways of getting it wrong.
+#: docs/theory.md, "Where a naive checker is wrong", and other ways of getting it wrong.
 NAMED = {
     "SP, one rate, SGD": ("sgd", abc(*((b, ZERO) for b in STANDARD))),
     "SP, one rate, Adam": ("adam", abc(*((b, ZERO) for b in STANDARD))),

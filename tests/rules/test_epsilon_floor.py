@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from richc.diagnostics import Diagnostic
+from richc.fixing.gauge.rewrite import regauge
 from richc.gauge.moves import read_target
-from richc.gauge.rewrite import regauge
 from richc.pipeline import analyse
 from richc.rules.precision_range import measure
 

@@ -157,7 +157,7 @@ model biased {
 @pytest.mark.parametrize("richness", RICHNESS, ids=str)
 @pytest.mark.parametrize("gauge", ["stp", "mup", "rescaling"])
 def test_prefactors_of_sgd_without_a_base(gauge: str, richness: Fraction) -> None:
-    """Theory, section 4: with all prefactors written out, whatever the gauge.
+    """docs/theory.md, "The richness scale": with all prefactors written out, whatever the gauge.
 
     s^2 M^2 = (1/d, 1/n, 1/(alpha^2 n)), eta M^2 = (alpha^2/d, alpha^2/n, 1/n); the hidden gain
     of relu is 2.

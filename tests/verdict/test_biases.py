@@ -1,4 +1,4 @@
-"""Biases are weights with fan-in 1 (theory, section 7)."""
+"""Biases are weights with fan-in 1 (docs/theory.md, "The richness scale")."""
 
 from __future__ import annotations
 

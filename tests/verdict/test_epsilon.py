@@ -1,4 +1,7 @@
-"""R601: Adam's epsilon must not outgrow its gradient (theory, section 7)."""
+"""R601: Adam's epsilon must not outgrow its gradient.
+
+docs/theory.md, "State beside the weights".
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ GAUGES = ("stp", "mup", "rescaling")
 
 
 def sgd_table(gauge: str, r: Fraction) -> list[list[Fraction]]:
-    """Theory, section 5: SGD's a, b, c for (read-in, hidden, read-out) at richness r."""
+    """docs/theory.md, "Named gauges": SGD's a, b, c at richness r."""
     one = Fraction(1)
     table = {
         "stp": [[ZERO] * 3, [ZERO, HALF, HALF + r], [-2 * r, 1 - 2 * r, one]],

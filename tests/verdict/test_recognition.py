@@ -1,4 +1,4 @@
-"""Well-known mistakes are named in a note (theory, section 7)."""
+"""Mistakes of docs/theory.md, "Where a naive checker is wrong", are named in a note."""
 
 from __future__ import annotations
 

@@ -18,9 +18,6 @@ from richc.emit.parts.table import MISSING, UNPACKED_BYTES
 
 # ---- emitted from here on ----
 
-FEATURE_KEYS = ("x", "X", "features", "data", "images", "inputs")
-TARGET_KEYS = ("y", "Y", "target", "targets", "label", "labels")
-
 
 # keep if not stream
 def read_arrays(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
@@ -75,9 +72,11 @@ def open_arrays(path: Path) -> dict[str, Any]:
 
 def choose(names: list[str], target: str | None, ignore: str | None) -> tuple[str, str]:
     """Which arrays hold the features and the labels."""
-    target = target or next((key for key in TARGET_KEYS if key in names), None)
+    keys = ("y", "Y", "target", "targets", "label", "labels")
+    target = target or next((key for key in keys if key in names), None)
     rest = [name for name in names if name not in (target, *(ignore or "").split(","))]
-    rest = rest if len(rest) == 1 else [key for key in FEATURE_KEYS if key in rest]
+    keys = ("x", "X", "features", "data", "images", "inputs")
+    rest = rest if len(rest) == 1 else [key for key in keys if key in rest]
     if target is None or target not in names or not rest:
         known = ", ".join(f"{name[:40]!a}" for name in names[:8]) or "nothing"
         raise ValueError(f"no labels (--target names them) or no features (call it 'x') in {known}")
@@ -91,7 +90,6 @@ def as_array(value: Any, name: str) -> np.ndarray:
             raise ValueError(f"{name[:40]!a} is larger than its memory")
         value = value.detach().double().numpy()
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "biufU" or not value.ndim:
-        kind = getattr(value, "dtype", type(value).__name__)
-        raise ValueError(f"{name[:40]!a} is no array of real numbers, its type is {kind}")
+        raise ValueError(f"{name[:40]!a} is not of a type that is an array of real numbers")
     value = value[:, 0] if value.ndim == 2 and value.shape[1] == 1 else value
     return np.asarray(value, None if value.dtype.kind == "U" else np.float64)

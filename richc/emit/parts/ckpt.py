@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 # end
-from richc.emit.parts.data import DataError, refused_for
+from richc.emit.parts.data import refused_for
 from richc.emit.parts.ranks import gather, rank, ranks
 from richc.emit.parts.trainer import Trainer
 
@@ -34,9 +34,8 @@ SPEC = ""
 
 # ---- emitted from here on ----
 
+
 # ---- checkpoints ---------------------------------------------------------------------------------
-
-
 class Checkpoints:
     """States of a run as ``step-00000100``, ... in a folder, each complete; the newest are kept.
 
@@ -45,7 +44,7 @@ class Checkpoints:
     """
 
     def __init__(self, trainer: Trainer, options: argparse.Namespace) -> None:
-        """Go on from the newest, if there is one.  Raises DataError where that would be wrong."""
+        """Go on from the newest, if there is one.  Raises ValueError where that would be wrong."""
         self.trainer, self.options, self.folder = trainer, options, options.checkpoint
         self.noted, self.stop, self.undo = 0, 0, contextlib.ExitStack()
         if self.folder is None:
@@ -61,7 +60,7 @@ class Checkpoints:
             # end
             states = self.states()
             if states and not options.resume:
-                raise DataError("holds a run; go on with it by --resume")
+                raise ValueError("holds a run; go on with it by --resume")
             if states:
                 restore(trainer, states[-1])
                 print(f"going on from step {trainer.taken}", file=sys.stderr)
@@ -71,7 +70,7 @@ class Checkpoints:
             self.undo = self.undo.pop_all()
 
     def claim(self) -> None:
-        """Have the folder alone, and clear what killed runs left there.  Raises DataError."""
+        """Have the folder alone, and clear what killed runs left there.  Raises ValueError."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if os.name == "posix":
             import fcntl
@@ -81,7 +80,7 @@ class Checkpoints:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise DataError("another run keeps its states there") from None
+                raise ValueError("another run keeps its states there") from None
             except OSError:
                 pass  # some file systems of clusters have no locks
         for left in self.folder.glob(".step-*"):
@@ -183,7 +182,7 @@ def common(trainer: Trainer) -> list[str]:
 
 
 def restore(trainer: Trainer, path: Path) -> None:
-    """Put a run into the state that a folder holds.  Raises DataError where that does not fit."""
+    """Put a run into the state that a folder holds.  Raises ValueError where that does not fit."""
     from safetensors import safe_open
 
     with refused_for(f"{path.name}: damaged, or not of this model"):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from richc.emit.parts.arrays import read_arrays
-from richc.emit.parts.stream import open_rows, statistics
+from richc.emit.parts.stream import open_rows, standardise
 from richc.emit.parts.table import encode, read_csv
 
 FEATURES = 64
@@ -20,18 +20,14 @@ FEATURES = 64
 
 
 # keep if options
-class DataError(ValueError):
-    """What the user has to mend; ``main`` prints it as one line."""
-
-
 @contextlib.contextmanager
 def refused_for(what: str) -> Iterator[None]:
-    """Says of what goes wrong what it goes wrong with.  Raises DataError."""
+    """Says of what goes wrong what it goes wrong with, as a ValueError: ``main`` prints a line."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever a library comes to
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise DataError(f"{what}: {reason}") from None
+        raise ValueError(f"{what}: {reason}") from None
 
 
 # end
@@ -47,25 +43,30 @@ def load(options: argparse.Namespace) -> list[Any]:
         found, labels = read_csv(options)
         # end
         rows, inputs = found.shape
-        x, y = torch.from_numpy(found).float().double(), encode(labels)
-        wrong = ~torch.hstack([x, y.reshape(rows, -1)]).isfinite().all(1)
         # end
         # keep if stream
         x, labels = open_rows(options)
-        rows, inputs, y = len(x), x.columns, encode(labels)
-        if rows != len(y):
-            raise ValueError(f"{rows} rows of features and {len(y)} labels")
-        wrong = ~y.reshape(rows, -1).isfinite().all(1)  # statistics look at the features
+        rows, inputs = len(x), x.columns
         # end
         if inputs != FEATURES or rows < 4:
             few = f"{rows} rows are too few"
             raise ValueError(few if inputs == FEATURES else f"{inputs} features, not {FEATURES}")
+        # keep if stream
+        y = encode(labels)
+        if rows != len(y):
+            raise ValueError(f"{rows} rows of features and {len(y)} labels")
+        wrong = ~y.reshape(rows, -1).isfinite().all(1)
+        # end
+        # keep if not stream
+        x, y = torch.from_numpy(found).float().double(), encode(labels)
+        wrong = ~torch.hstack([x, y.reshape(rows, -1)]).isfinite().all(1)
+        # end
         if wrong.any():
             raise ValueError(f"row {wrong.int().argmax() + 1} has a value that is not finite")
         order = torch.randperm(rows, generator=torch.Generator().manual_seed(options.seed))
         test, train = order[: max(2, rows // 5)], order[max(2, rows // 5) :]
         # keep if stream
-        x.mean, x.deviation = statistics(x, train, options.statistics_rows)
+        x = standardise(x, train, options.statistics_rows)
         # end
     except Exception as error:  # noqa: BLE001 - whatever a library comes to
         raise ValueError(f"{options.data}: {str(error)[:400] or type(error).__name__}") from None

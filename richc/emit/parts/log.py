@@ -8,21 +8,20 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from richc.emit.parts.data import DataError, refused_for
+from richc.emit.parts.data import refused_for
 from richc.emit.parts.ranks import rank
 
 MODEL = "model"
 
 # ---- emitted from here on ----
 
+
 # ---- log -----------------------------------------------------------------------------------------
-
-
 class Log:
     """Appends to a file: a line that tells of the run, then one every few steps.
 
     A resumed run first takes back its lines of later steps, so that none is there twice.  Raises
-    DataError where the file is no log, or cannot be written.
+    ValueError where the file is no log, or cannot be written.
     """
 
     def __init__(self, options: argparse.Namespace, begin: int) -> None:
@@ -71,18 +70,18 @@ def make_ready(path: Path, begin: int, options: argparse.Namespace) -> bool:
     """Take back what a killed run left; returns whether the line that tells of this run stays.
 
     That is the last line if it is torn, and of a resumed run all after step ``begin``.  Raises
-    DataError, and leaves the file alone, where others' lines would be lost.
+    ValueError, and leaves the file alone, where others' lines would be lost.
     """
     if path.exists() and not path.is_file():
-        raise DataError("not a file")
+        raise ValueError("not a file")
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     told = [parse_line(line) for line in lines]
     if lines and not told[-1] and not lines[-1].endswith(b"\n"):
         torn, told = lines.pop()[:8], told[:-1]
         if not (b'{"run": '.startswith(torn) or b'{"step":'.startswith(torn)):
-            raise DataError("not a log of this program: its last line is another's")
+            raise ValueError("not a log of this program: its last line is another's")
     elif lines and not any("run" in line for line in told):
-        raise DataError("not a log of this program")
+        raise ValueError("not a log of this program")
     begun = max((i for i, line in enumerate(told) if "run" in line), default=0)
     run = told[begun].get("options", {}) if told else {}
     is_resumed = getattr(options, "resume", False)
@@ -90,7 +89,7 @@ def make_ready(path: Path, begin: int, options: argparse.Namespace) -> bool:
     if is_same:
         later = [i for i in range(begun, len(told)) if told[i].get("step", 0) > begin or not begin]
         if later and not all(told[later[0] :]):
-            raise DataError("lines that this run would write again are mixed with others")
+            raise ValueError("lines that this run would write again are mixed with others")
         lines = lines[: later[0]] if later else lines
     with path.open("ab") as file:
         file.truncate(len(b"".join(lines)))

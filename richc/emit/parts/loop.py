@@ -14,6 +14,7 @@ from richc.emit.parts.network import Network
 
 SCORE = "accuracy"
 
+
 # ---- emitted from here on ----
 
 

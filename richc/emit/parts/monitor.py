@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from richc.emit.parts.data import DataError, refused_for
+from richc.emit.parts.data import refused_for
 from richc.emit.parts.dense import Dense
 from richc.emit.parts.evaluate import autocast
 from richc.emit.parts.trainer import Trainer
@@ -21,9 +21,8 @@ PREDICTED: dict[str, tuple[float | None, float | None, float | None]] = {}
 
 # ---- emitted from here on ----
 
+
 # ---- monitor -------------------------------------------------------------------------------------
-
-
 class Monitor:
     """Every ``--monitor`` steps, for each layer, on a fixed batch of held-out examples:
 
@@ -85,7 +84,7 @@ def predict(size: float | None, ratio: float, power: float | None) -> float | No
 
 
 def read_monitored(path: Path | None) -> tuple[dict[tuple[int, str], float], int]:
-    """What another run logged: dh by step and layer, and its width.  Raises DataError."""
+    """What another run logged: dh by step and layer, and its width.  Raises ValueError."""
     found, width = dict[tuple[int, str], float](), WIDTH if path is None else 0
     if path is not None:
         with refused_for(f"--monitor-like {path}"):
@@ -96,5 +95,5 @@ def read_monitored(path: Path | None) -> tuple[dict[tuple[int, str], float], int
                 for name, row in entry.get("monitor", {}).items():
                     found[int(entry["step"]), name] = float(row["dh"])
             if not found or width < 1:
-                raise DataError("no log of a run with --monitor")
+                raise ValueError("no log of a run with --monitor")
     return found, width

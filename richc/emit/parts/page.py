@@ -16,6 +16,7 @@ from richc.emit.parts.parse import parse
 
 SCORE = "accuracy"
 
+
 # ---- emitted from here on ----
 
 

@@ -16,6 +16,7 @@ TARGET: str | None = None
 STEPS, BATCH, SEED, PRECISION = 1000, 128, 0, "fp32"
 SCHEDULE, WARMUP = "constant", 0.0
 
+
 # ---- emitted from here on ----
 
 
@@ -27,22 +28,17 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     beside = Path(__file__).resolve().parent / str(DATA)
     data = beside if beside.exists() else Path(str(DATA))
     # end
-    # keep if not options
-    # keep if has_data
+    # keep if has_data and not options
     add("--data", type=Path, default=data, help="a table, .csv or .csv.gz (%(default)a)")
     # end
-    # keep if not has_data
+    # keep if has_data and options
+    add("--data", type=Path, default=data, help=".csv .csv.gz .npz .pt .safetensors (%(default)a)")
+    # end
+    # keep if not has_data and not options
     add("--data", type=Path, required=True, help="a table, .csv or .csv.gz")
     # end
-    # end
-    # keep if options
-    kinds = ".csv .csv.gz .npz .pt .safetensors"
-    # keep if has_data
-    add("--data", type=Path, default=data, help=f"{kinds} (%(default)a)")
-    # end
-    # keep if not has_data
-    add("--data", type=Path, help=kinds)
-    # end
+    # keep if not has_data and options
+    add("--data", type=Path, help=".csv .csv.gz .npz .pt .safetensors")
     # end
     add("--target", default=TARGET, help="the labels' column, by name or number (the last one)")
     add("--ignore", metavar="NAMES", help="columns to leave out, with commas between")
@@ -70,8 +66,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--data-on", choices=("auto", "device", "host"), default="auto", help="where it is kept")
     # end
     add("--compile", action="store_true", help="run the model through torch.compile")
-    modes = ("default", "reduce-overhead", "max-autotune")
-    add("--compile-mode", choices=modes, default="default", help="as of torch.compile")
+    add("--compile-mode", default="default", metavar="MODE", help="as of torch.compile")
     # keep if ckpt
     add("--checkpoint", type=Path, metavar="FOLDER", help="where to keep whole states of the run")
     add("--every", type=int, default=500, metavar="K", help="steps between them")

@@ -16,7 +16,7 @@ from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
 # end
-from richc.emit.parts.data import DataError, load, place, refused_for
+from richc.emit.parts.data import load, place, refused_for
 from richc.emit.parts.evaluate import evaluate
 from richc.emit.parts.network import Network
 from richc.emit.parts.parse import parse
@@ -29,6 +29,7 @@ from richc.emit.parts.training import train
 MODEL = "model"
 COMPILER = "richc"
 SCORE = "accuracy"
+
 
 # ---- emitted from here on ----
 
@@ -51,8 +52,7 @@ def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None
         if path.suffix == ".pt":
             torch.save({"model": state, "metadata": metadata}, draft)
         else:
-            safetensors = importlib.import_module("safetensors.torch")
-            safetensors.save_file(state, draft, metadata)
+            importlib.import_module("safetensors.torch").save_file(state, draft, metadata)
         draft.replace(path)
 
 
@@ -64,16 +64,16 @@ def run(argv: list[str] | None) -> int:
     options = parse(argv)
     with refused_for(f"--device {options.device} is not available"):
         device = torch.empty(0, device=options.device).device
-    save, torch_file = options.save, (".pt", ".safetensors")
-    if save is not None and not (save.suffix in torch_file and save.parent.is_dir()):
-        raise DataError(f"--save {save}: no .safetensors or .pt in a folder that exists")
+    path = options.save
+    if path and not (path.suffix in (".pt", ".safetensors") and path.parent.is_dir()):
+        raise ValueError(f"--save {path}: no .safetensors or .pt in a folder that exists")
     # keep if ckpt
     if options.resume and options.checkpoint is None:
-        raise DataError("--resume: from which folder? name it with --checkpoint")
+        raise ValueError("--resume: from which folder? name it with --checkpoint")
     # end
     # keep if not has_data
     if options.data is None:
-        raise DataError("which data? name a file with --data")
+        raise ValueError("which data? name a file with --data")
     # end
     if options.tf32:
         torch.set_float32_matmul_precision("high")
@@ -109,11 +109,11 @@ def run(argv: list[str] | None) -> int:
     print(f"{shown}  held-out loss {held_out:.6g} {SCORE} {unseen:.4f}", flush=True)
     if not math.isfinite(loss):
         print("error: the loss diverged", file=sys.stderr)
-    if options.save is not None:
-        told = {"model": MODEL, "compiler": COMPILER, "steps": trainer.taken}
-        told |= {name: vars(options)[name] for name in ("width", "richness", "gamma", "seed")}
-        with refused_for(f"--save {options.save}"):
-            save_weights(model, options.save, {name: str(value) for name, value in told.items()})
+    if path is not None:
+        told = {"model": MODEL, "compiler": COMPILER, "steps": str(trainer.taken)}
+        told |= {key: str(vars(options)[key]) for key in ("width", "richness", "gamma", "seed")}
+        with refused_for(f"--save {path}"):
+            save_weights(model, path, told)
     return code or int(not math.isfinite(loss))
 
 

@@ -19,9 +19,8 @@ __all__ = ["gather", "processes", "rank", "ranks"]
 
 # ---- emitted from here on ----
 
+
 # ---- several processes ---------------------------------------------------------------------------
-
-
 @contextlib.contextmanager
 def processes() -> Iterator[None]:
     """Join the processes that torchrun started, or be the only one; number 0 is heard meanwhile.

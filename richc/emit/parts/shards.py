@@ -8,7 +8,6 @@ import torch
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
-from richc.emit.parts.data import DataError
 from richc.emit.parts.dense import Dense
 from richc.emit.parts.network import Network
 from richc.emit.parts.ranks import ranks
@@ -24,7 +23,7 @@ def shard(options: argparse.Namespace, device: torch.device) -> Network:
     """
     each = options.shard_over or ranks()
     if ranks() % each:
-        raise DataError(f"--shard-over {each}: does not divide {ranks()} processes")
+        raise ValueError(f"--shard-over {each}: does not divide {ranks()} processes")
     names = ("copies", "shards")
     mesh = init_device_mesh(device.type, (ranks() // each, each), mesh_dim_names=names)
     kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}

@@ -72,7 +72,7 @@ class Rows:
         return torch.searchsorted(self.starts, rows, right=True) - 1
 
     def read(self, rows: Tensor) -> Tensor:
-        """Rows by their number on the disk, (rows, columns).  Raises DataError."""
+        """Rows by their number on the disk, (rows, columns).  Raises ValueError."""
         found, chunk_of = torch.empty(len(rows), self.columns), self.chunk_of(rows)
         with refused_for("the data cannot be read any more"):
             for number in chunk_of.unique().tolist():
@@ -170,8 +170,8 @@ def matrix(part: Any, names: list[str]) -> np.ndarray:
     return np.hstack(columns)
 
 
-def statistics(x: Rows, train: Tensor, most: int | None) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of the columns over training rows, which are finite, or (evenly) most."""
+def standardise(x: Any, train: Tensor, most: int | None) -> Any:
+    """With mean and deviation of the columns over training rows, evenly some if not all of them."""
     blocks = train.sort().values.split(BLOCK)[:: math.ceil(len(train) / (most or len(train)))]
     # As if around 0, so that a small deviation is not lost beside a large mean.
     shift = x.read(blocks[0]).double().mean(0)
@@ -192,4 +192,5 @@ def statistics(x: Rows, train: Tensor, most: int | None) -> tuple[Tensor, Tensor
     first, second = sums[:2] / sums[2]
     deviation = (second - first.square()).clamp(min=0.0).sqrt()
     deviation[deviation <= 1e-9 * (shift + first).abs()] = 1.0  # a constant deviates by rounding
-    return shift + first, deviation
+    x.mean, x.deviation = shift + first, deviation
+    return x

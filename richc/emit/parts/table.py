@@ -15,6 +15,7 @@ from torch import Tensor
 OUTPUTS = 10
 MISSING, UNPACKED_BYTES = ("",), 1 << 30
 
+
 # ---- emitted from here on ----
 
 

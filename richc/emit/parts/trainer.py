@@ -19,7 +19,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 # end
 from richc.emit.parts.cross_entropy import loss_of
-from richc.emit.parts.data import DataError
 from richc.emit.parts.evaluate import autocast
 from richc.emit.parts.ranks import rank, ranks
 from richc.emit.parts.stream import arrange
@@ -35,7 +34,7 @@ class Batches:
         self.generator = torch.Generator().manual_seed(seed)
         # keep if ranks
         if self.size < ranks():
-            raise DataError(f"--batch: fewer examples than the {ranks()} processes")
+            raise ValueError(f"--batch: fewer examples than the {ranks()} processes")
         # end
         self.shuffle()
 

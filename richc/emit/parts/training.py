@@ -18,6 +18,7 @@ from richc.emit.parts.trainer import Trainer
 
 SCORE = "accuracy"
 
+
 # ---- emitted from here on ----
 
 
@@ -41,16 +42,18 @@ def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
     # end
     begun, first, steps = time.perf_counter(), trainer.taken, options.steps
     in_place = options.progress or (sys.stderr.isatty() and not options.quiet)
-    # keep if ranks
-    times = 10  # in a terminal, too: all processes must report at the same steps
-    # end
     # keep if not ranks
     times = 100 if in_place else 10
     # end
     try:
         for step in range(first + 1, steps + 1):
             loss, outputs, y = trainer.step()
+            # keep if ranks
+            is_due = not options.quiet and step * 10 // steps > (step - 1) * 10 // steps
+            # end
+            # keep if not ranks
             is_due = not options.quiet and step * times // steps > (step - 1) * times // steps
+            # end
             # keep if ranks and log
             if is_due or log.is_due(step):
                 outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from richc import __version__
-from richc.emit.output import OutputError, check_file, write_file
+from richc._version import __version__
+from richc.files import OutputError, check_file, write_file
 from richc.lab.sweep.runs import Run
 from richc.lab.sweep.store import StoreProblem
 

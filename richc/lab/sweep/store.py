@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from richc import __version__
+from richc._version import __version__
 from richc.lab.sweep.runs import Job, Point, Run
 
 #: The key that every file of ours begins with, and the version of what follows.

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 
 from richc.calculus.drift import Drift, rate_drift
-from richc.emit.compile import program as emit
+from richc.compilation import program as emit
 from richc.lab.outcome import Outcome
 from richc.lab.program import Program, rate_at
 from richc.lab.sweep import engines, grid, optimum

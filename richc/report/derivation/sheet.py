@@ -133,7 +133,7 @@ class Sheet:
         return self.verdict.flow.first != self.verdict.flow.later
 
     def homogeneous(self) -> str:
-        """The premise of theory section 7, in words."""
+        """What a further symmetry takes: docs/theory.md, "Where a naive checker is wrong"."""
         words = sorted({layer.activation.name for layer in self.layers if layer.activation})
         verb = "is" if len(words) == 1 else "are"
         return f"{', '.join(words)} {verb} positively homogeneous, and there are no biases"

@@ -11,15 +11,15 @@ from markupsafe import Markup
 from richc.calculus.verdict import NOT_EVALUATED, VIOLATED
 from richc.diagnostics import Suppressed
 from richc.optimizers.shape_factor import SHAPE_FACTORS
+from richc.page.diagram import diagram
+from richc.page.measured import measured
+from richc.page.rendering import render
+from richc.page.signals import Signal, signals
+from richc.page.snippets import findings
+from richc.page.transferred import transferred
 from richc.pipeline import FileResult, ModelResult
 from richc.report.derivation import derivation
 from richc.report.derivation.faults import faults
-from richc.report.page.diagram import diagram
-from richc.report.page.measured import measured
-from richc.report.page.rendering import render
-from richc.report.page.signals import Signal, signals
-from richc.report.page.snippets import findings
-from richc.report.page.transferred import transferred
 from richc.report.table import Knob, group_name, groups, knobs
 from richc.report.transfer import WORDS as WORDS_OF_VALUES
 from richc.report.transfer_schema import TransferReport

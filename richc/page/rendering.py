@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: What to tell a user whose Python has no Jinja2.
 NO_JINJA = 'pages need Jinja2, which is not installed: pip install "richc[report]"'
 
-_FOLDER = "report/page/templates"
+_FOLDER = "page/templates"
 _POWER = re.compile(r"n\^(\([^)]*\)|[-+]?[0-9./]+)")
 
 

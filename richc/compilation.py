@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 
-from richc import RichError, __version__
-from richc.emit.features import UnknownFeature
+from richc._version import __version__
 from richc.emit.features import chosen as choose_features
-from richc.emit.predictions import predict
+from richc.emit.predictions import Prediction
 from richc.emit.program import Origin, emit_program
-from richc.pipeline import FileResult, ModelResult, analyse
-from richc.report.text import render_diagnostics
+from richc.pipeline import FileResult, ModelResult
+from richc.rules.signal import following, signal
+from richc.scaling.sizes import ZERO_SIZE, Size
 from richc.words import did_you_mean
 
 
@@ -83,27 +84,23 @@ def program(
     )
 
 
-def compile_text(
-    text: str,
-    model: str | None = None,
-    *,
-    allow_violations: bool = False,
-    features: Iterable[str] = (),
-    module_only: bool = False,
-) -> str:
-    """What ``richc.compile`` does.  Raises RichError."""
-    chosen = choose_text(text, model, allow_violations=allow_violations)
-    try:
-        return program(chosen, features, module_only=module_only)
-    except UnknownFeature as error:
-        raise RichError(str(error)) from None
+def predict(chosen: ModelResult) -> dict[str, Prediction]:
+    """Every layer's, by the name that its module has; only what the verdict calls exact."""
+    context, verdict, layers = chosen.context, chosen.verdict, chosen.spec.layers
+    bits = signal(context)
+    found: dict[str, Prediction] = {}
+    for index, (layer, flow) in enumerate(zip(layers, verdict.flow.later, strict=True)):
+        if index >= verdict.known_heights:
+            found[layer.name] = Prediction(None, None, None)
+            continue
+        size = None
+        if flow.h is not ZERO_SIZE and len(bits) >= index:
+            below = bits[index - 1] if index else 0.0
+            before = layers[index - 1].activation if index else None
+            size = 2.0 ** (following(context, layer, before, below) / 2)
+        found[layer.name] = Prediction(size, _rational(flow.h), _rational(flow.dh))
+    return found
 
 
-def choose_text(text: str, model: str | None, *, allow_violations: bool) -> ModelResult:
-    """The model of a text that is meant: see ``choose``.  Raises RichError."""
-    try:
-        return choose(analyse(text), model, allow_violations=allow_violations)
-    except WrongChoice as error:
-        raise RichError(str(error)) from None
-    except Refused as refused:
-        raise RichError(render_diagnostics(refused.result, color=False)) from None
+def _rational(size: Size) -> Fraction | None:
+    return size if isinstance(size, Fraction) else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from richc.report.page.signals import Gap, Row, Signal, Signals
+from richc.page.signals import Gap, Row, Signal, Signals
 
 #: Heights: above the first box, of a box, of a line more in it, of the lanes below, of a gap.
 _HEAD, _BOX, _BIAS_LINE, _LANES, _GAP = 62, 60, 28, 62, 34

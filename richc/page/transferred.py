@@ -7,9 +7,9 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from richc.figures import transfer as figures
+from richc.page.pictures import pictures
+from richc.page.rendering import PageProblem, render
 from richc.pipeline import ModelResult
-from richc.report.page.pictures import pictures
-from richc.report.page.rendering import PageProblem, render
 from richc.report.snippet import visible
 from richc.report.transfer import (
     WORDS,

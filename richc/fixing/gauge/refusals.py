@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from richc.diagnostics import ERROR, Diagnostic, Label, Span
 from richc.optimizers import law
+from richc.scaling.formula import power_of_n
 
 _KNOBS = {"a": "multiplier", "b": "init std", "c": "rate"}
 
@@ -77,10 +78,3 @@ def out_of_range(message: str, span: Span) -> Diagnostic:
 
 def too_large(kibibytes: int, span: Span) -> Diagnostic:
     return _refusal(f"in that gauge the file would be larger than {kibibytes} KiB", span)
-
-
-def power_of_n(exponent: Fraction) -> str:
-    if exponent == 1:
-        return "n"
-    shown = str(exponent)
-    return f"n^{shown}" if exponent.denominator == 1 else f"n^({shown})"

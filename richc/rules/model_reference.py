@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from richc.resolve import resolve
 from richc.rules.context import Context
-from richc.spec.resolve import resolve
 from richc.syntax.parser import parse
 from richc.syntax.source import Source, SourceError, read_source
 

@@ -7,9 +7,9 @@ from markupsafe import Markup
 from richc.calculus.verdict import Verdict
 from richc.figures import verification as figures
 from richc.lab.outcome import Outcome
+from richc.page.pictures import pictures
+from richc.page.rendering import PageProblem, render
 from richc.pipeline import ModelResult
-from richc.report.page.pictures import pictures
-from richc.report.page.rendering import PageProblem, render
 from richc.report.snippet import visible
 from richc.report.verification import cells, found, quantity, run_words, size, trust, verdict
 from richc.report.verification_schema import Row, VerificationReport

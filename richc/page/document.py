@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from richc import __version__
-from richc.emit.output import starts_with
+from richc._version import __version__
+from richc.files import starts_with
+from richc.page.rendering import render, style_sheet
+from richc.page.sections import Run, Section, sections
+from richc.page.snippets import findings
 from richc.pipeline import FileResult, ModelResult
-from richc.report.page.rendering import render, style_sheet
-from richc.report.page.sections import Run, Section, sections
-from richc.report.page.snippets import findings
 
 #: Begins the tag by which richc knows a page that it may overwrite.
 _MARKER = '<meta name="generator" content="richc '

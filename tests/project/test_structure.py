@@ -1,0 +1,119 @@
+"""Rooms import what is below them only, lazily or not; names say one thing; no module is long."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[2] / "richc"
+
+#: From the bottom to the top: room, and the rooms that it may import.  A module of the package
+#: itself is a room of its own; ``richc`` is the package's ``__init__``, the public API.
+ROOMS: dict[str, str] = {
+    "_version": "",
+    "spelling": "",
+    "words": "spelling",
+    "diagnostics": "",
+    "files": "",
+    "scaling": "",
+    "optimizers": "words scaling",
+    "calculus": "scaling optimizers",
+    "syntax": "spelling words diagnostics",
+    "spec": "spelling words diagnostics scaling optimizers calculus syntax",
+    "inference": "words diagnostics scaling optimizers calculus syntax spec",
+    "resolve": "words diagnostics scaling optimizers syntax spec inference",
+    "gauge": "words scaling optimizers calculus spec",
+    "rules": "words diagnostics scaling optimizers calculus syntax spec resolve gauge",
+    "repair": "diagnostics scaling optimizers calculus syntax spec resolve rules",
+    "pipeline": "words diagnostics calculus syntax spec resolve rules repair",
+    "emit": "words files scaling optimizers spec",
+    "compilation": "_version words scaling rules pipeline emit",
+    "fixing": "words diagnostics scaling optimizers syntax spec gauge rules repair pipeline",
+    "lab": "_version files scaling calculus spec rules pipeline emit compilation",
+    "glossary": "words optimizers emit",
+    "report": "_version words diagnostics scaling optimizers calculus syntax spec gauge rules "
+    "pipeline lab glossary",
+    "figures": "_version files scaling optimizers calculus rules lab report",
+    "page": "_version diagnostics files scaling optimizers calculus syntax spec rules pipeline "
+    "lab report figures",
+    "editor": "_version words diagnostics scaling optimizers syntax spec rules pipeline fixing "
+    "glossary",
+    "richc": "_version syntax gauge pipeline emit compilation fixing lab report",
+    "cli": "_version spelling words diagnostics files syntax spec gauge rules repair pipeline "
+    "emit compilation fixing lab glossary report figures page editor",
+    "__main__": "cli",
+}
+
+#: Lines of a module, at most.
+LONGEST = 400
+
+#: Names that more than one class still has.  The list only shrinks.
+SHARED = (
+    "Activation Best Block Box Case Change Dense Diagnostic Difference Dim Drift Edit "
+    "Equivalence Exponents Fault File Finding Group Hole Inferred Knob Layer Line Linear Lion "
+    "Measured Model Monomial Move Network Optimizer Part Piece Place Plan Point Position "
+    "Power Preset Requirement Row Rule Run Scale Section Settings SignSGD Source Span Spot "
+    "Step Structure Target Tensor Term Train Undecided Values Written _Key _Row _Run "
+    "_Strict "
+)
+
+
+@cache
+def modules() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_bytes()) for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def room(module: str) -> str:
+    """``richc.rules.common`` is in ``rules``."""
+    return module.split(".")[1] if "." in module else module
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """Modules of the package, wherever they are imported."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "richc":
+            yield from (f"richc.{n.name}" if n.name in ROOMS else "richc" for n in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def test_rooms_import_what_is_below_them() -> None:
+    order = list(ROOMS)
+    upward = [
+        (above, below)
+        for above, allowed in ROOMS.items()
+        for below in allowed.split()
+        if order.index(below) >= order.index(above)
+    ]
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for path, tree in modules().items():
+        here = path.relative_to(PACKAGE).with_suffix("").parts[0].replace("__init__", "richc")
+        found[here] |= {room(m) for m in imported(tree) if m.partition(".")[0] == "richc"} - {here}
+
+    assert not upward
+    assert found.keys() <= ROOMS.keys()
+    assert [(r, b) for r in ROOMS for b in sorted(found[r] - set(ROOMS[r].split()))] == []
+
+
+def test_a_class_name_occurs_once() -> None:
+    counts = Counter(
+        node.name
+        for path, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    )
+
+    assert {name for name, count in counts.items() if count > 1} == set(SHARED.split())
+
+
+def test_no_module_is_long() -> None:
+    lengths = {
+        path.relative_to(PACKAGE).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path in modules()
+    }
+    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
