@@ -243,7 +243,7 @@ class Activation(NamedTuple):
         return ""
 
     def forward(self, site: Site, domain: Domain) -> Size:
-        return site.source
+        return min(site.source, UNIT) if self.is_bounded else site.source
 
     def own(self, site: Site, phase: Phase) -> Size:
         return ZERO_SIZE

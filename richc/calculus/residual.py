@@ -88,12 +88,11 @@ class Residual(NamedTuple):
     def _normed(self, site: Site, domain: Domain) -> Size:
         # A typical one of many blocks reads what a norm has made.
         stream = UNIT if self.blocks.wide else site.source
-        reached = self._reached(site, stream, domain)
-        site.divisor = largest(self.skip + stream, *reached)
-        if self.blocks.wide and site.divisor != self.skip + stream:
+        site.divisor = largest(self.skip + stream, *self._reached(site, stream, domain))
+        if self.blocks.wide and site.divisor != self.skip:
             raise Undecided("with a norm after each sum, constants decide as in a plain chain")
         site.gain = self.skip + -site.divisor
-        return stream + self.skip + -site.divisor if self.blocks.wide else UNIT
+        return UNIT
 
     def _reached(self, site: Site, stream: Size, domain: Domain) -> list[Size]:
         """The sizes of all branches' sums over the blocks, from one size of the stream."""

@@ -25,7 +25,9 @@ def stages(draw: st.DrawFn) -> tuple[Stage, ...]:
     for index in range(count):
         kept = Exponent(0) if index == 0 else Exponent(-1, 2)
         weight = Parameter(draw(st.one_of(st.just(kept), SIZES)), draw(SIZES))
-        bias = draw(st.one_of(st.none(), st.builds(Parameter, SIZES, SIZES)))
+        # Beside a bias of order one a weight may start small, and is woken by its update.
+        order_one = st.builds(Parameter, st.just(Exponent(0)), SIZES)
+        bias = draw(st.one_of(st.none(), order_one, st.builds(Parameter, SIZES, SIZES)))
         found.append(Stage(weight, bias, index > 0, index < count - 1))
     return tuple(found)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -139,9 +140,6 @@ class Checkpoints:
                 # Hidden first, so that what is seen is complete.
                 shutil.rmtree(old.replace(old.with_name(f".{old.name}")), ignore_errors=True)
 
-    def end(self) -> None:
-        self.undo.close()
-
 
 def write(path: Path, content: bytes) -> bytes:
     """A file that is on the disk, and not only on its way there; returns its SHA-256."""
@@ -175,12 +173,12 @@ def common(trainer: Trainer) -> list[str]:
         knobs = {names[parameter]: list(parameter.shape) for parameter in group["params"]}
         knobs |= {k: group[k] for k in group if k not in others} | {"lr": group["initial_lr"]}
         found += [f"groups {group['name']!r} {k!r} is {v}" for k, v in knobs.items()]
-    rows, size, options = len(trainer.batches.x), trainer.batches.size, trainer.options
-    found.append(f"order is of {rows} rows in batches of {size}, with seed {options.seed}")
+    batches, options = trainer.batches, trainer.options
+    order = f"{len(batches.x)} rows in batches of {batches.size}, seed {options.seed}"
     # keep if stream
-    found.append(f"window is {options.window}")
+    order = f"{order}, window {options.window}"
     # end
-    return [*found, f"spec is {SPEC}"]
+    return [*found, f"order is of {order}", f"spec is {SPEC}"]
 
 
 def restore(trainer: Trainer, path: Path) -> None:
@@ -190,8 +188,8 @@ def restore(trainer: Trainer, path: Path) -> None:
     with refused_for(f"{path.name}: damaged, or not of this model"):
         paths, here = sorted(path.glob("*.safetensors")), common(trainer)
         for each in paths:
-            with each.open("rb") as file:
-                here.append(f"{each.name} is {hashlib.file_digest(file, 'sha256').hexdigest()}")
+            digest = hashlib.sha256(np.memmap(each, mode="r").data).hexdigest()
+            here.append(f"{each.name} is {digest}")
         known = json.loads((path / "state.json").read_bytes())
         for there, ours in itertools.zip_longest(known, here, fillvalue="nothing"):
             if there != ours:

@@ -25,15 +25,15 @@ class Log:
     """
 
     def __init__(self, options: argparse.Namespace, begin: int) -> None:
-        self.path, self.board_path, self.every = options.log, options.tensorboard, options.log_every
-        self.is_on, self.board = self.path is not None or self.board_path is not None, None
+        self.path, self.board_path, self.board = options.log, options.tensorboard, None
         # keep if ranks
         if rank():
             self.path = self.board_path = None
         # end
         with refused_for(f"--log {self.path}"):
-            if self.path is not None and not make_ready(self.path, begin, options):
-                self.append({"run": MODEL, "options": vars(options)})
+            is_begun = self.path is None or make_ready(self.path, begin, options)
+        if not is_begun:
+            self.write({"run": MODEL, "options": vars(options)})
         with refused_for(f"--tensorboard {self.board_path}"):
             if self.board_path is not None:
                 from torch.utils.tensorboard import SummaryWriter
@@ -41,24 +41,18 @@ class Log:
                 self.board = SummaryWriter(str(self.board_path), purge_step=begin + 1)
                 threading.excepthook = lambda _: None  # its thread's errors come at its next call
 
-    def is_due(self, step: int) -> bool:
-        return self.is_on and step % self.every == 0
-
-    def write(self, step: int, values: dict[str, Any]) -> None:
+    def write(self, line: dict[str, Any]) -> None:
         with refused_for(f"--log {self.path}"):
-            self.append({"step": step, **values})
+            if self.path is not None:
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line, default=str) + "\n")
         with refused_for(f"--tensorboard {self.board_path}"):
-            rest = [*values.items()]
+            rest = [item for item in line.items() if item[0] != "step"]
             for name, value in rest:
                 if isinstance(value, dict):
                     rest += [(f"{name}/{key}", inner) for key, inner in value.items()]
                 elif value is not None and self.board is not None:
-                    self.board.add_scalar(name, value, step)
-
-    def append(self, line: dict[str, Any]) -> None:
-        if self.path is not None:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, default=str) + "\n")
+                    self.board.add_scalar(name, value, line["step"])
 
     def close(self) -> None:
         with refused_for(f"--tensorboard {self.board_path}"):

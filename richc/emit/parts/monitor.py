@@ -34,13 +34,10 @@ class Monitor:
     """
 
     def __init__(self, trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> None:
-        self.trainer, self.options, self.every = trainer, options, options.monitor
+        self.trainer, self.options = trainer, options
         self.probe = probe[:256].to(trainer.device)
         self.like, self.like_width = read_monitored(options.monitor_like)
-        self.first = self.outputs() if self.every else {}
-
-    def is_due(self, step: int) -> bool:
-        return bool(self.every) and step % self.every == 0
+        self.first = self.outputs() if options.monitor else {}
 
     @torch.no_grad()
     def outputs(self) -> dict[str, Tensor]:
@@ -57,22 +54,23 @@ class Monitor:
             hook.remove()
         return found
 
-    def show(self, step: int) -> None:
+    def show(self, step: int) -> dict[str, dict[str, float | None]]:
         """Measure, and print the table."""
-        self.rows, width = dict[str, dict[str, float | None]](), self.options.width
+        rows, width = dict[str, dict[str, float | None]](), self.options.width
         for name, y in self.outputs().items():
             is_known = self.options.richness == RICHNESS and name in PREDICTED  # of this one alone
             size, power, power_of_change = PREDICTED[name] if is_known else (None, None, None)
             h = predict(size, width / WIDTH, power)
             dh = predict(self.like.get((step, name)), width / self.like_width, power_of_change)
             sizes = {"h": rms(y), "h_predicted": h, "dh": rms(y - self.first[name])}
-            self.rows[name] = {**sizes, "dh_predicted": dh}
+            rows[name] = {**sizes, "dh_predicted": dh}
         table = {f"step {step}": ["h", "predicted", "dh", "predicted"]}
-        for name, row in self.rows.items():
+        for name, row in rows.items():
             table[name] = ["-" if value is None else f"{value:.4g}" for value in row.values()]
         for name, cells in table.items() if not self.options.quiet else ():
             line = name.ljust(max(map(len, table))) + "".join(f"{cell:>11}" for cell in cells)
             print(line, file=sys.stderr)
+        return rows
 
 
 def rms(values: Tensor) -> float:

@@ -22,7 +22,7 @@ from richc.emit.parts.network import Network
 from richc.emit.parts.parse import parse
 from richc.emit.parts.ranks import processes, rank
 from richc.emit.parts.shards import shard
-from richc.emit.parts.stream import open_data, portion
+from richc.emit.parts.stream import portion
 from richc.emit.parts.trainer import Batches, Trainer
 from richc.emit.parts.training import train
 
@@ -78,7 +78,7 @@ def run(argv: list[str] | None) -> int:
     if options.tf32:
         torch.set_float32_matmul_precision("high")
     # keep if stream
-    train_x, train_y, test_x, test_y = open_data(options)
+    train_x, train_y, test_x, test_y = load(options)
     # end
     # keep if not stream
     train_x, train_y, test_x, test_y = place(load(options), device, options.data_on)

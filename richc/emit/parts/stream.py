@@ -21,11 +21,8 @@ import torch.distributed as dist
 from torch import Tensor
 
 from richc.emit.parts.arrays import as_array, choose, open_arrays
-from richc.emit.parts.data import refused_for
 from richc.emit.parts.ranks import rank, ranks
-from richc.emit.parts.table import encode, find, read_csv
-
-FEATURES = 64
+from richc.emit.parts.table import find, read_csv
 
 # ---- emitted from here on ----
 
@@ -74,13 +71,12 @@ class Rows:
         return torch.searchsorted(self.starts, rows, right=True) - 1
 
     def read(self, rows: Tensor) -> Tensor:
-        """Rows by their number on the disk, (rows, columns).  Raises ValueError."""
+        """Rows by their number on the disk, (rows, columns)."""
         found, chunk_of = torch.empty(len(rows), self.columns), self.chunk_of(rows)
-        with refused_for("the data cannot be read any more"):
-            for number in chunk_of.unique().tolist():
-                here = chunk_of == number
-                values = self.chunk(number)[rows[here] - self.starts[number]]
-                found[here] = values.reshape(-1, self.columns).float()
+        for number in chunk_of.unique().tolist():
+            here = chunk_of == number
+            values = self.chunk(number)[rows[here] - self.starts[number]]
+            found[here] = values.reshape(-1, self.columns).float()
         return ((found.double() - self.mean) / self.deviation).float()
 
 
@@ -102,38 +98,9 @@ def portion(x: Any, y: Tensor, rows: int) -> tuple[Tensor, Tensor]:
     return x[order], y[order]
 
 
-def open_data(options: argparse.Namespace) -> list[Any]:
-    """What ``load`` does, without reading more than labels and statistics.
-
-    In memory are the labels, and numbers of rows: at most some 60 bytes a row.  The rows held out
-    and the batches of mapped files are those of ``load``.  Raises ValueError.
-    """
-    with refused_for(str(options.data)):
-        x, labels = open_rows(options)
-        if x.columns != FEATURES:
-            raise ValueError(f"{x.columns} features a row, the model has {FEATURES} inputs")
-        if len(x) != len(labels):
-            raise ValueError(f"{len(x)} rows of features and {len(labels)} labels")
-        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-            raise ValueError("a label is not finite")
-        y, rows = encode(labels), len(x)
-        if rows < 4:
-            raise ValueError(f"{rows} rows are too few")
-        order = torch.randperm(rows, generator=torch.Generator().manual_seed(options.seed))
-        test, train = order[: max(2, rows // 5)], order[max(2, rows // 5) :]
-        x.mean, x.deviation = statistics(x, train, options.statistics_rows)
-    # keep if mse
-    if y.dtype != torch.bool:
-        y = (y - y[train].mean(0)) / y[train].std(0, correction=0).clamp(min=1e-30)
-    y = y.float()
-    # end
-    found: Any = x
-    return [found[train], y[train], found[test], y[test]]
-
-
-def open_rows(options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
+def open_rows(options: argparse.Namespace) -> tuple[Any, np.ndarray]:
     """A file, all files of a folder, or those of a pattern such as ``data/*.parquet``; labels."""
-    path, target, ignore = options.data, options.target, options.ignore
+    path = options.data
     files = sorted(path.parent.glob(path.name)) or [path]
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if not file.name.startswith((".", "_")))
@@ -143,17 +110,16 @@ def open_rows(options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
         raise ValueError(f"no files, several kinds of files, or of one that stands alone: {kinds}")
     if is_shards:
         return open_shards(files, options)
-    if kinds[0] not in (".csv", ".gz"):
+    if kinds[0] in (".csv", ".gz"):
+        found, labels = read_csv(options)
+        x = torch.from_numpy(found)
+    else:
         # Writable, as torch wants memory to be; the files are never written.
-        is_npy = kinds == [".npy"]
-        arrays = {file.stem: np.load(file, mmap_mode="c") for file in files if is_npy}
+        arrays = {file.stem: np.load(file, mmap_mode="c") for file in files if kinds == [".npy"]}
         arrays = arrays or open_arrays(files[0])
-        features, name = choose(list(arrays), target, ignore)
+        features, name = choose(list(arrays), options.target, options.ignore)
         as_array(arrays[features][:1], features)
         x, labels = torch.as_tensor(arrays[features]).detach(), as_array(arrays[name], name)
-    else:
-        values, labels = read_csv(options)
-        x = torch.from_numpy(values)
     return Rows([(len(x), lambda: x)]), labels
 
 
@@ -202,8 +168,8 @@ def matrix(part: Any, names: list[str]) -> np.ndarray:
     return np.hstack(columns)
 
 
-def statistics(x: Rows, train: Tensor, most: int | None) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of the columns over training rows, which are finite, or (evenly) most."""
+def standardise(x: Any, train: Tensor, most: int | None) -> Any:
+    """With mean and deviation of the columns over training rows, evenly some if not all of them."""
     blocks = train.sort().values.split(BLOCK)[:: math.ceil(len(train) / (most or len(train)))]
     # As if around 0, so that a small deviation is not lost beside a large mean.
     shift = x.read(blocks[0]).double().mean(0)
@@ -224,4 +190,5 @@ def statistics(x: Rows, train: Tensor, most: int | None) -> tuple[Tensor, Tensor
     first, second = sums[:2] / sums[2]
     deviation = (second - first.square()).clamp(min=0.0).sqrt()
     deviation[deviation <= 1e-9 * (shift + first).abs()] = 1.0  # a constant deviates by rounding
-    return shift + first, deviation
+    x.mean, x.deviation = shift + first, deviation
+    return x

@@ -34,11 +34,13 @@ def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
     log = Log(options, trainer.taken)
     # end
     # keep if monitor
-    if monitor.every and not trainer.taken:
+    if options.monitor and not trainer.taken:
+        # keep if log
+        log.write({"step": 0, "monitor": monitor.show(0)})
+        # end
+        # keep if not log
         monitor.show(0)
         # end
-        # keep if monitor and log
-        log.write(0, {"monitor": monitor.rows})
     # end
     begun, first, steps = time.perf_counter(), trainer.taken, options.steps
     in_place = options.progress or (sys.stderr.isatty() and not options.quiet)
@@ -54,8 +56,11 @@ def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
             # keep if not ranks
             is_due = not options.quiet and step * times // steps > (step - 1) * times // steps
             # end
+            # keep if log
+            is_logged = bool(options.log or options.tensorboard) and step % options.log_every == 0
+            # end
             # keep if ranks and log
-            if is_due or log.is_due(step):
+            if is_due or is_logged:
                 outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
             # end
             # keep if ranks and not log
@@ -63,16 +68,19 @@ def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
                 outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
             # end
             # keep if log
-            if log.is_due(step):
+            if is_logged:
                 rates = {group["name"]: group["lr"] for group in trainer.optimizer.param_groups}
-                log.write(step, {"loss": loss.item(), SCORE: score(outputs, y), "lr": rates})
+                found = {"loss": loss.item(), SCORE: score(outputs, y)}
+                log.write({"step": step, **found, "lr": rates})
             # end
             # keep if monitor
-            if monitor.is_due(step):
+            if options.monitor and step % options.monitor == 0:
+                # keep if log
+                log.write({"step": step, "monitor": monitor.show(step)})
+                # end
+                # keep if not log
                 monitor.show(step)
                 # end
-                # keep if monitor and log
-                log.write(step, {"monitor": monitor.rows})
             # end
             if is_due:
                 left = (time.perf_counter() - begun) / (step - first) * (steps - step)
@@ -99,6 +107,6 @@ def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
         log.close()
         # end
         # keep if ckpt
-        checkpoints.end()
+        checkpoints.undo.close()
         # end
     return 0

@@ -1,0 +1,129 @@
+"""Blocks that are something simpler: one without its skip, one that adds next to nothing."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from richc.calculus.loop import Placed, backward, forward, place, upward
+from richc.calculus.ops import (
+    FIXED,
+    PLAIN,
+    UNIT,
+    WIDE,
+    Activation,
+    Axis,
+    Linear,
+    Norm,
+    Parameter,
+    Phase,
+    Site,
+    Undecided,
+)
+from richc.calculus.residual import DEPTH, Branch, Exponential, Residual
+from richc.optimizers import law
+from richc.scaling.joint import Joint
+from richc.scaling.sizes import ZERO_SIZE, Size
+
+LINEAR = Activation(is_homogeneous=True)
+SIZES = st.integers(-4, 3).map(lambda count: Joint(Fraction(count, 2), 0))
+PARAMETERS = st.builds(Parameter, SIZES, SIZES)
+NAMES = st.sampled_from(["sgd", "adam", "muon"])
+
+
+def steps(ops: list[Placed], name: str, count: int = 3) -> list[Site]:
+    """The sites after some steps."""
+    sites = place(ops)
+    forward(sites, UNIT, PLAIN)
+    for number in range(count):
+        phase = Phase(law(name).step, PLAIN, is_later=number > 0)
+        backward(sites, UNIT, phase)
+        upward(sites, ZERO_SIZE, phase)
+    return sites
+
+
+def weights(sites: list[Site]) -> dict[int, tuple[Size, ...]]:
+    """What is known of every weight by its layer, those in blocks included."""
+    found: dict[int, tuple[Size, ...]] = {}
+    for site in sites:
+        for inner in site.inner:
+            found |= weights(inner)
+        if isinstance(site.op, Linear):
+            found[site.layer] = (site.height, site.gradient, site.own, site.change)
+    return found
+
+
+def network(read_in: Parameter, block: list[Placed], readout: Parameter) -> list[Placed]:
+    return [
+        (0, Linear(read_in, FIXED, WIDE)),
+        *block,
+        (9, Linear(readout, WIDE, FIXED)),
+    ]
+
+
+@given(first=PARAMETERS, inner=st.tuples(PARAMETERS, PARAMETERS), last=PARAMETERS, name=NAMES)
+def test_without_its_skip_a_block_is_a_piece_of_chain(
+    first: Parameter, inner: tuple[Parameter, Parameter], last: Parameter, name: str
+) -> None:
+    """With a norm behind it, which takes what it adds as all there is."""
+    one, other = (Linear(tensor, WIDE, WIDE) for tensor in inner)
+    piece: list[Placed] = [(1, one), (1, LINEAR), (2, other)]
+    block = Residual((Branch(tuple(piece)),), FIXED, skip=ZERO_SIZE, post_norm=True)
+
+    chain = weights(steps(network(first, [*piece, (2, Norm())], last), name, 1))
+    found = weights(steps(network(first, [(3, block)], last), name, 1))
+
+    assert found == chain
+
+
+@given(
+    first=PARAMETERS,
+    rates=st.tuples(SIZES, SIZES),
+    last=PARAMETERS,
+    name=NAMES,
+    blocks=st.sampled_from([FIXED, DEPTH]),
+    norm=st.booleans(),
+)
+def test_a_block_that_adds_nothing_leaves_the_rest_alone(
+    first: Parameter,
+    rates: tuple[Size, Size],
+    last: Parameter,
+    name: str,
+    blocks: Axis,
+    norm: bool,
+) -> None:
+    half = Joint(Fraction(-1, 2), 0)
+    ops: list[Placed] = [(1, Norm())] if norm else []
+    ops += [(layer, Linear(Parameter(half, ZERO_SIZE), WIDE, WIDE)) for layer in (1, 2)]
+    block = Residual((Branch(tuple(ops), Joint(-20, -20)),), blocks)
+
+    alone = weights(steps(network(first, [], last), name))
+    found = weights(steps(network(first, [(3, block)], last), name))
+
+    assert {layer: found[layer] for layer in alone} == alone
+
+
+@given(tensor=PARAMETERS, skip=st.sampled_from([Joint(0, Fraction(-1, 2)), Joint(1, 0)]))
+def test_a_skip_other_than_one_is_not_decided(tensor: Parameter, skip: Size) -> None:
+    block = Residual((Branch(((1, Linear(tensor, WIDE, WIDE)),)),), DEPTH, skip)
+
+    with pytest.raises(Undecided, match="skip"):
+        steps(network(tensor, [(2, block)], tensor), "sgd")
+
+
+@pytest.mark.parametrize("activation", [LINEAR, Activation(is_homogeneous=False, is_bounded=True)])
+def test_what_is_bounded_grows_the_stream_no_faster_than_a_power(activation: Activation) -> None:
+    """Of branches of order one; linear ones make an exponential."""
+    half = Parameter(Joint(Fraction(-1, 2), 0), ZERO_SIZE)
+    branch = Branch(((1, activation), (1, Linear(half, WIDE, WIDE))))
+    ops = network(Parameter(UNIT, UNIT), [(2, Residual((branch,), DEPTH))], half)
+
+    if not activation.is_bounded:
+        with pytest.raises(Exponential):
+            steps(ops, "sgd")
+        return
+    sites = steps(ops, "sgd")
+    assert sites[1].height == Joint(0, Fraction(1, 2))
