@@ -26,7 +26,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
     # keep if has_data
     beside = Path(__file__).resolve().parent / str(DATA)
-    data = beside if beside.exists() else Path(str(DATA))
+    data = str(beside if beside.exists() else DATA)
     # end
     # keep if has_data and not options
     add("--data", type=Path, default=data, help="a table, .csv or .csv.gz (%(default)a)")

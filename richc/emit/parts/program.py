@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import math
 import sys
@@ -59,9 +60,8 @@ def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None
 # keep if ranks
 @processes()
 # end
-def run(argv: list[str] | None) -> int:
+def run(options: argparse.Namespace) -> int:
     """Load, train, report and save; returns 0, or 1 if the loss diverged."""
-    options = parse(argv)
     with refused_for(f"--device {options.device} is not available"):
         device = torch.empty(0, device=options.device).device
     path = options.save
@@ -120,7 +120,7 @@ def run(argv: list[str] | None) -> int:
 def main(argv: list[str] | None = None) -> int:
     """The command line; returns 0 if it trained, 1 if the loss diverged, 2 for bad input."""
     try:
-        return run(argv)
+        return run(parse(argv))
     except KeyboardInterrupt:
         line, code = "interrupted", 130
     except torch.OutOfMemoryError:
