@@ -37,8 +37,8 @@ SPEC = ""
 class Checkpoints:
     """States of a run as ``step-00000100``, ... in a folder, each complete; the newest are kept.
 
-    The folder is this run's alone, by a lock that ends with it.  A first SIGTERM or SIGINT is
-    noted, for the loop to save and to ``stop``; a second one ends the program.
+    The folder is this run's alone, by a lock that ends with it.  A SIGTERM or SIGINT is noted, for
+    the loop to save and to ``stop``; the same once more ends the program.
     """
 
     def __init__(self, trainer: Trainer, options: argparse.Namespace) -> None:
