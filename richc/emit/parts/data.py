@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,7 +30,7 @@ def refused_for(what: str) -> Iterator[None]:
 
 
 # end
-def load(options: argparse.Namespace) -> list[Any]:
+def load(options: argparse.Namespace) -> list[Tensor]:
     """Features and targets to train on, and held-out ones: a fifth of the rows, by the seed."""
     try:
         # keep if not stream
