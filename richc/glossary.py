@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.activations import NONLINEARITIES
 from richc.emit.features import FEATURES
 from richc.optimizers import law, laws, shape_factor
 from richc.optimizers.knobs import EPS
@@ -94,18 +95,7 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "activation on the next line. DIM is an integer for the last layer, else `n`, `4*n`, "
         "`8/3*n`.",
     },
-    "activation": {
-        "linear": "No activation: says that there is none.",
-        "relu": "max(x, 0). The inferred gain of the next hidden layer is √2.",
-        "leaky_relu": "`leaky_relu(0.1)`: x above 0, slope times x below; 0.01 unless given.",
-        "tanh": "Hyperbolic tangent. The inferred gain of the next hidden layer is 5/3.",
-        "gelu": "x Φ(x), with the exact normal distribution function. Its inferred gain is √2.35.",
-        "silu": "x · sigmoid(x), also called swish. Its inferred gain is √2.81.",
-        "elu": "x above 0, exp(x) - 1 below. Its inferred gain is √1.55.",
-        "softplus": "log(1 + exp(x)). Its inferred gain is √1.09.",
-        "sigmoid": "1 / (1 + exp(-x)). Its inferred gain is √3.41.",
-        "erf": "The error function. Its inferred gain is √2.15.",
-    },
+    "activation": {one.name: one.about for one in NONLINEARITIES.values()},
     "optimizer": {known.name: known.about for known in laws()},
     "loss": {
         "mse": "Mean squared error; the default with one output.",

@@ -5,21 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from richc.activations import NONLINEARITIES
+
 #: How a comment begins that asks richc for something.
 ADDRESS = re.compile(r"#[ \t]*richc[ \t]*:[ \t]*")
 
-ACTIVATIONS = (
-    "linear",
-    "relu",
-    "leaky_relu",
-    "tanh",
-    "gelu",
-    "silu",
-    "elu",
-    "softplus",
-    "sigmoid",
-    "erf",
-)
+ACTIVATIONS = tuple(NONLINEARITIES)
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "signsgd", "adafactor", "muon")
 

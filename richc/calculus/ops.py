@@ -18,10 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from richc.scaling.exponent import HALF, ONE, ZERO
 from richc.scaling.sizes import ZERO_SIZE, Size, Zero, largest
+
+if TYPE_CHECKING:
+    from richc.activations import Nonlinearity
 
 UNIT = ZERO
 
@@ -237,6 +240,17 @@ class Activation(NamedTuple):
     #: Whether phi'(0) = 0, as relu has it by convention.
     is_flat_at_zero: bool = False
     is_bounded: bool = False
+
+    @staticmethod
+    def of(known: Nonlinearity, slope: Fraction | None = None) -> Activation:
+        """The op of an activation; ``slope`` below zero where a file may say it."""
+        below = slope if known.takes_slope and slope is not None else known.slope
+        return Activation(
+            known.is_homogeneous,
+            has_mean=known.has_mean if below is None else below != 1,
+            is_flat_at_zero=below == 0,
+            is_bounded=known.bound is not None,
+        )
 
     @property
     def letter(self) -> str:

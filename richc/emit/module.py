@@ -8,17 +8,6 @@ from richc.emit.text import LINE_LENGTH, Items, number, wrapped
 from richc.scaling.monomial import ONE
 from richc.spec.model import Activation, Layer
 
-_CALLS = {
-    "relu": "F.relu({})",
-    "tanh": "torch.tanh({})",
-    "gelu": "F.gelu({})",
-    "silu": "F.silu({})",
-    "elu": "F.elu({})",
-    "softplus": "F.softplus({})",
-    "sigmoid": "torch.sigmoid({})",
-    "erf": "torch.erf({})",
-}
-
 Fills = dict[str, list[str]]
 
 
@@ -232,10 +221,6 @@ def _steps(block: Block) -> list[str]:
 
 
 def _activated(activation: Activation | None, value: str) -> str:
-    if activation is None or activation.name == "linear":
+    if activation is None:
         return value
-    if activation.name == "leaky_relu":
-        # PyTorch's own default slope where the spec leaves it open.
-        slope = "0.01" if activation.slope is None else number(activation.slope)
-        return f"F.leaky_relu({value}, {slope})"
-    return _CALLS[activation.name].format(value)
+    return activation.kind.torch.format(value, slope=number(activation.below))

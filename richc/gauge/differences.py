@@ -13,7 +13,7 @@ from richc.gauge.equivalence import (
     Difference,
     Equivalence,
 )
-from richc.gauge.structure import Knob, Structure
+from richc.gauge.structure import Setting, Structure
 from richc.optimizers import law
 from richc.optimizers.law import Epsilon
 from richc.scaling.formula import power_of_n, rich_formula
@@ -41,7 +41,7 @@ def constant_words(found: Equivalence, model: Model, names: Names = NAMES) -> li
     return [*lines, *map(knob_words, found.knobs)]
 
 
-def knob_words(knob: Knob) -> str:
+def knob_words(knob: Setting) -> str:
     where = f"`{knob.layer}`: " if knob.layer else ""
     return f"{where}{knob.name}: {knob.first} against {knob.second}"
 

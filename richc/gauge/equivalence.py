@@ -15,16 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from math import gcd
 from typing import NamedTuple
 
 from richc.gauge.structure import (
-    Knob,
+    Setting,
     Structure,
     bias_of,
     is_homogeneous,
-    knobs_of,
     notes_of,
+    settings_of,
     structure_of,
 )
 from richc.optimizers import shape_factor
@@ -35,6 +34,7 @@ from richc.scaling.monomial import (
     ZERO,
     Affine,
     Monomial,
+    is_one,
 )
 from richc.spec.infer import dim_monomial
 from richc.spec.model import Dim, Model, Tensor
@@ -50,8 +50,6 @@ INIT, RATE, DECAY, EPS = "init", "rate", "decay", "eps"
 _AT_LARGE_WIDTH = (
     "{}'s two shape factors are equal at large width only, where one dimension outgrows the other"
 )
-#: `number` factors out primes below 1,000; larger bases may share factors.
-_LARGEST_PRIME = 997
 
 
 class Difference(NamedTuple):
@@ -92,7 +90,7 @@ class Equivalence(NamedTuple):
     structure: tuple[Structure, ...]
     #: Invariants whose powers of n differ, and then those whose constants do.
     differences: tuple[Difference, ...]
-    knobs: tuple[Knob, ...]
+    knobs: tuple[Setting, ...]
     moves: tuple[Move, ...]
     #: The layers had to be rescaled against each other: possible for homogeneous networks only.
     is_rescaled: bool
@@ -131,7 +129,7 @@ def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
     notes = tuple(notes_of(first, second))
     if structure:
         return Equivalence(DIFFERENT, structure, (), (), (), False, notes)
-    knobs = tuple(knobs_of(first, second))
+    knobs = tuple(settings_of(first, second))
     shapes = _Shapes(first, second)
     one, other = _all_invariants(first, shapes, 0), _all_invariants(second, shapes, 1)
     differences = _differences(first, one, other)
@@ -162,47 +160,10 @@ def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
 _RANK = {IDENTICAL: 0, CONSTANTS: 1, DIFFERENT: 2}
 
 
-def _judged(differences: Sequence[Difference], knobs: Sequence[Knob]) -> str:
+def _judged(differences: Sequence[Difference], knobs: Sequence[Setting]) -> str:
     if any(not d.is_constant for d in differences):
         return DIFFERENT
     return CONSTANTS if differences or knobs else IDENTICAL
-
-
-def is_one(value: Monomial) -> bool:
-    """True when the value is 1, also where large factors hide what they have in common."""
-    if value.is_zero:
-        return False
-    large: list[tuple[int, Affine]] = []
-    for base, exponent in value.powers:
-        if isinstance(base, str) or base <= _LARGEST_PRIME:
-            return False
-        large.append((base, exponent))
-    return not _coprime(large)
-
-
-def _coprime(powers: Sequence[tuple[int, Affine]]) -> dict[int, Affine]:
-    """The same product over bases that share no factor, without zero exponents.
-
-    Such a product is 1 only when it is empty.  (Factor refinement: Bach, Driscoll & Shallit 1993.)
-    """
-    found: dict[int, Affine] = {}
-    waiting = list(powers)
-    while waiting:
-        base, exponent = waiting.pop()
-        if base == 1:
-            continue
-        shared = next((known for known in found if gcd(known, base) > 1), None)
-        if shared is None:
-            found[base] = exponent
-            continue
-        other = found.pop(shared)
-        divisor = gcd(shared, base)
-        waiting += [
-            (shared // divisor, other),
-            (base // divisor, exponent),
-            (divisor, exponent.plus(other)),
-        ]
-    return {base: exponent for base, exponent in found.items() if not exponent.is_zero}
 
 
 # ---- what must be the same before invariants can be compared ----

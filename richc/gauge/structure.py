@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.activations import LINEAR, RELU
 from richc.scaling.monomial import WIDTH
 from richc.spec.model import Activation, Layer, Model, Tensor
 
@@ -17,7 +18,7 @@ class Structure(NamedTuple):
     message: str
 
 
-class Knob(NamedTuple):
+class Setting(NamedTuple):
     """A setting of order one that differs: momentum, betas, an init distribution."""
 
     name: str
@@ -68,7 +69,7 @@ def _layer_structure(a: Layer, b: Layer) -> Iterator[Structure]:
 def _activation(found: Activation | None) -> Activation | None:
     """One name for one function."""
     if found is not None and found.slope in (0, 1):
-        return Activation("relu" if found.slope == 0 else "linear")
+        return Activation((RELU if found.slope == 0 else LINEAR).name)
     return found
 
 
@@ -111,16 +112,16 @@ def notes_of(first: Model, second: Model) -> Iterator[str]:
         yield f"the train settings differ in {', '.join(differing)}"
 
 
-def knobs_of(first: Model, second: Model) -> Iterator[Knob]:
+def settings_of(first: Model, second: Model) -> Iterator[Setting]:
     """Every setting of order one that differs."""
     of_first, of_second = _options(first), _options(second)
     for name in sorted({*of_first, *of_second}):
         a, b = of_first.get(name), of_second.get(name)
         if a != b:
-            yield Knob(name, None, _option_text(a), _option_text(b))
+            yield Setting(name, None, _option_text(a), _option_text(b))
     for one, other in zip(first.layers, second.layers, strict=True):
         if one.dist != other.dist and not one.weight.std.is_zero:
-            yield Knob("dist", one.name, one.dist, other.dist)
+            yield Setting("dist", one.name, one.dist, other.dist)
 
 
 def _options(model: Model) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.activations import HOMOGENEOUS
 from richc.calculus.verdict import NOT_EVALUATED, Violation
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.common import Case, cases, excess
@@ -23,7 +24,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         if context.verdict.status("D1") == NOT_EVALUATED:
             notes.append(
                 "D1-D3 are not evaluated: away from order one only positively homogeneous "
-                "networks (linear, relu, leaky_relu, no biases) have exact exponents"
+                f"networks ({HOMOGENEOUS}, no biases) have exact exponents"
             )
         yield Diagnostic(
             "R101",

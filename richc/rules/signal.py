@@ -63,10 +63,10 @@ def following(context: Context, layer: Layer, before: Activation | None, varianc
     tensor = layer.weight
     result = 2 * (context.log2(tensor.scale) + context.log2(tensor.std))
     result += log2(layer.fan_in.at(context.model.width))
-    if before is None or before.name == "linear":
+    if before is None:
         result += variance
-    elif before.name == "relu":
-        result += variance - 1
+    elif before.is_homogeneous:
+        result += variance + log2((1 + before.below**2) / 2)
     else:
         from richc.scaling.gaussian import second_moment
 
@@ -81,8 +81,4 @@ def following(context: Context, layer: Layer, before: Activation | None, varianc
 
 def known(activation: Activation) -> tuple[str, float]:
     """The arguments of ``second_moment``."""
-    slope = activation.slope
-    if activation.name == "leaky_relu":
-        # PyTorch's own default where the file leaves it open.
-        return activation.name, 0.01 if slope is None else float(slope)
-    return activation.name, 0.0
+    return activation.name, float(activation.below)

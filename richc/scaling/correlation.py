@@ -15,6 +15,7 @@ from functools import lru_cache
 from math import acos, exp, log, log2, pi, sqrt
 from typing import NamedTuple
 
+from richc.activations import NONLINEARITIES
 from richc.scaling.gaussian import expectations, second_moment
 
 #: Hermite polynomials that are told apart; what is left of E phi^2 counts as one more.
@@ -36,9 +37,9 @@ class Shape(NamedTuple):
 
 def correlate(name: str, slope: float, q: float, rho: float) -> float:
     """E phi(z) phi(z') / E phi^2, for variances q and a correlation rho."""
-    if name == "linear":
-        return rho
-    if name in ("relu", "leaky_relu"):
+    known = NONLINEARITIES[name]
+    if known.is_homogeneous:
+        slope = known.below(slope)
         # phi = (1 + slope)/2 z + (1 - slope)/2 |z|.
         angle = acos(max(-1.0, min(1.0, rho)))
         arc = (sqrt(max(0.0, 1 - rho * rho)) + rho * (pi - angle)) / pi
@@ -52,9 +53,9 @@ def correlate(name: str, slope: float, q: float, rho: float) -> float:
 
 def scatter(name: str, slope: float, q: float) -> tuple[float, float]:
     """c of one layer, and how much of the log-variance below it passes on."""
-    if name == "linear":
-        return 2.0, 1.0
-    if name in ("relu", "leaky_relu"):
+    known = NONLINEARITIES[name]
+    if known.is_homogeneous:
+        slope = known.below(slope)
         return 6 * (1 + slope**4) / (1 + slope * slope) ** 2 - 1, 1.0
     found = _shape(name, q)
     return found.scatter, found.passes**2

@@ -10,8 +10,9 @@ commit hook: creating a dataclass costs six times as much at import.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
-from math import inf
+from math import gcd, inf
 from typing import NamedTuple
 
 #: A base of a power: a prime (or an unfactored large integer), or one of the symbols below.
@@ -211,3 +212,43 @@ def number(value: Fraction | int) -> Monomial:
             extra = Affine(Fraction(sign))
             powers[rest] = powers[rest].plus(extra) if rest in powers else extra
     return _canonical(powers)
+
+
+def is_one(value: Monomial) -> bool:
+    """True when the value is 1, also where large factors hide what they have in common.
+
+    ``number`` factors out primes below 1,000 only; larger bases may share factors.
+    """
+    if value.is_zero:
+        return False
+    large: list[tuple[int, Affine]] = []
+    for base, exponent in value.powers:
+        if isinstance(base, str) or base <= _PRIMES[-1]:
+            return False
+        large.append((base, exponent))
+    return not _coprime(large)
+
+
+def _coprime(powers: Sequence[tuple[int, Affine]]) -> dict[int, Affine]:
+    """The same product over bases that share no factor, without zero exponents.
+
+    Such a product is 1 only when it is empty.  (Factor refinement: Bach, Driscoll & Shallit 1993.)
+    """
+    found: dict[int, Affine] = {}
+    waiting = list(powers)
+    while waiting:
+        base, exponent = waiting.pop()
+        if base == 1:
+            continue
+        shared = next((known for known in found if gcd(known, base) > 1), None)
+        if shared is None:
+            found[base] = exponent
+            continue
+        other = found.pop(shared)
+        divisor = gcd(shared, base)
+        waiting += [
+            (shared // divisor, other),
+            (base // divisor, exponent),
+            (divisor, exponent.plus(other)),
+        ]
+    return {base: exponent for base, exponent in found.items() if not exponent.is_zero}

@@ -63,19 +63,15 @@ def gain(role: str, before: Activation | None) -> Monomial:
     """What keeps a hidden layer's size after the activation before it.
 
     That is 1 / sqrt(E phi(z)^2) for z ~ N(0, 1), the fixed point at 1 of the variance map: Poole et
-    al. 2016 (arXiv 1606.05340), equation 3.  For tanh, 1.59 by that, it is PyTorch's 5/3
-    (``torch.nn.init.calculate_gain``), with which networks train alike.  The read-in follows no
-    activation, and the read-out's size is the richness' business.
+    al. 2016 (arXiv 1606.05340), equation 3, or a gain of the activation's own.  The read-in follows
+    no activation, and the read-out's size is the richness' business.
     """
-    if role != HIDDEN or before is None or before.name == "linear":
+    if role != HIDDEN or before is None:
         return ONE
-    if before.name == "relu":
-        return number(2).root()
-    if before.name == "leaky_relu" and before.slope is not None:
-        return number(Fraction(2) / (1 + before.slope**2)).root()
-    if before.name == "tanh":
-        return number(Fraction(5, 3))
-    return _mapped(before.name)
+    if before.is_homogeneous:
+        return number(Fraction(2) / (1 + before.below**2)).root()
+    given = before.kind.gain
+    return _mapped(before.name) if given is None else number(given)
 
 
 @cache

@@ -7,9 +7,9 @@ what a parameterization infers depend on the layer's place in it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import NamedTuple
 
+from richc.activations import NONLINEARITIES
 from richc.diagnostics import Diagnostic, Span
 from richc.scaling.monomial import ONE, ZERO, Monomial
 from richc.spec import infer, messages
@@ -311,25 +311,24 @@ class _Reader:
 def activation(node: tree.Preset) -> Activation:
     """An activation by name.  Raises Rejected."""
     from richc.spec.expressions import rational
-    from richc.words import ACTIVATIONS
 
     name = node.name.text
-    if name not in ACTIVATIONS:
-        raise Rejected(messages.unknown_word("activation", name, node.name.span, ACTIVATIONS))
-    if name != "leaky_relu":
+    kind = NONLINEARITIES.get(name)
+    if kind is None:
+        known = tuple(NONLINEARITIES)
+        raise Rejected(messages.unknown_word("activation", name, node.name.span, known))
+    if not kind.takes_slope:
         if node.arguments:
             raise Rejected(messages.bad_value(f"`{name}` takes no argument", node.span))
         return Activation(name)
     if not node.arguments:
-        return Activation(name, Fraction(1, 100))
+        return Activation(name, kind.slope)
     argument = node.arguments[0]
     if len(node.arguments) > 1 or isinstance(argument, tree.Option):
-        raise Rejected(
-            messages.bad_value("`leaky_relu` takes one slope: `leaky_relu(0.1)`", node.span)
-        )
+        raise Rejected(messages.bad_value(f"`{name}` takes one slope: `{name}(0.1)`", node.span))
     slope = rational(argument, "the slope")
     if not 0 <= slope <= 1:
         raise Rejected(
-            messages.bad_value("the slope of leaky_relu lies between 0 and 1", argument.span)
+            messages.bad_value(f"the slope of {name} lies between 0 and 1", argument.span)
         )
     return Activation(name, slope)

@@ -11,6 +11,7 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, NamedTuple
 
+from richc.activations import NONLINEARITIES, Nonlinearity
 from richc.diagnostics import Span
 from richc.optimizers import law
 from richc.scaling.monomial import Affine, Monomial
@@ -47,13 +48,23 @@ class Dim(NamedTuple):
 
 class Activation(NamedTuple):
     name: str
-    #: The negative slope of ``leaky_relu``, None for the others.
+    #: The slope below zero where the file may say it, None for the others.
     slope: Fraction | None = None
+
+    @property
+    def kind(self) -> Nonlinearity:
+        return NONLINEARITIES[self.name]
 
     @property
     def is_homogeneous(self) -> bool:
         """True when phi(t x) = t phi(x) for every t > 0."""
-        return self.name in ("linear", "relu", "leaky_relu")
+        return self.kind.is_homogeneous
+
+    @property
+    def below(self) -> Fraction:
+        """The slope below zero; 0 for activations that are not homogeneous, which have none."""
+        default = self.kind.slope if self.slope is None else self.slope
+        return Fraction(0) if default is None else default
 
 
 class Tensor(NamedTuple):

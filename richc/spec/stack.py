@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from richc.activations import LINEAR
 from richc.diagnostics import Span
 from richc.spec import layers as layer_reader
 from richc.spec import messages, options, shapes
@@ -89,7 +90,7 @@ def _activation(
     if read is None:
         return False
     if waiting is last and not reader.node.incomplete:
-        if read.name != "linear":
+        if read.kind is not LINEAR:
             reader.report(
                 messages.misplaced(
                     "the read-out has no activation: the loss takes its output as it is",
@@ -97,7 +98,7 @@ def _activation(
                     "remove it",
                 )
             )
-        return read.name == "linear"
+        return read.kind is LINEAR
     if slots and slots[-1].statement is waiting:
         slots[-1] = slots[-1]._replace(activation=read)
     return True

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
+from richc.activations import NONLINEARITIES
 from richc.calculus.loop import Placed
 from richc.calculus.ops import (
     FIXED,
@@ -27,13 +28,6 @@ from richc.optimizers import law
 from richc.optimizers.law import Law
 from richc.scaling.joint import Joint
 from richc.scaling.sizes import ZERO_SIZE, Size
-
-ACTIVATIONS = {
-    "linear": Activation(is_homogeneous=True),
-    "relu": Activation(is_homogeneous=True, has_mean=True, is_flat_at_zero=True),
-    "leaky_relu": Activation(is_homogeneous=True, has_mean=True),
-    "tanh": Activation(is_homogeneous=False, is_bounded=True),
-}
 
 
 def size(power: Any) -> Size:
@@ -74,7 +68,7 @@ class Network:
             elif kind == "bias":
                 yield layer, Bias(parameter(op, self.of_vectors), out)
             elif kind == "act":
-                yield layer, ACTIVATIONS[op["kind"]]
+                yield layer, Activation.of(NONLINEARITIES[op["kind"]])
             elif kind == "norm":
                 # eps is written as a power of its own sign.
                 eps = -size(op["eps"]) if "eps" in op else ZERO_SIZE

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from richc import activations
 from richc.calculus.loop import Placed, backward, forward, place, upward
 from richc.calculus.ops import (
     FIXED,
@@ -28,7 +29,8 @@ from richc.optimizers import law
 from richc.scaling.joint import Joint
 from richc.scaling.sizes import ZERO_SIZE, Size
 
-LINEAR = Activation(is_homogeneous=True)
+LINEAR = Activation.of(activations.LINEAR)
+TANH = Activation.of(activations.NONLINEARITIES["tanh"])
 SIZES = st.integers(-4, 3).map(lambda count: Joint(Fraction(count, 2), 0))
 PARAMETERS = st.builds(Parameter, SIZES, SIZES)
 NAMES = st.sampled_from(["sgd", "adam", "muon"])
@@ -114,7 +116,7 @@ def test_a_skip_other_than_one_is_not_decided(tensor: Parameter, skip: Size) -> 
         steps(network(tensor, [(2, block)], tensor), "sgd")
 
 
-@pytest.mark.parametrize("activation", [LINEAR, Activation(is_homogeneous=False, is_bounded=True)])
+@pytest.mark.parametrize("activation", [LINEAR, TANH])
 def test_what_is_bounded_grows_the_stream_no_faster_than_a_power(activation: Activation) -> None:
     """Of branches of order one; linear ones make an exponential."""
     half = Parameter(Joint(Fraction(-1, 2), 0), ZERO_SIZE)
@@ -127,3 +129,15 @@ def test_what_is_bounded_grows_the_stream_no_faster_than_a_power(activation: Act
         return
     sites = steps(ops, "sgd")
     assert sites[1].height == Joint(0, Fraction(1, 2))
+
+
+def test_which_activations_have_a_mean() -> None:
+    """E phi(Z) is 0 for odd ones."""
+    odd = {
+        name
+        for name, known in activations.NONLINEARITIES.items()
+        if not Activation.of(known).has_mean
+    }
+
+    assert odd == {"linear", "tanh", "erf"}
+    assert not Activation.of(activations.NONLINEARITIES["leaky_relu"], Fraction(1)).has_mean

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
+from richc import activations
 from richc.calculus.loop import Placed
 from richc.calculus.ops import FIXED, WIDE, Activation, Gain, Linear, Norm, Parameter
 from richc.calculus.residual import DEPTH, Branch, Residual
@@ -25,7 +26,7 @@ from richc.scaling.sizes import ZERO_SIZE, Size
 N, L = Joint(1, 0), Joint(0, 1)
 HALF = Joint(Fraction(1, 2), 0)
 ONE = Joint(0, 0)
-RELU = Activation(is_homogeneous=True, has_mean=True, is_flat_at_zero=True)
+RELU = Activation.of(activations.RELU)
 
 
 class Point(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,10 @@ from richc.rules import LASTING, SLUGS
 from richc.rules.selection import UnknownRules, wanted
 
 HERE = Path(__file__).parent
-RESULTS = {
-    path.stem: analyse(path.read_text(encoding="utf-8"), path.name)
-    for path in sorted(HERE.glob("golden/*.rich"))
-    if path.stat().st_size < 4000
+GOLDEN = {
+    path.stem: path for path in sorted(HERE.glob("golden/*.rich")) if path.stat().st_size < 4000
 }
+analysed = cache(lambda name: analyse(GOLDEN[name].read_text(encoding="utf-8"), f"{name}.rich"))
 CODES = sorted(SLUGS)
 
 UNKNOWN = "there is no rule `R9` (`richc rules` lists all rules)"
@@ -143,10 +143,10 @@ def keys(result: FileResult) -> list[tuple[str, int]]:
     return [(d.code, d.span.start) for d in result.diagnostics]
 
 
-@given(name=st.sampled_from(sorted(RESULTS)), chosen=st.sets(st.sampled_from(CODES), min_size=1))
+@given(name=st.sampled_from(sorted(GOLDEN)), chosen=st.sets(st.sampled_from(CODES), min_size=1))
 def test_selecting_and_ignoring_partition(name: str, chosen: set[str]) -> None:
     """What is selected and what is left when it is ignored are all, and nothing is both."""
-    result = RESULTS[name]
+    result = analysed(name)
     selected = result.of_rules(wanted(sorted(chosen), []))
     others = result.of_rules(wanted([], sorted(chosen - LASTING)))
     lasting = [key for key in keys(result) if key[0] in LASTING]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
 from typing import get_args
 
 import pytest
@@ -10,7 +12,9 @@ from richc import words as vocabulary
 from richc.glossary import BIAS, GLOSSARY, words
 from richc.optimizers import law, option_names
 from richc.optimizers.shape_factor import SHAPE_FACTORS
-from richc.spec import layers, options, symbols
+from richc.scaling.monomial import number
+from richc.spec import infer, layers, options, symbols
+from richc.spec.model import HIDDEN, Activation
 from richc.syntax import tree
 from richc.syntax.lexer import STATEMENT_WORDS
 from richc.syntax.parser import _tables
@@ -49,6 +53,17 @@ EXPECTED: dict[str, set[str]] = {
 @pytest.mark.parametrize("kind", EXPECTED)
 def test_complete(kind: str) -> None:
     assert EXPECTED[kind] == set(GLOSSARY[kind])
+
+
+@pytest.mark.parametrize("word", sorted(set(vocabulary.ACTIVATIONS) - {"linear", "leaky_relu"}))
+def test_gains_are_those_that_are_inferred(word: str) -> None:
+    said = re.search(
+        r"gain(?: of the next hidden layer)? is (√?)([\d./]+)\.", GLOSSARY["activation"][word]
+    )
+    assert said is not None
+    square = Fraction(said[2]) if said[1] else Fraction(said[2]) ** 2
+
+    assert number(square).root() == infer.gain(HIDDEN, Activation(word))
 
 
 def test_no_other_kinds() -> None:

@@ -13,6 +13,7 @@ import torch
 from richc.emit import emit_program
 from richc.emit.features import FEATURES
 from richc.emit.names import MODULE_NAMES
+from richc.words import ACTIVATIONS
 from tests.emit.tables import Load, ReadModel
 
 DISTRIBUTIONS = ("normal", "uniform", "trunc_normal", "orthogonal")
@@ -161,6 +162,7 @@ def test_activations(load: Load, read_model: ReadModel) -> None:
         "sigmoid": torch.sigmoid,
         "erf": torch.erf,
     }
+    assert set(ACTIVATIONS) == {word.partition("(")[0] for word in expected}
     x = torch.randn(7, 3)
     for word, function in expected.items():
         model = load(

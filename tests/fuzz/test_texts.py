@@ -184,18 +184,22 @@ def test_extremes(name: str) -> None:
         examine(EXTREMES[name](times))
 
 
-@pytest.mark.parametrize("number", NUMBERS)
 @pytest.mark.parametrize("place", ["width", "input", "dim", "value", "option", "repeat", "more"])
-def test_any_number(number: str, place: str) -> None:
+def test_any_number(place: str) -> None:
     shapes = {
         "option": "lr = {}",
         "repeat": "[{}]",
         "more": "train {{ steps = {} }}",
     }
-    text = model(**{place: shapes.get(place, "{}").format(number)})
-    for name, step in steps(text):
-        if name in ("check", "fmt", "fix"):
-            step()
+    for number in NUMBERS:
+        text = model(**{place: shapes.get(place, "{}").format(number)})
+        for name, step in steps(text):
+            if name in ("check", "fmt", "fix"):
+                try:
+                    step()
+                except Exception as error:
+                    error.add_note(text)
+                    raise
 
 
 @pytest.mark.parametrize("character", CHARACTERS)

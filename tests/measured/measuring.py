@@ -301,17 +301,28 @@ def trained_on_digits(
     ``look`` sees each step's number and the network, with the gradients of that step.
     """
     module = load(text, "options")
-    data = module.load(DIGITS, "digit", 0, torch.device("cpu"))
+    x, y = _digits(module)
     torch.manual_seed(seed)
     net = module.Net()
     optimizer = net.make_optimizer()
     for step in range(steps):
-        rows = torch.randint(0, len(data.train_x), (64,))
-        loss = functional.cross_entropy(net(data.train_x[rows]), data.train_y[rows])
+        rows = torch.randint(0, len(x), (64,))
+        loss = functional.cross_entropy(net(x[rows]), y[rows])
         optimizer.zero_grad()
         loss.backward()
         if look is not None:
             look(step, net)
         optimizer.step()
     with torch.no_grad():
-        return float(functional.cross_entropy(net(data.train_x), data.train_y))
+        return float(functional.cross_entropy(net(x), y))
+
+
+_read: list[tuple[Tensor, Tensor]] = []
+
+
+def _digits(module: ModuleType) -> tuple[Tensor, Tensor]:
+    """Examples and classes to train on, as every program reads them: once for all."""
+    if not _read:
+        data = module.load(DIGITS, "digit", 0, torch.device("cpu"))
+        _read.append((data.train_x, data.train_y))
+    return _read[0]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from richc.report.transfer_schema import TransferReport
-from tests.shown import Done, Shell, commands, unprinted
+from tests.shown import Done, Shell, commands, unprinted, without_numbers
 
 pytestmark = pytest.mark.measured
 
@@ -30,11 +30,6 @@ def done(folder: Path) -> dict[str, Done]:
     shell = Shell(folder, folder.parent / "bin")
     shown = commands((folder / "README.md").read_text(encoding="utf-8"))
     return {command: shell.run(command) for command, _ in shown}
-
-
-def without_numbers(line: str) -> str:
-    """One line for all machines: their last digits differ, and so does how long it takes."""
-    return re.sub(r"[-+]?\d[\d.,]*", "#", " ".join(line.split()))
 
 
 def test_commands_print_what_is_shown(folder: Path, done: dict[str, Done]) -> None:

@@ -39,9 +39,10 @@ def page(path: Path, *arguments: str) -> str:
     return result.stdout
 
 
-@pytest.fixture(params=[*NAMES, "measured", "broken", "unknown"])
-def text(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(scope="session", params=[*NAMES, "measured", "broken", "unknown"])
+def text(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Pages of every kind."""
+    tmp_path = tmp_path_factory.mktemp("pages")
     if request.param == "broken":
         path = tmp_path / "broken.rich"
         path.write_text(BROKEN, encoding="utf-8")

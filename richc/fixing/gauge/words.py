@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.gauge.equivalence import is_one
 from richc.scaling.formula import ALPHA, Symbols, rich_formula
 from richc.scaling.monomial import (
     BASE_WIDTH,
@@ -22,6 +21,7 @@ from richc.scaling.monomial import (
     Affine,
     Monomial,
     activity,
+    is_one,
     symbol,
     width_ratio,
 )

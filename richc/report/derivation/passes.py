@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import groupby
 
+from richc.activations import HOMOGENEOUS
 from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED
 from richc.calculus.written import PhaseLines
 from richc.report.derivation.formulas import columns, number
@@ -62,7 +63,7 @@ def _why_not(sheet: Sheet) -> str:
     unknown = f", and the sizes after h_{known} are not known" if known <= sheet.last else ""
     return (
         "away from order one, sizes are exact only in positively homogeneous networks "
-        f"(linear, relu, leaky_relu, and no biases); this one has {has}{unknown}"
+        f"({HOMOGENEOUS}, and no biases); this one has {has}{unknown}"
     )
 
 

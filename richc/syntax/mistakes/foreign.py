@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from richc.activations import NONLINEARITIES
 from richc.diagnostics import ERROR, Diagnostic, Edit, Span
 from richc.syntax.lalr import Token
 from richc.syntax.lexer import STATEMENT_WORDS
@@ -129,8 +130,8 @@ def _foreign_word(f: Failure) -> Diagnostic:
     begins = f"`{word}` begins no statement"
     if word in ACTIVATIONS:
         help, edits = None, []
-        if word == "leaky_relu" and f.token.type == "NUMBER":
-            right = f"leaky_relu({f.token.text})"
+        if NONLINEARITIES[word].takes_slope and f.token.type == "NUMBER":
+            right = f"{word}({f.token.text})"
             help, edits = f"write `{right}`", [Edit(f.first.span.to(f.token.span), right)]
         return syntax(
             f"unexpected `{f.token.text}` after `{word}`: one statement a line",
