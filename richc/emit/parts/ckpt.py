@@ -7,7 +7,6 @@ import argparse
 import contextlib
 import hashlib
 import importlib
-import itertools
 import json
 import os
 import shutil
@@ -15,7 +14,6 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -39,8 +37,8 @@ SPEC = ""
 class Checkpoints:
     """States of a run as ``step-00000100``, ... in a folder, each complete; the newest are kept.
 
-    The folder is this run's alone, by a lock that ends with it.  A first SIGTERM or SIGINT is
-    noted, for the loop to save and to ``stop``; a second one ends the program.
+    The folder is this run's alone, by a lock that ends with it.  A SIGTERM or SIGINT is noted, for
+    the loop to save and to ``stop``; the same once more ends the program.
     """
 
     def __init__(self, trainer: Trainer, options: argparse.Namespace) -> None:
@@ -86,7 +84,7 @@ class Checkpoints:
         for left in self.folder.glob(".step-*"):
             shutil.rmtree(left, ignore_errors=True)
 
-    def note(self, number: int, _: FrameType | None) -> None:
+    def note(self, number: int, _: Any) -> None:
         self.noted = number
         signal.signal(number, signal.SIG_DFL)
 
@@ -191,7 +189,7 @@ def restore(trainer: Trainer, path: Path) -> None:
             digest = hashlib.sha256(np.memmap(each, mode="r").data).hexdigest()
             here.append(f"{each.name} is {digest}")
         known = json.loads((path / "state.json").read_bytes())
-        for there, ours in itertools.zip_longest(known, here, fillvalue="nothing"):
+        for there, ours in zip([*known, "nothing"], [*here, "nothing"], strict=False):
             if there != ours:
                 raise ValueError(f"{there} there, but {ours} here")
         files: list[Any] = [safe_open(each, "pt") for each in paths]
