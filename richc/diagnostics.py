@@ -7,11 +7,19 @@ them into lines and columns.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import NamedTuple
 
-ERROR = "error"
-WARNING = "warning"
-INFO = "info"
+
+class Severity(StrEnum):
+    """How grave a finding is, gravest first in the alphabet too."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 
 class Span(NamedTuple):
@@ -55,7 +63,7 @@ class Diagnostic(NamedTuple):
 
     code: str
     slug: str
-    severity: str
+    severity: Severity
     message: str
     span: Span
     #: Words beside the carets; empty when the message says it all.

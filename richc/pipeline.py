@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, NamedTuple
 
-from richc.calculus.verdict import Verdict
+from richc.calculus.verdict import Status, Verdict
 from richc.diagnostics import WARNING, Diagnostic, Suppressed
 from richc.resolve import resolve
 from richc.rules import run
@@ -28,7 +28,7 @@ class ModelResult(NamedTuple):
     context: Context
     diagnostics: tuple[Diagnostic, ...]
     #: (desideratum, status): for every richness of the interval, where one is declared.
-    statuses: tuple[tuple[str, str], ...]
+    statuses: tuple[tuple[str, Status], ...]
     #: What comments of the text silence.
     suppressed: tuple[Suppressed, ...] = ()
     #: What would make it pass, if it fails and exponents can.

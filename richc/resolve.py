@@ -17,7 +17,7 @@ from richc.spec.expressions import Scope
 from richc.spec.holes import Holes
 from richc.spec.infer import Frame
 from richc.spec.layers import Carried
-from richc.spec.model import Layer, Model, Train
+from richc.spec.model import Claim, Layer, Model, Train
 from richc.spec.names import refusal
 from richc.spec.presets import Preset, read_parameterization, read_requirements
 from richc.spec.ranges import refuse_denominators, refuse_overflow
@@ -73,7 +73,7 @@ def resolve(file: tree.File, text: str) -> Resolved:
 
 
 def _looks_elsewhere(statement: tree.Statement) -> bool:
-    return isinstance(statement, tree.Require) and statement.preset.name.text == "equivalent"
+    return isinstance(statement, tree.Require) and statement.preset.name.text == Claim.EQUIVALENT
 
 
 class _Resolver(Reader):

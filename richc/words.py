@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from enum import StrEnum
 
 from richc.activations import NONLINEARITIES
 
@@ -20,7 +21,21 @@ PARAMETERIZATIONS = ("mup", "ntp", "rich", "standard")
 
 GAUGES = ("stp", "mup", "rescaling")
 
-REGIMES = ("rich", "lazy", "mixed", "partial", "trivial", "unstable")
+
+class Regime(StrEnum):
+    """What training is like at large width."""
+
+    RICH = "rich"
+    LAZY = "lazy"
+    #: It passes, and one representation is richer than another: beside a bias of order one, the
+    #: desiderata leave the size of each update open.
+    MIXED = "mixed"
+    PARTIAL = "partial"
+    TRIVIAL = "trivial"
+    UNSTABLE = "unstable"
+
+
+REGIMES = tuple(Regime)
 
 #: What may stand after ``with`` and ``--with``; richc/emit/features.py says what each adds.
 FEATURES = ("ckpt", "ddp", "fsdp", "log", "monitor", "options", "stream")

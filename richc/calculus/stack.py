@@ -29,7 +29,7 @@ from richc.calculus.ops import (
     Undecided,
 )
 from richc.calculus.residual import Exponential, Residual
-from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED
+from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED, Breach, Status
 from richc.scaling.exponent import ONE
 from richc.scaling.sizes import ZERO_SIZE, Size, Zero, largest
 
@@ -41,13 +41,13 @@ class StackFault(NamedTuple):
     """A desideratum broken at one place, by the size of something."""
 
     desideratum: str
-    kind: str
+    kind: Breach
     layer: int
     size: Size
 
 
 class StackVerdict(NamedTuple):
-    statuses: dict[str, str]
+    statuses: dict[str, Status]
     faults: tuple[StackFault, ...]
     #: Why something is not decided, as a clause.
     reason: str = ""
@@ -74,9 +74,12 @@ class Representation(NamedTuple):
     def layer(self) -> int:
         return self.sites[0].layer
 
-    def to_output(self) -> Size:
-        """What an aligned change of it makes of the output, in one block."""
-        return UNIT if self.is_output else ONE + self.at.gradient
+    def to_output(self, site: Site | None = None) -> Size:
+        """What an aligned change of it, or of what one of its sites makes, makes of the output.
+
+        In one block, that is.
+        """
+        return (UNIT if self.is_output else ONE) + (site or self.at).gradient
 
 
 def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
@@ -89,10 +92,12 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
     except Exponential:
         statuses = dict.fromkeys(names, NOT_EVALUATED) | {"D0": VIOLATED}
         reason = "the stream grows faster than any power of the depth"
-        return StackVerdict(statuses, (StackFault("D0", "exponential", 0, ZERO_SIZE),), reason)
+        return StackVerdict(statuses, (StackFault("D0", Breach.EXPONENTIAL, 0, ZERO_SIZE),), reason)
     except Undecided as error:
         return StackVerdict(dict.fromkeys(names, NOT_EVALUATED), (), str(error))
     values = [*_values(sites)]
+    for value in values:
+        _limit(value)
     faults = [*_sizes(values)]
     if faults and not _is_homogeneous(sites, values):
         statuses = dict.fromkeys(names, NOT_EVALUATED) | {"D0": VIOLATED}
@@ -132,6 +137,13 @@ def _values(
             is_output=is_last and region is None,
         )
         index = end
+
+
+def _limit(value: Representation) -> None:
+    """A weight before a norm may owe as much to its updates as to its init, however large it is."""
+    weight = value.sites[0]
+    if value.is_normed and isinstance(weight.op, Linear) and isinstance(weight.height, Fraction):
+        weight.limit = weight.height + -weight.source
 
 
 def _is_normed(rest: Sequence[Site]) -> bool:
@@ -175,9 +187,9 @@ def _sizes(values: Sequence[Representation]) -> Iterator[StackFault]:
         height = value.at.height
         if value.is_output:
             if height > UNIT:
-                yield StackFault("D0", "output", value.layer, height)
+                yield StackFault("D0", Breach.OUTPUT, value.layer, height)
         elif not value.is_added and not value.is_normed and height != UNIT:
-            yield StackFault("D0", "size", value.layer, height)
+            yield StackFault("D0", Breach.SIZE, value.layer, height)
 
 
 def _explosions(values: Sequence[Representation]) -> Iterator[StackFault]:
@@ -185,24 +197,24 @@ def _explosions(values: Sequence[Representation]) -> Iterator[StackFault]:
     for value in values:
         change, most = value.at.change, value.at.height if value.is_normed else UNIT
         if not value.is_output and not value.is_added and change > most:
-            yield StackFault("D0", "update", value.layer, change)
+            yield StackFault("D0", Breach.UPDATE, value.layer, change)
         for share in _shares(value):
             if share > UNIT:
-                yield StackFault("D1", "explodes", value.layer, share)
+                yield StackFault("D1", Breach.EXPLODES, value.layer, share)
 
 
 def _shares(value: Representation) -> Iterator[Size]:
     """What the weight, the bias and the gain of a value, in all blocks, add to the output."""
     for site in value.sites:
         if site.op.letter:
-            yield value.blocks.whole + value.to_output() + site.own
+            yield value.blocks.whole + value.to_output(site) + site.own
 
 
 def _lazy(values: Sequence[Representation]) -> Iterator[StackFault]:
     """What the last phase must reach: D1, D2, D3 and D4."""
     moved = largest(*(share for value in values for share in _shares(value)))
     if moved < UNIT:
-        yield StackFault("D1", "still", values[-1].layer, moved)
+        yield StackFault("D1", Breach.STILL, values[-1].layer, moved)
     for value in values:
         at, region = value.at, value.region
         trained = [site for site in value.sites if isinstance(site.op, Linear)]
@@ -210,23 +222,23 @@ def _lazy(values: Sequence[Representation]) -> Iterator[StackFault]:
             stream = ONE + region.gradient + region.change
             reach = value.blocks.whole + value.to_output() + at.coherent
             if not value.is_added and trained and reach < UNIT:
-                yield StackFault("D2", "useless", value.layer, reach)
+                yield StackFault("D2", Breach.USELESS, value.layer, reach)
             for site in trained:
-                share = value.blocks.whole + value.to_output() + site.own
+                share = value.blocks.whole + value.to_output(site) + site.own
                 if share < stream:
-                    yield StackFault("D3", "family", value.layer, share)
+                    yield StackFault("D3", Breach.FAMILY, value.layer, share)
                 if not (value.is_added and value.sites[0] is site) and site.own < _rest(site):
-                    yield StackFault("D4", "lazy", value.layer, site.own)
+                    yield StackFault("D4", Breach.LAZY, value.layer, site.own)
             continue
         if not value.is_output and not isinstance(value.sites[0].op, Norm):
             reach = value.to_output() + at.change
             if reach < UNIT:
-                yield StackFault("D2", "useless", value.layer, reach)
+                yield StackFault("D2", Breach.USELESS, value.layer, reach)
         whole = largest(*(site.own for site in value.sites), _rest(value.sites[0]))
         for site in value.sites:
             is_missing = isinstance(site.op, Bias) and isinstance(site.own, Zero)
             if isinstance(site.op, Linear | Bias) and not is_missing and site.own < whole:
-                yield StackFault("D3", "weight", value.layer, site.own)
+                yield StackFault("D3", Breach.WEIGHT, value.layer, site.own)
 
 
 def _rest(site: Site) -> Size:

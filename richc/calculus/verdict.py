@@ -7,6 +7,7 @@ Yang & Hu 2020 (arXiv 2011.14522), Theorem 3.8.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -14,14 +15,43 @@ from richc.calculus.ops import Parameter, Step
 from richc.calculus.run import Flow, LayerFlow, Stage, flow
 from richc.scaling.exponent import HALF, ZERO
 from richc.scaling.sizes import ZERO_SIZE, Size, largest
+from richc.words import Regime
 
-HOLDS = "holds"
-VIOLATED = "violated"
-NOT_EVALUATED = "not_evaluated"
 
-#: The regime of a network that passes while one representation is richer than another: beside a
-#: bias of order one, the desiderata leave the size of each update open.
-MIXED = "mixed"
+class Status(StrEnum):
+    """Of a desideratum."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    NOT_EVALUATED = "not_evaluated"
+
+
+class Breach(StrEnum):
+    """How a desideratum is broken."""
+
+    #: D0: the stream of a stack grows faster than any power of its depth.
+    EXPONENTIAL = "exponential"
+    #: D0: a representation, the output at init, or an update is of another order than it should be.
+    SIZE = "size"
+    OUTPUT = "output"
+    UPDATE = "update"
+    #: D1: the output's change grows, or vanishes.
+    EXPLODES = "explodes"
+    STILL = "still"
+    #: D2: a representation's update adds nothing to the output's.
+    USELESS = "useless"
+    #: D3: a weight's update, or the read-out's, is negligible beside the rest.
+    WEIGHT = "weight"
+    READOUT = "readout"
+    #: D3 of a stack: all that the members of a family add together.
+    FAMILY = "family"
+    #: D4: branches move less than they could.
+    LAZY = "lazy"
+
+
+HOLDS, VIOLATED, NOT_EVALUATED = Status.HOLDS, Status.VIOLATED, Status.NOT_EVALUATED
+
+MIXED = Regime.MIXED
 
 DESIDERATA = ("D0", "D1", "D2", "D3")
 
@@ -49,7 +79,7 @@ class Violation(NamedTuple):
     """
 
     desideratum: str
-    kind: str
+    kind: Breach
     layer: int
     of_bias: bool
     excess: Fraction | None
@@ -60,13 +90,13 @@ class Violation(NamedTuple):
 
 class Verdict(NamedTuple):
     #: (desideratum, status), in order.
-    statuses: tuple[tuple[str, str], ...]
+    statuses: tuple[tuple[str, Status], ...]
     violations: tuple[Violation, ...]
     flow: Flow
     stable: bool
     #: None where D1 could not be evaluated.
     nontrivial: bool | None
-    regime: str
+    regime: Regime
     limit: str | None
     richness: Fraction | None
     equivalent_to: str | None
@@ -87,7 +117,7 @@ class Verdict(NamedTuple):
     def passes(self) -> bool:
         return not self.violations
 
-    def status(self, desideratum: str) -> str:
+    def status(self, desideratum: str) -> Status:
         return dict(self.statuses)[desideratum]
 
     @property
@@ -148,7 +178,7 @@ def judge(network: Network) -> Verdict:
     )
 
 
-def _status(evaluated: bool, violations: Sequence[Violation]) -> str:
+def _status(evaluated: bool, violations: Sequence[Violation]) -> Status:
     if not evaluated:
         return NOT_EVALUATED
     return VIOLATED if violations else HOLDS
@@ -167,13 +197,13 @@ def _size_violations(stages: Sequence[Stage], flows: Flow) -> list[Violation]:
         if layer.h not in (ZERO, source):
             of_bias = stage.bias is not None and stage.bias.init == layer.h and layer.h > ZERO
             excess = layer.h if of_bias or not isinstance(source, Fraction) else layer.h + -source
-            found.append(Violation("D0", "size", index, of_bias, _finite(excess), layer.h))
+            found.append(Violation("D0", Breach.SIZE, index, of_bias, _finite(excess), layer.h))
         source = layer.h
     readout = stages[-1]
     if output.h > ZERO and (not found or readout.weight.init + HALF > ZERO):
         of_bias = readout.bias is not None and readout.bias.init == output.h
         last = len(stages) - 1
-        found.append(Violation("D0", "output", last, of_bias, _finite(output.h), output.h))
+        found.append(Violation("D0", Breach.OUTPUT, last, of_bias, _finite(output.h), output.h))
     return found
 
 
@@ -189,7 +219,7 @@ def _update_explosions(later: Sequence[LayerFlow]) -> list[Violation]:
     for index, layer in enumerate(later[:-1]):
         for of_bias, own in ((False, layer.own), (True, layer.bias_own)):
             if own > ZERO:
-                found.append(Violation("D0", "update", index, of_bias, _finite(own), own))
+                found.append(Violation("D0", Breach.UPDATE, index, of_bias, _finite(own), own))
     return found
 
 
@@ -200,17 +230,17 @@ def _output_violations(later: Sequence[LayerFlow]) -> list[Violation]:
     for index, layer in enumerate(later):
         for of_bias, df in ((False, layer.df), (True, layer.bias_df)):
             if df > ZERO:
-                found.append(Violation("D1", "explodes", index, of_bias, _finite(df), df))
+                found.append(Violation("D1", Breach.EXPLODES, index, of_bias, _finite(df), df))
             moves = largest(moves, df)
     if moves < ZERO:
-        found.append(Violation("D1", "still", len(later) - 1, False, _finite(moves), moves))
+        found.append(Violation("D1", Breach.STILL, len(later) - 1, False, _finite(moves), moves))
     return found
 
 
 def _useless(later: Sequence[LayerFlow]) -> list[Violation]:
     """D2: representations whose update adds nothing to the output's change."""
     return [
-        Violation("D2", "useless", index, False, _finite(layer.reach), layer.reach)
+        Violation("D2", Breach.USELESS, index, False, _finite(layer.reach), layer.reach)
         for index, layer in enumerate(later[:-1])
         if layer.reach < ZERO
     ]
@@ -236,19 +266,21 @@ def _negligible(stages: Sequence[Stage], later: Sequence[LayerFlow]) -> list[Vio
             # A bias that is not there has nothing to add.
             if own < whole and not (of_bias and own is ZERO_SIZE):
                 gap = own + -whole if isinstance(whole, Fraction) else own
-                kind = "readout" if index == last else "weight"
+                kind = Breach.READOUT if index == last else Breach.WEIGHT
                 found.append(Violation("D3", kind, index, of_bias, _finite(gap), own, explodes))
     return found
 
 
-def _regime(stable: bool, nontrivial: bool | None, passes: bool, richness: Fraction | None) -> str:
+def _regime(
+    stable: bool, nontrivial: bool | None, passes: bool, richness: Fraction | None
+) -> Regime:
     if not stable:
-        return "unstable"
+        return Regime.UNSTABLE
     if not nontrivial:
-        return "trivial"
+        return Regime.TRIVIAL
     if richness is None:
-        return MIXED if passes else "partial"
-    return "rich" if richness == HALF else "lazy"
+        return MIXED if passes else Regime.PARTIAL
+    return Regime.RICH if richness == HALF else Regime.LAZY
 
 
 def _gauges(written: Sequence[tuple[Size, Size, Size]]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ the gauge does not do.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -40,9 +41,16 @@ from richc.spec.infer import dim_monomial
 from richc.spec.model import Dim, Model, Tensor
 from richc.spec.numbers import at_numbers
 
-IDENTICAL = "identical"
-CONSTANTS = "same_up_to_constants"
-DIFFERENT = "different"
+
+class Likeness(StrEnum):
+    """How alike two models train."""
+
+    IDENTICAL = "identical"
+    CONSTANTS = "same_up_to_constants"
+    DIFFERENT = "different"
+
+
+IDENTICAL, CONSTANTS, DIFFERENT = Likeness.IDENTICAL, Likeness.CONSTANTS, Likeness.DIFFERENT
 
 #: Invariants, in the order in which differences are reported.
 INIT, RATE, DECAY, EPS = "init", "rate", "decay", "eps"
@@ -86,7 +94,7 @@ class Move(NamedTuple):
 
 
 class Equivalence(NamedTuple):
-    status: str
+    status: Likeness
     structure: tuple[Structure, ...]
     #: Invariants whose powers of n differ, and then those whose constants do.
     differences: tuple[Difference, ...]
@@ -160,7 +168,7 @@ def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
 _RANK = {IDENTICAL: 0, CONSTANTS: 1, DIFFERENT: 2}
 
 
-def _judged(differences: Sequence[Difference], knobs: Sequence[Setting]) -> str:
+def _judged(differences: Sequence[Difference], knobs: Sequence[Setting]) -> Likeness:
     if any(not d.is_constant for d in differences):
         return DIFFERENT
     return CONSTANTS if differences or knobs else IDENTICAL

@@ -12,9 +12,10 @@ from math import inf, isnan
 from typing import NamedTuple
 
 from richc.calculus.nearest import single_change
-from richc.calculus.verdict import DESIDERATA, HOLDS, MIXED, NOT_EVALUATED, VIOLATED
+from richc.calculus.verdict import DESIDERATA, HOLDS, MIXED, NOT_EVALUATED, VIOLATED, Status
 from richc.scaling.sizes import ZERO_SIZE, Size
 from richc.spec.model import Model
+from richc.words import Regime
 
 
 class Measured(NamedTuple):
@@ -61,11 +62,11 @@ class Fault(NamedTuple):
 
 
 class Findings(NamedTuple):
-    statuses: tuple[tuple[str, str], ...]
+    statuses: tuple[tuple[str, Status], ...]
     broken: tuple[Finding, ...]
     #: Where nothing is broken: the richness that every Δh shows; None where they differ.
     richness: float | None
-    regime: str
+    regime: Regime
     #: Whether some update or the output grows with the width.
     explodes: bool
 
@@ -226,11 +227,11 @@ def _negligible(layers: list[Measured], moves: list[float], tolerance: float) ->
     return found
 
 
-def _regime(unstable: bool, still: bool, richness: float | None, tolerance: float) -> str:
+def _regime(unstable: bool, still: bool, richness: float | None, tolerance: float) -> Regime:
     if unstable:
-        return "unstable"
+        return Regime.UNSTABLE
     if still:
-        return "trivial"
+        return Regime.TRIVIAL
     if richness is None:
-        return "partial"
-    return "rich" if richness > 0.5 - tolerance else "lazy"
+        return Regime.PARTIAL
+    return Regime.RICH if richness > 0.5 - tolerance else Regime.LAZY

@@ -32,6 +32,7 @@ from richc.lab.statistics import Fit
 from richc.pipeline import ModelResult
 from richc.rules.sentence import point_name
 from richc.scaling.sizes import Size
+from richc.spec.model import Claim
 
 STEPS = 4
 BATCH = 32
@@ -252,7 +253,7 @@ def _evidence(
     unmet = _unmet(result, findings, tolerance + exponents.chance(step, CHANCE))
     fault = None
     if findings.broken or unmet:
-        points = [r.richness for r in result.spec.requirements if r.kind == "point"]
+        points = [r.richness for r in result.spec.requirements if r.kind == Claim.POINT]
         richness = points[0] if points else result.spec.richness
         measured = exponents.measured(_names(result), step)
         fault = find_fault(measured, result.spec, richness, 2 * tolerance)
@@ -362,13 +363,13 @@ def _unmet(result: ModelResult, findings: Findings, tolerance: float) -> list[st
     """Requirements that training contradicts.  A gauge cannot be seen in training."""
     found = []
     for requirement in result.spec.requirements:
-        if requirement.kind == "point" and requirement.richness is not None:
+        if requirement.kind == Claim.POINT and requirement.richness is not None:
             wanted = float(requirement.richness)
             richness = findings.richness
             if richness is None:
                 found.append(f"not {point_name(requirement.richness)}: {findings.regime}")
             elif abs(richness - wanted) > tolerance:
                 found.append(f"not {point_name(requirement.richness)}: r = {richness:.2f}")
-        elif requirement.kind == "regime" and requirement.value != findings.regime:
+        elif requirement.kind == Claim.REGIME and requirement.value != findings.regime:
             found.append(f"not {requirement.value}: {findings.regime}")
     return found

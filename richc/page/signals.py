@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from richc.calculus.run import LayerFlow
-from richc.calculus.verdict import Violation
+from richc.calculus.verdict import Breach, Violation
 from richc.pipeline import ModelResult
 from richc.report.table import group_name, groups
 from richc.scaling.formula import power
@@ -18,14 +18,14 @@ UNKNOWN = "?"
 
 #: Kind of violation -> the size that breaks.
 _BROKEN = {
-    "size": "h",
-    "output": "h",
-    "update": "own",
-    "explodes": "df",
-    "still": "dh",
-    "useless": "dh",
-    "weight": "own",
-    "readout": "own",
+    Breach.SIZE: "h",
+    Breach.OUTPUT: "h",
+    Breach.UPDATE: "own",
+    Breach.EXPLODES: "df",
+    Breach.STILL: "dh",
+    Breach.USELESS: "dh",
+    Breach.WEIGHT: "own",
+    Breach.READOUT: "own",
 }
 
 

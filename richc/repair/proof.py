@@ -15,6 +15,7 @@ from richc.resolve import resolve
 from richc.rules.context import Context
 from richc.rules.requirement_fails import is_true
 from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Base, Monomial
+from richc.spec.model import Claim
 from richc.syntax.parser import parse
 from richc.syntax.source import Source
 
@@ -45,7 +46,7 @@ def holds(context: Context, edits: Iterable[Edit], richness: Fraction | None) ->
     after = read(context, edited(context, edits))
     if after is None:
         return False
-    required = [r for r in after.model.requirements if r.kind != "equivalent"]
+    required = [r for r in after.model.requirements if r.kind != Claim.EQUIVALENT]
     if not all(is_true(after, requirement) for requirement in required):
         return False
     if after.model.interval is not None:

@@ -22,6 +22,7 @@ from richc.rules.sentence import point_name
 from richc.scaling.formula import general_power
 from richc.scaling.monomial import WIDTH, Affine, Monomial
 from richc.spec.infer import STANDARD
+from richc.spec.model import Claim
 from richc.syntax import tree
 
 #: Plans that are tried on the text, and changes that a help names.
@@ -205,7 +206,9 @@ def _has_choice(context: Context) -> bool:
     """Whether the file does not require a point, and can be elsewhere with its values kept."""
     model = context.model
     is_relative = model.parameterization in (None, STANDARD) or model.base_symbol is not None
-    return is_relative and not any(r.kind in ("point", "regime") for r in model.requirements)
+    return is_relative and not any(
+        r.kind in (Claim.POINT, Claim.REGIME) for r in model.requirements
+    )
 
 
 def _with_another_word(context: Context, goal: Target) -> list[Repair]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.spec.model import Model, Requirement
+from richc.spec.model import Claim, Model, Requirement
+from richc.words import Regime
 
 MUP = Fraction(1, 2)
 NTP = Fraction(0)
@@ -53,8 +54,10 @@ def parse_target(word: str) -> Fraction | str:
 def target(model: Model, wanted: Fraction | str | None = None) -> Target:
     """Where to go; ``wanted`` is what ``parse_target`` returns.  Raises Contradiction."""
     points = {r.point: r for r in model.requirements if r.point is not None}
-    gauges = {r.value: r for r in model.requirements if r.kind == "gauge"}
-    lazy = next((r for r in model.requirements if (r.kind, r.value) == ("regime", "lazy")), None)
+    gauges = {r.value: r for r in model.requirements if r.kind == Claim.GAUGE}
+    lazy = next(
+        (r for r in model.requirements if (r.kind, r.value) == (Claim.REGIME, Regime.LAZY)), None
+    )
     for several in (points, gauges):
         if len(several) > 1:
             first, second = list(several.values())[:2]
@@ -92,8 +95,8 @@ def _word(richness: Fraction) -> str:
 
 
 def _words(requirement: Requirement) -> str:
-    if requirement.kind == "point" and requirement.value == "rich":
+    if requirement.kind == Claim.POINT and requirement.value == "rich":
         return f"`require rich(r = {requirement.richness})`"
-    if requirement.kind == "point":
+    if requirement.kind == Claim.POINT:
         return f"`require {requirement.value}`"
     return f"`require {requirement.kind} {requirement.value}`"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from richc.diagnostics import INFO, Diagnostic, Label
+from richc.diagnostics import INFO, WARNING, Diagnostic, Label
 from richc.pipeline import FileResult, ModelResult
 from richc.report import Options
 from richc.report.snippet import Marked, snippet, visible
@@ -21,7 +21,7 @@ def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
         files += 1
         models += len(result.models)
         errors += sum(d.is_error for d in result.diagnostics)
-        warnings += sum(d.severity == "warning" for d in result.diagnostics)
+        warnings += sum(d.severity == WARNING for d in result.diagnostics)
         suppressed += sum(len(model.suppressed) for model in result.models)
         for diagnostic in together(result.diagnostics):
             if options.quiet and diagnostic.severity == INFO:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import NamedTuple
 
-from richc.calculus.verdict import HOLDS, MIXED
+from richc.calculus.verdict import HOLDS, MIXED, Breach
 from richc.diagnostics import Diagnostic
 from richc.optimizers.law import Epsilon
 from richc.rules.context import Context
@@ -23,7 +23,7 @@ class Rule(NamedTuple):
     slug: str
     module: str
     #: The kind of violation that it reports; None for rules that look at something else.
-    violation: tuple[str, str] | None = None
+    violation: tuple[str, Breach] | None = None
     applies: Callable[[Context], bool] | None = None
 
 
@@ -98,20 +98,20 @@ INFERRED = "R503"
 MAX_FINDINGS = 100
 
 TABLE: tuple[Rule, ...] = (
-    Rule("R101", "representation-size", "representation_size", ("D0", "size")),
-    Rule("R102", "output-size", "output_size", ("D0", "output")),
-    Rule("R103", "update-explodes", "update_explodes", ("D0", "update")),
-    Rule("R201", "output-explodes", "output_explodes", ("D1", "explodes")),
-    Rule("R202", "nothing-learnt", "nothing_learnt", ("D1", "still")),
+    Rule("R101", "representation-size", "representation_size", ("D0", Breach.SIZE)),
+    Rule("R102", "output-size", "output_size", ("D0", Breach.OUTPUT)),
+    Rule("R103", "update-explodes", "update_explodes", ("D0", Breach.UPDATE)),
+    Rule("R201", "output-explodes", "output_explodes", ("D1", Breach.EXPLODES)),
+    Rule("R202", "nothing-learnt", "nothing_learnt", ("D1", Breach.STILL)),
     Rule(
         "R203",
         "first-step-readout",
         "first_step_readout",
         applies=lambda context: context.verdict.asleep > 0,
     ),
-    Rule("R301", "useless-update", "useless_update", ("D2", "useless")),
-    Rule("R401", "negligible-update", "negligible_update", ("D3", "weight")),
-    Rule("R402", "negligible-readout", "negligible_readout", ("D3", "readout")),
+    Rule("R301", "useless-update", "useless_update", ("D2", Breach.USELESS)),
+    Rule("R401", "negligible-update", "negligible_update", ("D3", Breach.WEIGHT)),
+    Rule("R402", "negligible-readout", "negligible_readout", ("D3", Breach.READOUT)),
     Rule(
         "R502",
         "requirement-fails",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.calculus.verdict import Violation
+from richc.calculus.verdict import Breach, Violation
 from richc.diagnostics import Span
 from richc.rules.context import Context
 from richc.scaling.sizes import Size
@@ -33,7 +33,7 @@ class Case(NamedTuple):
         return self.violation.layer
 
 
-def cases(context: Context, desideratum: str, kind: str) -> Iterator[Case]:
+def cases(context: Context, desideratum: str, kind: Breach) -> Iterator[Case]:
     """The violations of a kind that have to be mended, one for each statement and cause.
 
     A repeated statement has few causes, but one that feeds back grows from layer to layer: of

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
+from richc.calculus.verdict import NOT_EVALUATED
 from richc.diagnostics import WARNING, Diagnostic
 from richc.rules.attributes import Written, kept_at_base
 from richc.rules.common import Trained, trained
@@ -19,7 +20,7 @@ from richc.scaling.sizes import ZERO_SIZE, Size
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    if context.verdict.status("D1") == "not_evaluated":
+    if context.verdict.status("D1") == NOT_EVALUATED:
         return  # The gradient's size is not known either.
     yield from findings(_parts(context), _diagnose)
 

@@ -11,11 +11,12 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.calculus.traced import Piece, TooManyPieces, Trace, pieces
-from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED
+from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED, Status
 from richc.diagnostics import ERROR, INFO, Diagnostic, Span
 from richc.rules import INFERRED, applicable, run
 from richc.rules.context import Context
 from richc.rules.requirement_fails import is_true
+from richc.spec.model import Claim
 
 #: A person's specification has a handful of pieces; what takes longer is refused: how often the
 #: network may be looked at, and how many layers all of that may be.
@@ -28,7 +29,7 @@ _ANSWERS = (INFERRED, "R7")
 class Decision(NamedTuple):
     """What holds for the whole interval: (desideratum, status), and every finding."""
 
-    statuses: tuple[tuple[str, str], ...]
+    statuses: tuple[tuple[str, Status], ...]
     diagnostics: tuple[Diagnostic, ...]
 
 
@@ -43,7 +44,7 @@ def decide(context: Context) -> Decision:
         undecided = tuple((name, NOT_EVALUATED) for name, _ in context.verdict.statuses)
         return Decision(undecided, (*run(context), _undecided(context)))
     found: dict[_Key, list[tuple[Piece, Diagnostic]]] = {}
-    at_each: list[dict[str, str]] = []
+    at_each: list[dict[str, Status]] = []
     for piece in parts:
         declared = piece.holds(model.richness)
         richness = model.richness if declared else piece.middle
@@ -95,7 +96,7 @@ def _look(context: Context, trace: Trace) -> None:
     """Compare everything that the verdict and the rules compare."""
     traced = _at(context, trace.at, trace)
     for requirement in context.model.requirements:
-        if requirement.kind != "equivalent":  # Exact in r by itself.
+        if requirement.kind != Claim.EQUIVALENT:  # Exact in r by itself.
             is_true(traced, requirement)
     for rule, check in applicable(traced):
         # What a rule on the verdict says, the verdict decided; R502 was asked above.
@@ -103,7 +104,7 @@ def _look(context: Context, trace: Trace) -> None:
             list(check(traced))
 
 
-def _worst(statuses: Sequence[str]) -> str:
+def _worst(statuses: Sequence[Status]) -> Status:
     return next((s for s in (VIOLATED, NOT_EVALUATED) if s in statuses), HOLDS)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.calculus.verdict import Breach
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.common import blocked, cases, rate_place
 from richc.rules.context import Context
@@ -11,7 +12,7 @@ from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    for case in cases(context, "D3", "readout"):
+    for case in cases(context, "D3", Breach.READOUT):
         flow = context.verdict.flow.later[-1]
         bias = "the bias of " if case.violation.of_bias else ""
         yield Diagnostic(

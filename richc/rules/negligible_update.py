@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.calculus.verdict import Breach
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.causes import dominant
 from richc.rules.common import blocked, cases, rate_place
@@ -12,7 +13,7 @@ from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    for case in cases(context, "D3", "weight"):
+    for case in cases(context, "D3", Breach.WEIGHT):
         layer = context.verdict.flow.later[case.at]
         below = context.model.layers[case.at - 1].name if case.at else None
         if case.at and layer.carried >= layer.dh:

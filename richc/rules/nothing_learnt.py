@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.calculus.verdict import Breach
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.common import cases
 from richc.rules.context import Context
@@ -12,7 +13,7 @@ from richc.scaling.sizes import largest
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    for case in cases(context, "D1", "still"):
+    for case in cases(context, "D1", Breach.STILL):
         later = context.verdict.flow.later
         shares = [largest(layer.df, layer.bias_df) for layer in later]
         best = max(range(len(shares)), key=lambda index: shares[index])

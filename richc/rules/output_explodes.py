@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.calculus.verdict import Breach
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.causes import readout
 from richc.rules.common import cases, rate_place
@@ -12,7 +13,7 @@ from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    for case in cases(context, "D1", "explodes"):
+    for case in cases(context, "D1", Breach.EXPLODES):
         yield Diagnostic(
             "R201",
             "output-explodes",

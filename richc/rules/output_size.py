@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.calculus.verdict import Breach
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.common import cases
 from richc.rules.context import Context
@@ -11,7 +12,7 @@ from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    for case in cases(context, "D0", "output"):
+    for case in cases(context, "D0", Breach.OUTPUT):
         yield Diagnostic(
             "R102",
             "output-size",

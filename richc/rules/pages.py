@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from richc.diagnostics import Severity
 from richc.rules import SLUGS
 from richc.words import closest
 
@@ -39,7 +40,7 @@ class Page(NamedTuple):
     slug: str
     #: The desideratum that the rule decides, if it decides one.
     desideratum: str | None
-    severity: str
+    severity: Severity
     #: Whether findings may carry an edit.
     fixable: bool
     summary: str
@@ -81,7 +82,7 @@ def parse(text: str) -> Page:
         code=head["code"],
         slug=head["slug"],
         desideratum=head["desideratum"],
-        severity=head["severity"],
+        severity=Severity(head["severity"]),
         fixable=head["fix"] is not None,
         summary=" ".join(head["summary"].split()),
         text=text,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.activations import HOMOGENEOUS
-from richc.calculus.verdict import NOT_EVALUATED, Violation
+from richc.calculus.verdict import NOT_EVALUATED, Breach, Violation
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.common import Case, cases, excess
 from richc.rules.context import Context
@@ -13,7 +13,7 @@ from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    for case in cases(context, "D0", "size"):
+    for case in cases(context, "D0", Breach.SIZE):
         violation, layer = case.violation, case.layer
         if violation.excess is None:
             message = f"the representation after `{case.name}` is exactly zero at init (D0)"

@@ -10,7 +10,7 @@ import os
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from richc.diagnostics import ERROR, WARNING, Diagnostic, Span
+from richc.diagnostics import ERROR, WARNING, Diagnostic, Severity, Span
 from richc.gauge.differences import Names, constant_words, difference_words, structure_words
 from richc.gauge.equivalence import CONSTANTS, DIFFERENT, compare
 from richc.rules.context import Context
@@ -60,7 +60,7 @@ def check(context: Context, requirement: Requirement) -> Iterator[Diagnostic]:
         )
 
 
-def _finding(message: str, place: Span, severity: str) -> Diagnostic:
+def _finding(message: str, place: Span, severity: Severity) -> Diagnostic:
     return Diagnostic("R502", "requirement-fails", severity, message, place)
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.context import Context
 from richc.rules.sentence import describe, gauge_words, point_name
-from richc.spec.model import Requirement
+from richc.spec.model import Claim, Requirement
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
     verdict = context.verdict
     for requirement in context.model.requirements:
-        if requirement.kind == "equivalent":
+        if requirement.kind == Claim.EQUIVALENT:
             from richc.rules.requirement_equivalent import check as compare  # reads a file
 
             yield from compare(context, requirement)
@@ -25,7 +25,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             yield _failure(requirement, message, f"it is {describe(verdict)}")
             continue
         notes = []
-        if requirement.kind == "gauge":
+        if requirement.kind == Claim.GAUGE:
             message = f"this model is not in the {gauge_words((requirement.value,))}"
             label = f"it is {describe(verdict)}"
             if verdict.richness is None:
@@ -45,8 +45,8 @@ def _failure(requirement: Requirement, message: str, label: str) -> Diagnostic:
 def is_true(context: Context, requirement: Requirement) -> bool:
     """Whether a model is as required."""
     verdict = context.verdict
-    if requirement.kind == "gauge":
+    if requirement.kind == Claim.GAUGE:
         return requirement.value in verdict.gauges
-    if requirement.kind == "regime":
+    if requirement.kind == Claim.REGIME:
         return requirement.value == verdict.regime
     return verdict.richness is not None and verdict.richness == requirement.richness

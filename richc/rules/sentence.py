@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import groupby
 
-from richc.calculus.verdict import DESIDERATA, MIXED, NOT_EVALUATED, VIOLATED, Verdict
+from richc.calculus.verdict import DESIDERATA, MIXED, NOT_EVALUATED, VIOLATED, Breach, Verdict
 from richc.scaling.sizes import Size
 from richc.spec.model import Model
+from richc.words import Regime
 
 GAUGE_NAMES = {"stp": "STP", "mup": "μP", "rescaling": "rescaling"}
 POINT_NAMES = {"mup-lr": "μP-lr", "mup": "μP", "mfp": "MFP", "ntp-lr": "NTP-lr", "ntp": "NTP"}
@@ -88,7 +89,7 @@ def over_interval(model: Model, found: Sequence[tuple[str, str]]) -> str:
 
 def _consequence(model: Model, verdict: Verdict) -> str:
     if verdict.richness is not None:
-        if verdict.regime == "rich":
+        if verdict.regime == Regime.RICH:
             return "features learn"
         if verdict.richness == 0:
             return "lazy, the kernel limit"
@@ -99,11 +100,11 @@ def _consequence(model: Model, verdict: Verdict) -> str:
             return f"features learn at {where}, lazy at {', '.join(names for _, names in others)}"
         sizes = (f"~ n^{size} at {names}" for size, names in [(largest, where), *others])
         return f"lazy in the limit, Δh {', '.join(sizes)}"
-    if verdict.regime == "unstable":
-        if any(v.kind in ("update", "explodes") for v in verdict.violations):
+    if verdict.regime == Regime.UNSTABLE:
+        if any(v.kind in (Breach.UPDATE, Breach.EXPLODES) for v in verdict.violations):
             return "training blows up with the width"
         return "signals are not of order one at init"
-    if verdict.regime == "trivial":
+    if verdict.regime == Regime.TRIVIAL:
         return "wide networks do not train"
     learning = [model.layers[index].name for index in verdict.learning]
     named = ", ".join(f"`{name}`" for name in learning[:4]) + (", ..." if len(learning) > 4 else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.calculus.verdict import Breach
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.causes import readout
 from richc.rules.common import cases, rate_place
@@ -13,7 +14,7 @@ from richc.scaling.formula import power
 
 def check(context: Context) -> Iterator[Diagnostic]:
     of_its_own_size = context.model.optimizer.law.ignores_gradient_size
-    for case in cases(context, "D0", "update"):
+    for case in cases(context, "D0", Breach.UPDATE):
         yield Diagnostic(
             "R103",
             "update-explodes",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
+from richc.calculus.verdict import NOT_EVALUATED
 from richc.diagnostics import WARNING, Diagnostic, Span
 from richc.rules.attributes import kept_at_base
 from richc.rules.common import trained
@@ -22,7 +23,7 @@ from richc.spec.model import Tensor
 
 def check(context: Context) -> Iterator[Diagnostic]:
     coupled = context.model.optimizer.law.decay_is_normalised
-    if coupled and context.verdict.status("D1") == "not_evaluated":
+    if coupled and context.verdict.status("D1") == NOT_EVALUATED:
         return  # The gradient's size is not known.
     excesses: dict[Part, Fraction] = {}
     seen: set[tuple[tuple[str, bool], Size]] = set()

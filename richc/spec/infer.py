@@ -28,7 +28,7 @@ from richc.scaling.monomial import (
     width_ratio,
 )
 from richc.spec.holes import growth
-from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim
+from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim, Role
 
 STANDARD = "standard"
 
@@ -59,7 +59,7 @@ class Frame(NamedTuple):
         return activity(self.has_base)
 
 
-def gain(role: str, before: Activation | None) -> Monomial:
+def gain(role: Role, before: Activation | None) -> Monomial:
     """What keeps a hidden layer's size after the activation before it.
 
     That is 1 / sqrt(E phi(z)^2) for z ~ N(0, 1), the fixed point at 1 of the variance map: Poole et
@@ -87,7 +87,7 @@ def dim_monomial(dim: Dim) -> Monomial:
     return factor.times(symbol(WIDTH)) if dim.wide else factor
 
 
-def weight(frame: Frame, role: str, fan_in: Dim, before: Activation | None) -> Inferred:
+def weight(frame: Frame, role: Role, fan_in: Dim, before: Activation | None) -> Inferred:
     """The scale, std and rate of a weight of the given role."""
     gained = gain(role, before)
     plain = gained.over(dim_monomial(fan_in).root())
@@ -102,7 +102,7 @@ def weight(frame: Frame, role: str, fan_in: Dim, before: Activation | None) -> I
     return Inferred(ONE, std, rate)
 
 
-def bias(frame: Frame, role: str, std: Monomial | None) -> Inferred:
+def bias(frame: Frame, role: Role, std: Monomial | None) -> Inferred:
     """The same for a bias, a weight with fan-in 1: zero-initialised unless the file says."""
     if frame.parameterization == STANDARD:
         return Inferred(ONE, ZERO, ONE)
@@ -117,7 +117,7 @@ def bias(frame: Frame, role: str, std: Monomial | None) -> Inferred:
     return _move(frame, plain, _unit_rate(frame, rate)) if frame.gauge == "mup" else plain
 
 
-def _rate(frame: Frame, role: str, fan_in: Monomial) -> Monomial:
+def _rate(frame: Frame, role: Role, fan_in: Monomial) -> Monomial:
     """The learning rate in the STP gauge, relative to the optimizer's own."""
     beside, of_alpha = _powers(frame.optimizer, frame.shape_factor, role)
     ratio = frame.ratio.power(beside)
@@ -127,7 +127,7 @@ def _rate(frame: Frame, role: str, fan_in: Monomial) -> Monomial:
 
 
 @cache
-def _powers(optimizer: str, shape_factor: str | None, role: str) -> tuple[Affine, Affine]:
+def _powers(optimizer: str, shape_factor: str | None, role: Role) -> tuple[Affine, Affine]:
     """The powers of n and of alpha in a rate without multipliers; they are linear in r."""
     sides = [(role != READ_IN, role != READ_OUT)]
     (lazy,), (rich,) = (plain_rates(law(optimizer), shape_factor, sides, r) for r in (UNIT, HALF))
@@ -139,7 +139,7 @@ def _unit_rate(frame: Frame, rate: Monomial) -> Monomial:
     return rate.power(Affine(Fraction(1, law(frame.optimizer).gauge_power)))
 
 
-def _unit_std(frame: Frame, role: str, fan_in: Dim, std: Monomial, gained: Monomial) -> Monomial:
+def _unit_std(frame: Frame, role: Role, fan_in: Dim, std: Monomial, gained: Monomial) -> Monomial:
     """The gauge move that takes every power of n out of the std."""
     if not frame.has_base:
         return std.over(gained)

@@ -16,7 +16,7 @@ from richc.spec import infer, messages
 from richc.spec.expressions import Rejected, Scope, attribute
 from richc.spec.infer import Frame, dim_monomial
 from richc.spec.items import Report, collect
-from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim, Layer, Tensor
+from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim, Layer, Role, Tensor
 from richc.spec.shapes import Slot
 from richc.syntax import tree
 from richc.words import DISTRIBUTIONS
@@ -102,7 +102,7 @@ class _Reader:
     def __init__(
         self,
         slot: Slot,
-        role: str,
+        role: Role,
         fan_in: Dim,
         before: Activation | None,
         scope: Scope,

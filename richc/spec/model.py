@@ -7,6 +7,7 @@ knows nothing of syntax except where each attribute stands (``Span``), for messa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import StrEnum
 from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +16,7 @@ from richc.activations import NONLINEARITIES, Nonlinearity
 from richc.diagnostics import Span
 from richc.optimizers import law
 from richc.scaling.monomial import Affine, Monomial
+from richc.words import Regime
 
 if TYPE_CHECKING:
     from richc.optimizers.law import Law
@@ -22,9 +24,16 @@ if TYPE_CHECKING:
 
 _RICH = Fraction(1, 2)
 
-READ_IN = "read-in"
-HIDDEN = "hidden"
-READ_OUT = "read-out"
+
+class Role(StrEnum):
+    """A layer's place: from the input, between layers of the width, to the output."""
+
+    READ_IN = "read-in"
+    HIDDEN = "hidden"
+    READ_OUT = "read-out"
+
+
+READ_IN, HIDDEN, READ_OUT = Role.READ_IN, Role.HIDDEN, Role.READ_OUT
 
 
 class Dim(NamedTuple):
@@ -104,7 +113,7 @@ class Layer(NamedTuple):
     #: The statement's own name ("body") and the layer's position in it (None without [k]).
     statement: str
     position: int | None
-    role: str
+    role: Role
     fan_in: Dim
     fan_out: Dim
     weight: Tensor
@@ -162,10 +171,21 @@ class Train(NamedTuple):
     seed: int | None = None
 
 
-class Requirement(NamedTuple):
-    """``kind`` is point ("mup", "ntp", "rich"), "gauge", "regime" or "equivalent" (to a file)."""
+class Claim(StrEnum):
+    """What a requirement is about."""
 
-    kind: str
+    #: ``mup``, ``ntp`` or ``rich``.
+    POINT = "point"
+    GAUGE = "gauge"
+    REGIME = "regime"
+    #: To a model of another file.
+    EQUIVALENT = "equivalent"
+
+
+class Requirement(NamedTuple):
+    """An assertion on the model: ``value`` is the word, or the file, that follows."""
+
+    kind: Claim
     value: str
     richness: Fraction | None
     place: Span
@@ -173,7 +193,7 @@ class Requirement(NamedTuple):
     @property
     def point(self) -> Fraction | None:
         """The one richness that a model must have to be so, where there is one."""
-        return _RICH if (self.kind, self.value) == ("regime", "rich") else self.richness
+        return _RICH if (self.kind, self.value) == (Claim.REGIME, Regime.RICH) else self.richness
 
 
 class Inferred(NamedTuple):

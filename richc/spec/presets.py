@@ -9,13 +9,13 @@ from typing import NamedTuple
 from richc.diagnostics import Span
 from richc.spec import messages, options
 from richc.spec.expressions import RICHNESS, Rejected, rational
-from richc.spec.model import Requirement
+from richc.spec.model import Claim, Requirement
 from richc.spec.reader import Reader
 from richc.syntax import tree
 from richc.words import GAUGES, PARAMETERIZATIONS, REGIMES
 
 _HALF = Fraction(1, 2)
-_CHOICES = {"gauge": GAUGES, "regime": REGIMES}
+_CHOICES: dict[str, tuple[str, ...]] = {Claim.GAUGE: GAUGES, Claim.REGIME: REGIMES}
 _POINTS = {"mup": _HALF, "ntp": Fraction(0)}
 
 
@@ -99,21 +99,21 @@ def _requirement(reader: Reader, node: tree.Require) -> Requirement:
     if node.value is None:
         if kind in ("mup", "ntp", "rich"):
             richness = _point(reader, node.preset, "require")
-            return Requirement("point", kind, richness, node.span)
+            return Requirement(Claim.POINT, kind, richness, node.span)
         name = node.preset.name
         if kind in _CHOICES:
             example = f"one of {', '.join(_CHOICES[kind])}"
             raise Rejected(messages.bad_value(f"`require {kind}` needs a name", name.span, example))
-        if kind == "equivalent":
+        if kind == Claim.EQUIVALENT:
             example = 'for example `require equivalent "other.rich"`'
             raise Rejected(messages.bad_value(f"`{kind}` needs another file", name.span, example))
-        known = ("mup", "ntp", "rich", *_CHOICES, "equivalent")
+        known = ("mup", "ntp", "rich", *_CHOICES, Claim.EQUIVALENT)
         shown = (
             *("mup", "ntp", "rich(r = ...)", "gauge NAME", "regime NAME"),
             'equivalent "other.rich"',
         )
         raise Rejected(messages.unknown_word("requirement", kind, name.span, known, shown))
-    if kind == "equivalent":
+    if kind == Claim.EQUIVALENT:
         if not isinstance(node.value, tree.String) or not node.value.text:
             raise Rejected(
                 messages.bad_value(
@@ -122,12 +122,12 @@ def _requirement(reader: Reader, node: tree.Require) -> Requirement:
                     'for example `require equivalent "other.rich"`, or `"other.rich::name"`',
                 )
             )
-        return Requirement("equivalent", node.value.text, None, node.span)
+        return Requirement(Claim.EQUIVALENT, node.value.text, None, node.span)
     choices = _CHOICES.get(kind)
     if choices is None:
         raise Rejected(
             messages.unknown_word(
-                "requirement", kind, node.preset.name.span, ("gauge", "regime", "equivalent")
+                "requirement", kind, node.preset.name.span, (*_CHOICES, Claim.EQUIVALENT)
             )
         )
     value = node.value.text
@@ -135,4 +135,4 @@ def _requirement(reader: Reader, node: tree.Require) -> Requirement:
         raise Rejected(messages.bad_value(f"a {kind} is written without quotes", node.value.span))
     if value not in choices:
         raise Rejected(messages.unknown_word(kind, value, node.value.span, choices))
-    return Requirement(kind, value, None, node.span)
+    return Requirement(Claim(kind), value, None, node.span)

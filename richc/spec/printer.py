@@ -24,7 +24,17 @@ from itertools import groupby, pairwise
 from richc.scaling.formula import rich_formula
 from richc.scaling.monomial import ONE, Monomial, symbol
 from richc.spec.infer import dim_monomial
-from richc.spec.model import Activation, Dim, Layer, Model, Optimizer, Requirement, Tensor, Train
+from richc.spec.model import (
+    Activation,
+    Claim,
+    Dim,
+    Layer,
+    Model,
+    Optimizer,
+    Requirement,
+    Tensor,
+    Train,
+)
 from richc.spec.names import MAX_NAME
 
 #: Blocks that would make a longer line get a line for each item.
@@ -232,9 +242,9 @@ def _train(train: Train) -> list[str]:
 
 
 def _requirement(requirement: Requirement) -> str:
-    if requirement.kind == "equivalent":
+    if requirement.kind == Claim.EQUIVALENT:
         return f'require equivalent "{requirement.value}"'
-    if requirement.kind != "point":
+    if requirement.kind != Claim.POINT:
         return f"require {requirement.kind} {requirement.value}"
     if requirement.value != "rich":
         return f"require {requirement.value}"

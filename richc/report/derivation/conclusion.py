@@ -5,12 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import groupby
 
-from richc.calculus.verdict import HOLDS, MIXED, NOT_EVALUATED
+from richc.calculus.verdict import HOLDS, MIXED, NOT_EVALUATED, Breach
 from richc.calculus.written import rescale
 from richc.report.derivation.formulas import columns, number
 from richc.report.derivation.sheet import Sheet
 from richc.rules.sentence import point_name
 from richc.scaling.sizes import ZERO_SIZE, Size
+from richc.words import Regime
 
 _POINTS = {"mup-lr": "μP-lr", "mup": "μP", "mfp": "MFP", "ntp-lr": "NTP-lr", "ntp": "NTP"}
 
@@ -108,7 +109,7 @@ def _off_scale(sheet: Sheet) -> None:
             "The signals at init depend on the width; so will everything that training does "
             "with them."
         )
-    elif kinds & {"update", "explodes"}:
+    elif kinds & {Breach.UPDATE, Breach.EXPLODES}:
         text = (
             "Training blows up with the width: whatever rate works at one width is too large "
             "at a larger one."
@@ -124,10 +125,10 @@ def _off_scale(sheet: Sheet) -> None:
         )
         if verdict.limit == "feature_learning":
             text += " Those of n^0 learn features at every width."
-    elif verdict.regime == "trivial":
+    elif verdict.regime == Regime.TRIVIAL:
         moves = verdict.flow.later[-1].dh
         text = _CONSEQUENCES["still" if moves is ZERO_SIZE else "trivial"]
-    elif verdict.regime == "unstable":
+    elif verdict.regime == Regime.UNSTABLE:
         text = "Signals at init depend on the width, and so does what training does with them."
     else:
         learning = verdict.learning

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from richc.calculus.verdict import Verdict, Violation
+from richc.calculus.verdict import Breach, Verdict, Violation
 from richc.calculus.written import PRIME
 from richc.report.derivation.formulas import number, span, span_name
 from richc.scaling.formula import power
@@ -30,7 +30,7 @@ def faults(
 def _cause(violation: Violation) -> tuple[object, ...]:
     """What layers share that are at fault in the same way."""
     # Sizes at init accumulate; each layer answers for what it does to them.
-    size = None if violation.kind == "size" else violation.size
+    size = None if violation.kind == Breach.SIZE else violation.size
     return violation.kind, violation.of_bias, violation.excess, size
 
 
@@ -42,28 +42,28 @@ def _sentence(group: Sequence[Violation], verdict: Verdict, layers: Sequence[Lay
     prime = PRIME if first.of_bias else ""
     index = span(at)
     flow = verdict.flow.later[first.layer]
-    if first.kind == "size":
+    if first.kind == Breach.SIZE:
         return _size(group, shown, verdict)
-    if first.kind == "output":
+    if first.kind == Breach.OUTPUT:
         return f"{shown}: q_{index} > 0, so f ~ {power(first.size)} grows with the width at init."
-    if first.kind == "update":
+    if first.kind == Breach.UPDATE:
         return (
             f"{shown}: u{prime} = {number(first.size)} > 0 at l = {index}, "
             f"so a step moves h by {power(first.size)}: it explodes."
         )
-    if first.kind == "explodes":
+    if first.kind == Breach.EXPLODES:
         return (
             f"{shown}: t{prime} = {number(first.size)} > 0 at l = {index}, "
             f"so a step of it alone moves f by {power(first.size)}: it explodes."
         )
-    if first.kind == "still":
+    if first.kind == Breach.STILL:
         return _still(first)
-    if first.kind == "useless":
+    if first.kind == Breach.USELESS:
         return (
             f"{shown}: T = {number(first.size)} < 0 at l = {index}: "
             f"the change of h ~ {power(flow.dh)} adds {_little(first)} to the change of f."
         )
-    letter, whole = ("t", "Δf") if first.kind == "readout" else ("u", "U")
+    letter, whole = ("t", "Δf") if first.kind == Breach.READOUT else ("u", "U")
     beside = "is zero beside" if first.size is ZERO_SIZE else "vanishes beside"
     reason = " (something else explodes: that is what to mend)" if first.is_consequence else ""
     return (

@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import groupby
 
 from richc.activations import HOMOGENEOUS
-from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED
+from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED, Breach
 from richc.calculus.written import PhaseLines
 from richc.report.derivation.formulas import columns, number
 from richc.report.derivation.sheet import Sheet
@@ -26,7 +26,7 @@ def forward(sheet: Sheet) -> None:
         "the output."
     )
     sheet.show(sheet.derived.heights)
-    found = sheet.violations("D0", "size", "output")
+    found = sheet.violations("D0", Breach.SIZE, Breach.OUTPUT)
     output = verdict.flow.later[-1].h
     if not found:
         size = f"f ~ {power(output)} does not grow"
@@ -124,7 +124,7 @@ def update(sheet: Sheet, later: PhaseLines) -> None:
         f"{', or through the update (k_l)' if later.gains else ''}:",
         later.updates,
     )
-    found = sheet.violations("D0", "update")
+    found = sheet.violations("D0", Breach.UPDATE)
     what, size = "D0 after updates", largest(*(one.value for one in later.own))
     if found:
         sheet.decide(what, VIOLATED, "some own update grows with the width")

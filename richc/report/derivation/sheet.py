@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from textwrap import wrap
 
-from richc.calculus.verdict import HOLDS, NOT_EVALUATED, Verdict, Violation
+from richc.calculus.verdict import HOLDS, NOT_EVALUATED, Breach, Status, Verdict, Violation
 from richc.calculus.written import Line, derive
 from richc.pipeline import ModelResult
 from richc.report.derivation.faults import faults
@@ -84,7 +84,7 @@ class Sheet:
             )
             self.lines.append(f"{_INDENT}where {', '.join(facts)}")
 
-    def decide(self, what: str, status: str, reason: str) -> None:
+    def decide(self, what: str, status: Status, reason: str) -> None:
         """A conclusion, marked."""
         word, paint = {
             HOLDS: ("holds", self.style.good),
@@ -104,7 +104,7 @@ class Sheet:
         if elsewhere:
             self.lines.append(f"   - {'Also at' if here else 'At'} {self.named(elsewhere)}.")
 
-    def violations(self, desideratum: str, *kinds: str) -> list[Violation]:
+    def violations(self, desideratum: str, *kinds: Breach) -> list[Violation]:
         return [
             v
             for v in self.verdict.violations
