@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from richc.emit.optimizer import group_lines, optimizer_lines
 from richc.emit.plan import Block, Plan, depends_on_gamma, depends_on_richness, dim, is_frozen
-from richc.emit.text import LINE_LENGTH, Items, number, wrapped
+from richc.emit.text import LINE_LENGTH, Items, holds, number, wrapped
 from richc.scaling.monomial import ONE
 from richc.spec.model import Activation, Layer
 
@@ -13,64 +13,56 @@ Fills = dict[str, list[str]]
 
 def words_of(plan: Plan) -> frozenset[str]:
     """What the regions of parts may ask about the model."""
+    layers, law = plan.model.layers, plan.model.optimizer.law
+    biases = [layer.bias for layer in layers if layer.bias is not None]
+    dists = {layer.dist for layer in layers}
     said = {
         "alpha": "alpha" in plan.used,
-        "bias": plan.has_bias,
-        "bias_scale": plan.has_bias_scale,
-        "frozen": plan.has_frozen,
-        "gamma": depends_on_gamma(plan.model),
-        "matrices": plan.model.optimizer.law.takes_matrices_only,
-        "whole": not plan.model.optimizer.law.torch.steps_on_shards,
+        "bias": bool(biases),
+        "bias_scale": any(bias.scale != ONE for bias in biases),
+        "frozen": any(is_frozen(tensor) for layer in layers for tensor in layer.tensors),
         "has_data": plan.model.train.data is not None,
-        "normal": plan.dists == {"normal"},
+        "matrices": law.takes_matrices_only,
+        "only_normal": dists == {"normal"},
         "richness": plan.model.richness is not None,
-        "scale": plan.has_scale,
+        "scale": any(layer.weight.scale != ONE for layer in layers),
+        "whole": not law.torch.steps_on_shards,
     }
-    found = {word for word, is_so in said.items() if is_so}
-    return frozenset({*found, *plan.dists, plan.model.loss})
+    return frozenset({*(word for word in said if said[word]), *dists, plan.model.loss})
 
 
 def fills(plan: Plan, *, sharded: bool, scaled: bool) -> dict[str, Fills]:
     """What stands in the parts, by part and place."""
     return {
-        "dense": _dense_fills(plan),
+        "dense": _dense_fills(plan, words_of(plan)),
         "network": _network_fills(plan, sharded=sharded, scaled=scaled),
         "weights": _weights_fills(plan),
     }
 
 
-def _dense_fills(plan: Plan) -> Fills:
-    scale = "scale * " if plan.has_scale else ""
-    offset = (" + bias_scale * b" if plan.has_bias_scale else " + b") if plan.has_bias else ""
+def _dense_fills(plan: Plan, words: frozenset[str]) -> Fills:
+    scale = "scale * " if "scale" in words else ""
+    offset = "" if "bias" not in words else " + bias_scale * b" if "bias_scale" in words else " + b"
     weight = f"{scale}(W x)" if scale and offset else f"{scale}W x"
     about = [f'"""``{weight}{offset}``; W is (fan_out, fan_in), its entries start at ``std``.']
-    law = plan.model.optimizer.law
-    if plan.has_bias and law.takes_matrices_only:
-        about += [
-            "",
-            f"The bias is a (fan_out, 1) matrix: {law.torch.name} takes nothing else.",
-            '"""',
-        ]
+    if {"bias", "matrices"} <= words:
+        why = f"{plan.model.optimizer.law.torch.name} takes nothing else."
+        about += ["", f"The bias is a (fan_out, 1) matrix: {why}", '"""']
     else:
         about[0] += '"""'
     arguments = ["self", "fan_in: int", "fan_out: int", "*", "std: float"]
     shown = ["{self.weight.shape[1]} -> {self.weight.shape[0]}, std={self.std:.4g}"]
-    if plan.has_scale:
-        arguments.append("scale: float = 1.0")
-        shown.append(", scale={self.scale:.4g}")
-    if plan.has_bias:
-        arguments.append("bias_std: float | None = None")
-        shown.append(", bias_std={self.bias_std}")
-    if plan.has_bias_scale:
-        arguments.append("bias_scale: float = 1.0")
-        shown.append(", bias_scale={self.bias_scale:.4g}")
-    if plan.dists != {"normal"}:
-        arguments.append('dist: str = "normal"')
-        shown.append(", dist={self.dist}")
-    if plan.has_frozen:
-        arguments.append("trainable: bool = True")
-        if plan.has_bias:
-            arguments.append("bias_trainable: bool = True")
+    for word, argument, its in (
+        ("scale", "scale: float = 1.0", ", scale={self.scale:.4g}"),
+        ("bias", "bias_std: float | None = None", ", bias_std={self.bias_std}"),
+        ("bias_scale", "bias_scale: float = 1.0", ", bias_scale={self.bias_scale:.4g}"),
+        ("not only_normal", 'dist: str = "normal"', ", dist={self.dist}"),
+        ("frozen", "trainable: bool = True", ""),
+        ("frozen and bias", "bias_trainable: bool = True", ""),
+    ):
+        if holds(word, words):
+            arguments.append(argument)
+            shown += [its] if its else []
     return {
         "about": [*about, ""],
         "constructor": _constructor([*arguments, "**factory: Any"]),
