@@ -51,8 +51,7 @@ FEATURES: dict[str, Feature] = {
         ("--monitor", "--monitor-like"),
     ),
     "options": Feature(
-        "Schedules and warm-up, fp16, TF32, `--compile`, `--accumulate`; .npz .pt .safetensors. "
-        "Every other feature brings it along.",
+        "Schedules and warm-up, fp16, TF32, `--compile`, `--accumulate`; .npz .pt .safetensors.",
         (
             *("--schedule", "--warmup", "--accumulate", "--tf32", "--data-on"),
             *("--compile", "--compile-mode", "--progress"),
@@ -75,22 +74,22 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("cross_entropy", "cross_entropy and program"),
     ("mse", "mse and program"),
     ("table", "program"),
-    ("arrays", "options"),
+    ("arrays", "options or stream"),
     ("data", "program"),
     ("stream", "stream"),
-    ("ranks", "options and ranks"),
-    ("shards", "options and fsdp"),
+    ("ranks", "ranks"),
+    ("shards", "fsdp"),
     ("whole", "fsdp and whole"),
-    ("loop", "program and not options"),
+    ("loop", "program and not features"),
     ("evaluate", "program"),
-    ("trainer", "options"),
+    ("trainer", "features"),
     ("ckpt", "ckpt"),
     ("log", "log"),
     ("monitor", "monitor"),
-    ("training", "options"),
+    ("training", "features"),
     ("parse", "program"),
-    ("page", "program and not options"),
-    ("program", "options"),
+    ("page", "program and not features"),
+    ("program", "features"),
 )
 
 
@@ -103,7 +102,7 @@ def chosen(*wishes: Iterable[str], train: Train | None = None) -> tuple[str, ...
     for name in sorted(wished - set(NAMES)):
         guess = did_you_mean(name, NAMES)
         raise UnknownFeature(f"there is no feature `{name}`, only {', '.join(NAMES)}{guess}")
-    if wished or (train is not None and _asks_for_options(train)):
+    if train is not None and _asks_for_options(train):
         wished.add("options")
     wished -= {FEATURES[name].instead_of for name in wished}
     return tuple(name for name in NAMES if name in wished)

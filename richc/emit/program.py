@@ -91,6 +91,7 @@ def emit_program(
     asked = () if module_only else asked
     words = words_of(decided) | {*asked, "module_only" if module_only else "program"}
     words |= {"ranks"} if {"ddp", "fsdp"} & words else set()
+    words |= {"features"} if asked else set()
     torch = model.optimizer.law.torch
     names = [name for name, condition in PARTS if holds(condition, words)]
     if torch.is_a_part:
@@ -106,6 +107,13 @@ def emit_program(
     text = "\n\n".join(part.body for part in parts.values())
     # Parts have one return, for the type checker; what is returned at once needs no name.
     text = re.sub(r"(\n +)y = (.*)\1return y\n", r"\1return \2\n", text)
+    # A try whose end has nothing to do is none.
+    text = re.sub(
+        r"^( *)try:\n((?:\1    .*\n|\n)+)\1finally:\n(?!\1 )",
+        lambda found: re.sub("^    ", "", found[2], flags=re.MULTILINE),
+        text,
+        flags=re.MULTILINE,
+    )
     text = text.replace(_WHOLE, torch.name) if "whole" in names else text
     header = (
         [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
@@ -117,7 +125,7 @@ def emit_program(
         *docstring(decided, summary, violations),
         "",
         # Only classes of features are mentioned before they are defined.
-        *(("from __future__ import annotations", "") if "options" in words else ()),
+        *(("from __future__ import annotations", "") if "features" in words else ()),
         *_imports(parts.values(), text),
         "",
         *_constants(decided, words, richc_version),
@@ -179,8 +187,9 @@ def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list
         "SEED": str(_SEED if train.seed is None else train.seed),
         "PRECISION": literal(train.precision or _PRECISION),
     }
-    if "options" in words:
+    if "features" in words:
         named["COMPILER"] = literal(f"richc {richc_version}")
+    if "options" in words:
         train_defaults["SCHEDULE"] = literal(train.schedule or _SCHEDULE)
         train_defaults["WARMUP"] = number(Fraction(0) if train.warmup is None else train.warmup)
     named |= {"FEATURES": str(model.input_dim), "OUTPUTS": str(outputs.factor)}

@@ -153,8 +153,13 @@ def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
     for name, parameter in trainer.model.named_parameters():
         state = trainer.optimizer.state.get(parameter, {})
         found |= {f"optimizer.{name}.{k}": v for k, v in state.items() if isinstance(v, Tensor)}
+    # keep if options
     found |= {f"scaler.{k}": torch.tensor(v) for k, v in trainer.scaler.state_dict().items()}
     found["steps"] = torch.tensor([trainer.taken, trainer.scheduler.last_epoch])
+    # end
+    # keep if not options
+    found["steps"] = torch.tensor([trainer.taken])
+    # end
     found |= {"rng.data": trainer.batches.begun, "rng.cpu": torch.get_rng_state()}
     if trainer.device.type == "cuda":
         found["rng.cuda"] = torch.cuda.get_rng_state(trainer.device)
@@ -169,7 +174,10 @@ def common(trainer: Trainer) -> list[str]:
     others = {"name", "params", "initial_lr", "foreach", "fused", "capturable", "differentiable"}
     for group in trainer.optimizer.param_groups:
         knobs = {names[parameter]: list(parameter.shape) for parameter in group["params"]}
-        knobs |= {k: group[k] for k in group if k not in others} | {"lr": group["initial_lr"]}
+        knobs |= {k: group[k] for k in group if k not in others}
+        # keep if options
+        knobs["lr"] = group["initial_lr"]
+        # end
         found += [f"groups {group['name']!r} {k!r} is {v}" for k, v in knobs.items()]
     batches, options = trainer.batches, trainer.options
     order = f"{len(batches.x)} rows in batches of {batches.size}, seed {options.seed}"
@@ -193,6 +201,7 @@ def restore(trainer: Trainer, path: Path) -> None:
             if there != ours:
                 raise ValueError(f"{there} there, but {ours} here")
         files: list[Any] = [safe_open(each, "pt") for each in paths]
+        # keep if options
         taken, scheduled = files[0].get_tensor("steps").tolist()
         if path.name != f"step-{taken:08}" or not 0 <= scheduled <= taken:
             raise ValueError("there is no such step")
@@ -203,6 +212,15 @@ def restore(trainer: Trainer, path: Path) -> None:
             trainer.optimizer.step()
             trainer.scheduler.last_epoch = scheduled - 1
             trainer.scheduler.step()
+        # end
+        # keep if not options
+        (taken,) = files[0].get_tensor("steps").tolist()
+        if path.name != f"step-{taken:08}":
+            raise ValueError("there is no such step")
+        for parameter in trainer.model.parameters():  # as a step leaves it: with a state to fill
+            parameter.grad = torch.zeros_like(parameter)
+        trainer.optimizer.step()
+        # end
         tensors, names = tensors_of(trainer), files[0].keys()
         for name, tensor in tensors.items():
             if name not in names and name.startswith(("rng.cuda", "scaler.")):
@@ -222,5 +240,7 @@ def restore(trainer: Trainer, path: Path) -> None:
         torch.set_rng_state(tensors["rng.cpu"])
         if trainer.device.type == "cuda":
             torch.cuda.set_rng_state(tensors["rng.cuda"], trainer.device)
+        # keep if options
         scaler = {k: tensors[f"scaler.{k}"].item() for k in trainer.scaler.state_dict()}
         trainer.scaler.load_state_dict(scaler)
+        # end

@@ -18,7 +18,7 @@ FEATURES = 64
 # ---- emitted from here on ----
 
 
-# keep if options
+# keep if features
 @contextlib.contextmanager
 def refused_for(what: str) -> Iterator[None]:
     """Says of what goes wrong what it goes wrong with, as a ValueError: ``main`` prints a line."""

@@ -28,16 +28,16 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     beside = Path(__file__).resolve().parent / str(DATA)
     data = str(beside if beside.exists() else DATA)
     # end
-    # keep if has_data and not options
+    # keep if has_data and not options and not stream
     add("--data", type=Path, default=data, help="a table, .csv or .csv.gz (%(default)a)")
     # end
-    # keep if has_data and options
+    # keep if has_data and options or has_data and stream
     add("--data", type=Path, default=data, help=".csv .csv.gz .npz .pt .safetensors (%(default)a)")
     # end
-    # keep if not has_data and not options
+    # keep if not has_data and not options and not stream
     add("--data", type=Path, required=True, help="a table, .csv or .csv.gz")
     # end
-    # keep if not has_data and options
+    # keep if not has_data and options or not has_data and stream
     add("--data", type=Path, help=".csv .csv.gz .npz .pt .safetensors")
     # end
     add("--target", default=TARGET, help="the labels' column, by name or number (the last one)")
@@ -53,8 +53,6 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--device", default=str(device), help="cpu, cuda, mps")
     # keep if not options
     add("--precision", choices=("fp32", "bf16"), default=PRECISION, help="of matrix products")
-    add("--save", type=Path, metavar="FILE.pt", help="write the weights")
-    add("--quiet", action="store_true", help="no progress on stderr")
     # end
     # keep if options
     add("--precision", choices=("fp32", "bf16", "fp16"), default=PRECISION, help="of products")
@@ -67,6 +65,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     # end
     add("--compile", action="store_true", help="run the model through torch.compile")
     add("--compile-mode", default="default", metavar="MODE", help="as of torch.compile")
+    add("--progress", action="store_true", help="progress in place, always")
+    # end
     # keep if ckpt
     add("--checkpoint", type=Path, metavar="FOLDER", help="where to keep whole states of the run")
     add("--every", type=int, default=500, metavar="K", help="steps between them")
@@ -75,6 +75,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     # end
     # keep if fsdp
     add("--shard-over", type=int, metavar="K", help="neighbours that share a copy (all)")
+    # end
+    # keep if fsdp and options
     add("--sync-pieces", action="store_true", help="average gradients after each piece, not once")
     # end
     # keep if monitor
@@ -91,10 +93,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--statistics-rows", type=int, metavar="N", help="of training, for scales (all)")
     add("--report-rows", type=int, default=10**6, metavar="N", help="of either part, at the end")
     # end
+    # keep if features
     add("--save", type=Path, metavar="PATH", help="write the weights, as .safetensors or .pt")
-    add("--quiet", action="store_true", help="no progress on stderr")
-    add("--progress", action="store_true", help="progress in place, always")
     # end
+    # keep if not features
+    add("--save", type=Path, metavar="FILE.pt", help="write the weights")
+    # end
+    add("--quiet", action="store_true", help="no progress on stderr")
     options = parser.parse_args(argv)
     for name, value in vars(options).items():
         least = {"seed": 0.0, "warmup": 0.0, "richness": -1e300}.get(name, 1e-300)

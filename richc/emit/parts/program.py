@@ -75,12 +75,17 @@ def run(options: argparse.Namespace) -> int:
     if options.data is None:
         raise ValueError("which data? name a file with --data")
     # end
+    # keep if options
     if options.tf32:
         torch.set_float32_matmul_precision("high")
+    # end
     # keep if stream
     train_x, train_y, test_x, test_y = load(options)
     # end
-    # keep if not stream
+    # keep if not stream and not options
+    train_x, train_y, test_x, test_y = (part.to(device) for part in load(options))
+    # end
+    # keep if not stream and options
     train_x, train_y, test_x, test_y = place(load(options), device, options.data_on)
     # end
     torch.manual_seed(options.seed)

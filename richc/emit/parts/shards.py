@@ -26,8 +26,14 @@ def shard(options: argparse.Namespace, device: torch.device) -> Network:
         raise ValueError(f"--shard-over {each}: does not divide {ranks()} processes")
     names = ("copies", "shards")
     mesh = init_device_mesh(device.type, (ranks() // each, each), mesh_dim_names=names)
+    # keep if options
     kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
     kind = kinds.get(options.precision)  # of products; averages and updates are in fp32
+    # end
+    # keep if not options
+    # Of products; averages and updates are in fp32.
+    kind = torch.bfloat16 if options.precision == "bf16" else None
+    # end
     policy = MixedPrecisionPolicy(kind, torch.float32, cast_forward_inputs=False)
     model = Network(options.width, options.richness, options.gamma, device="meta")
     for layer in [layer for layer in model.modules() if isinstance(layer, Dense)]:

@@ -41,7 +41,7 @@ def find(names: list[str], wanted: str) -> list[int]:
 def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     """Features and labels of a table; a column of words becomes one of 0 and 1 for each word."""
     path, limit = options.data, max(UNPACKED_BYTES, options.data.stat().st_size)
-    # keep if not options
+    # keep if not options and not stream
     if path.suffix.lower() not in (".csv", ".gz"):
         raise ValueError("not .csv or .csv.gz; `richc compile --with options` reads more")
     # end

@@ -69,6 +69,7 @@ class Batches:
         return x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
 
 
+# keep if options
 def share_of_rate(schedule: str, step: int, steps: int, warmup: int = 0) -> float:
     """The factor on every group's rate, so that the ratios between layers stay as they are."""
     if step < warmup:
@@ -79,13 +80,15 @@ def share_of_rate(schedule: str, step: int, steps: int, warmup: int = 0) -> floa
     return 1.0 - done if schedule == "linear" else 1.0
 
 
+# end
 class Trainer:
-    """All that changes in training: weights, optimizer, schedule, scaler and the data's order."""
+    """All that changes in training: weights, the optimizer and its schedule, the data's order."""
 
     def __init__(self, model: Any, batches: Batches, options: argparse.Namespace) -> None:
         self.model, self.batches, self.options = model, batches, options
         self.device, self.taken = batches.device, 0
         self.network: Any = model
+        # keep if options
         if options.compile:
             # keep if not fsdp
             self.network = torch.compile(model, fullgraph=True, mode=options.compile_mode)
@@ -93,16 +96,19 @@ class Trainer:
             # keep if fsdp
             self.network = torch.compile(model, mode=options.compile_mode)  # between gatherings
             # end
+        # end
         # keep if ddp
         self.network = DistributedDataParallel(self.network, gradient_as_bucket_view=True)
         # end
         self.optimizer = model.make_optimizer(options.lr)
+        # keep if options
         steps, warmup = options.steps, options.warmup
         warmup = round(warmup * steps) if warmup < 1 else int(warmup)
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda step: share_of_rate(options.schedule, step, steps, warmup)
         )
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=options.precision == "fp16")
+        # end
 
     def step(self) -> tuple[Tensor, Tensor, Tensor]:
         """One step; the loss of its batch, the outputs and the targets, without waiting."""
@@ -110,16 +116,31 @@ class Trainer:
         # keep if ranks
         rows = self.batches.size / ranks()  # so that the mean over processes is the batch's
         # end
-        # keep if not ranks
+        # keep if options and not ranks
         rows = len(x)
         # end
-        pieces, outputs = min(self.options.accumulate, int(rows)), list[Tensor]()
+        # keep if not options
+        self.optimizer.zero_grad()
+        with autocast(self.device, self.options.precision):
+            outputs = self.network(x)
+        # keep if ranks
+        loss = loss_of(outputs, y) * (len(x) / rows)
+        # end
+        # keep if not ranks
+        loss = loss_of(outputs, y)
+        # end
+        loss.backward()
+        loss = loss.detach()
+        self.optimizer.step()
+        # end
+        # keep if options
+        pieces, made = min(self.options.accumulate, int(rows)), list[Tensor]()
         loss = torch.zeros((), device=self.device)
         for p in self.model.parameters():  # a sum needs memory that no CUDA graph writes over
             p.grad = torch.zeros_like(p) if pieces > 1 and p.requires_grad else None
         for part_x, part_y in zip(x.tensor_split(pieces), y.tensor_split(pieces), strict=True):
             # keep if ranks
-            is_last = len(outputs) == pieces - 1
+            is_last = len(made) == pieces - 1
             # end
             # keep if ddp
             self.network.require_backward_grad_sync = is_last
@@ -132,15 +153,16 @@ class Trainer:
             part = loss_of(found, part_y) * (len(part_x) / rows)
             self.scaler.scale(part).backward()
             loss += part.detach()
-            outputs.append(found.detach().clone())
-        # keep if ranks
-        dist.all_reduce(loss)
-        loss /= ranks()
-        # end
-        scale = self.scaler.get_scale()
+            made.append(found.detach().clone())
+        outputs, scale = torch.cat(made), self.scaler.get_scale()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.scaler.get_scale() >= scale:  # what overflowed in fp16 was skipped
             self.scheduler.step()
+        # end
+        # keep if ranks
+        dist.all_reduce(loss)
+        loss /= ranks()
+        # end
         self.taken += 1
-        return loss, torch.cat(outputs), y
+        return loss, outputs.detach(), y

@@ -43,17 +43,19 @@ def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
         # end
     # end
     begun, first, steps = time.perf_counter(), trainer.taken, options.steps
+    # keep if options
     in_place = options.progress or (sys.stderr.isatty() and not options.quiet)
-    # keep if not ranks
+    # end
+    # keep if options and not ranks
     times = 100 if in_place else 10
     # end
     try:
         for step in range(first + 1, steps + 1):
             loss, outputs, y = trainer.step()
-            # keep if ranks
+            # keep if ranks or not options
             is_due = not options.quiet and step * 10 // steps > (step - 1) * 10 // steps
             # end
-            # keep if not ranks
+            # keep if options and not ranks
             is_due = not options.quiet and step * times // steps > (step - 1) * times // steps
             # end
             # keep if log
@@ -85,8 +87,13 @@ def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
             if is_due:
                 left = (time.perf_counter() - begun) / (step - first) * (steps - step)
                 shown = f"loss {loss:.4g}  {SCORE} {score(outputs, y):.4f}  {left:.0f} s left"
+                # keep if options
                 start, end = ("\r", "\x1b[K") if in_place else ("", "\n")
                 print(f"{start}step {step}/{steps}  {shown}", end=end, file=sys.stderr, flush=True)
+                # end
+                # keep if not options
+                print(f"step {step}/{steps}  {shown}", file=sys.stderr, flush=True)
+                # end
             # keep if ckpt
             is_kept = checkpoints.is_due(step)
             if (is_due or is_kept) and not loss.isfinite():
@@ -101,8 +108,10 @@ def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
                 return 1
             # end
     finally:
+        # keep if options
         if in_place:
             print(file=sys.stderr)
+        # end
         # keep if log
         log.close()
         # end
