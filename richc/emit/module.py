@@ -87,7 +87,6 @@ def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
     power = f"{base} ** self.richness" if plan.symbols.base else f"{base}**self.richness"
     outputs = dim(model.layers[-1].fan_out)
     where = "``factory``: device and dtype, as of torch.empty."
-    shown = [f"{name}={{self.{name}}}" for name in ("width", "richness", "gamma")]
     return {
         "about": [
             f'"""From (batch, {model.input_dim}) to (batch, {outputs}); {where}"""',
@@ -104,7 +103,6 @@ def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
         ],
         "alpha": [f"return self.gamma * {power}"],
         "forward": _forward(plan),
-        "repr": [f'return f"{", ".join(shown)}"'],
         "groups": group_lines(plan),
         "optimizer": optimizer_lines(plan, sharded=sharded, scaled=scaled),
     }

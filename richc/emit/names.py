@@ -13,7 +13,7 @@ from richc.spec.names import refusal
 MODULE_NAMES = frozenset(
     """
     Any Batches Callable Checkpoints DTensor Dense DistributedDataParallel F
-    Future Iterable Iterator Lion Log MixedPrecisionPolicy Monitor Path Rows Sequence
+    Future Iterable Iterator Lion Log MixedPrecisionPolicy Monitor Path Rows Self Sequence
     SignSGD StateDictOptions Tensor ThreadPoolExecutor Trainer Whole
     BATCH BLOCK COMPILER DATA FEATURES GAMMA MISSING MODEL OUTPUTS PRECISION PREDICTED RICHNESS
     SCHEDULE SCORE SEED SPEC STEPS TARGET WARMUP WIDTH

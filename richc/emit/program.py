@@ -124,8 +124,6 @@ def emit_program(
         *header,
         *docstring(decided, summary, violations),
         "",
-        # Only classes of features are mentioned before they are defined.
-        *(("from __future__ import annotations", "") if "features" in words else ()),
         *_imports(parts.values(), text),
         "",
         *_constants(decided, words, richc_version),

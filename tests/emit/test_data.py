@@ -76,6 +76,19 @@ def test_headers(classifier: ModuleType, tmp_path: Path) -> None:
         assert list(labels) == words
 
 
+def test_two_columns_of_one_name(classifier: ModuleType, tmp_path: Path) -> None:
+    """Both are features; which one is meant by their name cannot be said."""
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,a,kind\n1,2,3,0\n4,5,6,1\n7,8,9,2\n1,2,4,1\n")
+
+    x, labels = classifier.read_csv(chosen(path, "kind"))
+
+    assert x.shape == (4, 3)
+    assert labels.tolist() == [0, 1, 2, 1]
+    with pytest.raises(ValueError, match="no column 'a' or two"):
+        classifier.read_csv(chosen(path, "a"))
+
+
 # ---- preparation -----------------------------------------------------------------------------
 
 

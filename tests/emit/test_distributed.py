@@ -86,11 +86,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
     torch.save({"x": torch.tensor(x), "y": torch.tensor(y)}, folder / "data.pt")
 
-    def program(optimizer: str, way: str, *others: str) -> Path:
-        path = folder / f"{optimizer}_{'_'.join([way, *others])}.py"
+    def program(optimizer: str, way: str, *others: str, lean: bool = False) -> Path:
+        path = folder / f"{optimizer}_{'_'.join([way, *others])}{'_lean' * lean}.py"
         frozen = "frozen" if optimizer == "sgd" else ""
         model = analyse(model_text(optimizer, "scaled-bias", frozen)).models[0].spec
-        features = (way, "ckpt", "log", "monitor", *others)
+        features = (way, "ckpt", "log", "monitor", *others, *(() if lean else ("options",)))
         text = emit_program(model, summary="", features=features, richc_version="0")
         # Statistics from several blocks, although there are few rows.
         path.write_text(text.replace("BLOCK = 1 << 16", "BLOCK = 8"))
@@ -115,6 +115,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     for way in WAYS:
         mapped = (*common, *short, f"--data={folder / 'data.pt'}")
         others[f"stream-{way}"] = Run(program("adam", way, "stream"), folder / f"s-{way}", mapped)
+    # Without the options: whole batches, no schedule.
+    plain = (f"--data={folder / 'data.pt'}", "--width=9", "--batch=11", "--steps=6", "--monitor=3")
+    for way in WAYS:
+        lean = program("adam", way, "stream", lean=True)
+        first[f"lean-{way}"] = alone(Run(lean, folder / f"lean-alone-{way}", plain))
+        others[f"lean-{way}"] = Run(lean, folder / f"lean-{way}", plain)
     # Checkpoints change hands: 3 steps, then 3 more by the other number of processes.
     first["through"] = alone(run("through", "muon", "fsdp", "--steps=6"))
     for way in WAYS:
@@ -192,6 +198,13 @@ def test_data_that_stays_on_the_disk(way: str, made: Made) -> None:
     """Each process reads its own rows; statistics are those of all."""
     assert made.codes[f"stream-{way}"] == 0
     agree(made.alone["adam"], made.together[f"stream-{way}"])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_programs_without_options(way: str, made: Made) -> None:
+    assert made.codes[f"lean-{way}"] == 0
+    agree(made.alone[f"lean-{way}"], made.together[f"lean-{way}"])
+    assert made.alone["lean-ddp"].steps()[:1] == made.alone["lean-fsdp"].steps()[:1]
 
 
 @pytest.mark.parametrize("way", WAYS)

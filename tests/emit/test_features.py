@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from click.testing import CliRunner, Result
@@ -33,7 +35,8 @@ def test_the_table_and_the_language_have_the_same_features() -> None:
 @pytest.mark.parametrize("feature", NAMES)
 def test_each_has_its_options(feature: str) -> None:
     options = FEATURES[feature].options
-    plain, rich = compiled().stdout, compiled("--with", feature).stdout
+    # Pieces of a batch, which fsdp can wait for, are of the options.
+    plain, rich = compiled().stdout, compiled("--with", f"{feature},options").stdout
 
     assert all(f'"{option}"' in rich and f'"{option}"' not in plain for option in options)
     assert len(plain) < len(rich)
@@ -67,12 +70,56 @@ def test_unknown_names(name: str, guess: str | None) -> None:
 
 
 def test_no_region_is_left_open() -> None:
-    for features in ((), *((name,) for name in NAMES), NAMES):
+    lean = tuple(name for name in NAMES if name != "options")
+    for features in ((), *((name,) for name in NAMES), lean, NAMES):
         text = richc.compile(SPEC, features=features)
 
         assert "# keep if" not in text
         assert "\n    # end" not in text
         compile(text, "program.py", "exec")
+
+
+@pytest.mark.parametrize("feature", [name for name in NAMES if name not in ("options", "stream")])
+def test_a_feature_changes_no_training(
+    feature: str,
+    load_text: Callable[[str], ModuleType],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Bit for bit, of one process; streamed data are in batches of another order."""
+    arguments = ["--quiet", f"--data={write(tmp_path, 'csv')}", "--steps=20", "--batch=16"]
+
+    shown = []
+    for features in ((), (feature,)):
+        assert load_text(richc.compile(SPEC, features=features)).main(arguments) == 0
+        shown.append(capsys.readouterr().out)
+
+    assert shown[0].startswith("train loss")
+    assert shown[0] == shown[1]
+
+
+def test_a_run_without_options_is_resumed(
+    load_text: Callable[[str], ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bit for bit, with momenta, and only by a program that has as much to go on with."""
+    data = write(tmp_path, "csv")
+    module = load_text(richc.compile(SPEC, features=["ckpt"]))
+
+    def run(folder: str, *arguments: str) -> str:
+        kept = f"--checkpoint={tmp_path / folder}"
+        common = ["--quiet", f"--data={data}", "--batch=16", kept]
+        assert module.main([*common, *arguments]) == 0
+        return capsys.readouterr().out
+
+    whole = run("whole", "--steps=20")
+    run("twice", "--steps=7")
+
+    assert run("twice", "--steps=20", "--resume") == whole
+
+    other = load_text(richc.compile(SPEC, features=["ckpt", "options"]))
+    kept = f"--checkpoint={tmp_path / 'twice'}"
+    assert other.main(["--quiet", f"--data={data}", "--batch=16", kept, "--resume"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_train_brings_what_its_arguments_need(tmp_path: Path) -> None:

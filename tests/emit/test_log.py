@@ -18,6 +18,9 @@ from tests.emit.tables import MODEL, Captured, Load, ReadModel, write
 
 TEXT = MODEL.format(name="net", outputs=3, loss="cross_entropy", train="")
 
+#: Beside the options, which read the arrays of these tests.
+MONITORED = ("log", "monitor", "options")
+
 
 @pytest.fixture
 def program(load: Load, read_model: ReadModel) -> ModuleType:
@@ -270,7 +273,7 @@ def monitored(load_text: Callable[[str], ModuleType], tmp_path: Path) -> Monitor
     np.savez(tmp_path / "d.npz", x=x, y=(x[:, :3]).argmax(1))
 
     def run(text: str, *arguments: str, log: str = "log.jsonl") -> list[dict[str, Any]]:
-        module = load_text(richc.compile(text, features=["log", "monitor"], allow_violations=True))
+        module = load_text(richc.compile(text, features=MONITORED, allow_violations=True))
         common = ["--quiet", "--data", str(tmp_path / "d.npz"), "--log", str(tmp_path / log)]
         assert module.main([*common, *arguments]) == 0
         return [line["monitor"] for line in read(tmp_path / log) if "monitor" in line]
@@ -334,7 +337,7 @@ def test_no_prediction_for_another_richness(monitored: Monitored) -> None:
 def test_the_table(
     load_text: Callable[[str], ModuleType], tmp_path: Path, capsys: Captured
 ) -> None:
-    module = load_text(richc.compile(TEXT, features=["monitor"]))
+    module = load_text(richc.compile(TEXT, features=MONITORED))
 
     code = module.main(["--data", str(write(tmp_path, "csv")), "--monitor=20"])
 
@@ -362,7 +365,7 @@ def test_what_is_no_monitored_log(
     content: str, tmp_path: Path, capsys: Captured, load_text: Callable[[str], ModuleType]
 ) -> None:
     (tmp_path / "other.jsonl").write_text(content, errors="surrogateescape")
-    module = load_text(richc.compile(TEXT, features=["monitor"]))
+    module = load_text(richc.compile(TEXT, features=MONITORED))
     data = ["--quiet", "--data", str(write(tmp_path, "csv")), "--monitor=5"]
 
     assert module.main([*data, "--monitor-like", str(tmp_path / "other.jsonl")]) == 2

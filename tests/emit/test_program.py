@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import richc
 from tests.emit.tables import MODEL, Captured, Load, ReadModel, final, split_of, table, write
 
 # ---- the run ---------------------------------------------------------------------------------
@@ -137,6 +139,27 @@ def test_mse_of_vectors_and_of_classes(
     assert module.main(["--data", str(path), "--target", target, "--quiet", "--steps=200"]) == 0
 
     assert final(capsys)["R^2"] > 0.5
+
+
+@pytest.mark.parametrize("features", [(), ("options",)])
+def test_an_interrupt_is_a_line(
+    features: tuple[str, ...],
+    load_text: Callable[[str], ModuleType],
+    tmp_path: Path,
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = MODEL.format(name="iris", outputs=3, loss="cross_entropy", train="")
+    module = load_text(richc.compile(text, features=features))
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "train", interrupt)
+
+    assert module.main(["--data", str(write(tmp_path, "csv"))]) == 130
+
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 # ---- refusals --------------------------------------------------------------------------------

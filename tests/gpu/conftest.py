@@ -85,7 +85,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
 
     def program(*features: str) -> Program:
         if features not in made:
-            made[features] = Program(folder, *features)
+            made[features] = Program(folder, *features, "options")
         return made[features]
 
     return program

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import importlib
 import math
 import sys
 import zipfile
@@ -48,19 +50,16 @@ def open_arrays(path: Path) -> dict[str, Any]:
         raise ValueError("the format is none of .csv .csv.gz .npz (NumPy archive) .pt .safetensors")
     if kind == ".npz":
         return dict(np.load(path, allow_pickle=False))
+    # keep if stream
+    read: Any = functools.partial(torch.load, map_location="cpu", weights_only=True, mmap=True)
+    # end
+    # keep if not stream
+    read = functools.partial(torch.load, map_location="cpu", weights_only=True)
+    # end
+    if kind == ".safetensors":
+        read = importlib.import_module("safetensors.torch").load_file
     try:
-        if kind == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        # keep if stream
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        # end
-        # keep if not stream
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        # end
-    except ImportError:
-        raise
+        content = read(path)
     except Exception:  # noqa: BLE001 - torch's says how to run what is in the file
         raise ValueError(f"not a {kind[1:]} file of plain tensors, and nothing else is") from None
     if isinstance(content, tuple | list) and len(content) == 2:

@@ -58,9 +58,7 @@ class Network(nn.Module):
         # end
 
     def extra_repr(self) -> str:
-        # fill repr
         return f"width={self.width}, richness={self.richness}, gamma={self.gamma}"
-        # end
 
     def param_groups(self, lr: float | None = None) -> list[dict[str, Any]]:
         # fill groups

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -52,7 +52,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, rows: Tensor | slice) -> Rows:
+    def __getitem__(self, rows: Tensor | slice) -> Self:
         found = copy.copy(self)
         found.index = self.index[rows]
         return found
