@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from richc import activations
@@ -145,6 +145,7 @@ def test_which_activations_have_a_mean() -> None:
     assert not Activation.of(activations.NONLINEARITIES["leaky_relu"], Fraction(1)).has_mean
 
 
+@settings(max_examples=300)
 @given(
     tensors=st.tuples(PARAMETERS, PARAMETERS, PARAMETERS, PARAMETERS),
     theta=st.integers(-6, 6).map(lambda count: Joint(Fraction(count, 2), 0)),
@@ -170,3 +171,36 @@ def test_a_weight_before_a_norm_has_no_size_of_its_own(
     moved = Parameter(first.init + theta, first.rate + theta * power)
 
     assert statuses(first) == statuses(moved)
+
+
+@pytest.mark.parametrize(
+    ("eps", "read_in", "made"),
+    [(None, -1, 0), (-4, -1, 0), (-2, -1, 0), (-1, -1, Fraction(-1, 2)), (0, 0, 0), (0, 1, 0)],
+)
+def test_a_norm_divides_by_no_less_than_the_root_of_its_eps(
+    eps: int | None, read_in: int, made: Fraction
+) -> None:
+    norm = Norm(eps=ZERO_SIZE if eps is None else Joint(eps, 0))
+    still = Parameter(UNIT, ZERO_SIZE)
+    first = Parameter(Joint(read_in, 0), ZERO_SIZE)
+
+    sites = steps(network(first, [(1, norm)], still), "sgd", 1)
+
+    assert sites[1].height == made
+    assert sites[0].gradient == sites[1].gradient + Fraction(made - read_in)
+
+
+@pytest.mark.parametrize("post_norm", [False, True])
+def test_only_what_norms_read_has_no_size_of_its_own(post_norm: bool) -> None:
+    """A small stream before blocks that begin with a norm, and end in one or do not."""
+    half = Parameter(Joint(Fraction(-1, 2), 0), Joint(-1, 0))
+    ops: tuple[Placed, ...] = ((1, Norm()), (1, Linear(half, WIDE, WIDE)), (1, TANH))
+    block = Residual((Branch(ops, Joint(-1, 0)),), FIXED, post_norm=post_norm)
+    small, readout = Parameter(Joint(-1, 0), Joint(-1, 0)), Parameter(Joint(-1, 0), Joint(-1, 0))
+
+    normed = judge(network(small, [(3, block), (4, Norm())], readout), law("adam").step)
+    bare = judge(network(small, [(3, block)], readout), law("adam").step)
+
+    # A norm after the sum reads the stream; what comes before the block is read by its skip, too.
+    assert (normed.statuses["D0"] == "holds") is not post_norm
+    assert bare.statuses["D0"] == "violated"

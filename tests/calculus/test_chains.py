@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, note
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from richc.calculus import stack
@@ -32,6 +32,7 @@ def stages(draw: st.DrawFn) -> tuple[Stage, ...]:
     return tuple(found)
 
 
+@settings(max_examples=600)
 @given(
     stages=stages(),
     name=st.sampled_from(["sgd", "adam", "adafactor", "muon"]),
