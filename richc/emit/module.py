@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from richc.emit.optimizer import group_lines, optimizer_lines
-from richc.emit.plan import Block, Plan, Run, depends_on_gamma, depends_on_richness, dim, is_frozen
+from richc.emit.plan import (
+    LayerRun,
+    Plan,
+    PlannedBlock,
+    depends_on_gamma,
+    depends_on_richness,
+    dim,
+    is_frozen,
+)
 from richc.emit.text import LINE_LENGTH, Items, indented, number, wrapped
 from richc.scaling.monomial import ONE
 from richc.spec.model import Activation, Layer
@@ -199,7 +207,7 @@ def _checks(plan: Plan) -> list[str]:
     return lines
 
 
-def _assignment(plan: Plan, block: Block) -> list[str]:
+def _assignment(plan: Plan, block: PlannedBlock) -> list[str]:
     if not block.is_list:
         call = _dense(plan, block.runs[0].layer)
         return wrapped(call._replace(opening=f"self.{block.name} = {call.opening}"), 0)
@@ -224,7 +232,7 @@ def _assignment(plan: Plan, block: Block) -> list[str]:
     return [*lines, "    ]", ")"]
 
 
-def _repeated(plan: Plan, run: Run) -> tuple[Items, str]:
+def _repeated(plan: Plan, run: LayerRun) -> tuple[Items, str]:
     return _dense(plan, run.layer), f" for _ in range({run.end - run.start})"
 
 
@@ -262,7 +270,7 @@ def _forward(plan: Plan) -> list[str]:
     return [*steps, "return x"]
 
 
-def _steps(block: Block) -> list[str]:
+def _steps(block: PlannedBlock) -> list[str]:
     target = f"self.{block.name}"
     if not block.is_list:
         return ["x = " + _activated(block.layers[0].activation, f"{target}(x)")]

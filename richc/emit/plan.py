@@ -34,7 +34,7 @@ _BARE_WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 _STRING = re.compile(r'"[^"]*"')
 
 
-class Run(NamedTuple):
+class LayerRun(NamedTuple):
     """Neighbouring layers ``start`` to ``end`` (exclusive) of a statement, equal but for place."""
 
     layer: Layer
@@ -42,16 +42,16 @@ class Run(NamedTuple):
     end: int
 
 
-class Block(NamedTuple):
+class PlannedBlock(NamedTuple):
     """One ``dense`` statement: the module's attribute ``name``, a layer or a list of layers."""
 
     name: str
     is_list: bool
     layers: tuple[Layer, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[LayerRun, ...]
 
 
-class Group(NamedTuple):
+class ParameterGroup(NamedTuple):
     """One parameter group: ``params`` are Python expressions, ``lr`` is a formula in ``lr``."""
 
     name: str
@@ -65,8 +65,8 @@ class Plan(NamedTuple):
     model: Model
     class_name: str
     symbols: Symbols
-    blocks: tuple[Block, ...]
-    groups: tuple[Group, ...]
+    blocks: tuple[PlannedBlock, ...]
+    groups: tuple[ParameterGroup, ...]
     #: Words among n, n0, r, gamma and alpha that some formula needs.
     used: frozenset[str]
 
@@ -181,16 +181,16 @@ def _looks(layer: Layer) -> _Looks:
     return _Looks(layer.fan_in, layer.fan_out, weight, bias, layer.dist, layer.activation)
 
 
-def _block(statement: str, layers: tuple[Layer, ...]) -> Block:
-    runs: list[Run] = []
+def _block(statement: str, layers: tuple[Layer, ...]) -> PlannedBlock:
+    runs: list[LayerRun] = []
     for _, equal in groupby(enumerate(layers), key=lambda item: _looks(item[1])):
         members = list(equal)
-        runs.append(Run(members[0][1], members[0][0], members[-1][0] + 1))
+        runs.append(LayerRun(members[0][1], members[0][0], members[-1][0] + 1))
     is_list = layers[0].position is not None
-    return Block(attribute(statement), is_list, layers, tuple(runs))
+    return PlannedBlock(attribute(statement), is_list, layers, tuple(runs))
 
 
-class _Key(NamedTuple):
+class _GroupKey(NamedTuple):
     lr: Monomial
     decay: Monomial
     eps: Monomial | None
@@ -198,9 +198,9 @@ class _Key(NamedTuple):
     shape: tuple[Dim, Dim] | None
 
 
-def _groups(model: Model, blocks: tuple[Block, ...]) -> tuple[Group, ...]:
+def _groups(model: Model, blocks: tuple[PlannedBlock, ...]) -> tuple[ParameterGroup, ...]:
     by_shape = model.optimizer.shape_factor in model.optimizer.law.torch.excess
-    members: dict[_Key, list[tuple[Block, str, list[Run]]]] = {}
+    members: dict[_GroupKey, list[tuple[PlannedBlock, str, list[LayerRun]]]] = {}
     for kind in ("weight", "bias"):
         for block in blocks:
             for run in block.runs:
@@ -208,7 +208,7 @@ def _groups(model: Model, blocks: tuple[Block, ...]) -> tuple[Group, ...]:
                 if tensor is None or is_frozen(tensor):
                     continue
                 fan_in = run.layer.fan_in if kind == "weight" else Dim(1, wide=False)
-                key = _Key(
+                key = _GroupKey(
                     symbol(RATE).times(tensor.lr),
                     tensor.decay,
                     tensor.eps,
@@ -220,7 +220,7 @@ def _groups(model: Model, blocks: tuple[Block, ...]) -> tuple[Group, ...]:
                 else:
                     found.append((block, kind, [run]))
     return tuple(
-        Group(
+        ParameterGroup(
             "+".join(_label(*member) for member in found),
             tuple(expression for member in found for expression in _selection(*member)),
             key.lr,
@@ -231,7 +231,7 @@ def _groups(model: Model, blocks: tuple[Block, ...]) -> tuple[Group, ...]:
     )
 
 
-def _spans(runs: list[Run]) -> list[tuple[int, int]]:
+def _spans(runs: list[LayerRun]) -> list[tuple[int, int]]:
     """Runs as half-open index ranges, neighbours joined."""
     spans: list[tuple[int, int]] = []
     for run in runs:
@@ -242,7 +242,7 @@ def _spans(runs: list[Run]) -> list[tuple[int, int]]:
     return spans
 
 
-def _label(block: Block, kind: str, runs: list[Run]) -> str:
+def _label(block: PlannedBlock, kind: str, runs: list[LayerRun]) -> str:
     """``body``, ``body.1-3``, ``head.bias``."""
     suffix = "" if kind == "weight" else ".bias"
     whole = (0, len(block.layers))
@@ -257,7 +257,7 @@ def _label(block: Block, kind: str, runs: list[Run]) -> str:
     return "+".join(labels)
 
 
-def _selection(block: Block, kind: str, runs: list[Run]) -> list[str]:
+def _selection(block: PlannedBlock, kind: str, runs: list[LayerRun]) -> list[str]:
     """Python expressions for the parameters, ready to stand in a list."""
     target = f"self.{block.name}"
     if not block.is_list:
