@@ -67,9 +67,9 @@ class Domain:
     This one takes plain exponents, and traced ones, as they are.
     """
 
-    def total(self, *sizes: Size) -> Size:
+    def total(self, one: Size, other: Size) -> Size:
         """The size of a sum."""
-        return largest(*sizes)
+        return max(one, other)
 
     def named(self, letter: str, layer: int, size: Size) -> Size:
         """What stands for the size of this letter at a layer in all that follows from it."""
@@ -101,43 +101,55 @@ class Phase(NamedTuple):
     step: Step
     domain: Domain
     is_later: bool
+    #: In how many places a tensor is used, whose gradients add up.
+    uses: Size = UNIT
+
+    def update(self, op: TrainedOp, rate: Size, source: Size, gradient: Size, wide: int) -> Size:
+        """An entry of one update of a tensor with so many growing dimensions."""
+        if self.uses is not UNIT:
+            gradient = gradient + self.uses
+        return (op.step or self.step)(rate, source, gradient, wide)
+
+
+class TrainedOp(Protocol):
+    """An op with a parameter."""
+
+    @property
+    def step(self) -> Step | None:
+        """The update law of its own optimizer; None for the one that the network has."""
 
 
 class Site:
     """One op in one phase, and the sizes there."""
 
-    __slots__ = (
-        "carried", "change", "coherent", "divisor", "ends", "gain", "gradient", "height", "inner",
-        "layer", "limit", "op", "own", "source", "update",
-    )  # fmt: skip
+    #: What comes in, and what goes out at init.
+    source: Size = UNIT
+    height: Size = UNIT
+    #: The entries of the output's derivative with respect to what goes out.
+    gradient: Size = ZERO_SIZE
+    #: An entry of one update of the op's parameter.
+    update: Size = ZERO_SIZE
+    #: By what a change from below, and a gradient on its way back, is multiplied.
+    gain: Size = UNIT
+    #: How much of that a weight may owe to its own updates.
+    limit: Size = UNIT
+    #: By what a norm divides.
+    divisor: Size = UNIT
+    #: What the op's own update adds to what goes out, and what comes from below.
+    own: Size = ZERO_SIZE
+    carried: Size = ZERO_SIZE
+    #: The whole change of what goes out.
+    change: Size = ZERO_SIZE
+    #: In a branch: the part of it that the branch's own weights make.
+    coherent: Size = ZERO_SIZE
+    #: The sites of a region, by branch.
+    inner: tuple[list[Site], ...] = ()
 
     def __init__(self, layer: int, op: Op, *, ends: bool = True) -> None:
         self.op = op
         #: The layer of the file that the op belongs to, counted from 0; and whether it is the last.
         self.layer = layer
         self.ends = ends
-        #: What comes in, and what goes out at init.
-        self.source: Size = UNIT
-        self.height: Size = UNIT
-        #: The entries of the output's derivative with respect to what goes out.
-        self.gradient: Size = ZERO_SIZE
-        #: An entry of one update of the op's parameter.
-        self.update: Size = ZERO_SIZE
-        #: By what a change from below, and a gradient on its way back, is multiplied.
-        self.gain: Size = UNIT
-        #: How much of that a weight may owe to its own updates.
-        self.limit: Size = UNIT
-        #: By what a norm divides.
-        self.divisor: Size = UNIT
-        #: What the op's own update adds to what goes out, and what comes from below.
-        self.own: Size = ZERO_SIZE
-        self.carried: Size = ZERO_SIZE
-        #: The whole change of what goes out.
-        self.change: Size = ZERO_SIZE
-        #: In a branch: the part of it that the branch's own weights make.
-        self.coherent: Size = ZERO_SIZE
-        #: The sites of a region, by branch.
-        self.inner: tuple[list[Site], ...] = ()
 
 
 class Linear(NamedTuple):
@@ -146,6 +158,7 @@ class Linear(NamedTuple):
     weight: Parameter
     fan_in: Axis
     fan_out: Axis
+    step: Step | None = None
 
     @property
     def letter(self) -> str:
@@ -156,7 +169,7 @@ class Linear(NamedTuple):
 
     def own(self, site: Site, phase: Phase) -> Size:
         sides = self.fan_in.wide + self.fan_out.wide
-        site.update = phase.step(self.weight.rate, site.source, site.gradient, sides)
+        site.update = phase.update(self, self.weight.rate, site.source, site.gradient, sides)
         return self.fan_in.whole + site.source + site.update
 
     def pull(self, site: Site, phase: Phase) -> Size:
@@ -189,6 +202,7 @@ class Bias(NamedTuple):
 
     bias: Parameter
     fan_out: Axis
+    step: Step | None = None
 
     @property
     def letter(self) -> str:
@@ -198,7 +212,7 @@ class Bias(NamedTuple):
         return domain.total(site.source, self.bias.init)
 
     def own(self, site: Site, phase: Phase) -> Size:
-        return phase.step(self.bias.rate, UNIT, site.gradient, self.fan_out.wide)
+        return phase.update(self, self.bias.rate, UNIT, site.gradient, self.fan_out.wide)
 
     def pull(self, site: Site, phase: Phase) -> Size:
         return site.gradient
@@ -212,6 +226,7 @@ class Gain(NamedTuple):
 
     gain: Parameter
     fan_out: Axis
+    step: Step | None = None
 
     @property
     def letter(self) -> str:
@@ -222,7 +237,7 @@ class Gain(NamedTuple):
 
     def own(self, site: Site, phase: Phase) -> Size:
         rate, wide = self.gain.rate, self.fan_out.wide
-        return site.source + phase.step(rate, site.source, site.gradient, wide)
+        return site.source + phase.update(self, rate, site.source, site.gradient, wide)
 
     def pull(self, site: Site, phase: Phase) -> Size:
         return site.gradient + self.gain.init

@@ -101,20 +101,16 @@ class Residual(NamedTuple):
             is_aligned = self.is_shared or _has_mean(branch)
             count = self.blocks.whole if is_aligned else self.blocks.half
             found.append(forward(sites, stream, domain) + branch.multiplier + count)
-            linear = [at for at in sites if isinstance(at.op, Linear)]
-            if linear and not any(isinstance(op, Norm) for _, op in _after(branch, linear[-1])):
-                # A branch's last weight may grow until the branch is as large as the stream.
-                linear[-1].limit = stream + _inverse(branch.multiplier + linear[-1].source)
+            # A branch's last weight may grow until the branch is as large as the stream.
+            last = next((at for at in reversed(sites) if isinstance(at.op, Linear | Norm)), None)
+            if last is not None and isinstance(last.op, Linear):
+                last.limit = stream + _inverse(branch.multiplier + last.source)
         return found
 
     def own(self, site: Site, phase: Phase) -> Size:
         """All blocks' updates: each is aligned with the gradient, and so with the others."""
         if self.is_shared:
-            # Gradients of all blocks add up.
-            step, depth = phase.step, self.blocks.whole
-            phase = phase._replace(
-                step=lambda rate, source, gradient, wide: step(rate, source, gradient + depth, wide)
-            )
+            phase = phase._replace(uses=self.blocks.whole)
         gradient = site.gradient + -site.divisor
         made: list[Size] = []
         reached: list[Size] = []
@@ -160,11 +156,6 @@ def _is_bounded(branch: Branch) -> bool:
         isinstance(op, Norm) or (isinstance(op, Elementwise) and op.is_bounded)
         for _, op in branch.ops
     )
-
-
-def _after(branch: Branch, site: Site) -> tuple[Placed, ...]:
-    ops = [op for _, op in branch.ops]
-    return branch.ops[ops.index(site.op) + 1 :]
 
 
 def _inverse(size: Size) -> Size:

@@ -74,9 +74,12 @@ class Representation(NamedTuple):
     def layer(self) -> int:
         return self.sites[0].layer
 
-    def to_output(self) -> Size:
-        """What an aligned change of it makes of the output, in one block."""
-        return UNIT if self.is_output else ONE + self.at.gradient
+    def to_output(self, site: Site | None = None) -> Size:
+        """What an aligned change of it, or of what one of its sites makes, makes of the output.
+
+        In one block, that is.
+        """
+        return (UNIT if self.is_output else ONE) + (site or self.at).gradient
 
 
 def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
@@ -93,6 +96,8 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
     except Undecided as error:
         return StackVerdict(dict.fromkeys(names, NOT_EVALUATED), (), str(error))
     values = [*_values(sites)]
+    for value in values:
+        _limit(value)
     faults = [*_sizes(values)]
     if faults and not _is_homogeneous(sites, values):
         statuses = dict.fromkeys(names, NOT_EVALUATED) | {"D0": VIOLATED}
@@ -132,6 +137,13 @@ def _values(
             is_output=is_last and region is None,
         )
         index = end
+
+
+def _limit(value: Representation) -> None:
+    """A weight before a norm may owe as much to its updates as to its init, however large it is."""
+    weight = value.sites[0]
+    if value.is_normed and isinstance(weight.op, Linear) and isinstance(weight.height, Fraction):
+        weight.limit = weight.height + -weight.source
 
 
 def _is_normed(rest: Sequence[Site]) -> bool:
@@ -195,7 +207,7 @@ def _shares(value: Representation) -> Iterator[Size]:
     """What the weight, the bias and the gain of a value, in all blocks, add to the output."""
     for site in value.sites:
         if site.op.letter:
-            yield value.blocks.whole + value.to_output() + site.own
+            yield value.blocks.whole + value.to_output(site) + site.own
 
 
 def _lazy(values: Sequence[Representation]) -> Iterator[StackFault]:
@@ -212,7 +224,7 @@ def _lazy(values: Sequence[Representation]) -> Iterator[StackFault]:
             if not value.is_added and trained and reach < UNIT:
                 yield StackFault("D2", Breach.USELESS, value.layer, reach)
             for site in trained:
-                share = value.blocks.whole + value.to_output() + site.own
+                share = value.blocks.whole + value.to_output(site) + site.own
                 if share < stream:
                     yield StackFault("D3", Breach.FAMILY, value.layer, share)
                 if not (value.is_added and value.sites[0] is site) and site.own < _rest(site):

@@ -171,8 +171,9 @@ class _Lines(Domain):
             if before is None or layer < before
         )
 
-    def total(self, *sizes: Size) -> Size:
-        sums = tuple(terms for size in sizes if size is not ZERO_SIZE for terms in _sums(size))
+    def total(self, one: Size, other: Size) -> Size:
+        known = [size for size in (one, other) if size is not ZERO_SIZE]
+        sums = tuple(terms for size in known for terms in _sums(size))
         return _written(sums) if sums else ZERO_SIZE
 
     def named(self, letter: str, layer: int, size: Size) -> Size:

@@ -81,6 +81,8 @@ def command(
         folder = Path() if file == STDIN else Path(file).parent
         options["data"] = str((folder / data).absolute())
     keep_apart(_outputs(options["save"], arguments), [file, _path(options["data"])])
+    if options["device"] == "auto":
+        options["device"] = None  # what the program picks itself
     # `--name=value`: a value may begin with a dash.
     passed = [f"--{key}={value}" for key, value in options.items() if value is not None]
     passed += ["--quiet"] if quiet else []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from richc.emit.optimizer import group_lines, optimizer_lines
 from richc.emit.plan import (
-    LayerRun,
     Plan,
     PlannedBlock,
     depends_on_gamma,
@@ -12,7 +11,7 @@ from richc.emit.plan import (
     dim,
     is_frozen,
 )
-from richc.emit.text import LINE_LENGTH, Items, indented, number, wrapped
+from richc.emit.text import LINE_LENGTH, Items, holds, number, wrapped
 from richc.scaling.monomial import ONE
 from richc.spec.model import Activation, Layer
 
@@ -21,81 +20,56 @@ Fills = dict[str, list[str]]
 
 def words_of(plan: Plan) -> frozenset[str]:
     """What the regions of parts may ask about the model."""
+    layers, law = plan.model.layers, plan.model.optimizer.law
+    biases = [layer.bias for layer in layers if layer.bias is not None]
+    dists = {layer.dist for layer in layers}
     said = {
         "alpha": "alpha" in plan.used,
-        "bias": plan.has_bias,
-        "bias_scale": plan.has_bias_scale,
-        "frozen": plan.has_frozen,
-        "gamma": depends_on_gamma(plan.model),
-        "matrices": plan.model.optimizer.law.takes_matrices_only,
-        "whole": not plan.model.optimizer.law.torch.steps_on_shards,
+        "bias": bool(biases),
+        "bias_scale": any(bias.scale != ONE for bias in biases),
+        "frozen": any(is_frozen(tensor) for layer in layers for tensor in layer.tensors),
         "has_data": plan.model.train.data is not None,
-        "normal": plan.dists == {"normal"},
+        "matrices": law.takes_matrices_only,
+        "only_normal": dists == {"normal"},
         "richness": plan.model.richness is not None,
-        "scale": plan.has_scale,
+        "scale": any(layer.weight.scale != ONE for layer in layers),
+        "whole": not law.torch.steps_on_shards,
     }
-    found = {word for word, is_so in said.items() if is_so}
-    return frozenset({*found, *plan.dists, plan.model.loss})
+    return frozenset({*(word for word in said if said[word]), *dists, plan.model.loss})
 
 
 def fills(plan: Plan, *, sharded: bool, scaled: bool) -> dict[str, Fills]:
     """What stands in the parts, by part and place."""
     return {
-        "dense": _dense_fills(plan),
+        "dense": _dense_fills(plan, words_of(plan)),
         "network": _network_fills(plan, sharded=sharded, scaled=scaled),
         "weights": _weights_fills(plan),
-        "page": {"network": _construction(plan), "positive": _positive(plan)},
     }
 
 
-def _construction(plan: Plan) -> list[str]:
-    """The network of the command line's options."""
-    options = ["options.width"]
-    if plan.model.richness is not None:
-        options.append("options.richness")
-    if depends_on_gamma(plan.model):
-        options.append("options.gamma" if len(options) > 1 else "gamma=options.gamma")
-    return [f"model = {plan.class_name}({', '.join(options)}).to(options.device)"]
-
-
-def _positive(plan: Plan) -> list[str]:
-    names = ["width", "steps", "batch", *(["gamma"] if depends_on_gamma(plan.model) else [])]
-    options = ", ".join(f"options.{name}" for name in names)
-    return [f"wanted = ({options}, options.lr or 1.0)"]
-
-
-def _dense_fills(plan: Plan) -> Fills:
-    scale = "scale * " if plan.has_scale else ""
-    offset = (" + bias_scale * b" if plan.has_bias_scale else " + b") if plan.has_bias else ""
+def _dense_fills(plan: Plan, words: frozenset[str]) -> Fills:
+    scale = "scale * " if "scale" in words else ""
+    offset = "" if "bias" not in words else " + bias_scale * b" if "bias_scale" in words else " + b"
     weight = f"{scale}(W x)" if scale and offset else f"{scale}W x"
     about = [f'"""``{weight}{offset}``; W is (fan_out, fan_in), its entries start at ``std``.']
-    law = plan.model.optimizer.law
-    if plan.has_bias and law.takes_matrices_only:
-        about += [
-            "",
-            f"The bias is a (fan_out, 1) matrix: {law.torch.name} takes nothing else.",
-            '"""',
-        ]
+    if {"bias", "matrices"} <= words:
+        why = f"{plan.model.optimizer.law.torch.name} takes nothing else."
+        about += ["", f"The bias is a (fan_out, 1) matrix: {why}", '"""']
     else:
         about[0] += '"""'
     arguments = ["self", "fan_in: int", "fan_out: int", "*", "std: float"]
     shown = ["{self.weight.shape[1]} -> {self.weight.shape[0]}, std={self.std:.4g}"]
-    if plan.has_scale:
-        arguments.append("scale: float = 1.0")
-        shown.append(", scale={self.scale:.4g}")
-    if plan.has_bias:
-        arguments.append("bias_std: float | None = None")
-        shown.append(", bias_std={self.bias_std}")
-    if plan.has_bias_scale:
-        arguments.append("bias_scale: float = 1.0")
-        shown.append(", bias_scale={self.bias_scale:.4g}")
-    if plan.dists != {"normal"}:
-        arguments.append('dist: str = "normal"')
-        shown.append(", dist={self.dist}")
-    if plan.has_frozen:
-        arguments.append("trainable: bool = True")
-        if plan.has_bias:
-            arguments.append("bias_trainable: bool = True")
+    for word, argument, its in (
+        ("scale", "scale: float = 1.0", ", scale={self.scale:.4g}"),
+        ("bias", "bias_std: float | None = None", ", bias_std={self.bias_std}"),
+        ("bias_scale", "bias_scale: float = 1.0", ", bias_scale={self.bias_scale:.4g}"),
+        ("not only_normal", 'dist: str = "normal"', ", dist={self.dist}"),
+        ("frozen", "trainable: bool = True", ""),
+        ("frozen and bias", "bias_trainable: bool = True", ""),
+    ):
+        if holds(word, words):
+            arguments.append(argument)
+            shown += [its] if its else []
     return {
         "about": [*about, ""],
         "constructor": _constructor([*arguments, "**factory: Any"]),
@@ -169,80 +143,45 @@ def _constructor(arguments: list[str]) -> list[str]:
 def _checks(plan: Plan) -> list[str]:
     """Silence would be worse: the network would not be the one asked for."""
     model = plan.model
-    lines: list[str] = []
+    refused: list[tuple[str, str]] = []
     if depends_on_gamma(model):
-        lines += [
-            "if width < 1 or not gamma > 0.0:",
-            '    raise ValueError(f"width and gamma must be positive, not {width} and {gamma}")',
-        ]
+        words = "width and gamma must be positive, not {width} and {gamma}"
+        refused.append(("width < 1 or not gamma > 0.0", words))
     else:
-        lines += [
-            "if width < 1:",
-            '    raise ValueError(f"width must be at least 1, not {width}")',
-            "if gamma != GAMMA:",
-            '    raise ValueError("the specification does not depend on gamma")',
-        ]
+        refused.append(("width < 1", "width must be at least 1, not {width}"))
+        refused.append(("gamma != GAMMA", "the specification does not depend on gamma"))
     if model.multiple > 1:
-        lines += [
-            f"if width % {model.multiple}:",
-            f'    raise ValueError(f"width must be a multiple of {model.multiple}, not {{width}}")',
-        ]
+        words = f"width must be a multiple of {model.multiple}, not {{width}}"
+        refused.append((f"width % {model.multiple}", words))
     if model.richness is None:
-        lines += [
-            "if richness is not None:",
-            '    raise ValueError("the specification fixes its exponents: it has no richness")',
-        ]
+        words = "the specification fixes its exponents: it has no richness"
+        refused.append(("richness is not None", words))
     elif not depends_on_richness(model):
-        lines += [
-            "if richness != RICHNESS:",
-            '    raise ValueError("the exponents of the specification do not depend on richness")',
-        ]
+        words = "the exponents of the specification do not depend on richness"
+        refused.append(("richness != RICHNESS", words))
     elif model.interval is not None:
         low, high = model.interval
         words = f"richness must be from {low} to {high}, not {{richness}}"
-        lines += [
-            f"if not {number(low)} <= richness <= {number(high)}:",
-            f'    raise ValueError(f"{words}")',
-        ]
-    return lines
+        refused.append((f"not {number(low)} <= richness <= {number(high)}", words))
+    return [
+        line
+        for condition, words in refused
+        for line in (f"if {condition}:", f'    raise ValueError({"f" * ("{" in words)}"{words}")')
+    ]
 
 
 def _assignment(plan: Plan, block: PlannedBlock) -> list[str]:
+    """A layer, or a list of them, in which neighbours that are alike share a comprehension."""
     if not block.is_list:
         call = _dense(plan, block.runs[0].layer)
         return wrapped(call._replace(opening=f"self.{block.name} = {call.opening}"), 0)
-    opening = f"self.{block.name} = nn.ModuleList("
-    if len(block.runs) == 1:
-        call, tail = _repeated(plan, block.runs[0])
-        flat = f"{opening}{call.flat()}{tail})"
-        if len(flat) + 8 <= LINE_LENGTH:
-            return [flat]
-        return [opening, *_comprehension(call, tail), ")"]
-    lines = [opening, "    ["]
+    runs: list[Items] = []
     for run in block.runs:
-        if run.end - run.start == 1:
-            lines += wrapped(_dense(plan, run.layer), 8, ",")
-            continue
-        call, tail = _repeated(plan, run)
-        flat = f"*({call.flat()}{tail}),"
-        if len(flat) + 16 <= LINE_LENGTH:
-            lines.append(" " * 8 + flat)
-        else:
-            lines += indented(["*(", *_comprehension(call, tail), "),"], 8)
-    return [*lines, "    ]", ")"]
-
-
-def _repeated(plan: Plan, run: LayerRun) -> tuple[Items, str]:
-    return _dense(plan, run.layer), f" for _ in range({run.end - run.start})"
-
-
-def _comprehension(call: Items, tail: str) -> list[str]:
-    """The call and its ``for`` on lines of their own, indented by 4."""
-    if len(call.flat() + tail) + 12 <= LINE_LENGTH:
-        return [f"    {call.flat()}{tail}"]
-    if len(call.flat()) + 12 <= LINE_LENGTH:
-        return [f"    {call.flat()}", f"    {tail.lstrip()}"]
-    return [*indented(wrapped(call, 0, margin=12), 4), f"    {tail.lstrip()}"]
+        layer, count = _dense(plan, run.layer), run.end - run.start
+        several = Items("*(", [layer, f"for _ in range({count})"], ")", True, " ")
+        runs.append(layer if count == 1 and len(block.runs) > 1 else several)
+    inside = [Items("[", runs, "]")] if len(runs) > 1 else runs[0].items
+    return wrapped(Items(f"self.{block.name} = nn.ModuleList(", inside, ")", True, " "), 0)
 
 
 def _dense(plan: Plan, layer: Layer) -> Items:

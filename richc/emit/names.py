@@ -12,13 +12,11 @@ from richc.spec.names import refusal
 #: capital and hold no underscore.  A test compares.
 MODULE_NAMES = frozenset(
     """
-    Ahead Any Batches BinaryIO Callable CheckpointException Checkpoints DTensor DataError Dense
-    DeviceMesh DistributedDataParallel F FSDPModule FolderReader FolderWriter FrameType Future
-    Iterable Iterator Labels Lion LoadPlan LoadPlanner Log Mapped Mapping MixedPrecisionPolicy
-    Monitor NamedTuple Path Progress Rows SavePlan SavePlanner Sequence Shards SignSGD Split
-    StorageReader StorageWriter Tensor Trainer Whole Work WriteResult
-    BATCH BLOCK COMPILER DATA FEATURES GAMMA MODEL OUTPUTS PRECISION PREDICTED RATES RICHNESS
-    MISSING SCHEDULE SIGNALS STARTS Source SCORE SEED SPEC STEPS TARGET WARMUP WIDTH
+    Any Batches Callable Checkpoints DTensor Dense DistributedDataParallel F
+    Future Iterable Iterator Lion Log MixedPrecisionPolicy Monitor Path Rows Sequence
+    SignSGD StateDictOptions Tensor ThreadPoolExecutor Trainer Whole
+    BATCH BLOCK COMPILER DATA FEATURES GAMMA MISSING MODEL OUTPUTS PRECISION PREDICTED RICHNESS
+    SCHEDULE SCORE SEED SPEC STEPS TARGET WARMUP WIDTH
     """.split()
 )
 

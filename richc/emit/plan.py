@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from richc.emit.names import attribute, class_name
 from richc.scaling.formula import Symbols, python_formula
-from richc.scaling.monomial import GAMMA, ONE, Monomial, symbol
-from richc.spec.model import Activation, Dim, Layer, Model, Tensor
+from richc.scaling.monomial import GAMMA, Monomial, symbol
+from richc.spec.model import Dim, Layer, Model, Tensor
 
 #: The optimizer's learning rate in formulas; an argument of the emitted functions.
 RATE = "lr"
@@ -85,32 +85,6 @@ class Plan(NamedTuple):
             return []
         return [f"{', '.join(words)} = {', '.join(_BINDINGS[word] for word in words)}"]
 
-    @property
-    def tensors(self) -> list[Tensor]:
-        return [t for layer in self.model.layers for t in _tensors(layer)]
-
-    @property
-    def has_bias(self) -> bool:
-        return any(layer.bias is not None for layer in self.model.layers)
-
-    @property
-    def has_scale(self) -> bool:
-        return any(layer.weight.scale != ONE for layer in self.model.layers)
-
-    @property
-    def has_bias_scale(self) -> bool:
-        return any(
-            layer.bias is not None and layer.bias.scale != ONE for layer in self.model.layers
-        )
-
-    @property
-    def has_frozen(self) -> bool:
-        return any(is_frozen(tensor) for tensor in self.tensors)
-
-    @property
-    def dists(self) -> frozenset[str]:
-        return frozenset(layer.dist for layer in self.model.layers)
-
 
 def plan(model: Model) -> Plan:
     """Decide names, runs and groups.  Raises ValueError for names that are no identifiers."""
@@ -150,35 +124,19 @@ def dim(size: Dim) -> str:
     return whole if size.over == 1 else f"{whole} // {size.over}"
 
 
-def _tensors(layer: Layer) -> list[Tensor]:
-    return [layer.weight] if layer.bias is None else [layer.weight, layer.bias]
-
-
 def _monomials(model: Model) -> list[Monomial]:
     found = [model.optimizer.lr]
     for layer in model.layers:
-        for t in _tensors(layer):
+        for t in layer.tensors:
             found += [t.scale, t.std, t.lr, t.decay]
             found += [t.eps] if t.eps is not None else []
     return found
 
 
-class _Looks(NamedTuple):
-    """What two layers must share to be one run."""
-
-    fan_in: Dim
-    fan_out: Dim
-    weight: Tensor
-    bias: Tensor | None
-    dist: str
-    activation: Activation | None
-
-
-def _looks(layer: Layer) -> _Looks:
-    # Where an attribute is written does not matter here.
-    weight = layer.weight._replace(places=())
-    bias = None if layer.bias is None else layer.bias._replace(places=())
-    return _Looks(layer.fan_in, layer.fan_out, weight, bias, layer.dist, layer.activation)
+def _looks(layer: Layer) -> tuple[object, ...]:
+    """What two layers must share to be one run: not where an attribute is written."""
+    tensors = [tensor._replace(places=()) for tensor in layer.tensors]
+    return layer.fan_in, layer.fan_out, *tensors, layer.dist, layer.activation
 
 
 def _block(statement: str, layers: tuple[Layer, ...]) -> PlannedBlock:
@@ -190,17 +148,10 @@ def _block(statement: str, layers: tuple[Layer, ...]) -> PlannedBlock:
     return PlannedBlock(attribute(statement), is_list, layers, tuple(runs))
 
 
-class _GroupKey(NamedTuple):
-    lr: Monomial
-    decay: Monomial
-    eps: Monomial | None
-    #: The rate depends on the shape where PyTorch lacks the shape factor.
-    shape: tuple[Dim, Dim] | None
-
-
 def _groups(model: Model, blocks: tuple[PlannedBlock, ...]) -> tuple[ParameterGroup, ...]:
+    # The rate depends on the shape where PyTorch lacks the shape factor.
     by_shape = model.optimizer.shape_factor in model.optimizer.law.torch.excess
-    members: dict[_GroupKey, list[tuple[PlannedBlock, str, list[LayerRun]]]] = {}
+    members: dict[tuple[Any, ...], list[tuple[PlannedBlock, str, list[tuple[int, int]]]]] = {}
     for kind in ("weight", "bias"):
         for block in blocks:
             for run in block.runs:
@@ -208,66 +159,35 @@ def _groups(model: Model, blocks: tuple[PlannedBlock, ...]) -> tuple[ParameterGr
                 if tensor is None or is_frozen(tensor):
                     continue
                 fan_in = run.layer.fan_in if kind == "weight" else Dim(1, wide=False)
-                key = _GroupKey(
-                    symbol(RATE).times(tensor.lr),
-                    tensor.decay,
-                    tensor.eps,
-                    (fan_in, run.layer.fan_out) if by_shape else None,
-                )
+                shape = (fan_in, run.layer.fan_out) if by_shape else None
+                key = (symbol(RATE).times(tensor.lr), tensor.decay, tensor.eps, shape)
                 found = members.setdefault(key, [])
-                if found and found[-1][0] is block and found[-1][1] == kind:
-                    found[-1][2].append(run)
-                else:
-                    found.append((block, kind, [run]))
-    return tuple(
-        ParameterGroup(
-            "+".join(_label(*member) for member in found),
-            tuple(expression for member in found for expression in _selection(*member)),
-            key.lr,
-            key.decay,
-            key.eps,
-        )
-        for key, found in members.items()
-    )
+                if not found or found[-1][:2] != (block, kind):
+                    found.append((block, kind, []))
+                spans = found[-1][2]
+                # Neighbours are joined.
+                start = spans.pop()[0] if spans and spans[-1][1] == run.start else run.start
+                spans.append((start, run.end))
+    return tuple(_group(found, *knobs) for (*knobs, _), found in members.items())
 
 
-def _spans(runs: list[LayerRun]) -> list[tuple[int, int]]:
-    """Runs as half-open index ranges, neighbours joined."""
-    spans: list[tuple[int, int]] = []
-    for run in runs:
-        if spans and spans[-1][1] == run.start:
-            spans[-1] = (spans[-1][0], run.end)
-        else:
-            spans.append((run.start, run.end))
-    return spans
-
-
-def _label(block: PlannedBlock, kind: str, runs: list[LayerRun]) -> str:
-    """``body``, ``body.1-3``, ``head.bias``."""
-    suffix = "" if kind == "weight" else ".bias"
-    whole = (0, len(block.layers))
-    labels = []
-    for start, end in _spans(runs):
-        if (start, end) == whole or not block.is_list:
-            labels.append(f"{block.name}{suffix}")
-        elif end - start == 1:
-            labels.append(f"{block.name}.{start}{suffix}")
-        else:
-            labels.append(f"{block.name}.{start}-{end - 1}{suffix}")
-    return "+".join(labels)
-
-
-def _selection(block: PlannedBlock, kind: str, runs: list[LayerRun]) -> list[str]:
-    """Python expressions for the parameters, ready to stand in a list."""
-    target = f"self.{block.name}"
-    if not block.is_list:
-        return [f"{target}.{kind}"]
-    found = []
-    for start, end in _spans(runs):
-        if end - start == 1:
-            found.append(f"{target}[{start}].{kind}")
-            continue
-        whole = (start, end) == (0, len(block.layers))
-        layers = target if whole else f"{target}[{start}:{end}]"
-        found.append(f"*(layer.{kind} for layer in {layers})")
-    return found
+def _group(
+    found: Iterable[tuple[PlannedBlock, str, list[tuple[int, int]]]], *knobs: Any
+) -> ParameterGroup:
+    """Named for its members, ``body+head``, ``body.1-3`` or ``head.bias``, with these in Python."""
+    labels, params = [], []
+    for block, kind, spans in found:
+        suffix = "" if kind == "weight" else ".bias"
+        for start, end in spans:
+            layers, place = f"self.{block.name}", ""
+            if block.is_list and (start, end) != (0, len(block.layers)):
+                layers += f"[{start}:{end}]"
+                place = f".{start}" if end - start == 1 else f".{start}-{end - 1}"
+            labels.append(f"{block.name}{place}{suffix}")
+            if not block.is_list:
+                params.append(f"{layers}.{kind}")
+            elif end - start == 1:
+                params.append(f"self.{block.name}[{start}].{kind}")
+            else:
+                params.append(f"*(layer.{kind} for layer in {layers})")
+    return ParameterGroup("+".join(labels), tuple(params), *knobs)

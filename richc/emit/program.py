@@ -16,15 +16,12 @@ from richc.emit.plan import Plan, plan
 from richc.emit.predictions import Prediction
 from richc.emit.text import (
     LINE_LENGTH,
-    Items,
     Part,
     holds,
     literal,
     load_part,
     number,
-    wrapped,
 )
-from richc.scaling.formula import rich_formula
 from richc.spec.model import Model, Train
 from richc.spec.printer import print_model
 
@@ -136,7 +133,7 @@ def emit_program(
 def _imports(parts: Iterable[Part], text: str) -> list[str]:
     """The import block: what the parts need and the text mentions, merged and sorted."""
     plain: set[str] = set()
-    named: dict[str, set[str]] = {}
+    named: dict[tuple[str, str], set[str]] = {}
     mentioned = set(re.findall(r"\w+", text))
     for line in (line for part in parts for line in part.imports):
         if line.startswith("import "):
@@ -145,11 +142,13 @@ def _imports(parts: Iterable[Part], text: str) -> list[str]:
             continue
         module, _, names = line.removeprefix("from ").partition(" import ")
         if not module.startswith("richc."):
-            used = {name for name in names.split(", ") if name.split()[-1] in mentioned}
-            if used:
-                named.setdefault(module, set()).update(used)
+            for name in names.split(", "):
+                if name.split()[-1] in mentioned:
+                    # One that gets another name stands on a line of its own.
+                    place = (module, name if " as " in name else "")
+                    named.setdefault(place, set()).add(name)
     lines = sorted(plain)
-    for module, found in sorted(named.items()):
+    for (module, _), found in sorted(named.items()):
         line = f"from {module} import {', '.join(sorted(found))}"
         if len(line) > LINE_LENGTH:
             names = "".join(f"    {name},\n" for name in sorted(found))
@@ -193,29 +192,22 @@ def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list
         f"TARGET: str | None = {_optional(train.target)}",
         f"{', '.join(train_defaults)} = {', '.join(train_defaults.values())}",
         'MISSING, UNPACKED_BYTES = ("", "?", "na", "n/a", "nan", "null", "none"), 1 << 30',
-        *(_identity(decided) if "ckpt" in words else ()),
+        *([f"SPEC = {literal(_digest(decided))}"] if "ckpt" in words else ()),
     ]
 
 
-def _identity(decided: Plan) -> list[str]:
-    """What a checkpoint must have in common with the program: a hash, and the groups' rates.
+def _digest(decided: Plan) -> str:
+    """What a checkpoint must have in common with the program, however the file is written.
 
-    The hash is of all that the file says of the network and its optimizer, however it is written;
-    the width and the other arguments are compared by what follows from them.
+    It is of all that the file says of the network and its optimizer; the width and the other
+    arguments are compared by what follows from them.
     """
     model = decided.model
     base = None if model.base_width is None else "n0"
     bare = model._replace(
         width=1, width_symbol="n", base_symbol=base, train=Train(), requirements=(), features=()
     )
-    digest = hashlib.sha256(print_model(bare).encode()).hexdigest()[:16]
-    rates = [
-        f"{literal(g.name)}: {literal(rich_formula(g.lr, decided.symbols))}" for g in decided.groups
-    ]
-    return [
-        f"SPEC = {literal(digest)}",
-        *wrapped(Items("RATES = {", rates, "}"), 0, margin=0),
-    ]
+    return hashlib.sha256(print_model(bare).encode()).hexdigest()[:16]
 
 
 def _predicted(predictions: Mapping[str, Prediction]) -> list[str]:

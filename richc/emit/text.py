@@ -23,9 +23,11 @@ class Items(NamedTuple):
     closing: str
     #: Whether all items may share a line of their own: of a call, not of a list.
     hugs: bool = False
+    #: A space for what is one thing in several pieces, as a comprehension is.
+    separator: str = ", "
 
     def flat(self) -> str:
-        inside = ", ".join(i if isinstance(i, str) else i.flat() for i in self.items)
+        inside = self.separator.join(i if isinstance(i, str) else i.flat() for i in self.items)
         return f"{self.opening}{inside}{self.closing}"
 
 
@@ -44,7 +46,7 @@ def wrapped(node: str | Items, indent: int, tail: str = "", margin: int = 8) -> 
     if node.hugs and margin + len(pad) + 4 + len(inner) <= LINE_LENGTH:
         return [*lines, f"{pad}    {inner}", f"{pad}{node.closing}{tail}"]
     for item in node.items:
-        lines += wrapped(item, indent + 4, ",", margin)
+        lines += wrapped(item, indent + 4, node.separator.strip(), margin)
     return [*lines, f"{pad}{node.closing}{tail}"]
 
 

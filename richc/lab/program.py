@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, final
@@ -38,6 +39,15 @@ class Halves(NamedTuple):
     held_out_x: Tensor
     held_out_y: Tensor
     source: str
+
+
+class Split(NamedTuple):
+    """Examples to train on and held-out ones: standardised features, encoded labels."""
+
+    train_x: Tensor
+    train_y: Tensor
+    test_x: Tensor
+    test_y: Tensor
 
 
 @final
@@ -106,37 +116,54 @@ class Program:
             x, y, source = self.batch(size + held_out, None, None)
             x, y = x.float(), y if self.spec.loss == "cross_entropy" else y.float()
             return Halves(x[:size], y[:size], x[size:], y[size:], source)
-        data = self._load(path, target)
+        data = self.learnable(path, target)
         x, y = data.train_x[:size], data.train_y[:size]
         return Halves(x, y, data.test_x[:held_out], data.test_y[:held_out], path.name)
 
     def _read(self, size: int, path: Path, target: str | None) -> Batch:
-        data = self._load(path, target)
+        data = self.learnable(path, target)
         y = data.train_y[:size]
         y = y if self.spec.loss == "cross_entropy" else y.double()
         return Batch(data.train_x[:size].double(), y, path.name)
 
-    def _load(self, path: Path, target: str | None) -> Any:
-        """The program's own ``Split``."""
+    def table(self, path: Path, target: str | None) -> Any:
+        """What the program's reader makes of a file.  Raises DataProblem."""
+        module = self.module
+        is_csv = path.name.lower().endswith((".csv", ".csv.gz"))
         try:
-            data = self.module.load(path, target, 0, torch.device("cpu"))
-        except self.module.DataError as error:
+            return (module.read_csv if is_csv else module.read_arrays)(_chosen(path, target))
+        except Exception as error:  # noqa: BLE001 - whatever a file that lies leads to
+            raise DataProblem(f"{path}: {' '.join(str(error).split())}") from None
+
+    def read_no_more(self, table: Any) -> None:
+        """Have the program take what was read of a file, whichever it is asked to read."""
+        vars(self.module)["read_csv"] = vars(self.module)["read_arrays"] = lambda _: table
+
+    def split(self, path: Path, target: str | None, seed: int = 0) -> Split:
+        """The program's own division of a file's rows.  Raises DataProblem."""
+        try:
+            return Split(*self.module.load(_chosen(path, target, seed)))
+        except ValueError as error:
             raise DataProblem(" ".join(str(error).split())) from None
-        refuse_nothing_to_learn(data, path)
+
+    def learnable(self, path: Path, target: str | None, seed: int = 0) -> Split:
+        """As ``split``.  Raises DataProblem for a single example, too, and where no feature varies.
+
+        Of one example, standardised, every feature is 0, and R^2 is 0/0.
+        """
+        data = self.split(path, target, seed)
+        if len(data.train_x) < 2:
+            raise DataProblem(
+                f"{path}: 2 rows are too few: one is held out, and one example has no spread"
+            )
+        if not data.train_x.square().sum():
+            raise DataProblem(f"{path}: every feature is constant")
         return data
 
 
-def refuse_nothing_to_learn(data: Any, path: Path) -> None:
-    """Raises DataProblem for a ``Split`` of the program that has a single example, or no feature.
-
-    Of one example, standardised, every feature is 0, and R^2 is 0/0.
-    """
-    if len(data.train_x) < 2:
-        raise DataProblem(
-            f"{path}: 2 rows are too few: one is held out, and one example has no spread"
-        )
-    if not data.train_x.square().sum():
-        raise DataProblem(f"{path}: every feature is constant")
+def _chosen(path: Path, target: str | None, seed: int = 0) -> argparse.Namespace:
+    """What the program's command line would say of its data."""
+    return argparse.Namespace(data=path, target=target, ignore=None, missing="error", seed=seed)
 
 
 def rate_at(spec: Model, width: int) -> float:

@@ -97,12 +97,12 @@ class Loop:
     def __init__(self, job: Job) -> None:
         self.job, self.program = job, Program(job.program, job.spec)
         self.module = self.program.module
-        self.module.read_table = lambda _path, _target: job.table  # type: ignore[attr-defined]
+        self.program.read_no_more(job.table)
         self.options = self.module.parse(
             ["--data", str(job.path), "--steps", str(job.steps), "--batch", str(job.batch)]
         )
         # One reading for all, as in the sweep.
-        self.data = {s: self.module.load(job.path, None, s, CPU) for s in range(SEEDS)}
+        self.data = {s: self.program.split(job.path, None, s) for s in range(SEEDS)}
 
     def __call__(self, points: Sequence[Point], threads: int) -> Losses:
         torch.set_num_threads(threads)
@@ -127,7 +127,7 @@ class Loop:
         for p in model.parameters() if rounding else ():
             p.data *= 1.0 + 2.0**-22 * torch.randn(p.shape, generator=generator)
         batches = module.Batches(data.train_x, data.train_y, job.batch, point.seed, CPU)
-        module.train(module.Trainer(model, batches, self.options), data, self.options)
+        module.train(module.Trainer(model, batches, self.options), data.test_x, self.options)
         loss, _ = module.evaluate(model, data.train_x, data.train_y, job.precision)
         module.evaluate(model, data.test_x, data.test_y, job.precision)
         return loss if math.isfinite(loss) else None

@@ -66,7 +66,7 @@ class Network:
                 fan_in = WIDE if op.get("in") == "n" else FIXED
                 yield layer, Linear(parameter(op, self.family), fan_in, out)
             elif kind == "bias":
-                yield layer, Bias(parameter(op, self.of_vectors), out)
+                yield layer, Bias(parameter(op, self.of_vectors), out, self.of_vectors.step)
             elif kind == "act":
                 yield layer, Elementwise.of(NONLINEARITIES[op["kind"]])
             elif kind == "norm":
@@ -74,7 +74,8 @@ class Network:
                 eps = -size(op["eps"]) if "eps" in op else ZERO_SIZE
                 yield layer, Norm(op.get("mean", False), eps)
                 if "gain" in op:
-                    yield layer, Gain(parameter(op["gain"], self.of_vectors), WIDE)
+                    gain = parameter(op["gain"], self.of_vectors)
+                    yield layer, Gain(gain, WIDE, self.of_vectors.step)
             else:
                 yield from ((layer, block) for block in self._blocks(op))
 

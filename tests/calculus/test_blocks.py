@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import pytest
@@ -25,6 +26,7 @@ from richc.calculus.ops import (
     Undecided,
 )
 from richc.calculus.residual import DEPTH, Branch, Exponential, Residual
+from richc.calculus.stack import judge
 from richc.optimizers import law
 from richc.scaling.joint import Joint
 from richc.scaling.sizes import ZERO_SIZE, Size
@@ -141,3 +143,30 @@ def test_which_activations_have_a_mean() -> None:
 
     assert odd == {"linear", "tanh", "erf"}
     assert not Elementwise.of(activations.NONLINEARITIES["leaky_relu"], Fraction(1)).has_mean
+
+
+@given(
+    tensors=st.tuples(PARAMETERS, PARAMETERS, PARAMETERS, PARAMETERS),
+    theta=st.integers(-6, 6).map(lambda count: Joint(Fraction(count, 2), 0)),
+    name=NAMES,
+    blocks=st.sampled_from([None, FIXED, DEPTH]),
+)
+def test_a_weight_before_a_norm_has_no_size_of_its_own(
+    tensors: tuple[Parameter, ...], theta: Joint, name: str, blocks: Axis | None
+) -> None:
+    """V -> n^theta V with its rate is a change of gauge: theory, norms."""
+    family = law(name)
+
+    def statuses(weight: Parameter) -> Mapping[str, str]:
+        piece: list[Placed] = [(1, Linear(weight, WIDE, WIDE)), (1, Norm()), (1, LINEAR)]
+        piece.append((2, Linear(tensors[1], WIDE, WIDE)))
+        block: Placed = (3, Residual((Branch(tuple(piece), Joint(0, -1)),), blocks or FIXED))
+        middle = piece if blocks is None else [block]
+        ops = network(tensors[2], [*middle, (4, Norm())], tensors[3])
+        return judge(ops, family.step).statuses
+
+    first = tensors[0]
+    power = 2 if name == "sgd" else 1
+    moved = Parameter(first.init + theta, first.rate + theta * power)
+
+    assert statuses(first) == statuses(moved)

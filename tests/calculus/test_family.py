@@ -49,12 +49,14 @@ def network(point: Point) -> list[Placed]:
         "adam": (change, change - N - L, change - N - rho - L, -N),
         "muon": (HALF + change, change - L, change - rho - L, -HALF),
     }[point.name]
+    # What is no matrix is Adam's where Muon has the matrices.
+    of_vectors = "adam" if point.name == "muon" else point.name
     vector = N + change * 2 - rho * 2 - L if point.name == "sgd" else change - rho - L
 
     def linear(init: Size, rate: Size) -> Linear:
         return Linear(Parameter(init, rate), WIDE, WIDE)
 
-    ops: list[Placed] = [(1, Norm()), (1, Gain(Parameter(ONE, vector), WIDE))]
+    ops: list[Placed] = [(1, Norm()), (1, Gain(Parameter(ONE, vector), WIDE, law(of_vectors).step))]
     for layer in range(2, point.layers + 1):
         ops += [(layer, linear(-HALF, inner)), (layer, RELU)]
     # A gauge: the multiplier of the branch times what it takes from the last weight.
@@ -110,3 +112,45 @@ def test_a_branch_that_is_too_large_explodes(name: str) -> None:
     found = judge([*network(point)[:2], network(point)[3]], law(name).step)
 
     assert found.statuses["D0"] == "violated"
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "muon"])
+def test_a_gain_that_moves_too_far_explodes(name: str) -> None:
+    point = Point(name, ONE, -L, -L, 2, ONE)
+    ops = network(point)
+    (_, block), *_ = ops[1:]
+    assert isinstance(block, Residual)
+    (branch,) = block.branches
+    _, (layer, gain), *rest = branch.ops
+    assert isinstance(gain, Gain)
+    fast = gain._replace(gain=gain.gain._replace(rate=gain.gain.rate + HALF))
+    faster = block._replace(branches=(branch._replace(ops=(branch.ops[0], (layer, fast), *rest)),))
+
+    found = judge([ops[0], (10, faster), *ops[2:]], law(name).step)
+
+    assert found.statuses["D0"] == "violated"
+
+
+@given(
+    theta=st.integers(-4, 4).map(lambda count: Joint(Fraction(count, 4), 0)),
+    name=st.sampled_from(["sgd", "adam", "muon"]),
+)
+def test_a_frozen_gain_is_a_multiplier(theta: Joint, name: str) -> None:
+    """A gain n^theta behind a weight that starts n^-theta smaller is a change of gauge."""
+    family = law(name)
+    rate = {"sgd": ONE, "adam": -N, "muon": ONE}[name]
+    moved = rate - theta * (2 if name == "sgd" else 1)
+    first = {"sgd": N, "adam": ONE, "muon": HALF}[name]
+    last = {"sgd": -N, "adam": -N, "muon": -HALF}[name]
+    ops: list[Placed] = [
+        (0, Linear(Parameter(ONE, first), FIXED, WIDE)),
+        (0, RELU),
+        (1, Linear(Parameter(-HALF - theta, moved), WIDE, WIDE)),
+        (1, Gain(Parameter(theta, ZERO_SIZE), WIDE)),
+        (1, RELU),
+        (2, Linear(Parameter(-N, last), WIDE, FIXED)),
+    ]
+
+    found = judge(ops, family.step)
+
+    assert set(found.statuses.values()) == {"holds"}, found

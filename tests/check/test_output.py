@@ -166,6 +166,7 @@ def _named(record: dict[str, Any]) -> str:
 # ---- every format ----------------------------------------------------------------------------
 
 
+@cache
 def read(name: str) -> FileResult:
     path = GOLDEN / f"{name}.rich"
     return analyse(path.read_text(encoding="utf-8"), path.name)

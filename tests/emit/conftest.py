@@ -50,6 +50,16 @@ def load(load_text: Callable[[str], ModuleType]) -> Load:
 
 
 @pytest.fixture
+def load_module(load_text: Callable[[str], ModuleType]) -> Load:
+    """Emit a model's network and optimizer alone, and import them."""
+
+    def loaded(model: Model) -> ModuleType:
+        return load_text(emit_program(model, summary="", module_only=True, richc_version=VERSION))
+
+    return loaded
+
+
+@pytest.fixture
 def load_text(tmp_path: Path) -> Callable[[str], ModuleType]:
     """Import a program."""
     numbers = itertools.count()

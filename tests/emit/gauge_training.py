@@ -26,7 +26,7 @@ POWERS = {"sgd": 2, "adam": 1, "adamw": 1, "lion": 1, "signsgd": 1, "muon": 1, "
 def imported(model: Model) -> ModuleType:
     """The program of a model, whose name is `net`."""
     module = ModuleType("program")
-    source = emit_program(model, summary="", features=["options"], richc_version="0")
+    source = emit_program(model, summary="", module_only=True, richc_version="0")
     exec(compile(source, "<program>", "exec"), module.__dict__)
     return module
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -34,6 +35,24 @@ model {name} {{
 """
 
 ROWS = 60
+
+
+class Split(NamedTuple):
+    """What a program makes of a file: standardised features and encoded labels."""
+
+    train_x: torch.Tensor
+    train_y: torch.Tensor
+    test_x: torch.Tensor
+    test_y: torch.Tensor
+
+
+def chosen(path: Path, target: str | None = None, seed: int = 0) -> argparse.Namespace:
+    """The options of a program that say what of a file it reads."""
+    return argparse.Namespace(data=path, target=target, ignore=None, missing="error", seed=seed)
+
+
+def split_of(module: ModuleType, path: Path, seed: int = 0) -> Split:
+    return Split(*module.load(chosen(path, seed=seed)))
 
 
 def table() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

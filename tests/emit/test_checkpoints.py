@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -258,6 +259,25 @@ def test_overflows_from_the_first_step(optimizer: str, program: Program, tmp_pat
     assert losses[0] != losses[-1] < 2
 
 
+def test_saving_changes_nothing(program: Program, tmp_path: Path) -> None:
+    """Even where the optimizer has no state yet, since the first steps overflowed."""
+    module = program()
+    rare, often = (Runs(module, tmp_path / name) for name in made(tmp_path, "rare", "often"))
+    original = module.Trainer.step
+
+    def overflow(trainer: Any) -> Any:
+        if trainer.taken < 2:
+            trainer.scaler.scale(torch.zeros(()))
+            trainer.scaler.update(2.0**24)
+        return original(trainer)
+
+    module.Trainer.step = overflow
+    assert rare("--precision=fp16", "--every=1000") == 0
+    assert often("--precision=fp16", "--every=1") == 0
+
+    assert lines(rare.log) == lines(often.log)
+
+
 def test_a_full_disk(
     program: Program, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,7 +288,7 @@ def test_a_full_disk(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.hf.HuggingFaceStorageWriter, "write_data", full)
+    monkeypatch.setattr(os, "fsync", full)
 
     assert run("--steps=8", "--resume") == 2
 
@@ -366,15 +386,19 @@ def test_killed_at_any_moment(read_model: ReadModel, tmp_path: Path) -> None:
     ("replaced", "arguments", "words"),
     [
         (None, ["--width=32"], ["groups", "embed.weight", "[16, 3]", "[32, 3]"]),
-        (None, ["--lr=0.2"], ["groups", "'lr' is 0.1 there and 0.2 here"]),
-        (None, ["--batch=9"], ["order 'batch'", "8", "9"]),
-        (None, ["--seed=1"], ["order 'seed'"]),
+        (
+            None,
+            ["--lr=0.2"],
+            ["groups", "'lr' is 0.1 there, but", "'lr' is 0.2 here"],
+        ),
+        (None, ["--batch=9"], ["order", "batches of 8", "batches of 9"]),
+        (None, ["--seed=1"], ["order", "seed 0", "seed 1"]),
         (("lr = 0.1", "lr = 0.1, betas = (0.9, 0.99)"), [], ["groups", "'betas'"]),
         (("mup", "ntp"), [], ["groups", "'lr'"]),
         (("std = 1 }", "std = 2 }"), [], ["spec"]),
         (("tanh", "relu"), [], ["spec"]),
-        (("head", "tail"), [], ["rates 'tail' is only here"]),
-        (("embed: dense -> n {", "embed: dense -> n { decay = 0.1,"), [], ["rates"]),
+        (("head", "tail"), [], ["groups 'head'", "but groups 'tail'"]),
+        (("embed: dense -> n {", "embed: dense -> n { decay = 0.1,"), [], ["groups 'embed"]),
     ],
 )
 def test_another_model_is_refused(
@@ -424,8 +448,16 @@ def edited(change: Callable[[Any], Any]) -> Callable[[Path], object]:
 
 def swap_groups(state: Any) -> Any:
     """What torch's own load_state_dict would take without a word."""
-    state["groups"] = dict(reversed(state["groups"].items()))
+    lines = [line for line in state if line.startswith("groups")]
+    names = list(dict.fromkeys(line.split()[1] for line in lines))
+    assert len(names) == 2
+    swapped = sorted(lines, key=lambda line: -names.index(line.split()[1]))
+    at = state.index(lines[0])
+    state[at : at + len(lines)] = swapped
     return state
+
+
+OLDER = {"format": 2, "groups": {"head": {"shapes": {}}}, "taken": 4, "files": {}, "sum": "0"}
 
 
 def rename(folder: Path) -> None:
@@ -436,12 +468,15 @@ def rename(folder: Path) -> None:
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
-    "groups swapped": (edited(swap_groups), "another order"),
-    "an older format": (edited(lambda s: {**s, "format": 0}), "format"),
+    "groups swapped": (edited(swap_groups), "there, but groups 'embed"),
+    "an older format": (edited(lambda _: OLDER), "format there, but format is 3 here"),
     "nothing known": (edited(lambda _: {}), "damaged"),
     "a list": (edited(lambda _: []), "damaged"),
-    "no step": (edited(lambda s: {k: v for k, v in s.items() if k != "taken"}), "damaged"),
-    "no tensors": (edited(lambda s: {**s, "tensors": {}}), "only here"),
+    "no files": (edited(lambda s: [line for line in s if "safetensors" not in line]), "damaged"),
+    "no groups": (
+        edited(lambda s: [line for line in s if "groups" not in line]),
+        "but groups",
+    ),
     "not JSON": (lambda f: (f / "state.json").write_text("{"), "damaged"),
     "a pickle": (lambda f: (f / "state.json").write_bytes(pickle.dumps(Payload())), "damaged"),
     "no file": (lambda f: (f / "00000.safetensors").unlink(), ""),
@@ -523,10 +558,17 @@ def test_whatever_is_changed_is_refused(program: Program, tmp_path: Path, capsys
         else:
             holder[last] = absurd[number % len(absurd)]
         refused(state)
-    for key in ("taken", "taken_of_epoch", "scheduled"):
-        for value in [*absurd[:-3], True]:
-            state = json.loads(content) | {key: value}
-            refused(module.sealed(state))
+    tensors = load_file(path.with_name("00000.safetensors"))
+    for at in (0, 1):
+        for value in (-1, 0, 3, 5, 2**62):
+            steps = tensors["steps"].clone()
+            steps[at] = value
+            if (at, value) in ((1, 0), (1, 3)):
+                continue  # as if steps had been skipped
+            save_file(tensors | {"steps": steps}, path.with_name("00000.safetensors"))
+            digest = hashlib.sha256(path.with_name("00000.safetensors").read_bytes()).hexdigest()
+            refused([*json.loads(content)[:-1], f"00000.safetensors is {digest}"])
+    save_file(tensors, path.with_name("00000.safetensors"))
     path.write_text(content)
     assert run("--resume") == 0
 
@@ -542,11 +584,11 @@ def test_every_byte_of_the_tensors_counts(
     for at in range(0, len(content), len(content) // 20):
         path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
         assert run("--resume") == 2
-        assert "another checksum" in capsys.readouterr().err
+        assert "there, but 00000.safetensors is" in capsys.readouterr().err
     path.write_bytes(content)
     path.with_name("x.safetensors").write_bytes(content)
     assert run("--resume") == 2
-    assert "more .safetensors" in capsys.readouterr().err
+    assert "nothing there, but x.safetensors" in capsys.readouterr().err
 
 
 def test_a_run_is_not_overwritten(program: Program, tmp_path: Path, capsys: Captured) -> None:

@@ -65,6 +65,21 @@ def test_bounds(load: Load, read_model: ReadModel) -> None:
     assert cut <= 2 * 0.3 / 0.8796256610342398 * 1.000001
 
 
+def test_each_layer_has_its_own_distribution(load: Load, read_model: ReadModel) -> None:
+    """Also beside a layer of the default, a normal one."""
+    text = MODEL.format(dist="uniform").replace(
+        "lr = alpha, scale", "lr = alpha, dist = normal, scale"
+    )
+    text = text.replace("scale = (n / n0)^(1/2), dist = uniform", "scale = (n / n0)^(1/2)")
+    model = load(read_model(text)).Net()
+
+    bound = 0.3 * math.sqrt(3) * 1.000001
+    assert 0.9 * bound < model.a.weight.abs().max().item() <= bound
+    assert model.b[0].weight.abs().max().item() > 3 * model.b[0].std
+    assert "dist=uniform" in repr(model.a)
+    assert "dist=normal" in repr(model.b[0])
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_orthogonal(dtype: torch.dtype, load: Load, read_model: ReadModel) -> None:
     """Columns of W are orthogonal, all of the same length, in 16 bits as well."""

@@ -13,7 +13,17 @@ import numpy as np
 import pytest
 import torch
 
-from tests.emit.tables import FORMATS, ROWS, Captured, csv_text, final, table, write
+from tests.emit.tables import (
+    FORMATS,
+    ROWS,
+    Captured,
+    chosen,
+    csv_text,
+    final,
+    split_of,
+    table,
+    write,
+)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -26,7 +36,7 @@ def test_formats(kind: str, classifier: ModuleType, tmp_path: Path, capsys: Capt
 
 def test_formats_hold_the_same_data(classifier: ModuleType, tmp_path: Path) -> None:
     splits = [
-        classifier.load(write(tmp_path, kind), None, 0, torch.device("cpu"))
+        split_of(classifier, write(tmp_path, kind))
         for kind in ("csv", "csv.gz", "npz", "pt", "pt:pair")
     ]
 
@@ -42,10 +52,10 @@ def test_other_tables(separator: str, classifier: ModuleType, tmp_path: Path) ->
     text = "\ufeff" + csv_text('"kind",b,c,a\n', separator).replace("\n", "\r\n\r\n")
     path.write_bytes(text.encode())
 
-    x, labels = classifier.read_table(path, "a")
+    x, labels = classifier.read_csv(chosen(path, "a"))
 
     expected, kinds = table()
-    torch.testing.assert_close(x.double(), torch.tensor(expected), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(torch.tensor(x), torch.tensor(expected), rtol=1e-6, atol=1e-6)
     assert labels.tolist() == kinds.tolist()
 
 
@@ -60,7 +70,7 @@ def test_headers(classifier: ModuleType, tmp_path: Path) -> None:
         (body.format(0, 1), 2, [0.0, 1.0]),
     ):
         path.write_text(text)
-        x, labels = classifier.read_table(path, None)
+        x, labels = classifier.read_csv(chosen(path))
 
         assert len(x) == rows
         assert list(labels) == words
@@ -70,7 +80,7 @@ def test_headers(classifier: ModuleType, tmp_path: Path) -> None:
 
 
 def test_standardised_with_training_rows(classifier: ModuleType, tmp_path: Path) -> None:
-    split = classifier.load(write(tmp_path, "csv"), None, 0, torch.device("cpu"))
+    split = split_of(classifier, write(tmp_path, "csv"))
 
     assert (len(split.train_x), len(split.test_x)) == (48, 12)
     torch.testing.assert_close(split.train_x[:, :2].mean(0), torch.zeros(2), atol=1e-6, rtol=0)
@@ -80,9 +90,9 @@ def test_standardised_with_training_rows(classifier: ModuleType, tmp_path: Path)
 
 
 def test_split_follows_the_seed(classifier: ModuleType, tmp_path: Path) -> None:
-    path, cpu = write(tmp_path, "csv"), torch.device("cpu")
+    path = write(tmp_path, "csv")
 
-    first, again, other = (classifier.load(path, None, seed, cpu) for seed in (0, 0, 1))
+    first, again, other = (split_of(classifier, path, seed) for seed in (0, 0, 1))
 
     assert torch.equal(first.test_y, again.test_y)
     assert not torch.equal(first.test_x, other.test_x)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.emit.tables import MODEL, Captured, Load, ReadModel, final, table, write
+from tests.emit.tables import MODEL, Captured, Load, ReadModel, final, split_of, table, write
 
 # ---- the run ---------------------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ def test_saved_weights(suffix: str, classifier: ModuleType, tmp_path: Path) -> N
 
     model = classifier.Iris()
     model.load_state_dict(state)
-    split = classifier.load(Path(data), None, 0, torch.device("cpu"))
+    split = split_of(classifier, Path(data))
     assert classifier.evaluate(model, split.train_x, split.train_y, "fp32")[1] > 0.3
     assert sorted(p.name for p in tmp_path.glob("*w*")) == [saved.name]
 

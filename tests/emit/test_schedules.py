@@ -62,11 +62,20 @@ BREAKING: dict[str, Schedule] = {
 
 
 @pytest.fixture(scope="module")
-def module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+def module() -> ModuleType:
     """Adam at a width where the layers' rates are far apart."""
     text = model_text("adam").replace("width n = 32", "width n = 256")
     made = ModuleType("emitted")
-    exec(richc.compile(text, allow_violations=True, features=["options"]), made.__dict__)
+    exec(richc.compile(text, allow_violations=True, module_only=True), made.__dict__)
+    return made
+
+
+@pytest.fixture(scope="module")
+def program() -> ModuleType:
+    """What trains it."""
+    made = ModuleType("emitted")
+    text = richc.compile(model_text("adam"), allow_violations=True, features=["options"])
+    exec(text, made.__dict__)
     return made
 
 
@@ -126,8 +135,10 @@ def test_groups_of_another_model(module: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_the_program_s_own_optimizers(optimizer: str, load: Load, read_model: ReadModel) -> None:
-    program = load(read_model(model_text(optimizer)))
+def test_the_program_s_own_optimizers(
+    optimizer: str, load_module: Load, read_model: ReadModel
+) -> None:
+    program = load_module(read_model(model_text(optimizer)))
     model = program.NetUnderTest(128)
 
     program.check_ratios(model, model.make_optimizer())
@@ -136,12 +147,14 @@ def test_the_program_s_own_optimizers(optimizer: str, load: Load, read_model: Re
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "linear"])
 @pytest.mark.parametrize("warmup", [0, 1, 5])
-def test_course_of_the_rate(schedule: str, warmup: int, module: ModuleType) -> None:
+def test_course_of_the_rate(
+    schedule: str, warmup: int, module: ModuleType, program: ModuleType
+) -> None:
     model = module.NetUnderTest(64)
     optimizer = model.make_optimizer()
     full = [group["lr"] for group in optimizer.param_groups]
     scheduler = lr_scheduler.LambdaLR(
-        optimizer, lambda step: module.share_of_rate(schedule, step, STEPS, warmup)
+        optimizer, lambda step: program.share_of_rate(schedule, step, STEPS, warmup)
     )
     shares = []
     for _ in range(STEPS):
@@ -206,6 +219,6 @@ def test_warmups_that_are_none(value: str, capsys: Captured) -> None:
 
 
 @pytest.mark.parametrize("value", ["-1", "1.5", "x", "nan"])
-def test_warmups_that_the_program_refuses(value: str, module: ModuleType) -> None:
+def test_warmups_that_the_program_refuses(value: str, program: ModuleType) -> None:
     with pytest.raises(SystemExit):
-        module.main([f"--warmup={value}"])
+        program.main([f"--warmup={value}"])

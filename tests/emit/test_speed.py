@@ -56,14 +56,14 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
     calls: list[dict[str, Any]] = []
-    original = torch.nn.Module.compile
+    original = torch.compile
 
-    def compile_module(module: torch.nn.Module, **options: Any) -> None:
+    def compile_module(module: torch.nn.Module, **options: Any) -> Any:
         calls.append(dict(options))
         assert options.pop("mode", None)
-        original(module, backend="aot_eager", **options)
+        return original(module, backend="aot_eager", **options)
 
-    monkeypatch.setattr(torch.nn.Module, "compile", compile_module)
+    monkeypatch.setattr(torch, "compile", compile_module)
     return calls
 
 
@@ -103,18 +103,18 @@ def test_compiling_is_asked_for(losses: Run, compiled: list[dict[str, Any]]) -> 
 def test_sixteen_bits(precision: str, losses: Run, program: ModuleType, capsys: Captured) -> None:
     """Products in 16 bits, weights, state and loss in 32; the loss ends within 5 % of fp32's."""
     kinds: dict[str, set[torch.dtype]] = {"outputs": set(), "weights": set(), "state": set()}
-    original = program.Trainer.backward
+    original = program.Trainer.step
 
-    def backward(trainer: Any, x: torch.Tensor, y: torch.Tensor) -> Any:
-        loss, outputs = original(trainer, x, y)
+    def step(trainer: Any) -> Any:
+        loss, outputs, y = original(trainer)
         kinds["outputs"].add(outputs.dtype)
         kinds["weights"] |= {p.dtype for p in trainer.model.parameters()}
         kinds["state"] |= {v.dtype for s in trainer.optimizer.state.values() for v in s.values()}
-        return loss, outputs
+        return loss, outputs, y
 
     assert losses("--steps=100")
     exact = final(capsys)["train"]
-    program.Trainer.backward = backward
+    program.Trainer.step = step
 
     assert losses("--steps=100", f"--precision={precision}")
 
@@ -204,7 +204,7 @@ def test_data_that_does_not_fit_stays_on_the_host(
 ) -> None:
     """Half of the free memory is for the data."""
     x = torch.zeros(10, 100)
-    data = program.Split(x, x, x, x)
+    data = [x, x, x, x]
     device = torch.device("cuda")
 
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2 * 4 * x.nbytes - 1, 0))

@@ -37,8 +37,8 @@ Network = Any
 
 
 @pytest.fixture
-def program(load: Load, read_model: ReadModel) -> ModuleType:
-    return load(read_model(text()))
+def program(load_module: Load, read_model: ReadModel) -> ModuleType:
+    return load_module(read_model(text()))
 
 
 def text(gauge: str = "stp", depth: int = 2, wide: str = "n", bias: str = "") -> str:
@@ -85,8 +85,10 @@ def test_another_width(keep: Any, strict: bool, program: ModuleType, tmp_path: P
 
 @pytest.mark.parametrize("bias", ["", "{ bias }"])
 @pytest.mark.parametrize("wide", ["n", "4*n"])
-def test_width_behind_a_factor(wide: str, bias: str, load: Load, read_model: ReadModel) -> None:
-    program = load(read_model(text(wide=wide, bias=bias)))
+def test_width_behind_a_factor(
+    wide: str, bias: str, load_module: Load, read_model: ReadModel
+) -> None:
+    program = load_module(read_model(text(wide=wide, bias=bias)))
 
     refused(program.Net(), dict(program.Net(width=5).state_dict()), "is 5", "but 8")
 
@@ -104,18 +106,18 @@ def test_another_richness_or_gamma(
     refused(program.Net(), through_torch(program.Net(**arguments).state_dict(), tmp_path), *words)
 
 
-def test_another_gauge(load: Load, read_model: ReadModel, tmp_path: Path) -> None:
+def test_another_gauge(load_module: Load, read_model: ReadModel, tmp_path: Path) -> None:
     """The same shapes, but other multipliers: the weights would be another function."""
-    stp, mup = (load(read_model(text(gauge=gauge))) for gauge in ("stp", "mup"))
+    stp, mup = (load_module(read_model(text(gauge=gauge))) for gauge in ("stp", "mup"))
 
     for ours, theirs in ((stp, mup), (mup, stp)):
         state = through_torch(theirs.Net().state_dict(), tmp_path)
         refused(ours.Net(), state, "the multiplier of ", "in these weights")
 
 
-def test_another_depth(load: Load, read_model: ReadModel) -> None:
+def test_another_depth(load_module: Load, read_model: ReadModel) -> None:
     """torch says which layer there is none of; a part may still be loaded on purpose."""
-    two, three = (load(read_model(text(depth=depth))).Net() for depth in (2, 3))
+    two, three = (load_module(read_model(text(depth=depth))).Net() for depth in (2, 3))
 
     with pytest.raises(RuntimeError, match=r"Missing key\(s\).*body\.2\.weight"):
         three.load_state_dict(two.state_dict())

@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.emit.tables import MODEL, Captured, Load, ReadModel, table
+from tests.emit.tables import MODEL, Captured, Load, ReadModel, Split, table
 
 TEXT = MODEL.format(name="net", outputs=3, loss="cross_entropy", train="")
 REGRESSION = MODEL.format(name="line", outputs=1, loss="mse", train="")
@@ -155,7 +155,7 @@ def test_regression(load: Load, read_model: ReadModel, tmp_path: Path) -> None:
 
 def test_an_epoch_goes_once_through_windows_of_chunks(stream: ModuleType, tmp_path: Path) -> None:
     options = stream.parse(["--data", str(shards(tmp_path, "parquet")), "--window=2"])
-    data = stream.open_data(options)
+    data: Any = Split(*stream.load(options))
     batches = stream.Batches(data.train_x, data.train_y, 1, 0, torch.device("cpu"))
 
     epochs, orders = [], []
@@ -196,7 +196,7 @@ def test_resumed(stream: ModuleType, tmp_path: Path, capsys: Captured) -> None:
 def test_rows_that_are_reported_and_measured(stream: ModuleType, tmp_path: Path) -> None:
     data = mapped(tmp_path, "pt")
     portion: Callable[..., Any] = stream.portion
-    split = stream.open_data(stream.parse(["--data", str(data)]))
+    split: Any = Split(*stream.load(stream.parse(["--data", str(data)])))
 
     x, y = portion(split.train_x, split.train_y, 10)
 
@@ -210,10 +210,14 @@ def test_statistics_of_some_rows(stream: ModuleType, monkeypatch: pytest.MonkeyP
     random = torch.Generator().manual_seed(0)
     x = torch.randn(3 * stream.BLOCK, 3, generator=random) * 2 + 1e6
     monkeypatch.setattr(stream, "BLOCK", 1000)
-    source, train = stream.Source([(len(x), lambda: x)]), torch.arange(len(x))
+    train = torch.arange(len(x))
 
     (mean, deviation), (some_mean, some) = (
-        stream.statistics(source, train, most) for most in (None, 20_000)
+        (rows.mean, rows.deviation)
+        for rows in (
+            stream.standardise(stream.Rows([(len(x), lambda: x)]), train, most)
+            for most in (None, 20_000)
+        )
     )
 
     torch.testing.assert_close(mean, x.double().mean(0))
@@ -250,7 +254,7 @@ def test_what_is_not_read(stream: ModuleType, tmp_path: Path, capsys: Captured) 
     assert "row 18 is not finite" in refusal(stream, tmp_path / "infinite.pt", capsys)
     assert "60 rows of features and 59 labels" in refusal(stream, tmp_path / "short.pt", capsys)
     assert "not a safetensors file" in refusal(stream, tmp_path / "broken.safetensors", capsys)
-    assert "not an array of numbers" in refusal(stream, tmp_path / "objects.npy", capsys)
+    assert "Python objects in dtype" in refusal(stream, tmp_path / "objects.npy", capsys)
 
 
 def strange_tensors() -> dict[str, torch.Tensor]:
@@ -332,7 +336,7 @@ def test_shards_that_are_not_read(stream: ModuleType, tmp_path: Path, capsys: Ca
         pq.write_table(pa.table({"a": cells, "y": [0, 1]}), tmp_path / f"{name}.parquet")
     (tmp_path / "torn.parquet").write_bytes(b"PAR1")
 
-    assert "not a table of numbers" in refusal(stream, tmp_path / "words.parquet", capsys)
+    assert "array of real numbers" in refusal(stream, tmp_path / "words.parquet", capsys)
     assert "empty cells" in refusal(stream, tmp_path / "empty.parquet", capsys)
     assert "torn.parquet" in refusal(stream, tmp_path / "torn.parquet", capsys)
 

@@ -107,10 +107,14 @@ def test_exit_code_and_last_line_of_a_fault(tmp_path: Path) -> None:
 
 def test_it_contradicts_a_wrong_prediction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Were the checker to take one optimizer for another, training would say so."""
-    from richc.optimizers import law
-    from richc.spec import network
+    from richc.rules.context import Context
 
-    monkeypatch.setattr(network, "law", lambda name: law("adam" if name == "sgd" else name))
+    read = Context.network_under
+    monkeypatch.setattr(
+        Context,
+        "network_under",
+        lambda self, name: read(self, "adam" if name == "sgd" else name),
+    )
     report = as_json(tmp_path, MUP)
 
     assert ("fail", False) == (report.verdict, report.agrees)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 # ---- emitted from here on ----
 
 
-# keep if not normal
+# keep if not only_normal
 def draw(tensor: Tensor, std: float, dist: str, generator: torch.Generator | None = None) -> None:
     """Fill ``tensor`` with entries of mean 0 and standard deviation exactly ``std``."""
     if std == 0.0:
@@ -71,7 +71,7 @@ class Dense(nn.Module):
         # which the backward pass keeps no copy.
         self.scale_input = fan_in < fan_out
         # end
-        # keep if not normal
+        # keep if not only_normal
         self.dist = dist
         # end
         # keep if frozen
@@ -104,18 +104,18 @@ class Dense(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        # keep if normal
+        # keep if only_normal
         self.weight.normal_(0.0, self.std, generator=generator)
         # end
-        # keep if not normal
+        # keep if not only_normal
         draw(self.weight, self.std, self.dist, generator)
         # end
         # keep if bias
         if self.bias is not None and self.bias_std is not None:
-            # keep if normal
+            # keep if only_normal
             self.bias.normal_(0.0, self.bias_std, generator=generator)
             # end
-            # keep if not normal
+            # keep if not only_normal
             draw(self.bias.view(-1), self.bias_std, self.dist, generator)
             # end
         # end

@@ -3,132 +3,99 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from richc.emit.parts.files import refused_for
+from richc.emit.parts.data import refused_for
 from richc.emit.parts.ranks import rank
-from richc.emit.parts.table import DataError
 
 MODEL = "model"
 
 # ---- emitted from here on ----
 
+
 # ---- log -----------------------------------------------------------------------------------------
-
-STARTS = (b'{"run": ', b'{"step":')  # of the lines that this program writes
-
-
 class Log:
     """Appends to a file: a line that tells of the run, then one every few steps.
 
-    A run that is resumed at step ``begin`` first takes back its lines of later steps, so that none
-    is there twice.  Raises DataError where the file is no log, or cannot be written.
+    A resumed run first takes back its lines of later steps, so that none is there twice.  Raises
+    ValueError where the file is no log, or cannot be written.
     """
 
     def __init__(self, options: argparse.Namespace, begin: int) -> None:
-        self.options, self.is_on = options, bool(options.log or options.tensorboard)
-        self.file: io.FileIO | None = None
-        self.board: Any = None
+        self.path, self.board_path, self.board = options.log, options.tensorboard, None
         # keep if ranks
         if rank():
-            return
+            self.path = self.board_path = None
         # end
-        given = {name: value for name, value in sorted(vars(options).items()) if value is not None}
-        if options.log is not None:
-            with refused_for(f"--log {options.log}"):
-                is_known = take_back(options.log, begin, given)
-                self.file = options.log.open("ab", buffering=0)
-            if not is_known:
-                self.write_line({"run": MODEL, "options": given})
-        if options.tensorboard is not None:
-            with refused_for(f"--tensorboard {options.tensorboard}"):
+        with refused_for(f"--log {self.path}"):
+            is_begun = self.path is None or make_ready(self.path, begin, options)
+        if not is_begun:
+            self.write({"run": MODEL, "options": vars(options)})
+        with refused_for(f"--tensorboard {self.board_path}"):
+            if self.board_path is not None:
                 from torch.utils.tensorboard import SummaryWriter
 
-                self.board = SummaryWriter(str(options.tensorboard), purge_step=begin + 1)
-                # What fails in its thread is raised here, by the next call.
-                threading.excepthook = lambda _: None
+                self.board = SummaryWriter(str(self.board_path), purge_step=begin + 1)
+                threading.excepthook = lambda _: None  # its thread's errors come at its next call
 
-    def is_due(self, step: int) -> bool:
-        return self.is_on and step % self.options.log_every == 0
-
-    def write(self, step: int, values: dict[str, Any]) -> None:
-        self.write_line({"step": step, **values})
-        if self.board is not None:
-            with refused_for(f"--tensorboard {self.options.tensorboard}"):
-                for name, number in flat("", values):
-                    self.board.add_scalar(name, number, step)
-
-    def write_line(self, line: dict[str, Any]) -> None:
-        text = json.dumps(line, default=str).encode() + b"\n"
-        with refused_for(f"--log {self.options.log}"):
-            while self.file is not None and text:
-                text = text[self.file.write(text) :]
+    def write(self, line: dict[str, Any]) -> None:
+        with refused_for(f"--log {self.path}"):
+            if self.path is not None:
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line, default=str) + "\n")
+        with refused_for(f"--tensorboard {self.board_path}"):
+            rest = [item for item in line.items() if item[0] != "step"]
+            for name, value in rest:
+                if isinstance(value, dict):
+                    rest += [(f"{name}/{key}", inner) for key, inner in value.items()]
+                elif value is not None and self.board is not None:
+                    self.board.add_scalar(name, value, line["step"])
 
     def close(self) -> None:
-        if self.file is not None:
-            self.file.close()
-        if self.board is not None:
-            with refused_for(f"--tensorboard {self.options.tensorboard}"):
+        with refused_for(f"--tensorboard {self.board_path}"):
+            if self.board is not None:
                 self.board.close()
 
 
-def flat(name: str, value: Any) -> Iterator[tuple[str, float]]:
-    """Numbers in nested dictionaries, by their path."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from flat(f"{name}/{key}" if name else key, inner)
-    elif value is not None:
-        yield name, value
+def make_ready(path: Path, begin: int, options: argparse.Namespace) -> bool:
+    """Take back what a killed run left; returns whether the line that tells of this run stays.
 
-
-def take_back(path: Path, begin: int, given: dict[str, Any]) -> bool:
-    """Make a log ready to append to; returns whether this run's first line is in it already.
-
-    A last line that was broken off goes, and of a resumed run all after step ``begin``.  Raises
-    DataError, and leaves the file alone, where it is no log of this program or others' lines would
-    be lost.
+    That is the last line if it is torn, and of a resumed run all after step ``begin``.  Raises
+    ValueError, and leaves the file alone, where others' lines would be lost.
     """
     if path.exists() and not path.is_file():
-        raise DataError("not a file")
-    path.touch()
-    told, sizes, end = list[Any](), list[int](), b"\n"
-    with path.open("rb") as file:
-        for end in file:
-            told.append(parse_line(end))
-            sizes.append(len(end))
-    is_torn = told[-1:] == [None] and not end.endswith(b"\n")
-    begun = [i for i, line in enumerate(told) if isinstance(line, dict)]
-    if is_torn and not any(end.startswith(start[: len(end)]) for start in STARTS):
-        raise DataError("not a log of this program: its last line is another's")
-    if told and not begun and not is_torn:
-        raise DataError("not a log of this program: none of its lines tells of a run")
-    kept, last = len(told) - is_torn, told[begun[-1]] if begun else {}
-    is_ours = bool(given.get("resume")) and last.get("checkpoint") == str(given["checkpoint"])
-    if is_ours:
-        later = [i for i in range(begun[-1] + 1, kept) if told[i] is not None and told[i] > begin]
-        cut = min(later, default=kept) if begin else begun[-1]
-        if None in told[cut:kept]:
-            raise DataError("lines that this run would write again are mixed with others")
-        kept = cut
-    with path.open("r+b") as file:
-        file.truncate(sum(sizes[:kept]))
-        file.seek(0, io.SEEK_END)
-        file.write(b"\n" * (kept == len(told) and not end.endswith(b"\n")))
-    return is_ours and begin > 0
+        raise ValueError("not a file")
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    told = [parse_line(line) for line in lines]
+    if lines and not told[-1] and not lines[-1].endswith(b"\n"):
+        torn, told = lines.pop()[:8], told[:-1]
+        if not (b'{"run": '.startswith(torn) or b'{"step":'.startswith(torn)):
+            raise ValueError("not a log of this program: its last line is another's")
+    elif lines and not any("run" in line for line in told):
+        raise ValueError("not a log of this program")
+    begun = max((i for i, line in enumerate(told) if "run" in line), default=0)
+    run = told[begun].get("options", {}) if told else {}
+    is_resumed = getattr(options, "resume", False)
+    is_same = is_resumed and run.get("checkpoint") == str(options.checkpoint)
+    if is_same:
+        later = [i for i in range(begun, len(told)) if told[i].get("step", 0) > begin or not begin]
+        if later and not all(told[later[0] :]):
+            raise ValueError("lines that this run would write again are mixed with others")
+        lines = lines[: later[0]] if later else lines
+    with path.open("ab") as file:
+        file.truncate(len(b"".join(lines)))
+        file.write(b"" if not lines or lines[-1].endswith(b"\n") else b"\n")
+    return is_same and begin > 0
 
 
-def parse_line(line: bytes) -> dict[str, Any] | int | None:
-    """Of a log's line, the options of a run that it tells of, or its step; None for others'."""
+def parse_line(line: bytes) -> dict[str, Any]:
+    """A line with the ``options`` of a run, or with a ``step``; nothing of another's line."""
     try:
         found = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(found, dict):
-        return None
-    told, kind = (found.get("options"), dict) if "run" in found else (found.get("step"), int)
-    return told if type(told) is kind else None
+        key, kind = ("options", dict) if "run" in found else ("step", int)
+        return found if type(found[key]) is kind else {}
+    except (LookupError, RecursionError, TypeError, ValueError):
+        return {}

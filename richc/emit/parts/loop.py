@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -15,37 +14,26 @@ from richc.emit.parts.network import Network
 
 SCORE = "accuracy"
 
+
 # ---- emitted from here on ----
 
 
-def batches(x: Tensor, y: Tensor, size: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Shuffled full batches for ever; what is left over at the end of an epoch is dropped."""
-    size, generator = min(size, len(x)), torch.Generator().manual_seed(seed)
-    while True:
-        order = torch.randperm(len(x), generator=generator).to(x.device)
-        for rows in order[: len(x) - len(x) % size].split(size):
-            yield x[rows], y[rows]
-
-
 def train(model: Network, x: Tensor, y: Tensor, options: argparse.Namespace) -> None:
-    """Train on shuffled batches, and show the loss ten times."""
+    """Train on shuffled full batches, and show the loss ten times."""
     optimizer, steps = model.make_optimizer(options.lr), options.steps
-    stream = batches(x, y, options.batch, options.seed)
-    for step, (inputs, targets) in zip(range(1, steps + 1), stream, strict=False):
+    generator, size = torch.Generator().manual_seed(options.seed), min(options.batch, len(x))
+    batches: list[Tensor] = []
+    for step in range(1, steps + 1):
+        if not batches:  # an epoch begins; rows that make no full batch wait for the next one
+            order = torch.randperm(len(x), generator=generator).to(x.device)
+            batches = list(order[: len(x) - len(x) % size].split(size))
+        rows = batches.pop(0)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=options.precision == "bf16"):
-            outputs = model(inputs)
-        loss = loss_of(outputs, targets)
+            outputs = model(x[rows])
+        loss = loss_of(outputs, y[rows])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         if not options.quiet and step * 10 // steps > (step - 1) * 10 // steps:
-            shown = f"loss {loss.item():.4g}  {SCORE} {score(outputs, targets):.4f}"
+            shown = f"loss {loss.item():.4g}  {SCORE} {score(outputs, y[rows]):.4f}"
             print(f"step {step}/{steps}  {shown}", file=sys.stderr)
-
-
-@torch.no_grad()
-def evaluate(model: Network, x: Tensor, y: Tensor, precision: str) -> tuple[float, float]:
-    """Loss and score over all of ``x``, in pieces."""
-    with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        outputs = torch.cat([model(piece).float() for piece in x.split(4096)])
-    return loss_of(outputs, y).item(), score(outputs, y)

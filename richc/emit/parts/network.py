@@ -11,6 +11,7 @@ from richc.emit.parts.dense import Dense
 
 WIDTH, BASE_WIDTH, RICHNESS, GAMMA = 64, 64, 0.5, 1.0
 
+
 # ---- emitted from here on ----
 
 

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
+import copy
 import functools
 import math
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+# keep if ranks
+import torch.distributed as dist
+
+# end
 from torch import Tensor
 
-from richc.emit.parts.data import (
-    Split,
-    as_array,
-    choose,
-    divide,
-    open_arrays,
-    read_table,
-    scale_targets,
-)
-from richc.emit.parts.ranks import mean, rank, ranks
-from richc.emit.parts.table import DataError, encode, find
-
-FEATURES = 64
+from richc.emit.parts.arrays import as_array, choose, open_arrays
+from richc.emit.parts.ranks import rank, ranks
+from richc.emit.parts.table import find, read_csv
 
 # ---- emitted from here on ----
 
@@ -36,242 +31,164 @@ FEATURES = 64
 BLOCK = 1 << 16  # rows that are read at once for statistics
 
 
-class Source:
-    """Rows in chunks, of which those read last are kept.  Safe to use by two threads."""
-
-    def __init__(self, chunks: Sequence[tuple[int, Callable[[], Tensor]]], kept: int = 1) -> None:
-        counts = torch.tensor([count for count, _ in chunks])
-        self.starts, self.rows = counts.cumsum(0) - counts, int(counts.sum())
-        self.chunk = functools.lru_cache(kept)(lambda number: chunks[number][1]())
-        self.columns, self.lock = math.prod(self.chunk(0).shape[1:]), threading.Lock()
-
-    def read(self, rows: Tensor) -> Tensor:
-        """Rows by number, (rows, columns).  Raises DataError."""
-        found = torch.empty(len(rows), self.columns)
-        chunk_of = torch.searchsorted(self.starts, rows, right=True) - 1
-        try:
-            with self.lock:
-                for number in chunk_of.unique().tolist():
-                    here = chunk_of == number
-                    values = self.chunk(number)[rows[here] - self.starts[number]]
-                    found[here] = values.reshape(-1, self.columns).float()
-        except (OSError, ValueError) as error:
-            raise DataError(f"the data cannot be read any more: {error}") from None
-        return found
-
-
 class Rows:
-    """Some rows of a source, standardised as they are read; a tensor to who takes rows of it."""
+    """Rows on the disk, indexed like a tensor, read and standardised when they go to a device.
+
+    They are in chunks, of which those read last are kept: more than ``--window``, within which an
+    epoch is shuffled.
+    """
 
     device = torch.device("cpu")
 
-    def __init__(
-        self, source: Source, index: Tensor, scale: tuple[Tensor, Tensor], window: int
-    ) -> None:
-        self.source, self.index, self.scale, self.window = source, index, scale, window
+    def __init__(self, chunks: Sequence[tuple[int, Callable[[], Tensor]]], window: int = 1) -> None:
+        counts = torch.tensor([count for count, _ in chunks])
+        self.starts, self.index = counts.cumsum(0) - counts, torch.arange(int(counts.sum()))
+        self.chunk = functools.lru_cache(2 * window + 1)(lambda number: chunks[number][1]())
+        self.columns, self.window = math.prod(self.chunk(0).shape[1:]), window
+        self.mean, self.deviation = torch.zeros(1), torch.ones(1)
+        self.thread = ThreadPoolExecutor(1)  # the only one that reads
+        self.coming, self.found = torch.empty(0), Future[Tensor]()
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, chosen: Tensor | slice) -> Tensor:
-        values = self.source.read(self.index[chosen]).double()
-        return ((values - self.scale[0]) / self.scale[1]).float()
-
-    def only(self, index: Tensor) -> Rows:
-        return Rows(self.source, index, self.scale, self.window)
-
-    def split(self, size: int) -> Iterator[Rows]:
-        return map(self.only, self.index.split(size))
-
-    def tensor_split(self, parts: int) -> list[Rows]:
-        return [self.only(index) for index in self.index.tensor_split(parts)]
+    def __getitem__(self, rows: Tensor | slice) -> Rows:
+        found = copy.copy(self)
+        found.index = self.index[rows]
+        return found
 
     def to(self, device: torch.device) -> Tensor:
-        return self[:].to(device)
+        return self.thread.submit(self.read, self.index).result().to(device)
+
+    def ahead(self, rows: Tensor, coming: Tensor) -> Tensor:
+        """Those rows; while they are trained on, the coming ones are read."""
+        is_read = torch.equal(self.coming, rows)
+        found = self.found.result() if is_read else self[rows].to(self.device)
+        self.coming, self.found = coming, self.thread.submit(self.read, self.index[coming])
+        return found
+
+    def chunk_of(self, rows: Tensor) -> Tensor:
+        return torch.searchsorted(self.starts, rows, right=True) - 1
+
+    def read(self, rows: Tensor) -> Tensor:
+        """Rows by their number on the disk, (rows, columns)."""
+        found, chunk_of = torch.empty(len(rows), self.columns), self.chunk_of(rows)
+        for number in chunk_of.unique().tolist():
+            here = chunk_of == number
+            values = self.chunk(number)[rows[here] - self.starts[number]]
+            found[here] = values.reshape(-1, self.columns).float()
+        return ((found.double() - self.mean) / self.deviation).float()
 
 
 def arrange(x: Any, order: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """Batches of an epoch, from a random order of the rows.
+    """Batches of an epoch, from a random order of the rows; each in the order of the disk.
 
     Chunks are shuffled, and rows only within ``--window`` of them, so that few are open at once.
-    A batch has its rows as they lie on the disk: so each process reads its part of every window.
     """
-    starts = x.source.starts
-    if len(starts) > x.window:
-        place = torch.randperm(len(starts), generator=generator)
-        chunk_of = torch.searchsorted(starts, x.index[order], right=True) - 1
-        order = order[(place[chunk_of] // x.window).argsort(stable=True)]
+    if len(x.starts) > x.window:
+        place = torch.randperm(len(x.starts), generator=generator)
+        order = order[(place[x.chunk_of(x.index[order])] // x.window).argsort(stable=True)]
     batches = order[: len(order) - len(order) % size].view(-1, size)
     return batches.gather(1, x.index[batches].argsort(1)).unbind()
-
-
-class Ahead:
-    """Reads the coming batch in a thread, while this one is trained on."""
-
-    def __init__(self) -> None:
-        self.pool = concurrent.futures.ThreadPoolExecutor(1)
-        self.rows = torch.empty(0, dtype=torch.int64)
-        self.found: concurrent.futures.Future[Tensor] | None = None
-
-    def read(self, x: Tensor, rows: Tensor, coming: Tensor) -> Tensor:
-        """``x[rows]``; then begin to read ``x[coming]``."""
-        if self.found is None or not torch.equal(self.rows, rows):
-            self.found = self.pool.submit(x.__getitem__, rows)
-        values = self.found.result()
-        self.rows, self.found = coming, self.pool.submit(x.__getitem__, coming)
-        return values
-
-
-def open_data(options: argparse.Namespace) -> Split:
-    """What ``load`` does, without reading more than labels and statistics.
-
-    In memory are the labels, and numbers of rows: at most some 60 bytes a row.  The rows held out
-    and the batches of mapped files are those of ``load``.  Raises DataError.
-    """
-    path = options.data
-    try:
-        source, labels = open_source(options)
-        if source.columns != FEATURES:
-            raise ValueError(f"{source.columns} features a row, the model has {FEATURES} inputs")
-        if source.rows != len(labels):
-            raise ValueError(f"{source.rows} rows of features and {len(labels)} labels")
-        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-            raise ValueError("a label is not finite")
-        y, (train, test) = encode(labels), divide(source.rows, options.seed)
-        scale = statistics(source, train, options.statistics_rows)
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from None
-    except Exception as error:  # noqa: BLE001 - whatever a file that lies leads a library to
-        raise DataError(f"{path}: {str(error)[:400] or type(error).__name__}") from None
-    # keep if mse
-    y = scale_targets(y, train)
-    # end
-    train_x: Any = Rows(source, train, scale, options.window)
-    return Split(train_x, y[train], train_x.only(test), y[test])
-
-
-def open_source(options: argparse.Namespace) -> tuple[Source, np.ndarray]:
-    """A file, all files of a folder, or those of a pattern such as ``data/*.parquet``; labels."""
-    path, target, ignore = options.data, options.target, options.ignore
-    files = [path]
-    if path.is_dir():
-        files = sorted(file for file in path.iterdir() if not file.name.startswith((".", "_")))
-    elif not path.exists() and any(sign in path.name for sign in "*?["):
-        files = sorted(path.parent.glob(path.name))
-    kinds = {file.suffix.lower() for file in files}
-    if len(kinds) != 1:
-        raise ValueError("no files" if not files else f"files of several kinds: {sorted(kinds)}")
-    kind = kinds.pop()
-    if kind in (".parquet", ".arrow", ".feather"):
-        return open_shards(files, target, ignore, 2 * options.window + 1)
-    if kind == ".npy":
-        # Writable, as torch wants memory to be; the files are never written.
-        try:
-            arrays: dict[str, Any] = {file.stem: np.load(file, mmap_mode="c") for file in files}
-        except ValueError as error:
-            raise ValueError(f"not an array of numbers: {error}") from None
-    elif len(files) > 1:
-        raise ValueError(f"several files of kind {kind}: .npy .parquet .arrow .feather can be")
-    elif kind in (".pt", ".safetensors"):
-        arrays = open_arrays(path)
-    else:
-        x, labels = read_table(path, target, ignore, options.missing)
-        return Source([(len(x), lambda: x)]), labels
-    features, name = choose(list(arrays), target, ignore)
-    as_array(arrays[features][:1], features)
-    values = torch.as_tensor(arrays[features]).detach()
-    return Source([(len(values), lambda: values)]), as_array(arrays[name], name)
-
-
-def open_shards(
-    files: list[Path], target: str | None, ignore: str, kept: int
-) -> tuple[Source, np.ndarray]:
-    """Row groups of Parquet files, or record batches of Arrow files, by pyarrow; labels."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    pieces: list[tuple[int, Callable[[list[str]], Any]]] = []
-    names: list[str] = []
-    for file in files:
-        if file.suffix.lower() == ".parquet":
-            groups = pq.ParquetFile(file)
-            names = groups.schema_arrow.names
-            for i in range(groups.num_row_groups):
-                read = functools.partial(groups.read_row_group, i)
-                pieces.append((groups.metadata.row_group(i).num_rows, read))
-        else:
-            batches = pa.ipc.open_file(pa.memory_map(str(file)))
-            names = batches.schema.names
-            tables = [pa.table(batches.get_batch(i)) for i in range(batches.num_record_batches)]
-            pieces += [(len(table), table.select) for table in tables]
-    pieces = [piece for piece in pieces if piece[0]]
-    targets = [names[i] for i in find(names, "-1" if target is None else target)]
-    ignored = [names[i] for i in find(names, ignore)] if ignore else []
-    rest = [name for name in names if name not in targets + ignored]
-    if not pieces or not rest:
-        raise ValueError("there are no rows of data" if rest else "no column holds features")
-    labels = matrix(pa.concat_tables([read(targets) for _, read in pieces]), has_words=True)
-
-    def features(read: Callable[[list[str]], Any]) -> Tensor:
-        return torch.from_numpy(matrix(read(rest)))
-
-    chunks = [(count, functools.partial(features, read)) for count, read in pieces]
-    return Source(chunks, kept), labels[:, 0] if len(targets) == 1 else labels
-
-
-def matrix(table: Any, *, has_words: bool = False) -> np.ndarray:
-    """All columns side by side; lists of one length are several.  Raises ValueError."""
-    columns = []
-    for column in table.columns:
-        values = column.combine_chunks()
-        if column.null_count:
-            raise ValueError("there are empty cells")
-        if str(values.type).startswith("fixed_size_list"):
-            values = values.flatten()
-        found = values.to_numpy(zero_copy_only=False)
-        if found.dtype.kind in "biuf":
-            columns.append(found.reshape(len(column), -1).astype(np.float64))
-        elif has_words and all(isinstance(word, str) for word in found):
-            columns.append(found.astype(str).reshape(-1, 1))
-        else:
-            raise ValueError(f"not a table of numbers: a column is of type {column.type}")
-    return np.hstack(columns)
 
 
 def portion(x: Any, y: Tensor, rows: int) -> tuple[Tensor, Tensor]:
     """Some rows, drawn by the seed, as they lie on the disk."""
     order = x.index[:rows].argsort()
-    found: Any = x.only(x.index[order])
-    return found, y[order]
+    return x[order], y[order]
 
 
-def statistics(source: Source, train: Tensor, most: int | None) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of the columns, from one pass over (evenly spread) training rows.
+def open_rows(options: argparse.Namespace) -> tuple[Any, np.ndarray]:
+    """A file, all files of a folder, or those of a pattern such as ``data/*.parquet``; labels."""
+    path = options.data
+    files = sorted(path.parent.glob(path.name)) or [path]
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if not file.name.startswith((".", "_")))
+    kinds = sorted({file.suffix.lower() for file in files})
+    is_shards = kinds in ([".parquet"], [".arrow"], [".feather"])
+    if len(kinds) != 1 or (len(files) > 1 and not is_shards and kinds != [".npy"]):
+        raise ValueError(f"no files, several kinds of files, or of one that stands alone: {kinds}")
+    if is_shards:
+        return open_shards(files, options)
+    if kinds[0] in (".csv", ".gz"):
+        found, labels = read_csv(options)
+        x = torch.from_numpy(found)
+    else:
+        # Writable, as torch wants memory to be; the files are never written.
+        arrays = {file.stem: np.load(file, mmap_mode="c") for file in files if kinds == [".npy"]}
+        arrays = arrays or open_arrays(files[0])
+        features, name = choose(list(arrays), options.target, options.ignore)
+        as_array(arrays[features][:1], features)
+        x, labels = torch.as_tensor(arrays[features]).detach(), as_array(arrays[name], name)
+    return Rows([(len(x), lambda: x)]), labels
 
-    Raises ValueError where one of these is not finite; others are not looked at.
-    """
-    blocks = train.sort().values.split(BLOCK)
-    if most is not None:
-        blocks = blocks[:: math.ceil(len(train) / most)]
+
+def open_shards(files: list[Path], options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
+    """Row groups of Parquet files, or record batches of Arrow files, by pyarrow; labels."""
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    if files[0].suffix.lower() == ".parquet":
+        whole = ds.dataset([str(file) for file in files], format="parquet").get_fragments()
+        groups = [group for file in whole for group in file.split_by_row_group()]
+        parts = [(group.row_groups[0].num_rows, group) for group in groups]
+    else:
+        tables = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files]
+        batches = ds.dataset([batch for table in tables for batch in table.to_batches()])
+        parts = [(batch.count_rows(), batch) for batch in batches.get_fragments()]
+    parts = [(count, part) for count, part in parts if count]
+    if not parts:
+        raise ValueError("there are no rows of data")
+    names = parts[0][1].physical_schema.names
+    targets = [names[i] for i in find(names, options.target or "-1")]
+    ignored = [names[i] for i in find(names, options.ignore)] if options.ignore else []
+    inputs = [name for name in names if name not in targets + ignored]
+    if not inputs:
+        raise ValueError("no column holds features")
+    labels = np.concatenate([matrix(part, targets) for _, part in parts])
+    labels = labels.astype(str) if labels.dtype.kind == "O" else labels
+
+    def features(part: Any) -> Tensor:
+        return torch.from_numpy(as_array(matrix(part, inputs), "features"))
+
+    chunks = [(count, functools.partial(features, part)) for count, part in parts]
+    return Rows(chunks, options.window), as_array(labels, "labels")
+
+
+def matrix(part: Any, names: list[str]) -> np.ndarray:
+    """Columns side by side; lists of one length are several.  Raises ValueError."""
+    columns = []
+    for column in part.to_table(columns=names).columns:
+        if column.null_count:
+            raise ValueError("there are empty cells")
+        values = column.combine_chunks()
+        is_list = str(values.type).startswith("fixed_size_list")
+        values = (values.flatten() if is_list else values).to_numpy(zero_copy_only=False)
+        columns.append(values.reshape(len(column), -1))
+    return np.hstack(columns)
+
+
+def standardise(x: Any, train: Tensor, most: int | None) -> Any:
+    """With mean and deviation of the columns over training rows, evenly some if not all of them."""
+    blocks = train.sort().values.split(BLOCK)[:: math.ceil(len(train) / (most or len(train)))]
     # As if around 0, so that a small deviation is not lost beside a large mean.
-    shift = source.read(blocks[0]).double().mean(0)
-    sums = torch.zeros(3, source.columns, dtype=torch.float64)
+    shift = x.read(blocks[0]).double().mean(0)
+    sums = torch.zeros(3, x.columns, dtype=torch.float64)
     # keep if ranks
     blocks = blocks[rank() :: ranks()]
     # end
     for block in blocks:
-        values = source.read(block).double()
-        if not values.isfinite().all():
-            row = block[(~values.isfinite()).any(1)][0]
-            raise ValueError(f"a feature of row {row + 1} is not finite")
-        values -= shift
-        count = torch.full_like(shift, len(block))
+        values = x.read(block).double()
+        wrong = ~values.isfinite().all(1)
+        if wrong.any():
+            raise ValueError(f"a feature of row {block[wrong][0] + 1} is not finite")
+        values, count = values - shift, torch.full_like(shift, len(block))
         sums += torch.stack([values.sum(0), values.square().sum(0), count])
     # keep if ranks
-    sums = mean(sums)
+    dist.all_reduce(sums)
     # end
     first, second = sums[:2] / sums[2]
     deviation = (second - first.square()).clamp(min=0.0).sqrt()
-    # A constant column deviates by rounding alone.
-    deviation[deviation <= 1e-9 * (shift + first).abs()] = 1.0
-    return shift + first, deviation
+    deviation[deviation <= 1e-9 * (shift + first).abs()] = 1.0  # a constant deviates by rounding
+    x.mean, x.deviation = shift + first, deviation
+    return x

@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import math
 import sys
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,15 +15,10 @@ from torch import Tensor
 OUTPUTS = 10
 MISSING, UNPACKED_BYTES = ("",), 1 << 30
 
+
 # ---- emitted from here on ----
 
 
-# keep if options
-class DataError(ValueError):
-    """What the user has to mend; ``main`` prints it as one line."""
-
-
-# end
 def number(text: str) -> float:
     """A number, or a ratio such as 1/2; nan for words."""
     over, _, under = text.partition("/")
@@ -38,17 +32,19 @@ def find(names: list[str], wanted: str) -> list[int]:
     """Places of columns by name or 0-based number, several with commas between."""
     places = {str(i): i % len(names) for i in range(-len(names), len(names))}
     places |= {name: i for i, name in enumerate(names)}
-    words = [wanted] if wanted in places else wanted.split(",")
-    if not {word.strip() for word in words} <= places.keys():
-        raise ValueError(f"there is no column {wanted[:40]!a} ({', '.join(names)[:200]!a})")
-    return [places[word.strip()] for word in words]
+    words = [wanted] if wanted in places else [word.strip() for word in wanted.split(",")]
+    if any(word not in places or names.count(word) > 1 for word in words):
+        raise ValueError(f"there is no column {wanted[:40]!a} or two ({', '.join(names)[:200]!a})")
+    return [places[word] for word in words]
 
 
-def read_csv(path: Path, target: str | None, ignore: str, missing: str) -> tuple[Any, Any]:
+def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     """Features and labels of a table; a column of words becomes one of 0 and 1 for each word."""
+    path, limit = options.data, max(UNPACKED_BYTES, options.data.stat().st_size)
+    # keep if not options
     if path.suffix.lower() not in (".csv", ".gz"):
         raise ValueError("not .csv or .csv.gz; `richc compile --with options` reads more")
-    limit = max(UNPACKED_BYTES, path.stat().st_size)
+    # end
     with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as file:
         content = file.read(limit + 1)
     lines = [line for line in content.decode("utf-8-sig").split("\n") if line.strip("\r")]
@@ -64,20 +60,19 @@ def read_csv(path: Path, target: str | None, ignore: str, missing: str) -> tuple
     named = named or not (~words[0] | (cells[1:] == cells[0])).any()
     names = [str(name) for name in (cells[0] if named else range(len(cells[0])))]
     cells, values, empty, words = (part[int(named) :] for part in (cells, values, empty, words))
-    targets = [len(names) - 1] if target is None else find(names, target)
-    ignored = find(names, ignore) if ignore else []
+    targets = find(names, "-1" if options.target is None else options.target)
+    ignored = find(names, options.ignore) if options.ignore else []
     inputs = [i for i in range(len(names)) if i not in targets + ignored]
-    gaps = empty[:, inputs + targets].any(1)
-    if gaps.any() and missing == "error":
+    gaps, columns = empty[:, inputs + targets].any(1), [values[:, :0]]
+    if gaps.any() and options.missing == "error":
         raise ValueError(f"a gap in row {gaps.argmax() + 1} (--missing drop: {gaps.sum()} less)")
     if gaps.any():
         print(f"left out {gaps.sum()} rows with missing values", file=sys.stderr)
-    columns: list[Any] = [np.empty((len(cells), 0))]
     for i in inputs:
         row, name = words[:, i].argmax(), f"column {names[i][:40]!a}"
         if words[row, i] and not (words | empty)[:, i].all():
             raise ValueError(f"row {row + 1}, {name}: {cells[row, i][:40]!a} is no number")
-        kinds = np.unique(cells[~gaps, i]) if words[row, i] else cells[:0, i]
+        kinds = np.unique(cells[words[:, i] & ~gaps, i])
         if len(kinds):
             print(f"{name} becomes {len(kinds)} inputs, one for each word", file=sys.stderr)
         columns.append(cells[:, [i]] == kinds if len(kinds) else values[:, [i]])

@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - the emitted program talks to its user
-"""Part: the loop, and evaluation."""
+"""Part: the loop of a program with features."""
 
 from __future__ import annotations
 
@@ -7,64 +7,60 @@ import argparse
 import sys
 import time
 
-import torch
 from torch import Tensor
 
 from richc.emit.parts.ckpt import Checkpoints
-from richc.emit.parts.cross_entropy import loss_of, score
-from richc.emit.parts.data import Split
+from richc.emit.parts.cross_entropy import score
 from richc.emit.parts.log import Log
 from richc.emit.parts.monitor import Monitor
-from richc.emit.parts.network import Network
-from richc.emit.parts.ranks import gather, one_voice, ranks, share
-from richc.emit.parts.trainer import Trainer, autocast
+from richc.emit.parts.ranks import gather
+from richc.emit.parts.trainer import Trainer
 
 SCORE = "accuracy"
+
 
 # ---- emitted from here on ----
 
 
-def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
-    # keep if ckpt
-    """Train to the last step; 0, 1 for a loss that diverged, 128 and its number for a signal."""
-    # end
-    # keep if not ckpt
+def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
     """Train to the last step; 0, or 1 for a loss that diverged."""
-    # end
     # keep if monitor
-    # Before a checkpoint is loaded: changes are counted from the beginning.
-    monitor = Monitor(trainer, data.test_x, options)
+    monitor = Monitor(trainer, probe, options)  # changes are counted from the beginning
     # end
     # keep if ckpt
-    checkpoints = Checkpoints(options)
-    checkpoints.begin(trainer, options.resume)
+    checkpoints = Checkpoints(trainer, options)
     # end
     # keep if log
     log = Log(options, trainer.taken)
     # end
     # keep if monitor
-    if monitor.every and not trainer.taken:
+    if options.monitor and not trainer.taken:
+        # keep if log
+        log.write({"step": 0, "monitor": monitor.show(0)})
+        # end
+        # keep if not log
         monitor.show(0)
         # end
-        # keep if monitor and log
-        log.write(0, {"monitor": monitor.rows})
     # end
     begun, first, steps = time.perf_counter(), trainer.taken, options.steps
     in_place = options.progress or (sys.stderr.isatty() and not options.quiet)
     # keep if not ranks
     times = 100 if in_place else 10
     # end
-    # keep if ranks
-    times = 10  # a terminal or none: all processes exchange their outputs for it
-    # end
-    trainer.model.train()
     try:
-        while trainer.taken < steps:
+        for step in range(first + 1, steps + 1):
             loss, outputs, y = trainer.step()
-            step = trainer.taken
+            # keep if ranks
+            is_due = not options.quiet and step * 10 // steps > (step - 1) * 10 // steps
+            # end
+            # keep if not ranks
             is_due = not options.quiet and step * times // steps > (step - 1) * times // steps
+            # end
+            # keep if log
+            is_logged = bool(options.log or options.tensorboard) and step % options.log_every == 0
+            # end
             # keep if ranks and log
-            if is_due or log.is_due(step):
+            if is_due or is_logged:
                 outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
             # end
             # keep if ranks and not log
@@ -72,41 +68,37 @@ def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
                 outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
             # end
             # keep if log
-            if log.is_due(step):
+            if is_logged:
                 rates = {group["name"]: group["lr"] for group in trainer.optimizer.param_groups}
-                log.write(step, {"loss": loss.item(), SCORE: score(outputs, y), "lr": rates})
+                found = {"loss": loss.item(), SCORE: score(outputs, y)}
+                log.write({"step": step, **found, "lr": rates})
             # end
             # keep if monitor
-            if monitor.is_due(step):
+            if options.monitor and step % options.monitor == 0:
+                # keep if log
+                log.write({"step": step, "monitor": monitor.show(step)})
+                # end
+                # keep if not log
                 monitor.show(step)
                 # end
-                # keep if monitor and log
-                log.write(step, {"monitor": monitor.rows})
             # end
             if is_due:
                 left = (time.perf_counter() - begun) / (step - first) * (steps - step)
-                line = f"step {step}/{steps}  loss {loss:.4g}  {SCORE} {score(outputs, y):.4f}"
-                line = f"{line}  {left:.0f} s left"
-                line = f"\r{line}\x1b[K" if in_place else f"{line}\n"
-                # keep if ranks
-                with one_voice():
-                    print(line, end="", file=sys.stderr, flush=True)
-                # end
-                # keep if not ranks
-                print(line, end="", file=sys.stderr, flush=True)
-                # end
-                if not loss.isfinite():
-                    return 1
+                shown = f"loss {loss:.4g}  {SCORE} {score(outputs, y):.4f}  {left:.0f} s left"
+                start, end = ("\r", "\x1b[K") if in_place else ("", "\n")
+                print(f"{start}step {step}/{steps}  {shown}", end=end, file=sys.stderr, flush=True)
             # keep if ckpt
-            # keep if ranks
-            checkpoints.agree()
-            # end
-            if checkpoints.is_due(step):
-                if not loss.isfinite():
-                    return 1
-                checkpoints.save(trainer)
+            is_kept = checkpoints.is_due(step)
+            if (is_due or is_kept) and not loss.isfinite():
+                return 1
+            if is_kept:
+                checkpoints.save()
                 if checkpoints.stop:
                     return 128 + checkpoints.stop
+            # end
+            # keep if not ckpt
+            if is_due and not loss.isfinite():
+                return 1
             # end
     finally:
         if in_place:
@@ -115,26 +107,6 @@ def train(trainer: Trainer, data: Split, options: argparse.Namespace) -> int:
         log.close()
         # end
         # keep if ckpt
-        checkpoints.end()
+        checkpoints.undo.close()
         # end
     return 0
-
-
-@torch.no_grad()
-def evaluate(model: Network, x: Tensor, y: Tensor, precision: str) -> tuple[float, float]:
-    """Loss and score over all of ``x``, in pieces."""
-    model.eval()
-    device = next(model.parameters()).device
-    with autocast(device, precision):
-        # keep if not ranks
-        outputs = torch.cat([model(piece.to(device)).float() for piece in x.split(4096)])
-        # end
-        # keep if ranks
-        found = []
-        for piece in x.split(4096 * ranks()):
-            mine = model(share(piece).to(device)).float()
-            found.append(gather(mine, len(piece)))
-        outputs = torch.cat(found)
-        # end
-    y = y.to(device)
-    return loss_of(outputs, y).item(), score(outputs, y)

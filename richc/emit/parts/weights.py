@@ -14,6 +14,7 @@ from richc.emit.parts.dense import Dense
 if TYPE_CHECKING:
     from richc.emit.parts.network import Network
 
+
 # ---- emitted from here on ----
 
 

@@ -7,11 +7,23 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributed.tensor import DTensor
-
-from richc.emit.parts.shards import put, whole
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 # ---- emitted from here on ----
+
+
+@torch.no_grad()
+def put(mine: Tensor, whole: Tensor) -> None:
+    """Fill a tensor from a whole one: all of it, or the rows that this process has."""
+    if isinstance(mine, DTensor):
+        # Every process has the whole, so that none has to send.
+        whole = distribute_tensor(whole, mine.device_mesh, mine.placements, src_data_rank=None)
+    mine.copy_(whole)
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """All rows of a tensor that is divided, on every process at once; others as they are."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 class Whole(torch.optim.Muon):

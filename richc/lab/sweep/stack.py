@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from richc.lab.program import Program
+from richc.lab.program import Program, Split
 from richc.lab.sweep.runs import GAMMA, INIT, LR, MOMENTUM, Job, Point, Run, Task
 
 #: How often in a training it is seen whether any network still learns.
@@ -33,14 +33,14 @@ class Worker:
         self.job = job
         self.device = torch.device(job.device)
         self.program = Program(job.program, job.spec)
-        # The program's own reader, whose work has been done.
-        self.program.module.read_table = lambda *_, **__: job.table  # type: ignore[attr-defined]
-        self._data: dict[int, Any] = {}
+        self.program.read_no_more(job.table)
+        self._data: dict[int, Split] = {}
 
-    def data(self, seed: int) -> Any:
-        """The split of a seed.  Raises the program's DataError."""
+    def data(self, seed: int) -> Split:
+        """The split of a seed, on the device.  Raises DataProblem."""
         if seed not in self._data:
-            self._data[seed] = self.program.module.load(self.job.path, None, seed, self.device)
+            data = self.program.split(self.job.path, None, seed)
+            self._data[seed] = Split(*(part.to(self.device) for part in data))
         return self._data[seed]
 
     def train(self, task: Task) -> list[Run]:

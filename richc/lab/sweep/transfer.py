@@ -15,7 +15,7 @@ import torch
 from richc.calculus.drift import Drift, rate_drift
 from richc.compilation import program as emit
 from richc.lab.outcome import Outcome
-from richc.lab.program import DataProblem, Program, rate_at, refuse_nothing_to_learn
+from richc.lab.program import Program, rate_at
 from richc.lab.sweep import engines, grid, optimum
 from richc.lab.sweep.plan import tasks
 from richc.lab.sweep.runs import GAMMA, LR, MOMENTUM, Job, Point, Run, Task, weights
@@ -244,14 +244,9 @@ def _knobs(program: Program) -> set[str]:
 
 def _read(program: Program, path: Path, target: str | None, seed: int) -> Any:
     """What the program's reader makes of the data.  Raises DataProblem where it refuses them."""
-    module: Any = program.module
-    try:
-        table = module.read_table(path, target)
-        # Whether they can be split, too.
-        module.read_table = lambda _path, _target: table
-        refuse_nothing_to_learn(module.load(path, None, seed, torch.device("cpu")), path)
-    except module.DataError as error:
-        raise DataProblem(" ".join(str(error).split())) from None
+    table = program.table(path, target)
+    program.read_no_more(table)
+    program.learnable(path, None, seed)  # whether they can be split, too
     return table
 
 

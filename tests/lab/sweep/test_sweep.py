@@ -55,7 +55,7 @@ def alone(job: Job, point: Point) -> float:
     """The training loss of the same training in the plainest loop."""
     program = Program(job.program, job.spec)
     module = program.module
-    data = module.load(job.path, "digit", point.seed, torch.device("cpu"))
+    data = program.split(job.path, "digit", point.seed)
     gamma = {"gamma": point.value} if job.parameter == GAMMA else {}
     torch.manual_seed(point.seed)
     network = program.build(point.width, **gamma)

@@ -1,0 +1,107 @@
+"""Part: the command line."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+import torch
+
+from richc.emit.parts.table import number
+
+WIDTH, RICHNESS, GAMMA = 64, 0.5, 1.0
+DATA: str | None = None
+TARGET: str | None = None
+STEPS, BATCH, SEED, PRECISION = 1000, 128, 0, "fp32"
+SCHEDULE, WARMUP = "constant", 0.0
+
+
+# ---- emitted from here on ----
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add = parser.add_argument
+    device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
+    # keep if has_data
+    beside = Path(__file__).resolve().parent / str(DATA)
+    data = str(beside if beside.exists() else DATA)
+    # end
+    # keep if has_data and not options
+    add("--data", type=Path, default=data, help="a table, .csv or .csv.gz (%(default)a)")
+    # end
+    # keep if has_data and options
+    add("--data", type=Path, default=data, help=".csv .csv.gz .npz .pt .safetensors (%(default)a)")
+    # end
+    # keep if not has_data and not options
+    add("--data", type=Path, required=True, help="a table, .csv or .csv.gz")
+    # end
+    # keep if not has_data and options
+    add("--data", type=Path, help=".csv .csv.gz .npz .pt .safetensors")
+    # end
+    add("--target", default=TARGET, help="the labels' column, by name or number (the last one)")
+    add("--ignore", metavar="NAMES", help="columns to leave out, with commas between")
+    add("--missing", choices=("error", "drop"), default="error", help="rows with missing values")
+    add("--width", type=int, default=WIDTH, help="n")
+    add("--richness", type=number, default=RICHNESS, help="the exponent r")
+    add("--gamma", type=number, default=GAMMA, help="the prefactor of alpha")
+    add("--lr", type=number, help="the optimizer's learning rate (the specification's)")
+    add("--steps", type=int, default=STEPS, help="of training")
+    add("--batch", type=int, default=BATCH, help="examples a step")
+    add("--seed", type=int, default=SEED, help="of init, split and order")
+    add("--device", default=str(device), help="cpu, cuda, mps")
+    # keep if not options
+    add("--precision", choices=("fp32", "bf16"), default=PRECISION, help="of matrix products")
+    add("--save", type=Path, metavar="FILE.pt", help="write the weights")
+    add("--quiet", action="store_true", help="no progress on stderr")
+    # end
+    # keep if options
+    add("--precision", choices=("fp32", "bf16", "fp16"), default=PRECISION, help="of products")
+    add("--schedule", choices=("constant", "cosine", "linear"), default=SCHEDULE, help="of rates")
+    add("--warmup", type=number, default=WARMUP, help="steps, or a share of all of them below 1")
+    add("--accumulate", type=int, default=1, metavar="K", help="split each batch in K pieces")
+    add("--tf32", action="store_true", help="TensorFloat-32 for the matrix products of fp32")
+    # keep if not stream
+    add("--data-on", choices=("auto", "device", "host"), default="auto", help="where it is kept")
+    # end
+    add("--compile", action="store_true", help="run the model through torch.compile")
+    add("--compile-mode", default="default", metavar="MODE", help="as of torch.compile")
+    # keep if ckpt
+    add("--checkpoint", type=Path, metavar="FOLDER", help="where to keep whole states of the run")
+    add("--every", type=int, default=500, metavar="K", help="steps between them")
+    add("--keep", type=int, default=2, metavar="K", help="how many, the newest")
+    add("--resume", action="store_true", help="go on from the newest state, if there is one")
+    # end
+    # keep if fsdp
+    add("--shard-over", type=int, metavar="K", help="neighbours that share a copy (all)")
+    add("--sync-pieces", action="store_true", help="average gradients after each piece, not once")
+    # end
+    # keep if monitor
+    add("--monitor", type=int, metavar="K", help="show the layers' sizes every K steps")
+    add("--monitor-like", type=Path, metavar="LOG", help="a monitored run of another width")
+    # end
+    # keep if log
+    add("--log", type=Path, metavar="FILE", help="append JSON lines: step, loss, score, rates")
+    add("--log-every", type=int, default=10, metavar="K", help="steps between them")
+    add("--tensorboard", type=Path, metavar="FOLDER", help="the same, for TensorBoard")
+    # end
+    # keep if stream
+    add("--window", type=int, default=8, metavar="K", help="chunks that are shuffled together")
+    add("--statistics-rows", type=int, metavar="N", help="of training, for scales (all)")
+    add("--report-rows", type=int, default=10**6, metavar="N", help="of either part, at the end")
+    # end
+    add("--save", type=Path, metavar="PATH", help="write the weights, as .safetensors or .pt")
+    add("--quiet", action="store_true", help="no progress on stderr")
+    add("--progress", action="store_true", help="progress in place, always")
+    # end
+    options = parser.parse_args(argv)
+    for name, value in vars(options).items():
+        least = {"seed": 0.0, "warmup": 0.0, "richness": -1e300}.get(name, 1e-300)
+        if type(value) in (int, float) and not least <= value < math.inf:
+            parser.error(f"--{name}: {value} is too small, or not finite")
+    # keep if options
+    if options.warmup > 1 and options.warmup % 1:
+        parser.error(f"--warmup: {options.warmup} is no number of steps")
+    # end
+    return options
