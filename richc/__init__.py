@@ -163,7 +163,7 @@ def verify(
 
     from richc.lab.experiment import TooLarge
     from richc.lab.program import DataProblem
-    from richc.lab.verify import Settings
+    from richc.lab.verify import VerifySettings
     from richc.lab.verify import verify as measure
     from richc.report.verification_schema import report
 
@@ -171,7 +171,7 @@ def verify(
         raise RichError("an exponent needs two widths or more")
     if not (seeds is None or isinstance(seeds, int)) and len(seeds) != len(set(widths or ())):
         raise RichError("seeds: one number, or one for each of the widths")
-    settings = Settings(
+    settings = VerifySettings(
         widths=None if widths is None else tuple(sorted(set(widths))),
         seeds=seeds if seeds is None or isinstance(seeds, int) else tuple(seeds),
         seed=seed,

@@ -19,7 +19,7 @@ from richc.spec.infer import Frame
 from richc.spec.layers import Carried
 from richc.spec.model import Claim, Layer, Model, Train
 from richc.spec.names import refusal
-from richc.spec.presets import Preset, read_parameterization, read_requirements
+from richc.spec.presets import ParameterizationChoice, read_parameterization, read_requirements
 from richc.spec.ranges import refuse_denominators, refuse_overflow
 from richc.spec.reader import Reader
 from richc.spec.shapes import Slot
@@ -169,7 +169,7 @@ class _Resolver(Reader):
         return node.name.text if node else None
 
     def _frame(
-        self, preset: Preset | None, knobs: options.Knobs | None, has_base: bool
+        self, preset: ParameterizationChoice | None, knobs: options.Knobs | None, has_base: bool
     ) -> Frame | None:
         """What inference goes by; a stand-in where that cannot be known, so that the layers'
         attributes are read all the same and nothing is called missing that might be inferred.

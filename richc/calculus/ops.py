@@ -246,7 +246,7 @@ class Gain(NamedTuple):
         return change + self.gain.init
 
 
-class Activation(NamedTuple):
+class Elementwise(NamedTuple):
     """``phi(x)``, of a size of order one, or of any size where phi is homogeneous."""
 
     is_homogeneous: bool
@@ -257,10 +257,10 @@ class Activation(NamedTuple):
     is_bounded: bool = False
 
     @staticmethod
-    def of(known: Nonlinearity, slope: Fraction | None = None) -> Activation:
+    def of(known: Nonlinearity, slope: Fraction | None = None) -> Elementwise:
         """The op of an activation; ``slope`` below zero where a file may say it."""
         below = slope if known.takes_slope and slope is not None else known.slope
-        return Activation(
+        return Elementwise(
             known.is_homogeneous,
             has_mean=known.has_mean if below is None else below != 1,
             is_flat_at_zero=below == 0,

@@ -14,9 +14,9 @@ from richc.calculus.loop import Placed, backward, forward, place, upward
 from richc.calculus.ops import (
     FIXED,
     UNIT,
-    Activation,
     Axis,
     Domain,
+    Elementwise,
     Linear,
     Norm,
     Phase,
@@ -143,7 +143,7 @@ def _has_mean(branch: Branch) -> bool:
     """Whether what it adds at init has a mean, over networks, that is other than zero."""
     has_mean = False
     for _, op in branch.ops:
-        if isinstance(op, Activation):
+        if isinstance(op, Elementwise):
             has_mean = op.has_mean
         elif isinstance(op, Linear) or (isinstance(op, Norm) and op.takes_mean):
             has_mean = False
@@ -153,7 +153,7 @@ def _has_mean(branch: Branch) -> bool:
 def _is_bounded(branch: Branch) -> bool:
     """Whether what it adds stays as large when the stream grows."""
     return any(
-        isinstance(op, Norm) or (isinstance(op, Activation) and op.is_bounded)
+        isinstance(op, Norm) or (isinstance(op, Elementwise) and op.is_bounded)
         for _, op in branch.ops
     )
 

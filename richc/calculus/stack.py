@@ -17,9 +17,9 @@ from richc.calculus.ops import (
     FIXED,
     PLAIN,
     UNIT,
-    Activation,
     Axis,
     Bias,
+    Elementwise,
     Gain,
     Linear,
     Norm,
@@ -122,7 +122,7 @@ def _values(
         if isinstance(site.op, Residual):
             for inner in site.inner:
                 yield from _values(inner, site, site.op.blocks)
-        elif isinstance(site.op, Activation):
+        elif isinstance(site.op, Elementwise):
             index = end
             continue
         while end < len(sites) and isinstance(sites[end].op, Bias | Gain):
@@ -155,7 +155,7 @@ def _is_normed(rest: Sequence[Site]) -> bool:
             if op.post_norm or not all(_is_normed(inner) for inner in site.inner):
                 return False
         elif not (
-            isinstance(op, Bias | Gain) or (isinstance(op, Activation) and op.is_homogeneous)
+            isinstance(op, Bias | Gain) or (isinstance(op, Elementwise) and op.is_homogeneous)
         ):
             return False
     return False
@@ -173,9 +173,9 @@ def _is_homogeneous(sites: Sequence[Site], values: Sequence[Representation]) -> 
     return all(op.is_homogeneous for op in _activations(sites))
 
 
-def _activations(sites: Sequence[Site]) -> Iterator[Activation]:
+def _activations(sites: Sequence[Site]) -> Iterator[Elementwise]:
     for site in sites:
-        if isinstance(site.op, Activation):
+        if isinstance(site.op, Elementwise):
             yield site.op
         for inner in site.inner:
             yield from _activations(inner)

@@ -134,11 +134,11 @@ def _read(
     require_same: Callable[[_Report, ModelResult], None],
 ) -> _Report:
     """What `richc verify` or `transfer` found of a model of the page.  Raises Unusable."""
-    from richc.cli.found import read_found
+    from richc.cli.json_reports import read_report
     from richc.page.rendering import PageProblem
 
     command = "verify" if kind == "verification" else kind
-    report = read_found(path, f"--{kind}", command, schema)
+    report = read_report(path, f"--{kind}", command, schema)
     models = {model.spec.name: model for model in result.models}
     if report.model not in models:
         raise Unusable(f"--{kind}: {path}: there is no model `{report.model}` on this page")

@@ -129,11 +129,11 @@ def command(
     from richc.cli.progress import Progress
     from richc.lab.experiment import TooLarge
     from richc.lab.program import DataProblem
-    from richc.lab.scale import WIDTHS, NoScale, Settings, scale
+    from richc.lab.scale import WIDTHS, NoScale, ScaleSettings, scale
     from richc.report.scale import render
     from richc.report.scale_schema import report
 
-    settings = Settings(
+    settings = ScaleSettings(
         points=points,
         widths=whole_widths(chosen.spec, widths) or tuple(chosen.spec.fitting(WIDTHS)),
         gammas=gammas,

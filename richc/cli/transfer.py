@@ -13,7 +13,7 @@ from richc.cli.compile import chosen_model, model_option
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
-from richc.cli.numbers import Positive, Values
+from richc.cli.number_types import NumberList, Positive
 from richc.cli.outputs import keep_apart
 from richc.cli.repeating import again, listed
 from richc.cli.stopping import resumable
@@ -22,7 +22,7 @@ from richc.cli.verify import Widths, whole_widths
 from richc.syntax.source import printable
 
 if TYPE_CHECKING:
-    from richc.lab.sweep.transfer import Settings
+    from richc.lab.sweep.transfer import TransferSettings
     from richc.report.transfer_schema import TransferReport
 
 _POSITIVE = click.IntRange(min=1)
@@ -44,7 +44,9 @@ _POSITIVE = click.IntRange(min=1)
 @click.option(
     "--count", "number", type=click.IntRange(3, 40), help="How many values.  Default: 12."
 )
-@click.option("--values", type=Values(), help="Which values, three or more, instead of --count.")
+@click.option(
+    "--values", type=NumberList(), help="Which values, three or more, instead of --count."
+)
 @click.option("--seeds", type=_POSITIVE, default=3, show_default=True, help="Trainings a point.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first.")
 @click.option("--steps", type=_POSITIVE, help="Default: what FILE says.")
@@ -134,8 +136,8 @@ def command(
     from richc.lab.sweep.parquet import check_target, write_parquet
     from richc.lab.sweep.store import Store, StoreProblem
     from richc.lab.sweep.transfer import (
-        Settings,
         TransferProblem,
+        TransferSettings,
         head_of,
         prepare,
         transfer,
@@ -144,7 +146,7 @@ def command(
     from richc.report.transfer import render
     from richc.report.transfer_schema import report
 
-    settings = Settings(
+    settings = TransferSettings(
         parameter=parameter,
         widths=whole_widths(chosen.spec, widths),
         values=values,
@@ -191,7 +193,7 @@ def command(
         raise SystemExit(swept.outcome.exit_code)
 
 
-def _decide(settings: Settings | None) -> str | None:
+def _decide(settings: TransferSettings | None) -> str | None:
     """The command with these settings."""
     if settings is None:
         return None
@@ -211,12 +213,12 @@ def _others(
     """The sweeps to be drawn beside.  Raises Unusable."""
     if not paths:
         return []
-    from richc.cli.found import read_found
+    from richc.cli.json_reports import read_report
     from richc.report.transfer_schema import TransferReport
 
     if not drawn:
         raise Unusable("--beside is for --plot")
-    found = [read_found(path, "--beside", "transfer", TransferReport) for path in paths]
+    found = [read_report(path, "--beside", "transfer", TransferReport) for path in paths]
     for path, other in zip(paths, found, strict=True):
         if (other.parameter, other.run.loss) != (parameter, loss):
             raise Unusable(

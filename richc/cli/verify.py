@@ -146,9 +146,9 @@ def command(
     from richc.cli.progress import Progress
     from richc.lab.experiment import TooLarge
     from richc.lab.program import DataProblem
-    from richc.lab.verify import Settings, verify
+    from richc.lab.verify import VerifySettings, verify
 
-    settings = Settings(
+    settings = VerifySettings(
         widths=whole_widths(chosen.spec, widths),
         seeds=seeds,
         seed=seed,

@@ -64,7 +64,7 @@ def _model_tokens(tokens: list[Token], count: int) -> list[Token]:
     return tokens[start:end] if depth > 0 else []
 
 
-def _symbols(model: list[Token], place: places.Place, kind: str) -> Iterator[Completion]:
+def _symbols(model: list[Token], place: places.CursorPlace, kind: str) -> Iterator[Completion]:
     declared = {t.type: model[i + 1] for i, t in enumerate(model[:-1]) if t.type in _WIDTHS}
     for statement, about in _WIDTHS.items():
         name = declared.get(statement)

@@ -16,7 +16,7 @@ from richc.syntax.source import SourceError, read_source
 _SEPARATOR = "::"
 
 
-class Target(NamedTuple):
+class Definition(NamedTuple):
     """A place in this text, or in another file."""
 
     origin: Span
@@ -26,7 +26,7 @@ class Target(NamedTuple):
     positions: Positions | None = None
 
 
-def definition(document: Document, offset: int) -> Target | None:
+def definition(document: Document, offset: int) -> Definition | None:
     index = places.token_at(document.tokens, offset)
     model = document.node_at(offset)
     if index is None or model is None:
@@ -35,7 +35,7 @@ def definition(document: Document, offset: int) -> Target | None:
     if token.type == "STRING":
         return _file(document, model, token.span)
     place = declaration(model, token.text)
-    return Target(token.span, place) if place is not None else None
+    return Definition(token.span, place) if place is not None else None
 
 
 def declaration(model: tree.Model, word: str) -> Span | None:
@@ -60,7 +60,7 @@ def declaration(model: tree.Model, word: str) -> Span | None:
     return None
 
 
-def _file(document: Document, model: tree.Model, span: Span) -> Target | None:
+def _file(document: Document, model: tree.Model, span: Span) -> Definition | None:
     for statement in model.statements:
         if (
             isinstance(statement, tree.Require)
@@ -72,7 +72,7 @@ def _file(document: Document, model: tree.Model, span: Span) -> Target | None:
     return None
 
 
-def _other(document: Document, value: tree.String) -> Target | None:
+def _other(document: Document, value: tree.String) -> Definition | None:
     path, _, name = value.text.partition(_SEPARATOR)
     if path:
         path = os.path.join(os.path.dirname(document.path), path)
@@ -89,4 +89,4 @@ def _other(document: Document, value: tree.String) -> Target | None:
         return None
     mark = int(source.has_mark)
     place = Span(found.start + mark, found.end + mark)
-    return Target(value.span, place, path, Positions(text, document.encoding))
+    return Definition(value.span, place, path, Positions(text, document.encoding))

@@ -15,7 +15,7 @@ from richc.syntax.parser import lex, parse
 from richc.syntax.source import MAX_BYTES, Source, SourceError, decode
 
 
-class Change(NamedTuple):
+class TextChange(NamedTuple):
     """New text for a range; for the whole document where there is none."""
 
     text: str
@@ -32,7 +32,7 @@ class Document:
         self.version = version
         self.encoding = encoding
 
-    def changed(self, changes: Iterable[Change], version: int) -> Document:
+    def changed(self, changes: Iterable[TextChange], version: int) -> Document:
         """The next version; each change counts on those before it."""
         text = self.text
         positions: Positions | None = self.positions

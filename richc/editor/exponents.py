@@ -17,7 +17,7 @@ _LONGEST = 60
 KNOBS = ("scale", "std", "lr")
 
 
-class Row(NamedTuple):
+class ExponentRow(NamedTuple):
     """The exponents of neighbouring layers of one statement that are alike."""
 
     name: str
@@ -27,7 +27,7 @@ class Row(NamedTuple):
     layer: Layer
 
 
-def rows(result: ModelResult, statement: str) -> list[Row]:
+def rows(result: ModelResult, statement: str) -> list[ExponentRow]:
     """The layers of a statement, those that are alike together."""
     groups: list[list[tuple[tuple[str, ...], Layer]]] = []
     for values, layer in _values(result, statement):
@@ -37,7 +37,8 @@ def rows(result: ModelResult, statement: str) -> list[Row]:
         else:
             groups.append([(values, layer)])
     return [
-        Row(span_name([layer for _, layer in group]), group[0][0], group[0][1]) for group in groups
+        ExponentRow(span_name([layer for _, layer in group]), group[0][0], group[0][1])
+        for group in groups
     ]
 
 

@@ -9,7 +9,7 @@ from richc.editor import places
 from richc.editor.document import Document
 from richc.editor.exponents import (
     KNOBS,
-    Row,
+    ExponentRow,
     attribute,
     formula,
     rows,
@@ -19,7 +19,7 @@ from richc.editor.exponents import (
 from richc.editor.written import written
 from richc.glossary import BIAS, words
 from richc.pipeline import ModelResult
-from richc.spec import numbers
+from richc.spec import declared_values
 from richc.spec.model import Layer, Tensor
 from richc.syntax.lalr import Token
 
@@ -131,7 +131,7 @@ def _size(result: ModelResult, layer: Layer) -> str:
     return f"dense {layer.fan_in.words(width)} -> {layer.fan_out.words(width)}"
 
 
-def _formulas(result: ModelResult, table: list[Row]) -> list[str]:
+def _formulas(result: ModelResult, table: list[ExponentRow]) -> list[str]:
     lines = []
     for row in table[:_MAX_ROWS]:
         head = f"{row.name}: " if len(table) > 1 else ""
@@ -144,10 +144,11 @@ def _formulas(result: ModelResult, table: list[Row]) -> list[str]:
 def _tensor(result: ModelResult, tensor: Tensor) -> str:
     names = (*KNOBS, "eps") if tensor.eps is not None else KNOBS
     parts = [f"{name} {_value(result, tensor, name)}" for name in names]
-    found = numbers.values(result.spec, tensor)
+    found = declared_values.values(result.spec, tensor)
     pairs = zip(found._fields, found.words, strict=True)
     listed = ", ".join(f"{name} {word}" for name, word in pairs if word != "-")
-    return f"{', '.join(parts)}; at {numbers.place(result.spec)}, with the whole rate: {listed}"
+    where = declared_values.place(result.spec)
+    return f"{', '.join(parts)}; at {where}, with the whole rate: {listed}"
 
 
 def _value(result: ModelResult, tensor: Tensor, name: str) -> str:
@@ -169,7 +170,7 @@ def _unjudged_layer(document: Document, token: Token) -> str:
     return "\n".join([*lines, "", _UNDECIDED])
 
 
-def _attribute(document: Document, token: Token, place: places.Place, title: str) -> str:
+def _attribute(document: Document, token: Token, place: places.CursorPlace, title: str) -> str:
     result = document.model_at(token.start)
     if result is None:
         prefix = "bias " if place.of_bias else ""

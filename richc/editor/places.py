@@ -39,7 +39,7 @@ _WORD = re.compile(r"\w")
 _CODE = re.compile(r'(?:[^"#]++|"[^"]*+")*+')
 
 
-class Place(NamedTuple):
+class CursorPlace(NamedTuple):
     """Kinds of words that a place calls for, and of what they are."""
 
     kinds: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ def token_at(tokens: Sequence[Token], offset: int) -> int | None:
     return found
 
 
-def place(tokens: Sequence[Token], count: int, offset: int) -> Place:
+def place(tokens: Sequence[Token], count: int, offset: int) -> CursorPlace:
     """What is called for at an offset, after the first ``count`` tokens."""
     start = _model_start(tokens, count)
     # What is there shows whether a newline before it counts.
@@ -93,7 +93,7 @@ def place(tokens: Sequence[Token], count: int, offset: int) -> Place:
     try:
         kept = separate([*tokens[start:count], *there])
     except NestingError:
-        return Place()
+        return CursorPlace()
     frames, item = _scan(kept, offset)
     return _called_for(frames, item)
 
@@ -155,7 +155,7 @@ def _block(outer: str, item: Sequence[Token]) -> tuple[str, str]:
     return "other", ""
 
 
-def _called_for(frames: Sequence[_Frame], item: Sequence[Token]) -> Place:
+def _called_for(frames: Sequence[_Frame], item: Sequence[Token]) -> CursorPlace:
     inner = frames[-1]
     # Inside of brackets the item is the one that they are a part of.
     opened = len(frames)
@@ -164,7 +164,7 @@ def _called_for(frames: Sequence[_Frame], item: Sequence[Token]) -> Place:
     block = frames[opened - 1].kind
     whole = item if opened == len(frames) else frames[opened].before
     layer = next((frame.word for frame in frames if frame.kind == "layer"), "")
-    found = Place(layer=layer, of_bias=block == "bias")
+    found = CursorPlace(layer=layer, of_bias=block == "bias")
     last = item[-1] if item else None
     if block == "file":
         if not item:

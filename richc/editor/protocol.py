@@ -13,8 +13,8 @@ from richc.diagnostics import ERROR, WARNING, Diagnostic, Edit, Span
 from richc.editor import positions
 from richc.editor.actions import Action
 from richc.editor.completion import Completion
-from richc.editor.definition import Target
-from richc.editor.document import Change, Document
+from richc.editor.definition import Definition
+from richc.editor.document import Document, TextChange
 from richc.editor.hints import Hint
 from richc.editor.outline import Symbol
 from richc.rules import SLUGS, pages
@@ -57,11 +57,11 @@ def span_in(document: Document, place: types.Range) -> Span:
     return Span(start, max(start, document.offset(position_in(place.end))))
 
 
-def changes_in(changes: Iterable[types.TextDocumentContentChangeEvent]) -> list[Change]:
+def changes_in(changes: Iterable[types.TextDocumentContentChangeEvent]) -> list[TextChange]:
     return [
-        Change(change.text, position_in(change.range.start), position_in(change.range.end))
+        TextChange(change.text, position_in(change.range.start), position_in(change.range.end))
         if isinstance(change, types.TextDocumentContentChangePartial)
-        else Change(change.text)
+        else TextChange(change.text)
         for change in changes
     ]
 
@@ -155,7 +155,7 @@ def symbol_out(document: Document, symbol: Symbol) -> types.DocumentSymbol:
     )
 
 
-def target_out(document: Document, uri: str, target: Target) -> types.Location:
+def target_out(document: Document, uri: str, target: Definition) -> types.Location:
     if target.path is None or target.positions is None:
         return types.Location(uri, range_out(document, target.span))
     place = types.Range(

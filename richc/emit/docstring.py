@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from richc.emit.plan import RATE, Block, Plan, Run, dim, is_frozen
+from richc.emit.plan import RATE, LayerRun, Plan, PlannedBlock, dim, is_frozen
 from richc.emit.text import LINE_LENGTH, indented, prose
 from richc.scaling.formula import rich_formula
 from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Base, Monomial, symbol
@@ -104,7 +104,7 @@ def _value(decided: Plan, value: Monomial) -> tuple[str, str]:
     return text, "" if size == text or value.is_zero else size
 
 
-def _span(block: Block, run: Run) -> str:
+def _span(block: PlannedBlock, run: LayerRun) -> str:
     if not block.is_list:
         return block.name
     if run.end - run.start == 1:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from richc.emit.optimizer import group_lines, optimizer_lines
-from richc.emit.plan import Block, Plan, depends_on_gamma, depends_on_richness, dim, is_frozen
+from richc.emit.plan import (
+    Plan,
+    PlannedBlock,
+    depends_on_gamma,
+    depends_on_richness,
+    dim,
+    is_frozen,
+)
 from richc.emit.text import LINE_LENGTH, Items, holds, number, wrapped
 from richc.scaling.monomial import ONE
 from richc.spec.model import Activation, Layer
@@ -161,7 +168,7 @@ def _checks(plan: Plan) -> list[str]:
     ]
 
 
-def _assignment(plan: Plan, block: Block) -> list[str]:
+def _assignment(plan: Plan, block: PlannedBlock) -> list[str]:
     """A layer, or a list of them, in which neighbours that are alike share a comprehension."""
     if not block.is_list:
         call = _dense(plan, block.runs[0].layer)
@@ -200,7 +207,7 @@ def _forward(plan: Plan) -> list[str]:
     return [*steps, "return x"]
 
 
-def _steps(block: Block) -> list[str]:
+def _steps(block: PlannedBlock) -> list[str]:
     target = f"self.{block.name}"
     if not block.is_list:
         return ["x = " + _activated(block.layers[0].activation, f"{target}(x)")]

@@ -6,7 +6,7 @@ foreach kernels that users know; lion and signsgd come as parts (``richc/emit/pa
 
 from __future__ import annotations
 
-from richc.emit.plan import RATE, Group, Plan
+from richc.emit.plan import RATE, ParameterGroup, Plan
 from richc.emit.text import Items, literal, number, wrapped
 from richc.optimizers.knobs import Kind, Value
 from richc.optimizers.law import Epsilon
@@ -75,7 +75,7 @@ def _listed(params: tuple[str, ...]) -> tuple[str, ...]:
     return (params[0][2:-1],) if len(params) == 1 and params[0].startswith("*(") else params
 
 
-def _knobs(plan: Plan, group: Group) -> dict[str, str]:
+def _knobs(plan: Plan, group: ParameterGroup) -> dict[str, str]:
     """Beside the rate."""
     knobs = {"weight_decay": plan.formula(group.decay)}
     law = plan.model.optimizer.law

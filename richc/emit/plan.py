@@ -34,7 +34,7 @@ _BARE_WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 _STRING = re.compile(r'"[^"]*"')
 
 
-class Run(NamedTuple):
+class LayerRun(NamedTuple):
     """Neighbouring layers ``start`` to ``end`` (exclusive) of a statement, equal but for place."""
 
     layer: Layer
@@ -42,16 +42,16 @@ class Run(NamedTuple):
     end: int
 
 
-class Block(NamedTuple):
+class PlannedBlock(NamedTuple):
     """One ``dense`` statement: the module's attribute ``name``, a layer or a list of layers."""
 
     name: str
     is_list: bool
     layers: tuple[Layer, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[LayerRun, ...]
 
 
-class Group(NamedTuple):
+class ParameterGroup(NamedTuple):
     """One parameter group: ``params`` are Python expressions, ``lr`` is a formula in ``lr``."""
 
     name: str
@@ -65,8 +65,8 @@ class Plan(NamedTuple):
     model: Model
     class_name: str
     symbols: Symbols
-    blocks: tuple[Block, ...]
-    groups: tuple[Group, ...]
+    blocks: tuple[PlannedBlock, ...]
+    groups: tuple[ParameterGroup, ...]
     #: Words among n, n0, r, gamma and alpha that some formula needs.
     used: frozenset[str]
 
@@ -139,19 +139,19 @@ def _looks(layer: Layer) -> tuple[object, ...]:
     return layer.fan_in, layer.fan_out, *tensors, layer.dist, layer.activation
 
 
-def _block(statement: str, layers: tuple[Layer, ...]) -> Block:
-    runs: list[Run] = []
+def _block(statement: str, layers: tuple[Layer, ...]) -> PlannedBlock:
+    runs: list[LayerRun] = []
     for _, equal in groupby(enumerate(layers), key=lambda item: _looks(item[1])):
         members = list(equal)
-        runs.append(Run(members[0][1], members[0][0], members[-1][0] + 1))
+        runs.append(LayerRun(members[0][1], members[0][0], members[-1][0] + 1))
     is_list = layers[0].position is not None
-    return Block(attribute(statement), is_list, layers, tuple(runs))
+    return PlannedBlock(attribute(statement), is_list, layers, tuple(runs))
 
 
-def _groups(model: Model, blocks: tuple[Block, ...]) -> tuple[Group, ...]:
+def _groups(model: Model, blocks: tuple[PlannedBlock, ...]) -> tuple[ParameterGroup, ...]:
     # The rate depends on the shape where PyTorch lacks the shape factor.
     by_shape = model.optimizer.shape_factor in model.optimizer.law.torch.excess
-    members: dict[tuple[Any, ...], list[tuple[Block, str, list[tuple[int, int]]]]] = {}
+    members: dict[tuple[Any, ...], list[tuple[PlannedBlock, str, list[tuple[int, int]]]]] = {}
     for kind in ("weight", "bias"):
         for block in blocks:
             for run in block.runs:
@@ -171,7 +171,9 @@ def _groups(model: Model, blocks: tuple[Block, ...]) -> tuple[Group, ...]:
     return tuple(_group(found, *knobs) for (*knobs, _), found in members.items())
 
 
-def _group(found: Iterable[tuple[Block, str, list[tuple[int, int]]]], *knobs: Any) -> Group:
+def _group(
+    found: Iterable[tuple[PlannedBlock, str, list[tuple[int, int]]]], *knobs: Any
+) -> ParameterGroup:
     """Named for its members, ``body+head``, ``body.1-3`` or ``head.bias``, with these in Python."""
     labels, params = [], []
     for block, kind, spans in found:
@@ -188,4 +190,4 @@ def _group(found: Iterable[tuple[Block, str, list[tuple[int, int]]]], *knobs: An
                 params.append(f"self.{block.name}[{start}].{kind}")
             else:
                 params.append(f"*(layer.{kind} for layer in {layers})")
-    return Group("+".join(labels), tuple(params), *knobs)
+    return ParameterGroup("+".join(labels), tuple(params), *knobs)

@@ -41,7 +41,7 @@ class Box(NamedTuple):
         )
 
 
-class Spot(NamedTuple):
+class LabelSpot(NamedTuple):
     """Where a label's middle is, and whether a line should lead to it."""
 
     x: float
@@ -77,7 +77,7 @@ class Paper:
 
     def label(
         self, x: float, y: float, texts: Sequence[str], size: float, mark: float
-    ) -> tuple[Spot, str]:
+    ) -> tuple[LabelSpot, str]:
         """The nearest free place, for the first of the texts that has one.
 
         One that hides a line where it must, and the nearest where all is taken.  The mark is
@@ -99,7 +99,7 @@ class Paper:
 
 def _spots(
     x: float, y: float, width: float, height: float, mark: float, size: float
-) -> Iterator[tuple[Spot, Box, float]]:
+) -> Iterator[tuple[LabelSpot, Box, float]]:
     """Places around a mark, the nearest first, and how far they are from it."""
     for step in range(int(2 * _FARTHEST)):
         away = step * size / 2
@@ -108,7 +108,7 @@ def _spots(
             cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
             # The box touches the circle of that radius.
             middle = x + cos * (distance + width / 2), y + sin * (distance + height / 2)
-            yield Spot(*middle, step > 1), _around(*middle, width, height), away
+            yield LabelSpot(*middle, step > 1), _around(*middle, width, height), away
 
 
 def extent(text: str, size: float) -> tuple[float, float]:

@@ -10,8 +10,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.diagnostics import Diagnostic, Edit
-from richc.fixing.offers import accept, edited
 from richc.fixing.slips import ROUNDS, slips
+from richc.fixing.warning_edits import accept, edited
 from richc.pipeline import FileResult, ModelResult, analyse_source
 from richc.repair.repair import is_mended, mistakes, repair
 from richc.repair.search import obstacle

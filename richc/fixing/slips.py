@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from richc.diagnostics import Diagnostic
-from richc.fixing.offers import apart
+from richc.fixing.warning_edits import apart
 from richc.pipeline import FileResult
 
 #: How often to look again: what is mended may have hidden another slip.

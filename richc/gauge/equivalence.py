@@ -37,9 +37,9 @@ from richc.scaling.monomial import (
     Monomial,
     is_one,
 )
+from richc.spec.declared_values import at_numbers
 from richc.spec.infer import dim_monomial
 from richc.spec.model import Dim, Model, Tensor
-from richc.spec.numbers import at_numbers
 
 
 class Likeness(StrEnum):

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from richc.calculus.ops import FIXED, PLAIN, UNIT, WIDE, Bias, Op, Parameter, Phase, Site
 from richc.calculus.ops import Linear as Weight
-from richc.inference.exponents import OpenExponents, Part
-from richc.inference.linear import RICHNESS, Linear, System, constant, unknown
+from richc.inference.exponents import OpenExponents, TensorPart
+from richc.inference.linear import RICHNESS, LinearForm, System, constant, unknown
 from richc.optimizers.law import Epsilon, Law, coefficients
 from richc.scaling.sizes import Size
 from richc.spec.holes import has_hole
@@ -29,7 +29,7 @@ _ONE = Fraction(1)
 class Constraint(NamedTuple):
     """``expression = 0``, with the reason in words."""
 
-    expression: Linear
+    expression: LinearForm
     reason: str
     #: At r = 1/2 a smaller size would do as well.
     is_bound_when_rich: bool = False
@@ -40,7 +40,7 @@ class Preference(NamedTuple):
 
     #: The unknowns that it may decide.
     holes: tuple[str, ...]
-    expression: Linear
+    expression: LinearForm
     reason: str
 
 
@@ -49,10 +49,10 @@ class Case(NamedTuple):
 
     equal: tuple[Constraint, ...]
     #: Expressions that are at most zero.
-    bounds: tuple[Linear, ...]
+    bounds: tuple[LinearForm, ...]
     preferred: tuple[Preference, ...]
     #: The gradient that reaches the layer below.
-    gradient: Linear
+    gradient: LinearForm
 
 
 _NOTHING = Case((), (), (), constant(_ZERO))
@@ -68,11 +68,13 @@ class Cases:
         shape = optimizer.option("shape_factor")
         self._shape = shape if isinstance(shape, str) else None
 
-    def of(self, layer: Layer, gradient: Linear, system: System) -> Iterator[Case]:
+    def of(self, layer: Layer, gradient: LinearForm, system: System) -> Iterator[Case]:
         inits = self._readout_inits if layer.role == READ_OUT else self._inits
-        rates = self._rates(Part(layer, layer.weight), gradient)
+        rates = self._rates(TensorPart(layer, layer.weight), gradient)
         bias_rates = (
-            [_NOTHING] if layer.bias is None else self._rates(Part(layer, layer.bias), gradient)
+            [_NOTHING]
+            if layer.bias is None
+            else self._rates(TensorPart(layer, layer.bias), gradient)
         )
         # Every combination of what can be satisfied in several ways.
         for init, rate, bias_rate in product(
@@ -86,7 +88,7 @@ class Cases:
                 init.gradient,
             )
 
-    def _inits(self, layer: Layer, gradient: Linear, system: System) -> Iterator[Case]:
+    def _inits(self, layer: Layer, gradient: LinearForm, system: System) -> Iterator[Case]:
         """D0 at init: the larger of weight and bias gives the representation its size.
 
         Beside a bias of order one a hidden weight may be smaller where its own update passes on as
@@ -94,8 +96,8 @@ class Cases:
         have to be richer.
         """
         name = layer.statement
-        weight = self._written.init(Part(layer, layer.weight))
-        bias = None if layer.bias is None else self._written.init(Part(layer, layer.bias))
+        weight = self._written.init(TensorPart(layer, layer.weight))
+        bias = None if layer.bias is None else self._written.init(TensorPart(layer, layer.bias))
         if weight is not None and layer.fan_in.wide:
             weight = weight.shifted(_HALF)
         keeps = f"D0: `{name}` keeps its signal of order one at init"
@@ -125,13 +127,13 @@ class Cases:
             cases.reverse()
         yield from cases
 
-    def _readout_inits(self, layer: Layer, gradient: Linear, system: System) -> Iterator[Case]:
+    def _readout_inits(self, layer: Layer, gradient: LinearForm, system: System) -> Iterator[Case]:
         """f ~ n^-r at init, or a read-out that starts smaller than its own update."""
-        weight = self._written.init(Part(layer, layer.weight))
-        bounds: tuple[Linear, ...] = ()
+        weight = self._written.init(TensorPart(layer, layer.weight))
+        bounds: tuple[LinearForm, ...] = ()
         preferred: tuple[Preference, ...] = ()
         if layer.bias is not None:
-            bias = self._written.init(Part(layer, layer.bias))
+            bias = self._written.init(TensorPart(layer, layer.bias))
             if bias is not None:
                 bounds = (bias,)
                 reason = "D0: the output is at most of order one at init"
@@ -160,7 +162,7 @@ class Cases:
             constant(-_ONE),
         )
 
-    def _rates(self, part: Part, gradient: Linear) -> Iterator[Case]:
+    def _rates(self, part: TensorPart, gradient: LinearForm) -> Iterator[Case]:
         """The layer's own update, neither less nor more than what moves the output."""
         is_readout = part.layer.role == READ_OUT
         carried = self._carried(part, gradient)
@@ -179,7 +181,7 @@ class Cases:
                 equal=(*carried.equal, equal), bounds=(*carried.bounds, *floor_bounds, *bounds)
             )
 
-    def _carried(self, part: Part, gradient: Linear) -> Case:
+    def _carried(self, part: TensorPart, gradient: LinearForm) -> Case:
         """Epsilon and weight decay, where they are what is asked for."""
         found = _NOTHING._replace(gradient=gradient)
         scale = self._written.scale(part)
@@ -213,7 +215,9 @@ class Cases:
                 found = found._replace(equal=(Constraint(pull, reason),))
         return found
 
-    def _invariant_rates(self, part: Part) -> Iterator[tuple[tuple[Linear, ...], Linear | None]]:
+    def _invariant_rates(
+        self, part: TensorPart
+    ) -> Iterator[tuple[tuple[LinearForm, ...], LinearForm | None]]:
         """n^-C, None for a tensor that does not move; with the bounds under which it is that."""
         layer, tensor = part.layer, part.tensor
         scale, std, lr = (
@@ -249,7 +253,7 @@ class Cases:
             bounds = () if std is None else (std.plus(floor, -_ONE),)
             yield bounds, rate.plus(floor, of_std)
 
-    def _update(self, part: Part, rate: Linear, gradient: Linear) -> Linear:
+    def _update(self, part: TensorPart, rate: LinearForm, gradient: LinearForm) -> LinearForm:
         """The size of a tensor's own update of its layer, from its rate."""
         fan_in, fan_out = part.layer.fan_in.wide, part.layer.fan_out.wide
         constant, of_rate, of_gradient = _own_powers(self._law, part.is_bias, fan_in, fan_out)
@@ -275,5 +279,5 @@ def _own_powers(family: Law, is_bias: bool, wide_in: bool, wide_out: bool) -> tu
     return coefficients(own, 2)
 
 
-def _holes_in(expression: Linear) -> tuple[str, ...]:
+def _holes_in(expression: LinearForm) -> tuple[str, ...]:
     return tuple(name for name in expression.terms if name != RICHNESS)

@@ -26,8 +26,8 @@ from richc.diagnostics import Span
 from richc.inference.cases import Case, Cases, Constraint, Preference
 from richc.inference.exponents import OpenExponents
 from richc.inference.givens import Use, find_givens, find_uses, hole_name, pin_of
-from richc.inference.linear import RICHNESS, Linear, System, constant, unknown
-from richc.spec.holes import Hole, Holes
+from richc.inference.linear import RICHNESS, LinearForm, System, constant, unknown
+from richc.spec.holes import Holes, PlacedHole
 from richc.spec.model import READ_OUT, Layer, Model
 
 #: How often the search may go back, times the number of layers; after some dead ends, it looks for
@@ -40,7 +40,7 @@ _HALF = Fraction(1, 2)
 _ONE = Fraction(1)
 
 
-class Undecided(Exception):
+class TooManyCases(Exception):
     """Too many combinations of either-ors lead nowhere to try them all."""
 
 
@@ -57,7 +57,7 @@ class _Node(NamedTuple):
     #: How many layers are still to be satisfied, the next one last.
     rest: int
     system: System
-    gradient: Linear
+    gradient: LinearForm
     #: Cases so far, the latest first, as a linked list.
     chosen: tuple[Case, object] | None
     last: tuple[object, ...] | None
@@ -75,7 +75,7 @@ class Demands:
     ) -> None:
         self.model = model
         self.universal = universal
-        self.holes: dict[str, Hole] = holes.by_symbol
+        self.holes: dict[str, PlacedHole] = holes.by_symbol
         self.uses = find_uses(model, self.holes)
         self.givens = tuple(find_givens(model))
         self.pin = pin_of(model)
@@ -159,7 +159,7 @@ class _Question:
                 if dead_ends == _SUSPICIOUS and not all(map(self._is_possible, layers)):
                     return None
                 if dead_ends * len(layers) > MAX_WORK:
-                    raise Undecided
+                    raise TooManyCases
         return None
 
     def _is_possible(self, layer: Layer) -> bool:

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from richc.diagnostics import Span
 from richc.inference.givens import given_name, hole_name, subject_of
-from richc.inference.linear import Linear, affine, unknown
+from richc.inference.linear import LinearForm, affine, unknown
 from richc.scaling.monomial import WIDTH, ZERO, Monomial
-from richc.spec.holes import Hole, has_hole, is_hole
+from richc.spec.holes import PlacedHole, has_hole, is_hole
 from richc.spec.model import Layer, Model, Tensor
 
 
-class Part(NamedTuple):
+class TensorPart(NamedTuple):
     """The weight or the bias of a layer."""
 
     layer: Layer
@@ -43,7 +43,7 @@ class OpenExponents:
     def __init__(
         self,
         model: Model,
-        holes: dict[str, Hole],
+        holes: dict[str, PlacedHole],
         kept: Collection[Span] | None,
         loose: Collection[Span],
     ) -> None:
@@ -55,12 +55,12 @@ class OpenExponents:
     def _keeps(self, place: Span | None) -> bool:
         return place is None or self._kept is None or place in self._kept
 
-    def init(self, part: Part) -> Linear | None:
+    def init(self, part: TensorPart) -> LinearForm | None:
         """The exponent of multiplier times init std; None for zeros."""
         scale, std = self.scale(part), self.std(part)
         return None if scale is None or std is None else scale.plus(std)
 
-    def global_rate(self, layer: Layer) -> Linear:
+    def global_rate(self, layer: Layer) -> LinearForm:
         optimizer = self.model.optimizer
         written = self.plain(optimizer.lr, layer)
         place = dict(optimizer.places).get("lr")
@@ -70,18 +70,20 @@ class OpenExponents:
             return written
         return written.plus(unknown(given_name(place)))
 
-    def scale(self, part: Part) -> Linear | None:
+    def scale(self, part: TensorPart) -> LinearForm | None:
         return self._exponent(part, part.tensor.scale, ("scale",))
 
-    def std(self, part: Part) -> Linear | None:
+    def std(self, part: TensorPart) -> LinearForm | None:
         return self._exponent(part, part.tensor.std, ("std", "var"))
 
-    def rate(self, part: Part) -> Linear | None:
+    def rate(self, part: TensorPart) -> LinearForm | None:
         """Without the optimizer's own; None for a tensor that does not train."""
         lr = ZERO if part.tensor.frozen else part.tensor.lr
         return self._exponent(part, lr, ("lr", "frozen"))
 
-    def _exponent(self, part: Part, value: Monomial, names: tuple[str, ...]) -> Linear | None:
+    def _exponent(
+        self, part: TensorPart, value: Monomial, names: tuple[str, ...]
+    ) -> LinearForm | None:
         """The exponent of n in an attribute, which has these names; None where it is zero.
 
         What the file says, but is not kept, is an unknown beside the exponent that is written.
@@ -98,7 +100,7 @@ class OpenExponents:
             return written
         return unknown(key) if written is None else written.plus(unknown(key))
 
-    def plain(self, value: Monomial, layer: Layer) -> Linear:
+    def plain(self, value: Monomial, layer: Layer) -> LinearForm:
         """The exponent of n, each hole an unknown."""
         result = affine(value.exponent(WIDTH))
         for base, power in value.powers:

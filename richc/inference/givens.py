@@ -9,7 +9,7 @@ from typing import NamedTuple
 from richc.diagnostics import Span
 from richc.inference.linear import RICHNESS
 from richc.scaling.monomial import WIDTH, ZERO, Affine, Monomial
-from richc.spec.holes import Hole, has_hole, is_hole
+from richc.spec.holes import PlacedHole, has_hole, is_hole
 from richc.spec.model import Layer, Model, Tensor
 
 
@@ -91,7 +91,7 @@ def find_givens(model: Model) -> Iterator[Given]:
         yield Given(pin.place, word, f"`{word}`", RICHNESS, None)
 
 
-def find_uses(model: Model, holes: Mapping[str, Hole]) -> dict[Span, Use]:
+def find_uses(model: Model, holes: Mapping[str, PlacedHole]) -> dict[Span, Use]:
     """Every hole by its place; ``holes`` has them by symbol."""
     uses: dict[Span, Use] = {}
 

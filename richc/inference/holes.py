@@ -9,9 +9,9 @@ from typing import NamedTuple
 from richc.diagnostics import Diagnostic, Span
 from richc.inference import messages
 from richc.inference.conflicts import minimal_conflict
-from richc.inference.demands import Demands, Solution, Undecided
+from richc.inference.demands import Demands, Solution, TooManyCases
 from richc.inference.givens import Given, Use, hole_name
-from richc.inference.linear import RICHNESS, Linear, unknown
+from richc.inference.linear import RICHNESS, LinearForm, unknown
 from richc.scaling.monomial import Affine
 from richc.spec.holes import Holes, fill
 from richc.spec.model import Inferred, Model
@@ -44,7 +44,7 @@ def solve(model: Model, holes: Holes, report: Report) -> Model | None:
         if found is None:
             _contradiction(demands, report)
             return None
-    except Undecided:
+    except TooManyCases:
         report(messages.too_many_cases(places[0]))
         return None
     if any(value.affine is None for value in found.values):
@@ -65,7 +65,7 @@ def solve(model: Model, holes: Holes, report: Report) -> Model | None:
 class _Value(NamedTuple):
     """What is known of one hole."""
 
-    expression: Linear
+    expression: LinearForm
     #: The exponent, where it is determined.
     affine: Affine | None
 

@@ -21,16 +21,16 @@ _ZERO = Fraction(0)
 _ONE = Fraction(1)
 
 
-class Linear(NamedTuple):
+class LinearForm(NamedTuple):
     """``const`` plus a multiple of each unknown; no coefficient is zero."""
 
     const: Fraction
     terms: Mapping[str, Fraction]
 
-    def plus(self, other: Linear, factor: Fraction = _ONE) -> Linear:
+    def plus(self, other: LinearForm, factor: Fraction = _ONE) -> LinearForm:
         """``self + factor * other``."""
         if not other.terms:
-            return Linear(self.const + factor * other.const, self.terms)
+            return LinearForm(self.const + factor * other.const, self.terms)
         terms = dict(self.terms)
         for name, coefficient in other.terms.items():
             total = terms.get(name, _ZERO) + factor * coefficient
@@ -38,15 +38,15 @@ class Linear(NamedTuple):
                 terms[name] = total
             else:
                 terms.pop(name, None)
-        return Linear(self.const + factor * other.const, terms)
+        return LinearForm(self.const + factor * other.const, terms)
 
-    def times(self, factor: Fraction) -> Linear:
+    def times(self, factor: Fraction) -> LinearForm:
         if not factor:
             return constant(_ZERO)
-        return Linear(self.const * factor, {n: c * factor for n, c in self.terms.items()})
+        return LinearForm(self.const * factor, {n: c * factor for n, c in self.terms.items()})
 
-    def shifted(self, by: Fraction) -> Linear:
-        return Linear(self.const + by, self.terms)
+    def shifted(self, by: Fraction) -> LinearForm:
+        return LinearForm(self.const + by, self.terms)
 
     @property
     def is_constant(self) -> bool:
@@ -59,16 +59,16 @@ class Linear(NamedTuple):
         return Affine(self.const, self.terms.get(RICHNESS, _ZERO))
 
 
-def constant(value: Fraction) -> Linear:
-    return Linear(value, {})
+def constant(value: Fraction) -> LinearForm:
+    return LinearForm(value, {})
 
 
-def unknown(name: str) -> Linear:
-    return Linear(_ZERO, {name: _ONE})
+def unknown(name: str) -> LinearForm:
+    return LinearForm(_ZERO, {name: _ONE})
 
 
-def affine(value: Affine) -> Linear:
-    return Linear(value.const, {RICHNESS: value.slope} if value.slope else {})
+def affine(value: Affine) -> LinearForm:
+    return LinearForm(value.const, {RICHNESS: value.slope} if value.slope else {})
 
 
 class Range(NamedTuple):
@@ -90,8 +90,8 @@ class System:
     ) -> None:
         self.rank = rank
         self.universal = universal
-        self._pivots: dict[str, Linear] = {}
-        self._bounds: list[Linear] = []
+        self._pivots: dict[str, LinearForm] = {}
+        self._bounds: list[LinearForm] = []
 
     def copy(self) -> System:
         twin = System(self.rank, self.universal)
@@ -99,21 +99,21 @@ class System:
         twin._bounds = list(self._bounds)
         return twin
 
-    def value(self, expression: Linear) -> Linear:
+    def value(self, expression: LinearForm) -> LinearForm:
         """``expression`` in terms of the unknowns that are still free."""
         while True:
             known = next((n for n in expression.terms if n in self._pivots), None)
             if known is None:
                 return expression
             coefficient = expression.terms[known]
-            rest = Linear(
+            rest = LinearForm(
                 expression.const, {n: c for n, c in expression.terms.items() if n != known}
             )
             solved = self.value(self._pivots[known])
             self._pivots[known] = solved
             expression = rest.plus(solved, coefficient)
 
-    def equate(self, expression: Linear) -> bool:
+    def equate(self, expression: LinearForm) -> bool:
         """Demand ``expression = 0``; False where that contradicts the equalities so far."""
         rest = self.value(expression)
         names = [n for n in rest.terms if not (self.universal and n == RICHNESS)]
@@ -124,11 +124,11 @@ class System:
             return not rest.const and not rest.terms
         pivot = min(names, key=lambda name: (self.rank(name), name))
         coefficient = rest.terms[pivot]
-        others = Linear(rest.const, {n: c for n, c in rest.terms.items() if n != pivot})
+        others = LinearForm(rest.const, {n: c for n, c in rest.terms.items() if n != pivot})
         self._pivots[pivot] = others.times(-1 / coefficient)
         return True
 
-    def bound(self, expression: Linear) -> bool:
+    def bound(self, expression: LinearForm) -> bool:
         """Demand ``expression <= 0``; False where that is already known to be wrong."""
         if expression.is_constant:
             return expression.const <= _ZERO
@@ -136,12 +136,12 @@ class System:
         return True
 
     @property
-    def solved(self) -> Iterable[Linear]:
+    def solved(self) -> Iterable[LinearForm]:
         """What the unknowns that the equalities decide are equal to."""
         return [self.value(expression) for expression in list(self._pivots.values())]
 
     @property
-    def bounds(self) -> list[Linear]:
+    def bounds(self) -> list[LinearForm]:
         """The inequalities in terms of what is free, each ``<= 0``."""
         return _distinct(self.value(row) for row in self._bounds)
 
@@ -175,7 +175,7 @@ class System:
         )
 
 
-def _ranges(rows: Iterable[Linear], names: Sequence[str]) -> dict[str, Range]:
+def _ranges(rows: Iterable[LinearForm], names: Sequence[str]) -> dict[str, Range]:
     parts = _independent(_distinct(rows), RICHNESS)
     # Parts meet in r only: what the others say of it is its range.
     of_richness = _project(rows, RICHNESS)
@@ -205,7 +205,7 @@ def _meet(one: Range, other: Range) -> Range:
     )
 
 
-def _project(rows: Iterable[Linear], name: str) -> Range | None:
+def _project(rows: Iterable[LinearForm], name: str) -> Range | None:
     """The range of one unknown under ``rows <= 0``: all others are eliminated."""
     low: Fraction | None = None
     high: Fraction | None = None
@@ -226,7 +226,7 @@ def _project(rows: Iterable[Linear], name: str) -> Range | None:
     return Range(low, high)
 
 
-def _independent(rows: Sequence[Linear], name: str) -> list[list[Linear]]:
+def _independent(rows: Sequence[LinearForm], name: str) -> list[list[LinearForm]]:
     """The rows in groups that share no unknown but one."""
     leader: dict[str, str] = {}
 
@@ -240,14 +240,14 @@ def _independent(rows: Sequence[Linear], name: str) -> list[list[Linear]]:
         others = [n for n in row.terms if n != name]
         for other in others[1:]:
             leader[find(other)] = find(others[0])
-    groups: dict[str, list[Linear]] = {}
+    groups: dict[str, list[LinearForm]] = {}
     for row in rows:
         first = next((n for n in row.terms if n != name), None)
         groups.setdefault("" if first is None else find(first), []).append(row)
     return list(groups.values())
 
 
-def _eliminated(rows: list[Linear], name: str) -> list[Linear]:
+def _eliminated(rows: list[LinearForm], name: str) -> list[LinearForm]:
     """What rows say of one unknown: the others eliminated, the cheapest first."""
     while True:
         names = {n for row in rows for n in row.terms if n != name}
@@ -257,25 +257,25 @@ def _eliminated(rows: list[Linear], name: str) -> list[Linear]:
         rows = _without(rows, victim)
 
 
-def _fixed(row: Linear, richness: Fraction) -> Linear:
+def _fixed(row: LinearForm, richness: Fraction) -> LinearForm:
     """A row at one richness."""
-    return Linear(_at(row, richness), {n: c for n, c in row.terms.items() if n != RICHNESS})
+    return LinearForm(_at(row, richness), {n: c for n, c in row.terms.items() if n != RICHNESS})
 
 
-def _at(expression: Linear, richness: Fraction) -> Fraction:
+def _at(expression: LinearForm, richness: Fraction) -> Fraction:
     return expression.const + expression.terms.get(RICHNESS, _ZERO) * richness
 
 
-def _cost(rows: Iterable[Linear], name: str) -> int:
+def _cost(rows: Iterable[LinearForm], name: str) -> int:
     signs = [row.terms[name] > _ZERO for row in rows if name in row.terms]
     return sum(signs) * (len(signs) - sum(signs))
 
 
-def _without(rows: Iterable[Linear], name: str) -> list[Linear]:
+def _without(rows: Iterable[LinearForm], name: str) -> list[LinearForm]:
     """One step of Fourier-Motzkin elimination."""
-    kept: list[Linear] = []
-    above: list[Linear] = []
-    below: list[Linear] = []
+    kept: list[LinearForm] = []
+    above: list[LinearForm] = []
+    below: list[LinearForm] = []
     for row in rows:
         coefficient = row.terms.get(name)
         if coefficient is None:
@@ -286,9 +286,9 @@ def _without(rows: Iterable[Linear], name: str) -> list[Linear]:
     return _distinct(kept)
 
 
-def _distinct(rows: Iterable[Linear]) -> list[Linear]:
+def _distinct(rows: Iterable[LinearForm]) -> list[LinearForm]:
     """The rows without those that another one implies as it is."""
-    tightest: dict[tuple[tuple[str, Fraction], ...], Linear] = {}
+    tightest: dict[tuple[tuple[str, Fraction], ...], LinearForm] = {}
     for row in rows:
         scale = next((abs(row.terms[n]) for n in sorted(row.terms)), _ONE)
         scaled = row.times(1 / scale)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from richc.diagnostics import ERROR, Diagnostic, Label, Span
 from richc.inference.givens import Given, Use
-from richc.inference.linear import RICHNESS, Linear, Range, affine
+from richc.inference.linear import RICHNESS, LinearForm, Range, affine
 from richc.scaling.monomial import Affine
 
 #: Unknowns are called by these letters, in order; the width, the richness and a, b, c have theirs.
@@ -22,7 +22,7 @@ class Open(NamedTuple):
 
     place: Span
     use: Use
-    expression: Linear
+    expression: LinearForm
     #: Whether a smaller exponent would do as well.
     is_bound: bool
 
@@ -44,7 +44,7 @@ class Party(NamedTuple):
 def undetermined(
     holes: Sequence[Open],
     free: Mapping[str, Freedom],
-    bounds: Sequence[Linear],
+    bounds: Sequence[LinearForm],
     uses: Mapping[Span, Use],
 ) -> Diagnostic:
     """Several exponents would do: the general solution, and how to choose one.
@@ -169,7 +169,7 @@ def too_many_cases(place: Span) -> Diagnostic:
     )
 
 
-def formula(expression: Linear, names: Mapping[str, str]) -> str:
+def formula(expression: LinearForm, names: Mapping[str, str]) -> str:
     """``-1/2 - r + x``: the constant first, then the richness, then what is free."""
     order = sorted(expression.terms, key=lambda n: (n != RICHNESS, names.get(n, n)))
     parts = [(expression.terms[name], names.get(name, name)) for name in order]
@@ -214,7 +214,7 @@ def _listed(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _bounds(expression: Linear, free: Mapping[str, Freedom], names: Mapping[str, str]) -> str:
+def _bounds(expression: LinearForm, free: Mapping[str, Freedom], names: Mapping[str, str]) -> str:
     if RICHNESS not in expression.terms or RICHNESS not in free:
         return ""
     return _stated(" for ", names[RICHNESS], free[RICHNESS].range)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from richc.lab.networks import Networks, Part, Record, make_optimizer
+from richc.lab.networks import Networks, Record, Slice, make_optimizer
 from richc.lab.program import Batch, Program
 
 #: How many examples of the batch the changes are measured on.  Their entries are many already;
@@ -132,7 +132,7 @@ def _changes(networks: Networks, record: Record, step: int, *, in_detail: bool) 
     return found
 
 
-def _shares(part: Part, layer: int, step: int, last: int) -> list[Key]:
+def _shares(part: Slice, layer: int, step: int, last: int) -> list[Key]:
     """What the share of a part in a layer's change is: its own, f's, or one that is passed on."""
     keys = []
     if part.layer == layer:

@@ -13,7 +13,7 @@ from richc.lab.statistics import Fit, Noise, fit
 _NEGLIGIBLE = math.log(10)
 
 
-class Exponents:
+class MeasuredExponents:
     """What was measured at several widths.  ``last`` is the read-out's place."""
 
     def __init__(self, sizes: dict[int, Sizes], last: int, tolerance: float) -> None:

@@ -60,7 +60,7 @@ class Record(NamedTuple):
         return Record(self.x[:, :count], *cut)
 
 
-class Part(NamedTuple):
+class Slice(NamedTuple):
     """A tensor that trains: a layer's weight, or its bias."""
 
     layer: int
@@ -100,7 +100,7 @@ class Networks:
         self._biases_start = {i: bias.clone() for i, bias in self._biases.items()}
         self._biases_before = self._biases_start
         every = [
-            (Part(index, is_bias), p)
+            (Slice(index, is_bias), p)
             for index, layer in enumerate(self.layers)
             for is_bias, p in ((False, layer.weight), (True, _bias(layer)))
             if p is not None
@@ -193,7 +193,7 @@ class Networks:
             for tensor, gradient in zip(self._moved[part], gradients, strict=True):
                 tensor.grad = gradient
 
-    def after_step(self, record: Record, variants: Sequence[frozenset[Part]]) -> list[Tensor]:
+    def after_step(self, record: Record, variants: Sequence[frozenset[Slice]]) -> list[Tensor]:
         """Every h after the last step, had that moved only the parts of each variant.
 
         ``record`` is the pass before the step.  Returns (S, V, examples, size) a layer.
@@ -234,7 +234,7 @@ class Networks:
                 p.copy_(value)
         return torch.stack(found).to(VECTOR)
 
-    def states(self) -> dict[Part, Tensor]:
+    def states(self) -> dict[Slice, Tensor]:
         """Root mean squares (S,) of what the optimizer remembers of each part's gradients.
 
         The root of second moments, where it holds those; else its momentum; else nothing.
@@ -263,7 +263,7 @@ class Networks:
     def _changed(
         self,
         record: Record,
-        variants: Sequence[frozenset[Part]],
+        variants: Sequence[frozenset[Slice]],
         base: Sequence[Callable[[Tensor], Tensor]],
         change: Sequence[Callable[[Tensor], Tensor]],
         biases_before: dict[int, Tensor],
@@ -276,7 +276,7 @@ class Networks:
             below = [v for v, parts in enumerate(variants) if any(p.layer < place for p in parts)]
             if below:
                 y[:, below] += base[place](z[:, below] - record.inputs[place].unsqueeze(1))
-            here = [v for v, parts in enumerate(variants) if Part(place, False) in parts]
+            here = [v for v, parts in enumerate(variants) if Slice(place, False) in parts]
             if here:
                 y[:, here] += change[place](z[:, here])
             return y
@@ -284,7 +284,7 @@ class Networks:
         biases = {}
         for index, after in self._biases.items():
             stacked = [
-                after if Part(index, True) in parts else biases_before[index] for parts in variants
+                after if Slice(index, True) in parts else biases_before[index] for parts in variants
             ]
             biases[index] = torch.stack(stacked, 1).unsqueeze(2)
         x = record.x.unsqueeze(1).expand(-1, count, -1, -1)

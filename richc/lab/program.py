@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from richc.emit.names import class_name
+from richc.spec.declared_values import as_float
 from richc.spec.model import Model
-from richc.spec.numbers import as_float
 
 #: Of random data: the same at every width, and in every run.
 _DATA_SEED = 20_241_008

@@ -24,12 +24,12 @@ from richc.calculus.verdict import VIOLATED
 from richc.compilation import program as emit
 from richc.emit.plan import depends_on_gamma, depends_on_richness
 from richc.lab.experiment import Experiment, Listener
+from richc.lab.movement import Recipe, Travel, no_kernel, travel
 from richc.lab.outcome import Outcome
 from richc.lab.pace import Pace
 from richc.lab.program import Batch, Program
 from richc.lab.statistics import PRIOR_VARIANCE, Fit, Noise, expected_error, fit
 from richc.lab.sweep.runs import weights
-from richc.lab.travels import Recipe, Travel, no_kernel, travel
 from richc.pipeline import ModelResult
 from richc.rules.context import Context
 
@@ -60,7 +60,7 @@ class NoScale(Exception):
     """The file has no such scale to move along; ``str(error)`` is one line for the user."""
 
 
-class Settings(NamedTuple):
+class ScaleSettings(NamedTuple):
     """What a run may choose; None leaves it to richc."""
 
     points: tuple[Fraction, ...] | None = None
@@ -109,7 +109,7 @@ class Row(NamedTuple):
     agrees: bool | None
 
 
-class Scale(NamedTuple):
+class RichnessSweep(NamedTuple):
     """All that one run found."""
 
     result: ModelResult
@@ -121,7 +121,7 @@ class Scale(NamedTuple):
     no_kernel: str | None
     #: Why there is nothing by gamma; None where there is.
     no_gammas: str | None
-    settings: Settings
+    settings: ScaleSettings
     #: The optimizer's learning rate at the narrowest width.
     lr: float
     #: How many there were of what was asked for.
@@ -140,7 +140,7 @@ class Scale(NamedTuple):
         return Outcome.of(row.agrees for row in self.judged)
 
     @property
-    def decisive(self) -> Settings | None:
+    def decisive(self) -> ScaleSettings | None:
         """What should decide what is undecided; None where nothing is.
 
         A lower rate where networks diverged; else more networks, and wider ones.
@@ -169,7 +169,9 @@ class Scale(NamedTuple):
         return self.settings._replace(widths=longer, seeds=more * seeds)
 
 
-def scale(result: ModelResult, settings: Settings, listener: Listener | None = None) -> Scale:
+def scale(
+    result: ModelResult, settings: ScaleSettings, listener: Listener | None = None
+) -> RichnessSweep:
     """Train and measure.
 
     Raises NoScale, DataProblem and TooLarge for what the user has to mend.
@@ -194,7 +196,7 @@ def scale(result: ModelResult, settings: Settings, listener: Listener | None = N
     main, prefactors = spots[: len(jobs)], spots[len(jobs) :]
     reason = no_kernel(recipe)
     rows = [_rows(r, main, settings.tolerance, reason is None) for r in points]
-    return Scale(
+    return RichnessSweep(
         result,
         tuple(sorted(main, key=lambda spot: (spot.richness, spot.width))),
         tuple(prefactors),
@@ -211,7 +213,7 @@ def scale(result: ModelResult, settings: Settings, listener: Listener | None = N
 
 
 def _places(
-    result: ModelResult, settings: Settings
+    result: ModelResult, settings: ScaleSettings
 ) -> tuple[list[Fraction], list[Fraction], str | None]:
     """Every r and every gamma to train at, and why there is no gamma.  Raises NoScale."""
     spec = result.spec
@@ -244,7 +246,7 @@ def _train(
     recipe: Recipe,
     jobs: Sequence[tuple[int, Fraction, Fraction]],
     extra: Sequence[tuple[int, Fraction, Fraction]],
-    settings: Settings,
+    settings: ScaleSettings,
     listener: Listener,
 ) -> list[Spot]:
     """Every network; those of ``jobs`` narrow ones first, whose time tells that of the others."""

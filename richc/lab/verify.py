@@ -21,7 +21,7 @@ from richc.calculus.verdict import NOT_EVALUATED, VIOLATED
 from richc.compilation import program as emit
 from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, TERM, H, Key, Sizes
 from richc.lab.experiment import Experiment, Listener
-from richc.lab.exponents import Exponents, noise_of
+from richc.lab.exponents import MeasuredExponents, noise_of
 from richc.lab.findings import Fault, Findings, decide, find_fault
 from richc.lab.outcome import Outcome
 from richc.lab.pace import Pace
@@ -50,7 +50,7 @@ _ROUNDS = 3
 _HALF = Fraction(1, 2)
 
 
-class Settings(NamedTuple):
+class VerifySettings(NamedTuple):
     """What a run may choose; None leaves it to richc."""
 
     widths: tuple[int, ...] | None = None
@@ -66,7 +66,7 @@ class Settings(NamedTuple):
     tolerance: float | None = None
 
 
-class Row(NamedTuple):
+class ExponentComparison(NamedTuple):
     """One quantity: predicted, measured, and whether the two agree."""
 
     key: Key
@@ -108,7 +108,7 @@ class Verification(NamedTuple):
     """All that one run found."""
 
     result: ModelResult
-    rows: tuple[Row, ...]
+    rows: tuple[ExponentComparison, ...]
     findings: Findings
     #: What the file requires and training does not show, in words.
     unmet: tuple[str, ...]
@@ -127,14 +127,14 @@ class Verification(NamedTuple):
     risk: float
     data: str
     seconds: float
-    settings: Settings
+    settings: VerifySettings
 
     @property
-    def disagreeing(self) -> list[Row]:
+    def disagreeing(self) -> list[ExponentComparison]:
         return [row for row in self.rows if row.agrees is False]
 
     @property
-    def open_rows(self) -> list[Row]:
+    def open_rows(self) -> list[ExponentComparison]:
         return [row for row in self.rows if row.is_open]
 
     @property
@@ -152,7 +152,7 @@ class Verification(NamedTuple):
         return self.outcome is Outcome.PASS
 
     @property
-    def decisive(self) -> Settings | None:
+    def decisive(self) -> VerifySettings | None:
         """What should decide what is undecided; None where nothing is."""
         if self.outcome is not Outcome.UNDECIDED:
             return None
@@ -171,7 +171,7 @@ class Verification(NamedTuple):
 
 
 def verify(
-    result: ModelResult, settings: Settings, listener: Listener | None = None
+    result: ModelResult, settings: VerifySettings, listener: Listener | None = None
 ) -> Verification:
     """Measure a model, whatever its verdict.
 
@@ -229,7 +229,7 @@ def verify(
 class _Evidence(NamedTuple):
     """What the networks trained so far say."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ExponentComparison, ...]
     step: int
     findings: Findings
     unmet: tuple[str, ...]
@@ -248,7 +248,7 @@ class _Evidence(NamedTuple):
 def _evidence(
     result: ModelResult, sizes: dict[int, Sizes], steps: int, tolerance: float
 ) -> _Evidence:
-    exponents = Exponents(sizes, len(result.spec.layers) - 1, tolerance)
+    exponents = MeasuredExponents(sizes, len(result.spec.layers) - 1, tolerance)
     step, findings = _findings(result, exponents, steps, tolerance)
     unmet = _unmet(result, findings, tolerance + exponents.chance(step, CHANCE))
     fault = None
@@ -280,7 +280,7 @@ def _names(result: ModelResult) -> list[str]:
 
 
 def _findings(
-    result: ModelResult, exponents: Exponents, steps: int, tolerance: float
+    result: ModelResult, exponents: MeasuredExponents, steps: int, tolerance: float
 ) -> tuple[int, Findings]:
     """The step that tells, and what it tells, beyond what may be chance.
 
@@ -296,8 +296,8 @@ def _findings(
 
 
 def _rows(
-    result: ModelResult, exponents: Exponents, step: int, explodes: bool, tolerance: float
-) -> list[Row]:
+    result: ModelResult, exponents: MeasuredExponents, step: int, explodes: bool, tolerance: float
+) -> list[ExponentComparison]:
     """Everything at init and in the step that tells, and all steps' changes on the way."""
     rows = []
     for key in sorted(exponents.keys, key=_place):
@@ -318,7 +318,7 @@ def _rows(
         # A kernel is of second order in h: twice the exponent, and twice the tolerance.
         allowed = 2 * tolerance if key.quantity == KERNEL else tolerance
         rows.append(
-            Row(
+            ExponentComparison(
                 key,
                 result.spec.layers[key.layer].name,
                 key.layer == len(result.spec.layers) - 1,
@@ -338,7 +338,7 @@ def _place(key: Key) -> tuple[int, int, int, bool]:
     return order.index(key.quantity), key.step, key.layer, key.of_bias
 
 
-def _decided(rows: list[Row]) -> list[Row]:
+def _decided(rows: list[ExponentComparison]) -> list[ExponentComparison]:
     """The rows with what is said of them.
 
     A row agrees within the tolerance, where its interval is no wider than that.  To contradict the
@@ -348,7 +348,7 @@ def _decided(rows: list[Row]) -> list[Row]:
     return [row._replace(agrees=_agrees(row, RISK / max(1, judged))) for row in rows]
 
 
-def _agrees(row: Row, risk: float) -> bool | None:
+def _agrees(row: ExponentComparison, risk: float) -> bool | None:
     if row.predicted is None or row.fit is None:
         return None
     if not isinstance(row.predicted, Fraction) or row.fit.is_zero:

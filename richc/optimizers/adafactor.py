@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import final
 
 from richc.optimizers.knobs import EPS, Kind, Knob
-from richc.optimizers.law import Epsilon, Law, Spelling, Step, unless_dead
+from richc.optimizers.law import Epsilon, Law, Spelling, UpdateSizes, unless_dead
 from richc.scaling.sizes import Size
 
 
@@ -61,7 +61,7 @@ class Adafactor(Law):
     def step(self, rate: Size, source: Size, gradient: Size, wide_sides: int) -> Size:
         return unless_dead(rate, source, gradient)
 
-    def update(self, step: Step) -> float:
+    def update(self, step: UpdateSizes) -> float:
         return step.rate + max(step.weight, step.weight if step.floor is None else step.floor)
 
 

@@ -61,7 +61,7 @@ class Spelling(NamedTuple):
         return "." not in self.name
 
 
-class Step(NamedTuple):
+class UpdateSizes(NamedTuple):
     """log2 of the sizes that decide an update at one width, and the options that do."""
 
     rate: float
@@ -142,7 +142,7 @@ class Law(ABC):
         """The exponent kappa of the optimizer's shape factor for one tensor."""
         return ZERO
 
-    def update(self, step: Step) -> float:
+    def update(self, step: UpdateSizes) -> float:
         """log2 of the change of a weight's entries in one step, at most."""
         return step.rate
 

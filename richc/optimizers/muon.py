@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import log2
 
 from richc.optimizers.knobs import Kind, Knob, momentum, nesterov
-from richc.optimizers.law import Law, Spelling, Step, unless_dead
+from richc.optimizers.law import Law, Spelling, UpdateSizes, unless_dead
 from richc.optimizers.shape_factor import SHAPE_FACTOR, kappa
 from richc.scaling.exponent import Exponent
 from richc.scaling.sizes import Size
@@ -73,7 +73,7 @@ class Muon(Law):
     def shape(self, option: str | None, wide_in: bool, wide_out: bool) -> Fraction:
         return kappa(option, wide_in, wide_out)
 
-    def update(self, step: Step) -> float:
+    def update(self, step: UpdateSizes) -> float:
         larger = max(step.fan_in, step.fan_out)
         factors = {
             "original": max(0.0, step.fan_out - step.fan_in) / 2,

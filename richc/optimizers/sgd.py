@@ -7,7 +7,7 @@ from math import log2
 from typing import final
 
 from richc.optimizers.knobs import momentum, nesterov
-from richc.optimizers.law import Law, Spelling, Step
+from richc.optimizers.law import Law, Spelling, UpdateSizes
 from richc.scaling.sizes import Size
 
 
@@ -41,7 +41,7 @@ class SGD(Law):
     def step(self, rate: Size, source: Size, gradient: Size, wide_sides: int) -> Size:
         return source + rate + gradient
 
-    def update(self, step: Step) -> float:
+    def update(self, step: UpdateSizes) -> float:
         share = step.options.get("momentum")
         kept = 1 - share if isinstance(share, Fraction) else Fraction(1)
         return step.rate + step.gradient - (log2(kept) if kept > 0 else 0.0)

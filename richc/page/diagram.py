@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from richc.page.signals import Gap, Row, Signal, Signals
+from richc.page.signals import Gap, Signal, SignalRow, Signals
 
 #: Heights: above the first box, of a box, of a line more in it, of the lanes below, of a gap.
 _HEAD, _BOX, _BIAS_LINE, _LANES, _GAP = 62, 60, 28, 62, 34
@@ -51,7 +51,7 @@ class Lane(NamedTuple):
     value: Value
 
 
-class Box(NamedTuple):
+class DiagramBox(NamedTuple):
     """One layer, with the lanes to what follows."""
 
     y: int
@@ -77,20 +77,20 @@ class Diagram(NamedTuple):
     head: int
     #: x of the columns.
     columns: tuple[float, float, float]
-    boxes: list[Box | Omission]
+    boxes: list[DiagramBox | Omission]
     description: str
 
 
 def diagram(found: Signals) -> Diagram:
     """The picture of these signals."""
-    rows = [row for row in found.rows if isinstance(row, Row)]
+    rows = [row for row in found.rows if isinstance(row, SignalRow)]
     widths = [
         max(_COLUMN, *(_extent(label, signal) + 22 for label, signal in column))
         for column in zip(*(line for row in rows for line in _lines(row)), strict=True)
     ]
     columns = (float(_LEFT), _LEFT + widths[0], _LEFT + widths[0] + widths[1])
     y = _HEAD
-    boxes: list[Box | Omission] = []
+    boxes: list[DiagramBox | Omission] = []
     for row in found.rows:
         if isinstance(row, Gap):
             boxes.append(Omission(y + 20, _left_out(row)))
@@ -107,7 +107,7 @@ def diagram(found: Signals) -> Diagram:
 _Line = tuple[tuple[str, Signal | None], tuple[str, Signal | None], tuple[str, Signal | None]]
 
 
-def _lines(row: Row) -> list[_Line]:
+def _lines(row: SignalRow) -> list[_Line]:
     """What stands side by side at a layer, each with its label: in the box, then in the lanes."""
     lines: list[_Line] = [(("", None), ("", row.own), ("", row.df))]
     if row.own_bias is not None and row.df_bias is not None:
@@ -117,7 +117,7 @@ def _lines(row: Row) -> list[_Line]:
     return [*lines, ((h, row.h), (dh, row.dh), gradient)]
 
 
-def _box(row: Row, y: int, columns: Sequence[float]) -> Box:
+def _box(row: SignalRow, y: int, columns: Sequence[float]) -> DiagramBox:
     *inside, below = _lines(row)
     height = _BOX + _BIAS_LINE * (len(inside) - 1)
     values = [
@@ -138,7 +138,7 @@ def _box(row: Row, y: int, columns: Sequence[float]) -> Box:
     name = row.name
     if len(name) > _LONGEST_NAME:
         name = f"{name[: _LONGEST_NAME - 1]}…"
-    return Box(y, height, name, several + row.shape, row.broken, heads, values, lanes)
+    return DiagramBox(y, height, name, several + row.shape, row.broken, heads, values, lanes)
 
 
 def _value(x: float, y: int, label: str, signal: Signal | None) -> Value:
@@ -174,7 +174,7 @@ def _left_out(gap: Gap) -> str:
     return f"{gap.layers:,} layers more are not shown."
 
 
-def _words(row: Row) -> str:
+def _words(row: SignalRow) -> str:
     """One row for who cannot see it."""
     h, dh = ("f", "Δf") if row.is_output else ("h", "Δh")
     own = f"own share of {dh} {row.own.words}"

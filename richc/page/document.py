@@ -10,7 +10,7 @@ from typing import NamedTuple
 from richc._version import __version__
 from richc.files import starts_with
 from richc.page.rendering import render, style_sheet
-from richc.page.sections import Run, Section, sections
+from richc.page.sections import PageSection, Run, sections
 from richc.page.snippets import findings
 from richc.pipeline import FileResult, ModelResult
 
@@ -25,7 +25,7 @@ class Chapter(NamedTuple):
 
     anchor: str
     model: ModelResult
-    sections: list[Section]
+    sections: list[PageSection]
 
 
 def page(result: FileResult, runs: Sequence[Run]) -> str:

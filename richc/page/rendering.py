@@ -105,18 +105,18 @@ def code(text: str) -> Markup:
     )
 
 
-class Piece(NamedTuple):
+class Fragment(NamedTuple):
     """A part of a size as a picture writes it: plain, or raised."""
 
     text: str
     raised: bool
 
 
-def pieces(text: str) -> list[Piece]:
+def pieces(text: str) -> list[Fragment]:
     """``0 → n^-1/2`` as parts for SVG, which knows no ``<sup>``."""
-    found: list[Piece] = []
+    found: list[Fragment] = []
     end = 0
     for power in _POWER.finditer(text):
-        found += [Piece(text[end : power.start()] + "n", False), Piece(power[1], True)]
+        found += [Fragment(text[end : power.start()] + "n", False), Fragment(power[1], True)]
         end = power.end()
-    return [piece for piece in [*found, Piece(text[end:], False)] if piece.text]
+    return [piece for piece in [*found, Fragment(text[end:], False)] if piece.text]

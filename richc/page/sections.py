@@ -20,15 +20,15 @@ from richc.page.transferred import transferred
 from richc.pipeline import FileResult, ModelResult
 from richc.report.derivation import derivation
 from richc.report.derivation.faults import faults
-from richc.report.table import Knob, group_name, groups, knobs
+from richc.report.table import KnobCell, group_name, groups, knobs
 from richc.report.transfer import WORDS as WORDS_OF_VALUES
 from richc.report.transfer_schema import TransferReport
 from richc.report.verification_schema import VerificationReport
 from richc.rules.sentence import gauge_words, point_name
 from richc.scaling.formula import rich_formula
 from richc.scaling.sizes import Size
+from richc.spec.declared_values import place, values
 from richc.spec.model import Tensor
-from richc.spec.numbers import place, values
 from richc.syntax.source import Source
 
 #: The desiderata in words.
@@ -48,7 +48,7 @@ _LOSSES = {"mse": "mean squared error", "cross_entropy": "cross-entropy"}
 Run: TypeAlias = VerificationReport | TransferReport
 
 
-class Section(NamedTuple):
+class PageSection(NamedTuple):
     """One part, under a heading of its own."""
 
     anchor: str
@@ -61,11 +61,11 @@ def sections(
     model: ModelResult,
     anchor: str,
     runs: Sequence[Run],
-) -> list[Section]:
+) -> list[PageSection]:
     """Every section about one model, and its ``runs``.  ``anchor`` begins the ids of all."""
 
-    def section(name: str, title: str, html: Markup) -> Section:
-        return Section(f"{anchor}-{name}", title, html)
+    def section(name: str, title: str, html: Markup) -> PageSection:
+        return PageSection(f"{anchor}-{name}", title, html)
 
     found = [
         section("desiderata", "Desiderata", _desiderata(model)),
@@ -171,11 +171,11 @@ def _signals(model: ModelResult, name: str) -> Markup:
     )
 
 
-class _Row(NamedTuple):
+class _LayerRow(NamedTuple):
     name: str
     role: str
     is_bias: bool
-    knobs: tuple[Knob, Knob, Knob]
+    knobs: tuple[KnobCell, KnobCell, KnobCell]
     #: The gauge invariants A and C.
     init: str
     rate: str
@@ -184,7 +184,7 @@ class _Row(NamedTuple):
 
 
 def _layers(model: ModelResult) -> Markup:
-    rows: list[_Row] = []
+    rows: list[_LayerRow] = []
     stages = dict(
         zip((x.name for x in model.spec.layers), model.context.network.stages, strict=True)
     )
@@ -192,10 +192,10 @@ def _layers(model: ModelResult) -> Markup:
         first = group[0]
         stage = stages[first.name]
 
-        def row(tensor: Tensor, name: str, init: Size, rate: Size, role: str) -> _Row:
+        def row(tensor: Tensor, name: str, init: Size, rate: Size, role: str) -> _LayerRow:
             exponents = _inverse(init), _inverse(rate)
             words = values(model.spec, tensor).words
-            return _Row(name, role, role == "bias", knobs(model, tensor), *exponents, words)
+            return _LayerRow(name, role, role == "bias", knobs(model, tensor), *exponents, words)
 
         rows.append(row(first.weight, group_name(group), *stage.weight, first.role))
         if first.bias is not None and stage.bias is not None:

@@ -45,7 +45,7 @@ class Signal(NamedTuple):
         return f"{text} (violates {' and '.join(self.broken)})" if self.broken else text
 
 
-class Row(NamedTuple):
+class SignalRow(NamedTuple):
     """One layer, or neighbours that are alike."""
 
     name: str
@@ -76,7 +76,7 @@ class Gap(NamedTuple):
 
 
 class Signals(NamedTuple):
-    rows: list[Row | Gap]
+    rows: list[SignalRow | Gap]
     #: Whether some size is another in the first step.
     phases: bool
     has_unknown: bool
@@ -84,17 +84,17 @@ class Signals(NamedTuple):
 
     @property
     def broken(self) -> bool:
-        return any(isinstance(row, Row) and row.broken for row in self.rows)
+        return any(isinstance(row, SignalRow) and row.broken for row in self.rows)
 
 
 def signals(model: ModelResult) -> Signals:
     """Every layer's sizes, from the input to the output."""
     found = list(_rows(model))
-    shown: list[Row | Gap] = [*found]
+    shown: list[SignalRow | Gap] = [*found]
     if len(found) > _FIRST + _LAST + 1:
         left_out = sum(row.layers for row in found[_FIRST:-_LAST])
         shown = [*found[:_FIRST], Gap(left_out), *found[-_LAST:]]
-    rows = [row for row in shown if isinstance(row, Row)]
+    rows = [row for row in shown if isinstance(row, SignalRow)]
     texts = [s.text for row in rows for s in (row.h, row.gradient, row.own, row.dh, row.df)]
     return Signals(
         shown,
@@ -104,7 +104,7 @@ def signals(model: ModelResult) -> Signals:
     )
 
 
-def _rows(model: ModelResult) -> Iterable[Row]:
+def _rows(model: ModelResult) -> Iterable[SignalRow]:
     verdict = model.verdict
     broken: dict[int, list[Violation]] = {}
     for violation in verdict.violations:
@@ -133,7 +133,7 @@ def _runs(indices: Sequence[int], key: Callable[[int], object]) -> Iterable[tupl
     yield first, indices[-1]
 
 
-def _row(model: ModelResult, first: int, last: int, violations: Iterable[Violation]) -> Row:
+def _row(model: ModelResult, first: int, last: int, violations: Iterable[Violation]) -> SignalRow:
     verdict = model.verdict
     layer = model.spec.layers[first]
     symbol = model.spec.width_symbol
@@ -157,7 +157,7 @@ def _row(model: ModelResult, first: int, last: int, violations: Iterable[Violati
         return Signal(text, tuple(sorted(set(by_place.get((quantity, of_bias), ())))))
 
     has_bias = layer.bias is not None
-    return Row(
+    return SignalRow(
         name=group_name(model.spec.layers[first : last + 1]),
         role=layer.role,
         shape=f"{layer.fan_in.words(symbol)} → {layer.fan_out.words(symbol)}",

@@ -17,14 +17,14 @@ _ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
 _CLASSES = {"1;31": "error", "1;33": "warning", "1;36": "info", "1;34": "frame"}
 
 
-class Part(NamedTuple):
+class StyledRun(NamedTuple):
     """A run of text in one style; plain text has no class."""
 
     text: str
     style: str
 
 
-class Finding(NamedTuple):
+class ShownFinding(NamedTuple):
     """One diagnostic, ready to be laid out."""
 
     code: str
@@ -35,19 +35,19 @@ class Finding(NamedTuple):
     #: ``file:line:column``, and the line on its own; empty where there is no text.
     place: str
     line: int
-    parts: list[Part]
+    parts: list[StyledRun]
     notes: list[str]
     help: str | None
     is_fixable: bool
 
 
-def findings(source: Source, diagnostics: Sequence[Diagnostic]) -> list[Finding]:
+def findings(source: Source, diagnostics: Sequence[Diagnostic]) -> list[ShownFinding]:
     """The diagnostics in their order; the inferred exponents of a model are one."""
     return [_finding(source, diagnostic) for diagnostic in together(diagnostics)]
 
 
-def _finding(source: Source, diagnostic: Diagnostic) -> Finding:
-    place, line, parts = source.shown, 0, list[Part]()
+def _finding(source: Source, diagnostic: Diagnostic) -> ShownFinding:
+    place, line, parts = source.shown, 0, list[StyledRun]()
     if source.text:
         position = source.position(diagnostic.span.start)
         place, line = f"{source.shown}:{position.line}:{position.column}", position.line
@@ -56,7 +56,7 @@ def _finding(source: Source, diagnostic: Diagnostic) -> Finding:
         shown = snippet(source, marked, diagnostic.severity, Style(color=True))
         # The first line and the last are only room, which the page makes by itself.
         parts = _parts(shown.lines[1:-1])
-    return Finding(
+    return ShownFinding(
         diagnostic.code,
         diagnostic.slug,
         diagnostic.severity,
@@ -71,11 +71,12 @@ def _finding(source: Source, diagnostic: Diagnostic) -> Finding:
     )
 
 
-def _parts(lines: Iterable[str]) -> list[Part]:
+def _parts(lines: Iterable[str]) -> list[StyledRun]:
     """Lines with escapes as runs of one style each."""
     text, *others = _ESCAPE.split("\n".join(lines))
-    parts = [Part(text, "")]
+    parts = [StyledRun(text, "")]
     parts += [
-        Part(text, _CLASSES.get(style, "")) for style, text in zip(*[iter(others)] * 2, strict=True)
+        StyledRun(text, _CLASSES.get(style, ""))
+        for style, text in zip(*[iter(others)] * 2, strict=True)
     ]
     return [part for part in parts if part.text]

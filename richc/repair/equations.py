@@ -30,7 +30,7 @@ SCALE, STD, RATE = "scale", "std", "lr"
 _SWITCHED_OFF = {"stp": SCALE, "mup": RATE, "rescaling": STD}
 
 
-class Point(NamedTuple):
+class ScalePoint(NamedTuple):
     """One richness to satisfy, and the exponents of the model there."""
 
     context: Context
@@ -84,7 +84,7 @@ class Member(NamedTuple):
         return changed
 
 
-def member_at(point: Point, index: int, *, of_bias: bool) -> Member:
+def member_at(point: ScalePoint, index: int, *, of_bias: bool) -> Member:
     context = point.context
     layer, stage = context.model.layers[index], context.network.stages[index]
     step = context.model.optimizer.law.step

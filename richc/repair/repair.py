@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from richc.diagnostics import Diagnostic, Edit, Label, Span
 from richc.repair.proof import edited, holds, is_close, log2_at_base, read
-from richc.repair.search import Change, Plan, obstacle, plans
-from richc.repair.target import MUP, NTP, Contradiction, Target, target
+from richc.repair.search import PlannedChange, RepairPlan, obstacle, plans
+from richc.repair.target import MUP, NTP, Contradiction, RepairTarget, target
 from richc.rules.attributes import added
 from richc.rules.context import Context
 from richc.rules.mending import at_base, fresh, swap, unit
@@ -114,11 +114,11 @@ def repair(context: Context, wanted: Fraction | str | None = None) -> Repair | N
     found = _first(context, goal)
     if found is None and goal.is_declared:
         # A read-out that starts at zero, say, is μP or nothing.
-        found = _first(context, Target(MUP, gauge=goal.gauge))
+        found = _first(context, RepairTarget(MUP, gauge=goal.gauge))
     return found
 
 
-def _first(context: Context, goal: Target) -> Repair | None:
+def _first(context: Context, goal: RepairTarget) -> Repair | None:
     """The fewest changes that lead to a target and are what they say."""
     # Both come with the fewest changes first, and are written out one after the other.
     plain = (_done(context, plan) for plan in plans(context, goal)[:_MOST_TRIED])
@@ -167,7 +167,7 @@ def _helped(found: Diagnostic, done: Repair) -> Diagnostic:
 # ---- plans as edits ----
 
 
-def _done(context: Context, plan: Plan) -> Repair:
+def _done(context: Context, plan: RepairPlan) -> Repair:
     changes: list[Repaired] = []
     if plan.declared is not None:
         changes.append(_declared(context, plan.declared))
@@ -186,7 +186,9 @@ def _declared(context: Context, richness: Fraction) -> Repaired:
     return Repaired(None, f"`richness r = {richness}`", moves, statement.span, edit)
 
 
-def _together(context: Context, made: Sequence[tuple[Change, Repaired]]) -> Iterator[Repaired]:
+def _together(
+    context: Context, made: Sequence[tuple[PlannedChange, Repaired]]
+) -> Iterator[Repaired]:
     """What is added to one weight or bias becomes one edit."""
     words: dict[tuple[str, bool], list[str]] = {}
     for change, done in made:
@@ -211,7 +213,7 @@ def _has_choice(context: Context) -> bool:
     )
 
 
-def _with_another_word(context: Context, goal: Target) -> list[Repair]:
+def _with_another_word(context: Context, goal: RepairTarget) -> list[Repair]:
     """Another `parameterization`, and what then is left to change."""
     model = context.model
     richness = MUP if goal.richness is None else goal.richness
@@ -263,7 +265,7 @@ class _Shift(NamedTuple):
         return change._replace(place=self.span(change.place), edit=edit)
 
 
-def _made(context: Context, change: Change) -> Repaired:
+def _made(context: Context, change: PlannedChange) -> Repaired:
     """One change as an edit, and in words."""
     model = context.model
     name, place = change.attribute, change.place
@@ -304,7 +306,7 @@ def _made(context: Context, change: Change) -> Repaired:
     return Repaired(layer, f"`{words}`", moves, place, edit, attribute, mistake)
 
 
-def _other_word(context: Context, change: Change, value: Monomial) -> str | None:
+def _other_word(context: Context, change: PlannedChange, value: Monomial) -> str | None:
     """`var` for `std` or the reverse, where that is all: the value at the base width is one."""
     other = {"std": "var", "var": "std"}.get(change.attribute)
     half = Fraction(1, 2) if change.attribute == "std" else Fraction(2)
@@ -314,7 +316,7 @@ def _other_word(context: Context, change: Change, value: Monomial) -> str | None
     return other if is_close(log2_at_base(context, value), 0.0) else None
 
 
-def _mistake(context: Context, change: Change, value: Monomial, text: str) -> str | None:
+def _mistake(context: Context, change: PlannedChange, value: Monomial, text: str) -> str | None:
     """A well-known one; ``text`` undoes it, with the value that the file has at the base width."""
     old = value.exponent(WIDTH)
     assert change.place is not None

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from richc.calculus.nearest import scale
 from richc.diagnostics import Span
-from richc.repair.equations import NONE, RATE, SCALE, STD, Point, lacking, member_at, solve
-from richc.repair.target import MUP, NTP, Target
+from richc.repair.equations import NONE, RATE, SCALE, STD, ScalePoint, lacking, member_at, solve
+from richc.repair.target import MUP, NTP, RepairTarget
 from richc.rules.context import Context
 from richc.scaling.monomial import Affine
 from richc.spec.infer import STANDARD
@@ -28,7 +28,7 @@ _ORDER = (STD, RATE, SCALE)
 _MAX_POINTS, _MAX_SHIFTS = 12, 4
 
 
-class Change(NamedTuple):
+class PlannedChange(NamedTuple):
     """Multiply one attribute by (n / n0)^exponent."""
 
     #: "scale", "std", "var" or "lr".
@@ -48,15 +48,15 @@ class Change(NamedTuple):
         return tensor
 
 
-class Plan(NamedTuple):
-    changes: tuple[Change, ...]
+class RepairPlan(NamedTuple):
+    changes: tuple[PlannedChange, ...]
     #: Where it leads; None for every richness of an interval.
     richness: Fraction | None
     #: The value that the ``richness`` statement is to have, where that changes.
     declared: Fraction | None = None
 
 
-def plans(context: Context, target: Target) -> list[Plan]:
+def plans(context: Context, target: RepairTarget) -> list[RepairPlan]:
     """Every way that is worth trying, the one with the fewest changes first.
 
     Layers are put on the scale: a bias of order one that already carries a hidden layer is not made
@@ -65,22 +65,22 @@ def plans(context: Context, target: Target) -> list[Plan]:
     model = context.model
     if model.interval is not None:
         ends = [_at(context, end) for end in dict.fromkeys(model.interval)]
-        points = tuple(Point(end, end.richness) for end in ends)
-        return [Plan(found, None) for found in _with_shifts(points, target.gauge)]
+        points = tuple(ScalePoint(end, end.richness) for end in ends)
+        return [RepairPlan(found, None) for found in _with_shifts(points, target.gauge)]
     found = [
-        Plan(changes, richness)
+        RepairPlan(changes, richness)
         for richness in _richnesses(context, target)
-        for changes in _with_shifts((Point(context, richness),), target.gauge)
+        for changes in _with_shifts((ScalePoint(context, richness),), target.gauge)
     ]
     if model.richness_place is not None and model.parameterization_place is None:
         for richness in _declarable(context, target):
-            points = (Point(_at(context, richness), richness),)
-            found += [Plan(c, richness, richness) for c in _with_shifts(points, target.gauge)]
+            points = (ScalePoint(_at(context, richness), richness),)
+            found += [RepairPlan(c, richness, richness) for c in _with_shifts(points, target.gauge)]
     found.sort(key=lambda plan: _cost(plan, model.richness))
     return found
 
 
-def _cost(plan: Plan, declared: Fraction | None) -> tuple[int, bool, Fraction, int, Fraction]:
+def _cost(plan: RepairPlan, declared: Fraction | None) -> tuple[int, bool, Fraction, int, Fraction]:
     edits = len(plan.changes) + (plan.declared is not None)
     richness = MUP if plan.richness is None else plan.richness
     # A richness off the scale is the likelier mistake.
@@ -100,13 +100,13 @@ def _at(context: Context, richness: Fraction) -> Context:
     return Context(context.model, context.node, context.text, context.path, richness=richness)
 
 
-def _declarable(context: Context, target: Target) -> Iterator[Fraction]:
+def _declarable(context: Context, target: RepairTarget) -> Iterator[Fraction]:
     """Values that the ``richness`` statement might have instead."""
     points = (NTP, MUP) if target.richness is None else (target.richness,)
     return (p for p in points if p != context.model.richness and target.admits(p))
 
 
-def _richnesses(context: Context, target: Target) -> list[Fraction]:
+def _richnesses(context: Context, target: RepairTarget) -> list[Fraction]:
     """Every richness that could take the fewest changes."""
     if target.richness is not None:
         return [target.richness]
@@ -129,7 +129,9 @@ def _richnesses(context: Context, target: Target) -> list[Fraction]:
     return [richness for richness in found if target.admits(richness)]
 
 
-def _with_shifts(points: tuple[Point, ...], gauge: str | None) -> Iterator[tuple[Change, ...]]:
+def _with_shifts(
+    points: tuple[ScalePoint, ...], gauge: str | None
+) -> Iterator[tuple[PlannedChange, ...]]:
     """The fewest changes, and those beside another rate of the optimizer."""
     found = _all(points, gauge)
     if found is not None:
@@ -147,20 +149,20 @@ def _with_shifts(points: tuple[Point, ...], gauge: str | None) -> Iterator[tuple
             shifted = tuple(p._replace(shift=s) for p, s in zip(points, shifts, strict=True))
             rest = _all(shifted, gauge)
             if rest is not None:
-                yield (*rest, Change(RATE, _exponent(shifts, points), place, ()))
+                yield (*rest, PlannedChange(RATE, _exponent(shifts, points), place, ()))
 
 
-def _lacking_rate(points: Sequence[Point], index: int) -> tuple[Fraction, ...]:
+def _lacking_rate(points: Sequence[ScalePoint], index: int) -> tuple[Fraction, ...]:
     """What the rate of a layer lacks at each point; empty where it has none."""
     lacks = (lacking(member_at(point, index, of_bias=False))[1] for point in points)
     found = tuple(each for each in lacks if each is not None)
     return found if len(found) == len(points) else ()
 
 
-def _all(points: tuple[Point, ...], gauge: str | None) -> tuple[Change, ...] | None:
+def _all(points: tuple[ScalePoint, ...], gauge: str | None) -> tuple[PlannedChange, ...] | None:
     """The fewest changes of every statement; None where one cannot be mended."""
     model = points[0].context.model
-    changes: list[Change] = []
+    changes: list[PlannedChange] = []
     for _, members in groupby(range(len(model.layers)), key=lambda i: model.layers[i].statement):
         indices = _kinds(points[0].context, list(members))
         of_biases = (False, True) if model.layers[indices[0]].bias is not None else (False,)
@@ -172,14 +174,14 @@ def _all(points: tuple[Point, ...], gauge: str | None) -> tuple[Change, ...] | N
     return tuple(changes)
 
 
-def obstacle(context: Context, target: Target) -> str | None:
+def obstacle(context: Context, target: RepairTarget) -> str | None:
     """What it is about one statement that no exponents mend, in words."""
     model = context.model
     readout = model.layers[-1]
     if target.richness not in (None, MUP) and readout.weight.std.is_zero:
         return f"`{readout.name}` starts at zero, which only μP does: give it a `std`"
     for richness in _richnesses(context, target):
-        points = (Point(context, richness),)
+        points = (ScalePoint(context, richness),)
         for name, members in groupby(range(len(model.layers)), lambda i: model.layers[i].statement):
             indices = _kinds(context, list(members))
             alone = [_fewest(points, [i], target.gauge, of_bias=False) for i in indices]
@@ -202,8 +204,8 @@ def _kinds(context: Context, indices: Sequence[int]) -> list[int]:
 
 
 def _fewest(
-    points: tuple[Point, ...], indices: Sequence[int], gauge: str | None, *, of_bias: bool
-) -> list[Change] | None:
+    points: tuple[ScalePoint, ...], indices: Sequence[int], gauge: str | None, *, of_bias: bool
+) -> list[PlannedChange] | None:
     """The fewest changes of a statement's weight, or of its bias."""
     members = [[member_at(point, index, of_bias=of_bias) for index in indices] for point in points]
     if gauge is None and all(member.fits({}) for at_point in members for member in at_point):
@@ -230,18 +232,18 @@ def _change(
     layers: tuple[Layer, ...],
     knob: str,
     exponents: Sequence[Fraction],
-    points: Sequence[Point],
+    points: Sequence[ScalePoint],
     *,
     of_bias: bool,
-) -> Change:
+) -> PlannedChange:
     exponent = _exponent(exponents, points)
-    found = Change(knob, exponent, None, layers, of_bias)
+    found = PlannedChange(knob, exponent, None, layers, of_bias)
     if knob == STD and found.tensor.place("var"):
         found = found._replace(attribute="var", exponent=exponent.times(Fraction(2)))
     return found._replace(place=found.tensor.place(found.attribute))
 
 
-def _exponent(values: Sequence[Fraction], points: Sequence[Point]) -> Affine:
+def _exponent(values: Sequence[Fraction], points: Sequence[ScalePoint]) -> Affine:
     """An exponent from its values at one richness, or at both ends of an interval."""
     if len(points) == 1:
         return Affine(values[0])

@@ -14,7 +14,7 @@ NTP = Fraction(0)
 NEAREST = "nearest"
 
 
-class Target(NamedTuple):
+class RepairTarget(NamedTuple):
     #: The richness; None where any will do.
     richness: Fraction | None
     #: Whether any that will do is below 1/2.
@@ -51,7 +51,7 @@ def parse_target(word: str) -> Fraction | str:
     return richness
 
 
-def target(model: Model, wanted: Fraction | str | None = None) -> Target:
+def target(model: Model, wanted: Fraction | str | None = None) -> RepairTarget:
     """Where to go; ``wanted`` is what ``parse_target`` returns.  Raises Contradiction."""
     points = {r.point: r for r in model.requirements if r.point is not None}
     gauges = {r.value: r for r in model.requirements if r.kind == Claim.GAUGE}
@@ -79,15 +79,15 @@ def target(model: Model, wanted: Fraction | str | None = None) -> Target:
             against = lazy
         if against is not None:
             raise Contradiction(f"{_words(against)} is against `--to {_word(wanted)}`")
-        return Target(wanted, gauge=gauge)
+        return RepairTarget(wanted, gauge=gauge)
     if required is not None:
-        return Target(required, gauge=gauge)
+        return RepairTarget(required, gauge=gauge)
     declared = model.richness
     if wanted == NEAREST or model.interval is not None:
-        return Target(None, lazy is not None, gauge)
+        return RepairTarget(None, lazy is not None, gauge)
     if declared is not None and NTP <= declared <= MUP and not (lazy and declared == MUP):
-        return Target(declared, gauge=gauge, is_declared=True)
-    return Target(None, lazy=True, gauge=gauge) if lazy else Target(MUP, gauge=gauge)
+        return RepairTarget(declared, gauge=gauge, is_declared=True)
+    return RepairTarget(None, lazy=True, gauge=gauge) if lazy else RepairTarget(MUP, gauge=gauge)
 
 
 def _word(richness: Fraction) -> str:

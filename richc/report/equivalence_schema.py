@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from richc._version import __version__
 from richc.gauge.differences import difference_words, knob_words, structure_words
 from richc.report.equivalence import move_formula
+from richc.report.strict import Strict
 from richc.scaling.formula import rich_formula
 
 if TYPE_CHECKING:
@@ -16,11 +17,7 @@ if TYPE_CHECKING:
     from richc.report.equivalence import Side
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Compared(_Strict):
+class Compared(Strict):
     """One of the two models."""
 
     name: str
@@ -28,14 +25,14 @@ class Compared(_Strict):
     verdict: str = Field(description="in one sentence")
 
 
-class Structure(_Strict):
+class Structure(Strict):
     """What makes them different networks."""
 
     layer: str | None
     message: str
 
 
-class Difference(_Strict):
+class Difference(Strict):
     """One gauge invariant of one tensor."""
 
     layer: str
@@ -46,7 +43,7 @@ class Difference(_Strict):
     message: str
 
 
-class Knob(_Strict):
+class Knob(Strict):
     """A setting of order one."""
 
     name: str
@@ -56,7 +53,7 @@ class Knob(_Strict):
     message: str
 
 
-class Move(_Strict):
+class Move(Strict):
     """M times t and W over t take this tensor of the first model into the second's."""
 
     layer: str
@@ -66,7 +63,7 @@ class Move(_Strict):
     rescaled: str = Field(description="the factor of M W: 1 but for homogeneous networks")
 
 
-class Equivalence(_Strict):
+class Equivalence(Strict):
     """What ``richc.equivalence`` returns."""
 
     version: Literal[1] = 1

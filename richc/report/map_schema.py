@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from richc._version import __version__
 from richc.report import map as values
 from richc.report.names import FileName
+from richc.report.strict import Strict
 
 Gauge = Literal["stp", "mup", "rescaling"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Place(_Strict):
+class Place(Strict):
     """One model on the map; rationals are strings."""
 
     number: int = Field(description="its number in drawings")
@@ -47,7 +44,7 @@ class Place(_Strict):
     position: str = Field(description="in words")
 
 
-class Map(_Strict):
+class Map(Strict):
     """What ``richc map --format json`` prints."""
 
     version: Literal[1] = 1

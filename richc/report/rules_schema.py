@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from richc._version import __version__
+from richc.report.strict import Strict
 from richc.rules.pages import Page
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Rule(_Strict):
+class Rule(Strict):
     """One rule; code and slug are both stable."""
 
     code: str
@@ -26,7 +23,7 @@ class Rule(_Strict):
     summary: str
 
 
-class RuleList(_Strict):
+class RuleList(Strict):
     """What ``richc rules --format json`` prints."""
 
     version: Literal[1]

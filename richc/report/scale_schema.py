@@ -6,11 +6,12 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from richc._version import __version__
 from richc.lab.outcome import Outcome
 from richc.report.names import FileName
+from richc.report.strict import Strict
 
 if TYPE_CHECKING:
     from richc.lab import scale
@@ -20,18 +21,14 @@ if TYPE_CHECKING:
 _CONFIDENCE = 0.95
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Values(_Strict):
+class Values(Strict):
     """One quantity in several networks."""
 
     typical: float | None = Field(description="their geometric mean; null where there is none")
     values: list[float] = Field(description="those that did not diverge, in order of the seeds")
 
 
-class Spot(_Strict):
+class Spot(Strict):
     """Networks of one width at one place of the scale; null for what is not evaluated."""
 
     richness: str
@@ -52,7 +49,7 @@ class Spot(_Strict):
     held_out_loss: Values
 
 
-class Row(_Strict):
+class Row(Strict):
     """How a quantity grows with the width at one r: an exponent of n."""
 
     richness: str
@@ -67,7 +64,7 @@ class Row(_Strict):
     agrees: bool | None = Field(description="null where it is not judged, or undecided")
 
 
-class Run(_Strict):
+class Run(Strict):
     """How it was measured."""
 
     steps: int
@@ -82,7 +79,7 @@ class Run(_Strict):
     seconds: float
 
 
-class ScaleReport(_Strict):
+class ScaleReport(Strict):
     """What ``richc scale --format json`` prints."""
 
     version: Literal[1] = 1
@@ -102,7 +99,7 @@ class ScaleReport(_Strict):
     run: Run
 
 
-def report(path: str, found: scale.Scale, decide: str | None = None) -> ScaleReport:
+def report(path: str, found: scale.RichnessSweep, decide: str | None = None) -> ScaleReport:
     """The report on one run; ``decide`` is the command that would decide it."""
     spec = found.result.spec
     return ScaleReport(
@@ -134,7 +131,7 @@ def report(path: str, found: scale.Scale, decide: str | None = None) -> ScaleRep
     )
 
 
-def _spot(spot: scale.Spot, found: scale.Scale) -> Spot:
+def _spot(spot: scale.Spot, found: scale.RichnessSweep) -> Spot:
     def values(quantity: str) -> Values:
         known = spot.values(quantity)
         return Values(typical=_typical(known), values=known)

@@ -9,15 +9,16 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from richc import diagnostics as found
 from richc._version import __version__
 from richc.pipeline import FileResult, ModelResult
 from richc.report import Options
 from richc.report.names import FileName
+from richc.report.strict import Strict
 from richc.scaling.sizes import Size, largest
-from richc.spec import numbers
+from richc.spec import declared_values
 from richc.spec.model import Tensor
 from richc.syntax.source import Source
 from richc.words import OPTIMIZERS
@@ -25,11 +26,7 @@ from richc.words import OPTIMIZERS
 Status = Literal["holds", "violated", "not_evaluated"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Span(_Strict):
+class Span(Strict):
     """A place in a file: 1-based lines and columns (in characters), end exclusive."""
 
     line: int
@@ -38,14 +35,14 @@ class Span(_Strict):
     end_column: int
 
 
-class Edit(_Strict):
+class Edit(Strict):
     """Replace the text at ``span``."""
 
     span: Span
     text: str
 
 
-class Diagnostic(_Strict):
+class Diagnostic(Strict):
     """One finding."""
 
     code: str
@@ -60,14 +57,14 @@ class Diagnostic(_Strict):
     edits: list[Edit]
 
 
-class Desiderata(_Strict):
+class Desiderata(Strict):
     D0: Status
     D1: Status
     D2: Status
     D3: Status
 
 
-class Values(_Strict):
+class Values(Strict):
     """The knobs of a weight, or of a bias, at the declared width, richness and gamma.
 
     As the file has them, so before what an optimizer multiplies a rate with by itself (Muon's shape
@@ -83,7 +80,7 @@ class Values(_Strict):
     )
 
 
-class Layer(_Strict):
+class Layer(Strict):
     """Exponents of one layer, as rational strings; ``"inf"`` for a zero or frozen knob.
 
     Multiplier n^-a, init std n^-b, learning rate n^-c; A and C are the gauge invariants; h, dh
@@ -107,7 +104,7 @@ class Layer(_Strict):
     bias_values: Values | None = Field(description="null for a layer without a bias")
 
 
-class Model(_Strict):
+class Model(Strict):
     """The verdict on one model."""
 
     name: str
@@ -124,13 +121,13 @@ class Model(_Strict):
     layers: list[Layer]
 
 
-class File(_Strict):
+class File(Strict):
     path: FileName
     diagnostics: list[Diagnostic]
     models: list[Model]
 
 
-class Report(_Strict):
+class Report(Strict):
     """What ``richc check --format json`` prints."""
 
     version: Literal[1] = 1
@@ -195,7 +192,7 @@ def _model(result: ModelResult) -> Model:
 
     def values(tensor: Tensor) -> Values:
         if id(tensor) not in known:
-            known[id(tensor)] = Values(**numbers.values(result.spec, tensor)._asdict())
+            known[id(tensor)] = Values(**declared_values.values(result.spec, tensor)._asdict())
         return known[id(tensor)]
 
     layers = [

@@ -5,20 +5,17 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from richc._version import __version__
 from richc.pipeline import FileResult
+from richc.report.strict import Strict
 from richc.scaling import monomial as exact
 from richc.scaling.formula import Symbols, rich_formula
 from richc.spec import model as spec
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Power(_Strict):
+class Power(Strict):
     """``base ^ (const + slope * r)``; rationals are strings."""
 
     base: int | str = Field(description="a prime (or large) factor, or n, n0, gamma")
@@ -26,7 +23,7 @@ class Power(_Strict):
     slope: str
 
 
-class Monomial(_Strict):
+class Monomial(Strict):
     """An exact product of powers; no powers and ``zero`` for 0."""
 
     formula: str
@@ -34,7 +31,7 @@ class Monomial(_Strict):
     powers: list[Power]
 
 
-class Dim(_Strict):
+class Dim(Strict):
     """``factor``, or ``factor / over * n`` where ``wide``."""
 
     factor: int
@@ -42,12 +39,12 @@ class Dim(_Strict):
     over: int = Field(1, description="what every width is a multiple of")
 
 
-class Activation(_Strict):
+class Activation(Strict):
     name: str
     slope: str | None
 
 
-class Tensor(_Strict):
+class Tensor(Strict):
     """One trained tensor: absolute decay and eps; the rate is a factor of the optimizer's."""
 
     scale: Monomial
@@ -58,7 +55,7 @@ class Tensor(_Strict):
     frozen: bool
 
 
-class Layer(_Strict):
+class Layer(Strict):
     name: str
     role: Literal["read-in", "hidden", "read-out"]
     fan_in: Dim
@@ -69,13 +66,13 @@ class Layer(_Strict):
     activation: Activation | None
 
 
-class Optimizer(_Strict):
+class Optimizer(Strict):
     name: str
     lr: Monomial
     options: dict[str, bool | str | list[str]]
 
 
-class Train(_Strict):
+class Train(Strict):
     data: str | None
     target: str | None
     steps: int | None
@@ -86,13 +83,13 @@ class Train(_Strict):
     seed: int | None
 
 
-class Requirement(_Strict):
+class Requirement(Strict):
     kind: Literal["point", "gauge", "regime", "equivalent"]
     value: str
     richness: str | None
 
 
-class Model(_Strict):
+class Model(Strict):
     """What a model is, independent of how it is written."""
 
     name: str
@@ -113,7 +110,7 @@ class Model(_Strict):
     features: list[str] = Field(description="what the compiled program has beside the default")
 
 
-class SpecFile(_Strict):
+class SpecFile(Strict):
     """What ``richc.load`` returns."""
 
     version: Literal[1] = 1

@@ -9,28 +9,28 @@ from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.pipeline import ModelResult
 from richc.scaling.formula import power, rich_formula
 from richc.scaling.monomial import Monomial
+from richc.spec.declared_values import Values, place, values
 from richc.spec.model import Layer, Tensor
-from richc.spec.numbers import Values, place, values
 
 HEADER = ("layer", "multiplier", "", "std", "", "rate", "")
 _LONGEST = 44
 
 
-class Knob(NamedTuple):
+class KnobCell(NamedTuple):
     """How one knob of a tensor scales: a formula, and its size at the declared richness."""
 
     formula: str
     size: str
 
 
-def knobs(model: ModelResult, tensor: Tensor) -> tuple[Knob, Knob, Knob]:
+def knobs(model: ModelResult, tensor: Tensor) -> tuple[KnobCell, KnobCell, KnobCell]:
     """A tensor's multiplier, std and rate; the rate's size counts the optimizer's in."""
 
-    def knob(value: Monomial, whole: Monomial) -> Knob:
-        return Knob(rich_formula(value, model.spec.symbols), power(model.context.size(whole)))
+    def knob(value: Monomial, whole: Monomial) -> KnobCell:
+        return KnobCell(rich_formula(value, model.spec.symbols), power(model.context.size(whole)))
 
     if tensor.frozen:
-        rate = Knob("frozen", "0")
+        rate = KnobCell("frozen", "0")
     else:
         rate = knob(tensor.lr, model.spec.optimizer.lr.times(tensor.lr))
     return knob(tensor.scale, tensor.scale), knob(tensor.std, tensor.std), rate

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from richc._version import __version__
 from richc.lab.outcome import Outcome
 from richc.report.names import FileName
+from richc.report.strict import Strict
 
 if TYPE_CHECKING:
     from richc.calculus.drift import Drift as Prediction
@@ -18,11 +19,7 @@ if TYPE_CHECKING:
     from richc.lab.sweep.transfer import Transfer
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Training(_Strict):
+class Training(Strict):
     """One training; null for what is not finite: with such a loss, it diverged."""
 
     width: int
@@ -34,7 +31,7 @@ class Training(_Strict):
     test_score: float | None
 
 
-class Best(_Strict):
+class Best(Strict):
     """The best value at one width, by the training loss."""
 
     width: int
@@ -44,7 +41,7 @@ class Best(_Strict):
     at_edge: bool = Field(description="no value beyond it was tried")
 
 
-class Drift(_Strict):
+class Drift(Strict):
     """The best value goes as a power of n: measured and predicted exponents."""
 
     measured: float
@@ -60,7 +57,7 @@ class Drift(_Strict):
     )
 
 
-class Run(_Strict):
+class Run(Strict):
     """How it was measured."""
 
     steps: int
@@ -78,7 +75,7 @@ class Run(_Strict):
     seconds: float
 
 
-class TransferReport(_Strict):
+class TransferReport(Strict):
     """What ``richc transfer --format json`` prints."""
 
     version: Literal[1] = 1
@@ -147,7 +144,7 @@ def report(path: str, found: Transfer, decide: str | None = None) -> TransferRep
 
 
 def _drift(
-    measured: optimum.Measured, predicted: Prediction | None, agrees: bool | None
+    measured: optimum.MeasuredOptimum, predicted: Prediction | None, agrees: bool | None
 ) -> dict[str, object]:
     from richc.lab.sweep.optimum import CONFIDENCE
 

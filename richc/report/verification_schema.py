@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from richc._version import __version__
 from richc.lab.outcome import Outcome
 from richc.report.names import FileName
 from richc.report.schema import Desiderata
+from richc.report.strict import Strict
 
 if TYPE_CHECKING:
     from richc.lab import verify
@@ -21,11 +22,7 @@ _Width = Annotated[int, Field(ge=1)]
 _Rational = Annotated[str, Field(pattern=r"^-?[0-9]+(/[1-9][0-9]*)?$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Row(_Strict):
+class Row(Strict):
     """One exponent of n: rationals and zeros as in ``richc check``, measured ones as numbers."""
 
     quantity: Literal["h", "dh", "own", "df", "kernel", "state"]
@@ -46,7 +43,7 @@ class Row(_Strict):
     sizes: dict[_Width, float | None] = Field(description="geometric means of the RMS by width")
 
 
-class Finding(_Strict):
+class Finding(Strict):
     """A desideratum that training breaks."""
 
     desideratum: Literal["D0", "D1", "D2", "D3"]
@@ -55,7 +52,7 @@ class Finding(_Strict):
     is_consequence: bool = Field(description="only because something else explodes")
 
 
-class Fault(_Strict):
+class Fault(Strict):
     """The one thing at fault: a layer's init or rate is too large by n^excess."""
 
     layer: str
@@ -64,7 +61,7 @@ class Fault(_Strict):
     richness: _Rational = Field(description="where on the scale the model would be without it")
 
 
-class Measured(_Strict):
+class Measured(Strict):
     """What training shows, whatever was predicted."""
 
     desiderata: Desiderata
@@ -75,7 +72,7 @@ class Measured(_Strict):
     fault: Fault | None
 
 
-class Run(_Strict):
+class Run(Strict):
     """How it was measured."""
 
     networks: dict[_Width, int] = Field(min_length=1, description="by width")
@@ -88,7 +85,7 @@ class Run(_Strict):
     seconds: float
 
 
-class VerificationReport(_Strict):
+class VerificationReport(Strict):
     """What ``richc verify --format json`` prints."""
 
     version: Literal[1] = 1
@@ -150,7 +147,7 @@ def report(
     )
 
 
-def _row(row: verify.Row) -> Row:
+def _row(row: verify.ExponentComparison) -> Row:
     confidence = 0.95
     fit = row.fit
     half = 0.0 if fit is None else fit.half_width(confidence)

@@ -13,7 +13,7 @@ from richc.diagnostics import WARNING, Diagnostic
 from richc.rules import SLUGS
 from richc.rules.common import decimal, trained
 from richc.rules.context import Context
-from richc.rules.knobs import Part, findings, named
+from richc.rules.knobs import KnobFinding, findings, named
 from richc.scaling.formula import power
 
 
@@ -22,7 +22,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
     yield from findings(_parts(context), partial(_diagnose, optimizer))
 
 
-def _parts(context: Context) -> Iterator[Part]:
+def _parts(context: Context) -> Iterator[KnobFinding]:
     model = context.model
     seen: set[tuple[str, bool]] = set()
     for item in trained(context):
@@ -36,7 +36,7 @@ def _parts(context: Context) -> Iterator[Part]:
         seen.add(item.statement)
         sizes = power(context.size(tensor.eps)), power(context.size(tensor.std))
         powers = f" (the floor ~ {sizes[0]}, the std ~ {sizes[1]})" if sizes[0] != sizes[1] else ""
-        yield Part(
+        yield KnobFinding(
             item,
             tensor.place("eps") or model.optimizer.located("eps"),
             f"{decimal(floor)}, {decimal(floor - rms)} times the std, {decimal(rms)}, at "
@@ -45,7 +45,7 @@ def _parts(context: Context) -> Iterator[Part]:
         )
 
 
-def _diagnose(optimizer: str, parts: Sequence[Part]) -> Diagnostic:
+def _diagnose(optimizer: str, parts: Sequence[KnobFinding]) -> Diagnostic:
     verb, whose = ("starts", "its") if len(parts) == 1 else ("start", "their")
     consequence = f"{whose} steps are those of the floor"
     message = f"{named(parts)} {verb} below {optimizer}'s floor: {consequence}"

@@ -14,7 +14,7 @@ from richc.spec.model import Layer, Tensor
 from richc.syntax import tree
 
 
-class Written(NamedTuple):
+class WrittenAttribute(NamedTuple):
     """An attribute as it should stand on a layer, and the edits that write it."""
 
     words: str
@@ -23,7 +23,7 @@ class Written(NamedTuple):
 
 def kept_at_base(
     context: Context, layer: Layer, tensor: Tensor, names: tuple[str, str], power: Fraction
-) -> Written | None:
+) -> WrittenAttribute | None:
     """Multiply an attribute by (n / n0)^power: its value at the base width stays.
 
     ``names`` are the attribute's on a layer and in the optimizer; what stands in the optimizer goes
@@ -39,7 +39,7 @@ def kept_at_base(
     value = at_base(context, [layer], place, Affine(power), of_bias=of_bias)
     words = f"{names[0]} = {value}"
     edit = Edit(own, value) if own else added(context, layer, words, of_bias)
-    return Written(words, (edit, *unit(context).edits))
+    return WrittenAttribute(words, (edit, *unit(context).edits))
 
 
 def times(context: Context, place: Span, factor: str) -> str:

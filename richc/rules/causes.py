@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from richc.diagnostics import Label, Span
-from richc.rules.common import Case, rate_place
+from richc.rules.common import FaultCase, rate_place
 from richc.rules.context import Context
 from richc.scaling.formula import power
 
 
-def readout(context: Context, case: Case, what: str) -> tuple[Label, ...]:
+def readout(context: Context, case: FaultCase, what: str) -> tuple[Label, ...]:
     """What gives the read-out its size; ``what`` says what passes through it.
 
     That is its init or, where that is smaller, its update (see richc.calculus.run.flow).
@@ -23,7 +23,7 @@ def readout(context: Context, case: Case, what: str) -> tuple[Label, ...]:
     return _label(case, place, f"{what} `{last.name}`: {name} ~ {size}")
 
 
-def dominant(context: Context, case: Case) -> tuple[Label, ...]:
+def dominant(context: Context, case: FaultCase) -> tuple[Label, ...]:
     """The rate of the layer below whose update is the larger part of what follows this one."""
     below = context.model.layers[case.at - 1] if case.at else None
     layer = context.verdict.flow.later[case.at]
@@ -33,6 +33,6 @@ def dominant(context: Context, case: Case) -> tuple[Label, ...]:
     return _label(case, below.weight.place("lr"), f"this already changes h by {size}")
 
 
-def _label(case: Case, place: Span | None, text: str) -> tuple[Label, ...]:
+def _label(case: FaultCase, place: Span | None, text: str) -> tuple[Label, ...]:
     """None where nothing is written there, or where it is the finding's own place."""
     return () if place is None or place == rate_place(case) else (Label(place, text),)

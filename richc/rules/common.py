@@ -17,7 +17,7 @@ _MAX_CAUSES = 2
 _MAX_DECIMAL_BITS = 40
 
 
-class Case(NamedTuple):
+class FaultCase(NamedTuple):
     """One violation, standing for all layers of its statement that share it."""
 
     violation: Violation
@@ -33,7 +33,7 @@ class Case(NamedTuple):
         return self.violation.layer
 
 
-def cases(context: Context, desideratum: str, kind: Breach) -> Iterator[Case]:
+def cases(context: Context, desideratum: str, kind: Breach) -> Iterator[FaultCase]:
     """The violations of a kind that have to be mended, one for each statement and cause.
 
     A repeated statement has few causes, but one that feeds back grows from layer to layer: of
@@ -58,7 +58,7 @@ def cases(context: Context, desideratum: str, kind: Breach) -> Iterator[Case]:
                 if first is not last:
                     shown = f"{first.name}` ... `{last.name}"
             shown = f"the bias of `{shown}`" if of_bias else f"`{shown}`"
-            yield Case(group[0], first, context.tensor(group[0].layer, of_bias), name, shown)
+            yield FaultCase(group[0], first, context.tensor(group[0].layer, of_bias), name, shown)
 
 
 class Trained(NamedTuple):
@@ -101,11 +101,11 @@ def decimal(bits: float) -> str:
     return f"{2.0**bits:.2g}" if abs(bits) < _MAX_DECIMAL_BITS else f"2^{bits:.0f}"
 
 
-def rate_place(case: Case) -> Span:
+def rate_place(case: FaultCase) -> Span:
     return case.tensor.place("lr", "frozen") or case.layer.name_place
 
 
-def blocked(case: Case) -> str | None:
+def blocked(case: FaultCase) -> str | None:
     """Why a layer does nothing at all, where no exponent is to blame."""
     if case.violation.excess is not None:
         return None
@@ -114,7 +114,7 @@ def blocked(case: Case) -> str | None:
     return "no gradient reaches it: look at the read-out"
 
 
-def excess(case: Case) -> Fraction:
+def excess(case: FaultCase) -> Fraction:
     """The violation's excess, for violations of which it is known to be finite."""
     value = case.violation.excess
     assert value is not None

@@ -12,9 +12,9 @@ from richc.calculus.verdict import Network, Verdict, judge
 from richc.diagnostics import Span
 from richc.scaling.monomial import Base, Monomial
 from richc.scaling.sizes import Size
+from richc.spec.declared_values import logs
 from richc.spec.model import Layer, Model, Tensor
 from richc.spec.network import Exponents
-from richc.spec.numbers import logs
 from richc.syntax import tree
 
 if TYPE_CHECKING:

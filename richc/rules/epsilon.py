@@ -11,10 +11,10 @@ from fractions import Fraction
 
 from richc.calculus.verdict import NOT_EVALUATED
 from richc.diagnostics import WARNING, Diagnostic
-from richc.rules.attributes import Written, kept_at_base
+from richc.rules.attributes import WrittenAttribute, kept_at_base
 from richc.rules.common import Trained, trained
 from richc.rules.context import Context
-from richc.rules.knobs import Part, findings, named, remedies
+from richc.rules.knobs import KnobFinding, findings, named, remedies
 from richc.scaling.formula import power
 from richc.scaling.sizes import ZERO_SIZE, Size
 
@@ -25,7 +25,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
     yield from findings(_parts(context), _diagnose)
 
 
-def _parts(context: Context) -> Iterator[Part]:
+def _parts(context: Context) -> Iterator[KnobFinding]:
     seen: set[tuple[str, bool]] = set()
     for item in trained(context):
         tensor, gradient = item.tensor, item.gradient(context)
@@ -36,7 +36,7 @@ def _parts(context: Context) -> Iterator[Part]:
             continue
         seen.add(item.statement)
         written = _written(context, item, eps, gradient)
-        yield Part(
+        yield KnobFinding(
             item,
             tensor.place("eps") or context.model.optimizer.located("eps"),
             f"eps ~ {power(eps)}, the gradient ~ {power(gradient)}",
@@ -47,7 +47,7 @@ def _parts(context: Context) -> Iterator[Part]:
         )
 
 
-def _diagnose(parts: Sequence[Part]) -> Diagnostic:
+def _diagnose(parts: Sequence[KnobFinding]) -> Diagnostic:
     first = parts[0]
     message = (
         f"epsilon outgrows the gradient of {named(parts)}: at large width Adam becomes SGD there"
@@ -57,7 +57,7 @@ def _diagnose(parts: Sequence[Part]) -> Diagnostic:
     return Diagnostic("R601", "epsilon", WARNING, message, first.place, help=help)
 
 
-def _written(context: Context, item: Trained, eps: Size, gradient: Size) -> Written | None:
+def _written(context: Context, item: Trained, eps: Size, gradient: Size) -> WrittenAttribute | None:
     if not isinstance(eps, Fraction) or not isinstance(gradient, Fraction):
         return None
     return kept_at_base(context, item.layer, item.tensor, ("eps", "eps"), gradient - eps)

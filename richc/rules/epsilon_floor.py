@@ -14,7 +14,7 @@ from math import inf, log2
 from richc.diagnostics import WARNING, Diagnostic
 from richc.rules.common import decimal, trained
 from richc.rules.context import Context
-from richc.rules.knobs import Part, findings, named
+from richc.rules.knobs import KnobFinding, findings, named
 from richc.rules.precision_range import measure
 
 #: log2 of eps beside the gradient: an eps of its size halves a step, a larger one rules it.
@@ -28,7 +28,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
     parts = sorted(_parts(context), key=lambda part: part[0])
     shares = {part: share for share, part in parts}
 
-    def diagnose(group: Sequence[Part]) -> Diagnostic:
+    def diagnose(group: Sequence[KnobFinding]) -> Diagnostic:
         message = (
             f"epsilon is larger than the gradient of {named(group)}: Adam's steps are about "
             f"{decimal(shares[group[0]])} of the rate there"
@@ -39,7 +39,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
     yield from findings((part for _, part in parts), diagnose)
 
 
-def _parts(context: Context) -> Iterator[tuple[float, Part]]:
+def _parts(context: Context) -> Iterator[tuple[float, KnobFinding]]:
     """What is found of each tensor, after log2 of the share of the rate that is left of a step."""
     sizes = measure(context)
     model = context.model
@@ -58,4 +58,4 @@ def _parts(context: Context) -> Iterator[tuple[float, Part]]:
             f"{model.width_symbol} = {model.width}"
         )
         place = tensor.place("eps") or model.optimizer.located("eps")
-        yield -log2(1 + 2.0 ** (eps - gradient)), Part(item, place, label, "")
+        yield -log2(1 + 2.0 ** (eps - gradient)), KnobFinding(item, place, label, "")

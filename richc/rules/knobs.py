@@ -14,7 +14,7 @@ from richc.rules.common import Trained
 _MOST = 4
 
 
-class Part(NamedTuple):
+class KnobFinding(NamedTuple):
     """What is found of one tensor."""
 
     item: Trained
@@ -26,13 +26,13 @@ class Part(NamedTuple):
 
 
 def findings(
-    parts: Iterable[Part], diagnose: Callable[[Sequence[Part]], Diagnostic]
+    parts: Iterable[KnobFinding], diagnose: Callable[[Sequence[KnobFinding]], Diagnostic]
 ) -> Iterator[Diagnostic]:
     """One diagnostic for each place, from what ``diagnose`` says of its first part.
 
     The label is that of the first part; a note has what is not so for the others.
     """
-    places: dict[Span, list[Part]] = {}
+    places: dict[Span, list[KnobFinding]] = {}
     for part in parts:
         places.setdefault(part.place, []).append(part)
     for group in places.values():
@@ -54,7 +54,7 @@ def findings(
         )
 
 
-def named(parts: Sequence[Part]) -> str:
+def named(parts: Sequence[KnobFinding]) -> str:
     """Their names; of many, how many more there are."""
     return _listed([part.item.shown for part in parts])
 
@@ -65,13 +65,13 @@ def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def remedies(parts: Sequence[Part]) -> str:
+def remedies(parts: Sequence[KnobFinding]) -> str:
     """What to write on which layers."""
-    layers: dict[str, list[Part]] = {}
+    layers: dict[str, list[KnobFinding]] = {}
     for part in parts:
         layers.setdefault(part.remedy, []).append(part)
 
-    def on(part: Part) -> str:
+    def on(part: KnobFinding) -> str:
         statement, of_bias = part.item.statement
         return f"the bias of `{statement}`" if of_bias else f"`{statement}`"
 

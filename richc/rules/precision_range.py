@@ -23,7 +23,7 @@ from math import inf, log2
 from typing import NamedTuple
 
 from richc.diagnostics import WARNING, Diagnostic, Edit, Span
-from richc.optimizers.law import Step
+from richc.optimizers.law import UpdateSizes
 from richc.rules.attributes import added, times
 from richc.rules.context import Context
 from richc.rules.signal import signal
@@ -311,7 +311,7 @@ def _update(context: Context, layer: Layer, rate: float, gradient: float) -> flo
     optimizer, width = context.model.optimizer, context.model.width
     floor = layer.weight.eps
     return optimizer.law.update(
-        Step(
+        UpdateSizes(
             rate=rate,
             weight=context.log2(layer.weight.std),
             gradient=gradient,

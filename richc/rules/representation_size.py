@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from richc.activations import HOMOGENEOUS
 from richc.calculus.verdict import NOT_EVALUATED, Breach, Violation
 from richc.diagnostics import ERROR, Diagnostic
-from richc.rules.common import Case, cases, excess
+from richc.rules.common import FaultCase, cases, excess
 from richc.rules.context import Context
 from richc.scaling.formula import power
 
@@ -46,7 +46,7 @@ def _label(violation: Violation) -> str:
     return f"it multiplies the size of h by {power(violation.excess)}, and should keep it"
 
 
-def _help(case: Case) -> str | None:
+def _help(case: FaultCase) -> str | None:
     if case.violation.excess is not None:
         return None
     fan_in = "1 / sqrt(fan_in)" if case.layer.fan_in.wide else "1"

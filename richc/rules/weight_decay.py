@@ -15,7 +15,7 @@ from richc.diagnostics import WARNING, Diagnostic, Span
 from richc.rules.attributes import kept_at_base
 from richc.rules.common import trained
 from richc.rules.context import Context
-from richc.rules.knobs import Part, findings, named, remedies
+from richc.rules.knobs import KnobFinding, findings, named, remedies
 from richc.scaling.formula import power
 from richc.scaling.sizes import Size
 from richc.spec.model import Tensor
@@ -25,7 +25,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
     coupled = context.model.optimizer.law.decay_is_normalised
     if coupled and context.verdict.status("D1") == NOT_EVALUATED:
         return  # The gradient's size is not known.
-    excesses: dict[Part, Fraction] = {}
+    excesses: dict[KnobFinding, Fraction] = {}
     seen: set[tuple[tuple[str, bool], Size]] = set()
     for item in trained(context):
         tensor = item.tensor
@@ -45,7 +45,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         seen.add((item.statement, excess))
         names = ("decay", "weight_decay")
         written = kept_at_base(context, item.layer, tensor, names, -excess)
-        part = Part(
+        part = KnobFinding(
             item,
             decay_place(context, tensor),
             label,
@@ -54,7 +54,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         )
         excesses[part] = excess
 
-    def diagnose(group: Sequence[Part]) -> Diagnostic:
+    def diagnose(group: Sequence[KnobFinding]) -> Diagnostic:
         signs = {excesses[part] > 0 for part in group}
         word = "depends on" if len(signs) > 1 else "grows with" if True in signs else "fades with"
         message = f"weight decay of {named(group)} {word} the width"

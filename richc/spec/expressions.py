@@ -13,7 +13,7 @@ from typing import TypeVar
 from richc.diagnostics import Diagnostic, Span
 from richc.scaling.monomial import Affine, Monomial, number, symbol
 from richc.spec import messages
-from richc.spec.holes import Hole, Holes, has_hole, is_base
+from richc.spec.holes import Holes, PlacedHole, has_hole, is_base
 from richc.syntax import tree
 
 #: Longer literals, larger exponents and richer prefactors are mistakes (or attacks).
@@ -276,15 +276,15 @@ def _unknown_power(node: tree.Power, hole: tree.Hole, base: Monomial, scope: Sco
                 "write `n^?`, or `(n / n0)^?` with a base width",
             )
         )
-    return symbol(scope.holes.symbol(Hole(hole.span, base)))
+    return symbol(scope.holes.symbol(PlacedHole(hole.span, base)))
 
 
 def _sum(node: tree.Sum, scope: Scope) -> Monomial:
-    from richc.spec.sums import Term, added  # few files add anything
+    from richc.spec.sums import Summand, added  # few files add anything
 
     left, chain = _chain(node)
-    terms = [Term(monomial(left, scope), False, left.span)]
-    terms += (Term(monomial(k.right, scope), k.subtracts, k.operator) for k in chain)
+    terms = [Summand(monomial(left, scope), False, left.span)]
+    terms += (Summand(monomial(k.right, scope), k.subtracts, k.operator) for k in chain)
     value = added(terms, scope, node.span)
     _refuse_complexity(value, node.span)
     return value

@@ -18,7 +18,7 @@ from richc.spec.model import Model, map_values
 _MARK = "?"
 
 
-class Hole(NamedTuple):
+class PlacedHole(NamedTuple):
     """A ``?`` and what it is the exponent of."""
 
     #: Of the question mark.
@@ -32,17 +32,17 @@ class Holes:
     """The holes of one model, by the symbols that stand for them in monomials."""
 
     def __init__(self) -> None:
-        self._symbols: dict[Hole, str] = {}
+        self._symbols: dict[PlacedHole, str] = {}
 
     def __bool__(self) -> bool:
         return bool(self._symbols)
 
-    def symbol(self, hole: Hole) -> str:
+    def symbol(self, hole: PlacedHole) -> str:
         """The symbol of a hole, the same whenever the same expression is read again."""
         return self._symbols.setdefault(hole, f"{_MARK}{len(self._symbols)}")
 
     @property
-    def by_symbol(self) -> dict[str, Hole]:
+    def by_symbol(self) -> dict[str, PlacedHole]:
         return {symbol: hole for hole, symbol in self._symbols.items()}
 
 

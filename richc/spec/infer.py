@@ -33,7 +33,7 @@ from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim, Role
 STANDARD = "standard"
 
 
-class Inferred(NamedTuple):
+class InferredKnobs(NamedTuple):
     """The attributes of one tensor before the file's own are put in."""
 
     scale: Monomial
@@ -87,33 +87,35 @@ def dim_monomial(dim: Dim) -> Monomial:
     return factor.times(symbol(WIDTH)) if dim.wide else factor
 
 
-def weight(frame: Frame, role: Role, fan_in: Dim, before: Activation | None) -> Inferred:
+def weight(frame: Frame, role: Role, fan_in: Dim, before: Activation | None) -> InferredKnobs:
     """The scale, std and rate of a weight of the given role."""
     gained = gain(role, before)
     plain = gained.over(dim_monomial(fan_in).root())
     if frame.parameterization == STANDARD:
-        return Inferred(ONE, plain, ONE)
+        return InferredKnobs(ONE, plain, ONE)
     std = plain.over(frame.alpha) if role == READ_OUT else plain
     rate = _rate(frame, role, dim_monomial(fan_in))
     if frame.gauge == "rescaling":
-        return _move(frame, Inferred(ONE, std, rate), _unit_std(frame, role, fan_in, std, gained))
+        return _move(
+            frame, InferredKnobs(ONE, std, rate), _unit_std(frame, role, fan_in, std, gained)
+        )
     if frame.gauge == "mup":
-        return _move(frame, Inferred(ONE, std, rate), _unit_rate(frame, rate))
-    return Inferred(ONE, std, rate)
+        return _move(frame, InferredKnobs(ONE, std, rate), _unit_rate(frame, rate))
+    return InferredKnobs(ONE, std, rate)
 
 
-def bias(frame: Frame, role: Role, std: Monomial | None) -> Inferred:
+def bias(frame: Frame, role: Role, std: Monomial | None) -> InferredKnobs:
     """The same for a bias, a weight with fan-in 1: zero-initialised unless the file says."""
     if frame.parameterization == STANDARD:
-        return Inferred(ONE, ZERO, ONE)
+        return InferredKnobs(ONE, ZERO, ONE)
     if law(frame.optimizer).is_relative_to_weight:
         # An update is a multiple of RMS(b): nothing can be inferred for a bias of zeros.
         if std is None or std.is_zero:
-            return Inferred(ONE, None, ONE)
+            return InferredKnobs(ONE, None, ONE)
         wanted = ONE if role == READ_OUT else _rate(frame, READ_IN, ONE)
-        return Inferred(ONE, ZERO, wanted.over(growth(std)))
+        return InferredKnobs(ONE, ZERO, wanted.over(growth(std)))
     rate = ONE if role == READ_OUT else _rate(frame, READ_IN, ONE)
-    plain = Inferred(ONE, ZERO, rate)
+    plain = InferredKnobs(ONE, ZERO, rate)
     return _move(frame, plain, _unit_rate(frame, rate)) if frame.gauge == "mup" else plain
 
 
@@ -147,10 +149,10 @@ def _unit_std(frame: Frame, role: Role, fan_in: Dim, std: Monomial, gained: Mono
     return ONE.over(frame.alpha.times(wide) if role == READ_OUT else wide)
 
 
-def _move(frame: Frame, plain: Inferred, t: Monomial) -> Inferred:
+def _move(frame: Frame, plain: InferredKnobs, t: Monomial) -> InferredKnobs:
     """The gauge move M * t, s / t, rate / t^k."""
     power = law(frame.optimizer).gauge_power
-    return Inferred(
+    return InferredKnobs(
         plain.scale.times(t),
         None if plain.std is None else plain.std.over(t),
         plain.lr.over(t.power(Affine(Fraction(power)))),

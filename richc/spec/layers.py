@@ -184,7 +184,7 @@ class _Reader:
         given: Mapping[str, tree.Item],
         complete: bool,
         scope: Scope,
-        inferred: infer.Inferred | None,
+        inferred: infer.InferredKnobs | None,
         where: Span,
         prefix: str,
         report: Report,

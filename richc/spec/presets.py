@@ -19,7 +19,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {Claim.GAUGE: GAUGES, Claim.REGIME: REGIM
 _POINTS = {"mup": _HALF, "ntp": Fraction(0)}
 
 
-class Preset(NamedTuple):
+class ParameterizationChoice(NamedTuple):
     """A ``parameterization`` statement; no richness for ``standard``."""
 
     name: str
@@ -29,7 +29,7 @@ class Preset(NamedTuple):
     gauge_span: Span
 
 
-def read_parameterization(reader: Reader) -> Preset | None:
+def read_parameterization(reader: Reader) -> ParameterizationChoice | None:
     node = reader.only(tree.Parameterization)
     if node is None:
         return None
@@ -60,7 +60,7 @@ def read_parameterization(reader: Reader) -> Preset | None:
                     "`standard` has no gauge: it is PyTorch's habit, as it is", value.span
                 )
             )
-    return Preset(name, richness, gauge, node.preset.span, gauge_span)
+    return ParameterizationChoice(name, richness, gauge, node.preset.span, gauge_span)
 
 
 def _point(reader: Reader, node: tree.Preset, where: str) -> Fraction | None:

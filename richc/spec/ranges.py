@@ -6,9 +6,9 @@ from math import lcm, log2
 
 from richc.scaling.monomial import Monomial
 from richc.spec import messages
+from richc.spec.declared_values import logs
 from richc.spec.expressions import MAX_DIGITS
 from richc.spec.model import Model
-from richc.spec.numbers import logs
 from richc.spec.reader import Reader
 
 _MAX_LOG2 = 1000

@@ -15,14 +15,14 @@ from richc.spec.holes import has_hole
 from richc.syntax import tree
 
 
-class Term(NamedTuple):
+class Summand(NamedTuple):
     value: Monomial
     subtracts: bool
     #: Of the operator before it.
     place: Span
 
 
-def added(terms: Sequence[Term], scope: Scope, span: Span) -> Monomial:
+def added(terms: Sequence[Summand], scope: Scope, span: Span) -> Monomial:
     """The sum of terms with one power of n, whose ratios are rational: ``n + n`` is ``2 * n``.
 
     Of different powers those count that the scope keeps.  ``span`` is that of the whole.  Raises
@@ -55,9 +55,9 @@ def added(terms: Sequence[Term], scope: Scope, span: Span) -> Monomial:
     return unit.times(number(total))
 
 
-def _without_cancelled(terms: Sequence[Term]) -> list[Term]:
+def _without_cancelled(terms: Sequence[Summand]) -> list[Summand]:
     """Terms less those that are nothing together: ``n + 3 - n`` is 3."""
-    kept: list[Term] = []
+    kept: list[Summand] = []
     for term in terms:
         found = (x for x in kept if x.value == term.value and x.subtracts != term.subtracts)
         match = next(found, None)

@@ -10,7 +10,7 @@ from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Monomial, activity,
 from richc.spec import messages, options
 from richc.spec.expressions import RICHNESS, Rejected, Scope, rational
 from richc.spec.holes import Holes
-from richc.spec.presets import Preset
+from richc.spec.presets import ParameterizationChoice
 from richc.spec.reader import Reader
 from richc.syntax import tree
 
@@ -33,7 +33,7 @@ class Scale(NamedTuple):
     gamma: Fraction
 
 
-def read_scale(reader: Reader, preset: Preset | None) -> Scale | None:
+def read_scale(reader: Reader, preset: ParameterizationChoice | None) -> Scale | None:
     width = reader.only(tree.Width, "width", "width n = 1024")
     richness, interval, gamma = _richness(reader, preset)
     if width is None:
@@ -70,7 +70,7 @@ class _Richness(NamedTuple):
     gamma: Fraction = Fraction(1)
 
 
-def _richness(reader: Reader, preset: Preset | None) -> _Richness:
+def _richness(reader: Reader, preset: ParameterizationChoice | None) -> _Richness:
     node = reader.only(tree.Richness)
     declared = preset.richness if preset else None
     if node is None:

@@ -25,7 +25,7 @@ _INDENT = 2
 _SAME = {"var": "std"}
 
 
-class Row(NamedTuple):
+class ColumnRow(NamedTuple):
     """A layer on one line: its name and colon, what stands before its block, and the block."""
 
     name: str
@@ -34,14 +34,14 @@ class Row(NamedTuple):
     names: tuple[str, ...]
 
 
-class Line(NamedTuple):
+class CodeLine(NamedTuple):
     """A line of code, of code and a comment, or of a comment alone (then ``code`` is empty)."""
 
     depth: int
     code: str
     comment: str = ""
     kind: type[tree.Statement | tree.Item] | None = None
-    row: Row | None = None
+    row: ColumnRow | None = None
     #: Whether a blank line stands before it.
     is_apart: bool = False
 
@@ -51,7 +51,7 @@ class Line(NamedTuple):
         return _INDENT * self.depth + len(self.code)
 
 
-def align(lines: Sequence[Line]) -> list[Line]:
+def align(lines: Sequence[CodeLine]) -> list[CodeLine]:
     """The lines with the columns of their code aligned."""
     aligned = list(lines)
     for run in _runs(lines):
@@ -61,7 +61,7 @@ def align(lines: Sequence[Line]) -> list[Line]:
     return aligned
 
 
-def render(lines: Sequence[Line]) -> Iterator[str]:
+def render(lines: Sequence[CodeLine]) -> Iterator[str]:
     """The lines as text, with blank ones, and with comments aligned in each paragraph."""
     columns = _comment_columns(lines)
     for line, column in zip(lines, columns, strict=True):
@@ -71,7 +71,7 @@ def render(lines: Sequence[Line]) -> Iterator[str]:
         yield (code.ljust(column) + line.comment) if line.comment else code
 
 
-def _runs(lines: Sequence[Line]) -> Iterator[list[int]]:
+def _runs(lines: Sequence[CodeLine]) -> Iterator[list[int]]:
     """Indices of neighbouring layers, with the activations and comments between them."""
     run: list[int] = []
     for at, line in enumerate(lines):
@@ -84,7 +84,7 @@ def _runs(lines: Sequence[Line]) -> Iterator[list[int]]:
     yield run
 
 
-def _align_layers(lines: list[Line], run: Sequence[int]) -> None:
+def _align_layers(lines: list[CodeLine], run: Sequence[int]) -> None:
     """Align everything, or all but the attributes, or nothing, as far as no line gets too long."""
     rows = [row for at in run if (row := lines[at].row) is not None]
     if not rows:
@@ -103,7 +103,7 @@ def _align_layers(lines: list[Line], run: Sequence[int]) -> None:
             return
 
 
-def _widths(rows: Sequence[Row]) -> list[int]:
+def _widths(rows: Sequence[ColumnRow]) -> list[int]:
     """The widths of the columns, as far as all rows have the same attributes."""
     widths: list[int] = []
     for column in range(max(len(row.cells) for row in rows) - 1):
@@ -115,7 +115,7 @@ def _widths(rows: Sequence[Row]) -> list[int]:
     return widths
 
 
-def _joined(row: Row, head: int, widths: Sequence[int]) -> str:
+def _joined(row: ColumnRow, head: int, widths: Sequence[int]) -> str:
     *before, last = row.cells
     parts = [f"{row.head.ljust(head)} {{ "]
     for column, cell in enumerate(before):
@@ -124,7 +124,7 @@ def _joined(row: Row, head: int, widths: Sequence[int]) -> str:
     return f"{''.join(parts)}{last} }}"
 
 
-def _align_symbols(lines: list[Line], first: int, second: int) -> None:
+def _align_symbols(lines: list[CodeLine], first: int, second: int) -> None:
     pair = (lines[first], lines[second])
     if {line.kind for line in pair} != {tree.Width, tree.Richness} or pair[1].is_apart:
         return
@@ -138,7 +138,7 @@ def _align_symbols(lines: list[Line], first: int, second: int) -> None:
         lines[first], lines[second] = aligned
 
 
-def _comment_columns(lines: Sequence[Line]) -> list[int]:
+def _comment_columns(lines: Sequence[CodeLine]) -> list[int]:
     """Where the comment of each line begins."""
     columns = [_alone(line) for line in lines]
     paragraph: list[int] = []
@@ -152,11 +152,13 @@ def _comment_columns(lines: Sequence[Line]) -> list[int]:
     return columns
 
 
-def _alone(line: Line) -> int:
+def _alone(line: CodeLine) -> int:
     return line.length + _GAP if line.code else line.length
 
 
-def _align_comments(lines: Sequence[Line], paragraph: Sequence[int], columns: list[int]) -> None:
+def _align_comments(
+    lines: Sequence[CodeLine], paragraph: Sequence[int], columns: list[int]
+) -> None:
     """One column for a paragraph's comments; after the longest lines, which would push others out
     of sight, a column of their own.
     """
@@ -169,5 +171,5 @@ def _align_comments(lines: Sequence[Line], paragraph: Sequence[int], columns: li
             return
 
 
-def _fits(line: Line, column: int) -> bool:
+def _fits(line: CodeLine, column: int) -> bool:
     return column + len(line.comment) <= LINE_LENGTH

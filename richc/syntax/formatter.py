@@ -13,7 +13,7 @@ from bisect import bisect_left
 from typing import NamedTuple
 
 from richc.syntax import tree
-from richc.syntax.columns import LINE_LENGTH, Line, Row, align, render
+from richc.syntax.columns import LINE_LENGTH, CodeLine, ColumnRow, align, render
 from richc.syntax.lalr import Token
 from richc.syntax.parser import lex, parse
 from richc.syntax.source import Source
@@ -51,7 +51,7 @@ class _Writer:
     """Walks the tree, line by line, and puts each comment where it belongs on the way."""
 
     def __init__(self, source: Source, file: tree.File, tokens: list[Token]) -> None:
-        self.lines: list[Line] = []
+        self.lines: list[CodeLine] = []
         self._source = source
         self._tokens = tokens
         self._starts = [token.start for token in tokens]
@@ -78,7 +78,7 @@ class _Writer:
         starts = [statement.span.start for statement in model.statements] + [close]
         name = self._between(model.span.start, model.name.span.end)
         brace = self._starts[bisect_left(self._starts, model.name.span.end)]
-        self._line_of(Line(0, f"{spaced(name)} {{"), model.span.start, brace + 1, starts[0])
+        self._line_of(CodeLine(0, f"{spaced(name)} {{"), model.span.start, brace + 1, starts[0])
         for statement, after in zip(model.statements, starts[1:], strict=True):
             self._node(statement, after, 1)
         self._close(close, following, 0)
@@ -89,24 +89,24 @@ class _Writer:
         start, end = node.span
         kind = type(node)
         if block is None or self._is_flat(node, block, depth):
-            line = Line(depth, self._one_line(node), kind=kind, row=self._row(node, block))
+            line = CodeLine(depth, self._one_line(node), kind=kind, row=self._row(node, block))
             self._line_of(line, start, end, following)
             return
         close = block.span.end - 1
         starts = [item.span.start for item in block.items] + [close]
         head = f"{self._head(node, block)} {{"
-        self._line_of(Line(depth, head, kind=kind), start, block.span.start + 1, starts[0])
+        self._line_of(CodeLine(depth, head, kind=kind), start, block.span.start + 1, starts[0])
         for item, after in zip(block.items, starts[1:], strict=True):
             self._node(item, after, depth + 1)
         self._close(close, following, depth)
 
     def _close(self, brace: int, following: int, depth: int) -> None:
         self._own(brace, depth + 1)
-        self._line_of(Line(depth, "}"), brace, brace + 1, following)
+        self._line_of(CodeLine(depth, "}"), brace, brace + 1, following)
 
     # Lines and their comments
 
-    def _line_of(self, line: Line, start: int, end: int, following: int) -> None:
+    def _line_of(self, line: CodeLine, start: int, end: int, following: int) -> None:
         """Write a line of code, which stood from start to end, with the comments that are its."""
         self._own(start, line.depth)
         first = last = self._next
@@ -124,7 +124,7 @@ class _Writer:
             line = line._replace(comment=taken.pop().text)
         is_apart = line.code != "}" and self._is_apart(start)
         for comment in taken:
-            self._write(Line(line.depth, "", comment.text, is_apart=is_apart))
+            self._write(CodeLine(line.depth, "", comment.text, is_apart=is_apart))
             is_apart = False
         self._write(line._replace(is_apart=is_apart))
 
@@ -133,10 +133,10 @@ class _Writer:
         while self._next < len(self._comments) and self._comments[self._next].start < before:
             comment = self._comments[self._next]
             is_apart = self._is_apart(comment.start)
-            self._write(Line(depth, "", comment.text, is_apart=is_apart))
+            self._write(CodeLine(depth, "", comment.text, is_apart=is_apart))
             self._next += 1
 
-    def _write(self, line: Line) -> None:
+    def _write(self, line: CodeLine) -> None:
         if not self.lines or self.lines[-1].code.endswith("{"):
             line = line._replace(is_apart=False)
         self.lines.append(line)
@@ -161,7 +161,7 @@ class _Writer:
         inside = bisect_left(self._comment_starts, block.span.start)
         if inside < len(self._comments) and self._comment_starts[inside] < block.span.end:
             return False
-        return Line(depth, self._one_line(node)).length <= LINE_LENGTH
+        return CodeLine(depth, self._one_line(node)).length <= LINE_LENGTH
 
     def _one_line(self, node: _Node) -> str:
         block = _block(node)
@@ -177,12 +177,12 @@ class _Writer:
     def _head(self, node: _Node, block: tree.Block) -> str:
         return spaced(self._between(node.span.start, block.span.start))
 
-    def _row(self, node: _Node, block: tree.Block | None) -> Row | None:
+    def _row(self, node: _Node, block: tree.Block | None) -> ColumnRow | None:
         if not isinstance(node, tree.Layer) or block is None or not block.items:
             return None
         cells = tuple(self._one_line(item) for item in block.items)
         name, head = self._head(node, block).split(" ", 1)
-        return Row(name, head, cells, tuple(item.name.text for item in block.items))
+        return ColumnRow(name, head, cells, tuple(item.name.text for item in block.items))
 
     def _between(self, start: int, end: int) -> list[Token]:
         return self._tokens[bisect_left(self._starts, start) : bisect_left(self._starts, end)]

@@ -44,7 +44,7 @@ class Unexpected(Exception):
         self.accepted = accepted
 
 
-class Rule(NamedTuple):
+class Production(NamedTuple):
     origin: str
     callback: str
     #: Which of the symbols are repetitions, whose children become the rule's own.
@@ -61,7 +61,7 @@ class Tables:
         self.words: dict[str, str] = stored["words"]
         self.ignored = frozenset(stored["ignored"])
         self.pattern = re.compile("|".join(f"(?P<{n}>{regex})" for n, regex in stored["tokens"]))
-        self.rules = [Rule(o, c, tuple(i), n, s) for o, c, i, n, s in stored["rules"]]
+        self.rules = [Production(o, c, tuple(i), n, s) for o, c, i, n, s in stored["rules"]]
         self.end: int = stored["end"]
         #: For each state: symbol -> the state to shift to, or ~rule to reduce by.
         self.states = [_row(row, stored["sets"]) for row in stored["rows"]]

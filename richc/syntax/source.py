@@ -38,7 +38,7 @@ class SourceError(Exception):
     """The text cannot be read; ``str(error)`` says why, without the path."""
 
 
-class Position(NamedTuple):
+class LineColumn(NamedTuple):
     """1-based line and column, counted in characters."""
 
     line: int
@@ -67,12 +67,12 @@ class Source:
             self._starts = [0, *(m.end() for m in _LINE_END.finditer(self.text))]
         return self._starts
 
-    def position(self, offset: int) -> Position:
+    def position(self, offset: int) -> LineColumn:
         # What every message and every format shows of a place.
         assert 0 <= offset <= len(self.text), offset
         starts = self.line_starts
         line = bisect_right(starts, offset)
-        return Position(line, offset - starts[line - 1] + 1)
+        return LineColumn(line, offset - starts[line - 1] + 1)
 
     def line(self, number: int) -> str:
         """The text of a 1-based line, without its line end."""

@@ -32,7 +32,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from richc.lab.verify import Settings, Verification, verify
+from richc.lab.verify import Verification, VerifySettings, verify
 from richc.pipeline import ModelResult, analyse
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
@@ -188,7 +188,7 @@ class Richc:
         self.last: Verification | None = None
 
     def __call__(self, widths: Widths) -> None:
-        settings = Settings(widths=tuple(widths), seeds=self._seeds, steps=STEPS)
+        settings = VerifySettings(widths=tuple(widths), seeds=self._seeds, steps=STEPS)
         self.last = verify(self._result, settings)
 
 

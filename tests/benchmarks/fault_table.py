@@ -38,7 +38,7 @@ from torch import nn
 
 from richc.compilation import program as emit
 from richc.lab.program import Program
-from richc.lab.verify import BATCH, Settings, Verification, verify
+from richc.lab.verify import BATCH, Verification, VerifySettings, verify
 from richc.pipeline import ModelResult, analyse
 
 #: For all but SGD, whose updates stay factored.
@@ -267,7 +267,7 @@ def _optimizer(model: Any, rate: float) -> torch.optim.Optimizer:
 def row_of(case: Case, chosen: tuple[int, ...] | None, seed: int, mup: Mup | None) -> list[Cell]:
     (result,) = analyse(case.text).models
     widths = chosen or (WIDTHS if result.spec.optimizer.name == "sgd" else WIDTHS_OF_DENSE)
-    found = verify(result, Settings(widths=widths, seed=seed))
+    found = verify(result, VerifySettings(widths=widths, seed=seed))
     cells = [by_check(case, result), by_verify(case, result, found)]
     if mup is not None:
         program = Program(emit(result), result.spec)

@@ -57,7 +57,7 @@ from richc.lab.sweep import engines, grid  # noqa: E402
 from richc.lab.sweep.plan import tasks  # noqa: E402
 from richc.lab.sweep.runs import LR, Job, Point, Run, Task  # noqa: E402
 from richc.lab.sweep.stack import Worker  # noqa: E402
-from richc.lab.sweep.transfer import Settings, prepare  # noqa: E402
+from richc.lab.sweep.transfer import TransferSettings, prepare  # noqa: E402
 from richc.pipeline import analyse  # noqa: E402
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits.csv.gz"
@@ -216,7 +216,7 @@ STAT = Path("/proc/stat")
 
 def job_of(optimizer: str, steps: int, batch: int) -> Job:
     (result,) = analyse(MODEL.format(optimizer=OPTIMIZERS[optimizer])).models
-    settings = Settings(data=DIGITS, target="digit", steps=steps, batch=batch)
+    settings = TransferSettings(data=DIGITS, target="digit", steps=steps, batch=batch)
     return prepare(result, settings)
 
 

@@ -16,8 +16,8 @@ from richc.calculus.loop import Placed
 from richc.calculus.ops import (
     FIXED,
     WIDE,
-    Activation,
     Bias,
+    Elementwise,
     Gain,
     Linear,
     Norm,
@@ -68,7 +68,7 @@ class Network:
             elif kind == "bias":
                 yield layer, Bias(parameter(op, self.of_vectors), out, self.of_vectors.step)
             elif kind == "act":
-                yield layer, Activation.of(NONLINEARITIES[op["kind"]])
+                yield layer, Elementwise.of(NONLINEARITIES[op["kind"]])
             elif kind == "norm":
                 # eps is written as a power of its own sign.
                 eps = -size(op["eps"]) if "eps" in op else ZERO_SIZE

@@ -16,8 +16,8 @@ from richc.calculus.ops import (
     PLAIN,
     UNIT,
     WIDE,
-    Activation,
     Axis,
+    Elementwise,
     Linear,
     Norm,
     Parameter,
@@ -31,8 +31,8 @@ from richc.optimizers import law
 from richc.scaling.joint import Joint
 from richc.scaling.sizes import ZERO_SIZE, Size
 
-LINEAR = Activation.of(activations.LINEAR)
-TANH = Activation.of(activations.NONLINEARITIES["tanh"])
+LINEAR = Elementwise.of(activations.LINEAR)
+TANH = Elementwise.of(activations.NONLINEARITIES["tanh"])
 SIZES = st.integers(-4, 3).map(lambda count: Joint(Fraction(count, 2), 0))
 PARAMETERS = st.builds(Parameter, SIZES, SIZES)
 NAMES = st.sampled_from(["sgd", "adam", "muon"])
@@ -119,7 +119,7 @@ def test_a_skip_other_than_one_is_not_decided(tensor: Parameter, skip: Size) -> 
 
 
 @pytest.mark.parametrize("activation", [LINEAR, TANH])
-def test_what_is_bounded_grows_the_stream_no_faster_than_a_power(activation: Activation) -> None:
+def test_what_is_bounded_grows_the_stream_no_faster_than_a_power(activation: Elementwise) -> None:
     """Of branches of order one; linear ones make an exponential."""
     half = Parameter(Joint(Fraction(-1, 2), 0), ZERO_SIZE)
     branch = Branch(((1, activation), (1, Linear(half, WIDE, WIDE))))
@@ -138,11 +138,11 @@ def test_which_activations_have_a_mean() -> None:
     odd = {
         name
         for name, known in activations.NONLINEARITIES.items()
-        if not Activation.of(known).has_mean
+        if not Elementwise.of(known).has_mean
     }
 
     assert odd == {"linear", "tanh", "erf"}
-    assert not Activation.of(activations.NONLINEARITIES["leaky_relu"], Fraction(1)).has_mean
+    assert not Elementwise.of(activations.NONLINEARITIES["leaky_relu"], Fraction(1)).has_mean
 
 
 @settings(max_examples=300)

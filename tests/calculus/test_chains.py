@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from richc.calculus import stack
 from richc.calculus.loop import Placed
-from richc.calculus.ops import Activation, Parameter
+from richc.calculus.ops import Elementwise, Parameter
 from richc.calculus.run import Stage
 from richc.calculus.verdict import Network, judge
 from richc.optimizers import law
@@ -48,7 +48,7 @@ def test_a_chain_is_judged_as_a_chain(
     for layer, one in enumerate(stages):
         ops += [(layer, op) for op in one.ops]
         if one.wide_out:
-            ops.append((layer, Activation(is_homogeneous)))
+            ops.append((layer, Elementwise(is_homogeneous)))
 
     expected, found = judge(chain), stack.judge(ops, family.step)
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from richc import activations
 from richc.calculus.loop import Placed
-from richc.calculus.ops import FIXED, WIDE, Activation, Gain, Linear, Norm, Parameter
+from richc.calculus.ops import FIXED, WIDE, Elementwise, Gain, Linear, Norm, Parameter
 from richc.calculus.residual import DEPTH, Branch, Residual
 from richc.calculus.stack import judge
 from richc.optimizers import law
@@ -26,7 +26,7 @@ from richc.scaling.sizes import ZERO_SIZE, Size
 N, L = Joint(1, 0), Joint(0, 1)
 HALF = Joint(Fraction(1, 2), 0)
 ONE = Joint(0, 0)
-RELU = Activation.of(activations.RELU)
+RELU = Elementwise.of(activations.RELU)
 
 
 class Point(NamedTuple):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from richc.editor.document import Change, Document
+from richc.editor.document import Document, TextChange
 from richc.editor.positions import UTF_8, UTF_16, UTF_32, Position, Positions, units
 
 ENCODINGS = (UTF_8, UTF_16, UTF_32)
@@ -64,9 +64,9 @@ def test_incremental_changes(text: str, new: str, data: st.DataObject) -> None:
     if between(text, start) or between(text, end):
         return
     document = Document("net.rich", text)
-    change = Change(new, document.positions.at(start), document.positions.at(end))
+    change = TextChange(new, document.positions.at(start), document.positions.at(end))
 
-    changed = document.changed([change, Change("!", *[Position(0, 0)] * 2)], 2)
+    changed = document.changed([change, TextChange("!", *[Position(0, 0)] * 2)], 2)
 
     assert "!" + text[:start] + new + text[end:] == changed.text
 

@@ -9,9 +9,9 @@ from richc.fixing.gauge.rewrite import regauge
 from richc.gauge.equivalence import IDENTICAL, compare
 from richc.gauge.moves import read_target
 from richc.pipeline import analyse
-from richc.spec import numbers
+from richc.spec import declared_values
+from richc.spec.declared_values import Values
 from richc.spec.model import Model
-from richc.spec.numbers import Values
 from richc.syntax.source import Source
 
 TEXT = """\
@@ -74,4 +74,4 @@ def test_one_that_fails_is_mended(right: str, wrong: str) -> None:
 
 
 def values(spec: Model) -> list[Values]:
-    return [numbers.values(spec, t) for layer in spec.layers for t in layer.tensors]
+    return [declared_values.values(spec, t) for layer in spec.layers for t in layer.tensors]

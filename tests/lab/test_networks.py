@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from richc.compilation import program as emit
-from richc.lab.networks import Networks, Part, Record
+from richc.lab.networks import Networks, Record, Slice
 from richc.lab.program import Program
 from richc.lab.weights import Dense, Factored
 from richc.pipeline import analyse
@@ -138,17 +138,17 @@ class Loop:
             group["lr"] *= RATE
         self.origin = self.heights(self.parameters())[-1]
 
-    def parameters(self) -> dict[Part, Tensor]:
+    def parameters(self) -> dict[Slice, Tensor]:
         return {part: p.detach().clone() for part, p in self.tensors()}
 
-    def tensors(self) -> Iterator[tuple[Part, nn.Parameter]]:
+    def tensors(self) -> Iterator[tuple[Slice, nn.Parameter]]:
         for index, layer in enumerate(self.layers):
             for name in ("weight", "bias"):
                 tensor = getattr(layer, name, None)
                 if tensor is not None:
-                    yield Part(index, name == "bias"), tensor
+                    yield Slice(index, name == "bias"), tensor
 
-    def heights(self, values: dict[Part, Tensor]) -> list[Tensor]:
+    def heights(self, values: dict[Slice, Tensor]) -> list[Tensor]:
         """What each layer puts out where the network has these values."""
         found: list[Tensor] = []
         handles = [
@@ -382,7 +382,7 @@ def test_a_network_of_nothing_that_trains() -> None:
     found = networks(program, [1, 2])
 
     assert [] == found.parts
-    assert [Part(0, False), Part(1, False), Part(2, False)] == found.tensors
+    assert [Slice(0, False), Slice(1, False), Slice(2, False)] == found.tensors
     seen, travel = by_networks(found, program)
     assert {} == found.states()
     assert 0.0 == max(float(change.abs().max()) for change in travel)

@@ -12,7 +12,7 @@ import functools
 
 import pytest
 
-from richc.lab.verify import Settings, Verification, verify
+from richc.lab.verify import Verification, VerifySettings, verify
 from richc.pipeline import analyse
 from tests.measured.specs import OPTIMIZERS, is_muon
 
@@ -65,7 +65,7 @@ def run(number: int) -> Verification:
     )
     (result,) = analyse(text).models
     assert result.passes
-    settings = Settings(widths=WIDTHS, steps=STEPS, seed=number % SEEDS)
+    settings = VerifySettings(widths=WIDTHS, steps=STEPS, seed=number % SEEDS)
     if is_muon(optimizer):
         settings = settings._replace(widths=WIDTHS_OF_MUON, seeds=NETWORKS_OF_MUON)
     return verify(result, settings)

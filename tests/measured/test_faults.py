@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from richc.lab.verify import Settings, verify
+from richc.lab.verify import VerifySettings, verify
 from richc.pipeline import ModelResult, analyse
 
 pytestmark = pytest.mark.measured
@@ -48,9 +48,9 @@ def faulty(optimizer: str, layer: int, knob: str, change: Fraction) -> ModelResu
     return result
 
 
-def settings(optimizer: str) -> Settings:
+def settings(optimizer: str) -> VerifySettings:
     widths = (64, 128, 256, 512) if "muon" in optimizer else (64, 128, 256, 512, 1024)
-    return Settings(widths=widths, seeds=6)
+    return VerifySettings(widths=widths, seeds=6)
 
 
 def cases() -> list[tuple[str, int, str, Fraction]]:

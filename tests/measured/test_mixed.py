@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from richc.lab.verify import Settings, verify
+from richc.lab.verify import VerifySettings, verify
 from richc.pipeline import analyse
 from richc.scaling.sizes import ZERO_SIZE
 from tests.measured.measuring import load, mean, network, optimizer_of
@@ -44,7 +44,7 @@ def test_training_shows_the_regime(knobs: dict[str, str], optimizer: str, regime
 
     # A weight that has to wake is at these widths not all that its update will be.
     tolerance = 1 / 4 if regime == "rich" else None
-    found = verify(result, Settings(widths=WIDTHS, steps=6, tolerance=tolerance))
+    found = verify(result, VerifySettings(widths=WIDTHS, steps=6, tolerance=tolerance))
 
     assert [] == [row for row in found.rows if row.agrees is False]
     assert () == found.findings.broken
@@ -55,7 +55,7 @@ def test_training_shows_the_regime(knobs: dict[str, str], optimizer: str, regime
 def test_a_bias_that_never_moves_breaks_nothing(optimizer: str, bias: str) -> None:
     (result,) = analyse(mixed.beside_a_still_bias(optimizer, bias)).models
 
-    found = verify(result, Settings(widths=WIDTHS))
+    found = verify(result, VerifySettings(widths=WIDTHS))
 
     assert found.passes
     assert "rich" == found.findings.regime
@@ -80,7 +80,7 @@ def test_training_agrees_on_random_ones(optimizer: str, shape: str | None, numbe
             break
     widths = WIDTHS[:-1] if optimizer == "muon" else WIDTHS
 
-    found = verify(result, Settings(widths=widths, steps=6, seeds=8, tolerance=1 / 4))
+    found = verify(result, VerifySettings(widths=widths, steps=6, seeds=8, tolerance=1 / 4))
 
     assert [] == [row for row in found.rows if row.agrees is False], result.spec
 

@@ -22,7 +22,7 @@ from hypothesis import settings as hypothesis_settings
 
 from richc.calculus.verdict import HOLDS, NOT_EVALUATED
 from richc.lab.coordinates import H
-from richc.lab.verify import CHANCE, Row, Settings, Verification, verify
+from richc.lab.verify import CHANCE, ExponentComparison, Verification, VerifySettings, verify
 from richc.pipeline import ModelResult, analyse
 from tests import strategies
 from tests.strategies import ZERO, Written
@@ -117,14 +117,14 @@ class Outcome(NamedTuple):
     found: Verification
 
     @property
-    def open_rows(self) -> list[Row]:
+    def open_rows(self) -> list[ExponentComparison]:
         return [row for row in self.found.rows if row.is_open or self._is_sum(row)]
 
     @property
-    def wrong_rows(self) -> list[Row]:
+    def wrong_rows(self) -> list[ExponentComparison]:
         return [row for row in self.found.disagreeing if not self._is_sum(row)]
 
-    def _is_sum(self, row: Row) -> bool:
+    def _is_sum(self, row: ExponentComparison) -> bool:
         """A signal of a weight's and a bias's share, of which the smaller may be the one to grow.
 
         Of changes richc verify knows the shares; of signals at init it does not.
@@ -206,7 +206,7 @@ class Outcome(NamedTuple):
         return "\n".join([*wrong, *still, rate, self.text])
 
 
-def shown(row: Row) -> str:
+def shown(row: ExponentComparison) -> str:
     quantity = f"{row.key.quantity}{' of bias' if row.key.of_bias else ''}"
     fitted = "no exponent"
     if row.fit is not None:
@@ -224,7 +224,7 @@ def outcome(number: int) -> Outcome:
     analysed = analyse(text)
     assert 1 == len(analysed.models), [d.message for d in analysed.diagnostics]
     (result,) = analysed.models
-    settings = Settings(
+    settings = VerifySettings(
         widths=WIDTHS_OF_MUON if spec.optimizer[0] == "muon" else WIDTHS,
         seeds=NETWORKS,
         steps=STEPS,

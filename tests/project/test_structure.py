@@ -51,14 +51,12 @@ ROOMS: dict[str, str] = {
 #: Lines of a module, at most.
 LONGEST = 400
 
-#: Names that more than one class still has.  The list only shrinks.
+#: Names that more than one class still has: of the syntax tree, of the model and of its JSON.  The
+#: list only shrinks.
 SHARED = (
-    "Activation Best Block Box Case Change Diagnostic Difference Dim Drift Edit "
-    "Equivalence Exponents Fault File Finding Group Hole Inferred Knob Layer Line Linear "
-    "Measured Model Monomial Move Optimizer Part Piece Place Plan Point Position "
-    "Power Preset Requirement Row Rule Run Scale Section Settings Span Spot "
-    "Step Structure Target Tensor Term Train Undecided Values Written _Key _Row _Run "
-    "_Strict "
+    "Activation Best Diagnostic Difference Dim Drift Edit Equivalence Fault File Finding Knob "
+    "Layer Measured Model Monomial Move Optimizer Place Power Requirement Row Rule Run Span "
+    "Spot Structure Tensor Train Values "
 )
 
 

@@ -25,7 +25,7 @@ class Item(NamedTuple):
     text: str
 
 
-class Block(NamedTuple):
+class BlockText(NamedTuple):
     """A block as its items and what stands around them: one gap more than items.
 
     The first gap holds the opening brace and the space before it, the last the closing one.  A
@@ -45,17 +45,17 @@ class Block(NamedTuple):
     def find(self, name: str) -> int | None:
         return next((i for i, item in enumerate(self.items) if item.name == name), None)
 
-    def replaced(self, name: str, text: str) -> Block:
+    def replaced(self, name: str, text: str) -> BlockText:
         """With another text for an item."""
         return self._replace(
             items=tuple(Item(name, text) if i.name == name else i for i in self.items)
         )
 
-    def with_item(self, name: str, text: str) -> Block:
+    def with_item(self, name: str, text: str) -> BlockText:
         """With an item that was not there."""
         return self._with_after(self._place(name), Item(name, text))
 
-    def without(self, name: str) -> Block | None:
+    def without(self, name: str) -> BlockText | None:
         """The block of which ``with_item`` makes this one; None where there is none."""
         at = self.find(name)
         if at is None:
@@ -64,7 +64,7 @@ class Block(NamedTuple):
         items = self.items[:at] + self.items[at + 1 :]
         for gap in _merged(self.gaps[at], self.gaps[at + 1]):
             if items or not gap or ("{" in gap and gap.endswith("}")):
-                shorter = Block((*self.gaps[:at], gap, *self.gaps[at + 2 :]), items)
+                shorter = BlockText((*self.gaps[:at], gap, *self.gaps[at + 2 :]), items)
                 if shorter.with_item(name, item.text) == self:
                     return shorter
         return None
@@ -87,32 +87,32 @@ class Block(NamedTuple):
             index -= 1
         return index
 
-    def _with_after(self, count: int, item: Item) -> Block:
+    def _with_after(self, count: int, item: Item) -> BlockText:
         items = (*self.items[:count], item, *self.items[count:])
         if not self.items:
-            return Block(_around(self.gaps[0]), items)
+            return BlockText(_around(self.gaps[0]), items)
         if count == 0:
             before, after = self.gaps[0], ", "
             if (line := _last_line(before)) is not None:
                 after = f",{line}" if _comma(self.gaps[1]) else line
-            return Block((before, after, *self.gaps[1:]), items)
+            return BlockText((before, after, *self.gaps[1:]), items)
         gap, earlier = self.gaps[count], self.gaps[count - 1]
         end, line = _LINE_END.search(gap), _last_line(earlier)
         if end is None or line is None:
-            return Block((*self.gaps[:count], ", ", *self.gaps[count:]), items)
+            return BlockText((*self.gaps[:count], ", ", *self.gaps[count:]), items)
         # Each item has a line of its own, perhaps with a comment at its end.
         before, after = gap[: end.start()], gap[end.start() :]
         if _comma(before):
             after = f",{after}"
         elif _comma(earlier):
             before = f",{before}"
-        return Block((*self.gaps[:count], before + line, after, *self.gaps[count + 1 :]), items)
+        return BlockText((*self.gaps[:count], before + line, after, *self.gaps[count + 1 :]), items)
 
 
-def read(text: str, start: int, node: tree.Block | None) -> Block:
+def read(text: str, start: int, node: tree.Block | None) -> BlockText:
     """The block of a statement, or of a section in it, whose head ends at ``start``."""
     if node is None:
-        return Block(("",), ())
+        return BlockText(("",), ())
     gaps: list[str] = []
     items: list[Item] = []
     for item in node.items:
@@ -120,7 +120,7 @@ def read(text: str, start: int, node: tree.Block | None) -> Block:
         items.append(Item(item.name.text, text[item.span.start : item.span.end]))
         start = item.span.end
     gaps.append(text[start : node.span.end])
-    return Block(tuple(gaps), tuple(items))
+    return BlockText(tuple(gaps), tuple(items))
 
 
 def _around(gap: str) -> tuple[str, str]:

@@ -151,7 +151,7 @@ class Reading:
 
     def inferred(
         self, place: TensorBlock, member: int, frame: Frame, tensor: Tensor
-    ) -> infer.Inferred:
+    ) -> infer.InferredKnobs:
         layer = self.model.layers[member]
         if place.of_bias:
             has_std = "std" in place.written or "var" in place.written
@@ -166,7 +166,7 @@ class Reading:
         tensor = self.tensor(place, member, model)
         unwritten = self.tensor(place, member, carried)
         if frame is None:
-            found = infer.Inferred(ONE, None, ONE)
+            found = infer.InferredKnobs(ONE, None, ONE)
         else:
             found = self.inferred(place, member, frame, tensor)
         return {

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from richc.diagnostics import Diagnostic, Edit, Span
 from richc.fixing.gauge import blocks, refusals
-from richc.fixing.gauge.blocks import Block
+from richc.fixing.gauge.blocks import BlockText
 from richc.fixing.gauge.moving import Factors
 from richc.fixing.gauge.reading import Kind, Reading, TensorBlock, Unmovable, attribute_of
 from richc.fixing.gauge.words import is_equal
@@ -36,7 +36,7 @@ class Writing:
         self._move_model(moves)
         before = self.reading.carried(self.reading.model, self.reading.frame)
         after = self.reading.carried(self.needed, frame)
-        new_blocks: dict[tuple[str, bool], Block] = {}
+        new_blocks: dict[tuple[str, bool], BlockText] = {}
         edits: list[Edit] = []
         refusals: list[Diagnostic] = []
         for place, move in zip(self.reading.places, moves, strict=True):
@@ -89,7 +89,7 @@ class Writing:
 
     def _block(
         self, place: TensorBlock, move: Factors, frame: Frame | None, before: Model, after: Model
-    ) -> Block:
+    ) -> BlockText:
         """The place's block after the move.  Raises Unmovable."""
         block = self._read_block(place)
         old = [
@@ -104,7 +104,7 @@ class Writing:
                 block = self._with_unwritten(place, move, block, attribute, new)
         return block
 
-    def _read_block(self, place: TensorBlock) -> Block:
+    def _read_block(self, place: TensorBlock) -> BlockText:
         if not place.of_bias:
             return blocks.read(
                 self.reading.text, place.statement.dim.span.end, place.statement.block
@@ -118,11 +118,11 @@ class Writing:
         self,
         place: TensorBlock,
         move: Factors,
-        block: Block,
+        block: BlockText,
         attribute: str,
         old: Sequence[Mapping[str, Monomial | None]],
         new: Sequence[Mapping[str, Monomial | None]],
-    ) -> Block:
+    ) -> BlockText:
         """The block with a written attribute moved, or taken out where it has become needless."""
         node = place.written[attribute]
         of_tensor = "std" if attribute == "var" else attribute
@@ -160,10 +160,10 @@ class Writing:
         self,
         place: TensorBlock,
         move: Factors,
-        block: Block,
+        block: BlockText,
         attribute: str,
         new: Sequence[Mapping[str, Monomial | None]],
-    ) -> Block:
+    ) -> BlockText:
         """The block with an attribute that inference would not give."""
         tensors = [self.reading.tensor(place, member, self.needed) for member in place.members]
         if attribute in OF_TRAINING and all(tensor.frozen for tensor in tensors):

@@ -9,7 +9,7 @@ from richc.lab.outcome import Outcome
 from richc.lab.sweep import grid
 from richc.lab.sweep.optimum import TOLERANCE
 from richc.lab.sweep.runs import LR, MOMENTUM
-from richc.lab.sweep.transfer import SEEDS, WIDTHS, Settings, Transfer
+from richc.lab.sweep.transfer import SEEDS, WIDTHS, Transfer, TransferSettings
 
 #: By how much an interval should be narrower than it has to be, and so many more seeds at most.
 _MARGIN, _MOST_SEEDS = 0.8, 8
@@ -17,7 +17,7 @@ _MARGIN, _MOST_SEEDS = 0.8, 8
 _LEARNT = 0.999
 
 
-def decisive(found: Transfer, settings: Settings) -> Settings | None:
+def decisive(found: Transfer, settings: TransferSettings) -> TransferSettings | None:
     """The settings of a sweep that should decide; None where nothing is undecided.
 
     Values go on beyond those at an end, widths to those of the default or one more, seeds with the

@@ -39,7 +39,7 @@ class Best(NamedTuple):
     at_edge: bool
 
 
-class Measured(NamedTuple):
+class MeasuredOptimum(NamedTuple):
     """The best value goes as n^drift, give or take ``half_width`` at 95 %."""
 
     bests: tuple[Best, ...]
@@ -87,7 +87,7 @@ class Measured(NamedTuple):
         return is_short and (self.wide_drift - self.drift) / near > TOLERANCE / 2
 
 
-def measure(runs: Sequence[Run], parameter: str, loss: str, outputs: int) -> Measured:
+def measure(runs: Sequence[Run], parameter: str, loss: str, outputs: int) -> MeasuredOptimum:
     """From the runs of a sweep, whose ``loss`` is of ``outputs`` outputs."""
     cap = _untrained(runs, loss, outputs)
     by_width: dict[int, dict[int, dict[float, float]]] = {}
@@ -101,7 +101,7 @@ def measure(runs: Sequence[Run], parameter: str, loss: str, outputs: int) -> Mea
         places[width] = [_vertex(curve, parameter) for curve in seeds.values()]
     drift, half_width = _line(places)
     wider = dict(list(places.items())[len(places) // 2 :]) if len(places) > 3 else places
-    return Measured(tuple(bests), drift, half_width, cap, _line(wider)[0])
+    return MeasuredOptimum(tuple(bests), drift, half_width, cap, _line(wider)[0])
 
 
 def best_of(width: int, curves: Sequence[Mapping[float, float]], parameter: str) -> Best:

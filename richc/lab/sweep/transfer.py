@@ -30,7 +30,7 @@ _STEPS, _BATCH = 1000, 128
 _LEAST, _MOST = 1e-20, 1e25
 
 
-class Settings(NamedTuple):
+class TransferSettings(NamedTuple):
     """What a run may choose; None leaves it to richc or to the file."""
 
     parameter: str = LR
@@ -63,7 +63,7 @@ class Transfer(NamedTuple):
     result: ModelResult
     job: Job
     runs: tuple[Run, ...]
-    measured: optimum.Measured
+    measured: optimum.MeasuredOptimum
     #: None where the theory has nothing to say.
     predicted: Drift | None
     #: How many of the runs were there before.
@@ -79,7 +79,7 @@ class Transfer(NamedTuple):
         return Outcome.of([self.measured.carries_over])
 
 
-def prepare(result: ModelResult, settings: Settings) -> Job:
+def prepare(result: ModelResult, settings: TransferSettings) -> Job:
     """What all trainings share.  Raises TransferProblem, EngineProblem and DataProblem."""
     _require_device(settings)
     spec, train = result.spec, result.spec.train
@@ -120,7 +120,7 @@ def prepare(result: ModelResult, settings: Settings) -> Job:
     return job
 
 
-def values_of(job: Job, settings: Settings) -> tuple[float, ...]:
+def values_of(job: Job, settings: TransferSettings) -> tuple[float, ...]:
     """The values to try at every width, in order."""
     if settings.values is not None:
         return tuple(sorted(set(settings.values)))
@@ -135,7 +135,7 @@ def values_of(job: Job, settings: Settings) -> tuple[float, ...]:
 
 def transfer(
     result: ModelResult,
-    settings: Settings,
+    settings: TransferSettings,
     job: Job,
     store: Store | None,
     listen: Callable[[Sequence[Task]], None] = lambda _tasks: None,
@@ -184,7 +184,7 @@ def transfer(
     return Transfer(result, job, ordered, measured, predict(result, job), kept, seconds)
 
 
-def workers_of(settings: Settings) -> int:
+def workers_of(settings: TransferSettings) -> int:
     """How many processes train: on a GPU one, else one a core."""
     return settings.workers or (1 if settings.device == "cuda" else os.cpu_count() or 1)
 
@@ -212,12 +212,12 @@ def head_of(job: Job) -> dict[str, object]:
 _NONE = Drift(Fraction(0), Fraction(0))
 
 
-def _measure(job: Job, runs: dict[Point, Run]) -> optimum.Measured:
+def _measure(job: Job, runs: dict[Point, Run]) -> optimum.MeasuredOptimum:
     outputs = job.spec.layers[-1].fan_out.factor
     return optimum.measure(list(runs.values()), job.parameter, job.spec.loss, outputs)
 
 
-def _engine(job: Job, settings: Settings, workers: int) -> engines.Engine:
+def _engine(job: Job, settings: TransferSettings, workers: int) -> engines.Engine:
     if settings.ray is not None:
         from richc.lab.sweep.on_ray import OnRay
 
@@ -225,7 +225,7 @@ def _engine(job: Job, settings: Settings, workers: int) -> engines.Engine:
     return engines.Here(job) if workers == 1 else engines.Processes(job, workers)
 
 
-def _require_device(settings: Settings) -> None:
+def _require_device(settings: TransferSettings) -> None:
     """Raises TransferProblem and EngineProblem for what this machine, or its Python, lacks."""
     if settings.ray is not None:
         from richc.lab.sweep.on_ray import require_ray

@@ -37,7 +37,7 @@ def affine(exponent: Affine, *, inverse: bool = False) -> str:
     return f"{const} {'-' if slope < 0 else '+'} {term}"
 
 
-class Row(NamedTuple):
+class FormulaRow(NamedTuple):
     """The columns of a line."""
 
     left: str
@@ -46,7 +46,7 @@ class Row(NamedTuple):
     label: str = ""
 
 
-class _Run(NamedTuple):
+class _SameSizes(NamedTuple):
     """Neighbours that say the same of their layers."""
 
     lines: list[Line]
@@ -71,7 +71,7 @@ def formulas(lines: Sequence[Line], names: Sequence[str]) -> list[str]:
     Where that is too wide, the numbers stand below the letters.
     """
     rows = [
-        _row(item, names) if isinstance(item, _Run) else Row(item)
+        _row(item, names) if isinstance(item, _SameSizes) else FormulaRow(item)
         for item in _elided(_runs(lines, len(names) - 1))
     ]
     widths = [max(len(row[i]) for row in rows if row.value) for i in range(3)]
@@ -91,15 +91,15 @@ def formulas(lines: Sequence[Line], names: Sequence[str]) -> list[str]:
     return [f"{_INDENT}{text}".rstrip() for text in shown]
 
 
-def _runs(lines: Sequence[Line], last: int) -> list[_Run]:
+def _runs(lines: Sequence[Line], last: int) -> list[_SameSizes]:
     """Equal neighbours; the read-out stands alone."""
-    runs: list[_Run] = []
+    runs: list[_SameSizes] = []
     for one in lines:
         same = runs and _form(runs[-1].first, exact=True) == _form(one, exact=True)
         if same and one.layer < last:
             runs[-1].lines.append(one)
         else:
-            runs.append(_Run([one]))
+            runs.append(_SameSizes([one]))
     return runs
 
 
@@ -120,9 +120,9 @@ def _form(one: Line, *, exact: bool) -> tuple[object, ...]:
     return one.letter, one.reason, sums, one.value if exact else None
 
 
-def _elided(runs: list[_Run]) -> list[_Run | str]:
+def _elided(runs: list[_SameSizes]) -> list[_SameSizes | str]:
     """Long sequences of one form and changing values, shortened to their ends."""
-    shown: list[_Run | str] = []
+    shown: list[_SameSizes | str] = []
     start = 0
     while start < len(runs):
         form = _form(runs[start].first, exact=False)
@@ -139,14 +139,14 @@ def _elided(runs: list[_Run]) -> list[_Run | str]:
     return shown
 
 
-def _row(run: _Run, names: Sequence[str]) -> Row:
+def _row(run: _SameSizes, names: Sequence[str]) -> FormulaRow:
     one = run.first
     is_general = len(run.lines) > 1
     letters = _letters(one, is_general=is_general)
     value = number(one.value, inverse=one.inverse)
     numbers, in_r = (_numbers(one), _in_r(one)) if letters else ("", "")
     values = [text for text in (in_r, value) if text]
-    return Row(
+    return FormulaRow(
         _name(one.term, one.layer, is_general=is_general) + (f" = {letters}" if letters else ""),
         f"= {numbers}" if numbers not in ("", *values) else "",
         " ".join(f"= {text}" for text in values),
@@ -154,7 +154,7 @@ def _row(run: _Run, names: Sequence[str]) -> Row:
     )
 
 
-def _label(run: _Run, names: Sequence[str]) -> str:
+def _label(run: _SameSizes, names: Sequence[str]) -> str:
     layers = sorted(one.layer for one in run.lines)
     label = span_name([names[layer] for layer in layers])
     if len(layers) > 1:

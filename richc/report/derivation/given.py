@@ -10,8 +10,8 @@ from richc.report.derivation.sheet import Sheet
 from richc.rules.invariants import Invariants, invariants, rate_of, rate_powers
 from richc.scaling.formula import rich_formula
 from richc.scaling.monomial import WIDTH, Monomial
+from richc.spec.declared_values import Values, place, values
 from richc.spec.model import Layer, Tensor
-from richc.spec.numbers import Values, place, values
 
 _LONGEST = 26
 

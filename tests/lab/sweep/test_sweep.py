@@ -18,7 +18,7 @@ from richc.lab.sweep.plan import tasks
 from richc.lab.sweep.runs import GAMMA, INIT, LR, MOMENTUM, Job, Point, Run, Task
 from richc.lab.sweep.stack import Worker
 from richc.lab.sweep.store import Store, StoreProblem, describe
-from richc.lab.sweep.transfer import Settings, predict, prepare, transfer
+from richc.lab.sweep.transfer import TransferSettings, predict, prepare, transfer
 from richc.pipeline import analyse
 
 DIGITS = Path("examples/digits.csv.gz").absolute()
@@ -48,7 +48,7 @@ def model(optimizer: str = "adam", parameterization: str = "mup") -> str:
 
 def job_of(text: str, parameter: str = LR) -> Job:
     (result,) = analyse(text).models
-    return prepare(result, Settings(parameter=parameter, data=DIGITS, target="digit"))
+    return prepare(result, TransferSettings(parameter=parameter, data=DIGITS, target="digit"))
 
 
 def alone(job: Job, point: Point) -> float:
@@ -190,7 +190,7 @@ def test_processes_find_what_one_finds() -> None:
 
 def test_a_transfer_resumes(tmp_path: Path) -> None:
     (result,) = analyse(model()).models
-    settings = Settings(
+    settings = TransferSettings(
         widths=(8, 16), values=(0.005, 0.01, 0.02), seeds=1, data=DIGITS, target="digit", workers=1
     )
     job = prepare(result, settings)
@@ -218,7 +218,7 @@ def test_a_drift_is_found(drift: float) -> None:
     assert found.agrees(Drift(Fraction(1), Fraction(1))) is False
 
 
-def bending(power: float) -> optimum.Measured:
+def bending(power: float) -> optimum.MeasuredOptimum:
     """Of a best rate that begins to go as n^power where networks are wider than 256."""
     runs = []
     for n in (64, 128, 256, 512, 1024, 2048):

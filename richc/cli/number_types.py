@@ -25,7 +25,7 @@ class Positive(click.ParamType[float]):
         return number
 
 
-class Values(click.ParamType[tuple[float, ...]]):
+class NumberList(click.ParamType[tuple[float, ...]]):
     """Three numbers or more, in order and each once: ``0.01,0.02,0.04``.  0 may be among them."""
 
     name = "v,v,..."

@@ -12,7 +12,7 @@ from richc.cli.errors import Unusable
 _Report = TypeVar("_Report", bound=BaseModel)
 
 
-def read_found(path: str, option: str, command: str, schema: type[_Report]) -> _Report:
+def read_report(path: str, option: str, command: str, schema: type[_Report]) -> _Report:
     """A report of ``richc command --format json``, named by an option.  Raises Unusable."""
     try:
         return schema.model_validate_json(Path(path).read_bytes())
