@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from richc.algebra.monomial import ZERO
 from richc.diagnostics import Diagnostic, Span
-from richc.scaling.monomial import ZERO
 from richc.spec import layers as layer_reader
 from richc.spec import messages, options, shapes
 from richc.spec.carried import with_carried

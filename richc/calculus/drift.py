@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.exponent import ZERO
+from richc.algebra.sizes import Size, largest
 from richc.calculus.run import Flow, LayerFlow, Stage, flow
 from richc.calculus.verdict import Network
-from richc.scaling.exponent import ZERO
-from richc.scaling.sizes import Size, largest
 
 #: Products of updates are of no higher degree in the rate than there are layers.
 _MOST_LAYERS = 200

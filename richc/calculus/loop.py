@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from richc.algebra.sizes import Size
 from richc.calculus.ops import Domain, Op, Phase, Site
-from richc.scaling.sizes import Size
 
 #: An op, and the layer of the file that it belongs to.
 Placed = tuple[int, Op]

@@ -12,9 +12,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.sizes import Size
 from richc.calculus.ops import UNIT, Parameter, Step
 from richc.optimizers.law import Law
-from richc.scaling.sizes import Size
 
 INIT = "init"
 RATE = "rate"

@@ -20,8 +20,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from richc.scaling.exponent import HALF, ONE, ZERO
-from richc.scaling.sizes import ZERO_SIZE, Size, Zero, largest
+from richc.algebra.exponent import HALF, ONE, ZERO
+from richc.algebra.sizes import ZERO_SIZE, Size, Zero, largest
 
 if TYPE_CHECKING:
     from richc.activations import Nonlinearity

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from richc.algebra.exponent import ONE
+from richc.algebra.joint import Joint
+from richc.algebra.sizes import ZERO_SIZE, Size, Zero, largest
 from richc.calculus.loop import Placed, backward, forward, place, upward
 from richc.calculus.ops import (
     FIXED,
@@ -23,9 +26,6 @@ from richc.calculus.ops import (
     Site,
     Undecided,
 )
-from richc.scaling.exponent import ONE
-from richc.scaling.joint import Joint
-from richc.scaling.sizes import ZERO_SIZE, Size, Zero, largest
 
 #: A number of blocks that grows.
 DEPTH = Axis(Joint(0, 1), Joint(0, 1) * (ONE / 2), 1)

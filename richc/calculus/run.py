@@ -7,6 +7,8 @@ from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
+from richc.algebra.exponent import ONE
+from richc.algebra.sizes import ZERO_SIZE, Size, largest
 from richc.calculus.loop import Placed, backward, forward, place, upward
 from richc.calculus.ops import (
     FIXED,
@@ -22,8 +24,6 @@ from richc.calculus.ops import (
     Site,
     Step,
 )
-from richc.scaling.exponent import ONE
-from richc.scaling.sizes import ZERO_SIZE, Size, largest
 
 #: How many steps a homogeneous network that starts small is followed: what grows by less than a
 #: hundredth of its distance to one a step has not arrived when training ends; and layers times

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.exponent import ONE
+from richc.algebra.sizes import ZERO_SIZE, Size, Zero, largest
 from richc.calculus.loop import Placed, backward, forward, place, upward
 from richc.calculus.ops import (
     FIXED,
@@ -30,8 +32,6 @@ from richc.calculus.ops import (
 )
 from richc.calculus.residual import Exponential, Residual
 from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED, Breach, Status
-from richc.scaling.exponent import ONE
-from richc.scaling.sizes import ZERO_SIZE, Size, Zero, largest
 
 #: A branch that starts at zero wakes its neighbours one step later.
 _STEPS = 4

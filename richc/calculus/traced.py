@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import NamedTuple, final
 
-from richc.scaling.monomial import Affine
+from richc.algebra.monomial import Affine
 
 _ZERO = Fraction(0)
 

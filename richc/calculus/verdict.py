@@ -11,10 +11,10 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.exponent import HALF, ZERO
+from richc.algebra.sizes import ZERO_SIZE, Size, largest
 from richc.calculus.ops import Parameter, Step
 from richc.calculus.run import Flow, LayerFlow, Stage, flow
-from richc.scaling.exponent import HALF, ZERO
-from richc.scaling.sizes import ZERO_SIZE, Size, largest
 from richc.words import Regime
 
 

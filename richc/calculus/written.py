@@ -13,12 +13,12 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
 
+from richc.algebra.monomial import Affine
+from richc.algebra.sizes import ZERO_SIZE, Size, Zero, largest
 from richc.calculus.loop import forward, place
 from richc.calculus.ops import UNIT, Domain, Parameter, Phase, Site
 from richc.calculus.run import LayerFlow, Stage, placed, run
 from richc.calculus.verdict import NOT_EVALUATED, Network, Verdict, judge
-from richc.scaling.monomial import Affine
-from richc.scaling.sizes import ZERO_SIZE, Size, Zero, largest
 
 _ZERO = Fraction(0)
 _ONE = Fraction(1)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.formula import Symbols, general_power, power, rich_formula
+from richc.algebra.monomial import WIDTH, Affine, Monomial
+from richc.algebra.sizes import Size, largest
 from richc.pipeline import ModelResult
-from richc.scaling.formula import Symbols, general_power, power, rich_formula
-from richc.scaling.monomial import WIDTH, Affine, Monomial
-from richc.scaling.sizes import Size, largest
 from richc.spec.model import Layer, Tensor
 
 _LONGEST = 60

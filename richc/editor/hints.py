@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from richc.algebra.monomial import ONE
 from richc.diagnostics import Span
 from richc.editor.document import Document
 from richc.editor.exponents import (
@@ -17,7 +18,6 @@ from richc.editor.exponents import (
 )
 from richc.pipeline import ModelResult
 from richc.rules.inferred_exponent import reason_of, value_of
-from richc.scaling.monomial import ONE
 from richc.spec.model import Layer, Tensor
 from richc.syntax import tree
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
+from richc.algebra.monomial import Monomial
 from richc.editor.document import Document
 from richc.editor.exponents import scaling
-from richc.scaling.monomial import Monomial
 from richc.spec.expressions import Rejected, Scope, monomial, rational
 from richc.spec.holes import Holes, has_hole
 from richc.spec.infer import dim_monomial

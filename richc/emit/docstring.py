@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from richc.algebra.formula import rich_formula
+from richc.algebra.monomial import BASE_WIDTH, GAMMA, WIDTH, Base, Monomial, symbol
 from richc.emit.plan import RATE, LayerRun, Plan, PlannedBlock, dim, is_frozen
 from richc.emit.text import LINE_LENGTH, indented, prose
-from richc.scaling.formula import rich_formula
-from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Base, Monomial, symbol
 from richc.spec.model import Tensor
 
 _HEADS = ("layer", "shape", "multiplier", "init std", "learning rate")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from richc.algebra.monomial import ONE
 from richc.emit.optimizer import group_lines, optimizer_lines
 from richc.emit.plan import (
     Plan,
@@ -12,7 +13,6 @@ from richc.emit.plan import (
     is_frozen,
 )
 from richc.emit.text import LINE_LENGTH, Items, holds, number, wrapped
-from richc.scaling.monomial import ONE
 from richc.spec.model import Activation, Layer
 
 Fills = dict[str, list[str]]

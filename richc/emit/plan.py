@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from richc.algebra.formula import Symbols, python_formula
+from richc.algebra.monomial import GAMMA, Monomial, symbol
 from richc.emit.names import attribute, class_name
-from richc.scaling.formula import Symbols, python_formula
-from richc.scaling.monomial import GAMMA, Monomial, symbol
 from richc.spec.model import Dim, Layer, Model, Tensor
 
 #: The optimizer's learning rate in formulas; an argument of the emitted functions.

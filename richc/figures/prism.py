@@ -10,12 +10,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from richc.algebra.exponent import HALF, ZERO
 from richc.calculus.verdict import named_point
 from richc.figures.labels import Box, Paper
 from richc.figures.style import COLORS, COLUMN, GRID, INK, TWO_COLUMNS, write
 from richc.report.map import BEYOND, TICKS, Entry, Panel, clamped, depth, panels, short, tags
 from richc.rules.sentence import GAUGE_NAMES, POINT_NAMES
-from richc.scaling.exponent import HALF, ZERO
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

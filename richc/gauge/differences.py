@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.formula import power_of_n, rich_formula
 from richc.gauge.equivalence import (
     DECAY,
     EPS,
@@ -16,7 +17,6 @@ from richc.gauge.equivalence import (
 from richc.gauge.structure import Setting, Structure
 from richc.optimizers import law
 from richc.optimizers.law import Epsilon
-from richc.scaling.formula import power_of_n, rich_formula
 from richc.spec.model import Model
 
 

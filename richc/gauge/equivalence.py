@@ -18,6 +18,14 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.monomial import (
+    ONE,
+    WIDTH,
+    ZERO,
+    Affine,
+    Monomial,
+    is_one,
+)
 from richc.gauge.structure import (
     Setting,
     Structure,
@@ -29,14 +37,6 @@ from richc.gauge.structure import (
 )
 from richc.optimizers import shape_factor
 from richc.optimizers.law import Epsilon
-from richc.scaling.monomial import (
-    ONE,
-    WIDTH,
-    ZERO,
-    Affine,
-    Monomial,
-    is_one,
-)
 from richc.spec.declared_values import at_numbers
 from richc.spec.infer import dim_monomial
 from richc.spec.model import Dim, Model, Tensor

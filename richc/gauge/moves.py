@@ -10,9 +10,9 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.monomial import Affine, Monomial
 from richc.optimizers import law
 from richc.optimizers.law import Epsilon
-from richc.scaling.monomial import Affine, Monomial
 from richc.spec.model import Tensor
 from richc.words import GAUGES
 

@@ -17,11 +17,11 @@ from fractions import Fraction
 from itertools import combinations
 from typing import NamedTuple
 
+from richc.algebra.exponent import HALF, ZERO
 from richc.calculus.nearest import Sides, scale
 from richc.calculus.verdict import DESIDERATA, VIOLATED, Network, Verdict
 from richc.gauge.prism import Prism, Shares, Theta, dot, prism
 from richc.optimizers.law import Law
-from richc.scaling.exponent import HALF, ZERO
 from richc.spec.model import Model
 
 

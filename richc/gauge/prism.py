@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.exponent import HALF, ZERO
 from richc.calculus.nearest import Sides, plain_rates, scale
 from richc.optimizers.law import Law
-from richc.scaling.exponent import HALF, ZERO
 from richc.spec.model import Model
 
 #: The exponents of theta, one a layer: a gauge move from the gauge without multipliers.

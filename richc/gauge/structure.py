@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.activations import LINEAR, RELU
-from richc.scaling.monomial import WIDTH
+from richc.algebra.monomial import WIDTH
 from richc.spec.model import Activation, Layer, Model, Tensor
 
 

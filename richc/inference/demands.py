@@ -1,6 +1,6 @@
 """What D0 to D3 demand of the exponents of a model, as linear constraints.
 
-The passes of richc.scaling decide whether given exponents pass; this is the same calculus turned
+The passes of richc.algebra decide whether given exponents pass; this is the same calculus turned
 around (Karkada 2024, arXiv 2404.19719, sections 3 and 4).  A model passes exactly when, with h_l
 of order one at init and g_l = df/dh_l after the first step,
 

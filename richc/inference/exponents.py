@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
+from richc.algebra.monomial import WIDTH, ZERO, Monomial
 from richc.diagnostics import Span
 from richc.inference.givens import given_name, hole_name, subject_of
 from richc.inference.linear import LinearForm, affine, unknown
-from richc.scaling.monomial import WIDTH, ZERO, Monomial
 from richc.spec.holes import PlacedHole, has_hole, is_hole
 from richc.spec.model import Layer, Model, Tensor
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.monomial import WIDTH, ZERO, Affine, Monomial
 from richc.diagnostics import Span
 from richc.inference.linear import RICHNESS
-from richc.scaling.monomial import WIDTH, ZERO, Affine, Monomial
 from richc.spec.holes import PlacedHole, has_hole, is_hole
 from richc.spec.model import Layer, Model, Tensor
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.monomial import Affine
 from richc.diagnostics import Diagnostic, Span
 from richc.inference import messages
 from richc.inference.conflicts import minimal_conflict
 from richc.inference.demands import Demands, Solution, TooManyCases
 from richc.inference.givens import Given, Use, hole_name
 from richc.inference.linear import RICHNESS, LinearForm, unknown
-from richc.scaling.monomial import Affine
 from richc.spec.holes import Holes, fill
 from richc.spec.model import Inferred, Model
 

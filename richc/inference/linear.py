@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import partial
 from typing import NamedTuple
 
-from richc.scaling.monomial import Affine
+from richc.algebra.monomial import Affine
 
 RICHNESS = "r"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from richc.algebra.monomial import Affine
 from richc.diagnostics import ERROR, Diagnostic, Label, Span
 from richc.inference.givens import Given, Use
 from richc.inference.linear import RICHNESS, LinearForm, Range, affine
-from richc.scaling.monomial import Affine
 
 #: Unknowns are called by these letters, in order; the width, the richness and a, b, c have theirs.
 _LETTERS = "xyzuvw"

@@ -11,9 +11,9 @@ from fractions import Fraction
 from math import inf, isnan
 from typing import NamedTuple
 
+from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.nearest import single_change
 from richc.calculus.verdict import DESIDERATA, HOLDS, MIXED, NOT_EVALUATED, VIOLATED, Status
-from richc.scaling.sizes import ZERO_SIZE, Size
 from richc.spec.model import Model
 from richc.words import Regime
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from richc.algebra.sizes import Size
 from richc.calculus.run import LayerFlow
 from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, H, Key
 from richc.pipeline import ModelResult
 from richc.rules.common import trained
-from richc.scaling.sizes import Size
 
 
 def predict(result: ModelResult, key: Key) -> Size | None:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import torch
 
+from richc.algebra.sizes import Size
 from richc.calculus.verdict import NOT_EVALUATED, VIOLATED
 from richc.compilation import program as emit
 from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, TERM, H, Key, Sizes
@@ -31,7 +32,6 @@ from richc.lab.program import Program
 from richc.lab.statistics import Fit
 from richc.pipeline import ModelResult
 from richc.rules.sentence import point_name
-from richc.scaling.sizes import Size
 from richc.spec.model import Claim
 
 STEPS = 4

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import final
 
+from richc.algebra.sizes import Size
 from richc.optimizers.knobs import EPS, Kind, Knob
 from richc.optimizers.law import Epsilon, Law, Spelling, UpdateSizes, unless_dead
-from richc.scaling.sizes import Size
 
 
 @final

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from richc.algebra.sizes import Size
 from richc.optimizers.law import Law, unless_dead
-from richc.scaling.sizes import Size
 
 
 class Entrywise(Law):

@@ -1,6 +1,6 @@
 """What is known of one optimizer: its update law, its knobs, its PyTorch class, its sentences.
 
-Sizes are exponents of n (see richc.scaling.sizes).  For a weight of size n^-A that is multiplied
+Sizes are exponents of n (see richc.algebra.sizes).  For a weight of size n^-A that is multiplied
 by M ~ n^-a, one step changes the effective weight V = M W by an entry size that an optimizer
 computes from its *rate* n^-C, the invariant of the table in Karkada 2024 (arXiv 2404.19719),
 section 4, and Yang & Littwin 2023 (arXiv 2308.01814), section 2.
@@ -14,9 +14,9 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import ClassVar, NamedTuple
 
+from richc.algebra.exponent import ZERO
+from richc.algebra.sizes import ZERO_SIZE, Size, Zero
 from richc.optimizers.knobs import Knob, Value
-from richc.scaling.exponent import ZERO
-from richc.scaling.sizes import ZERO_SIZE, Size, Zero
 
 _ZERO = Fraction(0)
 _ONE = Fraction(1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from math import log2
 
+from richc.algebra.exponent import Exponent
+from richc.algebra.sizes import Size
 from richc.optimizers.knobs import Kind, Knob, momentum, nesterov
 from richc.optimizers.law import Law, Spelling, UpdateSizes, unless_dead
 from richc.optimizers.shape_factor import SHAPE_FACTOR, kappa
-from richc.scaling.exponent import Exponent
-from richc.scaling.sizes import Size
 
 
 class Muon(Law):

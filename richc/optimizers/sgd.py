@@ -6,9 +6,9 @@ from fractions import Fraction
 from math import log2
 from typing import final
 
+from richc.algebra.sizes import Size
 from richc.optimizers.knobs import momentum, nesterov
 from richc.optimizers.law import Law, Spelling, UpdateSizes
-from richc.scaling.sizes import Size
 
 
 @final

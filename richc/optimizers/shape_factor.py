@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from richc.algebra.exponent import HALF, ZERO, Exponent
+from richc.algebra.monomial import ONE, Monomial, number
 from richc.optimizers.knobs import Kind, Knob
-from richc.scaling.exponent import HALF, ZERO, Exponent
-from richc.scaling.monomial import ONE, Monomial, number
 
 #: Shape factor -> its formula.
 SHAPE_FACTORS = {

@@ -8,6 +8,8 @@ from typing import NamedTuple, TypeAlias
 
 from markupsafe import Markup
 
+from richc.algebra.formula import rich_formula
+from richc.algebra.sizes import Size
 from richc.calculus.verdict import NOT_EVALUATED, VIOLATED
 from richc.diagnostics import Suppressed
 from richc.optimizers.shape_factor import SHAPE_FACTORS
@@ -25,8 +27,6 @@ from richc.report.transfer import WORDS as WORDS_OF_VALUES
 from richc.report.transfer_schema import TransferReport
 from richc.report.verification_schema import VerificationReport
 from richc.rules.sentence import gauge_words, point_name
-from richc.scaling.formula import rich_formula
-from richc.scaling.sizes import Size
 from richc.spec.declared_values import place, values
 from richc.spec.model import Tensor
 from richc.syntax.source import Source

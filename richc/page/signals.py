@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from richc.algebra.formula import power
+from richc.algebra.sizes import Size
 from richc.calculus.run import LayerFlow
 from richc.calculus.verdict import Breach, Violation
 from richc.pipeline import ModelResult
 from richc.report.table import group_name, groups
-from richc.scaling.formula import power
-from richc.scaling.sizes import Size
 
 #: So many groups are shown from the input on, and so many up to the output.
 _FIRST, _LAST = 6, 3

@@ -13,14 +13,14 @@ from functools import cache
 from itertools import combinations
 from typing import NamedTuple
 
+from richc.algebra.monomial import WIDTH, Affine, symbol
+from richc.algebra.sizes import ZERO_SIZE
 from richc.calculus.nearest import scale
 from richc.calculus.ops import Parameter
 from richc.optimizers import law
 from richc.optimizers.law import coefficients
 from richc.repair.target import MUP
 from richc.rules.context import Context
-from richc.scaling.monomial import WIDTH, Affine, symbol
-from richc.scaling.sizes import ZERO_SIZE
 from richc.spec.model import READ_IN, READ_OUT, Layer, Tensor
 
 NONE = Fraction(0)

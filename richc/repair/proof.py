@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from math import isclose, log2
 
+from richc.algebra.monomial import BASE_WIDTH, GAMMA, WIDTH, Base, Monomial
 from richc.diagnostics import Edit, Span, apply
 from richc.resolve import resolve
 from richc.rules.context import Context
 from richc.rules.requirement_fails import is_true
-from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Base, Monomial
 from richc.spec.model import Claim
 from richc.syntax.parser import parse
 from richc.syntax.source import Source

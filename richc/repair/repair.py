@@ -11,6 +11,8 @@ from fractions import Fraction
 from heapq import merge
 from typing import NamedTuple
 
+from richc.algebra.formula import general_power
+from richc.algebra.monomial import WIDTH, Affine, Monomial
 from richc.diagnostics import Diagnostic, Edit, Label, Span
 from richc.repair.proof import edited, holds, is_close, log2_at_base, read
 from richc.repair.search import PlannedChange, RepairPlan, obstacle, plans
@@ -19,8 +21,6 @@ from richc.rules.attributes import added
 from richc.rules.context import Context
 from richc.rules.mending import at_base, fresh, swap, unit
 from richc.rules.sentence import point_name
-from richc.scaling.formula import general_power
-from richc.scaling.monomial import WIDTH, Affine, Monomial
 from richc.spec.infer import STANDARD
 from richc.spec.model import Claim
 from richc.syntax import tree

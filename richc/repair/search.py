@@ -13,12 +13,12 @@ from fractions import Fraction
 from itertools import combinations, groupby
 from typing import NamedTuple
 
+from richc.algebra.monomial import Affine
 from richc.calculus.nearest import scale
 from richc.diagnostics import Span
 from richc.repair.equations import NONE, RATE, SCALE, STD, ScalePoint, lacking, member_at, solve
 from richc.repair.target import MUP, NTP, RepairTarget
 from richc.rules.context import Context
-from richc.scaling.monomial import Affine
 from richc.spec.infer import STANDARD
 from richc.spec.model import Layer, Tensor
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from richc.algebra.formula import Symbols, rich_formula
+from richc.algebra.monomial import ONE, Monomial
 from richc.gauge.differences import constant_words, difference_words, structure_words
 from richc.gauge.equivalence import (
     CONSTANTS,
@@ -16,8 +18,6 @@ from richc.gauge.equivalence import (
 from richc.report.style import Style
 from richc.rules.context import Context
 from richc.rules.sentence import sentence
-from richc.scaling.formula import Symbols, rich_formula
-from richc.scaling.monomial import ONE, Monomial
 from richc.spec.model import Model
 
 #: Of moves and of constants; nobody reads more.

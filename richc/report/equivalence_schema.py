@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from richc._version import __version__
+from richc.algebra.formula import rich_formula
 from richc.gauge.differences import difference_words, knob_words, structure_words
 from richc.report.equivalence import move_formula
 from richc.report.strict import Strict
-from richc.scaling.formula import rich_formula
 
 if TYPE_CHECKING:
     from richc.gauge import equivalence

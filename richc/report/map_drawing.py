@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 
+from richc.algebra.exponent import HALF, ZERO
 from richc.calculus.verdict import named_point
 from richc.gauge.place import Place
 from richc.report.map import BEYOND, TICKS, Entry, Panel, clamped, depth, tags
 from richc.rules.sentence import GAUGE_NAMES, POINT_NAMES
-from richc.scaling.exponent import HALF, ZERO
 
 #: Columns: of the margin for names on the left, and of the scale from r = 0 to r = 1/2.
 _LEFT, _WIDE = 12, 44

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from richc.algebra.formula import power
 from richc.lab.outcome import Outcome
 from richc.report.style import Style
-from richc.scaling.formula import power
 
 if TYPE_CHECKING:
     from richc.report.scale_schema import Row, ScaleReport, Spot, Values

@@ -13,11 +13,11 @@ from pydantic import Field
 
 from richc import diagnostics as found
 from richc._version import __version__
+from richc.algebra.sizes import Size, largest
 from richc.pipeline import FileResult, ModelResult
 from richc.report import Options
 from richc.report.names import FileName
 from richc.report.strict import Strict
-from richc.scaling.sizes import Size, largest
 from richc.spec import declared_values
 from richc.spec.model import Tensor
 from richc.syntax.source import Source

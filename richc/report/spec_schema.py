@@ -8,10 +8,10 @@ from typing import Literal
 from pydantic import Field
 
 from richc._version import __version__
+from richc.algebra import monomial as exact
+from richc.algebra.formula import Symbols, rich_formula
 from richc.pipeline import FileResult
 from richc.report.strict import Strict
-from richc.scaling import monomial as exact
-from richc.scaling.formula import Symbols, rich_formula
 from richc.spec import model as spec
 
 

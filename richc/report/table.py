@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from richc.algebra.formula import power, rich_formula
+from richc.algebra.monomial import Monomial
 from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.pipeline import ModelResult
-from richc.scaling.formula import power, rich_formula
-from richc.scaling.monomial import Monomial
 from richc.spec.declared_values import Values, place, values
 from richc.spec.model import Layer, Tensor
 

@@ -8,9 +8,9 @@ from fractions import Fraction
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from richc.algebra.formula import power
 from richc.report.scale import LOSSES
 from richc.report.style import Style
-from richc.scaling.formula import power
 
 if TYPE_CHECKING:
     from richc.report.transfer_schema import Training, TransferReport

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import NamedTuple
 
+from richc.algebra.monomial import WIDTH
 from richc.calculus.verdict import HOLDS, MIXED, Breach
 from richc.diagnostics import Diagnostic
 from richc.optimizers.law import Epsilon
 from richc.rules.context import Context
-from richc.scaling.monomial import WIDTH
 
 
 class Rule(NamedTuple):

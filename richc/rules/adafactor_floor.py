@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from richc.algebra.formula import power
 from richc.diagnostics import WARNING, Diagnostic
 from richc.rules import SLUGS
 from richc.rules.common import decimal, trained
 from richc.rules.context import Context
 from richc.rules.knobs import KnobFinding, findings, named
-from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:

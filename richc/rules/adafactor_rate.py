@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.algebra.formula import power
 from richc.diagnostics import WARNING, Diagnostic
 from richc.rules import SLUGS
 from richc.rules.common import trained
 from richc.rules.context import Context
-from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:

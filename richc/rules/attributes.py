@@ -5,10 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.monomial import Affine
 from richc.diagnostics import Edit, Span
 from richc.rules.context import Context
 from richc.rules.mending import at_base, unit
-from richc.scaling.monomial import Affine
 from richc.spec.infer import STANDARD
 from richc.spec.model import Layer, Tensor
 from richc.syntax import tree

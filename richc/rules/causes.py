@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from richc.algebra.formula import power
 from richc.diagnostics import Label, Span
 from richc.rules.common import FaultCase, rate_place
 from richc.rules.context import Context
-from richc.scaling.formula import power
 
 
 def readout(context: Context, case: FaultCase, what: str) -> tuple[Label, ...]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.sizes import Size
 from richc.calculus.verdict import Breach, Violation
 from richc.diagnostics import Span
 from richc.rules.context import Context
-from richc.scaling.sizes import Size
 from richc.spec.model import Layer, Tensor
 
 _MAX_CAUSES = 2

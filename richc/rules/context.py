@@ -7,11 +7,11 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from richc.algebra.monomial import Base, Monomial
+from richc.algebra.sizes import Size
 from richc.calculus.run import Stage
 from richc.calculus.verdict import Network, Verdict, judge
 from richc.diagnostics import Span
-from richc.scaling.monomial import Base, Monomial
-from richc.scaling.sizes import Size
 from richc.spec.declared_values import logs
 from richc.spec.model import Layer, Model, Tensor
 from richc.spec.network import Exponents

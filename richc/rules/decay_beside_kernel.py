@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.algebra.formula import power
 from richc.diagnostics import INFO, Diagnostic
 from richc.rules.context import Context
 from richc.rules.weight_decay import decay_place
-from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
+from richc.algebra.formula import power
+from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.verdict import NOT_EVALUATED
 from richc.diagnostics import WARNING, Diagnostic
 from richc.rules.attributes import WrittenAttribute, kept_at_base
 from richc.rules.common import Trained, trained
 from richc.rules.context import Context
 from richc.rules.knobs import KnobFinding, findings, named, remedies
-from richc.scaling.formula import power
-from richc.scaling.sizes import ZERO_SIZE, Size
 
 
 def check(context: Context) -> Iterator[Diagnostic]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.algebra.exponent import ONE
+from richc.algebra.formula import power
 from richc.diagnostics import INFO, Diagnostic
 from richc.rules.context import Context
-from richc.scaling.exponent import ONE
-from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 
+from richc.algebra.formula import exponent_words
 from richc.diagnostics import INFO, Diagnostic, Edit
 from richc.rules.context import Context
-from richc.scaling.formula import exponent_words
 from richc.spec.model import Inferred
 
 #: What follows a hole and makes an exponent without parentheses ambiguous.

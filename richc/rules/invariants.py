@@ -5,11 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.monomial import WIDTH, Monomial
+from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.written import PRIME, Line, Term, line
 from richc.optimizers.law import Epsilon, coefficients
 from richc.rules.context import Context
-from richc.scaling.monomial import WIDTH, Monomial
-from richc.scaling.sizes import ZERO_SIZE, Size
 from richc.spec.model import Tensor
 
 

@@ -12,10 +12,10 @@ from fractions import Fraction
 from math import isqrt, sqrt
 from typing import NamedTuple
 
+from richc.algebra.formula import exponent_words, rich_formula
+from richc.algebra.monomial import BASE_WIDTH, WIDTH, Affine, Monomial, number, symbol
 from richc.diagnostics import Edit, Span
 from richc.rules.context import Context
-from richc.scaling.formula import exponent_words, rich_formula
-from richc.scaling.monomial import BASE_WIDTH, WIDTH, Affine, Monomial, number, symbol
 from richc.spec.model import Layer
 from richc.syntax import tree
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from richc.algebra.exponent import ZERO
+from richc.algebra.formula import power
 from richc.diagnostics import WARNING, Diagnostic
 from richc.rules.context import Context
 from richc.rules.sentence import by_update
-from richc.scaling.exponent import ZERO
-from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:

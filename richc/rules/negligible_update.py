@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.algebra.formula import power
 from richc.calculus.verdict import Breach
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.causes import dominant
 from richc.rules.common import blocked, cases, rate_place
 from richc.rules.context import Context
-from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:

@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
+from richc.algebra.formula import power
+from richc.algebra.monomial import ONE, WIDTH, Affine
 from richc.diagnostics import WARNING, Diagnostic, Label
 from richc.rules.common import Trained, decimal, trained
 from richc.rules.context import Context
-from richc.scaling.formula import power
-from richc.scaling.monomial import ONE, WIDTH, Affine
 from richc.spec.infer import STANDARD
 from richc.syntax import tree
 

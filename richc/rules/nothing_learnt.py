@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.algebra.formula import power
+from richc.algebra.sizes import largest
 from richc.calculus.verdict import Breach
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.common import cases
 from richc.rules.context import Context
-from richc.scaling.formula import power
-from richc.scaling.sizes import largest
 
 
 def check(context: Context) -> Iterator[Diagnostic]:

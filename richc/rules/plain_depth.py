@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from math import exp, log, sqrt
 from typing import NamedTuple
 
+from richc.algebra.correlation import correlate, scatter
 from richc.diagnostics import WARNING, Diagnostic
 from richc.rules.context import Context
 from richc.rules.signal import known, signal
-from richc.scaling.correlation import correlate, scatter
 
 #: The correlation at which training takes twice as long as with few layers, at least
 #: (tests/measured/test_plain_depth.py).

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.activations import HOMOGENEOUS
+from richc.algebra.formula import power
 from richc.calculus.verdict import NOT_EVALUATED, Breach, Violation
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.common import FaultCase, cases, excess
 from richc.rules.context import Context
-from richc.scaling.formula import power
 
 
 def check(context: Context) -> Iterator[Diagnostic]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import groupby
 
+from richc.algebra.sizes import Size
 from richc.calculus.verdict import DESIDERATA, MIXED, NOT_EVALUATED, VIOLATED, Breach, Verdict
-from richc.scaling.sizes import Size
 from richc.spec.model import Model
 from richc.words import Regime
 

@@ -68,7 +68,7 @@ def following(context: Context, layer: Layer, before: Activation | None, varianc
     elif before.is_homogeneous:
         result += variance + log2((1 + before.below**2) / 2)
     else:
-        from richc.scaling.gaussian import second_moment
+        from richc.algebra.gaussian import second_moment
 
         result += log2(second_moment(*known(before), 2.0**variance))
     bias = layer.bias

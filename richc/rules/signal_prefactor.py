@@ -18,12 +18,12 @@ from itertools import groupby
 from math import log2, sqrt
 from typing import NamedTuple
 
+from richc.algebra.gaussian import second_moment
 from richc.diagnostics import WARNING, Diagnostic, Edit, Label, Span
 from richc.rules.common import decimal
 from richc.rules.context import Context
 from richc.rules.mending import scaled
 from richc.rules.signal import BEYOND, first_far, following, known, signal
-from richc.scaling.gaussian import second_moment
 from richc.spec.model import Activation, Layer
 
 #: log2 of a variance that nobody would change: an RMS between 0.8 and 1.25 times.

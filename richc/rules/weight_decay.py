@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
+from richc.algebra.formula import power
+from richc.algebra.sizes import Size
 from richc.calculus.verdict import NOT_EVALUATED
 from richc.diagnostics import WARNING, Diagnostic, Span
 from richc.rules.attributes import kept_at_base
 from richc.rules.common import trained
 from richc.rules.context import Context
 from richc.rules.knobs import KnobFinding, findings, named, remedies
-from richc.scaling.formula import power
-from richc.scaling.sizes import Size
 from richc.spec.model import Tensor
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from richc.algebra.monomial import Affine, Monomial, number, width_ratio
+from richc.algebra.sizes import Size
 from richc.calculus.run import flow
 from richc.calculus.traced import Trace, Traced
 from richc.optimizers.law import Epsilon
-from richc.scaling.monomial import Affine, Monomial, number, width_ratio
-from richc.scaling.sizes import Size
 from richc.spec.model import Model, Tensor
 from richc.spec.network import Exponents
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import log2
 from typing import NamedTuple
 
-from richc.scaling.monomial import BASE_WIDTH, GAMMA, ONE, WIDTH, Affine, Base, Monomial, number
+from richc.algebra.monomial import BASE_WIDTH, GAMMA, ONE, WIDTH, Affine, Base, Monomial, number
 from richc.spec.model import Model, Tensor
 
 

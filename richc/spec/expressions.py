@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TypeVar
 
+from richc.algebra.monomial import Affine, Monomial, number, symbol
 from richc.diagnostics import Diagnostic, Span
-from richc.scaling.monomial import Affine, Monomial, number, symbol
 from richc.spec import messages
 from richc.spec.holes import Holes, PlacedHole, has_hole, is_base
 from richc.syntax import tree

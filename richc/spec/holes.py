@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from richc.algebra.monomial import WIDTH, Affine, Base, Monomial
 from richc.diagnostics import Span
-from richc.scaling.monomial import WIDTH, Affine, Base, Monomial
 from richc.spec.model import Model, map_values
 
 #: No name of the language begins with it.

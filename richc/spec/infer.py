@@ -12,11 +12,8 @@ from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
 
-from richc.calculus.nearest import plain_rates
-from richc.calculus.ops import UNIT
-from richc.optimizers import law
-from richc.scaling.exponent import HALF
-from richc.scaling.monomial import (
+from richc.algebra.exponent import HALF
+from richc.algebra.monomial import (
     ONE,
     WIDTH,
     ZERO,
@@ -27,6 +24,9 @@ from richc.scaling.monomial import (
     symbol,
     width_ratio,
 )
+from richc.calculus.nearest import plain_rates
+from richc.calculus.ops import UNIT
+from richc.optimizers import law
 from richc.spec.holes import growth
 from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim, Role
 
@@ -77,7 +77,7 @@ def gain(role: Role, before: Activation | None) -> Monomial:
 @cache
 def _mapped(activation: str) -> Monomial:
     """The gain, its square rounded to two decimals: it is written into files and programs."""
-    from richc.scaling.gaussian import second_moment  # most files need no sum
+    from richc.algebra.gaussian import second_moment  # most files need no sum
 
     return number(Fraction(f"{1 / second_moment(activation, 0.0, 1.0):.2f}")).root()
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from richc.activations import NONLINEARITIES
+from richc.algebra.monomial import ONE, ZERO, Monomial
 from richc.diagnostics import Diagnostic, Span
-from richc.scaling.monomial import ONE, ZERO, Monomial
 from richc.spec import infer, messages
 from richc.spec.expressions import Rejected, Scope, attribute
 from richc.spec.infer import Frame, dim_monomial

@@ -13,14 +13,14 @@ from math import lcm
 from typing import TYPE_CHECKING, NamedTuple
 
 from richc.activations import NONLINEARITIES, Nonlinearity
+from richc.algebra.monomial import Affine, Monomial
 from richc.diagnostics import Span
 from richc.optimizers import law
-from richc.scaling.monomial import Affine, Monomial
 from richc.words import Regime
 
 if TYPE_CHECKING:
+    from richc.algebra.formula import Symbols
     from richc.optimizers.law import Law
-    from richc.scaling.formula import Symbols
 
 _RICH = Fraction(1, 2)
 
@@ -256,7 +256,7 @@ class Model(NamedTuple):
     @property
     def symbols(self) -> Symbols:
         """The words of the file, for formulas."""
-        from richc.scaling.formula import Symbols  # not every check prints one
+        from richc.algebra.formula import Symbols  # not every check prints one
 
         return Symbols(self.width_symbol, self.base_symbol, alpha=self.richness is not None)
 

@@ -6,14 +6,14 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from richc.algebra.exponent import exact
+from richc.algebra.monomial import WIDTH, Monomial
+from richc.algebra.sizes import ZERO_SIZE, Size, largest
 from richc.calculus.ops import Parameter
 from richc.calculus.run import Stage
 from richc.calculus.verdict import Network
 from richc.optimizers import law
 from richc.optimizers.law import Epsilon, Law
-from richc.scaling.exponent import exact
-from richc.scaling.monomial import WIDTH, Monomial
-from richc.scaling.sizes import ZERO_SIZE, Size, largest
 from richc.spec.model import Layer, Model, Tensor
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.monomial import ZERO, Monomial, number
 from richc.diagnostics import Span
 from richc.optimizers import law
 from richc.optimizers.knobs import Kind, Knob
 from richc.optimizers.knobs import Value as OptionValue
-from richc.scaling.monomial import ZERO, Monomial, number
 from richc.spec import messages
 from richc.spec.expressions import Rejected, Scope, attribute, rational
 from richc.spec.items import Report, collect

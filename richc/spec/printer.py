@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
 
-from richc.scaling.formula import rich_formula
-from richc.scaling.monomial import ONE, Monomial, symbol
+from richc.algebra.formula import rich_formula
+from richc.algebra.monomial import ONE, Monomial, symbol
 from richc.spec.infer import dim_monomial
 from richc.spec.model import (
     Activation,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import lcm, log2
 
-from richc.scaling.monomial import Monomial
+from richc.algebra.monomial import Monomial
 from richc.spec import messages
 from richc.spec.declared_values import logs
 from richc.spec.expressions import MAX_DIGITS

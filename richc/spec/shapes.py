@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from math import lcm
 from typing import NamedTuple
 
+from richc.algebra.monomial import WIDTH, symbol
 from richc.diagnostics import Label
-from richc.scaling.monomial import WIDTH, symbol
 from richc.spec import messages
 from richc.spec.expressions import Rejected, Scope, monomial
 from richc.spec.items import Report

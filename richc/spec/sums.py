@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.formula import Symbols, rich_formula
+from richc.algebra.monomial import BASE_WIDTH, WIDTH, ZERO, Monomial, number, symbol
 from richc.diagnostics import Span
-from richc.scaling.formula import Symbols, rich_formula
-from richc.scaling.monomial import BASE_WIDTH, WIDTH, ZERO, Monomial, number, symbol
 from richc.spec import messages
 from richc.spec.expressions import Rejected, Scope, monomial
 from richc.spec.holes import has_hole

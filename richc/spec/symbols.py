@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.monomial import BASE_WIDTH, GAMMA, WIDTH, Monomial, activity, symbol
 from richc.diagnostics import Span
-from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Monomial, activity, symbol
 from richc.spec import messages, options
 from richc.spec.expressions import RICHNESS, Rejected, Scope, rational
 from richc.spec.holes import Holes

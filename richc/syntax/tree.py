@@ -1,6 +1,6 @@
 """The syntax tree: one node per construct, each knowing where it stands.
 
-Nodes are NamedTuples for the reason given in richc/scaling/monomial.py.  Numbers keep their
+Nodes are NamedTuples for the reason given in richc/algebra/monomial.py.  Numbers keep their
 spelling; nothing is evaluated here.
 """
 

@@ -12,6 +12,8 @@ from fractions import Fraction
 from typing import Any
 
 from richc.activations import NONLINEARITIES
+from richc.algebra.joint import Joint
+from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.loop import Placed
 from richc.calculus.ops import (
     FIXED,
@@ -26,8 +28,6 @@ from richc.calculus.ops import (
 from richc.calculus.residual import DEPTH, Branch, Residual
 from richc.optimizers import law
 from richc.optimizers.law import Law
-from richc.scaling.joint import Joint
-from richc.scaling.sizes import ZERO_SIZE, Size
 
 
 def size(power: Any) -> Size:

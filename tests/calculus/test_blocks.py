@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from richc import activations
+from richc.algebra.joint import Joint
+from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.loop import Placed, backward, forward, place, upward
 from richc.calculus.ops import (
     FIXED,
@@ -28,8 +30,6 @@ from richc.calculus.ops import (
 from richc.calculus.residual import DEPTH, Branch, Exponential, Residual
 from richc.calculus.stack import judge
 from richc.optimizers import law
-from richc.scaling.joint import Joint
-from richc.scaling.sizes import ZERO_SIZE, Size
 
 LINEAR = Elementwise.of(activations.LINEAR)
 TANH = Elementwise.of(activations.NONLINEARITIES["tanh"])

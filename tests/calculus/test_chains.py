@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
+from richc.algebra.exponent import Exponent
+from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus import stack
 from richc.calculus.loop import Placed
 from richc.calculus.ops import Elementwise, Parameter
 from richc.calculus.run import Stage
 from richc.calculus.verdict import Network, judge
 from richc.optimizers import law
-from richc.scaling.exponent import Exponent
-from richc.scaling.sizes import ZERO_SIZE, Size
 
 HALVES = st.integers(-5, 4).map(lambda count: Exponent(count, 2))
 SIZES: st.SearchStrategy[Size] = st.one_of(HALVES, st.just(ZERO_SIZE))

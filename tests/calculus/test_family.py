@@ -15,13 +15,13 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from richc import activations
+from richc.algebra.joint import Joint
+from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.loop import Placed
 from richc.calculus.ops import FIXED, WIDE, Elementwise, Gain, Linear, Norm, Parameter
 from richc.calculus.residual import DEPTH, Branch, Residual
 from richc.calculus.stack import judge
 from richc.optimizers import law
-from richc.scaling.joint import Joint
-from richc.scaling.sizes import ZERO_SIZE, Size
 
 N, L = Joint(1, 0), Joint(0, 1)
 HALF = Joint(Fraction(1, 2), 0)

@@ -9,10 +9,10 @@ from typing import get_args
 import pytest
 
 from richc import words as vocabulary
+from richc.algebra.monomial import number
 from richc.glossary import BIAS, GLOSSARY, words
 from richc.optimizers import law, option_names
 from richc.optimizers.shape_factor import SHAPE_FACTORS
-from richc.scaling.monomial import number
 from richc.spec import infer, layers, options, symbols
 from richc.spec.model import HIDDEN, Activation
 from richc.syntax import tree

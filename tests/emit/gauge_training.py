@@ -13,8 +13,8 @@ from types import ModuleType
 
 import torch
 
+from richc.algebra.monomial import Affine, Monomial
 from richc.emit import emit_program
-from richc.scaling.monomial import Affine, Monomial
 from richc.spec.model import Layer, Model, Tensor
 
 STEPS = 100

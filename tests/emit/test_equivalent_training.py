@@ -13,9 +13,9 @@ import torch
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
+from richc.algebra.monomial import ONE, Affine, Monomial, number, symbol
 from richc.gauge.equivalence import CONSTANTS, DIFFERENT, IDENTICAL, compare
 from richc.pipeline import analyse
-from richc.scaling.monomial import ONE, Affine, Monomial, number, symbol
 from richc.spec.model import Layer, Model, Tensor
 from tests.emit.gauge_training import POWERS, imported, losses, moved, relative, unit_weights
 from tests.gauge.rewriting import move

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from richc.algebra.formula import Symbols, python_formula, rich_formula
+from richc.algebra.monomial import ONE, ZERO, Affine, Base, Monomial, number, symbol
 from richc.pipeline import analyse
-from richc.scaling.formula import Symbols, python_formula, rich_formula
-from richc.scaling.monomial import ONE, ZERO, Affine, Base, Monomial, number, symbol
 
 ALPHA = Symbols("n", None, alpha=True)
 BASE = Symbols("n", "n0", alpha=True)

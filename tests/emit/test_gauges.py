@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from richc.scaling.monomial import Affine, number, symbol
+from richc.algebra.monomial import Affine, number, symbol
 from tests.emit.gauge_training import losses, moved, relative, unit_weights
 from tests.emit.tables import Load, ReadModel
 

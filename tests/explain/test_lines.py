@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import pytest
 
+from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.written import Line, Term, line
 from richc.optimizers import law
 from richc.optimizers.law import coefficients
 from richc.report.derivation.formulas import formulas
-from richc.scaling.sizes import ZERO_SIZE, Size
 from richc.words import OPTIMIZERS
 
 HALF = Fraction(1, 2)

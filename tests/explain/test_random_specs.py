@@ -7,10 +7,10 @@ from fractions import Fraction
 from hypothesis import given, note
 from hypothesis import strategies as st
 
+from richc.algebra.sizes import ZERO_SIZE
 from richc.calculus.written import derive
 from richc.pipeline import ModelResult, analyse
 from richc.report.derivation import derivation
-from richc.scaling.sizes import ZERO_SIZE
 from tests import strategies
 from tests.explain.reading import check, evaluate, rows
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from richc.scaling.formula import Symbols, rich_formula
-from richc.scaling.monomial import ONE, Affine, Monomial, number, symbol
+from richc.algebra.formula import Symbols, rich_formula
+from richc.algebra.monomial import ONE, Affine, Monomial, number, symbol
 from richc.syntax.parser import lex
 from richc.syntax.spacing import spaced
 

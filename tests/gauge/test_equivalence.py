@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 import richc
+from richc.algebra.monomial import Affine, Monomial, is_one, number
 from richc.cli.main import cli
 from richc.gauge.equivalence import Equivalence, compare
 from richc.pipeline import analyse
 from richc.report.equivalence_schema import Equivalence as Report
-from richc.scaling.monomial import Affine, Monomial, is_one, number
 from tests.gauge.rewriting import model, move
 
 ADAM = "adam { lr = 1e-3, eps = 1e-8, weight_decay = 0.1 }"

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import richc
+from richc.algebra.sizes import largest
 from richc.pipeline import analyse
 from richc.report import schema
-from richc.scaling.sizes import largest
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits.csv.gz"
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from richc.algebra.sizes import ZERO_SIZE
 from richc.lab.verify import VerifySettings, verify
 from richc.pipeline import analyse
-from richc.scaling.sizes import ZERO_SIZE
 from tests.measured.measuring import load, mean, network, optimizer_of
 from tests.verdict import test_against_reference as against
 from tests.verdict import test_mixed as mixed

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 import richc
+from richc.algebra.joint import Joint
+from richc.algebra.sizes import Size
 from richc.calculus.nearest import scale
 from richc.calculus.ops import Gain, Linear, Parameter
 from richc.calculus.residual import Residual
 from richc.optimizers import law
 from richc.pipeline import analyse
 from richc.report import schema
-from richc.scaling.joint import Joint
-from richc.scaling.sizes import Size
 from richc.words import OPTIMIZERS
 from tests.calculus import test_family
 from tests.verdict.reference import HALF, Knobs, Number

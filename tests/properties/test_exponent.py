@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from richc.scaling.exponent import Exponent, exact
-from richc.scaling.sizes import ZERO_SIZE, Size
+from richc.algebra.exponent import Exponent, exact
+from richc.algebra.sizes import ZERO_SIZE, Size
 
 OPERATIONS: list[Callable[[Any, Any], Any]] = [
     operator.add,

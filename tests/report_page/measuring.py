@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.pipeline import analyse
-from richc.scaling.sizes import ZERO_SIZE, Size
 
 WIDTHS = (64, 128, 256)
 

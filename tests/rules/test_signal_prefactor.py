@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from richc.algebra.formula import rich_formula
+from richc.algebra.gaussian import second_moment
 from richc.diagnostics import Diagnostic
 from richc.pipeline import analyse
 from richc.rules.signal import signal
-from richc.scaling.formula import rich_formula
-from richc.scaling.gaussian import second_moment
 
 #: From mpmath's quadrature at 30 digits, for q = 0.0009, 0.01, 1, 9, 100, 10000.
 SIZES = (0.0009, 0.01, 1.0, 9.0, 100.0, 10000.0)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from richc.algebra.formula import Symbols, rich_formula
+from richc.algebra.monomial import ONE, Affine, Monomial, number, symbol
 from richc.pipeline import analyse
-from richc.scaling.formula import Symbols, rich_formula
-from richc.scaling.monomial import ONE, Affine, Monomial, number, symbol
 
 RATIONALS = st.fractions(min_value=-3, max_value=3, max_denominator=6)
 COEFFICIENTS = st.one_of(

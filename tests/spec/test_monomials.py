@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from richc.scaling.monomial import ONE, ZERO, Affine, Monomial, number, symbol
+from richc.algebra.monomial import ONE, ZERO, Affine, Monomial, number, symbol
 
 RATIONALS = st.fractions(min_value=-3, max_value=3, max_denominator=6)
 #: Prime factors below 1,000; larger ones stay together as they were written.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from richc.algebra.monomial import ONE, number, symbol
 from richc.pipeline import analyse
-from richc.scaling.monomial import ONE, number, symbol
 from richc.spec.printer import print_model, print_models
 from tests.spec.content import content, models, nameless
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from richc.algebra.monomial import ONE, Monomial, number, symbol
 from richc.pipeline import FileResult, analyse
-from richc.scaling.monomial import ONE, Monomial, number, symbol
 from richc.spec.printer import print_models
 from tests.spec.content import content, models
 

@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import pytest
 
+from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.nearest import INIT, RATE, Change, scale, single_change
 from richc.optimizers import law
-from richc.scaling.sizes import ZERO_SIZE, Size
 from tests.verdict import reference
 from tests.verdict.reference import HALF
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.monomial import ONE, Affine, Monomial
 from richc.diagnostics import Diagnostic
 from richc.fixing.gauge import refusals
 from richc.fixing.gauge.reading import Reading, TensorBlock, Unmovable, attribute_of
 from richc.gauge.moves import KNOBS, Condition, Target, moved
-from richc.scaling.monomial import ONE, Affine, Monomial
 from richc.spec.infer import STANDARD, Frame
 from richc.spec.model import Tensor
 from richc.words import GAUGES

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from richc.algebra.monomial import ONE, ZERO, Monomial
 from richc.diagnostics import Diagnostic, Span
 from richc.fixing.gauge.words import Dims, Words, is_equal
 from richc.gauge.moves import powers
 from richc.pipeline import ModelResult
-from richc.scaling.monomial import ONE, ZERO, Monomial
 from richc.spec import infer
 from richc.spec.carried import with_carried
 from richc.spec.expressions import Rejected

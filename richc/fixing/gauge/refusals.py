@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from richc.algebra.formula import power_of_n
 from richc.diagnostics import ERROR, Diagnostic, Label, Span
 from richc.optimizers import law
-from richc.scaling.formula import power_of_n
 
 _KNOBS = {"a": "multiplier", "b": "init std", "c": "rate"}
 

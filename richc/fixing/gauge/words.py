@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.scaling.formula import ALPHA, Symbols, rich_formula
-from richc.scaling.monomial import (
+from richc.algebra.formula import ALPHA, Symbols, rich_formula
+from richc.algebra.monomial import (
     BASE_WIDTH,
     GAMMA,
     ONE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from richc.algebra.monomial import ONE, Affine, Monomial
 from richc.diagnostics import Diagnostic, Edit, Span
 from richc.fixing.gauge import blocks, refusals
 from richc.fixing.gauge.blocks import BlockText
@@ -11,7 +12,6 @@ from richc.fixing.gauge.moving import Factors
 from richc.fixing.gauge.reading import Kind, Reading, TensorBlock, Unmovable, attribute_of
 from richc.fixing.gauge.words import is_equal
 from richc.gauge.moves import moved
-from richc.scaling.monomial import ONE, Affine, Monomial
 from richc.spec.infer import Frame
 from richc.spec.model import Layer, Model
 from richc.syntax import tree

@@ -5,12 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import groupby
 
+from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.verdict import HOLDS, MIXED, NOT_EVALUATED, Breach
 from richc.calculus.written import rescale
 from richc.report.derivation.formulas import columns, number
 from richc.report.derivation.sheet import Sheet
 from richc.rules.sentence import point_name
-from richc.scaling.sizes import ZERO_SIZE, Size
 from richc.words import Regime
 
 _POINTS = {"mup-lr": "μP-lr", "mup": "μP", "mfp": "MFP", "ntp-lr": "NTP-lr", "ntp": "NTP"}

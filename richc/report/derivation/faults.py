@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from richc.algebra.formula import power
+from richc.algebra.sizes import ZERO_SIZE
 from richc.calculus.verdict import Breach, Verdict, Violation
 from richc.calculus.written import PRIME
 from richc.report.derivation.formulas import number, span, span_name
-from richc.scaling.formula import power
-from richc.scaling.sizes import ZERO_SIZE
 from richc.spec.model import Layer
 
 #: So many causes are named for one desideratum.

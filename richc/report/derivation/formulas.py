@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.monomial import Affine
+from richc.algebra.sizes import Size
 from richc.calculus.written import Line, Sum, Term
-from richc.scaling.monomial import Affine
-from richc.scaling.sizes import Size
 
 WIDTH = 100
 _INDENT = "    "

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from richc.algebra.formula import rich_formula
+from richc.algebra.monomial import WIDTH, Monomial
 from richc.optimizers.law import Epsilon
 from richc.report.derivation.formulas import affine, columns, span
 from richc.report.derivation.sheet import Sheet
 from richc.rules.invariants import Invariants, invariants, rate_of, rate_powers
-from richc.scaling.formula import rich_formula
-from richc.scaling.monomial import WIDTH, Monomial
 from richc.spec.declared_values import Values, place, values
 from richc.spec.model import Layer, Tensor
 

@@ -6,12 +6,12 @@ from fractions import Fraction
 from itertools import groupby
 
 from richc.activations import HOMOGENEOUS
+from richc.algebra.formula import power
+from richc.algebra.sizes import ZERO_SIZE, Size, largest
 from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED, Breach
 from richc.calculus.written import PhaseLines
 from richc.report.derivation.formulas import columns, number
 from richc.report.derivation.sheet import Sheet
-from richc.scaling.formula import power
-from richc.scaling.sizes import ZERO_SIZE, Size, largest
 
 _ZERO = Fraction(0)
 

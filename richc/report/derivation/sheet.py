@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from textwrap import wrap
 
+from richc.algebra.sizes import ZERO_SIZE
 from richc.calculus.verdict import HOLDS, NOT_EVALUATED, Breach, Status, Verdict, Violation
 from richc.calculus.written import Line, derive
 from richc.pipeline import ModelResult
 from richc.report.derivation.faults import faults
 from richc.report.derivation.formulas import WIDTH, formulas, number, span_name
 from richc.report.style import Style
-from richc.scaling.sizes import ZERO_SIZE
 
 _INDENT = "    "
 #: So many runs of layers are named in one place.

@@ -16,7 +16,7 @@ from math import acos, exp, log, log2, pi, sqrt
 from typing import NamedTuple
 
 from richc.activations import NONLINEARITIES
-from richc.scaling.gaussian import expectations, second_moment
+from richc.algebra.gaussian import expectations, second_moment
 
 #: Hermite polynomials that are told apart; what is left of E phi^2 counts as one more.
 _TERMS = 24

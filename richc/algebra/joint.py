@@ -10,7 +10,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import final
 
-from richc.scaling.exponent import Exponent
+from richc.algebra.exponent import Exponent
 
 _ZERO = Exponent(0)
 

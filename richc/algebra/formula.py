@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.scaling.monomial import BASE_WIDTH, GAMMA, WIDTH, Affine, Base, Monomial
-from richc.scaling.sizes import ZERO_SIZE, Size
+from richc.algebra.monomial import BASE_WIDTH, GAMMA, WIDTH, Affine, Base, Monomial
+from richc.algebra.sizes import ZERO_SIZE, Size
 
 #: The activity's word, in both dialects.
 ALPHA = "alpha"
