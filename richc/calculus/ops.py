@@ -183,7 +183,7 @@ class Linear(NamedTuple):
         if self.fan_out.wide:
             gain = self.fan_in.half + gain
             if phase.is_later and gain < site.limit and isinstance(site.own, Fraction):
-                woken = min(site.limit, site.own + -site.source)
+                woken = min(site.own + -site.source, site.limit)
                 gain = phase.domain.named("k", site.layer, phase.domain.total(gain, woken))
         elif phase.is_later:
             gain = phase.domain.total(gain, site.update)
