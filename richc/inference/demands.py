@@ -1,6 +1,6 @@
 """What D0 to D3 demand of the exponents of a model, as linear constraints.
 
-The passes of richc.algebra decide whether given exponents pass; this is the same calculus turned
+The passes of richc.calculus decide whether given exponents pass; this is the same calculus turned
 around (Karkada 2024, arXiv 2404.19719, sections 3 and 4).  A model passes exactly when, with h_l
 of order one at init and g_l = df/dh_l after the first step,
 
@@ -87,7 +87,7 @@ class Demands:
         loose: Collection[Span] = (),
         cautious: bool = False,
     ) -> Solution | None:
-        """OpenExponents that satisfy every demand; None where there are none.
+        """Exponents that satisfy every demand; None where there are none.
 
         With ``kept``, only these of ``givens`` are as written and the others are unknown.  A hole
         in ``loose`` may have another value in each layer that shares it.  With ``cautious`` a bound
