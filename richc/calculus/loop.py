@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
-from richc.algebra.sizes import Size
-from richc.calculus.ops import Domain, Op, Phase, Site
+from richc.algebra.sizes import Size, largest
+from richc.calculus.ops import UNIT, Domain, Op, Phase, Site
 
 #: An op, and the layer of the file that it belongs to.
 Placed = tuple[int, Op]
@@ -57,3 +58,20 @@ def upward(sites: Sequence[Site], change: Size, phase: Phase) -> Size:
             change = domain.named("U", site.layer, change)
         site.change = change
     return change
+
+
+def wake(sites: Sequence[Site]) -> bool:
+    """Let what has moved be what the next layer acts on; returns whether that changed anything.
+
+    What starts smaller than one grows to one at most: beyond, it explodes by itself.
+    """
+    is_new = False
+    for below, site in pairwise(sites):
+        if below.ends and below.height < UNIT:
+            source = largest(below.height, min(UNIT, below.change))
+            is_new = is_new or source != site.source
+            site.source = source
+    for site in sites:
+        for inner in site.inner:
+            is_new = wake(inner) or is_new
+    return is_new

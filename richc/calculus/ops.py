@@ -33,6 +33,9 @@ UNIT = ZERO
 Step = Callable[[Size, Size, Size, int], Size]
 
 
+DIVIDES_BY_ZERO = "a norm divides by what is exactly zero at init"
+
+
 class Undecided(Exception):
     """Powers of the symbols do not decide the network; the message is a clause that says why."""
 
@@ -135,6 +138,8 @@ class Site:
     limit: Size = UNIT
     #: By what a norm divides.
     divisor: Size = UNIT
+    #: Whether blocks made the stream grow by what all inputs share.
+    is_forgetful: bool = False
     #: What the op's own update adds to what goes out, and what comes from below.
     own: Size = ZERO_SIZE
     carried: Size = ZERO_SIZE
@@ -278,7 +283,7 @@ class Elementwise(NamedTuple):
         return ZERO_SIZE
 
     def pull(self, site: Site, phase: Phase) -> Size:
-        is_dead = self.is_flat_at_zero and isinstance(site.source, Zero)
+        is_dead = self.is_flat_at_zero and isinstance(site.height, Zero)
         return ZERO_SIZE if is_dead else site.gradient
 
     def push(self, site: Site, change: Size, phase: Phase) -> Size:
@@ -300,7 +305,7 @@ class Norm(NamedTuple):
         floor = self.eps if isinstance(self.eps, Zero) else self.eps * Fraction(1, 2)
         site.divisor = largest(site.source, floor)
         if isinstance(site.divisor, Zero):
-            raise Undecided("a norm divides by what is exactly zero at init")
+            raise Undecided(DIVIDES_BY_ZERO)
         return site.source + -site.divisor
 
     def own(self, site: Site, phase: Phase) -> Size:

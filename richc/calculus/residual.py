@@ -8,6 +8,7 @@ al. 2023 (arXiv 2310.02244), Bordelon et al. 2023 (arXiv 2309.16620), Dey et al.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from richc.algebra.exponent import ONE
@@ -15,6 +16,7 @@ from richc.algebra.joint import Joint
 from richc.algebra.sizes import ZERO_SIZE, Size, Zero, largest
 from richc.calculus.loop import Placed, backward, forward, place, upward
 from richc.calculus.ops import (
+    DIVIDES_BY_ZERO,
     FIXED,
     UNIT,
     Axis,
@@ -22,6 +24,7 @@ from richc.calculus.ops import (
     Elementwise,
     Linear,
     Norm,
+    Op,
     Phase,
     Site,
     Undecided,
@@ -29,6 +32,10 @@ from richc.calculus.ops import (
 
 #: A number of blocks that grows.
 DEPTH = Axis(Joint(0, 1), Joint(0, 1) * (ONE / 2), 1)
+
+
+#: Why a LayerNorm is not decided that takes out what made a stream grow.
+READS_GROWTH = "a LayerNorm reads a stream that grows by what all inputs share"
 
 
 class Exponential(Exception):
@@ -79,8 +86,9 @@ class Residual(NamedTuple):
         largest_ones = [b for b, size in zip(self.branches, reached, strict=True) if size == after]
         if not self.is_shared and any(_has_mean(branch) for branch in largest_ones):
             if any(op.takes_mean for b in self.branches for _, op in b.ops if isinstance(op, Norm)):
-                raise Undecided("a LayerNorm reads a stream that grows by what all inputs share")
+                raise Undecided(READS_GROWTH)
             # What all inputs share carries no change of one: what precedes the stack is forgotten.
+            site.is_forgetful = True
             return after
         site.gain = after + -stream
         return after
@@ -89,6 +97,8 @@ class Residual(NamedTuple):
         # A typical one of many blocks reads what a norm has made.
         stream = UNIT if self.blocks.wide else site.source
         site.divisor = largest(self.skip + stream, *self._reached(site, stream, domain))
+        if isinstance(site.divisor, Zero):
+            raise Undecided(DIVIDES_BY_ZERO)
         if self.blocks.wide and site.divisor != self.skip:
             raise Undecided("with a norm after each sum, constants decide as in a plain chain")
         site.gain = self.skip + -site.divisor
@@ -148,6 +158,18 @@ def _has_mean(branch: Branch) -> bool:
         elif isinstance(op, Linear) or (isinstance(op, Norm) and op.takes_mean):
             has_mean = False
     return has_mean
+
+
+def is_centred(ops: Iterable[Op]) -> bool:
+    """Whether a LayerNorm takes the mean out of what comes in, before any weight reads it."""
+    for op in ops:
+        if isinstance(op, Linear) or (isinstance(op, Norm) and op.takes_mean):
+            return isinstance(op, Norm)
+        if isinstance(op, Residual) and any(
+            is_centred(one for _, one in branch.ops) for branch in op.branches
+        ):
+            return True
+    return False
 
 
 def _is_bounded(branch: Branch) -> bool:

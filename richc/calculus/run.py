@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
 from richc.algebra.exponent import ONE
-from richc.algebra.sizes import ZERO_SIZE, Size, largest
-from richc.calculus.loop import Placed, backward, forward, place, upward
+from richc.algebra.sizes import ZERO_SIZE, Size
+from richc.calculus.loop import Placed, backward, forward, place, upward, wake
 from richc.calculus.ops import (
     FIXED,
     PLAIN,
@@ -98,11 +98,16 @@ def flow(stages: Sequence[Stage], step: Step) -> Flow:
         return Flow(first, first)
     later, phase = first, Phase(step, PLAIN, is_later=True)
     # From one step to the next sizes only grow, and a source to one at most.
-    for _ in range(max(_LEAST_STEPS, _MOST_WORK // len(stages))):
+    for _ in range(most_steps(len(stages))):
         later = run(sites, phase)
-        if not _wake(sites):
+        if not wake(sites):
             break
     return Flow(first, later)
+
+
+def most_steps(layers: int) -> int:
+    """How many steps a network of so many layers is followed at most."""
+    return max(_LEAST_STEPS, _MOST_WORK // layers)
 
 
 def _wakes(stages: Sequence[Stage], step: Step, first: Sequence[LayerFlow]) -> bool:
@@ -111,17 +116,6 @@ def _wakes(stages: Sequence[Stage], step: Step, first: Sequence[LayerFlow]) -> b
         return True
     readout, at = stages[-1], first[-1]
     return step(readout.weight.rate, at.source, UNIT, readout.wide_in + readout.wide_out) > at.gain
-
-
-def _wake(sites: Sequence[Site]) -> bool:
-    """Let what has moved be what the next layer acts on; returns whether that changed anything."""
-    is_new = False
-    for below, site in pairwise(sites):
-        if below.ends and below.height < UNIT:
-            source = largest(below.height, min(UNIT, below.change))
-            is_new = is_new or source != site.source
-            site.source = source
-    return is_new
 
 
 def placed(stages: Sequence[Stage]) -> Iterator[Placed]:

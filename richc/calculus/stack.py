@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from richc.algebra.exponent import ONE
 from richc.algebra.sizes import ZERO_SIZE, Size, Zero, largest
-from richc.calculus.loop import Placed, backward, forward, place, upward
+from richc.calculus.loop import Placed, backward, forward, place, upward, wake
 from richc.calculus.ops import (
     FIXED,
     PLAIN,
@@ -30,7 +30,8 @@ from richc.calculus.ops import (
     Step,
     Undecided,
 )
-from richc.calculus.residual import Exponential, Residual
+from richc.calculus.residual import READS_GROWTH, Exponential, Residual, is_centred
+from richc.calculus.run import most_steps
 from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED, Breach, Status
 
 #: A branch that starts at zero wakes its neighbours one step later.
@@ -89,6 +90,9 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
     sites = place(ops)
     try:
         forward(sites, UNIT, PLAIN)
+        for index, site in enumerate(sites):
+            if site.is_forgetful and is_centred(op for _, op in ops[index + 1 :]):
+                raise Undecided(READS_GROWTH)
     except Exponential:
         statuses = dict.fromkeys(names, NOT_EVALUATED) | {"D0": VIOLATED}
         reason = "the stream grows faster than any power of the depth"
@@ -102,11 +106,14 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
     if faults and not _is_homogeneous(sites, values):
         statuses = dict.fromkeys(names, NOT_EVALUATED) | {"D0": VIOLATED}
         return StackVerdict(statuses, tuple(faults), "sizes away from order one are not exact")
-    for number in range(_STEPS):
+    for number in range(most_steps(len(sites))):
         phase = Phase(step, PLAIN, is_later=number > 0)
         backward(sites, UNIT, phase)
         upward(sites, ZERO_SIZE, phase)
-        faults += [fault for fault in _explosions(values) if fault not in faults]
+        known = {fault[:-1] for fault in faults}
+        faults += [fault for fault in _explosions(values) if fault[:-1] not in known]
+        if not wake(sites) and number >= _STEPS - 1:
+            break
     faults += [*_lazy(values)]
     broken = {fault.desideratum for fault in faults}
     return StackVerdict({d: VIOLATED if d in broken else HOLDS for d in names}, tuple(faults))

@@ -32,6 +32,7 @@ from richc.calculus.stack import judge
 from richc.optimizers import law
 
 LINEAR = Elementwise.of(activations.LINEAR)
+RELU = Elementwise.of(activations.RELU)
 TANH = Elementwise.of(activations.NONLINEARITIES["tanh"])
 SIZES = st.integers(-4, 3).map(lambda count: Joint(Fraction(count, 2), 0))
 PARAMETERS = st.builds(Parameter, SIZES, SIZES)
@@ -204,3 +205,76 @@ def test_only_what_norms_read_has_no_size_of_its_own(post_norm: bool) -> None:
     # A norm after the sum reads the stream; what comes before the block is read by its skip, too.
     assert (normed.statuses["D0"] == "holds") is not post_norm
     assert bare.statuses["D0"] == "violated"
+
+
+@pytest.mark.parametrize("blocks", [FIXED, DEPTH])
+def test_a_norm_after_a_sum_of_zeros_is_not_decided(blocks: Axis) -> None:
+    """The stream starts at zero, and so does all that is made of it."""
+    half = Parameter(Joint(Fraction(-1, 2), 0), UNIT)
+    skip = ZERO_SIZE if blocks is DEPTH else UNIT
+    branch = Branch(((1, Linear(Parameter(ZERO_SIZE, UNIT), WIDE, WIDE)),))
+    block = Residual((branch,), blocks, skip, post_norm=True)
+
+    found = judge(network(Parameter(ZERO_SIZE, UNIT), [(2, block)], half), law("adam").step)
+
+    assert set(found.statuses.values()) == {"not_evaluated"}
+    assert "exactly zero" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("takes_mean", "is_between"), [(False, False), (True, False), (True, True)]
+)
+def test_a_layernorm_may_not_read_what_blocks_made_grow_together(
+    takes_mean: bool, is_between: bool
+) -> None:
+    """Theory: coherent growth is decided where RMSNorms read it; a weight hides it."""
+    half = Parameter(Joint(Fraction(-1, 2), 0), Joint(-1, 0))
+    weight = Linear(half, WIDE, WIDE)
+    block = Residual((Branch(((1, Norm()), (1, weight), (1, RELU))),), DEPTH)
+    after: list[Placed] = [(3, Norm()), (3, weight)] if is_between else []
+    ops = network(
+        Parameter(UNIT, UNIT),
+        [(2, block), *after, (4, Norm(takes_mean))],
+        Parameter(Joint(-1, 0), Joint(-1, 0)),
+    )
+
+    found = judge(ops, law("adam").step)
+
+    is_silent = takes_mean and not is_between
+    assert (found.statuses["D0"] == "not_evaluated") is is_silent
+    assert ("LayerNorm" in found.reason) is is_silent
+
+
+def test_a_layernorm_of_later_blocks_may_not_either() -> None:
+    half = Parameter(Joint(Fraction(-1, 2), 0), Joint(-1, 0))
+    weight = Linear(half, WIDE, WIDE)
+    grows = Residual((Branch(((1, Norm()), (1, weight), (1, RELU))),), DEPTH)
+    reads = Residual((Branch(((3, Norm(takes_mean=True)), (3, weight)), Joint(0, -1)),), DEPTH)
+    readout = Parameter(Joint(-1, 0), Joint(-1, 0))
+    ops = network(Parameter(UNIT, UNIT), [(2, grows), (4, reads), (5, Norm())], readout)
+
+    assert set(judge(ops, law("adam").step).statuses.values()) == {"not_evaluated"}
+
+
+@pytest.mark.parametrize("blocks", [FIXED, DEPTH])
+def test_a_weight_that_reads_zeros_at_init_moves_once_they_have_moved(blocks: Axis) -> None:
+    """Zeros inside a branch break D0; no gradient is missing that D3 could complain of.
+
+    Under a relu, whose slope at zero is zero, nothing ever moves.
+    """
+    rate = Joint(-1, 0)
+    first = Linear(Parameter(ZERO_SIZE, rate), WIDE, WIDE)
+    second = Linear(Parameter(Joint(Fraction(-1, 2), 0), rate), WIDE, WIDE)
+
+    def statuses(activation: Elementwise) -> Mapping[str, str]:
+        ops: tuple[Placed, ...] = ((1, first), (1, activation), (2, second))
+        block = Residual((Branch(ops, -blocks.whole),), blocks)
+        readout = Parameter(Joint(-1, 0), rate)
+        return judge(
+            network(Parameter(UNIT, UNIT), [(3, block)], readout), law("adam").step
+        ).statuses
+
+    awake, dead = (statuses(activation) for activation in (LINEAR, RELU))
+
+    assert awake == {"D0": "violated", "D1": "holds", "D2": "holds", "D3": "holds", "D4": "holds"}
+    assert dead["D3"] == dead["D2"] == "violated"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, note, settings
+from hypothesis import example, given, note, settings
 from hypothesis import strategies as st
 
 from richc.algebra.exponent import Exponent
@@ -32,6 +32,20 @@ def stages(draw: st.DrawFn) -> tuple[Stage, ...]:
     return tuple(found)
 
 
+def _small(*weights: tuple[int | None, int]) -> tuple[Stage, ...]:
+    """A chain of weights, in halves: its init (None: zero) and its rate."""
+    found = []
+    for index, (init, rate) in enumerate(weights):
+        size = ZERO_SIZE if init is None else Exponent(init, 2)
+        tensor = Parameter(size, Exponent(rate, 2))
+        found.append(Stage(tensor, None, index > 0, index < len(weights) - 1))
+    return tuple(found)
+
+
+# Homogeneous ones that start small, and whose updates are what the next weight acts on.
+@example(_small((-4, 3), (-1, -2), (None, 1)), "sgd", True)
+@example(_small((0, -5), (-5, -1), (-1, 1)), "muon", True)
+@example(_small((-3, -4), (-1, 3), (1, 2)), "muon", True)
 @settings(max_examples=600)
 @given(
     stages=stages(),
