@@ -65,8 +65,6 @@ class Reading:
         self.frame = _frame(self.model)
         self.places = list(self._places())
 
-    # ---- reading ----
-
     def _read_optimizer(self) -> None:
         node = next(s for s in self.node.statements if isinstance(s, tree.Optimizer))
         given = {

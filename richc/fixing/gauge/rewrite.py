@@ -42,7 +42,7 @@ class RewriteBug(Exception):
 
 
 def regauge(result: FileResult, target: Target, model: str | None = None) -> Regauged:
-    """Factors the models of an analysed text (or one of them), none of which has errors of names.
+    """Moves the models of an analysed text (or one of them), none of which has errors of names.
 
     Raises UnknownLayer.
     """
