@@ -72,6 +72,8 @@ def wake(sites: Sequence[Site]) -> bool:
             is_new = is_new or source != site.source
             site.source = source
     for site in sites:
-        for inner in site.inner:
-            is_new = wake(inner) or is_new
+        for inner in filter(None, site.inner):
+            source = largest(inner[0].source, min(UNIT, site.entering))
+            is_new = wake(inner) or is_new or source != inner[0].source
+            inner[0].source = source
     return is_new

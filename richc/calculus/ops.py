@@ -147,8 +147,9 @@ class Site:
     change: Size = ZERO_SIZE
     #: In a branch: the part of it that the branch's own weights make.
     coherent: Size = ZERO_SIZE
-    #: The sites of a region, by branch.
+    #: The sites of a region, by branch, and the change of what they read.
     inner: tuple[list[Site], ...] = ()
+    entering: Size = ZERO_SIZE
 
     def __init__(self, layer: int, op: Op, *, ends: bool = True) -> None:
         self.op = op

@@ -141,9 +141,9 @@ class Residual(NamedTuple):
     def push(self, site: Site, change: Size, phase: Phase) -> Size:
         carried = change + site.gain
         # What a branch makes of the stream's change is not aligned with the branch's gradient.
-        entering = largest(site.own, carried) if self.blocks.wide else change
+        site.entering = largest(site.own, carried) if self.blocks.wide else change
         made = [
-            upward(sites, entering, phase) + branch.multiplier + -site.divisor
+            upward(sites, site.entering, phase) + branch.multiplier + -site.divisor
             for branch, sites in zip(self.branches, site.inner, strict=True)
         ]
         return carried if self.blocks.wide else largest(carried, *made)

@@ -278,3 +278,17 @@ def test_a_weight_that_reads_zeros_at_init_moves_once_they_have_moved(blocks: Ax
 
     assert awake == {"D0": "violated", "D1": "holds", "D2": "holds", "D3": "holds", "D4": "holds"}
     assert dead["D3"] == dead["D2"] == "violated"
+
+
+@pytest.mark.parametrize("blocks", [FIXED, DEPTH])
+def test_blocks_read_a_small_stream_as_large_as_it_has_become(blocks: Axis) -> None:
+    """Trained at n = 128 and 512: their updates are n^-1/2 of the rest at first, and n^0 later."""
+    half, rate = Joint(Fraction(-1, 2), 0), Joint(-1, 0)
+    weight = Linear(Parameter(half, rate), WIDE, WIDE)
+    branch = Branch(((1, weight), (1, LINEAR), (2, weight)), -blocks.whole)
+    ops = network(Parameter(half, UNIT), [(3, Residual((branch,), blocks))], Parameter(rate, rate))
+
+    found = judge(ops, law("adam").step)
+
+    assert [d for d, status in found.statuses.items() if status == "violated"] == ["D0"]
+    assert {fault.kind for fault in found.faults} == {"size"}
