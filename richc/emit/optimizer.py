@@ -119,7 +119,7 @@ def optimizer_lines(plan: Plan, *, sharded: bool, scaled: bool) -> list[str]:
     arguments, body = [f"self.param_groups({RATE})", *_options(plan), *torch.arguments], []
     if torch.is_fused:
         arguments.append("fused=fused or None")
-    if torch.is_fused and scaled and not torch.is_fused_on_shards:
+    if torch.is_fused and (sharded or scaled) and not torch.is_fused_on_shards:
         body += [
             f"first = next(self.parameters())  # sharded, they have no fused {law.title}",
             'fused = first.device.type in ("cpu", "cuda") and not hasattr(first, "device_mesh")',

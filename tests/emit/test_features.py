@@ -15,6 +15,7 @@ import richc
 from richc.cli.main import cli
 from richc.emit.features import FEATURES
 from richc.words import FEATURES as NAMES
+from richc.words import OPTIMIZERS
 from tests.emit.tables import MODEL, write
 
 SPEC = MODEL.format(name="iris", outputs=3, loss="cross_entropy", train="")
@@ -92,6 +93,28 @@ def test_a_feature_changes_no_training(
     shown = []
     for features in ((), (feature,)):
         assert load_text(richc.compile(SPEC, features=features)).main(arguments) == 0
+        shown.append(capsys.readouterr().out)
+
+    assert shown[0].startswith("train loss")
+    assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_sharded_program_trains_with_every_optimizer(
+    optimizer: str,
+    load_text: Callable[[str], ModuleType],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Also those of which torch has no fused kernel for shards, without the options."""
+    arguments = ["--quiet", f"--data={write(tmp_path, 'csv')}", "--steps=5"]
+    shape = ", shape_factor = original" if optimizer == "muon" else ""
+    text = SPEC.replace("adam { lr = 0.1", f"{optimizer} {{ lr = 0.01{shape}")
+    text = text.replace("{ bias { std = 1 } }", "")
+
+    shown = []
+    for features in ((), ("fsdp",)):
+        assert load_text(richc.compile(text, features=features)).main(arguments) == 0
         shown.append(capsys.readouterr().out)
 
     assert shown[0].startswith("train loss")
