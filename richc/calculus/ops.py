@@ -83,7 +83,11 @@ PLAIN = Domain()
 
 
 class Op(Protocol):
-    """A part of a network with one input and one output."""
+    """A part of a network with one input and one output.
+
+    In a phase ``own`` comes before ``pull``, and both, on all sites from the last to the first,
+    before ``push``.
+    """
 
     @property
     def letter(self) -> str:
@@ -123,7 +127,7 @@ class TrainedOp(Protocol):
 
 
 class Site:
-    """One op in one phase, and the sizes there."""
+    """One op of a network, and the sizes there: those of a phase, while that runs."""
 
     #: What comes in, and what goes out at init.
     source: Size = UNIT
@@ -147,6 +151,8 @@ class Site:
     change: Size = ZERO_SIZE
     #: In a branch: the part of it that the branch's own weights make.
     coherent: Size = ZERO_SIZE
+    #: The gradient that a region hands down through its branches.
+    through: Size = ZERO_SIZE
     #: The sites of a region, by branch, and the change of what they read.
     inner: tuple[list[Site], ...] = ()
     entering: Size = ZERO_SIZE

@@ -130,13 +130,13 @@ class Residual(NamedTuple):
             made.append(upward(sites, ZERO_SIZE, phase) + branch.multiplier)
             for at in sites:
                 at.coherent = at.change
-        site.update = largest(*reached)
+        site.through = largest(*reached)
         return largest(*made) + self.blocks.whole + -site.divisor
 
     def pull(self, site: Site, phase: Phase) -> Size:
         """A stack that does not grow hands the gradient on as it is."""
         skipped = site.gradient + site.gain
-        return skipped if self.blocks.wide else largest(skipped, site.update)
+        return skipped if self.blocks.wide else largest(skipped, site.through)
 
     def push(self, site: Site, change: Size, phase: Phase) -> Size:
         carried = change + site.gain
