@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 import richc
 from richc.cli.main import cli
 from richc.emit.features import FEATURES
-from richc.optimizers import OPTIMIZERS
 from richc.words import FEATURES as NAMES
+from richc.words import OPTIMIZERS
 from tests.emit.tables import MODEL, write
 
 SPEC = MODEL.format(name="iris", outputs=3, loss="cross_entropy", train="")
