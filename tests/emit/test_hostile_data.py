@@ -6,9 +6,11 @@ import contextlib
 import gzip
 import io
 import json
+import os
 import pickle
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,9 +21,12 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.emit.tables import Captured, chosen, split_of
+import richc
+from tests.emit.tables import MODEL, Captured, chosen, split_of
 
+LoadText = Callable[[str], ModuleType]
 MB = 1 << 20
+SPEC = MODEL.format(name="iris", outputs=3, loss="cross_entropy", train="")
 
 
 class Payload:
@@ -264,6 +269,31 @@ def test_endless_lines(
     assert re.search(
         "no rows of data|number of columns|out of bounds", refused(classifier, path, capsys)
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+@pytest.mark.parametrize("feature", ["", "options", "stream"])
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "pt", "npz", "npy", "safetensors"])
+def test_a_pipe_that_nobody_writes_to(
+    suffix: str, feature: str, tmp_path: Path, capsys: Captured, load_text: LoadText
+) -> None:
+    """To open it would wait for ever."""
+    module = load_text(richc.compile(SPEC, features=[feature] if feature else []))
+    path = tmp_path / f"d.{suffix}"
+    os.mkfifo(path)
+
+    assert re.search("a pipe, not a file|no file .csv", refused(module, path, capsys))
+
+
+def test_a_bomb_of_one_line(
+    tmp_path: Path, capsys: Captured, load_text: LoadText, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is too large, not empty."""
+    module, path = load_text(richc.compile(SPEC)), tmp_path / "d.csv.gz"
+    path.write_bytes(gzip.compress(b"0" * 5 * MB))
+    monkeypatch.setattr(module, "UNPACKED_BYTES", 4 * MB)
+
+    assert "unpacks to over" in refused(module, path, capsys)
 
 
 def test_zeros_are_no_bomb(classifier: ModuleType, tmp_path: Path) -> None:

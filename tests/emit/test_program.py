@@ -95,6 +95,8 @@ def test_saved_weights(suffix: str, classifier: ModuleType, tmp_path: Path) -> N
     split = split_of(classifier, Path(data))
     assert classifier.evaluate(model, split.train_x, split.train_y, "fp32")[1] > 0.3
     assert sorted(p.name for p in tmp_path.glob("*w*")) == [saved.name]
+    # For the same eyes as any file of its writer's, also by way of a library that hides its own.
+    assert saved.stat().st_mode == Path(data).stat().st_mode
 
 
 def test_divergence(classifier: ModuleType, tmp_path: Path, capsys: Captured) -> None:

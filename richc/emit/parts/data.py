@@ -35,6 +35,8 @@ def load(options: argparse.Namespace) -> list[Tensor]:
     try:
         # keep if not stream
         # keep if options
+        if options.data.is_fifo():
+            raise ValueError("a pipe, not a file")
         is_csv = options.data.name.lower().endswith((".csv", ".csv.gz"))
         found, labels = (read_csv if is_csv else read_arrays)(options)
         # end

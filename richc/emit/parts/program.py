@@ -53,7 +53,7 @@ def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None
         if path.suffix == ".pt":
             torch.save({"model": state, "metadata": metadata}, draft)
         else:
-            importlib.import_module("safetensors.torch").save_file(state, draft, metadata)
+            draft.write_bytes(importlib.import_module("safetensors.torch").save(state, metadata))
         draft.replace(path)
 
 

@@ -104,6 +104,8 @@ def open_rows(options: argparse.Namespace) -> tuple[Any, np.ndarray]:
     files = sorted(path.parent.glob(path.name)) or [path]
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if not file.name.startswith((".", "_")))
+    if any(file.is_fifo() for file in files):
+        raise ValueError("a pipe, not a file")
     kinds = sorted({file.suffix.lower() for file in files})
     is_shards = kinds in ([".parquet"], [".arrow"], [".feather"])
     if len(kinds) != 1 or (len(files) > 1 and not is_shards and kinds != [".npy"]):

@@ -42,14 +42,14 @@ def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     """Features and labels of a table; a column of words becomes one of 0 and 1 for each word."""
     path, limit = options.data, max(UNPACKED_BYTES, options.data.stat().st_size)
     # keep if not options and not stream
-    if path.suffix.lower() not in (".csv", ".gz"):
-        raise ValueError("not .csv or .csv.gz; `richc compile --with options` reads more")
+    if path.suffix.lower() not in (".csv", ".gz") or path.is_fifo():
+        raise ValueError("no file .csv or .csv.gz; `richc compile --with options` reads more")
     # end
     with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as file:
         content = file.read(limit + 1)
     lines = [line for line in content.decode("utf-8-sig").split("\n") if line.strip("\r")]
     if len(content) > limit or len(lines) < 2:
-        raise ValueError(f"unpacks to over {limit} bytes" if lines[1:] else "no rows of data")
+        raise ValueError(f"unpacks to over {limit} bytes" if content[limit:] else "no rows of data")
     comma = max(",;\t", key=lines[0].count)
     cells = np.char.strip(np.loadtxt(lines, str, None, comma, quotechar='"', ndmin=2))
     values = np.vectorize(number, otypes=[float])(cells)
