@@ -409,8 +409,13 @@ def test_another_model_is_refused(
     tmp_path: Path,
     capsys: Captured,
 ) -> None:
+    def kept() -> list[Path]:
+        """What is there beside the programs and what Python made of them."""
+        found = sorted(tmp_path.rglob("*"))
+        return [p for p in found if "program" not in p.name and p.name != "__pycache__"]
+
     assert Runs(program(), tmp_path)("--steps=4") == 0
-    before = sorted(tmp_path.rglob("*"))
+    before = kept()
 
     code = Runs(program(*([] if replaced is None else [replaced])), tmp_path)(
         "--resume", *arguments
@@ -420,9 +425,7 @@ def test_another_model_is_refused(
     assert code == 2
     assert len(shown) == 1
     assert all(word in shown[0] for word in ("not of this model", *words)), shown
-    assert [p for p in before if "program" not in p.name] == sorted(
-        p for p in tmp_path.rglob("*") if "program" not in p.name and "__pycache__" not in str(p)
-    )
+    assert kept() == before
 
 
 def test_layout_alone_is_no_other_model(program: Program, tmp_path: Path) -> None:
