@@ -25,6 +25,7 @@ import richc
 from richc.algebra.sizes import largest
 from richc.pipeline import analyse
 from richc.report import schema
+from tests.emit import tables
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits.csv.gz"
 
@@ -323,6 +324,6 @@ _read: list[tuple[Tensor, Tensor]] = []
 def _digits(module: ModuleType) -> tuple[Tensor, Tensor]:
     """Examples and classes to train on, as every program reads them: once for all."""
     if not _read:
-        data = module.load(DIGITS, "digit", 0, torch.device("cpu"))
-        _read.append((data.train_x, data.train_y))
+        x, y, *_ = module.load(tables.chosen(DIGITS, "digit"))
+        _read.append((x, y))
     return _read[0]
