@@ -113,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
     shown = f"train loss {loss:.6g} {SCORE} {known:.4f}"
     print(f"{shown}  held-out loss {held_out:.6g} {SCORE} {unseen:.4f}", flush=True)
     if not math.isfinite(loss):
-        print("error: the loss diverged", file=sys.stderr)
+        print(f"error: the loss diverged (seen after step {trainer.taken})", file=sys.stderr)
     if path is not None:
         told = {"model": MODEL, "compiler": COMPILER, "steps": str(trainer.taken)}
         told |= {key: str(vars(options)[key]) for key in ("width", "richness", "gamma", "seed")}
