@@ -162,14 +162,16 @@ class _Lines(Domain):
         self.last = last
         self.lines: dict[str, dict[int, Line]] = {}
 
-    def of(self, *letters: str, before: int | None = None) -> tuple[Line, ...]:
-        """The lines of some letters in the layers before one, each letter's from the first on."""
+    def of(self, *letters: str) -> tuple[Line, ...]:
+        """The lines of some letters, each letter's from the first layer on."""
         return tuple(
-            found
-            for letter in letters
-            for layer, found in sorted(self.lines.get(letter, {}).items())
-            if before is None or layer < before
+            found for letter in letters for _, found in sorted(self.lines.get(letter, {}).items())
         )
+
+    def keep(self, found: Line) -> Size:
+        """A line, and what stands for its value from now on."""
+        self.lines.setdefault(found.letter, {})[found.layer] = found
+        return _written(((found.term,),))
 
     def total(self, one: Size, other: Size) -> Size:
         known = [size for size in (one, other) if size is not ZERO_SIZE]
@@ -192,9 +194,7 @@ class _Lines(Domain):
         if sums and [(term.letter, term.layer) for term in sums[0]] == [(letter, layer)]:
             return size
         reason = "" if sums else "no gradient, no update"
-        found = Line(letter, layer, sums, largest(size), reason=reason)
-        self.lines.setdefault(letter, {})[layer] = found
-        return _written(((found.term,),))
+        return self.keep(Line(letter, layer, sums, largest(size), reason=reason))
 
 
 class PhaseLines(NamedTuple):
@@ -299,9 +299,7 @@ def _source(lines: _Lines, below: Site, flow: Sequence[LayerFlow]) -> Size:
         # Grown to one, it grows no further.
         update = Term("U", index, change) if change < _ZERO else Term("", -1, _ZERO)
         return lines.named("p", index, _written((*_sums(height), (update,))))
-    grown = Line("p", index, (), source, reason="it still grows")
-    lines.lines.setdefault("p", {})[index] = grown
-    return _written(((grown.term,),))
+    return lines.keep(Line("p", index, (), source, reason="it still grows"))
 
 
 def rescale(network: Network, verdict: Verdict) -> Rescaling:

@@ -65,8 +65,8 @@ class Cases:
         self._written = written
         optimizer = written.model.optimizer
         self._law = optimizer.law
-        shape = optimizer.option("shape_factor")
-        self._shape = shape if isinstance(shape, str) else None
+        self._shape = optimizer.shape_factor
+        self._rate_powers = coefficients(self._law.rate, 4)
 
     def of(self, layer: Layer, gradient: LinearForm, system: System) -> Iterator[Case]:
         inits = self._readout_inits if layer.role == READ_OUT else self._inits
@@ -230,7 +230,7 @@ class Cases:
             return
         lr = lr.plus(self._written.global_rate(layer))
         kappa = self._law.shape(self._shape, part.wide_in, layer.fan_out.wide)
-        _, of_scale, of_std, of_lr, of_shape = coefficients(self._law.rate, 4)
+        _, of_scale, of_std, of_lr, of_shape = self._rate_powers
         rate = lr.times(of_lr).plus(scale, of_scale).shifted(of_shape * kappa)
         if not of_std:
             yield (), rate
