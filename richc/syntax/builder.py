@@ -58,7 +58,7 @@ class Builder:
         return tree.Parameterization(children[1], _nodes(children[2:]), _span(children))
 
     def input(self, children: Children) -> tree.Input:
-        return tree.Input(children[1], _span(children))
+        return tree.Input(children[1], None, _span(children))
 
     def layer(self, children: Children) -> tree.Layer:
         repeat = children[1] if not isinstance(children[1], Token) else None

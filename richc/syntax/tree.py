@@ -133,6 +133,16 @@ class Width(NamedTuple):
     span: Span
 
 
+class Depth(NamedTuple):
+    """The number of repeated blocks, as ``Width`` is that of the neurons."""
+
+    symbol: Name
+    value: Expression
+    base_symbol: Name | None
+    base_value: Expression | None
+    span: Span
+
+
 class Interval(NamedTuple):
     low: Expression
     high: Expression
@@ -155,6 +165,8 @@ class Parameterization(NamedTuple):
 
 class Input(NamedTuple):
     value: Expression
+    #: ``tokens``, before the value; None where that is a dimension.
+    word: Name | None
     span: Span
 
 
@@ -169,6 +181,32 @@ class Layer(NamedTuple):
 
 class Activation(NamedTuple):
     preset: Preset
+    span: Span
+
+
+class Norm(NamedTuple):
+    """``rmsnorm``, ``layernorm``: with a name, and with a block, or without."""
+
+    name: Name | None
+    kind: Name
+    block: Block | None
+    span: Span
+
+
+class Residual(NamedTuple):
+    """``NAME: residual { ... }``: attributes and statements, in the order in which they stand."""
+
+    name: Name
+    parts: tuple[Item | Statement, ...]
+    span: Span
+
+
+class Repeat(NamedTuple):
+    """``NAME: repeat COUNT { ... }``."""
+
+    name: Name
+    count: Expression
+    statements: tuple[Statement, ...]
     span: Span
 
 
@@ -205,11 +243,15 @@ class With(NamedTuple):
 
 Statement = (
     Width
+    | Depth
     | Richness
     | Parameterization
     | Input
     | Layer
     | Activation
+    | Norm
+    | Residual
+    | Repeat
     | Optimizer
     | Loss
     | Train
