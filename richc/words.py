@@ -15,6 +15,8 @@ ACTIVATIONS = tuple(NONLINEARITIES)
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "signsgd", "adafactor", "muon")
 
+NORMS = ("rmsnorm", "layernorm")
+
 LOSSES = ("mse", "cross_entropy")
 
 PARAMETERIZATIONS = ("mup", "ntp", "rich", "standard")
