@@ -13,6 +13,8 @@ ADDRESS = re.compile(r"#[ \t]*richc[ \t]*:[ \t]*")
 
 ACTIVATIONS = tuple(NONLINEARITIES)
 
+NORMS = ("rmsnorm", "layernorm")
+
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "signsgd", "adafactor", "muon")
 
 NORMS = ("rmsnorm", "layernorm")

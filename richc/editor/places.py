@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from richc.syntax.lalr import Token
-from richc.syntax.lexer import NestingError, begins_statement, separate
+from richc.syntax.lexer import NAMES, NestingError, begins_statement, separate
 from richc.syntax.source import line_around
 
 #: How many brackets, and the file itself, are open among a model's statements.
@@ -32,7 +32,7 @@ _VALUES = {
     "schedule": "schedule",
     "shape_factor": "shape factor",
 }
-_OPERANDS = ("NAME", "NUMBER", "RPAR", "BASE", "IN", "QMARK")
+_OPERANDS = (*NAMES, "NUMBER", "RPAR", "QMARK")
 _BLOCKS = ("file", "model", "layer", "bias", "optimizer", "train", "other")
 _WORD = re.compile(r"\w")
 #: The code of a line, up to the place: strings are whole, and no comment has begun.
