@@ -99,7 +99,7 @@ class _Places:
                 role = READ_OUT
             elif not self._has_begun:
                 role = READ_IN
-            fan_in = Dim(1, wide=False) if slot.kind == Kind.EMBEDDING else self._dim
+            fan_in = self._dim if slot.kind == Kind.DENSE else Dim(1, wide=False)
             fan_out = self._dim if slot.kind.is_norm else slot.dim
             of_stream = slot.kind.is_norm and not in_branch
             yield LayerPlace(

@@ -188,7 +188,7 @@ class Reading:
 
         gauge = model.gauge if frame is None or model.gauge is None else frame.gauge
         model = map_tensors(model, plain)._replace(gauge=gauge)
-        return with_carried(model, eps_given=self.eps is not None)
+        return with_carried(model, () if self.eps is None else (model.optimizer.name,))
 
 
 def _frame(model: Model) -> Frame | None:
