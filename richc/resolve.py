@@ -100,7 +100,7 @@ class _Resolver(Reader):
         with_node = self.only(tree.With)
         features = options.features(with_node, self.report) if with_node else ()
         requirements = read_requirements(self)
-        frames = [self._frame(preset, known, scale) for known in optimizers or [None]]
+        frames = [self._frame(preset, known, scale) for known in (optimizers or (None,))]
         frame = frames[0]
         stack = read_stack(self, width_symbol(node), scope, frame, is_tokens=is_tokens)
         slots = stack.slots

@@ -48,7 +48,7 @@ class RepeatedBlocks(NamedTuple):
 
     name: str
     #: None for the depth.
-    count: int | None
+    times: int | None
     parts: tuple[Part, ...]
     name_place: Span
 

@@ -106,8 +106,8 @@ class Blocks:
             yield Branch(((index, still), (index, Bias(stage.bias, WIDE, stage.bias_step))))
 
     def _repeated(self, part: RepeatedBlocks) -> Iterator[Placed]:
-        if part.count is not None:
-            for _ in range(min(part.count, MOST_COPIES)):
+        if part.times is not None:
+            for _ in range(min(part.times, MOST_COPIES)):
                 yield from self.ops(part.parts)
             return
         residuals = [p for p in part.parts if isinstance(p, ResidualBlock)]

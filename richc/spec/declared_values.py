@@ -103,11 +103,10 @@ def at_numbers(value: Monomial, model: Model) -> Monomial:
 def logs(model: Model) -> dict[Base, float]:
     """log2 of every symbol, as declared: for ``Monomial.log2``."""
     depth = model.depth
-    of_depth = (
-        {} if depth is None else {DEPTH: log2(depth.value), BASE_DEPTH: log2(depth.base or 1)}
-    )
+    blocks, base = (1, 1) if depth is None else (depth.value, depth.base or 1)
     return {
-        **of_depth,
+        DEPTH: log2(blocks),
+        BASE_DEPTH: log2(base),
         WIDTH: log2(model.width),
         BASE_WIDTH: log2(model.base_width or 1),
         GAMMA: log2(model.gamma.numerator) - log2(model.gamma.denominator),

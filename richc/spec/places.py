@@ -81,7 +81,7 @@ class _Places:
                 if isinstance(part, ResidualBlock):
                     yield from self.along(part.parts, stream, in_branch=True, is_deep=is_deep)
                 else:
-                    yield from self.along(part.parts, stream, is_deep=part.count is None)
+                    yield from self.along(part.parts, stream, is_deep=part.times is None)
                 self._dim, self._before = stream, None
 
     def _layers(

@@ -234,8 +234,8 @@ class _Walk:
                 self.reader.report(messages.unknown_word("norm", kind.text, kind.span, NORMS))
                 return None
             place = node.kind.span
-            kind = Kind(node.kind.text)
-            return Slot(node, path + word, name.span, kind, 1, _NOTHING, place, None)
+            norm = Kind(node.kind.text)
+            return Slot(node, path + word, name.span, norm, 1, _NOTHING, place, None)
         self._named(node.name, "layer", names)
         if node.kind.text not in _KINDS:
             kind_node = node.kind
@@ -303,7 +303,7 @@ class _Walk:
 
     def _count(self, node: tree.Repeat) -> int | None:
         """None for the depth."""
-        written = node.count
+        written = node.times
         depth = depth_symbol(self.reader.node)
         if isinstance(written, tree.Name):
             if written.text != depth:
@@ -333,7 +333,7 @@ class _Walk:
         read = read_residual(self.reader, node, self._scope)
         statements = [part for part in node.parts if not isinstance(part, tree.Item)]
         is_deep = any(
-            isinstance(around, tree.Repeat) and isinstance(around.count, tree.Name)
+            isinstance(around, tree.Repeat) and isinstance(around.times, tree.Name)
             for around in inside
         )
         parts = self.body(statements, start, inside)
