@@ -7,12 +7,18 @@ from fractions import Fraction
 from richc.algebra.sizes import Size
 from richc.calculus.run import LayerFlow
 from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, H, Key
+from richc.lab.growth import Growth
 from richc.pipeline import ModelResult
 from richc.rules.common import trained
 
 
-def predict(result: ModelResult, key: Key) -> Size | None:
-    """The exponent of ``key``, or None where the checker does not evaluate it."""
+def predict(result: ModelResult, key: Key, growth: Growth = Growth.WIDTH) -> Size | None:
+    """The exponent of ``key`` in what grows, or None where the checker does not evaluate it."""
+    found = _predict(result, key)
+    return None if found is None else growth.power_of(found)
+
+
+def _predict(result: ModelResult, key: Key) -> Size | None:
     verdict = result.verdict
     if key.quantity == H:
         return verdict.flow.later[key.layer].h if key.layer < verdict.known_heights else None

@@ -75,11 +75,13 @@ class Job(NamedTuple):
     device: str
 
 
-def weights(spec: Model, width: int) -> int:
-    """How many weights a network of a width has."""
-    return sum(layer.fan_in.at(width) * layer.fan_out.at(width) for layer in spec.layers)
+def weights(spec: Model) -> int:
+    """How many weights the network has."""
+    layers = (spec.layers[index] for index in spec.unrolled)
+    n = spec.width
+    return sum(layer.fan_in.at(n) * layer.fan_out.at(n) for layer in layers)
 
 
-def cost(spec: Model, width: int) -> int:
+def cost(spec: Model) -> int:
     """What a training takes, up to a constant: its steps cost something however few weights."""
-    return _WEIGHTS_OF_A_STEP + weights(spec, width)
+    return _WEIGHTS_OF_A_STEP + weights(spec)

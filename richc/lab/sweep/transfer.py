@@ -15,7 +15,7 @@ import torch
 from richc.calculus.drift import Drift, rate_drift
 from richc.compilation import program as emit
 from richc.lab.outcome import Outcome
-from richc.lab.program import Program, rate_at
+from richc.lab.program import Program, rate_of
 from richc.lab.sweep import engines, grid, optimum
 from richc.lab.sweep.plan import tasks
 from richc.lab.sweep.runs import GAMMA, LR, MOMENTUM, Job, Point, Run, Task, weights
@@ -127,7 +127,7 @@ def values_of(job: Job, settings: TransferSettings) -> tuple[float, ...]:
     spec = job.spec
     centre = 1.0
     if settings.parameter == LR:
-        centre = settings.lr or rate_at(spec, spec.width)
+        centre = settings.lr or rate_of(spec)
     elif settings.parameter == GAMMA:
         centre = float(spec.gamma)
     return grid.values(settings.parameter, centre, settings.number)
