@@ -167,9 +167,7 @@ class Experiment(NamedTuple):
         share = growing = 0.0
         for _ in range(_PILOT_TRIES):
             rate = min(rate, most)
-            sizes = [
-                self.measure(n, range(_PILOT_NETWORKS), rate) for n in pilots
-            ]
+            sizes = [self.measure(n, range(_PILOT_NETWORKS), rate) for n in pilots]
             strides = [self._stride(found) for found in sizes]
             shares = [self._share(n, found) for n, found in zip(pilots, sizes, strict=True)]
             largest, share, growing = max(strides), shares[0], 0.0

@@ -27,7 +27,7 @@ class MeasuredExponents:
         self._sizes = dict(sorted(sizes.items()))
         self._last = last
         self._tolerance = tolerance
-        self._growth = growth
+        self.growth = growth
         self._fits: dict[Key, Fit | None] = {}
         self.keys = [
             key
@@ -102,7 +102,7 @@ class MeasuredExponents:
     def _alone(self, key: Key) -> Fit | None:
         if key not in self._fits:
             known = {width: found[key] for width, found in self._sizes.items() if key in found}
-            self._fits[key] = fit(known, noise_of(key, key.layer == self._last, self._growth))
+            self._fits[key] = fit(known, noise_of(key, key.layer == self._last, self.growth))
         return self._fits[key]
 
     def _leading(self, change: Key) -> Fit | None:
