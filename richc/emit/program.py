@@ -92,10 +92,9 @@ def emit_program(
     words = words_of(decided) | {*asked, "module_only" if module_only else "program"}
     words |= {"ranks"} if {"ddp", "fsdp"} & words else set()
     words |= {"features"} if asked else set()
-    torch = model.optimizer.law.torch
     names = [name for name, condition in PARTS if holds(condition, words)]
-    if torch.is_a_part:
-        names = [model.optimizer.name, *names]
+    optimizers = {o.name: o.law.torch for o in decided.optimizers}
+    names = [*(name for name, torch in optimizers.items() if torch.is_a_part), *names]
     filled = fills(
         decided, sharded="fsdp" in words, scaled=bool({"options", "module_only"} & words)
     )
@@ -114,7 +113,9 @@ def emit_program(
         text,
         flags=re.MULTILINE,
     )
-    text = text.replace(_WHOLE, torch.name) if "whole" in names else text
+    for torch in optimizers.values() if "whole" in names else ():
+        # Of several, Muon alone could be meant: Adafactor beside it is refused.
+        text = text if torch.steps_on_shards else text.replace(_WHOLE, torch.name)
     header = (
         [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
         if origin is None
@@ -172,9 +173,12 @@ def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list
     if outputs.wide:
         raise ValueError("the read-out's size must not depend on the width")
     richness = "None" if model.richness is None else number(model.richness)
-    sizes = {"WIDTH": str(model.width), "RICHNESS": richness, "GAMMA": number(model.gamma)}
+    depth = {} if model.depth is None else {"DEPTH": str(model.depth.value)}
+    sizes = {"WIDTH": str(model.width), **depth, "RICHNESS": richness, "GAMMA": number(model.gamma)}
     if "n0" in decided.used or (decided.symbols.base and "alpha" in decided.used):
         sizes["BASE_WIDTH"] = str(model.base_width)
+    if model.depth is not None and "L0" in decided.used:
+        sizes["BASE_DEPTH"] = str(model.depth.base)
     lines = [f"{', '.join(sizes)} = {', '.join(sizes.values())}"]
     if "program" not in words:
         return lines
