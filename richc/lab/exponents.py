@@ -112,6 +112,9 @@ class MeasuredExponents:
         return max(found, key=lambda fitted: fitted.exponent, default=None)
 
     def _exponent(self, key: Key) -> float:
+        if key.quantity in (OWN, DF) and key not in self.keys:
+            # A norm without a gain has nothing that trains.
+            return -math.inf
         found = self.fit(key)
         return math.nan if found is None else found.exponent
 

@@ -43,8 +43,9 @@ class Limit(NamedTuple):
 #: The largest K seen was about 400: what a read-in's bias adds to f where the classes of a batch
 #: cancel.
 WIDTH_LIMIT = Limit(0.5, 15.0, (0.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0), 64.0)
-#: Of blocks.  n in the formula above is L.
-DEPTH_LIMIT = Limit(0.25, 1.0, (0.0, 1.0, 2.0, 4.0, 8.0, 16.0), 2.0)
+#: Of blocks, in the formula above with L for n: what each adds may be several times as large as the
+#: stream where few are there.
+DEPTH_LIMIT = Limit(0.25, 4.0, (0.0, 1.0, 2.0, 4.0, 8.0, 16.0), 2.0)
 
 #: What v is taken as before anything is measured, by p, and how many observations that is worth.
 PRIOR_VARIANCE = {0: 0.02, 1: 2.0}
