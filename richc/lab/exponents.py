@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from richc.lab.coordinates import DF, DH, OWN, TERM, TRAVEL, H, Key, Sizes
 from richc.lab.findings import Measured
 from richc.lab.growth import Growth
-from richc.lab.statistics import Fit, Noise, fit
+from richc.lab.statistics import DEPTH_LIMIT, WIDTH_LIMIT, Fit, Noise, fit
 
 #: By how much a term of a smaller exponent has to be smaller, at the narrowest width, not to count.
 _NEGLIGIBLE = math.log(10)
+
+#: How sizes come near their powers.
+_LIMITS = {Growth.WIDTH: WIDTH_LIMIT, Growth.DEPTH: DEPTH_LIMIT}
 
 
 class MeasuredExponents:
@@ -124,7 +127,7 @@ class MeasuredExponents:
 
 def noise_of(key: Key, is_output: bool, growth: Growth = Growth.WIDTH) -> Noise:
     """How a quantity scatters; ``is_output`` where the representation is the output f."""
-    crosses, limit = key.quantity == DF, growth.limit
+    crosses, limit = key.quantity == DF, _LIMITS[growth]
     # f has few entries, however wide the network; and no block has more where there are many.
     if growth is Growth.DEPTH or (key.quantity == H and is_output):
         return Noise(power=0, crosses=crosses, limit=limit)

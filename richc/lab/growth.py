@@ -6,7 +6,6 @@ from enum import StrEnum
 
 from richc.algebra.joint import depth_of, width_of
 from richc.algebra.sizes import Size, Zero
-from richc.lab.statistics import DEPTH_LIMIT, WIDTH_LIMIT, Limit
 from richc.spec.model import Model
 
 
@@ -19,11 +18,6 @@ class Growth(StrEnum):
     @property
     def symbol(self) -> str:
         return {Growth.WIDTH: "n", Growth.DEPTH: "L"}[self]
-
-    @property
-    def limit(self) -> Limit:
-        """How sizes come near their powers."""
-        return {Growth.WIDTH: WIDTH_LIMIT, Growth.DEPTH: DEPTH_LIMIT}[self]
 
     def power_of(self, size: Size) -> Size:
         """The exponent of this symbol in the power of a size."""

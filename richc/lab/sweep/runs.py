@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from richc.lab.growth import Growth
 from richc.spec.model import Model
 
 #: Hyperparameters that may be swept: the optimizer's learning rate, a factor on every init std,
@@ -18,7 +19,7 @@ _WEIGHTS_OF_A_STEP = 30_000
 
 
 class Point(NamedTuple):
-    """One training."""
+    """One training; ``width`` is the depth in a sweep over depths."""
 
     width: int
     value: float
@@ -73,6 +74,12 @@ class Job(NamedTuple):
     precision: str
     #: cpu or cuda.
     device: str
+    #: What its networks differ in: the width, or the depth at the file's width.
+    over: Growth = Growth.WIDTH
+
+    def at(self, size: int) -> Model:
+        """The model of a width, or of a depth."""
+        return self.over.at(self.spec, size)
 
 
 def weights(spec: Model) -> int:
