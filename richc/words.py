@@ -17,6 +17,8 @@ NORMS = ("rmsnorm", "layernorm")
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "signsgd", "adafactor", "muon")
 
+NORMS = ("rmsnorm", "layernorm")
+
 LOSSES = ("mse", "cross_entropy")
 
 PARAMETERIZATIONS = ("mup", "ntp", "rich", "standard")

@@ -206,7 +206,7 @@ class Repeat(NamedTuple):
     """``NAME: repeat COUNT { ... }``."""
 
     name: Name
-    count: Expression  # type: ignore[assignment]  # in the place of a tuple's method
+    times: Expression  # type: ignore[assignment]  # in the place of a tuple's method
     statements: tuple[Statement, ...]
     span: Span
 

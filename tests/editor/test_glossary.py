@@ -14,7 +14,8 @@ from richc.glossary import BIAS, GAIN, GLOSSARY, words
 from richc.optimizers import law, option_names
 from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.spec import infer, layers, options, symbols
-from richc.spec.model import HIDDEN, Activation
+from richc.spec.activation import Activation
+from richc.spec.model import HIDDEN
 from richc.syntax import tree
 from richc.syntax.lexer import STATEMENT_WORDS
 from richc.syntax.parser import _tables
