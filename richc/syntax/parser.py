@@ -249,6 +249,8 @@ class _Run:
                 if self._has_illegal(head, token.start):
                     return self._bad_head(mark, start, at), False
                 at, complete = self._body(at)
+                if at == len(tokens):
+                    break
                 self._parser.feed(Token("RBRACE", tokens[at].text, tokens[at].start))
                 closed = self._parser.save()
                 head = tokens[at].span.end
@@ -268,7 +270,8 @@ class _Run:
         index = brace + 1
         complete = True
         self._bodies += 1
-        while self.tokens[index].type not in ("RBRACE", UNCLOSED):
+        # Under a bad head, brackets may have hidden the body from the lexer.
+        while index < len(self.tokens) and self.tokens[index].type not in ("RBRACE", UNCLOSED):
             if len(self.errors) > MAX_ERRORS:
                 index = self._skip(index)
                 complete = False
@@ -276,7 +279,7 @@ class _Run:
             index, good = self._statement(index)
             complete = complete and good
         self._bodies -= 1
-        if self.tokens[index].type == UNCLOSED:
+        if index < len(self.tokens) and self.tokens[index].type == UNCLOSED:
             complete = False
             found = _messages().unclosed_body(self.tokens[brace], self.tokens[index].start)
             self.errors.append(Mistake(self.tokens[brace].start, found))
@@ -293,7 +296,8 @@ class _Run:
         brace = at
         while brace < after and self.tokens[brace].type not in (NEWLINE, "LBRACE"):
             brace += 1
-        if brace < after and opens_body(self.tokens, brace):
+        is_brace = brace < after and self.tokens[brace].type == "LBRACE"
+        if is_brace and opens_body(self.tokens, brace):
             return self._bad_head(mark, start, brace)
         return after
 
@@ -364,6 +368,8 @@ class _Run:
             if kind == "LBRACE":
                 braces.append(opens_body(self.tokens, at))
             elif kind in ("RBRACE", UNCLOSED):
+                while kind == UNCLOSED and braces and not braces[-1]:
+                    braces.pop()
                 if not braces:
                     return at
                 braces.pop()
