@@ -19,12 +19,12 @@ from richc.calculus.verdict import (
     DESIDERATA,
     POINTS,
     Network,
-    Regime,
     Verdict,
     Violation,
     named_gauges,
     named_point,
 )
+from richc.words import Regime
 
 
 def judge_stack(network: Network) -> Verdict:
