@@ -206,7 +206,7 @@ class Repeat(NamedTuple):
     """``NAME: repeat COUNT { ... }``."""
 
     name: Name
-    times: Expression  # type: ignore[assignment]  # in the place of a tuple's method
+    times: Expression
     statements: tuple[Statement, ...]
     span: Span
 
