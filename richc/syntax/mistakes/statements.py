@@ -33,7 +33,7 @@ def sign_after_word(f: Failure) -> Diagnostic | None:
     if f.kinds(0, 2) in [("COLON", "EQUAL"), ("EQUAL", "EQUAL")]:
         sign += "="
     rest = f.words(f.at + len(sign.replace("->", "-")), f.line_end)
-    if f.first.type in ("WIDTH", "RICHNESS") and f.peek(1).type == "NUMBER":
+    if f.first.type in ("WIDTH", "DEPTH", "RICHNESS") and f.peek(1).type == "NUMBER":
         return unnamed(f, f.at + 1)
     edits = [] if sign in (":=", "==") else [f.without_token()]
     return syntax(
