@@ -179,7 +179,7 @@ def norm(f: Failure) -> Diagnostic | None:
 
 
 def embedding(f: Failure) -> Diagnostic | None:
-    """An embedding with its sizes: ``embedding(50257, n)``, ``embed: embedding(50257, n)``."""
+    """An embedding that says its sizes, as PyTorch's does."""
     kind = _kind(f)
     at = f.start if kind is None else kind
     word = f.get(at)

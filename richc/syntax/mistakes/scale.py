@@ -32,7 +32,6 @@ def unnamed(f: Failure, at: int) -> Diagnostic:
         f"the {word} needs a name, for expressions to speak of it",
         f.token.span,
         f"write `{word} {symbol} = {value}`",
-        edits=[Edit(Span(f.first.span.end, f.get(at).start), f" {symbol} = ")],
     )
 
 
