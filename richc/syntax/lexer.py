@@ -236,7 +236,8 @@ def opens_body(tokens: Sequence[Token], brace: int) -> bool:
             return True
         if kind in _CLOSING or kind in _OPENING:
             nested += 1 if kind in _CLOSING else -1
-        is_option = kind == "EQUAL" and not nested and tokens[at + 1].type not in _INNER
+        after = tokens[at + 1].type if at + 1 < brace else ""
+        is_option = kind == "EQUAL" and not nested and after not in _INNER
         if kind == "ARROW" or is_option or (kind in ("RMSNORM", "LAYERNORM") and is_kind):
             return False
         is_body = is_body or tokens[at].text in _BODY_WORDS
