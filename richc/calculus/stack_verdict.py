@@ -19,12 +19,12 @@ from richc.calculus.verdict import (
     DESIDERATA,
     POINTS,
     Network,
-    Regime,
     Verdict,
     Violation,
     named_gauges,
     named_point,
 )
+from richc.words import Regime
 
 
 def judge_stack(network: Network) -> Verdict:
@@ -32,7 +32,14 @@ def judge_stack(network: Network) -> Verdict:
     found = judge(network.ops, network.step)
     violations = tuple(_violation(fault) for fault in found.faults)
     if violations and all(v.is_consequence for v in violations):
-        violations = tuple(v._replace(is_consequence=False) for v in violations)
+        # The cause is no fault by itself: a stream of a size that only norms read is free.
+        violations = tuple(
+            v._replace(
+                is_consequence=False,
+                excess=v.size if isinstance(v.size, Fraction) and not v.excess else v.excess,
+            )
+            for v in violations
+        )
     broken = {v.desideratum for v in violations}
     evaluated = not found.reason
     stable = evaluated and not any(

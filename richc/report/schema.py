@@ -82,7 +82,7 @@ class DepthExponents(Strict):
     df: str | None
 
 
-class Depth(Strict):
+class DepthSymbol(Strict):
     symbol: str
     value: int
     base: int | None
@@ -142,7 +142,7 @@ class Model(Strict):
     equivalent_to: Literal["mup", "ntp"] | None
     gauges: list[Literal["stp", "mup", "rescaling"]]
     point: Literal["mup-lr", "mup", "mfp", "ntp-lr", "ntp"] | None
-    depth: Depth | None = None
+    depth: DepthSymbol | None = None
     depth_point: Literal["completep", "depth-mup"] | None = None
     desiderata: Desiderata
     layers: list[Layer]

@@ -22,7 +22,7 @@ from richc.calculus.residual import DEPTH, Branch, Opaque, Residual
 from richc.calculus.run import Stage
 from richc.spec.activation import Activation
 from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock
-from richc.spec.model import Kind, Layer
+from richc.spec.model import Layer, LayerKind
 
 if TYPE_CHECKING:
     from richc.spec.network import Exponents
@@ -74,7 +74,7 @@ class Blocks:
 
     def _norm(self, layer: Layer) -> Norm:
         floor = ZERO_SIZE if layer.floor is None else self._exponents.size(layer.floor)
-        return Norm(layer.kind == Kind.LAYERNORM, floor)
+        return Norm(layer.kind == LayerKind.LAYERNORM, floor)
 
     def _last(self, part: ResidualBlock) -> int:
         """The last dense layer of a branch: what the stream's size is laid to."""
