@@ -114,7 +114,7 @@ def emit_program(
         text,
         flags=re.MULTILINE,
     )
-    text = text.replace(_WHOLE, torch.name) if "whole" in names else text
+    text = text.replace(_WHOLE, torch.name) if {"fsdp", "whole"} <= words else text
     header = (
         [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
         if origin is None
@@ -178,7 +178,7 @@ def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list
     lines = [f"{', '.join(sizes)} = {', '.join(sizes.values())}"]
     if "program" not in words:
         return lines
-    named = {"MODEL": literal(model.name), "SCORE": literal(_SCORES[model.loss])}
+    named = {"SCORE": literal(_SCORES[model.loss])}
     train_defaults = {
         "STEPS": str(_STEPS if train.steps is None else train.steps),
         "BATCH": str(_BATCH if train.batch is None else train.batch),
@@ -186,16 +186,15 @@ def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list
         "PRECISION": literal(train.precision or _PRECISION),
     }
     if "features" in words:
-        named["COMPILER"] = literal(f"richc {richc_version}")
+        named["MODEL"], named["COMPILER"] = literal(model.name), literal(f"richc {richc_version}")
     if "options" in words:
         train_defaults["SCHEDULE"] = literal(train.schedule or _SCHEDULE)
         train_defaults["WARMUP"] = number(Fraction(0) if train.warmup is None else train.warmup)
     named |= {"FEATURES": str(model.input_dim), "OUTPUTS": str(outputs.factor)}
     lines += [f"{', '.join(named)} = {', '.join(named.values())}"]
-    if train.data is not None or "options" in words:
-        lines.append(f"DATA: str | None = {_optional(train.data)}")
     return [
         *lines,
+        f"DATA: str | None = {_optional(train.data)}",
         f"TARGET: str | None = {_optional(train.target)}",
         f"{', '.join(train_defaults)} = {', '.join(train_defaults.values())}",
         'MISSING, UNPACKED_BYTES = ("", "?", "na", "n/a", "nan", "null", "none"), 1 << 30',

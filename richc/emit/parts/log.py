@@ -70,25 +70,29 @@ def make_ready(path: Path, begin: int, options: argparse.Namespace) -> bool:
         raise ValueError("not a file")
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     told = [parse_line(line) for line in lines]
+    is_ours = not lines or any("run" in line for line in told)
     if lines and not told[-1] and not lines[-1].endswith(b"\n"):
         torn, told = lines.pop()[:8], told[:-1]
-        if not (b'{"run": '.startswith(torn) or b'{"step":'.startswith(torn)):
-            raise ValueError("not a log of this program: its last line is another's")
-    elif lines and not any("run" in line for line in told):
+        is_ours = b'{"run": '.startswith(torn) or b'{"step":'.startswith(torn)
+    if not is_ours:
         raise ValueError("not a log of this program")
+    # keep if ckpt
     begun = max((i for i, line in enumerate(told) if "run" in line), default=0)
     run = told[begun].get("options", {}) if told else {}
-    is_resumed = getattr(options, "resume", False)
-    is_same = is_resumed and run.get("checkpoint") == str(options.checkpoint)
+    is_same = options.resume and run.get("checkpoint") == str(options.checkpoint)
     if is_same:
-        later = [i for i in range(begun, len(told)) if told[i].get("step", 0) > begin or not begin]
-        if later and not all(told[later[0] :]):
+        later = (i for i in range(begun, len(told)) if told[i].get("step", 0) > begin or not begin)
+        first = min(later, default=len(told))
+        if not all(told[first:]):
             raise ValueError("lines that this run would write again are mixed with others")
-        lines = lines[: later[0]] if later else lines
+        lines = lines[:first]
+    # end
     with path.open("ab") as file:
         file.truncate(len(b"".join(lines)))
         file.write(b"" if not lines or lines[-1].endswith(b"\n") else b"\n")
-    return is_same and begin > 0
+    y = is_same and begin > 0  # keep if ckpt
+    y = False  # keep if not ckpt
+    return y
 
 
 def parse_line(line: bytes) -> dict[str, Any]:
