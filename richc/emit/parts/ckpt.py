@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist  # keep if ranks
 from torch import Tensor
@@ -30,10 +32,9 @@ SPEC = ""
 
 # ---- checkpoints ---------------------------------------------------------------------------------
 class Checkpoints:
-    """States of a run as ``step-00000100``, ... in a folder, each complete; the newest are kept.
+    """States of a run as ``step-00000100``, ... in a folder of its own, each complete.
 
-    The folder is this run's alone, by a lock that ends with it.  A SIGTERM or SIGINT is noted, for
-    the loop to save and to ``stop``; the same once more ends the program.
+    The first SIGTERM or SIGINT has the loop save and ``stop``; the second ends the program.
     """
 
     def __init__(self, trainer: Trainer) -> None:
@@ -47,8 +48,7 @@ class Checkpoints:
         if self.folder is None:
             return
         with refused_for(f"--checkpoint {self.folder}"), self.undo:
-            import safetensors.torch  # noqa: F401 - missed here, not at the first state
-
+            self.format = importlib.import_module("safetensors.torch")  # missed here, not later
             # keep if ranks
             if rank() == 0:
                 self.claim()
@@ -103,29 +103,26 @@ class Checkpoints:
 
     def save(self) -> None:
         """Write a state, which appears complete or not at all; then let go of the oldest."""
-        from safetensors.torch import save
-
         with refused_for(f"--checkpoint {self.folder}"):
             path, tensors = self.folder / f"step-{self.trainer.taken:08}", tensors_of(self.trainer)
             draft = path.with_name(f".{path.name}")
             draft.mkdir(exist_ok=True)
-            write(draft / "00000.safetensors", save(tensors))  # keep if not ranks
+            write(draft / "00000.safetensors", self.format.save(tensors))  # keep if not ranks
             # keep if fsdp
             tensors = {k: v.to_local() if isinstance(v, DTensor) else v for k, v in tensors.items()}
             if rank() < (self.options.shard_over or ranks()):  # that have one copy together
-                write(draft / f"{rank():05}.safetensors", save(tensors))
+                write(draft / f"{rank():05}.safetensors", self.format.save(tensors))
             # end
             # keep if ranks and not fsdp
             if rank() == 0:
-                write(draft / "00000.safetensors", save(tensors))
+                write(draft / "00000.safetensors", self.format.save(tensors))
             # end
             # keep if ranks
             dist.barrier()
             if rank():
                 return
             # end
-            told = [*common(self.trainer), *digests(draft)]
-            write(draft / "state.json", json.dumps(told, indent=1).encode())
+            write(draft / "state.json", json.dumps(common(self.trainer, draft), indent=1).encode())
             draft.replace(path)
             for old in self.states()[: -self.options.keep]:
                 # Hidden first, so that what is seen is complete.
@@ -137,18 +134,6 @@ def write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with path.open("r+b") as file:
         os.fsync(file)
-
-
-def digests(folder: Path) -> list[str]:
-    """Of each file of tensors.  Raises ValueError for what is no file."""
-    found = []
-    for path in sorted(folder.iterdir()):
-        if not path.is_file():
-            raise ValueError(f"{path.name} is no file")
-        if path.suffix == ".safetensors":
-            with path.open("rb") as file:
-                found.append(f"{path.name} is {hashlib.file_digest(file, 'sha256').hexdigest()}")
-    return found
 
 
 def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
@@ -168,8 +153,8 @@ def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
     return found
 
 
-def common(trainer: Trainer) -> list[str]:
-    """What a state and a run that goes on from it must have in common."""
+def common(trainer: Trainer, folder: Path) -> list[str]:
+    """What a state in a folder and a run that goes on from it must have in common."""
     names = {parameter: name for name, parameter in trainer.model.named_parameters()}
     found = ["format is 3"]
     # Of a group, but for how it is computed, and what the schedule made of its rate.
@@ -182,7 +167,10 @@ def common(trainer: Trainer) -> list[str]:
     batches, options = trainer.batches, trainer.options
     order = f"{len(batches.x)} rows in batches of {batches.size}, seed {options.seed}"
     order = f"{order}, window {options.window}"  # keep if stream
-    return [*found, f"order is of {order}", f"spec is {SPEC}"]
+    found += [f"order is of {order}", f"spec is {SPEC}"]
+    for path in sorted(folder.glob("*.safetensors")):
+        found.append(f"{path.name} is {hashlib.sha256(np.memmap(path, mode='r').data).hexdigest()}")
+    return found
 
 
 def restore(trainer: Trainer, path: Path) -> None:
@@ -190,8 +178,9 @@ def restore(trainer: Trainer, path: Path) -> None:
     from safetensors import safe_open
 
     with refused_for(f"{path.name}: damaged, or not of this model"):
-        here = [*common(trainer), *digests(path)]
-        known = json.loads((path / "state.json").read_bytes())
+        if not all(each.is_file() for each in path.iterdir()):
+            raise ValueError("it holds more than files")
+        here, known = common(trainer, path), json.loads((path / "state.json").read_bytes())
         for there, ours in zip([*known, "nothing"], [*here, "nothing"], strict=False):
             if there != ours:
                 raise ValueError(f"{there} there, but {ours} here")

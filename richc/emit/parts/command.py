@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from richc.emit.parts.data import load, number
-from richc.emit.parts.network import Network
+from richc.emit.parts.network import _Network
 from richc.emit.parts.training import evaluate, train
 
 WIDTH, RICHNESS, GAMMA = 64, 0.5, 1.0
@@ -27,13 +27,21 @@ SCHEDULE, WARMUP, SCORE = "constant", 0.0, "accuracy"
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
-    beside = Path(__file__).resolve().parent / str(DATA)
-    # keep if not options and not stream
-    add("--data", type=Path, default=beside if beside.exists() else DATA, help=".csv or .csv.gz")
+    # keep if has_data
+    data = Path(__file__).resolve().parent / str(DATA)
     # end
-    # keep if options or stream
-    data = beside if beside.exists() else DATA
-    add("--data", type=Path, default=data, help=".csv .csv.gz .npz .pt .safetensors")
+    # keep if has_data and not options and not stream
+    add("--data", type=Path, default=str(data if data.exists() else DATA), help="CSV (%(default)a)")
+    # end
+    # keep if has_data and options or has_data and stream
+    known = str(data if data.exists() else DATA)
+    add("--data", type=Path, default=known, help=".csv .csv.gz .npz .pt .safetensors (%(default)a)")
+    # end
+    # keep if not has_data and not options and not stream
+    add("--data", type=Path, help="a table, .csv or .csv.gz")
+    # end
+    # keep if not has_data and options or not has_data and stream
+    add("--data", type=Path, help=".csv .csv.gz .npz .pt .safetensors")
     # end
     add("--target", default=TARGET, help="the labels' column, by name or number (the last one)")
     add("--ignore", metavar="NAMES", help="columns to leave out, with commas between")
@@ -98,9 +106,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         # keep if options
         least = {"seed": 0.0, "warmup": 0.0, "richness": -1e300}.get(name, 1e-300)
         # end
-        # keep if not options
-        least = {"seed": 0.0, "richness": -1e300}.get(name, 1e-300)
-        # end
+        least = {"seed": 0.0, "richness": -1e300}.get(name, 1e-300)  # keep if not options
         if type(value) in (int, float) and not least <= value < math.inf:
             parser.error(f"--{name}: no number, or one that is too small or infinite")
     # keep if options
@@ -134,7 +140,7 @@ def main(argv: list[str] | None = None) -> int:
         options = parse(argv)
         train_x, train_y, test_x, test_y = (part.to(options.device) for part in load(options))
         torch.manual_seed(options.seed)
-        model = Network(options.width, options.richness, options.gamma).to(options.device)
+        model = _Network(options.width, options.richness, options.gamma).to(options.device)
         train(model, train_x, train_y, options)
         loss, known = evaluate(model, train_x, train_y, options.precision)
         held_out, unseen = evaluate(model, test_x, test_y, options.precision)

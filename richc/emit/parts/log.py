@@ -18,11 +18,7 @@ MODEL = "model"
 
 # ---- log -----------------------------------------------------------------------------------------
 class Log:
-    """Appends to a file: a line that tells of the run, then one every few steps.
-
-    A resumed run first takes back its lines of later steps, so that none is there twice.  Raises
-    ValueError where the file is no log, or cannot be written.
-    """
+    """Appends to a file: a line that tells of the run, then one every few steps."""
 
     def __init__(self, options: argparse.Namespace, begin: int) -> None:
         self.path, self.board_path, self.board = options.log, options.tensorboard, None
@@ -61,11 +57,12 @@ class Log:
 
 
 def make_ready(path: Path, begin: int, options: argparse.Namespace) -> bool:
-    """Take back what a killed run left; returns whether the line that tells of this run stays.
-
-    That is the last line if it is torn, and of a resumed run all after step ``begin``.  Raises
-    ValueError, and leaves the file alone, where others' lines would be lost.
-    """
+    # keep if ckpt
+    """Take back a torn line, and a resumed run's after step ``begin``; whether its first stays."""
+    # end
+    # keep if not ckpt
+    """Take back the line that a killed run has torn; whether the run has told of itself already."""
+    # end
     if path.exists() and not path.is_file():
         raise ValueError("not a file")
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []

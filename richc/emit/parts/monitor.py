@@ -25,10 +25,8 @@ class Monitor:
     """Every ``--monitor`` steps, for each layer, on a fixed batch of held-out examples:
 
     ``h``, the RMS of its output before the activation, beside what the initial weights make of
-    standardised inputs in a wide network: to be met at step 0, and later up to a factor.
-    ``dh``, the RMS of that output's change since step 0, beside what a run of another width had at
-    the same step (``--monitor-like``, its log), times the specified power of the widths' ratio:
-    where the two part, this run does not scale as specified.
+    standardised inputs in a wide network; ``dh``, the RMS of that output's change since step 0,
+    beside that of a run of another width (``--monitor-like``, its log) times the specified power.
     """
 
     def __init__(self, trainer: Trainer) -> None:

@@ -17,7 +17,7 @@ WIDTH, BASE_WIDTH, RICHNESS, GAMMA = 64, 64, 0.5, 1.0
 # ---- emitted from here on ----
 
 
-class Network(nn.Module):
+class _Network(nn.Module):
     # fill about
     """A multilayer perceptron of the width n."""
 

@@ -20,7 +20,7 @@ from richc.emit.parts.cross_entropy import score
 from richc.emit.parts.data import load, place, refused_for
 from richc.emit.parts.log import Log
 from richc.emit.parts.monitor import Monitor
-from richc.emit.parts.network import Network
+from richc.emit.parts.network import _Network
 from richc.emit.parts.ranks import gather, processes, rank, shard
 from richc.emit.parts.stream import portion
 from richc.emit.parts.training import Batches, Trainer, evaluate
@@ -50,9 +50,7 @@ def train(trainer: Trainer) -> int:
     try:
         for step in range(first + 1, steps + 1):
             loss, outputs, y = trainer.step()
-            # keep if ranks or not options
-            is_due = step * 10 // steps > (step - 1) * 10 // steps
-            # end
+            is_due = step * 10 // steps > (step - 1) * 10 // steps  # keep if ranks or not options
             # keep if options and not ranks
             is_due = step * times // steps > (step - 1) * times // steps
             # end
@@ -142,9 +140,7 @@ def run(options: argparse.Namespace) -> int:
     if options.tf32:
         torch.set_float32_matmul_precision("high")
     # end
-    # keep if stream
-    train_x, train_y, test_x, test_y = load(options)
-    # end
+    train_x, train_y, test_x, test_y = load(options)  # keep if stream
     # keep if not stream and not options
     train_x, train_y, test_x, test_y = (part.to(device) for part in load(options))
     # end
@@ -156,7 +152,7 @@ def run(options: argparse.Namespace) -> int:
         model = shard(options, device)  # keep if fsdp
         # keep if not fsdp
         # Drawn on the CPU, so that a seed means the same network on every device.
-        model = Network(options.width, options.richness, options.gamma).to(device)
+        model = _Network(options.width, options.richness, options.gamma).to(device)
         # end
         batches = Batches(train_x, train_y, options.batch, options.seed, device)
         trainer = Trainer(model, batches, options)

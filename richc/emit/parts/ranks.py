@@ -20,7 +20,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from richc.emit.parts.dense import Dense
-from richc.emit.parts.network import Network
+from richc.emit.parts.network import _Network
 
 #: Also what other parts call them.
 __all__ = ["gather", "processes", "rank", "ranks"]
@@ -31,10 +31,7 @@ __all__ = ["gather", "processes", "rank", "ranks"]
 # ---- several processes ---------------------------------------------------------------------------
 @contextlib.contextmanager
 def processes() -> Iterator[None]:
-    """Join the processes that torchrun started, or be the only one; number 0 is heard meanwhile.
-
-    The one that fails first has its say.  The others fail for lack of it, and end with code 1.
-    """
+    """Join the processes that torchrun started, or be the only one; number 0 is heard meanwhile."""
     with contextlib.ExitStack() as stack:
         if os.environ.get("RANK", "0") != "0":
             stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
@@ -52,7 +49,7 @@ def processes() -> Iterator[None]:
             yield
         except BaseException:
             if store.compare_set("failed", "", str(number)) != str(number).encode():
-                raise SystemExit(1) from None
+                raise SystemExit(1) from None  # for lack of the one that failed first
             raise
         dist.destroy_process_group()
 
@@ -66,12 +63,8 @@ def gather(values: Tensor, rows: int) -> Tensor:
 
 
 # keep if fsdp
-def shard(options: argparse.Namespace, device: torch.device) -> Network:
-    """The network, each layer's rows divided among the processes, with one process's values.
-
-    One layer at a time is whole: every process draws it on the CPU, and keeps its rows.  There are
-    as many copies of the network as ``--shard-over`` goes into the number of processes.
-    """
+def shard(options: argparse.Namespace, device: torch.device) -> _Network:
+    """The network, its rows divided among processes: as many copies as ``--shard-over`` makes."""
     each = options.shard_over or ranks()
     if ranks() % each:
         raise ValueError(f"--shard-over {each}: does not divide {ranks()} processes")
@@ -81,9 +74,9 @@ def shard(options: argparse.Namespace, device: torch.device) -> Network:
     kinds = {"bf16": torch.bfloat16}  # keep if not options
     kind = kinds.get(options.precision)  # of products; averages and updates are in fp32
     policy = MixedPrecisionPolicy(kind, torch.float32, cast_forward_inputs=False)
-    model = Network(options.width, options.richness, options.gamma, device="meta")
+    model = _Network(options.width, options.richness, options.gamma, device="meta")
     for layer in [layer for layer in model.modules() if isinstance(layer, Dense)]:
-        layer.to_empty(device="cpu").reset_parameters()
+        layer.to_empty(device="cpu").reset_parameters()  # whole, and alike on every process
         fully_shard(layer, mesh=mesh, mp_policy=policy)
     fully_shard(model, mesh=mesh, mp_policy=policy)
     return model

@@ -27,11 +27,7 @@ BLOCK = 1 << 16  # rows that are read at once for statistics
 
 
 class Rows:
-    """Rows on the disk, indexed like a tensor, read and standardised when they go to a device.
-
-    They are in chunks, of which those read last are kept: more than ``--window``, within which an
-    epoch is shuffled.
-    """
+    """Rows on the disk, in chunks; indexed like a tensor, read when they go to a device."""
 
     device = torch.device("cpu")
 
@@ -76,10 +72,8 @@ class Rows:
 
 
 def arrange(x: Any, order: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """Batches of an epoch, from a random order of the rows; each in the order of the disk.
-
-    Chunks are shuffled, and rows only within ``--window`` of them, so that few are open at once.
-    """
+    """Batches of an epoch, from a random order of the rows; each in the order of the disk."""
+    # Chunks are shuffled, and rows only within a window of them, so that few are open at once.
     if len(x.starts) > x.window:
         place = torch.randperm(len(x.starts), generator=generator)
         order = order[(place[x.chunk_of(x.index[order])] // x.window).argsort(stable=True)]
@@ -127,24 +121,27 @@ def open_shards(files: list[Path], options: argparse.Namespace) -> tuple[Rows, n
 
     if files[0].suffix.lower() == ".parquet":
         whole = ds.dataset([str(file) for file in files], format="parquet").get_fragments()
-        parts = [group for file in whole for group in file.split_by_row_group()]
+        groups = [group for file in whole for group in file.split_by_row_group()]
+        parts = [(group.row_groups[0].num_rows, group) for group in groups]
     else:
         tables = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files]
         batches = ds.dataset([batch for table in tables for batch in table.to_batches()])
-        parts = list(batches.get_fragments())
-    names = parts[0].physical_schema.names if parts else []
-    targets = [names[i] for i in find_columns(names, options.target or "-1")]
+        parts = [(batch.count_rows(), batch) for batch in batches.get_fragments()]
+    names = parts[0][1].physical_schema.names if parts else []
+    targets = names[-1:]
+    if options.target is not None:
+        targets = [names[i] for i in find_columns(names, options.target)]
     ignored = [names[i] for i in find_columns(names, options.ignore)] if options.ignore else []
     inputs = [name for name in names if name not in targets + ignored]
     if not inputs:
         raise ValueError("no column holds features")
-    labels = np.concatenate([matrix(part, targets) for part in parts])
+    labels = np.concatenate([matrix(part, targets) for _, part in parts])
     labels = labels.astype(str) if labels.dtype.kind == "O" else labels
 
     def features(part: Any) -> Tensor:
         return torch.from_numpy(as_array(matrix(part, inputs), "features"))
 
-    chunks = [(part.count_rows(), functools.partial(features, part)) for part in parts]
+    chunks = [(count, functools.partial(features, part)) for count, part in parts]
     return Rows(chunks, options.window), as_array(labels, "labels")
 
 

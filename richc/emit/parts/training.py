@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel  # keep if ddp
 
 from richc.emit.parts.cross_entropy import loss_of, score
-from richc.emit.parts.network import Network
+from richc.emit.parts.network import _Network
 from richc.emit.parts.ranks import gather, rank, ranks
 from richc.emit.parts.stream import arrange
 
@@ -24,7 +24,7 @@ SCORE = "accuracy"
 
 
 # keep if not features
-def train(model: Network, x: Tensor, y: Tensor, options: argparse.Namespace) -> None:
+def train(model: _Network, x: Tensor, y: Tensor, options: argparse.Namespace) -> None:
     """Train on shuffled full batches, and show the loss ten times."""
     optimizer, steps = model.make_optimizer(options.lr), options.steps
     generator, size = torch.Generator().manual_seed(options.seed), min(options.batch, len(x))
@@ -63,7 +63,7 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 # end
 @torch.no_grad()
-def evaluate(model: Network, x: Tensor, y: Tensor, precision: str) -> tuple[float, float]:
+def evaluate(model: _Network, x: Tensor, y: Tensor, precision: str) -> tuple[float, float]:
     """Loss and score over all of ``x``, in pieces."""
     # keep if features
     device = next(model.parameters()).device

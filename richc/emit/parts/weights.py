@@ -14,13 +14,13 @@ import torch
 from richc.emit.parts.dense import Dense
 
 if TYPE_CHECKING:
-    from richc.emit.parts.network import Network
+    from richc.emit.parts.network import _Network
 
 
 # ---- emitted from here on ----
 
 
-def identity(model: Network) -> dict[str, Any]:
+def identity(model: _Network) -> dict[str, Any]:
     """What weights belong to: elsewhere they stand for another function."""
     known: dict[str, Any] = {"width": model.width, "gamma": model.gamma}
     known["richness"] = model.richness  # keep if richness
@@ -33,13 +33,13 @@ def identity(model: Network) -> dict[str, Any]:
     return known
 
 
-def describe_weights(model: Network, _: Any, __: str, metadata: dict[str, Any]) -> None:
+def describe_weights(model: _Network, _: Any, __: str, metadata: dict[str, Any]) -> None:
     """Note beside a state_dict what its weights belong to."""
     metadata["network"] = identity(model)
 
 
 def check_weights(
-    model: Network, state: dict[str, Any], prefix: str, metadata: dict[str, Any], *_: Any
+    model: _Network, state: dict[str, Any], prefix: str, metadata: dict[str, Any], *_: Any
 ) -> None:
     """Refuse the weights of another network before one is loaded.  Raises RuntimeError."""
     theirs = dict(metadata.get("network", {}))
@@ -53,7 +53,7 @@ def check_weights(
             )
 
 
-def check_ratios(model: Network, optimizer: torch.optim.Optimizer) -> None:
+def check_ratios(model: _Network, optimizer: torch.optim.Optimizer) -> None:
     """For a loop of your own, after each ``scheduler.step()``.
 
     Raises ValueError unless the groups' rates are to each other as the specification says.  What
