@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from richc.algebra.monomial import ONE
-from richc.emit.optimizer import group_lines, optimizer_lines, several_lines
+from richc.emit.optimizer import group_lines, optimizer_lines, rates, several_lines
 from richc.emit.plan import (
     Plan,
     PlannedModule,
@@ -57,6 +57,7 @@ def fills(plan: Plan, *, sharded: bool, scaled: bool) -> dict[str, Fills]:
         "dense": _dense_fills(plan, words_of(plan)),
         "blocks": {"classes": _classes(plan)},
         "network": _network_fills(plan, sharded=sharded, scaled=scaled),
+        **_program_fills(plan),
         "weights": _weights_fills(plan),
     }
 
@@ -105,8 +106,7 @@ def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
     richness = "richness: float | None = None"
     if model.richness is not None:
         richness = "richness: float = RICHNESS"
-    base = "(self.width / BASE_WIDTH)" if plan.symbols.base else "self.width"
-    power = f"{base} ** self.richness" if plan.symbols.base else f"{base}**self.richness"
+    base = "self.width / BASE_WIDTH" if plan.symbols.base else "self.width"
     outputs = dim(model.layers[-1].fan_out)
     where = "``factory``: device and dtype, as of torch.empty."
     source = f"(batch, {model.input_dim})"
@@ -126,15 +126,25 @@ def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
         ),
         "checks": _checks(plan),
         "layers": [*plan.binding(layers), *layers],
-        "hooks": [
-            "self.register_state_dict_post_hook(describe_weights)",
-            "self.register_load_state_dict_pre_hook(check_weights)",
-        ],
-        "alpha": [f"return self.gamma * {power}"],
-        "forward": _forward(plan),
+        "alpha": [f"return self.gamma * math.pow({base}, self.richness)"],
+        "forward": [*_lines(plan.steps), "return x"],
         "several": several_lines(plan, sharded=sharded, scaled=scaled) if several else [],
         "groups": group_lines(plan, plan.optimizers[0]),
         "optimizer": optimizer_lines(plan, sharded=sharded, scaled=scaled),
+    }
+
+
+def _program_fills(plan: Plan) -> dict[str, Fills]:
+    """Where the program's command line and its training know of the optimizers' rates."""
+    made = f"model.make_optimizer({', '.join(f'options.{rate}' for rate in rates(plan))})"
+    own = [
+        f'add("--{rate.replace("_", "-")}", type=number, help="that of {optimizer.law.title}")'
+        for rate, optimizer in zip(rates(plan)[1:], plan.optimizers[1:], strict=True)
+    ]
+    loop = [f"optimizer, steps = {made}, options.steps"]
+    return {
+        "command": {"rates": own},
+        "training": {"loop": loop, "optimizer": [f"self.optimizer = {made}"]},
     }
 
 
@@ -266,18 +276,18 @@ def _dense(plan: Plan, layer: Layer) -> Items:
     return Items(f"{name}(", [*items, "**factory"], ")", hugs=True)
 
 
-def _forward(plan: Plan) -> list[str]:
-    steps = _lines(plan.steps)
-    if steps[-1].startswith("x = "):
-        return [*steps[:-1], f"return {steps[-1].removeprefix('x = ')}"]
-    return [*steps, "return x"]
-
-
 def _lines(steps: Iterable[Step], to: str = "x") -> list[str]:
-    """Lines that take ``x`` through the steps; the result is called ``to``."""
+    """Lines that take ``x`` through the steps; the result is called ``to``.
+
+    Under autocast a dense layer's output has 16 bits.  A stream would lose what small branches add,
+    and torch's RMSNorm takes no weight of another type than its input.
+    """
     lines: list[str] = []
-    source = "x"
+    source, rounded = "x", ""
     for step in steps:
+        if isinstance(step, PlannedModule) and rounded:
+            lines.append(f"x = x.to({rounded}.dtype)  # a stream is not rounded to 16 bits")
+            rounded = ""
         if isinstance(step, Activation):
             lines.append(f"{to} = {_activated(step, source)}")
         elif isinstance(step, PlannedModule):
@@ -287,14 +297,20 @@ def _lines(steps: Iterable[Step], to: str = "x") -> list[str]:
             else:
                 lines.append(f"{to} = {target}({source})")
         elif not step.is_list:
+            first, weight = step.layers[0], f"self.{step.name}.weight"
+            if first.kind == Kind.RMSNORM and rounded and not is_frozen(first.weight):
+                weight = weight if shift_of(first) is None else f"self.{step.name}.norm.weight"
+                source = f"{source}.to({weight}.dtype)"
             call = f"self.{step.name}({source})"
-            lines.append(f"{to} = {_activated(step.layers[0].activation, call)}")
+            lines.append(f"{to} = {_activated(first.activation, call)}")
+            rounded = weight if first.kind == Kind.DENSE else ""
         else:
             # A repeated statement is followed by one activation: its layers are all hidden, or a
             # lone read-out.
             lines += [f"{to} = {source}"] if source != to else []
             call = _activated(step.layers[0].activation, f"layer({to})")
             lines += [f"for layer in self.{step.name}:", f"    {to} = {call}"]
+            rounded = f"self.{step.name}[0].weight"
         source = to
     return lines
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -13,8 +12,7 @@ from torch import Tensor
 
 from richc.emit.parts.data import refused_for
 from richc.emit.parts.dense import Dense
-from richc.emit.parts.evaluate import autocast
-from richc.emit.parts.trainer import Trainer
+from richc.emit.parts.training import Trainer, autocast
 
 WIDTH, RICHNESS = 64, 0.5
 PREDICTED: dict[str, tuple[float | None, float | None, float | None]] = {}
@@ -27,17 +25,14 @@ class Monitor:
     """Every ``--monitor`` steps, for each layer, on a fixed batch of held-out examples:
 
     ``h``, the RMS of its output before the activation, beside what the initial weights make of
-    standardised inputs in a wide network: to be met at step 0, and later up to a factor.
-    ``dh``, the RMS of that output's change since step 0, beside what a run of another width had at
-    the same step (``--monitor-like``, its log), times the specified power of the widths' ratio:
-    where the two part, this run does not scale as specified.
+    standardised inputs in a wide network; ``dh``, the RMS of that output's change since step 0,
+    beside that of a run of another width (``--monitor-like``, its log) times the specified power.
     """
 
-    def __init__(self, trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> None:
-        self.trainer, self.options = trainer, options
-        self.probe = probe[:256].to(trainer.device)
-        self.like, self.like_width = read_monitored(options.monitor_like)
-        self.first = self.outputs() if options.monitor else {}
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer, self.options = trainer, trainer.options
+        self.like, self.like_width = read_monitored(self.options.monitor_like)
+        self.first = self.outputs() if self.options.monitor else {}
 
     @torch.no_grad()
     def outputs(self) -> dict[str, Tensor]:
@@ -49,7 +44,7 @@ class Monitor:
             for layer in names
         ]
         with autocast(self.trainer.device, self.options.precision):
-            model(self.probe)
+            model(self.trainer.probe)
         for hook in hooks:
             hook.remove()
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from richc.emit.parts.dense import Dense
 from richc.emit.parts.shifted import Shifted
+from richc.emit.parts.weights import check_weights, describe_weights
 
 WIDTH, DEPTH, BASE_WIDTH, RICHNESS, GAMMA = 64, 4, 64, 0.5, 1.0
 
@@ -16,20 +18,14 @@ WIDTH, DEPTH, BASE_WIDTH, RICHNESS, GAMMA = 64, 4, 64, 0.5, 1.0
 # ---- emitted from here on ----
 
 
-class Network(nn.Module):
+class _Network(nn.Module):
     # fill about
     """A multilayer perceptron of the width n."""
 
     # end
     # fill constructor
-    def __init__(
-        self,
-        width: int = WIDTH,
-        depth: int = DEPTH,
-        richness: float = RICHNESS,
-        gamma: float = GAMMA,
-        **factory: Any,
-    ) -> None:
+    def __init__(self, width: int = WIDTH, *others: Any, **factory: Any) -> None:
+        depth, richness, gamma = others
         # end
         super().__init__()
         # fill checks
@@ -43,9 +39,9 @@ class Network(nn.Module):
         # fill layers
         # end
         self.reset_parameters()
-        # keep if weights
-        # fill hooks
-        # end
+        # keep if module_only
+        self.register_state_dict_post_hook(describe_weights)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(check_weights)  # type: ignore[no-untyped-call]
         # end
 
     # keep if alpha
@@ -53,23 +49,27 @@ class Network(nn.Module):
     def alpha(self) -> float:
         """The activity: a step moves the entries of a representation by alpha / sqrt(n)."""
         # fill alpha
-        return float(self.gamma * (self.width / BASE_WIDTH) ** self.richness)
+        return self.gamma * math.pow(self.width / BASE_WIDTH, self.richness)
         # end
 
     # end
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw every tensor anew, in order; ``generator`` is on the parameters' device."""
+        # keep if not norms
+        for layer in [layer for layer in self.modules() if isinstance(layer, Dense)]:
+            layer.reset_parameters(generator)
+        # end
+        # keep if norms
         for layer in self.modules():
             if isinstance(layer, Dense):
                 layer.reset_parameters(generator)
-            # keep if norms
             elif isinstance(layer, nn.LayerNorm | nn.RMSNorm):
                 layer.reset_parameters()
-            # end
             # keep if shifted
             elif isinstance(layer, Shifted):
                 layer.reset_parameters(generator)
             # end
+        # end
 
     def forward(self, x: Tensor) -> Tensor:
         # fill forward
