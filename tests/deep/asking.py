@@ -1,0 +1,75 @@
+"""What ``richc check --format json`` says of texts, in the terms of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import richc
+from tests.deep.network import NOTHING, Size
+from tests.deep.reference import Expected, Family
+
+QUANTITIES = ("A", "C", "h", "dh", "df")
+
+
+class Said(NamedTuple):
+    """Of one model: statuses, verdict, and exponents of n and L by layer and quantity."""
+
+    desiderata: dict[str, str | None]
+    verdict: str
+    sizes: dict[tuple[str, str], tuple[str | None, str | None]]
+
+
+def ask(text: str) -> list[Said]:
+    (file,) = richc.check(text).files
+    return [_said(model.model_dump(by_alias=True)) for model in file.models]
+
+
+def complaints(text: str) -> list[str]:
+    """What is wrong with the text itself: syntax, names, values."""
+    (file,) = richc.check(text).files
+    return [f"{d.code} {d.message}" for d in file.diagnostics if d.code.startswith("R0")]
+
+
+def _said(model: dict[str, Any]) -> Said:
+    sizes = {}
+    for layer in model["layers"]:
+        of_depth = layer.get("L") or {}
+        for quantity in QUANTITIES:
+            sizes[layer["name"], quantity] = (layer[quantity], of_depth.get(quantity))
+    return Said(dict(model["desiderata"]), str(model["verdict"]), sizes)
+
+
+def differences(expected: Expected, said: Said) -> Iterator[str]:
+    """In words, what is said otherwise than expected; where something explodes only what does."""
+    statuses = expected.desiderata
+    # Beside what explodes others are small without being at fault.
+    asked = ("D0", "D1") if expected.explodes and "not_evaluated" not in statuses.values() else None
+    for name, status in statuses.items():
+        if (asked is None or name in asked) and said.desiderata.get(name) != status:
+            yield f"{name}: expected {status}, said {said.desiderata.get(name)}"
+    if said.verdict != expected.verdict:
+        yield f"verdict: expected {expected.verdict}, said {said.verdict}"
+    for name, family in expected.families.items():
+        for quantity in QUANTITIES:
+            yield from _of_size(name, quantity, _size(family, quantity), said)
+
+
+def _size(family: Family, quantity: str) -> Size:
+    sizes = {"A": family.init, "C": family.drive, "h": family.h, "dh": family.dh, "df": family.df}
+    return sizes[quantity]
+
+
+def _of_size(name: str, quantity: str, size: Size, said: Said) -> Iterator[str]:
+    if (name, quantity) not in said.sizes:
+        yield f"{name}: no such layer"
+        return
+    sign = -1 if quantity in ("A", "C") else 1
+    if size == NOTHING:
+        words = ("inf", "inf") if sign < 0 else ("-inf", "-inf")
+    else:
+        words = (str(sign * size.n), str(sign * size.L))
+    width, depth = said.sizes[name, quantity]
+    # Without a depth there are no exponents of L.
+    if width != words[0] or (depth is not None and depth != words[1]):
+        yield f"{name} {quantity}: expected {words}, said {(width, depth)}"
