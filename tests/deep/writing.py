@@ -169,7 +169,7 @@ class _Writer:
         return self._pick is not None and self._pick.random() < share
 
 
-def _tensors(ops: tuple[Op, ...]) -> Iterator[Tensor]:
+def tensors(ops: tuple[Op, ...]) -> Iterator[Tensor]:
     for op in all_ops(ops):
         if isinstance(op, Dense):
             yield op.weight
@@ -180,7 +180,7 @@ def _tensors(ops: tuple[Op, ...]) -> Iterator[Tensor]:
 
 
 def _sizes(ops: tuple[Op, ...]) -> Iterator[Size]:
-    for tensor in _tensors(ops):
+    for tensor in tensors(ops):
         yield from (tensor.scale, tensor.std, tensor.rate)
     for op in all_ops(ops):
         if isinstance(op, Residual):
@@ -189,4 +189,4 @@ def _sizes(ops: tuple[Op, ...]) -> Iterator[Size]:
 
 def _optimizers(ops: tuple[Op, ...]) -> dict[tuple[str, str | None], None]:
     """Each once, in the order of use: the first is the default."""
-    return {(tensor.optimizer, tensor.shape): None for tensor in _tensors(ops)}
+    return {(tensor.optimizer, tensor.shape): None for tensor in tensors(ops)}
