@@ -86,6 +86,8 @@ def _disagreements(spec: generate.Spec, said: Said) -> Iterator[str]:
                 size = {"h": family.h, "dh": family.dh, "df": family.df}[quantity]
                 # What is woken by its update is on its way from the first step's size.
                 since = float(size[axis])
+                if explodes and predicted != since:
+                    continue
                 parts = ("dh", "own", "passed") if quantity == "dh" else (quantity,)
                 # Of two parts of a sum the one that grows faster is the sum in the limit.
                 measured = max(slopes[layer, part] for part in parts)
