@@ -144,6 +144,8 @@ class _Maker:
             yield Activation(self._act)
         elif self._is(0.15):
             yield self._norm_of("norm0", self._of_stream(ONE), self._of_stream())
+        else:
+            yield Activation("linear")
         if self._is(0.2):
             yield self._hidden("before")
             yield Activation(self._act)

@@ -189,6 +189,8 @@ def _through(place: Place, size: Size) -> Size:
         else:
             place.divisor = max(size, op.eps.times(HALF))
         size -= place.divisor
+    elif op.kind in BOUNDED:
+        size = min(size, ONE)
     if not isinstance(op, Activation) and op.bias is not None:
         size = max(size, invariants(op.bias, 0)[0])
     place.output = size
