@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import richc
@@ -21,14 +22,11 @@ class Said(NamedTuple):
 
 
 def ask(text: str) -> list[Said]:
+    """What is said of every model; what is wrong with the text itself is an error of the test."""
     (file,) = richc.check(text).files
+    wrong = [f"{d.code} {d.message}" for d in file.diagnostics if d.code.startswith("R0")]
+    assert [] == wrong, text
     return [_said(model.model_dump(by_alias=True)) for model in file.models]
-
-
-def complaints(text: str) -> list[str]:
-    """What is wrong with the text itself: syntax, names, values."""
-    (file,) = richc.check(text).files
-    return [f"{d.code} {d.message}" for d in file.diagnostics if d.code.startswith("R0")]
 
 
 def _said(model: dict[str, Any]) -> Said:
@@ -68,7 +66,7 @@ def _of_size(name: str, quantity: str, size: Size, said: Said) -> Iterator[str]:
     if size == NOTHING:
         words = ("inf", "inf") if sign < 0 else ("-inf", "-inf")
     else:
-        words = (str(sign * size.n), str(sign * size.L))
+        words = (str(Fraction(sign * size.n)), str(Fraction(sign * size.L)))
     width, depth = said.sizes[name, quantity]
     # Without a depth there are no exponents of L.
     if width != words[0] or (depth is not None and depth != words[1]):

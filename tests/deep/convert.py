@@ -109,7 +109,7 @@ def _size(power: Any) -> Size:
     if power == "inf":
         return NOTHING
     width, depth = power if isinstance(power, list) else (power, 0)
-    return Size(-Fraction(str(width)), -Fraction(str(depth)))
+    return Size(-float(Fraction(str(width))), -float(Fraction(str(depth))))
 
 
 def _tensor(op: dict[str, Any], optimizer: str) -> Tensor:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 from tests.deep import reference
@@ -36,7 +35,7 @@ from tests.deep.places import KAPPA
 from tests.deep.writing import Style
 
 ROOT_N, ROOT_L = N.times(HALF), DEPTH.times(HALF)
-QUARTER = Fraction(1, 4)
+QUARTER = 0.25
 
 
 class Spec(NamedTuple):
@@ -75,7 +74,7 @@ class _Maker:
         self._inside, self._outside = inside, outside
         self._of_vectors = "adamw" if outside == MUON else outside
         self._shape = pick.choice(list(KAPPA))
-        richness = pick.choice([Fraction(0), QUARTER, HALF, HALF, HALF])
+        richness = pick.choice([0.0, QUARTER, HALF, HALF, HALF])
         self._update = N.times(richness - HALF)
         self._count = pick.choice([None, None, None, None, 4, 1])
         self._norm = pick.choice(["rmsnorm", "rmsnorm", "layernorm"])
@@ -96,13 +95,13 @@ class _Maker:
         if self._has_gauges and self._is(0.5):
             theta = self._pick.choice([ROOT_N, -ROOT_N, N, ROOT_L, -DEPTH])
             if self._count is not None:
-                theta = Size(theta.n, Fraction(0))
+                theta = Size(theta.n, 0.0)
         std = init if init == NOTHING else init - theta
         if optimizer == SGD:
             return Tensor(theta, std, drive - theta.times(2), optimizer)
         if optimizer != MUON:
             return Tensor(theta, std, drive - theta, optimizer)
-        kappa = N.times(Fraction(KAPPA[self._shape][role]))
+        kappa = N.times(KAPPA[self._shape][role])
         return Tensor(theta, std, drive - theta - kappa, optimizer, self._shape)
 
     def _drive(self, optimizer: str, role: int, sgd: Size) -> Size:
@@ -162,10 +161,10 @@ class _Maker:
         layers = self._pick.choice([1, 1, 2, 2, 2, 2, 3])
         ends_in_act = layers == 1 and self._is(0.5)
         starts_with_act = not ends_in_act and (layers == 1 or self._is(0.2))
-        alpha = self._pick.choice([HALF, Fraction(3, 4), Fraction(1), Fraction(1), Fraction(1)])
+        alpha = self._pick.choice([HALF, 0.75, 1.0, 1.0, 1.0])
         has_mean = ends_in_act and is_coherent_end([Activation(self._act)])
         if (has_mean and self._norm == "rmsnorm") or (has_mean and self._where != "sandwich"):
-            alpha = Fraction(1)
+            alpha = 1.0
         part = many.times(-alpha) if alpha != 1 else -many
         zero = layers > 1 and self._where != "sandwich" and self._is(0.12)
         # How much of the branch's size stands in its multiplier: the rest is its last layer's.

@@ -1,24 +1,21 @@
 """Networks with residual blocks as plain data: what texts are written from and judged by.
 
-Nothing here comes from richc.  A *size* is a monomial n^x L^y, compared in the order n first.
+Nothing here comes from richc.  A *size* is a monomial n^x L^y, compared in the order n first.  Its
+exponents are halves of halves, of which floats are exact; what is exactly zero has minus infinity.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import NamedTuple
-
-#: Exponents are exact; what is exactly zero has minus infinity in both.
-Number = Fraction | float
 
 
 class Size(NamedTuple):
     """n^x L^y; compared as a tuple, so n first."""
 
-    n: Number
-    L: Number
+    n: float
+    L: float
 
     def __add__(self, other: object) -> Size:
         assert isinstance(other, Size)
@@ -31,16 +28,16 @@ class Size(NamedTuple):
     def __neg__(self) -> Size:
         return ONE - self
 
-    def times(self, power: Fraction | int) -> Size:
+    def times(self, power: float) -> Size:
         """This size to a positive power."""
         return Size(self.n * power, self.L * power)
 
 
 NOTHING = Size(float("-inf"), float("-inf"))
-ONE = Size(Fraction(0), Fraction(0))
-N = Size(Fraction(1), Fraction(0))
-DEPTH = Size(Fraction(0), Fraction(1))
-HALF = Fraction(1, 2)
+ONE = Size(0.0, 0.0)
+N = Size(1.0, 0.0)
+DEPTH = Size(0.0, 1.0)
+HALF = 0.5
 
 SGD, MUON = "sgd", "muon"
 #: By one law: what is scale-free in every entry.

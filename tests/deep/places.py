@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from tests.deep.network import (
     DEPTH,
@@ -29,7 +28,7 @@ from tests.deep.network import (
 )
 
 #: Muon's shape factors: powers of n of kappa for (read-in, hidden, read-out).
-KAPPA: dict[str, tuple[Fraction | int, ...]] = {
+KAPPA: dict[str, tuple[float, ...]] = {
     "none": (0, 0, 0),
     "original": (HALF, 0, 0),
     "match_rms_adamw": (HALF, HALF, HALF),

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 from tests.deep.network import (
+    DEPTH,
     NOTHING,
     ONE,
     Activation,
@@ -46,7 +46,7 @@ class _Monomial:
         return _Monomial(_monomial(other).size - self.size)
 
     def __pow__(self, power: Any) -> _Monomial:
-        exponent = Fraction(power)
+        exponent = float(power)
         return _Monomial(Size(self.size.n * exponent, self.size.L * exponent))
 
     __rmul__ = __mul__
@@ -112,7 +112,7 @@ class _Reader:
         word = self._next()
         if word in ("width", "depth"):
             line = self._rest_of_line()
-            size = N if word == "width" else Size(Fraction(0), Fraction(1))
+            size = N if word == "width" else DEPTH
             self._names[line[0]] = _Monomial(size)
             if "base" in line:
                 self._names[line[line.index("base") + 1]] = _Monomial(ONE)
@@ -226,10 +226,9 @@ class _Reader:
     def _value(self, tokens: list[str], fans: dict[str, Size]) -> _Monomial:
         names = {name: _Monomial(size) for name, size in fans.items()}
         names |= self._names
-        words = {"sqrt": lambda x: _monomial(x) ** Fraction(1, 2), "Fraction": Fraction, **names}
-        # Ratios inside exponents are exact.
-        source = re.sub(r"\b(\d+) / (\d+)", r"Fraction(\1, \2)", " ".join(tokens))
-        return _monomial(eval(source.replace("^", "**"), {"__builtins__": {}}, words))
+        words = {"sqrt": lambda x: _monomial(x) ** 0.5, **names}
+        source = " ".join(tokens).replace("^", "**")
+        return _monomial(eval(source, {"__builtins__": {}}, words))
 
     def _settled(self, op: Any, default: str) -> Any:
         """With the default optimizer where none is named."""
@@ -253,4 +252,4 @@ def _tensor(found: dict[str, Any]) -> Tensor:
 
 
 def _half(size: Size) -> Size:
-    return NOTHING if size == NOTHING else size.times(Fraction(1, 2))
+    return NOTHING if size == NOTHING else size.times(0.5)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from richc.repair import repair
 from tests.deep import generate, reading, writing
-from tests.deep.asking import ask, complaints, differences
+from tests.deep.asking import ask, differences
 from tests.deep.network import (
     DEPTH,
     HALF,
@@ -26,13 +27,16 @@ PER_TEXT = 50
 
 
 @pytest.mark.parametrize("start", range(0, SPECS, PER_TEXT))
-def test_verdicts_agree(start: int) -> None:
+def test_verdicts_agree(start: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if start:
+        # What would mend them takes longer than the verdict, and is compared with nothing here.
+        monkeypatch.setattr(repair, "advise", lambda _context, found: (None, found))
     specs = [generate.spec(number) for number in range(start, start + PER_TEXT)]
     texts = [writing.text(spec.network, f"m{spec.number}", spec.style) for spec in specs]
 
     said = ask("".join(texts))
 
-    assert len(specs) == len(said), complaints("".join(texts))
+    assert len(specs) == len(said)
     found = {
         spec.number: (list(differences(spec.expected, one)), text)
         for spec, one, text in zip(specs, said, texts, strict=True)

@@ -142,9 +142,8 @@ class _Writer:
         base = self._style.base
         parts = []
         for symbol, exponent in (("n", size.n), ("L", size.L)):
-            assert isinstance(exponent, Fraction)
             if exponent:
-                parts.append(self._factor(symbol, f"{symbol}0" if base else "", exponent))
+                parts.append(self._factor(symbol, f"{symbol}0" if base else "", Fraction(exponent)))
         return " * ".join(parts) or "1"
 
     def _factor(self, symbol: str, base: str, exponent: Fraction) -> str:
