@@ -46,7 +46,9 @@ class Family:
 @dataclass(frozen=True)
 class Expected:
     desiderata: dict[str, str | None]
-    families: dict[str, Family]
+    #: In the last phase, and in the first; of a fixed number of blocks one for each.
+    families: dict[str, list[Family]]
+    first: dict[str, list[Family]]
     #: Something outgrows its bounds: what is too small beside it is not asked for.
     explodes: bool
     #: Where the theory leaves the answer open, and why: compare nothing.
@@ -88,22 +90,26 @@ def judge(network: Network, *, phases: int = PHASES) -> Expected:
     try:
         walk.forward()
     except Exponential:
-        return Expected(statuses(VIOLATED, NOT_EVALUATED), {}, explodes=True)
+        return Expected(statuses(VIOLATED, NOT_EVALUATED), {}, {}, explodes=True)
     except Undecided:
-        return Expected(statuses(NOT_EVALUATED, NOT_EVALUATED), {}, explodes=False)
+        return Expected(statuses(NOT_EVALUATED, NOT_EVALUATED), {}, {}, explodes=False)
     found = _Findings(unclear=walk.unclear)
     _sizes_at_init(walk, found)
+    families: dict[str, list[Family]] = {}
+    first = families
     for phase in range(phases):
         if phase:
             walk.next_phase()
         walk.backward()
         walk.changes()
         _upper_bounds(walk, found)
+        families = _families(walk)
+        first = first if phase else families
     _lower_bounds(walk, found)
     kinds = [op.kind for op in all_ops(network.ops) if isinstance(op, Activation)]
     if found.at_init and any(kind not in HOMOGENEOUS for kind in kinds):
         return Expected(
-            statuses(VIOLATED, NOT_EVALUATED), {}, explodes=False, unclear=found.unclear
+            statuses(VIOLATED, NOT_EVALUATED), {}, {}, explodes=False, unclear=found.unclear
         )
     if found.at_init and any(_has_bias(op) for op in all_ops(network.ops)):
         # Of chains the report says nothing then; the theory speaks of activations only.
@@ -121,15 +127,15 @@ def judge(network: Network, *, phases: int = PHASES) -> Expected:
         "D4": status(found.lazy) if last else None,
     }
     explodes = found.grows or found.most > ONE
-    return Expected(desiderata, _families(walk), explodes, found.unclear)
+    return Expected(desiderata, families, first, explodes, found.unclear)
 
 
 def _has_bias(op: Op) -> bool:
     return isinstance(op, (Dense, Norm)) and op.bias is not None
 
 
-def _families(walk: Walk) -> dict[str, Family]:
-    found: dict[str, Family] = {}
+def _families(walk: Walk) -> dict[str, list[Family]]:
+    found: dict[str, list[Family]] = {}
     for place in walk.places():
         op = place.op
         if isinstance(op, Activation):
@@ -149,15 +155,7 @@ def _families(walk: Walk) -> dict[str, Family]:
             if NOTHING != drive:
                 drive += scale.times(2) if tensor.optimizer == SGD else scale
         one = Family(init, drive, place.output, place.change, share)
-        other = found.get(name, one)
-        # Of a fixed number of blocks, whichever is largest.
-        found[name] = Family(
-            init,
-            drive,
-            max(one.h, other.h),
-            max(one.dh, other.dh),
-            max(one.df, other.df),
-        )
+        found.setdefault(name, []).append(one)
     return found
 
 

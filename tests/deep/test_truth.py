@@ -86,7 +86,7 @@ class TestReference:
                     # The reference has the whole of a layer with its bias: `pos` is one of `emb`.
                     is_merged = name == "emb" and case["id"] == 82
                     if in_phase and name in by_name and quantity in "qUt" and not is_merged:
-                        found = by_name[name]
+                        (found,) = set(by_name[name])
                         size = {"q": found.h, "U": found.dh, "t": found.df}[quantity]
                         compared += sum(value is not None for value in predicted)
                         assert self._agree(size, predicted), (case["id"], key, size, predicted)
