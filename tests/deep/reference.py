@@ -145,7 +145,6 @@ def _families(walk: Walk) -> dict[str, list[Family]]:
             name, tensor, role = place.family, op.weight, place.role
         elif op.gain is not None:
             name, tensor, role = f"{place.family}.gain", op.gain, 0
-            share = place.share(place.own)
         else:
             continue
         init, drive = invariants(tensor, role)
