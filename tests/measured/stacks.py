@@ -195,9 +195,6 @@ class Stack:
         for family in dict.fromkeys(key[0] for key in updates):
             of_family = {key: value for key, value in updates.items() if key[0] == family}
             changed, _ = self(_changed(self.tensors, of_family))
-            if f"{family}.gain" in self._names():
-                of_family = {k: v for k, v in of_family.items() if k[2] == "gain"}
-                changed, _ = self(_changed(self.tensors, of_family))
             shares[family] = _log_rms(changed - output)
             own[family] = []
             for block in blocks[family]:
@@ -211,9 +208,6 @@ class Stack:
             own,
             shares,
         )
-
-    def _names(self) -> set[str]:
-        return {f"{family}.{kind}" for family, _, kind in self.tensors}
 
     def _blocks(self) -> dict[str, list[int]]:
         """Of L blocks the one in the middle, of a fixed number all."""
