@@ -13,7 +13,11 @@ ADDRESS = re.compile(r"#[ \t]*richc[ \t]*:[ \t]*")
 
 ACTIVATIONS = tuple(NONLINEARITIES)
 
+NORMS = ("rmsnorm", "layernorm")
+
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "signsgd", "adafactor", "muon")
+
+NORMS = ("rmsnorm", "layernorm")
 
 LOSSES = ("mse", "cross_entropy")
 

@@ -13,7 +13,8 @@ from richc.emit.plan import (
     is_frozen,
 )
 from richc.emit.text import LINE_LENGTH, Items, holds, number, wrapped
-from richc.spec.model import Activation, Layer
+from richc.spec.activation import Activation
+from richc.spec.model import Layer
 
 Fills = dict[str, list[str]]
 

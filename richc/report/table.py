@@ -32,7 +32,7 @@ def knobs(model: ModelResult, tensor: Tensor) -> tuple[KnobCell, KnobCell, KnobC
     if tensor.frozen:
         rate = KnobCell("frozen", "0")
     else:
-        rate = knob(tensor.lr, model.spec.optimizer.lr.times(tensor.lr))
+        rate = knob(tensor.lr, model.spec.optimizer_of(tensor).lr.times(tensor.lr))
     return knob(tensor.scale, tensor.scale), knob(tensor.std, tensor.std), rate
 
 
@@ -47,8 +47,8 @@ def table(model: ModelResult) -> list[str]:
         return tuple(cells)
 
     lines = _lines(model, HEADER, row)
-    shape = model.spec.optimizer.shape_factor
-    if shape is not None:
+    shapes = dict.fromkeys(o.shape_factor for o in model.spec.optimizers if o.shape_factor)
+    for shape in shapes:
         lines.append(f"every update is times {SHAPE_FACTORS[shape]}: shape factor {shape}")
     return lines
 
@@ -70,7 +70,11 @@ def _lines(
     rows = [header]
     for group in groups(model.spec.layers):
         first = group[0]
-        rows.append(row(group_name(group), first.weight))
+        if first.is_bare:
+            continue
+        name = f"{group_name(group)}.gain" if first.kind.is_norm else group_name(group)
+        if not (first.kind.is_norm and first.weight.frozen):
+            rows.append(row(name, first.weight))
         if first.bias is not None:
             rows.append(row("  bias", first.bias))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

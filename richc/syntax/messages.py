@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from richc.diagnostics import ERROR, Diagnostic, Span
 from richc.syntax.lalr import Token
-from richc.syntax.lexer import MAX_NESTING, STATEMENT_WORDS
+from richc.syntax.lexer import MAX_NESTING, NAMES, STATEMENT_WORDS
 from richc.syntax.mistakes import blocks, expressions, foreign, layers, points, scale, statements
-from richc.syntax.mistakes.failure import EXAMPLES, NAMES, Failure, insert, syntax
+from richc.syntax.mistakes.failure import EXAMPLES, Failure, insert, syntax
 
 #: How the grammar's terminals are called in messages.
 _TERMINALS = {
@@ -38,12 +38,12 @@ _TERMINALS = {
 
 #: Sets of terminals that have one name together.
 _GROUPS: tuple[tuple[frozenset[str], str], ...] = (
-    (frozenset(STATEMENT_WORDS) | {"NAME", "BASE", "IN", "RBRACE"}, "a statement or `}`"),
-    (frozenset({"NAME", "BASE", "IN", "NUMBER", "LPAR", "MINUS"}), "an expression"),
-    (frozenset({"NAME", "BASE", "IN", "NUMBER", "LPAR"}), "a number, a name or `(`"),
+    (frozenset(STATEMENT_WORDS) | {*NAMES, "RBRACE"}, "a statement or `}`"),
+    (frozenset({*NAMES, "NUMBER", "LPAR", "MINUS"}), "an expression"),
+    (frozenset({*NAMES, "NUMBER", "LPAR"}), "a number, a name or `(`"),
     (frozenset({"STAR", "SLASH", "PLUS", "MINUS"}), "an operator"),
     (frozenset({"PLUS", "MINUS"}), "an operator"),
-    (frozenset({"NAME", "BASE", "IN"}), "a name"),
+    (frozenset(NAMES), "a name"),
 )
 
 #: In this order: the first that has something to say is heard.
@@ -106,6 +106,16 @@ def unclosed_model(name: object, brace: Span, end: int) -> Diagnostic:
     return syntax(
         f"the `{{` of model `{text}` is never closed",
         brace,
+        "write a `}` after its last statement",
+        edits=[insert(end, "\n}")],
+    )
+
+
+def unclosed_body(brace: Token, end: int) -> Diagnostic:
+    """``end`` is where the last of its statements ends."""
+    return syntax(
+        "this `{` is never closed",
+        brace.span,
         "write a `}` after its last statement",
         edits=[insert(end, "\n}")],
     )

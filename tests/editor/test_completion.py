@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from richc import words as vocabulary
-from richc.glossary import BIAS, GLOSSARY, words
+from richc.glossary import BIAS, GAIN, GLOSSARY, words
 from tests.editor.client import Editor, Text
 
-STATEMENTS = {*GLOSSARY["statement"], *vocabulary.ACTIVATIONS} - {"model"}
-WIDTHS = {"n", "n0"}
+INNER = {*vocabulary.ACTIVATIONS, *vocabulary.NORMS}
+STATEMENTS = {*GLOSSARY["statement"], *INNER} - {"model"}
+KINDS = {"dense", "embedding", "rmsnorm", "layernorm", "repeat", "residual"}
+LOSSES = set(vocabulary.LOSSES)
+WIDTHS = {"n", "n0", "L", "L0"}
 FANS = {"fan_in", "layer_fan_in", "fan_out"}
 SYMBOLS = {*GLOSSARY["symbol"]} - {"r", "layer_fan_in"}
 OF_A_BIAS = SYMBOLS - {"fan_in"} | {"layer_fan_in"}
@@ -17,6 +20,7 @@ OF_A_BIAS = SYMBOLS - {"fan_in"} | {"layer_fan_in"}
 BEFORE = """\
 model a {
   width n = 256, base n0 = 64
+  depth L = 24, base L0 = 4
   richness r = 1/2
   input 16
 """
@@ -49,8 +53,8 @@ def complete(text: Text, marked: str) -> dict[str, str]:
         ("  with |", set(GLOSSARY["feature"])),
         ("  with log, |", set(GLOSSARY["feature"])),
         ("  with log |", set()),
-        ("  embed: |", {"dense"}),
-        ("  embed: de|", {"dense"}),
+        ("  embed: |", KINDS),
+        ("  embed: de|", KINDS),
         ("  embed: dense -> |", {"n"}),
         ("  embed: dense -> 4*|", {"n"}),
         ("  embed: dense -> n { | }", set(GLOSSARY["attribute"])),
@@ -84,7 +88,7 @@ def complete(text: Text, marked: str) -> dict[str, str]:
         ("  train { steps = 1, schedule = c| }", set(GLOSSARY["schedule"])),
         ("  parameterization |", set(vocabulary.PARAMETERIZATIONS)),
         ("  parameterization rich(|)", {"r"}),
-        ("  parameterization mup, |", {"gauge"}),
+        ("  parameterization mup, |", {"gauge", "depth"}),
         ("  parameterization mup, gauge = |", set(vocabulary.GAUGES)),
         ("  require |", set(GLOSSARY["requirement"])),
         ("  require gauge |", set(vocabulary.GAUGES)),
@@ -96,6 +100,23 @@ def complete(text: Text, marked: str) -> dict[str, str]:
         ("  richness r = 1/2 in [0, 1/2] |", set()),
         ("  width m = 4, |", {"base"}),
         ("  width |", set()),
+        ("  depth K = 4, |", {"base"}),
+        ("  input |", {"tokens"}),
+        ("  b: repeat |", {"L"}),
+        ("  b: repeat L { |", INNER),
+        ("  b: repeat L {\n r: residual {\n relu }\n |", INNER),
+        ("  b: repeat L {\n r: |", KINDS),
+        ("  r: residual {|", INNER | {"scale", "skip"}),
+        ("  r: residual { scale = 1, relu\n |", INNER | {"scale", "skip"}),
+        ("  r: residual { scale = |", WIDTHS | SYMBOLS - FANS),
+        ("  r: residual { skip = 1, d: dense -> |", {"n"}),
+        ("  r: residual { d: dense -> n { |", set(GLOSSARY["attribute"])),
+        ("  r: residual { d: dense -> n { optimizer = | } }", set(vocabulary.OPTIMIZERS)),
+        ("  rmsnorm { |", {"gain", "bias", "eps"}),
+        ("  r: residual { x: layernorm { gain { | }", set(words(GAIN))),
+        ("  x: layernorm { gain { lr = | }", WIDTHS | SYMBOLS - FANS),
+        ("  x: layernorm { bias { lr = 1 }, |", {"gain", "bias", "eps"}),
+        ("  b: repeat L {\n r: residual {\n d: dense -> n { std = 1\n loss |", LOSSES),
         ("  # |", set()),
         ("  relu # re|", set()),
         ('  train { data = "a # b", | }', set(GLOSSARY["train option"])),

@@ -10,8 +10,6 @@ from richc.syntax.lalr import Token
 from richc.syntax.lexer import NEWLINE
 from richc.words import ACTIVATIONS
 
-#: Terminals that are names wherever a name may stand.
-NAMES = ("NAME", "BASE", "IN")
 OPENING = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 _CLOSING = {closing: opening for opening, closing in OPENING.items()}
 #: A statement of each kind, to show how it is written.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from richc.activations import NONLINEARITIES
 from richc.diagnostics import ERROR, Diagnostic, Edit, Span
 from richc.syntax.lalr import Token
-from richc.syntax.lexer import STATEMENT_WORDS
+from richc.syntax.lexer import NAMES, STATEMENT_WORDS
 from richc.syntax.mistakes.failure import (
-    NAMES,
     Failure,
     insert,
     is_activation,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from richc.diagnostics import Diagnostic, Edit, Span
-from richc.syntax.lexer import STATEMENT_WORDS
-from richc.syntax.mistakes.failure import NAMES, Failure, insert, replace, syntax
+from richc.syntax.lexer import NAMES, STATEMENT_WORDS
+from richc.syntax.mistakes.failure import Failure, insert, replace, syntax
 
 LAYER = "NAME: dense -> n { ... }"
 #: What a dense layer is called elsewhere.

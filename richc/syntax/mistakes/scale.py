@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from richc.diagnostics import Diagnostic, Edit, Span
+from richc.syntax.lexer import NAMES
 from richc.syntax.mistakes.failure import (
     EXAMPLES,
-    NAMES,
     Failure,
     insert,
     syntax,

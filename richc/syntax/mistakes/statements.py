@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from richc.diagnostics import Diagnostic, Edit, Span
-from richc.syntax.lexer import STATEMENT_WORDS, STRAY, begins_statement
+from richc.syntax.lexer import NAMES, STATEMENT_WORDS, STRAY, begins_statement
 from richc.syntax.mistakes.failure import (
     EXAMPLES,
-    NAMES,
     OPENING,
     Failure,
     insert,

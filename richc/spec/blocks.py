@@ -1,0 +1,136 @@
+"""The ops of a model with blocks and norms: its arrangement, as the calculus runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from richc.algebra.sizes import ZERO_SIZE
+from richc.calculus.loop import Placed
+from richc.calculus.ops import (
+    FIXED,
+    WIDE,
+    Axis,
+    Bias,
+    Elementwise,
+    Gain,
+    Linear,
+    Norm,
+    Parameter,
+)
+from richc.calculus.residual import DEPTH, Branch, Opaque, Residual
+from richc.calculus.run import Stage
+from richc.spec.activation import Activation
+from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock
+from richc.spec.model import Layer, LayerKind
+
+if TYPE_CHECKING:
+    from richc.spec.network import Exponents
+
+#: Blocks in a row, of which so many are followed one by one: the first reads another stream than
+#: the rest, and what a later one adds are constants.
+MOST_COPIES = 8
+
+_MOVED = Parameter(ZERO_SIZE, ZERO_SIZE)
+
+
+class Blocks:
+    """Makes ops of parts; ``stages`` has the exponents of every layer."""
+
+    def __init__(self, exponents: Exponents, stages: Sequence[Stage]) -> None:
+        self._exponents = exponents
+        self._stages = stages
+        self._layers = exponents.model.layers
+
+    def ops(self, parts: Sequence[Part]) -> Iterator[Placed]:
+        """The ops of the parts of a whole network."""
+        at = 0
+        for part in parts:
+            if isinstance(part, int):
+                at = part
+                yield from self._layer(part)
+            elif isinstance(part, Activation):
+                yield at, _elementwise(part)
+            elif isinstance(part, ResidualBlock):
+                at = self._last(part)
+                yield at, self._residual([part], FIXED, None)
+            else:
+                yield from self._repeated(part)
+
+    def _layer(self, index: int) -> Iterator[Placed]:
+        layer, stage = self._layers[index], self._stages[index]
+        out = WIDE if stage.wide_out else FIXED
+        if layer.kind.is_norm:
+            yield index, self._norm(layer)
+            if not layer.weight.frozen:
+                yield index, Gain(stage.weight, out, stage.step)
+        else:
+            fan_in = WIDE if stage.wide_in else FIXED
+            yield index, Linear(stage.weight, fan_in, out, stage.step)
+        if stage.bias is not None:
+            yield index, Bias(stage.bias, out, stage.bias_step)
+        if layer.activation is not None:
+            yield index, _elementwise(layer.activation)
+
+    def _norm(self, layer: Layer) -> Norm:
+        floor = ZERO_SIZE if layer.floor is None else self._exponents.size(layer.floor)
+        return Norm(layer.kind == LayerKind.LAYERNORM, floor)
+
+    def _last(self, part: ResidualBlock) -> int:
+        """The last dense layer of a branch: what the stream's size is laid to."""
+        layers = [p for p in part.parts if isinstance(p, int)]
+        return [p for p in layers if not self._layers[p].kind.is_norm][-1]
+
+    def _branch(self, part: ResidualBlock) -> Branch:
+        return Branch(tuple(self.ops(part.parts)), self._exponents.size(part.scale))
+
+    def _residual(self, parts: Sequence[ResidualBlock], blocks: Axis, norm: int | None) -> Residual:
+        """One block: its residuals are branches of one stream, and ``norm`` follows each sum."""
+        branches = [self._branch(part) for part in parts]
+        if norm is not None:
+            branches += self._of_norm(norm)
+        skip = self._exponents.size(parts[0].skip)
+        return Residual(tuple(branches), blocks, skip, post_norm=norm is not None)
+
+    def _of_norm(self, index: int) -> Iterator[Branch]:
+        """What the gain and the bias of a norm after the sum add to the stream.
+
+        (1 + dg) x = x + dg x: a branch that begins at zero.
+        """
+        layer, stage = self._layers[index], self._stages[index]
+        if not layer.weight.frozen:
+            moved = stage.weight._replace(init=ZERO_SIZE)
+            yield Branch(((index, Gain(moved, WIDE, stage.step)),))
+        if stage.bias is not None:
+            still = Gain(_MOVED, WIDE)
+            yield Branch(((index, still), (index, Bias(stage.bias, WIDE, stage.bias_step))))
+
+    def _repeated(self, part: RepeatedBlocks) -> Iterator[Placed]:
+        if part.times is not None:
+            for _ in range(min(part.times, MOST_COPIES)):
+                yield from self.ops(part.parts)
+            return
+        residuals = [p for p in part.parts if isinstance(p, ResidualBlock)]
+        others = [p for p in part.parts if isinstance(p, int)]
+        at = self._last(residuals[-1]) if residuals else others[-1]
+        reason = self._obstacle(part, residuals, others)
+        if reason:
+            yield at, Opaque(reason)
+        else:
+            yield at, self._residual(residuals, DEPTH, others[-1] if others else None)
+
+    def _obstacle(
+        self, part: RepeatedBlocks, residuals: Sequence[ResidualBlock], others: Sequence[int]
+    ) -> str:
+        """Why as many blocks as the depth are not decided; empty where they are."""
+        if not residuals or not all(self._layers[index].kind.is_norm for index in others):
+            return "without a skip constants decide how sizes grow with the depth"
+        if others and part.parts.index(others[0]) < part.parts.index(residuals[0]):
+            return "a norm of the stream begins each block, so that nothing skips it"
+        if len({self._exponents.size(residual.skip) for residual in residuals}) > 1:
+            return "the residuals of a block have different skips"
+        return ""
+
+
+def _elementwise(activation: Activation) -> Elementwise:
+    return Elementwise.of(activation.kind, activation.slope)
