@@ -27,11 +27,21 @@ _ABOUT = {
 }
 
 
+#: Statements of several parts, by the kind and the word.
+_SNIPPETS = {
+    ("statement", "depth"): "depth ${1:L} = ${2:24}, base ${3:L0} = ${4:4}",
+    ("body", "repeat"): "repeat ${1:L} {\n  $0\n}",
+    ("body", "residual"): "residual {\n  $0\n}",
+}
+
+
 class Completion(NamedTuple):
     word: str
     #: Of richc/glossary.py, or "width".
     kind: str
     documentation: str
+    #: What an editor that knows snippets writes instead of the word.
+    snippet: str = ""
 
 
 def complete(document: Document, offset: int) -> list[Completion]:
@@ -55,7 +65,7 @@ def complete(document: Document, offset: int) -> list[Completion]:
             found += _symbols(model, place, kind)
         else:
             found += (
-                Completion(word, kind, about)
+                Completion(word, kind, about, _SNIPPETS.get((kind, word), ""))
                 for word, about in words(kind, place.optimizer).items()
                 if (word == "model") == (not model) or kind != "statement"
             )

@@ -42,7 +42,7 @@ def _named(nodes: Iterable[object], text: str) -> tuple[Symbol, ...]:
             children = _named(node.parts, text)
             found.append(Symbol(node.name.text, "residual", node.span, node.name.span, children))
         elif isinstance(node, tree.Repeat):
-            detail = f"repeat {_words(text, node.count.span)}"
+            detail = f"repeat {_words(text, node.times.span)}"
             children = _named(node.statements, text)
             found.append(Symbol(node.name.text, detail, node.span, node.name.span, children))
     return tuple(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from lsprotocol import types
 
 from richc import words as vocabulary
 from richc.glossary import BIAS, GAIN, GLOSSARY, words
@@ -152,3 +153,20 @@ def test_documentation(text: Text) -> None:
 
     assert GLOSSARY["statement"]["loss"] == found["loss"]
     assert all(found.values())
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "snippet"),
+    [
+        ("  |", "depth", "depth ${1:L} = ${2:24}, base ${3:L0} = ${4:4}"),
+        ("  x: |", "residual", "residual {\n  $0\n}"),
+        ("  x: |", "dense", None),
+    ],
+)
+def test_snippets(line: str, word: str, snippet: str | None, text: Text) -> None:
+    marked = BEFORE + line + AFTER
+    text.set(marked.replace("|", "", 1))
+    (found,) = [item for item in text.completions(marked.index("|")) if item.label == word]
+
+    assert snippet == found.insert_text
+    assert (types.InsertTextFormat.Snippet if snippet else None) == found.insert_text_format
