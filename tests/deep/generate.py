@@ -1,7 +1,7 @@
 """Random networks with residual blocks: on the table of all that satisfies, and knocked off it.
 
-A number is always the same network.  The table is that of section 2.7 of the theory of deep
-networks: ``update`` is the size of the stream's change, ``part`` that of one branch.
+A number is always the same network.  The table is docs/theory.md, "What is left free": ``update``
+is its U, the size of the stream's change, and ``part`` its ρ, that of one branch.
 """
 
 from __future__ import annotations

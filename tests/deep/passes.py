@@ -1,9 +1,9 @@
 """The calculus of residual stacks written a second time, straight from the theory: the passes.
 
-Nothing here comes from richc; numbers in brackets are sections of the theory of deep networks, of
-which docs/theory.md tells the same.  A network is walked as a chain of steps: a fixed number of
-blocks one after the other, L blocks as one step that holds a typical block.  Each phase (init, then
-three later ones) sends sizes forward, gradients backward, and changes forward.
+Nothing here comes from richc: it is docs/theory.md, "Sizes in n and L".  A network is walked as a
+chain of steps: a fixed number of blocks one after the other, L blocks as one step that holds a
+typical block.  Each phase (init, then three later ones) sends sizes forward, gradients backward,
+and changes forward.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.deep.places import Branch, Place, Step, Stream, invariants, steps_of
 
 HOMOGENEOUS = ("linear", "relu", "leaky_relu")
 BOUNDED = ("tanh", "erf", "sigmoid")
-#: E phi(Z) is 0 [2.3].
+#: E phi(Z) is 0.
 CENTRED = ("linear", "tanh", "erf")
 
 
@@ -46,7 +46,7 @@ class Walk:
                     yield from branch.places
 
     def forward(self) -> None:
-        """Sizes at init [2.3, 4.1]."""
+        """Sizes at init."""
         size = ONE
         for index, step in enumerate(self.steps):
             if isinstance(step, Place):
@@ -76,7 +76,7 @@ class Walk:
     def _grown(
         self, stream: Stream, grown: Sequence[Branch], size: Size, after: Sequence[Step]
     ) -> Size:
-        """[4.4]."""
+        """Branches that outgrow the stream: their size becomes its own."""
         largest = max(branch.output + _terms(branch) for branch in grown)
         growing = [b for b in grown if b.output + _terms(b) == largest]
         if not all(is_coherent_end(b.residual.branch) for b in growing):
@@ -94,7 +94,7 @@ class Walk:
         return largest
 
     def backward(self) -> None:
-        """Sizes of df/dh [2.4]."""
+        """Sizes of df/dh."""
         gradient = ONE
         for step in reversed(self.steps):
             if isinstance(step, Place):
@@ -114,7 +114,7 @@ class Walk:
             step.gradient_in = gradient
 
     def changes(self) -> None:
-        """Updates, and what comes of them [2.5]."""
+        """Updates, and what comes of them."""
         for place in self.places():
             place.update()
         change = NOTHING
@@ -168,7 +168,7 @@ def _run(branch: Branch, size: Size) -> None:
 
 
 def _normalised(stream: Stream) -> Size:
-    """Post-norms: from the second block on the stream is of order one [2.3]."""
+    """Post-norms: from the second block on the stream is of order one."""
     assert all(branch.post is not None for branch in stream.branches)
     for branch in stream.branches:
         _run(branch, ONE)
@@ -236,13 +236,13 @@ def _pass_on(place: Place, change: Size, *, made: bool = False) -> Size:
 
 
 def _terms(branch: Branch) -> Size:
-    """What a sum of L branches adds to one of them [2.3]."""
+    """What a sum of L branches adds to one of them."""
     is_coherent = is_coherent_end(branch.residual.branch)
     return branch.many if is_coherent else branch.many.times(HALF)
 
 
 def is_coherent_end(ops: Sequence[Op]) -> bool:
-    """Whether what the branch adds has a mean [2.3]."""
+    """Whether what the branch adds has a mean."""
     has_mean = False
     for op in ops:
         if isinstance(op, Dense) or (isinstance(op, Norm) and op.kind == "layernorm"):

@@ -1,7 +1,4 @@
-"""What the passes walk over: a network as a chain of places, and of streams that keep a skip.
-
-Numbers in brackets are sections of the theory of deep networks.
-"""
+"""What the passes walk over: a network as a chain of places, and of streams that keep a skip."""
 
 from __future__ import annotations
 
@@ -79,14 +76,14 @@ class Place:
         return (N if self.op.wide_in else ONE, N if self.op.wide_out else ONE)
 
     def init_gain(self, *, forward: bool = True) -> Size:
-        """By what the layer's init multiplies its input, or a gradient [2.3]."""
+        """By what the layer's init multiplies its input, or a gradient."""
         assert isinstance(self.op, Dense)
         fan_in, fan_out = self.fans
         init = invariants(self.op.weight, self.role)[0]
         return init + (fan_in if forward else fan_out).times(HALF)
 
     def gain(self, *, forward: bool) -> Size:
-        """By what the layer multiplies a change, or a gradient [2.4]."""
+        """By what the layer multiplies a change, or a gradient."""
         fan_in, fan_out = self.fans
         found = self.init_gain(forward=forward)
         if self.woken is None or NOTHING == self.woken:
@@ -104,7 +101,7 @@ class Place:
         return 0 if not self.op.wide_in else 1 if self.op.wide_out else 2
 
     def update(self) -> None:
-        """The direct contributions of this place's own tensors [2.5]."""
+        """The direct contributions of this place's own tensors."""
         op = self.op
         if isinstance(op, Dense):
             fan_in, fan_out = self.fans
@@ -123,7 +120,7 @@ class Place:
             self.own_bias = _vector(op.bias, ONE, self.gradient)
 
     def share(self, size: Size) -> Size:
-        """What a change of the output makes of the network's [2.5]."""
+        """What a change of the output makes of the network's."""
         fan_out = ONE if self.is_read_out else N
         return self.many + fan_out + self.gradient + size
 
@@ -137,7 +134,7 @@ def _vector(tensor: Tensor, source: Size, gradient: Size) -> Size:
 
 
 def invariants(tensor: Tensor, role: int) -> tuple[Size, Size]:
-    """-A and -C: theory section 2."""
+    """-A and -C."""
     init = NOTHING if NOTHING == tensor.std else tensor.scale + tensor.std
     if NOTHING == tensor.rate:
         return init, NOTHING

@@ -1,6 +1,6 @@
 """The desiderata of residual stacks, read off the passes: what a report must say of a network.
 
-Nothing here comes from richc; numbers in brackets are sections of the theory of deep networks.
+Nothing here comes from richc: it is docs/theory.md, "Desiderata of a stack".
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.deep.places import Place, Step, Stream, invariants
 
 HOLDS, VIOLATED, NOT_EVALUATED = "holds", "violated", "not_evaluated"
 DESIDERATA = ("D0", "D1", "D2", "D3", "D4")
-#: Init gains, then three times the later ones [2.4].
+#: Init gains, then three times the later ones.
 PHASES = 4
 
 
@@ -34,7 +34,7 @@ PHASES = 4
 class Family:
     """What the report says of one layer, or gain: sizes as in its JSON."""
 
-    #: -A and -C, of theory section 2; a branch's last layer has its block's multiplier in them.
+    #: -A and -C; a branch's last layer has its block's multiplier in them.
     init: Size
     drive: Size
     #: The representation at init, its change, and the share of the output's.
@@ -159,7 +159,7 @@ def _families(walk: Walk) -> dict[str, list[Family]]:
 
 
 def _is_free(rest: Sequence[Step | Op]) -> bool:
-    """Whether only norms read what stands before [4.2]."""
+    """Whether only norms read what stands before."""
     for step in rest:
         op = step.op if isinstance(step, Place) else step
         if isinstance(op, Norm):
