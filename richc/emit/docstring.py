@@ -26,6 +26,7 @@ from richc.emit.plan import (
     Step,
     dim,
     is_frozen,
+    shape,
 )
 from richc.emit.text import LINE_LENGTH, indented, prose
 from richc.spec.model import Tensor
@@ -118,8 +119,7 @@ def _rows(decided: Plan, steps: Iterable[Step]) -> Iterator[_Row]:
 def _of_layer(decided: Plan, block: PlannedBlock, run: LayerRun) -> Iterator[_Row]:
     layer, name, outputs = run.layer, _span(block, run), dim(run.layer.fan_out)
     if not layer.kind.is_norm:
-        shape = f"{dim(layer.fan_in)} -> {outputs}"
-        yield [name, shape], *_values(decided, layer.weight)
+        yield [name, " -> ".join(shape(decided.model, layer))], *_values(decided, layer.weight)
     elif not is_frozen(layer.weight):
         values, last = _values(decided, layer.weight)
         yield [f"{name}.gain", outputs], [values[0], ("ones", ""), values[2]], last

@@ -14,6 +14,7 @@ from richc.emit.plan import (
     depends_on_richness,
     dim,
     is_frozen,
+    shape,
     shift_of,
 )
 from richc.emit.text import LINE_LENGTH, Items, holds, indented, number, wrapped
@@ -28,6 +29,7 @@ def words_of(plan: Plan) -> frozenset[str]:
     laws = [optimizer.law for optimizer in plan.optimizers]
     norms = [layer for layer in plan.model.layers if layer.kind.is_norm]
     layers = [layer for layer in plan.model.layers if not layer.kind.is_norm]
+    lookup = plan.model.optimizer_of(layers[0].weight).law
     biases = [layer.bias for layer in layers if layer.bias is not None]
     dists = {layer.dist for layer in layers}
     said = {
@@ -37,6 +39,8 @@ def words_of(plan: Plan) -> frozenset[str]:
         "blocks": bool(plan.modules),
         "depth": plan.model.depth is not None,
         "embedding": plan.model.is_token_input,
+        # Its shape is what such an optimizer goes by.
+        "columns": plan.model.is_token_input and lookup.takes_matrices_only,
         "frozen": any(is_frozen(tensor) for layer in layers for tensor in layer.tensors),
         "has_data": plan.model.train.data is not None,
         "matrices": len(laws) == 1 and laws[0].takes_matrices_only,
@@ -111,7 +115,7 @@ def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
     where = "``factory``: device and dtype, as of torch.empty."
     source = f"(batch, {model.input_dim})"
     if model.is_token_input:
-        source = f"indices (batch,) below {model.input_dim}"
+        source = "indices (batch,)"
     several = len(plan.optimizers) > 1
     return {
         "about": [
@@ -153,7 +157,8 @@ def _weights_fills(plan: Plan) -> Fills:
     for block in plan.blocks:
         for position, layer in enumerate(() if block.holder != "self" else block.layers):
             sides = (layer.fan_out, layer.fan_in)
-            for side, size in enumerate(sides[::-1] if layer.kind == Kind.EMBEDDING else sides):
+            is_turned = {"embedding", "columns"} & words_of(plan) == {"embedding"}
+            for side, size in enumerate(sides[::-1] if is_turned else sides):
                 if size.wide and not layer.kind.is_norm:
                     place = f"{block.name}.{position}" if block.is_list else block.name
                     times = "" if size.over == 1 else f" * {size.over}"
@@ -260,7 +265,7 @@ def _norm(plan: Plan, layer: Layer) -> Items:
 def _dense(plan: Plan, layer: Layer) -> Items:
     weight, bias = layer.weight, layer.bias
     name = "Embedding" if layer.kind == Kind.EMBEDDING else "Dense"
-    items = [dim(layer.fan_in), dim(layer.fan_out), f"std={plan.formula(weight.std)}"]
+    items = [*shape(plan.model, layer), f"std={plan.formula(weight.std)}"]
     if weight.scale != ONE:
         items.append(f"scale={plan.formula(weight.scale)}")
     if bias is not None:

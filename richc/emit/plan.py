@@ -239,6 +239,12 @@ def depends_on_gamma(model: Model) -> bool:
     return any(not m.exponent(GAMMA).is_zero for m in _monomials(model))
 
 
+def shape(model: Model, layer: Layer) -> tuple[str, str]:
+    """Fan-in and fan-out as Python; an embedding has an entry for every index."""
+    entries = str(model.input_dim) if layer.kind == Kind.EMBEDDING else dim(layer.fan_in)
+    return entries, dim(layer.fan_out)
+
+
 def dim(size: Dim) -> str:
     """A dimension as Python."""
     if not size.wide:

@@ -98,6 +98,8 @@ def emit_program(
     words = words_of(decided) | {*asked, "module_only" if module_only else "program"}
     words |= {"ranks"} if {"ddp", "fsdp"} & words else set()
     words |= {"features"} if asked else set()
+    if {"stream", "embedding"} <= words:
+        raise ValueError("`stream` reads features, not indices of tokens")
     names = [name for name, condition in PARTS if holds(condition, words)]
     optimizers = {o.name: o.law.torch for o in decided.optimizers}
     names = [*(name for name, torch in optimizers.items() if torch.is_a_part), *names]
@@ -194,7 +196,10 @@ def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list
     if "options" in words:
         train_defaults["SCHEDULE"] = literal(train.schedule or _SCHEDULE)
         train_defaults["WARMUP"] = number(Fraction(0) if train.warmup is None else train.warmup)
-    named |= {"FEATURES": str(model.input_dim), "OUTPUTS": str(outputs.factor)}
+    features = {"FEATURES": str(model.input_dim)}
+    if model.is_token_input:
+        features = {"FEATURES": "1", "TOKENS": str(model.input_dim)}
+    named |= {**features, "OUTPUTS": str(outputs.factor)}
     lines += [f"{', '.join(named)} = {', '.join(named.values())}"]
     if train.data is not None:
         lines.append(f"DATA: str | None = {_optional(train.data)}")

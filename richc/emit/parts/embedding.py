@@ -13,20 +13,15 @@ from richc.emit.parts.dense import Dense
 
 
 class Embedding(Dense):
-    # keep if scale
-    """``scale * W[x]`` for indices x; W is (entries, fan_out), its entries start at ``std``."""
+    """A dense layer without a bias, of one-hot inputs that are given as indices."""
 
-    # end
-    # keep if not scale
-    """``W[x]`` for indices x; W is (entries, fan_out), its entries start at ``std``."""
-
-    # end
+    # keep if not columns
     def __init__(self, entries: int, fan_out: int, **options: Any) -> None:
-        super().__init__(fan_out, entries, **options)  # a row for each index
+        super().__init__(fan_out, entries, **options)  # W is (entries, fan_out): rows are read
 
+    # end
     def forward(self, x: Tensor) -> Tensor:
-        y = F.embedding(x, self.weight)
-        # keep if scale
-        y = y if self.scale == 1.0 else self.scale * y
-        # end
+        y = F.embedding(x, self.weight.T)  # keep if columns
+        y = F.embedding(x, self.weight)  # keep if not columns
+        y = y if self.scale == 1.0 else self.scale * y  # keep if scale
         return y
