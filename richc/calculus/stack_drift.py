@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from richc.algebra.exponent import ONE, ZERO
+from richc.algebra.exponent import ZERO
 from richc.algebra.joint import Joint, depth_of, width_of
-from richc.algebra.sizes import Size, largest
+from richc.algebra.sizes import Size
 from richc.calculus.drift import Drift
 from richc.calculus.loop import Placed
 from richc.calculus.ops import Bias, Gain, Linear, Op
@@ -25,15 +25,12 @@ _MOST_STEPS = 60
 
 def stack_drift(network: Network, symbol: str) -> Drift | None:
     """The drift in n or L; None where nothing moves, or that is not decided."""
+    power = depth_of if symbol == "L" else width_of
 
     def at(x: Fraction) -> Fraction | None:
-        found = _largest_update(network, Joint(0, x) if symbol == "L" else x * ONE)
-        if not isinstance(found, Fraction):
-            return None
-        power, other = depth_of(found), width_of(found)
-        power, other = (power, other) if symbol == "L" else (other, power)
-        # What grows in the other symbol decides at every rate.
-        return power if symbol == "n" or not other else None
+        found = _updates(network, Joint(0, x) if symbol == "L" else x)
+        # The other symbol stays.
+        return max((power(size) for size in found if isinstance(size, Fraction)), default=None)
 
     x = Fraction(ZERO)
     for _ in range(_MOST_STEPS):
@@ -46,15 +43,13 @@ def stack_drift(network: Network, symbol: str) -> Drift | None:
     return None
 
 
-def _largest_update(network: Network, change: Fraction) -> Size | None:
-    """By how much the largest update is too large, at rates so much larger."""
+def _updates(network: Network, change: Fraction) -> list[Size]:
+    """What each update does to the output, and by how much those explode that do, at such rates."""
     found = judge(_faster(network.ops, change), network.step)
     if not found.values or found.reason:
-        return None
+        return []
     over = [f.excess for f in found.faults if f.kind in (Breach.UPDATE, Breach.EXPLODES)]
-    if over:
-        return largest(*over)
-    return largest(*(largest(at.df, at.bias_df) for at in summaries(found.values)))
+    return [*over, *(size for at in summaries(found.values) for size in (at.df, at.bias_df))]
 
 
 def _faster(ops: Sequence[Placed], change: Fraction) -> tuple[Placed, ...]:

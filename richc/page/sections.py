@@ -71,13 +71,15 @@ def sections(
     found = [
         section("desiderata", "Desiderata", _desiderata(model)),
         section("findings", "Findings", _findings(result, model)),
-        section("signals", "Signals", _signals(model, f"{anchor}-signals")),
-        section("layers", "Layers", _layers(model)),
     ]
+    if model.verdict.flow.later:
+        found.append(section("signals", "Signals", _signals(model, f"{anchor}-signals")))
+    found.append(section("layers", "Layers", _layers(model)))
     for number, run in enumerate(runs, start=1):
         name = "training" if number == 1 else f"training-{number}"
         found.append(section(name, *_shown(run, f"{anchor}-{name}")))
-    found.append(section("derivation", "Derivation", _derivation(model)))
+    if model.spec.is_chain:
+        found.append(section("derivation", "Derivation", _derivation(model)))
     return found
 
 
