@@ -259,9 +259,9 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "false": "No.",
     },
     "base": {
-        "base": "`, base n0 = INT`: the width (of `depth`: the depth) at which the hyperparameters "
-        "were tuned. It is a constant, so it changes no exponent; inferred rates become relative, "
-        "(n/n0)^….",
+        "base": "`, base n0 = INT`: the width at which the hyperparameters were tuned; behind "
+        "`depth`, the depth. It is a constant, so it changes no exponent; inferred rates become "
+        "relative, (n/n0)^….",
     },
     "in": {
         "in": "`in [0, 1/2]`: every verdict must hold for all r of the interval.",

@@ -16,7 +16,7 @@ from richc.spec.carried import with_carried
 from richc.spec.expressions import Scope
 from richc.spec.holes import Holes
 from richc.spec.infer import STANDARD, Frame
-from richc.spec.layers import Optimizers, Trained, unroll
+from richc.spec.layers import unroll
 from richc.spec.model import Claim, Layer, Model, Train
 from richc.spec.names import refusal
 from richc.spec.places import places
@@ -25,6 +25,7 @@ from richc.spec.ranges import refuse_denominators, refuse_overflow
 from richc.spec.reader import Reader
 from richc.spec.stack import Stack, of_layers, read_stack
 from richc.spec.symbols import Scale, read_scale, scope_of, width_symbol
+from richc.spec.trained_by import Optimizers, TrainedBy
 from richc.syntax import tree
 from richc.syntax.parser import MAX_ERRORS
 from richc.words import LOSSES
@@ -248,10 +249,10 @@ class _Resolver(Reader):
             isinstance(s, tree.Width) for s in self.node.statements
         ):
             return (), ()  # The width's symbol is not known: every use of it would look wrong.
-        known: dict[str | None, Trained] = {None: Trained(frames[0])}
+        known: dict[str | None, TrainedBy] = {None: TrainedBy(frames[0])}
         for frame, knobs in zip(frames, optimizers, strict=False):
             law = knobs.optimizer.law
-            trained = Trained(
+            trained = TrainedBy(
                 frame, knobs.decay, knobs.eps, law.eps is not None, law.takes_matrices_only
             )
             known[knobs.optimizer.name] = trained

@@ -58,8 +58,8 @@ def cases(context: Context, desideratum: str, kind: Breach) -> Iterator[FaultCas
                 name = words = first.name
                 if first is not last:
                     words = f"{first.name}` ... `{last.name}"
-            kind = "bias" if of_bias else "gain" if first.kind.is_norm else ""
-            whole = f"the {kind} of `{words}`" if kind else f"`{words}`"
+            part = "bias" if of_bias else "gain" if first.kind.is_norm else ""
+            whole = f"the {part} of `{words}`" if part else f"`{words}`"
             yield FaultCase(group[0], first, context.tensor(group[0].layer, of_bias), name, whole)
 
 

@@ -7,17 +7,17 @@ what a parameterization infers depend on the layer's place in it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from richc.algebra.monomial import ONE, ZERO, Monomial
 from richc.diagnostics import Diagnostic, Span
 from richc.spec import infer, messages
 from richc.spec.expressions import Rejected, Scope, attribute
-from richc.spec.infer import Frame, dim_monomial
+from richc.spec.infer import dim_monomial
 from richc.spec.items import Report, collect
 from richc.spec.model import Dim, Layer, Tensor
 from richc.spec.places import LayerPlace
 from richc.spec.shapes import Slot
+from richc.spec.trained_by import Optimizers, TrainedBy
 from richc.syntax import tree
 from richc.words import DISTRIBUTIONS
 
@@ -33,29 +33,6 @@ _ONE_OPTIMIZER = 2
 _UNTRAINED = Tensor(ONE, ONE, ZERO, ZERO, None, frozen=True, places=())
 
 _MAY_BE_ZERO = ("std", "var", "lr", "decay", "eps")
-
-
-class Trained(NamedTuple):
-    """What a layer may go by: an optimizer of the model, and what inference needs to know."""
-
-    #: None where nothing is inferred.
-    frame: Frame | None
-    #: Optimizer-wide knobs that a layer may override.
-    decay: Monomial = ZERO
-    eps: Monomial | None = None
-    #: Whether layers may write eps, and whether nothing but a matrix can be trained.
-    has_eps: bool = True
-    takes_matrices_only: bool = False
-
-
-class Optimizers(NamedTuple):
-    """The optimizers of a model by their words; None for the first."""
-
-    known: Mapping[str | None, Trained]
-
-    def of_vector(self, chosen: str | None) -> str | None:
-        """What trains a vector of a layer with this optimizer, where the file does not say."""
-        return None if self.known[chosen].takes_matrices_only else chosen
 
 
 def unroll(
@@ -346,7 +323,9 @@ class _Reader:
             optimizer=chosen,
         )
 
-    def _missing(self, what: str, whole: str, where: Span, example: str, of: Trained) -> Diagnostic:
+    def _missing(
+        self, what: str, whole: str, where: Span, example: str, of: TrainedBy
+    ) -> Diagnostic:
         if of.frame is not None:
             name = of.frame.optimizer
             help = (

@@ -43,7 +43,7 @@ READ_IN, HIDDEN, READ_OUT = Role.READ_IN, Role.HIDDEN, Role.READ_OUT
 BRANCH, BRANCH_LAST, VECTOR = Role.BRANCH, Role.BRANCH_LAST, Role.VECTOR
 
 
-class Kind(StrEnum):
+class LayerKind(StrEnum):
     """What a layer does; ``weight`` is a norm's gain."""
 
     DENSE = "dense"
@@ -53,7 +53,7 @@ class Kind(StrEnum):
 
     @property
     def is_norm(self) -> bool:
-        return self in (Kind.RMSNORM, Kind.LAYERNORM)
+        return self in (LayerKind.RMSNORM, LayerKind.LAYERNORM)
 
 
 class Dim(NamedTuple):
@@ -124,7 +124,7 @@ class Layer(NamedTuple):
     activation: Activation | None
     place: Span
     name_place: Span
-    kind: Kind = Kind.DENSE
+    kind: LayerKind = LayerKind.DENSE
     #: What a norm adds to the mean square under its root; None where the file does not say.
     floor: Monomial | None = None
 
@@ -134,8 +134,8 @@ class Layer(NamedTuple):
 
     @property
     def is_bare(self) -> bool:
-        """Whether it is a norm of which nothing is trained."""
-        return self.kind.is_norm and self.weight.frozen and self.bias is None
+        """Whether it is a norm of which the file writes neither gain nor bias."""
+        return self.kind.is_norm and not self.weight.places and self.bias is None
 
 
 class Optimizer(NamedTuple):

@@ -10,6 +10,7 @@ from richc.algebra.exponent import exact
 from richc.algebra.joint import Joint
 from richc.algebra.monomial import DEPTH, WIDTH, Monomial
 from richc.algebra.sizes import ZERO_SIZE, Size, largest
+from richc.calculus.loop import Placed
 from richc.calculus.ops import Parameter, Step
 from richc.calculus.run import Stage
 from richc.calculus.verdict import Network
@@ -63,11 +64,13 @@ class Exponents:
             layer.bias is None and (layer.activation is None or layer.activation.is_homogeneous)
             for layer in self.model.layers
         )
-        ops = ()
+        ops: tuple[Placed, ...] = ()
         if not self.model.is_chain:
             from richc.spec.blocks import Blocks  # most models are chains
 
-            ops = tuple(Blocks(self, stages).ops(self.model.arrangement))
+            blocks = Blocks(self, stages)
+            ops = tuple(blocks.ops(self.model.arrangement))
+            stages = blocks.invariants(first)
         return Network(
             tuple(stages),
             first.step,

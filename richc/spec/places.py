@@ -17,8 +17,8 @@ from richc.spec.model import (
     READ_OUT,
     VECTOR,
     Dim,
-    Kind,
     Layer,
+    LayerKind,
     Role,
 )
 from richc.spec.shapes import Slot
@@ -47,11 +47,11 @@ def place_of(layer: Layer, before: Activation | None) -> LayerPlace:
 
 def places(slots: Sequence[Slot], parts: Sequence[Part], input_dim: int) -> Iterator[LayerPlace]:
     """Every layer in its place, in the order of the slots; parts are those of slots."""
-    walk = _Places(slots)
+    walk = _PlaceWalk(slots)
     yield from walk.along(parts or range(len(slots)), Dim(input_dim, wide=False), is_whole=True)
 
 
-class _Places:
+class _PlaceWalk:
     def __init__(self, slots: Sequence[Slot]) -> None:
         self._slots = slots
         self._dim = Dim(1, wide=False)
@@ -99,7 +99,7 @@ class _Places:
                 role = READ_OUT
             elif not self._has_begun:
                 role = READ_IN
-            fan_in = self._dim if slot.kind == Kind.DENSE else Dim(1, wide=False)
+            fan_in = self._dim if slot.kind == LayerKind.DENSE else Dim(1, wide=False)
             fan_out = self._dim if slot.kind.is_norm else slot.dim
             of_stream = slot.kind.is_norm and not in_branch
             yield LayerPlace(

@@ -15,7 +15,7 @@ from richc.spec import messages
 from richc.spec.activation import Activation
 from richc.spec.expressions import Rejected, Scope, monomial
 from richc.spec.items import Report
-from richc.spec.model import Dim, Kind
+from richc.spec.model import Dim, LayerKind
 from richc.syntax import tree
 
 
@@ -26,7 +26,7 @@ class Slot(NamedTuple):
     #: With the names of what it stands in: ``blocks.mlp.up``.
     name: str
     name_place: Span
-    kind: Kind
+    kind: LayerKind
     repeats: int
     #: Of a norm, nothing in particular.
     dim: Dim

@@ -14,7 +14,7 @@ from richc.spec.activation_line import read_activation
 from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock
 from richc.spec.expressions import Scope
 from richc.spec.infer import Frame, branch_scale
-from richc.spec.model import Dim, Kind
+from richc.spec.model import Dim, LayerKind
 from richc.spec.names import refusal
 from richc.spec.places import LayerPlace, Shapes
 from richc.spec.reader import Reader
@@ -25,7 +25,7 @@ from richc.syntax import tree
 from richc.words import ACTIVATIONS, NORMS
 
 _NOTHING = Dim(1, wide=True)
-_KINDS = (Kind.DENSE, Kind.EMBEDDING)
+_KINDS = (LayerKind.DENSE, LayerKind.EMBEDDING)
 _WHOLE = (tree.Norm, tree.Residual, tree.Repeat)
 
 
@@ -78,11 +78,11 @@ def _check_tokens(reader: Reader, slots: Sequence[Slot], *, is_tokens: bool) -> 
     """An embedding looks up what is an index, and nothing else does."""
     for index, slot in enumerate(slots):
         is_first = index == 0
-        if slot.kind == Kind.EMBEDDING and not (is_first and is_tokens and slot.repeats == 1):
+        if slot.kind == LayerKind.EMBEDDING and not (is_first and is_tokens and slot.repeats == 1):
             help = "the first layer looks tokens up: `input tokens 50257`, then `-> n`"
             message = f"`{slot.name}` has no index to look up"
             reader.report(messages.misplaced(message, slot.name_place, help))
-        elif is_first and is_tokens and slot.kind != Kind.EMBEDDING:
+        elif is_first and is_tokens and slot.kind != LayerKind.EMBEDDING:
             help = f"write `{slot.name}: embedding -> n`"
             message = "the input is an index, and the first layer takes a vector"
             reader.report(messages.misplaced(message, slot.name_place, help))
@@ -234,7 +234,7 @@ class _Walk:
                 self.reader.report(messages.unknown_word("norm", kind.text, kind.span, NORMS))
                 return None
             place = node.kind.span
-            norm = Kind(node.kind.text)
+            norm = LayerKind(node.kind.text)
             return Slot(node, path + word, name.span, norm, 1, _NOTHING, place, None)
         self._named(node.name, "layer", names)
         if node.kind.text not in _KINDS:
@@ -255,7 +255,7 @@ class _Walk:
             node,
             path + node.name.text,
             node.name.span,
-            Kind(node.kind.text),
+            LayerKind(node.kind.text),
             count or 1,
             dim or _NOTHING,
             node.dim.span,

@@ -55,6 +55,7 @@ _BODY = "BODY"
 _MODEL_BODY = 1
 #: In the head of a body stands one of these, however it is written.
 _BODY_WORDS = frozenset("repeat residual for loop times skip branch block blocks".split())
+_INNER = ("REPEAT", "RESIDUAL")
 _BEFORE_STATEMENT = (NEWLINE, "LBRACE", "RBRACE", STRAY, UNCLOSED)
 
 
@@ -225,14 +226,19 @@ def opens_body(tokens: Sequence[Token], brace: int) -> bool:
     ``tokens`` are such as ``separate`` keeps; those from the brace on do not matter.
     """
     is_body = False
+    nested = 0
     at = brace - 1
     while at >= 0 and tokens[at].type not in _BEFORE_STATEMENT:
         kind = tokens[at].type
         is_first = at == 0 or tokens[at - 1].type in _BEFORE_STATEMENT
         is_kind = is_first or tokens[at - 1].type == "COLON"
-        if kind in ("REPEAT", "RESIDUAL") and is_kind and not is_first:
+        if kind in _INNER and is_kind and not is_first:
             return True
-        if kind in ("ARROW", "EQUAL") or (kind in ("RMSNORM", "LAYERNORM") and is_kind):
+        if kind in _CLOSING or kind in _OPENING:
+            nested += 1 if kind in _CLOSING else -1
+        after = tokens[at + 1].type if at + 1 < brace else ""
+        is_option = kind == "EQUAL" and not nested and after not in _INNER
+        if kind == "ARROW" or is_option or (kind in ("RMSNORM", "LAYERNORM") and is_kind):
             return False
         is_body = is_body or tokens[at].text in _BODY_WORDS
         at -= 1

@@ -5,7 +5,16 @@ from __future__ import annotations
 from richc.diagnostics import ERROR, Diagnostic, Span
 from richc.syntax.lalr import Token
 from richc.syntax.lexer import MAX_NESTING, NAMES, STATEMENT_WORDS
-from richc.syntax.mistakes import blocks, expressions, foreign, layers, points, scale, statements
+from richc.syntax.mistakes import (
+    blocks,
+    deep,
+    expressions,
+    foreign,
+    layers,
+    points,
+    scale,
+    statements,
+)
 from richc.syntax.mistakes.failure import EXAMPLES, Failure, insert, syntax
 
 #: How the grammar's terminals are called in messages.
@@ -49,6 +58,7 @@ _GROUPS: tuple[tuple[frozenset[str], str], ...] = (
 #: In this order: the first that has something to say is heard.
 _RECOGNISERS = (
     blocks.unclosed_block,
+    *deep.RECOGNISERS,
     foreign.activation,
     *layers.RECOGNISERS,
     *scale.RECOGNISERS,
@@ -132,7 +142,8 @@ def bad_statement(f: Failure) -> Diagnostic:
         found = recognise(f)
         if found is not None:
             return found
-    kind = "layer" if f.first.type in NAMES else f.first.type
+    is_layer = f.first.type in NAMES and (f.first.type != "DEPTH" or f.get(f.start + 1).text == ":")
+    kind = "layer" if is_layer else f.first.type
     example = EXAMPLES.get(kind)
     help = f"for example `{example}`" if example else None
     if f.at > f.start and f.is_on_new_line(f.at):

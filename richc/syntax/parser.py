@@ -8,6 +8,7 @@ residuals: what stands beside a bad statement stays.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from functools import cache
 from types import ModuleType
 from typing import NamedTuple
@@ -25,13 +26,24 @@ from richc.syntax.lexer import (
     separate,
 )
 from richc.syntax.source import Source
-from richc.words import LOSSES, OPTIMIZERS, PARAMETERIZATIONS
+from richc.words import LOSSES, NORMS, OPTIMIZERS, PARAMETERIZATIONS, norm_meant
 
 MAX_ERRORS = 100
 #: Of one statement; expressions are refused at far fewer.
 MAX_TOKENS = 20_000
 #: Words that look like an activation where they stand alone, but belong to another statement.
 _NO_ACTIVATIONS = frozenset((*OPTIMIZERS, *LOSSES, *PARAMETERIZATIONS))
+
+
+def _is_no_activation(tokens: Sequence[Token], start: int, end: int) -> bool:
+    """Whether what looks like an activation is something else: ``adam``, ``layer_norm(n)``."""
+    word = tokens[start].text
+    is_bare = end == start + 1
+    if not is_bare and tokens[start + 1].type != "LPAR":
+        return False
+    if norm_meant(word) is not None:
+        return not is_bare or word not in NORMS
+    return word in _NO_ACTIVATIONS if is_bare else word == "embedding"
 
 
 def _messages() -> ModuleType:
@@ -239,7 +251,7 @@ class _Run:
                 self._parser.restore(mark)
                 return self._skip(start), False
             if token.type == NEWLINE and depth == 0:
-                if at == start + 1 and tokens[start].text in _NO_ACTIVATIONS:
+                if _is_no_activation(tokens, start, at):
                     return self._bad_statement(mark, start, at, frozenset({NEWLINE})), False
                 if self._has_illegal(head, token.start if closed is None else head):
                     self._parser.restore(mark)
@@ -249,6 +261,8 @@ class _Run:
                 if self._has_illegal(head, token.start):
                     return self._bad_head(mark, start, at), False
                 at, complete = self._body(at)
+                if at == len(tokens):
+                    break
                 self._parser.feed(Token("RBRACE", tokens[at].text, tokens[at].start))
                 closed = self._parser.save()
                 head = tokens[at].span.end
@@ -268,7 +282,8 @@ class _Run:
         index = brace + 1
         complete = True
         self._bodies += 1
-        while self.tokens[index].type not in ("RBRACE", UNCLOSED):
+        # Under a bad head, brackets may have hidden the body from the lexer.
+        while index < len(self.tokens) and self.tokens[index].type not in ("RBRACE", UNCLOSED):
             if len(self.errors) > MAX_ERRORS:
                 index = self._skip(index)
                 complete = False
@@ -276,7 +291,7 @@ class _Run:
             index, good = self._statement(index)
             complete = complete and good
         self._bodies -= 1
-        if self.tokens[index].type == UNCLOSED:
+        if index < len(self.tokens) and self.tokens[index].type == UNCLOSED:
             complete = False
             found = _messages().unclosed_body(self.tokens[brace], self.tokens[index].start)
             self.errors.append(Mistake(self.tokens[brace].start, found))
@@ -293,7 +308,8 @@ class _Run:
         brace = at
         while brace < after and self.tokens[brace].type not in (NEWLINE, "LBRACE"):
             brace += 1
-        if brace < after and opens_body(self.tokens, brace):
+        is_brace = brace < after and self.tokens[brace].type == "LBRACE"
+        if is_brace and opens_body(self.tokens, brace):
             return self._bad_head(mark, start, brace)
         return after
 
@@ -364,6 +380,8 @@ class _Run:
             if kind == "LBRACE":
                 braces.append(opens_body(self.tokens, at))
             elif kind in ("RBRACE", UNCLOSED):
+                while kind == UNCLOSED and braces and not braces[-1]:
+                    braces.pop()
                 if not braces:
                     return at
                 braces.pop()

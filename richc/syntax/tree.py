@@ -6,6 +6,7 @@ spelling; nothing is evaluated here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from richc.diagnostics import Span
@@ -205,7 +206,7 @@ class Repeat(NamedTuple):
     """``NAME: repeat COUNT { ... }``."""
 
     name: Name
-    times: Expression  # type: ignore[assignment]  # in the place of a tuple's method
+    times: Expression
     statements: tuple[Statement, ...]
     span: Span
 
@@ -272,3 +273,13 @@ class File(NamedTuple):
     models: tuple[Model, ...]
     #: Comments, in order, for the formatter and for suppressions.
     comments: tuple[Name, ...]
+
+
+def every(nodes: Iterable[object]) -> Iterator[object]:
+    """Statements, and behind each residual and repeat what stands in it."""
+    for node in nodes:
+        yield node
+        if isinstance(node, Residual):
+            yield from every(node.parts)
+        elif isinstance(node, Repeat):
+            yield from every(node.statements)

@@ -41,7 +41,7 @@ def _shown(node: tree.Statement | tree.Item) -> str:
     match node:
         case tree.Repeat():
             return (
-                f"{node.name.text}*{getattr(node.count, 'text', '?')}{{{outline(node.statements)}}}"
+                f"{node.name.text}*{getattr(node.times, 'text', '?')}{{{outline(node.statements)}}}"
             )
         case tree.Residual():
             return f"{node.name.text}{{{outline(node.parts)}}}"

@@ -89,7 +89,7 @@ def missing_equal(f: Failure) -> Diagnostic | None:
 
 def _symbol_word(f: Failure) -> str:
     """The word before a symbol's name, to show with it."""
-    return f"{f.first.text} " if f.first.type in ("WIDTH", "RICHNESS") else ""
+    return f"{f.first.text} " if f.first.type in ("WIDTH", "DEPTH", "RICHNESS") else ""
 
 
 def missing_value(f: Failure) -> Diagnostic | None:

@@ -15,6 +15,7 @@ _CLOSING = {closing: opening for opening, closing in OPENING.items()}
 #: A statement of each kind, to show how it is written.
 EXAMPLES = {
     "WIDTH": "width n = 1024, base n0 = 64",
+    "DEPTH": "depth L = 24, base L0 = 4",
     "RICHNESS": "richness r = 1/2, gamma = 1",
     "PARAMETERIZATION": "parameterization mup, gauge = stp",
     "INPUT": "input 64",
