@@ -19,7 +19,7 @@ from richc.emit.plan import (
 )
 from richc.emit.text import LINE_LENGTH, Items, holds, indented, number, wrapped
 from richc.spec.activation import Activation
-from richc.spec.model import Kind, Layer
+from richc.spec.model import Layer, LayerKind
 
 Fills = dict[str, list[str]]
 
@@ -242,7 +242,7 @@ def _layer(plan: Plan, layer: Layer) -> Items:
 
 def _norm(plan: Plan, layer: Layer) -> Items:
     """torch's norm; a bias that torch's has no argument for is added behind it."""
-    is_rms, shift = layer.kind == Kind.RMSNORM, shift_of(layer)
+    is_rms, shift = layer.kind == LayerKind.RMSNORM, shift_of(layer)
     items = [dim(layer.fan_out)]
     if layer.floor is not None:
         items.append(f"eps={plan.formula(layer.floor)}")
@@ -264,7 +264,7 @@ def _norm(plan: Plan, layer: Layer) -> Items:
 
 def _dense(plan: Plan, layer: Layer) -> Items:
     weight, bias = layer.weight, layer.bias
-    name = "Embedding" if layer.kind == Kind.EMBEDDING else "Dense"
+    name = "Embedding" if layer.kind == LayerKind.EMBEDDING else "Dense"
     items = [*shape(plan.model, layer), f"std={plan.formula(weight.std)}"]
     if weight.scale != ONE:
         items.append(f"scale={plan.formula(weight.scale)}")
@@ -303,12 +303,12 @@ def _lines(steps: Iterable[Step], to: str = "x") -> list[str]:
                 lines.append(f"{to} = {target}({source})")
         elif not step.is_list:
             first, weight = step.layers[0], f"self.{step.name}.weight"
-            if first.kind == Kind.RMSNORM and rounded and not is_frozen(first.weight):
+            if first.kind == LayerKind.RMSNORM and rounded and not is_frozen(first.weight):
                 weight = weight if shift_of(first) is None else f"self.{step.name}.norm.weight"
                 source = f"{source}.to({weight}.dtype)"
             call = f"self.{step.name}({source})"
             lines.append(f"{to} = {_activated(first.activation, call)}")
-            rounded = weight if first.kind == Kind.DENSE else ""
+            rounded = weight if first.kind == LayerKind.DENSE else ""
         else:
             # A repeated statement is followed by one activation: its layers are all hidden, or a
             # lone read-out.

@@ -16,7 +16,7 @@ from richc.algebra.monomial import DEPTH, GAMMA, ONE, Monomial, symbol
 from richc.emit.names import attribute, class_name, free_class_name
 from richc.spec.activation import Activation
 from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, residuals
-from richc.spec.model import Dim, Kind, Layer, Model, Optimizer, Tensor
+from richc.spec.model import Dim, Layer, LayerKind, Model, Optimizer, Tensor
 
 #: The optimizer's learning rate in formulas; an argument of the emitted functions.
 RATE = "lr"
@@ -241,7 +241,7 @@ def depends_on_gamma(model: Model) -> bool:
 
 def shape(model: Model, layer: Layer) -> tuple[str, str]:
     """Fan-in and fan-out as Python; an embedding has an entry for every index."""
-    entries = str(model.input_dim) if layer.kind == Kind.EMBEDDING else dim(layer.fan_in)
+    entries = str(model.input_dim) if layer.kind == LayerKind.EMBEDDING else dim(layer.fan_in)
     return entries, dim(layer.fan_out)
 
 
@@ -259,7 +259,7 @@ def shift_of(norm: Layer) -> Tensor | None:
     if bias is None or not norm.kind.is_norm:
         return None
     is_plain = bias.std.is_zero and bias.scale == ONE and not is_frozen(bias)
-    has_its = norm.kind == Kind.LAYERNORM and not is_frozen(norm.weight)
+    has_its = norm.kind == LayerKind.LAYERNORM and not is_frozen(norm.weight)
     return None if is_plain and has_its else bias
 
 
