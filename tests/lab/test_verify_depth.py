@@ -142,5 +142,5 @@ def test_a_picture_and_a_page_show_both(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(result.stdout, encoding="utf-8")
     assert json.loads(result.stdout)["run"]["depth"]["width"] == 32
     path = str(tmp_path / "net.rich")
-    page = CliRunner().invoke(cli, ["report", path, "--with", str(tmp_path / "run.json")])
+    page = CliRunner().invoke(cli, ["report", path, "--verification", str(tmp_path / "run.json")])
     assert 0 == page.exit_code, page.output
