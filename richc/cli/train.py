@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from richc.cli.compile import chosen_model, model_option, program_with, wishes
+from richc.cli.compile import declared_and_judged, model_option, program_with, wishes
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 from richc.cli.outputs import Output, keep_apart
+from richc.syntax.source import printable
 
 if TYPE_CHECKING:
     from richc.spec.model import Model
 
 _POSITIVE = click.IntRange(min=1)
-#: What a program takes in place of what its file declares.
+#: What a program takes in place of what its file declares, and of what its file says of training.
 _DECLARED = ("width", "richness", "gamma")
+_SAID = ("lr", "steps", "batch", "data", "save", "checkpoint")
 
 
 @click.command("train", short_help="Compile a .rich file and train it.")
@@ -46,7 +48,7 @@ _DECLARED = ("width", "richness", "gamma")
 @click.option("--save", type=click.Path(), help="Write the weights, as .safetensors or .pt.")
 @click.option("--warmup", metavar="STEPS", help="Steps of warm-up, or a share of all below 1.")
 @wishes
-@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("-q", "--quiet", is_flag=True, help="The result, warnings and errors only.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(
     file: str,
@@ -65,16 +67,21 @@ def command(
     Checked are the width, the richness and the gamma that are trained at; what FILE requires is
     not asked of another richness than its own.
 
-    The last line, on stdout, has loss and accuracy (R^2 for mse) on training and held-out data.
+    What is trained, progress and what was saved are told on stderr. The one line on stdout has loss
+    and accuracy (R^2 for mse) on training and held-out data.
 
     Exit codes: 0 trained, 1 the model has errors or diverged, 2 wrong usage or bad data.
     """
     from richc._version import __version__
     from richc.emit.features import needed
+    from richc.emit.program import BATCH, STEPS
     from richc.lab.train import TrainError, run_program
+    from richc.report.training import after, before
 
-    at = _other({**options, **_after_the_dashes(arguments)})
-    chosen = chosen_model(file, name, allow_violations=allow_violations, at=at)
+    given = {**options, **_after_the_dashes(arguments)}
+    chosen, judged = declared_and_judged(
+        file, name, allow_violations=allow_violations, at=_other(given)
+    )
     data = chosen.spec.train.data
     if options["data"] is None and data is not None:
         # The program runs from a cache; the path is relative to the file.
@@ -86,6 +93,9 @@ def command(
     # `--name=value`: a value may begin with a dash.
     passed = [f"--{key}={value}" for key, value in options.items() if value is not None]
     passed += ["--quiet"] if quiet else []
+    tells = not quiet and not {"-h", "--help", "--quiet"}.intersection(arguments)
+    if tells:
+        _tell(before(judged, given, STEPS, BATCH))
     try:
         code = run_program(
             program_with(chosen, ["options", *features, *needed(arguments)]),
@@ -95,7 +105,14 @@ def command(
         )
     except TrainError as error:
         raise Unusable(str(error)) from None
+    if tells and not code:
+        _tell(after(judged, file, given))
     raise SystemExit(code)
+
+
+def _tell(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(printable(line), err=True)
 
 
 #: Options of the program that name a file which it writes.
@@ -124,7 +141,7 @@ def _after_the_dashes(arguments: Sequence[str]) -> dict[str, str]:
     """What is declared anew among the program's own arguments, which may be cut short."""
     found: dict[str, str] = {}
     for option, value in _given(arguments):
-        for name in _DECLARED:
+        for name in (*_DECLARED, *_SAID):
             if len(option) > len("--w") and f"--{name}".startswith(option):
                 found[name] = value
     return found
