@@ -14,7 +14,7 @@ _BASH_OPEN = "            [[ $value == */ ]] && compopt -o nospace\n"
 @click.command("completion", short_help="Print a script for shell completion.")
 @click.argument("shell", type=click.Choice(SHELLS))
 def command(shell: str) -> None:
-    r"""Print the script that completes commands, files, models, rules and gauges in SHELL.
+    """Print the script that completes commands, files, models, rules and gauges in SHELL.
 
     \b
     bash: eval "$(richc completion bash)"             in ~/.bashrc

@@ -205,7 +205,7 @@ def test_slips_are_left_where_one_model_is_asked_for() -> None:
         (["missing.rich"], "there is no file or folder 'missing.rich'"),
         (["--model", "nett", "net.rich"], "no model `nett` in these files"),
         (["-", "net.rich"], "- stands alone"),
-        (["--frobnicate"], "No such option"),
+        (["--frobnicate"], "there is no option `--frobnicate`"),
     ],
 )
 def test_wrong_usage(

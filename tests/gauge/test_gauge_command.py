@@ -106,7 +106,7 @@ def test_failure_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(os, "fsync", full)
     result = run(path, "--to", "mup")
 
-    assert (2, f"Error: {path}: No space left on device\n") == (result.exit_code, result.stderr)
+    assert (2, f"error: {path}: No space left on device\n") == (result.exit_code, result.stderr)
     assert path.read_text(encoding="utf-8") == TEXT
     assert [path] == list(path.parent.iterdir())
 
@@ -122,7 +122,7 @@ def test_a_protected_file_is_left_alone(path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "Missing option '--to'"),
+        ([], "--to is missing"),
         (["--to", "spt"], "neither a gauge"),
         (["--to", "c.a=0"], "model `net` has no layer `c`"),
         (["--to", "mup", "--model", "nat"], "there is no model `nat`, only net"),
