@@ -44,7 +44,7 @@ model_option = click.option(
 
 @click.command("compile", short_help="Compile a .rich file to PyTorch.")
 @click.argument("file", type=click.Path(), shell_complete=rich_files)
-@click.option("-o", "--output", type=click.Path(), help="The file to write (default: stdout).")
+@click.option("-o", "--output", type=click.Path(), help="The file to write.", show_default="stdout")
 @model_option
 @click.option(
     "--allow-violations",

@@ -20,7 +20,7 @@ def command(shell: str) -> None:
     bash: eval "$(richc completion bash)"             in ~/.bashrc
     zsh:  eval "$(richc completion zsh)"              in ~/.zshrc, after compinit
     fish: richc completion fish > ~/.config/fish/completions/richc.fish
-    """
+    """  # noqa: D301 - the character itself, for click
     from click.shell_completion import get_completion_class
 
     from richc.cli.main import cli

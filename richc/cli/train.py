@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.common_options import data_option, quiet_option, target_option
 from richc.cli.compile import declared_and_judged, model_option, program_with, wishes
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
@@ -31,24 +32,56 @@ _SAID = ("lr", "steps", "batch", "data", "save", "checkpoint")
 @click.option(
     "--allow-violations", is_flag=True, help="Train a model that fails its check all the same."
 )
-@click.option("--data", type=click.Path(), help="The data (default: what FILE says).")
-@click.option("--target", help="The labels' column or key.")
+@data_option("what FILE says")
+@target_option
 @click.option("--ignore", metavar="NAMES", help="Columns to leave out, with commas between.")
-@click.option("--missing", type=click.Choice(["error", "drop"]), help="Rows with missing values.")
-@click.option("--width", type=_POSITIVE, help="n.")
-@click.option("--richness", metavar="R", help="The exponent r, as 0.25 or 1/4.")
-@click.option("--gamma", type=float, help="The prefactor of alpha.")
-@click.option("--steps", type=_POSITIVE, help="Training steps.")
-@click.option("--batch", type=_POSITIVE, help="Batch size.")
-@click.option("--lr", type=float, help="The optimizer's learning rate.")
-@click.option("--seed", type=click.IntRange(min=0), help="Of init, split and order of the data.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]))
-@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]))
-@click.option("--schedule", type=click.Choice(["constant", "cosine", "linear"]))
+@click.option(
+    "--missing",
+    type=click.Choice(["error", "drop"]),
+    help="Rows with missing values.",
+    show_default="error",
+)
+@click.option("--width", type=_POSITIVE, help="The width n.", show_default="FILE's")
+@click.option(
+    "--richness", metavar="R", help="The exponent r, as 0.25 or 1/4.", show_default="FILE's"
+)
+@click.option("--gamma", type=float, help="The prefactor of alpha.", show_default="FILE's, else 1")
+@click.option("--steps", type=_POSITIVE, help="Training steps.", show_default="FILE's, else 1000")
+@click.option("--batch", type=_POSITIVE, help="Rows a step.", show_default="FILE's, else 128")
+@click.option("--lr", type=float, help="The optimizer's learning rate.", show_default="FILE's")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Of init, split and order of the data.",
+    show_default="FILE's, else 0",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    help="Where to train.",
+    show_default="auto",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "fp16"]),
+    help="Of matrix products.",
+    show_default="FILE's, else fp32",
+)
+@click.option(
+    "--schedule",
+    type=click.Choice(["constant", "cosine", "linear"]),
+    help="Of all rates alike.",
+    show_default="FILE's, else constant",
+)
 @click.option("--save", type=click.Path(), help="Write the weights, as .safetensors or .pt.")
-@click.option("--warmup", metavar="STEPS", help="Steps of warm-up, or a share of all below 1.")
+@click.option(
+    "--warmup",
+    metavar="STEPS",
+    help="Steps of warm-up, or a share of all below 1.",
+    show_default="FILE's, else 0",
+)
 @wishes
-@click.option("-q", "--quiet", is_flag=True, help="The result, warnings and errors only.")
+@quiet_option
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(
     file: str,
@@ -61,7 +94,7 @@ def command(
 ) -> None:
     """Train the model in FILE (- for standard input).
 
-    What is not given is as FILE says. What follows `--` goes to the program as it is: `--compile`,
+    What follows `--` goes to the program as it is: `--compile`,
     `--progress`, `--help`; options of a feature (`--log FILE`) bring it along.
 
     Checked are the width, the richness and the gamma that are trained at; what FILE requires is

@@ -110,8 +110,8 @@ def test_nothing_to_check(arguments: list[str], folder: Path) -> None:
         (["--zzz"], "there is no option `--zzz`; `richc check --help` lists them"),
         (
             ["--format", "jsn"],
-            "--format: 'jsn' is not one of 'text', 'concise', 'json', 'sarif', 'github'; "
-            "did you mean `json`?",
+            "--format: 'jsn' is not one of 'text', 'concise', 'json', 'sarif', 'github'"
+            + "; did you mean `json`?",
         ),
         (["--model"], "option '--model' requires an argument"),
     ],
