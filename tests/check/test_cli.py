@@ -109,9 +109,8 @@ def test_nothing_to_check(arguments: list[str], folder: Path) -> None:
         (["--colour", "always"], "there is no option `--colour`; did you mean `--color`?"),
         (["--zzz"], "there is no option `--zzz`; `richc check --help` lists them"),
         (
-            ["--format", "jsn"],
-            "--format: 'jsn' is not one of 'text', 'concise', 'json', 'sarif', 'github'"
-            + "; did you mean `json`?",
+            ["--color", "atuo"],
+            "--color: 'atuo' is not one of 'auto', 'always', 'never'; did you mean `auto`?",
         ),
         (["--model"], "option '--model' requires an argument"),
     ],
