@@ -8,18 +8,14 @@ from shlex import quote
 
 from richc.algebra.monomial import number
 from richc.pipeline import ModelResult
+from richc.report.scale import LOSSES
 from richc.report.table import group_name, groups
 from richc.spec.declared_values import place, values
 from richc.spec.model import Model
+from richc.words import counted
 
 #: Options as the command line has them, None where one is not given.
 Given = Mapping[str, str | float | None]
-
-#: What a loss is, and what it is measured in.
-_LOSSES = {
-    "cross_entropy": "cross-entropy, in nats",
-    "mse": "mean squared error, in squares of the target's unit",
-}
 
 
 def before(judged: ModelResult, given: Given, steps: int, batch: int) -> Iterator[str]:
@@ -29,8 +25,8 @@ def before(judged: ModelResult, given: Given, steps: int, batch: int) -> Iterato
     """
     model = judged.spec
     yield f"{model.name}: {judged.sentence}"
-    layers = f"{len(model.layers)} layer{'s'[: len(model.layers) != 1]}"
-    yield f"  {place(model)}: {layers}, {_parameters(model):,} parameters"
+    sizes = counted(len(model.layers), "layer"), counted(_parameters(model), "parameter")
+    yield f"  {place(model)}: {', '.join(sizes)}"
     rates = _rates(model, given["lr"])
     if rates:
         yield f"  {model.optimizer.law.title}, rates: {rates}"
@@ -38,7 +34,7 @@ def before(judged: ModelResult, given: Given, steps: int, batch: int) -> Iterato
     data = given["data"] or train.data or "no data"
     taken = given["steps"] or train.steps or steps
     yield f"  {taken} steps of {given['batch'] or train.batch or batch} rows of {data}"
-    yield f"  loss: {_LOSSES[model.loss]}"
+    yield f"  loss: {LOSSES[model.loss]}"
 
 
 def after(judged: ModelResult, file: str, given: Given) -> Iterator[str]:

@@ -212,7 +212,7 @@ def test_what_is_told(spec: Path, tmp_path: Path, capfd: pytest.CaptureFixture[s
         "  n = 8, r = 1/4: 2 layers, 32 parameters",
         "  Adam, rates: a 0.2973, b 0.0625",
         "  12 steps of 16 rows of d.csv",
-        "  loss: cross-entropy, in nats",
+        "  loss: cross-entropy, nats",
         "saved: nothing (--save FILE.safetensors keeps the weights)",
         f"next: is the learning rate best at every width? richc transfer {spec}",
     ]
