@@ -18,7 +18,7 @@ from mkdocs.structure.pages import Page
 
 from richc.cli.main import cli
 from richc.glossary import CONCEPTS, GLOSSARY
-from richc.rules import SLUGS, pages
+from richc.rules import pages
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -29,7 +29,7 @@ ELSEWHERE = {
     "examples.md": "examples/README.md",
     "language.md": "grammar/README.md",
     "changes.md": "CHANGELOG.md",
-    **{f"rules/{SLUGS[code]}.md": f"richc/rules/{pages.file_name(code)}" for code in SLUGS},
+    **{f"rules/{p.slug}.md": f"richc/rules/{pages.file_name(p.code)}" for p in pages.every()},
 }
 #: The other way round.
 _PAGES = {
@@ -105,12 +105,10 @@ def _help(name: str) -> str:
 
 def _rules(_: str) -> str:
     rows = ["| code | | | reports |", "|---|---|---|---|"]
-    for code in SLUGS:
-        page = pages.read(code)
-        link = f"[{code}](../richc/rules/{pages.file_name(code)})"
+    for page in pages.every():
+        link = f"[{page.code}](../richc/rules/{pages.file_name(page.code)})"
         fix = ", with a fix" if page.fixable else ""
-        summary = " ".join(page.summary.split())
-        rows.append(f"| {link} | `{page.slug}` | {page.severity}{fix} | {summary} |")
+        rows.append(f"| {link} | `{page.slug}` | {page.severity}{fix} | {page.summary} |")
     return "\n".join(rows)
 
 
