@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from richc.cli.main import COMMANDS
+from richc.rules.pages import every, file_name
 from tests.shown import Shell, Shown, commands, unprinted, without_numbers, written
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +72,16 @@ def test_measurements_print_what_is_shown(page: Path, shell: Shell) -> None:
 def test_pages_show_something() -> None:
     assert 2 < len({page for page, _ in CASES})
     assert README in MEASURING
+
+
+def test_every_rule_answers_a_question_and_every_command_has_a_section() -> None:
+    """Rules of syntax and names apart, which say themselves what they are about."""
+    linked = re.findall(r"richc/rules/(\w+\.md)", (ROOT / "docs/rules.md").read_text())
+    asked = {page.code: file_name(page.code) for page in every() if not page.code.startswith("R0")}
+    sections = re.findall(r"made: help (\w+)", (ROOT / "docs/commands.md").read_text())
+
+    assert {} == {code: name for code, name in asked.items() if name not in linked}
+    assert sorted(COMMANDS) == sorted(sections)
 
 
 def test_the_readme_is_short() -> None:
