@@ -186,10 +186,12 @@ class ForwardWatch(TorchDispatchMode):
             self.last = first
         if tainted or (mixes and is_lookup):
             self._taint(out)
-        self._trace(op, inputs, first, is_pair=not carried and len(tainted) > 1)
+        self._trace(op, args, inputs, first, is_pair=not carried and len(tainted) > 1)
         return out
 
-    def _trace(self, op: str, inputs: list[Tensor], out: Tensor, *, is_pair: bool) -> None:
+    def _trace(
+        self, op: str, args: tuple[Any, ...], inputs: list[Tensor], out: Tensor, *, is_pair: bool
+    ) -> None:
         """Where things come from: what queries, keys and values are."""
         places = [memory(t) for t in inputs]
         origins = frozenset(self._origins[p] for p in places if p in self._origins)
