@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from richc.torchfront.factory import own_line, plain
-from richc.torchfront.seen import Event, Scalar, Soft
+from richc.torchfront.seen import LOSS, Event, Scalar, Soft
 from richc.torchfront.tensors import (
     PRODUCTS,
     doubled,
@@ -300,7 +300,7 @@ class ForwardWatch(TorchDispatchMode):
         if not self._has_values:
             return
         kept = None if values.min() > _MASKED else values > _MASKED
-        shown = "log-soft-max" if op == "_log_softmax" else "soft-max"
+        shown = LOSS if op == "_log_softmax" else "soft-max"
         pair = self._pairs.get(memory(values))
         if pair is not None:
             self.scores |= pair
