@@ -289,7 +289,9 @@ class _Examination:
             widths = [narrow, 2 * narrow, 4 * narrow]
         networks: dict[int, list[AuditedNetwork]] = {n: [] for n in widths}
         planned = dict.fromkeys(widths, _READ)
-        for _ in range(_MOST_ROUNDS):
+        rounds = 0
+        while True:
+            rounds += 1
             for n, count in planned.items():
                 networks[n] += [
                     self._one(n, seed, later=False, trains=False)
@@ -298,7 +300,8 @@ class _Examination:
             evidence = Evidence(networks, self._reading.units)
             richness = self._settings.richness
             judgement = Judge(evidence, self._reading, richness, self._is_free).read()
-            if not judgement.open and judgement.risk <= RISK:
+            enough = not judgement.open and judgement.risk <= RISK
+            if enough or rounds == _MOST_ROUNDS:
                 break
             planned = more(planned)
         warnings = warnings_of(self._reading, evidence, ())

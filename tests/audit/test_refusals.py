@@ -98,20 +98,20 @@ def no_groups(n: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (renamed, "parameter names differ between the widths 64 and 128: only at 128 there is "
-                  "`extra.bias` and 1 more"),
-        (odd_size, "a size of `spare` is no power of the width: 128, 160, 320 at the widths 64, "
-                   "128, 256"),
-        (constant, "no parameter grows between the widths 64 and 256: does the factory use its "
-                   "argument?"),
+        (renamed, ("parameter names differ between the widths 64 and 128: only at 128 there is "
+                  "`extra.bias` and 1 more")),
+        (odd_size, ("a size of `spare` is no power of the width: 128, 160, 320 at the widths 64, "
+                   "128, 256")),
+        (constant, ("no parameter grows between the widths 64 and 256: does the factory use its "
+                   "argument?")),
         (not_finite, "the loss is not finite"),
         (without_gradient, "no parameter has a gradient"),
         (noisy, "the forward pass is random beyond dropout: it differs from call to call"),
         (lbfgs, "LBFGS steps through a closure: only optimizers that step by themselves"),
         (sharded, "FSDP and DTensor: audit the unwrapped factory in one process"),
         (many_losses, "the loss is no scalar"),
-        (of_nothing, "the factory returns no model: it should return dict(model=…, optimizer=…, "
-                     "batch=…, loss=…), or these as a tuple"),
+        (of_nothing, ("the factory returns no model: it should return dict(model=…, optimizer=…, "
+                     "batch=…, loss=…), or these as a tuple")),
         (no_optimizer, "the factory returns no optimizer"),
         (no_batch, "the factory returns no batch"),
         (no_groups, "object is no torch.optim.Optimizer, and holds none"),
