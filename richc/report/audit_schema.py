@@ -6,13 +6,22 @@ Sizes, rates and stds are powers n^x: exponents of n as they stand, unlike the a
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from richc._version import __version__
 from richc.report.names import FileName
 from richc.report.strict import Strict
+
+if TYPE_CHECKING:
+    from richc.lab.statistics import Fit
+    from richc.torchfront.audit import Audit
+    from richc.torchfront.evidence import Evidence
+    from richc.torchfront.faults import AuditFault
+    from richc.torchfront.judging import Own
+    from richc.torchfront.reading import ParameterReading
 
 _Width = Annotated[int, Field(ge=1)]
 #: An exponent of n that was read; "-inf" for what is exactly zero.
@@ -103,3 +112,99 @@ class AuditReport(Strict):
     def exit_code(self) -> int:
         """0 holds, 1 a fault, 2 refused, 4 undecided."""
         return {"pass": 0, "fail": 1, "refused": 2, "undecided": 4}[self.verdict]
+
+
+def report(found: Audit) -> AuditReport:
+    """The report on one run."""
+    from richc.lab.planning import RISK
+
+    settings = found.settings
+    fields: dict[str, Any] = {
+        "factory": found.factory,
+        "target": settings.target,
+        "widths": list(settings.widths),
+        "seconds": found.seconds,
+    }
+    if found.refusal is not None or found.first is None or found.reading is None:
+        return AuditReport(verdict="refused", reason=found.refusal, **fields)
+    assert found.last is not None
+    assert found.evidence is not None
+    faults = [*found.faults, *found.warnings]
+    errors = [fault for fault in faults if fault.severity == "error"]
+    opened = found.last.open
+    left = bool(opened) or found.risk > RISK and not settings.read_only
+    return AuditReport(
+        verdict="fail" if errors else "undecided" if left else "pass",
+        richness=None if found.first.richness is None else round(found.first.richness, 3),
+        risk=min(1.0, found.risk),
+        networks=found.networks,
+        findings=[_finding(fault) for fault in faults],
+        parameters=[
+            _parameter(p, found.first.own.get(p.name), found.evidence)
+            for p in found.reading.parameters.values()
+        ],
+        open=[OpenRow(parameters=list(row.parameters), what=row.what) for row in opened],
+        notes=[*found.reading.notes, *found.first.notes],
+        mended=None if not errors else not found.last.faults and not opened,
+        **fields,
+    )
+
+
+def _finding(fault: AuditFault) -> AuditFinding:
+    from richc.torchfront.faults import SLUGS
+
+    line = fault.source
+    return AuditFinding.model_validate(
+        {
+            "code": fault.code,
+            "slug": SLUGS[fault.code],
+            "severity": fault.severity,
+            "parameters": list(fault.parameters),
+            "knob": fault.knob,
+            "excess": _power(fault.excess),
+            "read": _power(fault.read),
+            "measured": _rounded(fault.measured),
+            "interval": _rounded(fault.interval),
+            "message": fault.message,
+            "help": fault.help,
+            "source": None if line is None else {"path": line[0], "line": line[1]},
+        }
+    )
+
+
+def _parameter(one: ParameterReading, own: Own | None, evidence: Evidence) -> AuditedParameter:
+    from richc.torchfront.faults import interval_of
+
+    fit = None if own is None else own.fit
+    init = evidence.init(one.name)
+    return AuditedParameter.model_validate(
+        {
+            "name": one.name,
+            "shape": [str(d) for d in one.dimensions],
+            "init": None if init is None else "-inf" if init.is_zero else _snapped(init),
+            "lr": _power(one.lr),
+            "decay": _power(one.decay),
+            "eps": _power(one.eps),
+            "optimizer": one.optimizer,
+            "own": {
+                "read": None if own is None else _power(own.read),
+                "measured": None if fit is None else "-inf" if fit.is_zero
+                else round(fit.exponent, 3),
+                "interval": None if fit is None or fit.is_zero else round(interval_of(fit), 3),
+            },
+        }
+    )  # fmt: skip
+
+
+def _snapped(fit: Fit) -> str | None:
+    """The quarter that an init's exponent is, where it is near one."""
+    near = Fraction(round(4 * fit.exponent), 4)
+    return str(near) if abs(fit.exponent - near) < 0.125 else None
+
+
+def _power(power: Fraction | None) -> str | None:
+    return None if power is None else str(power)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
