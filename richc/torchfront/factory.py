@@ -166,7 +166,8 @@ def guarded(what: str) -> Iterator[None]:
 
 def own_frames(error: BaseException) -> str:
     """An error with the frames of the user's code: without richc's and torch's."""
-    kept = [f for f in traceback.extract_tb(error.__traceback__) if is_own(f.filename)]
+    found = [f for f in traceback.extract_tb(error.__traceback__) if is_own(f.filename)]
+    kept = [f for f in found if "site-packages" not in f.filename] or found
     said = "".join(traceback.format_exception_only(error)).strip()
     return "\n".join([said.splitlines()[0], *(line.rstrip() for line in traceback.format_list(kept))])
 

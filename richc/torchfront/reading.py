@@ -14,6 +14,7 @@ from richc.optimizers import laws
 from richc.torchfront.adapters import cast
 from richc.torchfront.factory import Factory, Made, Refusal, guarded
 from richc.torchfront.measuring import quiet, scheduled
+from richc.torchfront.mending import Mends
 from richc.torchfront.watching import Scalar, Watch
 
 #: Ratios of an exact power agree as far as this.
@@ -89,6 +90,14 @@ class Reading(NamedTuple):
     #: Units of the typical wide dimension, for every unit of the width.
     units: Fraction
     notes: tuple[str, ...]
+
+    def mended(self, mends: Mends) -> Reading:
+        """As it reads once rates are changed."""
+        parameters = {
+            name: p if p.lr is None else p._replace(lr=p.lr - mends.get((name, "lr"), 0))
+            for name, p in self.parameters.items()
+        }
+        return self._replace(parameters=parameters)
 
 
 class _Group(NamedTuple):
