@@ -106,11 +106,11 @@ def rules(_: click.Context, __: click.Parameter, incomplete: str) -> list[Comple
 
 
 def _rules() -> Iterator[tuple[str, str | None]]:
-    from richc.rules import SLUGS
+    from richc.rules.pages import ALL
 
-    for code, slug in sorted(SLUGS.items()):
+    for code, slug in sorted(ALL.items()):
         yield code, slug
-    for code, slug in sorted(SLUGS.items()):
+    for code, slug in sorted(ALL.items()):
         yield slug, code
 
 

@@ -10,6 +10,7 @@ from richc._version import __version__
 
 #: Command -> module in richc.cli; each module has a ``command``.
 COMMANDS = {
+    "audit": "audit",
     "check": "check",
     "compile": "compile",
     "completion": "completion",

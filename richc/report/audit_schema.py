@@ -6,6 +6,8 @@ Sizes, rates and stds are powers n^x: exponents of n as they stand, unlike the a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from richc.torchfront.audit import Audit
     from richc.torchfront.evidence import Evidence
     from richc.torchfront.faults import AuditFault
-    from richc.torchfront.judging import Own
+    from richc.torchfront.own import Own
     from richc.torchfront.reading import ParameterReading
 
 _Width = Annotated[int, Field(ge=1)]
@@ -97,11 +99,14 @@ class AuditReport(Strict):
     risk: float = Field(default=1.0, description="a bound on how often such a run errs")
     widths: list[_Width]
     networks: int = 0
+    read_only: bool = False
+    groups: int = Field(default=0, description="parameter groups of all optimizers")
+    optimizers: str = ""
     seconds: float = 0.0
-    findings: list[AuditFinding] = []
-    parameters: list[AuditedParameter] = []
-    open: list[OpenRow] = []
-    notes: list[str] = Field(default=[], description="what was seen and is not judged")
+    findings: list[AuditFinding] = Field(default_factory=list)
+    parameters: list[AuditedParameter] = Field(default_factory=list)
+    open: list[OpenRow] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list, description="what was seen and is not judged")
     mended: bool | None = Field(
         default=None,
         description="whether everything is right with the changes of all findings; null where "
@@ -123,6 +128,7 @@ def report(found: Audit) -> AuditReport:
         "factory": found.factory,
         "target": settings.target,
         "widths": list(settings.widths),
+        "read_only": settings.read_only,
         "seconds": found.seconds,
     }
     if found.refusal is not None or found.first is None or found.reading is None:
@@ -132,12 +138,14 @@ def report(found: Audit) -> AuditReport:
     faults = [*found.faults, *found.warnings]
     errors = [fault for fault in faults if fault.severity == "error"]
     opened = found.last.open
-    left = bool(opened) or found.risk > RISK and not settings.read_only
+    left = bool(opened) or (found.risk > RISK and not settings.read_only)
     return AuditReport(
         verdict="fail" if errors else "undecided" if left else "pass",
         richness=None if found.first.richness is None else round(found.first.richness, 3),
         risk=min(1.0, found.risk),
         networks=found.networks,
+        groups=found.reading.groups,
+        optimizers=found.reading.optimizers,
         findings=[_finding(fault) for fault in faults],
         parameters=[
             _parameter(p, found.first.own.get(p.name), found.evidence)
@@ -150,14 +158,41 @@ def report(found: Audit) -> AuditReport:
     )
 
 
+def ignoring(report: AuditReport, rules: Iterable[tuple[str, str]]) -> AuditReport:
+    """The report without findings (pattern of a parameter's name, code), and its verdict then."""
+    several = list(rules)
+
+    def kept(finding: AuditFinding) -> AuditFinding | None:
+        named = [
+            name
+            for name in finding.parameters
+            if not any(finding.code == code and fnmatchcase(name, p) for p, code in several)
+        ]
+        if named == finding.parameters:
+            anywhere = any(finding.code == code and p == "*" for p, code in several)
+            return None if anywhere and not named else finding
+        return finding.model_copy(update={"parameters": named}) if named else None
+
+    findings = [left for one in report.findings if (left := kept(one)) is not None]
+    if len(findings) == len(report.findings):
+        return report.model_copy(update={"findings": findings})
+    errors = any(finding.severity == "error" for finding in findings)
+    verdict = report.verdict
+    if verdict == "fail" and not errors:
+        verdict = "undecided" if report.open else "pass"
+    silent = len(report.findings) - len(findings)
+    notes = [*report.notes, f"{silent} finding{'s' if silent > 1 else ''} ignored"]
+    return report.model_copy(update={"findings": findings, "verdict": verdict, "notes": notes})
+
+
 def _finding(fault: AuditFault) -> AuditFinding:
-    from richc.torchfront.faults import SLUGS
+    from richc.rules import AUDITED
 
     line = fault.source
     return AuditFinding.model_validate(
         {
             "code": fault.code,
-            "slug": SLUGS[fault.code],
+            "slug": AUDITED[fault.code],
             "severity": fault.severity,
             "parameters": list(fault.parameters),
             "knob": fault.knob,

@@ -1,1 +1,1 @@
-"""Projects that are PyTorch already: what a factory makes at several widths is read and measured."""
+"""PyTorch projects: what a factory makes at several widths is read, measured and judged."""

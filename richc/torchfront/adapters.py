@@ -136,8 +136,7 @@ def cast(value: Any, dtype: torch.dtype) -> Any:
     if isinstance(value, Tensor):
         return value.to(dtype) if value.is_floating_point() else value
     if isinstance(value, Mapping):
-        kind = dict if not hasattr(value, "to") else dict
-        return kind((key, cast(one, dtype)) for key, one in value.items())
+        return {key: cast(one, dtype) for key, one in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(cast(one, dtype) for one in value))
     if isinstance(value, tuple | list):

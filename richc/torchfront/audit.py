@@ -157,7 +157,7 @@ class _Run:
             tuple(faults),
             warnings,
             self._networks,
-            sum({row.fit: row.risk for row in judgement.rows}.values()),
+            judgement.risk,
         )
 
     _count = 0
@@ -219,8 +219,7 @@ class _Run:
             evidence = Evidence(networks, self._reading.units)
             reading = self._reading.mended(self._mends)
             judgement = Judge(evidence, reading, settings.richness, self._is_free).judge()
-            risk = sum({row.fit: row.risk for row in judgement.rows}.values())
-            enough = not judgement.open and risk <= RISK
+            enough = not judgement.open and judgement.risk <= RISK
             spent = rounds >= _ROUNDS and time.process_time() - began > _CHEAP
             if enough or settings.seeds is not None or spent or rounds == _MOST_ROUNDS:
                 return judgement, evidence
@@ -248,5 +247,5 @@ class _Run:
         return Audit(
             self._factory.name, self._settings, 0.0, None, self._reading, judgement, evidence,
             judgement, judgement.faults, warnings, count,
-            sum({row.fit: row.risk for row in judgement.rows}.values()),
+            judgement.risk,
         )  # fmt: skip

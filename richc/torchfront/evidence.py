@@ -67,7 +67,8 @@ class Evidence:
     def __init__(self, networks: Mapping[int, list[Network]], units: Fraction) -> None:
         self._networks = {n: found for n, found in sorted(networks.items()) if found}
         self._units = units
-        first, last = list(self._networks)[0], list(self._networks)[-1]
+        ends = list(self._networks)
+        first, last = ends[0], ends[-1]
         self._narrow, self._wide = self._networks[first][0], self._networks[last][0]
         self._fits: dict[tuple[object, ...], Fit | None] = {}
 
@@ -114,6 +115,11 @@ class Evidence:
         """The events behind one."""
         keys = list(self.events)
         return keys[keys.index(key) + 1 :]
+
+    def comes_before(self, key: str, soft: str) -> bool:
+        """Whether a soft-max follows an event before any other: it is of the event's output."""
+        order = self._narrow.order
+        return key in order and soft in order and order.index(soft) == order.index(key) + 1
 
     def largest_response(self, who: str, key: str) -> float:
         """Of a soft-max input to a parameter, 0 where it is rounding."""
@@ -226,6 +232,14 @@ class Evidence:
     def terms(self, key: str) -> list[float]:
         """How many terms an entry of an event sums over, by width."""
         return [float(found[0].events[key].terms) for found in self._networks.values()]
+
+    def tails(self, key: str) -> list[float]:
+        """The numbers that multiply an event's output, by width."""
+        return [abs(found[0].events[key].tail) for found in self._networks.values()]
+
+    def source(self, key: str) -> Fit | None:
+        """Of what an event reads, at init."""
+        return self.fit(Place("source", key), _INIT)
 
     def factors(self, key: str, name: str) -> list[float]:
         """The numbers that multiply a parameter before the event, by width."""

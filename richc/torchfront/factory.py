@@ -132,7 +132,7 @@ def normalised(made: Any) -> Made:
 
 def _inside(stepper: Any) -> Iterator[Optimizer]:
     """A stepper, if it is an optimizer with groups of its own, else those that it wraps."""
-    held = [v for v in vars(stepper).values()] if hasattr(stepper, "__dict__") else []
+    held = list(vars(stepper).values()) if hasattr(stepper, "__dict__") else []
     parts = [p for v in held for p in (v if isinstance(v, list | tuple) else [v])]
     parts += [p for v in held if isinstance(v, dict) for p in v.values()]
     wrapped = [p for p in parts if isinstance(p, Optimizer) and p is not stepper]
@@ -160,7 +160,7 @@ def guarded(what: str) -> Iterator[None]:
         yield
     except Refusal:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+    except Exception as error:
         raise Refusal(f"{what}: {own_frames(error)}") from error
 
 
@@ -169,7 +169,9 @@ def own_frames(error: BaseException) -> str:
     found = [f for f in traceback.extract_tb(error.__traceback__) if is_own(f.filename)]
     kept = [f for f in found if "site-packages" not in f.filename] or found
     said = "".join(traceback.format_exception_only(error)).strip()
-    return "\n".join([said.splitlines()[0], *(line.rstrip() for line in traceback.format_list(kept))])
+    return "\n".join(
+        [said.splitlines()[0], *(line.rstrip() for line in traceback.format_list(kept))]
+    )
 
 
 def is_own(path: str) -> bool:

@@ -10,24 +10,6 @@ from richc.lab.statistics import Fit
 from richc.torchfront.evidence import CONFIDENCE
 from richc.torchfront.watching import Line
 
-#: Code -> slug; pages in richc/rules have these names.
-SLUGS = {
-    "A101": "init-size",
-    "A102": "output-at-init",
-    "A103": "multiplier-size",
-    "A301": "update-too-large",
-    "A302": "update-too-small",
-    "A401": "softmax-grows",
-    "A402": "attention-grows",
-    "A501": "readout-too-large",
-    "A502": "readout-update",
-    "A503": "lazy-scale",
-    "A601": "decay-with-width",
-    "A602": "eps-with-width",
-    "A603": "schedule-with-width",
-    "A701": "read-and-measured",
-}
-
 
 class Mend(NamedTuple):
     """A knob of a parameter times n^-power; ``attention`` is a place in the network."""

@@ -12,28 +12,18 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.lab.statistics import Fit
+from richc.torchfront import causes
+from richc.torchfront.causes import place
 from richc.torchfront.evidence import TOLERANCE, AuditRow, Evidence, halves
-from richc.torchfront.faults import AuditFault, Mend, interval_of, listed, powered
+from richc.torchfront.faults import AuditFault, listed
 from richc.torchfront.measuring import family
-from richc.torchfront.predicting import predict, snapped
-from richc.torchfront.reading import Reading
+from richc.torchfront.own import Own, farthest, lazy, owns
+from richc.torchfront.predicting import snapped
+from richc.torchfront.reading import Reading, ScalarReading
 
 _HALF = Fraction(1, 2)
 #: Parts of the hidden families that must agree before the read-out is blamed.
 _SHARE = 0.3
-
-
-class Own(NamedTuple):
-    """A parameter's own update of the first representation that it changes."""
-
-    name: str
-    key: str
-    #: None where it changes nothing.
-    fit: Fit | None
-    read: Fraction | None
-    is_wide: bool
-    #: Whether it is the output that it changes first.
-    is_readout: bool
 
 
 class Judgement(NamedTuple):
@@ -44,8 +34,14 @@ class Judgement(NamedTuple):
     rows: tuple[AuditRow, ...]
     open: tuple[AuditRow, ...]
     own: dict[str, Own]
+    #: None where it is nowhere on the scale.
     richness: float | None
     notes: tuple[str, ...]
+
+    @property
+    def risk(self) -> float:
+        """A bound on how often this errs; rows of the same numbers err as one."""
+        return sum({row.fit: row.risk for row in self.rows}.values())
 
 
 class Judge:
@@ -61,26 +57,31 @@ class Judge:
         self._evidence, self._reading, self._target = evidence, reading, target
         self._is_free = is_free
         self._rows: list[AuditRow] = []
-        self._sides: dict[int, int | None] = {}
-        self.own = {name: own for name in reading.parameters if (own := self._own(name))}
+        self.own = owns(evidence, reading)
+        self._lazy = lazy(self.own)
+        # Of chance: a row each for sizes, updates and scales.
+        self._judged = len(evidence.events) + len(self.own) + len(evidence.softs) + 2
 
     def judge(self) -> Judgement:
-        stages = (self._inits, self._readout, self._updates, self._scales)
-        faults: list[AuditFault] = []
-        # Every row is counted before any is decided on: what may be chance depends on how many.
-        planned = [list(stage()) for stage in (self._inits, self._readout, self._updates)]
-        judged = len(self._rows) + len(self._evidence.softs) + 1
-        del planned
-        self._rows, self._judged = [], judged
-        for number, stage in enumerate(stages):
-            faults = [fault._replace(stage=number) for fault in stage()]
+        """By what was measured."""
+        for stage in (self._inits, self._readout, self._updates, self._scales):
+            faults = list(stage())
             if faults:
-                break
-        rows = tuple(self._rows)
-        opened = tuple(row for row in rows if row.side(judged) is None)
-        return Judgement(tuple(faults), rows, opened, self.own, self._richness(), self._notes())
+                return self._judgement(faults)
+        return self._judgement([])
 
-    _judged = 1
+    def read(self) -> Judgement:
+        """Without training: sizes at init, and updates as shapes and rates say that they are."""
+        faults = list(self._inits()) or [*self._read_updates(), *self._read_scales()]
+        unknown = [own.name for own in self.own.values() if own.read is None]
+        notes = (f"{listed(unknown)}: its update cannot be read, only measured",) if unknown else ()
+        return self._judgement(faults)._replace(notes=(*notes, *self._untrained()))
+
+    def _judgement(self, faults: list[AuditFault]) -> Judgement:
+        rows = tuple(self._rows)
+        opened = tuple(row for row in rows if row.side(self._judged) is None)
+        notes = (*self._notes(), *self._untrained())
+        return Judgement(tuple(faults), rows, opened, self.own, self._richness(faults), notes)
 
     def _side(self, row: AuditRow) -> int | None:
         self._rows.append(row)
@@ -92,13 +93,12 @@ class Judge:
         evidence = self._evidence
         off: list[tuple[str, Fit]] = []
         blamed: dict[tuple[Fraction, Fraction | None], list[tuple[str, Fit]]] = {}
-        for key in evidence.events:
+        for key, event in evidence.events.items():
             fit = evidence.size(key)
             if not evidence.is_wide(key) or fit is None or fit.is_zero:
                 continue
-            event = evidence.events[key]
-            names = tuple(n for _, n in event.changes)
-            row = AuditRow(f"the size at init of {_place(key)}", tuple(dict.fromkeys(names)), fit)
+            names = tuple(dict.fromkeys(name for _, name in event.changes))
+            row = AuditRow(f"the size at init of {place(key)}", names, fit)
             if abs(fit.exponent) > TOLERANCE and self._is_free(key):
                 continue
             if not self._side(row):
@@ -107,230 +107,115 @@ class Judge:
             gain = evidence.gain(key)
             if gain is None or gain.is_zero or abs(gain.exponent) <= TOLERANCE:
                 continue
-            for name in self._causes(key):
+            for name in self._made_of(key):
                 init = evidence.init(name)
                 read = None if init is None or init.is_zero else snapped(init.exponent)
                 blamed.setdefault((halves(gain.exponent), read), []).append((name, gain))
         for (excess, read), found in blamed.items():
-            parameters = tuple(dict.fromkeys(name for name, _ in found))
             gain = max((g for _, g in found), key=lambda g: abs(g.exponent))
-            size = "large" if excess > 0 else "small"
-            yield AuditFault(
-                "A101",
-                "error",
-                parameters,
-                "init",
-                excess,
-                f"the init of {listed(parameters)} is too {size}",
-                read,
-                gain.exponent,
-                interval_of(gain),
-                f"init × {powered(-excess)}",
-                mends=tuple(Mend(name, "init", excess) for name in parameters),
-            )
+            yield causes.init(tuple(dict.fromkeys(n for n, _ in found)), excess, read, gain)
         if off and not blamed:
-            yield self._multiplier(*off[0])
+            key, fit = off[0]
+            yield causes.multiplier(evidence, self._reading, key, halves(fit.exponent), fit)
 
-    def _causes(self, key: str) -> list[str]:
-        """The parameters that a representation's size at init is made of."""
+    def _made_of(self, key: str) -> list[str]:
+        """The parameters that a representation's size at init comes from."""
         evidence = self._evidence
         parts = {
-            name: part
+            name: part.exponent
             for direction, name in evidence.events[key].changes
             if direction == "self"
             and (part := evidence.itself(name, key)) is not None
             and not part.is_zero
         }
-        largest = max((part.exponent for part in parts.values()), default=0.0)
-        kept = [name for name, part in parts.items() if part.exponent > largest - TOLERANCE]
-        dimensions = {n: len(self._reading.parameters[n].dimensions) for n in kept}
-        matrices = [n for n in kept if dimensions[n] > 1]
-        return matrices or kept
-
-    def _multiplier(self, key: str, fit: Fit) -> AuditFault:
-        excess = halves(fit.exponent)
-        event = self._evidence.events[key]
-        scalars = [s for s in self._reading.scalars if s.scalar.kind == "multiplier"]
-        line = next((s.scalar.line for s in scalars if s.power == excess), None)
-        return AuditFault(
-            "A103",
-            "error",
-            tuple(dict.fromkeys(n for _, n in event.changes)),
-            "multiplier",
-            excess,
-            f"what reaches {_place(key)} is multiplied by {powered(excess)}",
-            None,
-            fit.exponent,
-            interval_of(fit),
-            f"that multiplier × {powered(-excess)}",
-            line or event.line,
-        )
+        largest = max(parts.values(), default=0.0)
+        kept = [name for name, part in parts.items() if part > largest - TOLERANCE]
+        return [n for n in kept if self._reading.parameters[n].is_matrix] or kept
 
     # The read-out.
 
     def _readout(self) -> Iterator[AuditFault]:
         evidence = self._evidence
-        readouts = [o for o in self.own.values() if o.is_readout]
-        matrices = [o for o in readouts if len(self._reading.parameters[o.name].dimensions) > 1]
-        output = evidence.output()
-        gains = self._gains()
+        readouts = [own for own in self.own.values() if own.is_readout]
+        matrices = [o for o in readouts if self._reading.parameters[o.name].is_matrix] or readouts
+        output, gains = evidence.output(), self._gains()
         # A lazy network's read-out is larger: that is what makes it lazy.
-        allowed = float(_HALF - self._target)
-        lazy = self._lazy()
-        if lazy is not None:
-            allowed = max(allowed, -lazy)
-        grown = [g for g in gains.values() if g.exponent - allowed > TOLERANCE]
-        largest = sorted(grown, key=lambda g: g.exponent)
-        excess: Fraction | None = None
+        allowed = max(float(_HALF - self._target), -self._lazy if self._lazy is not None else 0.0)
+        grown = sorted(g for g in gains if g.exponent - allowed > TOLERANCE)
+        is_blamed = False
         if grown and len(grown) >= _SHARE * len(gains):
-            typical = largest[len(largest) // 2]
-            row = AuditRow("what updates do to the output", (), typical, True, allowed)
+            row = AuditRow(
+                "what updates do to the output", (), grown[len(grown) // 2], True, allowed
+            )
             if self._side(row):
+                is_blamed = True
                 excess = halves(row.excess)
-                yield self._too_large(matrices or readouts, excess, typical)
+                yield causes.readout(evidence, self._reading, matrices, excess, row.fit)
         if output is not None and not output.is_zero and not evidence.output_grows:
             row = AuditRow("the size of the output at init", (), output, True)
-            if self._side(row) and excess is None:
-                yield self._grown(matrices or readouts, output)
+            if self._side(row) and not is_blamed:
+                yield causes.output(matrices, halves(output.exponent), output)
 
-    def _gains(self) -> dict[str, Fit]:
+    def _gains(self) -> list[Fit]:
         """By how much families of hidden matrices move the output, over their own update."""
         families: dict[str, list[Own]] = {}
         for own in self.own.values():
-            if own.is_wide and own.fit is not None and not own.fit.is_zero:
-                if len(self._reading.parameters[own.name].dimensions) > 1:
-                    families.setdefault(family(own.name), []).append(own)
-        found = {}
+            is_matrix = self._reading.parameters[own.name].is_matrix
+            if own.is_wide and own.exponent is not None and is_matrix:
+                families.setdefault(family(own.name), []).append(own)
+        found = []
         for who, members in families.items():
             step = max(self._evidence.step(own.name) for own in members)
             pairs = [(own.name, own.key) for own in members]
             gain = self._evidence.readout_gain(who, pairs, step)
             if gain is not None:
-                found[who] = gain
+                found.append(gain)
         return found
-
-    def _too_large(self, readouts: list[Own], excess: Fraction, gain: Fit) -> AuditFault:
-        names = tuple(own.name for own in readouts)
-        own = [o.fit.exponent for o in readouts if o.fit is not None and not o.fit.is_zero]
-        both = bool(own) and abs(max(own) - float(excess)) < TOLERANCE
-        knob = "multiplier" if both else "init"
-        mends = [Mend(name, "init", excess) for name in names]
-        if both:
-            # As if the output were multiplied: the rate goes along, with the square for SGD.
-            mends += [
-                Mend(name, "lr", excess if self._reading.parameters[name].is_entrywise else
-                     2 * excess)
-                for name in names
-            ]  # fmt: skip
-        inits = [self._evidence.init(name) for name in names]
-        read = next((snapped(i.exponent) for i in inits if i is not None and not i.is_zero), None)
-        return AuditFault(
-            "A501",
-            "error",
-            names,
-            knob,
-            excess,
-            f"the read-out {listed(names)} is too large: updates of the right size move the output "
-            f"by {powered(excess)}",
-            read,
-            gain.exponent,
-            interval_of(gain),
-            f"{knob} × {powered(-excess)}",
-            mends=tuple(mends),
-        )
-
-    def _grown(self, readouts: list[Own], output: Fit) -> AuditFault:
-        names = tuple(own.name for own in readouts)
-        excess = halves(output.exponent)
-        return AuditFault(
-            "A102",
-            "error",
-            names,
-            "init",
-            excess,
-            "the output at init grows with the width",
-            None,
-            output.exponent,
-            interval_of(output),
-            f"init × {powered(-excess)}",
-            mends=tuple(Mend(name, "init", excess) for name in names),
-        )
 
     # Own updates.
 
-    def _own(self, name: str) -> Own | None:
-        evidence = self._evidence
-        uses = evidence.uses(name)
-        if not uses:
+    def _richness(self, faults: list[AuditFault]) -> float | None:
+        found = sorted(
+            o.exponent for o in self.own.values() if o.is_wide and o.exponent is not None
+        )
+        if not found or (faults and self._lazy is None):
             return None
-        key = next((use for use in uses if evidence.is_wide(use)), uses[0])
-        read = predict(evidence, self._reading.parameters[name], key)
-        if evidence.is_wide(key):
-            return Own(name, key, evidence.own(name, key), read, True, False)
-        soft = next(
-            (k for k in evidence.softs if evidence.softs[k][1][-1:] == evidence.events[key].shape[-1:]
-             and evidence.largest_response(name, k)),
-            None,
-        )  # fmt: skip
-        step = evidence.step(name)
-        if soft is not None:
-            return Own(name, key, evidence.response(name, soft, step), None, False, False)
-        reaches = not any(evidence.is_wide(later) for later in evidence.after(key))
-        fit = evidence.response(name, None, step) if reaches else evidence.own(name, key)
-        return Own(name, key, fit, None, False, reaches)
-
-    def _lazy(self) -> float | None:
-        """The power by which all hidden updates are short, if it is one and the same."""
-        fits = [own.fit for own in self.own.values() if own.is_wide and own.fit is not None]
-        found = [fit.exponent for fit in fits if not fit.is_zero]
-        if not found or not all(-0.75 < e < -TOLERANCE for e in found):
-            return None
-        spread = max(found) - min(found)
-        return sum(found) / len(found) if spread < 2 * TOLERANCE else None
-
-    def _richness(self) -> float | None:
-        lazy = self._lazy()
-        fits = [own.fit for own in self.own.values() if own.is_wide and own.fit is not None]
-        found = sorted(fit.exponent for fit in fits if not fit.is_zero)
-        if not found:
-            return None
-        return 0.5 + (lazy if lazy is not None else found[len(found) // 2])
+        return 0.5 + (self._lazy if self._lazy is not None else found[len(found) // 2])
 
     def _updates(self) -> Iterator[AuditFault]:
         wanted = float(self._target - _HALF)
         groups: dict[tuple[str, Fraction, Fraction | None], list[Own]] = {}
-        short: list[Own] = []
-        lazy = self._lazy()
+        shifted: list[Own] = []
         for own in self.own.values():
-            if own.fit is None or (own.fit.is_zero and own.is_wide):
-                continue
             reading = self._reading.parameters[own.name]
-            if reading.optimizer is None or own.fit.is_zero:
+            if own.fit is None or own.exponent is None or reading.optimizer is None:
                 continue
-            what = f"the update of `{own.name}`"
             goal = wanted if own.is_wide else 0.0
             upward = not own.is_wide and not own.is_readout
-            row = AuditRow(what, (own.name,), own.fit, upward, goal)
+            row = AuditRow(f"the update of `{own.name}`", (own.name,), own.fit, upward, goal)
             side = self._side(row)
-            if own.is_wide and lazy is not None:
-                if side:
-                    short.append(own)
+            if own.is_wide and self._lazy is not None:
+                shifted += [own] if side else []
                 continue
             code = self._code(own, side, goal)
             if code is not None:
                 groups.setdefault((code, self._excess(own, row), reading.lr), []).append(own)
-        if short:
-            yield self._shifted(short, wanted)
+        if shifted and self._lazy is not None:
+            power = snapped(self._lazy)
+            yield self._one_power(shifted, halves(self._lazy - wanted), _HALF + power)
         for (code, excess, lr), members in groups.items():
-            yield self._wrong(code, excess, lr, members)
+            yield (
+                causes.apart(lr, members)
+                if code == "A701"
+                else causes.update(code, excess, lr, members)
+            )
 
     def _code(self, own: Own, side: int | None, goal: float) -> str | None:
         """What is wrong with an update, if anything is."""
         assert own.fit is not None
-        if own.read is not None and own.is_wide:
-            apart = abs(own.fit.exponent - float(own.read))
+        if own.read is not None and abs(own.fit.exponent - float(own.read)) > TOLERANCE:
             row = AuditRow("", (own.name,), own.fit, wanted=float(own.read))
-            if apart > TOLERANCE and row.side(self._judged):
+            if row.side(self._judged):
                 return "A701"
         if not side:
             return None
@@ -338,153 +223,91 @@ class Judge:
             return "A502"
         return "A301" if own.fit.exponent > goal else "A302"
 
-    def _excess(self, own: Own, row: AuditRow) -> Fraction:
-        if own.read is not None and abs(row.excess - float(own.read) + row.wanted) <= TOLERANCE:
-            exact = own.read - Fraction(row.wanted).limit_denominator(8)
-            if exact:
+    @staticmethod
+    def _excess(own: Own, row: AuditRow) -> Fraction:
+        """As read where that agrees with what was measured; else the nearest half."""
+        if own.read is not None:
+            exact = own.read - Fraction(row.wanted)
+            if exact and abs(row.excess - float(exact)) <= TOLERANCE:
                 return exact
         return halves(row.excess)
 
-    def _wrong(
-        self, code: str, excess: Fraction, lr: Fraction | None, members: list[Own]
-    ) -> AuditFault:
+    def _one_power(self, members: list[Own], excess: Fraction, r: Fraction) -> AuditFault:
         names = tuple(own.name for own in members)
-        fits = [own.fit for own in members if own.fit is not None]
-        fit = max(fits, key=lambda one: abs(one.exponent))
-        place = _place(members[0].key)
-        if code == "A701":
-            message = (
-                f"the update of {listed(names)} is not what its rate says: something else acts"
-            )
-            advice = (
-                "look at what stands between the rate and the update: clipping, eps, a wrapper, "
-                "an optimizer of another law"
-            )
-            return AuditFault(
-                code, "error", names, None, None, message, lr, fit.exponent, interval_of(fit), advice
-            )
-        size = "large" if excess > 0 else "small"
-        effect = "the output" if code == "A502" else place
-        message = f"the update of {listed(names)} is too {size} at {effect}"
-        return AuditFault(
-            code,
-            "error",
-            names,
-            "lr",
-            excess,
-            message,
-            lr,
-            fit.exponent,
-            interval_of(fit),
-            f"lr × {powered(-excess)}",
-            mends=tuple(Mend(name, "lr", excess) for name in names),
+        return causes.one_power(
+            self._reading, self.own.values(), names, excess, r, self._target, farthest(members)
         )
 
-    def _shifted(self, members: list[Own], wanted: float) -> AuditFault:
-        lazy = self._lazy()
-        assert lazy is not None
-        excess = halves(lazy - wanted)
-        names = tuple(own.name for own in members)
-        fits = [own.fit for own in members if own.fit is not None]
-        fit = max(fits, key=lambda one: abs(one.exponent))
-        r = _HALF + snapped(lazy)
-        mends = [Mend(name, "lr", excess) for name in names]
-        readouts = [o.name for o in self.own.values() if o.is_readout]
-        mends += [
-            Mend(n, "init", -excess) for n in readouts
-            if len(self._reading.parameters[n].dimensions) > 1
-        ]  # fmt: skip
-        return AuditFault(
-            "A503",
-            "error",
-            names,
-            "lr",
-            excess,
-            f"all hidden updates are short by one power: richness r = {r}, not {self._target}",
-            None,
-            fit.exponent,
-            interval_of(fit),
-            f"lr × {powered(-excess)} for these, and the read-out's init × {powered(excess)}",
-            mends=tuple(mends),
-        )
+    def _read_updates(self) -> Iterator[AuditFault]:
+        wanted = self._target - _HALF
+        hidden = [own for own in self.own.values() if own.read is not None and own.is_wide]
+        groups: dict[tuple[str, Fraction, Fraction | None], list[Own]] = {}
+        for own in self.own.values():
+            excess = Fraction(0) if own.read is None else own.read - own.is_wide * wanted
+            if excess:
+                code = "A502" if own.is_readout else "A301" if excess > 0 else "A302"
+                lr = self._reading.parameters[own.name].lr
+                groups.setdefault((code, excess, lr), []).append(own)
+        powers = {own.read for own in hidden if own.read is not None}
+        if len(powers) == 1 and -_HALF <= (power := powers.pop()) < min(wanted, Fraction(0)):
+            yield self._one_power(hidden, power - wanted, _HALF + power)
+            groups = {key: found for key, found in groups.items() if not found[0].is_wide}
+        for (code, excess, lr), members in groups.items():
+            yield causes.update(code, excess, lr, members)
 
     # Scales.
 
+    def _read_scales(self) -> Iterator[AuditFault]:
+        """Attention whose scale leaves what updates align in keys and queries too large."""
+        groups: dict[Fraction, list[ScalarReading]] = {}
+        for one in self._reading.scalars:
+            if one.scalar.kind == "attention scale" and one.power is not None:
+                excess = one.power + (one.terms or 0)
+                if excess > 0:
+                    groups.setdefault(excess, []).append(one)
+        for excess, members in groups.items():
+            places = [one.scalar.where for one in members]
+            line = members[0].scalar.line
+            yield causes.scale(
+                self._reading, self.own, places, excess, None, attends=True, line=line
+            )
+
     def _scales(self) -> Iterator[AuditFault]:
         evidence = self._evidence
-        found: dict[tuple[str, Fraction, str], list[tuple[str, Fit]]] = {}
-        later = {evidence.step(name) for name in self.own}
+        found: dict[tuple[bool, Fraction, str], list[tuple[str, Fit]]] = {}
+        steps = {evidence.step(name) for name in self.own}
+        families = {"", *(family(name) for name in self.own)}
         for key, (attends, _, _) in evidence.softs.items():
-            fits = [f for s in later if (f := evidence.response("", key, s)) is not None]
-            first = evidence.soft(key)
-            fits += [] if first is None or first.is_zero else [first]
-            families = [
-                f
-                for who in {family(n) for n in self.own}
-                for s in later
-                if (f := evidence.response(who, key, s)) is not None and not f.is_zero
-            ]
-            judged = [f for f in fits if not f.is_zero]
-            if not judged:
+            fits = [evidence.response(who, key, step) for who in families for step in steps]
+            known = [f for f in (evidence.soft(key), *fits) if f is not None and not f.is_zero]
+            if not known:
                 continue
-            largest = max((*judged, *families), key=lambda f: f.exponent)
-            what = f"the change of soft-max inputs at {_place(key)}"
-            row = AuditRow(what, (), largest, True)
+            largest = max(known, key=lambda f: f.exponent)
+            row = AuditRow(f"the change of soft-max inputs at {place(key)}", (), largest, True)
             if self._side(row):
-                code = "A402" if attends else "A401"
-                pattern = ".".join("*" if p.isdigit() else p for p in key.split("."))
-                found.setdefault((code, halves(row.excess), pattern), []).append((key, largest))
-        for (code, excess, _), members in found.items():
-            yield self._scale(code, excess, members)
+                excess = halves(row.excess)
+                found.setdefault((attends, excess, family(key)), []).append((key, largest))
+        for (attends, excess, _), members in found.items():
+            places = [key.partition(":")[0] for key, _ in members]
+            fit = max((f for _, f in members), key=lambda f: f.exponent)
+            line = evidence.softs[members[0][0]][2]
+            yield causes.scale(
+                self._reading, self.own, places, excess, fit, attends=attends, line=line
+            )
 
-    def _scale(self, code: str, excess: Fraction, members: list[tuple[str, Fit]]) -> AuditFault:
-        places = [key.partition(":")[0] for key, _ in members]
-        fit = max((f for _, f in members), key=lambda f: f.exponent)
-        names = tuple(
-            own.name
-            for own in self.own.values()
-            if any(own.name.startswith(f"{place}.") for place in places)
-        )
-        line = self._evidence.softs[members[0][0]][2]
-        scales = [
-            s
-            for s in self._reading.scalars
-            if s.scalar.where in places or any(s.scalar.where.startswith(f"{p}.") for p in places)
-        ]
-        read = next((s.power for s in scales if s.scalar.kind == "attention scale"), None)
-        line = next((s.scalar.line for s in scales if s.scalar.line is not None), line)
-        what = "attention logits" if code == "A402" else "soft-max inputs"
-        now = "" if read is None else f"a scale ~ {powered(read - excess)}; "
-        return AuditFault(
-            code,
-            "error",
-            names,
-            "attention_scale" if code == "A402" else "multiplier",
-            excess,
-            f"{what} of {listed(places)} grow with the width".replace(" parameters)", " places)"),
-            read,
-            fit.exponent,
-            interval_of(fit),
-            f"{now}the scale × {powered(-excess)}",
-            line,
-            tuple(Mend(place, "attention_scale", excess) for place in places),
-        )
+    # What is said, and not judged.
 
-    def _notes(self) -> tuple[str, ...]:
-        notes = []
-        still = [
-            n
-            for n, p in self._reading.parameters.items()
-            if p.optimizer is not None and (n not in self.own or self.own[n].fit is None)
-        ]
+    def _notes(self) -> Iterator[str]:
+        parameters = self._reading.parameters
+        trained = [name for name, p in parameters.items() if p.optimizer is not None]
+        still = [n for n in trained if n not in self.own or self.own[n].exponent is None]
         if still:
-            notes.append(f"{listed(still)}: no effect at any width")
-        untrained = [n for n, p in self._reading.parameters.items() if p.optimizer is None]
-        if untrained:
-            notes.append(f"{listed(untrained)}: in no optimizer, so never trained")
-        return tuple(notes)
+            yield f"{listed(still)}: no effect at any width"
+        for name, own in self.own.items():
+            uses = self._evidence.uses(name)
+            if own.is_wide and not all(map(self._evidence.is_wide, uses)):
+                yield f"`{name}` is tied: what it does as a read-out is not judged"
 
-
-def _place(key: str) -> str:
-    where, _, op = key.partition(":")
-    return f"`{where}`" if where else f"`{op}`"
+    def _untrained(self) -> tuple[str, ...]:
+        names = [n for n, p in self._reading.parameters.items() if p.optimizer is None]
+        return (f"{listed(names)}: in no optimizer, so never trained",) if names else ()

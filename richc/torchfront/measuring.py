@@ -20,7 +20,8 @@ from torch import Tensor
 from richc.torchfront.adapters import cast, output_of, tensors
 from richc.torchfront.factory import Made, Refusal, guarded
 from richc.torchfront.mending import AttentionMend, Mends, attention, mend
-from richc.torchfront.watching import Event, Soft, Watch, rms
+from richc.torchfront.tensors import rms
+from richc.torchfront.watching import Event, Line, Soft, Watch
 
 #: Who moves: everything, or a family, or a parameter.
 ALL = ""
@@ -50,7 +51,9 @@ class Network(NamedTuple):
 
     sizes: dict[Place, float]
     events: dict[str, Event]
-    softs: dict[str, tuple[bool, tuple[int, ...], Any]]
+    softs: dict[str, tuple[bool, tuple[int, ...], Line | None]]
+    #: Keys of both, in order of execution.
+    order: tuple[str, ...]
     output: tuple[int, ...]
     #: Parameters without a gradient in the first step.
     dead: tuple[str, ...]
@@ -127,6 +130,7 @@ class Measurement:
         self.sizes: dict[Place, float] = {}
         self._events: dict[str, Event] = {}
         self._softs: dict[str, Soft] = {}
+        self._order: tuple[str, ...] = ()
         self._output: Tensor | None = None
 
     def run(self, *, later: bool = False, trains: bool = True) -> Network:
@@ -151,7 +155,9 @@ class Measurement:
     def _network(self, dead: tuple[str, ...]) -> Network:
         assert self._output is not None
         softs = {key: (s.attends, s.shape, s.line) for key, s in self._softs.items()}
-        return Network(self.sizes, self._events, softs, tuple(self._output.shape), dead)
+        return Network(
+            self.sizes, self._events, softs, self._order, tuple(self._output.shape), dead
+        )
 
     def _step(self, number: int = 1) -> dict[str, Tensor]:
         """The change of every parameter by a step of the user's optimizer, which is undone."""
@@ -211,7 +217,7 @@ class Measurement:
             base = p.detach()
             itself[name] = base * (1 + _PART)
             if name in step and rms(step[name]):
-                parts[name] = _PART * (rms(base) or 1.0) / rms(step[name])
+                parts[name] = _PART * _unless_zero(rms(base)) / rms(step[name])
                 moved[name] = base.add(step[name], alpha=parts[name])
         directions = {"own": moved, "self": itself}
         watch = Watch(self._made.model, moved=directions, batch=self._batch, reads=True)
@@ -220,7 +226,7 @@ class Measurement:
             raise Refusal("the model's output is not finite")
         self._output, self._softs = output, watch.softs
         if number == 1:
-            self._events = watch.events
+            self._events, self._order = watch.events, tuple(watch.order)
             self.sizes[Place("f", "")] = rms(output)
             for key, soft in watch.softs.items():
                 self.sizes[Place("soft", key)] = rms(soft.values)
@@ -279,6 +285,10 @@ class Measurement:
             base = self._softs.get(key)
             if base is not None and base.values.shape == soft.values.shape:
                 sizes[Place("dsoft", key, who, number)] = rms(soft.values - base.values) / part
+
+
+def _unless_zero(size: float) -> float:
+    return size if size > 0 else 1.0
 
 
 def is_free(made: Made, dtype: torch.dtype, key: str) -> bool:

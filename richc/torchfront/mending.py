@@ -7,14 +7,19 @@ from fractions import Fraction
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from richc.torchfront.factory import Made, plain
 
 #: Their first argument times a number is the logits times it.
-_LOGITS = {F.scaled_dot_product_attention, F.softmax, torch.softmax, Tensor.softmax}
+_LOGITS = {
+    functional.scaled_dot_product_attention,
+    functional.softmax,
+    torch.softmax,
+    Tensor.softmax,
+}
 
 #: (parameter, knob) -> the power of n by which the knob is too large.
 Mends = Mapping[tuple[str, str], Fraction]

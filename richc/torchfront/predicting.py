@@ -38,6 +38,21 @@ def predict(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction
     return reading.lr + factor + terms - snapped(gain.exponent)
 
 
+def predict_output(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
+    """The exponent of a read-out's own change of the output; None where it cannot be said."""
+    source = evidence.source(key)
+    if not reading.is_entrywise or reading.lr is None or source is None or source.is_zero:
+        return None
+    if not reading.is_matrix:
+        return reading.lr
+    numbers = (evidence.terms(key), evidence.factors(key, reading.name), evidence.tails(key))
+    powers = [power(values, evidence.widths) for values in numbers]
+    known = [one for one in powers if one is not None]
+    if len(known) < len(powers):
+        return None
+    return reading.lr + sum(known, Fraction(0)) + snapped(source.exponent)
+
+
 def _vector(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
     """Of a gain, a bias, or an embedding."""
     assert reading.lr is not None

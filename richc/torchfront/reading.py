@@ -31,6 +31,8 @@ _ENTRYWISE |= {
     for law in laws()
     if law.is_entrywise and law.ignores_gradient_size and not law.is_relative_to_weight
 }
+#: Those whose update is as large as the gradient.
+_FOLLOWS = {"sgd", "asgd", "sgdw"}
 #: Those that multiply their decay by the learning rate.
 _DECOUPLED = {"adamw", "lion", "muon", "sgdw", "adafactor"}
 
@@ -67,8 +69,14 @@ class ParameterReading(NamedTuple):
     optimizer: str | None
     #: Whether its update has the size of the learning rate.
     is_entrywise: bool
+    #: Whether its update has the same size whatever the gradient's is.
+    ignores_gradient: bool
     #: The rates at all widths, where they are no power of n.
     odd: tuple[float, ...]
+
+    @property
+    def is_matrix(self) -> bool:
+        return len(self.dimensions) > 1
 
 
 class ScalarReading(NamedTuple):
@@ -77,6 +85,8 @@ class ScalarReading(NamedTuple):
     scalar: Scalar
     power: Fraction | None
     values: tuple[float, ...]
+    #: Of the terms that an entry of attention's logits sums over.
+    terms: Fraction | None
 
 
 class Reading(NamedTuple):
@@ -115,7 +125,7 @@ class _At(NamedTuple):
     groups: dict[str, _Group]
     scalars: list[Scalar]
     classes: tuple[str, ...]
-    count: int
+    groups_count: int
 
 
 def read(factory: Factory, widths: Sequence[int]) -> Reading:
@@ -144,7 +154,7 @@ def read(factory: Factory, widths: Sequence[int]) -> Reading:
         parameters,
         _scalars(seen),
         " and ".join(dict.fromkeys(first.classes)),
-        first.count,
+        first.groups_count,
         factors[len(factors) // 2],
         tuple(notes),
     )
@@ -241,7 +251,7 @@ def _parameter(name: str, seen: Mapping[int, _At]) -> ParameterReading:
     known = [group for group in groups if group is not None]
     if len(known) < len(groups):
         return ParameterReading(
-            name, dimensions, None, None, None, False, None, 0.0, None, False, ()
+            name, dimensions, None, None, None, False, None, 0.0, None, False, False, ()
         )
     rates = [group.lr for group in known]
     lr = power(rates, widths)
@@ -258,6 +268,7 @@ def _parameter(name: str, seen: Mapping[int, _At]) -> ParameterReading:
         eps[-1],
         known[0].optimizer,
         known[0].optimizer.lower() in _ENTRYWISE,
+        known[0].optimizer.lower() not in _FOLLOWS,
         () if lr is not None or not any(rates) else tuple(rates),
     )
 
@@ -273,5 +284,6 @@ def _scalars(seen: Mapping[int, _At]) -> tuple[ScalarReading, ...]:
         values = tuple(s.value for s in scalars)
         exponent = power([abs(v) for v in values], list(seen))
         if exponent != 0:
-            found.append(ScalarReading(scalars[0], exponent, values))
+            terms = power([float(s.terms) for s in scalars], list(seen))
+            found.append(ScalarReading(scalars[0], exponent, values, terms))
     return tuple(dict.fromkeys(found))

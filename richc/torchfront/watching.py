@@ -9,15 +9,26 @@ that then multiplies the output belongs to it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from richc.torchfront.factory import own_line, plain
+from richc.torchfront.tensors import (
+    PRODUCTS,
+    doubled,
+    laid_out_as,
+    mapped,
+    memory,
+    number_in,
+    rms,
+    tensors_in,
+    terms,
+)
 
 Line = tuple[str, int]
 
@@ -34,7 +45,6 @@ _LOOKUPS = {"embedding", "index_select"}
 #: They leave scores of attention what they are.
 _KEEPS = {"mul", "div", "add", "sub", "masked_fill", "where", "_to_copy", "clone", "tanh", "add_"}
 _KEEPS |= {"mul_", "div_", "masked_fill_"}
-_PRODUCTS = {"mm": 1, "addmm": 2, "bmm": 1, "baddbmm": 2, "mv": 0, "addmv": 1, "dot": 0}
 #: What masks put where nothing is to be attended to.
 _MASKED = -1e30
 
@@ -46,6 +56,8 @@ class Scalar(NamedTuple):
     kind: str
     value: float
     line: Line | None
+    #: How many entries of a query and a key an entry of the logits sums over.
+    terms: int = 1
 
 
 @dataclass
@@ -106,12 +118,14 @@ class Watch(TorchDispatchMode):
         has_values: bool = True,
         scaled: str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         #: Fake tensors have none.
         self._has_values = has_values
         self.events: dict[str, Event] = {}
         self.softs: dict[str, Soft] = {}
         self.scalars: list[Scalar] = []
+        #: Keys of events and soft-maxes, in order of execution.
+        self.order: list[str] = []
         #: Of products that are no parameter's: what a loss inside of the model is made from.
         self.last: Tensor | None = None
         self._model = model
@@ -122,36 +136,30 @@ class Watch(TorchDispatchMode):
         self._stack: list[str] = []
         self._counts: dict[str, int] = {}
         self._kept: list[Tensor] = []
-        self._tainted = {_memory(t) for t in batch or ()}
+        self._tainted = {memory(t) for t in batch or ()}
         #: Products of two things that come from the batch: scores of attention.
         self._pairs: set[int] = set()
         self._carried: dict[int, _Carried] = {}
         self._tails: dict[int, tuple[Event, Tensor]] = {}
         self._handles: list[Any] = []
-        for direction, parameters in (moved or {}).items():
-            for name, tensor in parameters.items():
-                self._carry(direction, name, tensor)
+        for name, parameter in model.named_parameters():
+            known = {(d, plain(name)): by[plain(name)] for d, by in (moved or {}).items()
+                     if plain(name) in by}  # fmt: skip
+            if known:
+                self._carried[memory(parameter)] = _Carried(parameter, known, 1.0)
 
-    def _carry(self, direction: str, name: str, tensor: Tensor) -> None:
-        parameter = _named(self._model)[name]
-        known = self._carried.get(_memory(parameter))
-        moved = {} if known is None else known.moved
-        self._carried[_memory(parameter)] = _Carried(
-            parameter, {**moved, (direction, name): tensor}, 1.0
-        )
-
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Self:
         for name, module in self._model.named_modules():
             shown = plain(name)
             self._handles += [
                 module.register_forward_pre_hook(lambda *_, n=shown: self._stack.append(n)),
                 module.register_forward_hook(lambda *_: self._leave(), always_call=True),
             ]
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: object) -> None:
-        super().__exit__(*error)
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
         for handle in self._handles:
             handle.remove()
 
@@ -187,7 +195,7 @@ class Watch(TorchDispatchMode):
             if self._reads:
                 self._multiplier(op, args)
             out = func(*args, **kwargs)
-            if op in _PRODUCTS or op == "convolution":
+            if op in PRODUCTS or op == "convolution":
                 self.last = out
             return out
         return self._follow(func, op, args, kwargs)
@@ -195,9 +203,9 @@ class Watch(TorchDispatchMode):
     # What a parameter does.
 
     def _follow(self, func: Any, op: str, args: tuple[Any, ...], kwargs: Any) -> Any:
-        inputs = list(_tensors((args, kwargs)))
-        carried = [t for t in inputs if _memory(t) in self._carried]
-        tainted = [t for t in inputs if _memory(t) in self._tainted]
+        inputs = list(tensors_in((args, kwargs)))
+        carried = [t for t in inputs if memory(t) in self._carried]
+        tainted = [t for t in inputs if memory(t) in self._tainted]
         is_lookup = op in _LOOKUPS or (op == "index" and args[0].ndim <= 2)
         mixes = bool(carried) and (bool(tainted) or is_lookup)
         if mixes and all(not t.is_floating_point() for t in tainted) and not is_lookup:
@@ -208,25 +216,25 @@ class Watch(TorchDispatchMode):
         multiplier = self._multiplier(op, args)
         out = func(*args, **kwargs)
         if self._scaled is not None and mixes and self._is_scaled(op):
-            out = _doubled(out)
-        first = next(_tensors(out), None)
+            out = doubled(out)
+        first = next(tensors_in(out), None)
         if first is None:
             return out
         if mixes:
             self._event(op, args, first, carried, tainted, redone)
         elif carried and redone:
-            factor = self._carried[_memory(carried[0])].factor * (multiplier or 1.0)
-            aligned = {key: _as(first, value) for key, value in redone.items()}
-            self._carried[_memory(first)] = _Carried(first, aligned, factor)
+            factor = self._carried[memory(carried[0])].factor * (multiplier or 1.0)
+            aligned = {key: laid_out_as(first, value) for key, value in redone.items()}
+            self._carried[memory(first)] = _Carried(first, aligned, factor)
         elif multiplier is not None:
             self._multiplied(inputs, first, multiplier)
-        if op in _PRODUCTS or op == "convolution":
+        if op in PRODUCTS or op == "convolution":
             self.last = first
         if tainted or (mixes and is_lookup):
             self._taint(out)
-        is_pair = op in _PRODUCTS and not carried and len(tainted) > 1
-        if is_pair or (op in _KEEPS and any(_memory(t) in self._pairs for t in inputs)):
-            self._pairs.add(_memory(first))
+        is_pair = op in PRODUCTS and not carried and len(tainted) > 1
+        if is_pair or (op in _KEEPS and any(memory(t) in self._pairs for t in inputs)):
+            self._pairs.add(memory(first))
         return out
 
     def _is_scaled(self, op: str) -> bool:
@@ -238,19 +246,19 @@ class Watch(TorchDispatchMode):
         self, func: Any, args: tuple[Any, ...], kwargs: Any, carried: list[Tensor]
     ) -> dict[tuple[str, str], Tensor]:
         """The outputs with each parameter moved, one after the other."""
-        names = dict.fromkeys(n for t in carried for n in self._carried[_memory(t)].moved)
+        names = dict.fromkeys(n for t in carried for n in self._carried[memory(t)].moved)
         changes_arguments = func._schema.is_mutable
         redone = {}
         for name in names:
 
             def put(tensor: Tensor, name: tuple[str, str] = name) -> Tensor:
-                known = self._carried.get(_memory(tensor))
+                known = self._carried.get(memory(tensor))
                 if known is None or name not in known.moved:
                     return tensor.clone() if changes_arguments else tensor
                 return _view(known, name, tensor)
 
-            out = func(*_mapped(args, put), **_mapped(kwargs, put))
-            first = next(_tensors(out), None)
+            out = func(*mapped(args, put), **mapped(kwargs, put))
+            first = next(tensors_in(out), None)
             if first is not None:
                 redone[name] = first
         return redone
@@ -274,16 +282,17 @@ class Watch(TorchDispatchMode):
             rms(out),
             rms(out),
             1.0 if source is None else rms(source),
-            _terms(op, args),
+            terms(op, args),
             own_line(sys._getframe(2)) if self._reads else None,
         )
         for name, moved in redone.items():
             event.changes[name] = rms(moved - out)
         for tensor in carried:
-            known = self._carried[_memory(tensor)]
+            known = self._carried[memory(tensor)]
             event.factors |= {name: known.factor for _, name in known.moved}
         self.events[event.key] = event
-        self._tails[_memory(out)] = event, out
+        self.order.append(event.key)
+        self._tails[memory(out)] = event, out
 
     def _multiplier(self, op: str, args: tuple[Any, ...]) -> float | None:
         """The number that this operation multiplies a tensor with."""
@@ -291,11 +300,11 @@ class Watch(TorchDispatchMode):
             return None
         value = args[1]
         if isinstance(value, Tensor):
-            if value.ndim or not value.is_floating_point() or _memory(value) in self._tainted:
+            if value.ndim or not value.is_floating_point() or memory(value) in self._tainted:
                 return None
-            if _memory(value) in self._carried:
+            if memory(value) in self._carried:
                 return None
-            value = _number(value)
+            value = number_in(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         number = float(value)
@@ -307,14 +316,14 @@ class Watch(TorchDispatchMode):
         return number
 
     def _multiplied(self, inputs: list[Tensor], out: Tensor, number: float) -> None:
-        found = next((self._tails[_memory(t)] for t in inputs if _memory(t) in self._tails), None)
+        found = next((self._tails[memory(t)] for t in inputs if memory(t) in self._tails), None)
         if found is None or found[1].numel() != out.numel():
             return
         event = found[0]
         event.tail *= number
         event.size *= abs(number)
         event.changes = {name: abs(number) * size for name, size in event.changes.items()}
-        self._tails[_memory(out)] = event, out
+        self._tails[memory(out)] = event, out
 
     # Soft-max.
 
@@ -323,7 +332,7 @@ class Watch(TorchDispatchMode):
             return
         kept = None if values.min() > _MASKED else values > _MASKED
         shown = "log-soft-max" if op == "_log_softmax" else "soft-max"
-        self._record(shown, values.detach(), kept, attends=_memory(values) in self._pairs)
+        self._record(shown, values.detach(), kept, attends=memory(values) in self._pairs)
 
     def _attention(self, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
         names = [a.name for a in func._schema.arguments]
@@ -333,7 +342,9 @@ class Watch(TorchDispatchMode):
         number = query.shape[-1] ** -0.5 if scale is None else float(scale)
         if self._reads:
             line = own_line(sys._getframe(2))
-            self.scalars.append(Scalar(self.where, "attention scale", number, line))
+            self.scalars.append(
+                Scalar(self.where, "attention scale", number, line, query.shape[-1])
+            )
         if self._has_values:
             self._scores(query, keys, number, given)
         if "dropout_p" in given:
@@ -343,9 +354,7 @@ class Watch(TorchDispatchMode):
             self._taint(out)
         return out
 
-    def _scores(
-        self, query: Tensor, keys: Tensor, number: float, given: Mapping[str, Any]
-    ) -> None:
+    def _scores(self, query: Tensor, keys: Tensor, number: float, given: Mapping[str, Any]) -> None:
         if keys.shape[1] != query.shape[1]:
             keys = keys.repeat_interleave(query.shape[1] // keys.shape[1], 1)
         values = (query @ keys.transpose(-1, -2)) * number
@@ -359,12 +368,13 @@ class Watch(TorchDispatchMode):
         self._record("attention", values, kept, attends=True)
 
     def _taint(self, out: Any) -> None:
-        for tensor in _tensors(out):
-            self._tainted.add(_memory(tensor))
+        for tensor in tensors_in(out):
+            self._tainted.add(memory(tensor))
             self._kept.append(tensor)
 
     def _record(self, op: str, values: Tensor, kept: Tensor | None, *, attends: bool) -> None:
         key = self._key(op)
+        self.order.append(key)
         shape = tuple(values.shape)
         # One number for all entries of a row changes nothing.
         if kept is None:
@@ -377,75 +387,7 @@ class Watch(TorchDispatchMode):
         self.softs[key] = Soft(key, self.where, attends, shape, centred, kept, line)
 
 
-def rms(tensor: Tensor) -> float:
-    """The root mean square of the entries."""
-    if not tensor.numel():
-        return 0.0
-    return float(torch.linalg.vector_norm(tensor.detach())) / tensor.numel() ** 0.5
-
-
-def _named(model: nn.Module) -> dict[str, nn.Parameter]:
-    return {plain(name): p for name, p in model.named_parameters()}
-
-
-def _memory(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata  # type: ignore[no-any-return]
-
-
-def _number(value: Tensor) -> float | None:
-    try:
-        return float(value)
-    except RuntimeError:  # without data
-        return None
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list):
-        for one in value:
-            yield from _tensors(one)
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from _tensors(one)
-
-
-def _mapped(value: Any, put: Any) -> Any:
-    if isinstance(value, Tensor):
-        return put(value)
-    if isinstance(value, tuple | list):
-        return type(value)(_mapped(one, put) for one in value)
-    if isinstance(value, dict):
-        return {key: _mapped(one, put) for key, one in value.items()}
-    return value
-
-
 def _view(known: _Carried, name: tuple[str, str], tensor: Tensor) -> Tensor:
     """The part of a moved parameter that a view of it shows."""
     offset = tensor.storage_offset() - known.owner.storage_offset()
     return known.moved[name].as_strided(tensor.shape, tensor.stride(), offset)
-
-
-def _as(like: Tensor, value: Tensor) -> Tensor:
-    """A value with the memory layout of another."""
-    if value.stride() == like.stride():
-        return value.detach()
-    return torch.empty_strided(
-        like.shape, like.stride(), dtype=value.dtype, device=value.device
-    ).copy_(value)
-
-
-def _doubled(out: Any) -> Any:
-    if isinstance(out, Tensor):
-        return out * 2
-    return (out[0] * 2, *out[1:])
-
-
-def _terms(op: str, args: tuple[Any, ...]) -> int:
-    if op == "convolution":
-        weight = args[1]
-        return int(weight[0].numel())
-    if op in _PRODUCTS:
-        tensor = args[_PRODUCTS[op]]
-        return int(tensor.shape[-2] if tensor.ndim > 1 else tensor.shape[-1])
-    return 1
