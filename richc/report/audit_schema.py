@@ -32,7 +32,7 @@ _Power = Annotated[str, Field(pattern=r"^(-?[0-9]+(/[1-9][0-9]*)?|-inf)$")]
 Knob = Literal["lr", "init", "multiplier", "attention_scale", "eps", "decay", "schedule"]
 
 
-class CodeLine(Strict):
+class UserLine(Strict):
     """A line of the user's code."""
 
     path: FileName
@@ -55,7 +55,7 @@ class AuditFinding(Strict):
     interval: float | None = Field(description="half of the interval of 95 % around measured")
     message: str
     help: str | None
-    source: CodeLine | None
+    source: UserLine | None
 
 
 class OwnUpdate(Strict):

@@ -15,9 +15,16 @@ from richc.torchfront.evidence import Evidence
 from richc.torchfront.factory import Factory, Made, Refusal
 from richc.torchfront.faults import AuditFault
 from richc.torchfront.judging import Judge, Judgement
-from richc.torchfront.knobs import warnings_of
-from richc.torchfront.measuring import Measurement, Network, factor_of, is_free, quiet, stride
-from richc.torchfront.reading import WIDEST, Reading, read
+from richc.torchfront.knobs import blaming_schedules, warnings_of
+from richc.torchfront.measuring import (
+    AuditedNetwork,
+    Measurement,
+    factor_of,
+    is_free,
+    quiet,
+    stride,
+)
+from richc.torchfront.reading import WIDEST, FactoryReading, read
 
 WIDTHS = (64, 128, 256, 512)
 #: The most rounds, each of which doubles the networks; more where that is a matter of seconds.
@@ -84,7 +91,7 @@ class Audit(NamedTuple):
     seconds: float
     #: Why there is nothing more.
     refusal: str | None = None
-    reading: Reading | None = None
+    reading: FactoryReading | None = None
     #: Of the first networks, as the factory made them.
     first: Judgement | None = None
     evidence: Evidence | None = None
@@ -104,13 +111,13 @@ def audit(make: Callable[[int], Any] | str, settings: AuditSettings) -> Audit:
         factory = Factory(make)
         name = factory.name
         with torch.random.fork_rng(devices=[]):
-            found = _Run(factory, settings).run()
+            found = _Examination(factory, settings).run()
     except Refusal as refusal:
         return Audit(name, settings, time.perf_counter() - began, str(refusal))
     return found._replace(seconds=time.perf_counter() - began)
 
 
-class _Run:
+class _Examination:
     """One audit of one factory."""
 
     def __init__(self, factory: Factory, settings: AuditSettings) -> None:
@@ -118,7 +125,8 @@ class _Run:
         self._dtype = torch.float64
         self._factor = 1.0
         self._later = False
-        self._alone: tuple[str, ...] = ()
+        #: Families of matrices, and read-outs one by one.
+        self._together: tuple[tuple[str, ...], ...] = ()
         self._mends: dict[tuple[str, str], Fraction] = {}
         self._networks = 0
         self._narrow = settings.widths[0]
@@ -144,6 +152,7 @@ class _Run:
                 self._mends[knob] = self._mends.get(knob, Fraction(0)) + mend.power
             if not mends or len(faults) > 40 or self._tries() > _MENDINGS:
                 break
+        faults = blaming_schedules(self._reading, faults)
         warnings = warnings_of(self._reading, first[1], faults)
         return Audit(
             self._factory.name,
@@ -174,12 +183,12 @@ class _Run:
             self._made(width, seed),
             self._dtype,
             factor,
-            self._alone,
+            self._together,
             self._mends,
             width / self._narrow,
         )
 
-    def _one(self, width: int, seed: int, *, later: bool, trains: bool = True) -> Network:
+    def _one(self, width: int, seed: int, *, later: bool, trains: bool = True) -> AuditedNetwork:
         with quiet():
             return self._measurement(width, seed, self._factor).run(later=later, trains=trains)
 
@@ -194,11 +203,13 @@ class _Run:
             ends = {n: [self._one(n, 0, later=False)] for n in (widths[0], widths[1])}
         evidence = Evidence(ends, self._reading.units)
         self._later = bool(evidence.dead)
-        self._alone = tuple(
+        alone = {
             name
             for name in self._reading.parameters
             if any(not evidence.is_wide(use) for use in evidence.uses(name))
-        )
+        }
+        families = [f for f in self._reading.families.values() if not alone.intersection(f)]
+        self._together = (*families, *((name,) for name in sorted(alone)))
         if self._later:
             wide = self._one(widths[-1], 0, later=False)
             self._factor = factor_of(map(stride, (ends[widths[0]][0], wide)))
@@ -208,7 +219,7 @@ class _Run:
         settings = self._settings
         widths = list(settings.widths)
         planned = {n: settings.seeds or max(1, len(widths) - i) for i, n in enumerate(widths)}
-        networks: dict[int, list[Network]] = {n: [] for n in widths}
+        networks: dict[int, list[AuditedNetwork]] = {n: [] for n in widths}
         rounds, began = 0, time.process_time()
         while True:
             rounds += 1

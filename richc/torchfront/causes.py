@@ -10,7 +10,7 @@ from richc.torchfront.evidence import TOLERANCE, Evidence
 from richc.torchfront.faults import AuditFault, Mend, interval_of, listed, powered
 from richc.torchfront.own import Own, farthest
 from richc.torchfront.predicting import snapped
-from richc.torchfront.reading import Reading
+from richc.torchfront.reading import FactoryReading
 from richc.torchfront.watching import Line
 
 _ERROR = "error"
@@ -35,7 +35,7 @@ def init(names: Sequence[str], excess: Fraction, read: Fraction | None, gain: Fi
 
 
 def multiplier(
-    evidence: Evidence, reading: Reading, key: str, excess: Fraction, fit: Fit
+    evidence: Evidence, reading: FactoryReading, key: str, excess: Fraction, fit: Fit
 ) -> AuditFault:
     """A number in the code that makes a representation too large or too small."""
     event = evidence.events[key]
@@ -57,7 +57,11 @@ def multiplier(
 
 
 def readout(
-    evidence: Evidence, reading: Reading, readouts: Sequence[Own], excess: Fraction, gain: Fit
+    evidence: Evidence,
+    reading: FactoryReading,
+    readouts: Sequence[Own],
+    excess: Fraction,
+    gain: Fit,
 ) -> AuditFault:
     """A read-out through which updates of the right size move the output too far."""
     names = tuple(own.name for own in readouts)
@@ -86,13 +90,12 @@ def readout(
     )
 
 
-def output(readouts: Sequence[Own], excess: Fraction, fit: Fit) -> AuditFault:
+def output(names: Sequence[str], excess: Fraction, fit: Fit) -> AuditFault:
     """An output that starts too large."""
-    names = tuple(own.name for own in readouts)
     return AuditFault(
         "A102",
         _ERROR,
-        names,
+        tuple(names),
         "init",
         excess,
         "the output at init grows with the width",
@@ -143,7 +146,7 @@ def apart(lr: Fraction | None, members: Sequence[Own]) -> AuditFault:
 
 
 def one_power(
-    reading: Reading,
+    reading: FactoryReading,
     found: Iterable[Own],
     names: Sequence[str],
     excess: Fraction,
@@ -171,7 +174,7 @@ def one_power(
 
 
 def scale(
-    reading: Reading,
+    reading: FactoryReading,
     names: Iterable[str],
     places: Sequence[str],
     excess: Fraction,
@@ -193,7 +196,7 @@ def scale(
     return AuditFault(
         "A402" if attends else "A401",
         _ERROR,
-        tuple(n for n in names if any(n.startswith(f"{p}.") for p in places)),
+        tuple(names),
         "attention_scale" if attends else "multiplier",
         excess,
         f"{what} of {listed(places)} grow with the width".replace(" parameters)", " places)"),
@@ -216,6 +219,6 @@ def measured(fit: Fit | None) -> tuple[float | None, float | None]:
     return (None, None) if fit is None else (fit.exponent, interval_of(fit))
 
 
-def _counts(reading: Reading, name: str) -> int:
+def _counts(reading: FactoryReading, name: str) -> int:
     """How often a multiplier counts in an update: once more where the gradient's size does."""
     return 1 if reading.parameters[name].ignores_gradient else 2

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from richc.lab.planning import RISK
 from richc.lab.statistics import Fit, Noise, fit
-from richc.torchfront.measuring import ALL, LATER, Network, Place
+from richc.torchfront.measuring import ALL, LATER, AuditedNetwork, Place
 from richc.torchfront.watching import Event
 
 #: Half of what faults that matter differ by.
@@ -64,7 +64,7 @@ class AuditRow(NamedTuple):
 class Evidence:
     """Networks by width.  ``units``: the typical wide dimension has so many for each of width."""
 
-    def __init__(self, networks: Mapping[int, list[Network]], units: Fraction) -> None:
+    def __init__(self, networks: Mapping[int, list[AuditedNetwork]], units: Fraction) -> None:
         self._networks = {n: found for n, found in sorted(networks.items()) if found}
         self._units = units
         ends = list(self._networks)
@@ -120,6 +120,13 @@ class Evidence:
         """Whether a soft-max follows an event before any other: it is of the event's output."""
         order = self._narrow.order
         return key in order and soft in order and order.index(soft) == order.index(key) + 1
+
+    def names_before(self, soft: str) -> list[str]:
+        """The parameters of the event before a soft-max."""
+        order = self._narrow.order
+        before = [key for key in order[: order.index(soft)] if key in self._narrow.events]
+        changes = self._narrow.events[before[-1]].changes if before else {}
+        return list(dict.fromkeys(name for _, name in changes))
 
     def largest_response(self, who: str, key: str) -> float:
         """Of a soft-max input to a parameter, 0 where it is rounding."""
@@ -196,6 +203,10 @@ class Evidence:
         if any(not v for found in self.values(size).values() for v in found):
             return self.fit(place, _CHANGE)  # It starts at zero: the change is all there is.
         return self.fit(place, _CHANGE, size)
+
+    def bare_own(self, name: str, key: str) -> Fit | None:
+        """Of a parameter's own change, without the numbers that multiply it afterwards."""
+        return self.fit(Place("bare own", key, name, self.step(name)), _CHANGE)
 
     def response(self, who: str, key: str | None = None, step: int = 1) -> Fit | None:
         """Of the output's change, or a soft-max input's."""

@@ -43,11 +43,16 @@ def interval_of(fit: Fit) -> float:
     return fit.half_width(CONFIDENCE)
 
 
+def pattern(name: str) -> str:
+    """A name with every number in it as a star."""
+    return ".".join("*" if part.isdigit() else part for part in name.split("."))
+
+
 def patterns(names: Iterable[str]) -> dict[str, int]:
     """Names with stars for numbers, and how many parameters each stands for."""
     found: dict[str, int] = {}
     for name in names:
-        shown = ".".join("*" if part.isdigit() else part for part in name.split("."))
+        shown = pattern(name)
         found[shown] = found.get(shown, 0) + 1
     return found
 
@@ -57,8 +62,8 @@ def listed(names: Iterable[str]) -> str:
     several = list(names)
     found = patterns(several)
     shown = [
-        f"`{pattern if count > 1 else name}`"
-        for (pattern, count), name in zip(
+        f"`{shared if count > 1 else name}`"
+        for (shared, count), name in zip(
             found.items(), (next(n for n in several if p in patterns([n])) for p in found),
             strict=True,
         )

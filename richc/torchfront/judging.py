@@ -15,11 +15,11 @@ from richc.lab.statistics import Fit
 from richc.torchfront import causes
 from richc.torchfront.causes import place
 from richc.torchfront.evidence import TOLERANCE, AuditRow, Evidence, halves
-from richc.torchfront.faults import AuditFault, listed
-from richc.torchfront.measuring import family
+from richc.torchfront.faults import AuditFault, listed, pattern
+from richc.torchfront.measuring import ALL
 from richc.torchfront.own import Own, farthest, lazy, owns
 from richc.torchfront.predicting import snapped
-from richc.torchfront.reading import Reading, ScalarReading
+from richc.torchfront.reading import FactoryReading, ScalarReading
 
 _HALF = Fraction(1, 2)
 #: Parts of the hidden families that must agree before the read-out is blamed.
@@ -50,7 +50,7 @@ class Judge:
     def __init__(
         self,
         evidence: Evidence,
-        reading: Reading,
+        reading: FactoryReading,
         target: Fraction,
         is_free: Callable[[str], bool],
     ) -> None:
@@ -154,17 +154,17 @@ class Judge:
         if output is not None and not output.is_zero and not evidence.output_grows:
             row = AuditRow("the size of the output at init", (), output, True)
             if self._side(row) and not is_blamed:
-                yield causes.output(matrices, halves(output.exponent), output)
+                made_of = [n for own in readouts[-1:] for n in self._made_of(own.key)]
+                yield causes.output(made_of, halves(output.exponent), output)
 
     def _gains(self) -> list[Fit]:
         """By how much families of hidden matrices move the output, over their own update."""
-        families: dict[str, list[Own]] = {}
-        for own in self.own.values():
-            is_matrix = self._reading.parameters[own.name].is_matrix
-            if own.is_wide and own.exponent is not None and is_matrix:
-                families.setdefault(family(own.name), []).append(own)
         found = []
-        for who, members in families.items():
+        for who, names in self._reading.families.items():
+            known = [self.own[name] for name in names if name in self.own]
+            members = [own for own in known if own.is_wide and own.exponent is not None]
+            if not members:
+                continue
             step = max(self._evidence.step(own.name) for own in members)
             pairs = [(own.name, own.key) for own in members]
             gain = self._evidence.readout_gain(who, pairs, step)
@@ -268,15 +268,14 @@ class Judge:
         for excess, members in groups.items():
             places = [one.scalar.where for one in members]
             line = members[0].scalar.line
-            yield causes.scale(
-                self._reading, self.own, places, excess, None, attends=True, line=line
-            )
+            names = [n for n in self.own if any(n.startswith(f"{p}.") for p in places)]
+            yield causes.scale(self._reading, names, places, excess, None, attends=True, line=line)
 
     def _scales(self) -> Iterator[AuditFault]:
         evidence = self._evidence
         found: dict[tuple[bool, Fraction, str], list[tuple[str, Fit]]] = {}
         steps = {evidence.step(name) for name in self.own}
-        families = {"", *(family(name) for name in self.own)}
+        families = (ALL, *self._reading.families)
         for key, (attends, _, _) in evidence.softs.items():
             fits = [evidence.response(who, key, step) for who in families for step in steps]
             known = [f for f in (evidence.soft(key), *fits) if f is not None and not f.is_zero]
@@ -286,13 +285,15 @@ class Judge:
             row = AuditRow(f"the change of soft-max inputs at {place(key)}", (), largest, True)
             if self._side(row):
                 excess = halves(row.excess)
-                found.setdefault((attends, excess, family(key)), []).append((key, largest))
+                found.setdefault((attends, excess, pattern(key)), []).append((key, largest))
         for (attends, excess, _), members in found.items():
             places = [key.partition(":")[0] for key, _ in members]
+            names = [n for n in self.own if any(n.startswith(f"{p}.") for p in places)]
+            names = names or evidence.names_before(members[0][0])
             fit = max((f for _, f in members), key=lambda f: f.exponent)
             line = evidence.softs[members[0][0]][2]
             yield causes.scale(
-                self._reading, self.own, places, excess, fit, attends=attends, line=line
+                self._reading, names, places, excess, fit, attends=attends, line=line
             )
 
     # What is said, and not judged.

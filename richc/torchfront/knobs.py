@@ -8,26 +8,40 @@ from fractions import Fraction
 from richc.torchfront.evidence import TOLERANCE, Evidence
 from richc.torchfront.faults import AuditFault, listed, powered
 from richc.torchfront.measuring import Place
-from richc.torchfront.reading import ParameterReading, Reading
+from richc.torchfront.reading import FactoryReading, ParameterReading
 
 #: An eps of this part of a gradient is felt.
 _FELT = 0.1
 
 
 def warnings_of(
-    reading: Reading, evidence: Evidence, faults: Iterable[AuditFault]
+    reading: FactoryReading, evidence: Evidence, faults: Iterable[AuditFault]
 ) -> tuple[AuditFault, ...]:
     """What does not decide the verdict, or what explains a fault."""
     parameters = [p for p in reading.parameters.values() if p.optimizer is not None]
-    wrong = {name for fault in faults if fault.knob == "lr" for name in fault.parameters}
+    is_blamed = any(fault.knob == "schedule" for fault in faults)
     return (
-        *_schedules(parameters, wrong),
+        *(() if is_blamed else _schedules(parameters)),
         *_decays(parameters),
         *_eps(parameters, evidence),
     )
 
 
-def _schedules(parameters: list[ParameterReading], wrong: set[str]) -> Iterator[AuditFault]:
+def blaming_schedules(reading: FactoryReading, faults: Iterable[AuditFault]) -> list[AuditFault]:
+    """The faults, with those of rates that a scheduler has made as one of the scheduler."""
+    schedules = list(_schedules(list(reading.parameters.values())))
+    made = {(name, one.excess) for one in schedules for name in one.parameters}
+    kept, is_blamed = [], False
+    for fault in faults:
+        mine = fault.knob == "lr" and all((n, fault.excess) in made for n in fault.parameters)
+        is_blamed = is_blamed or mine
+        kept += [] if mine else [fault]
+    if is_blamed:
+        kept += [one._replace(severity="error") for one in schedules]
+    return kept
+
+
+def _schedules(parameters: list[ParameterReading]) -> Iterator[AuditFault]:
     groups: dict[Fraction, list[ParameterReading]] = {}
     for one in parameters:
         if one.lr is not None and one.first_lr is not None and one.lr != one.first_lr:
@@ -36,7 +50,7 @@ def _schedules(parameters: list[ParameterReading], wrong: set[str]) -> Iterator[
         names = tuple(one.name for one in members)
         yield AuditFault(
             "A603",
-            "error" if wrong & set(names) else "warning",
+            "warning",
             names,
             "schedule",
             shift,

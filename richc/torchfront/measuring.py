@@ -21,9 +21,9 @@ from richc.torchfront.adapters import cast, output_of, tensors
 from richc.torchfront.factory import Made, Refusal, guarded
 from richc.torchfront.mending import AttentionMend, Mends, attention, mend
 from richc.torchfront.tensors import rms
-from richc.torchfront.watching import Event, Line, Soft, Watch
+from richc.torchfront.watching import Event, ForwardWatch, Line, Soft
 
-#: Who moves: everything, or a family, or a parameter.
+#: Who moves: everything; or a family, by the name of its first parameter.
 ALL = ""
 #: How far a parameter is moved: this part of its own size, or of what it changes.
 _PART = 1e-5
@@ -46,7 +46,7 @@ class Place(NamedTuple):
     step: int = 1
 
 
-class Network(NamedTuple):
+class AuditedNetwork(NamedTuple):
     """What one network shows."""
 
     sizes: dict[Place, float]
@@ -57,11 +57,6 @@ class Network(NamedTuple):
     output: tuple[int, ...]
     #: Parameters without a gradient in the first step.
     dead: tuple[str, ...]
-
-
-def family(name: str) -> str:
-    """A parameter's name with every number in it as a star."""
-    return ".".join("*" if part.isdigit() else part for part in name.split("."))
 
 
 def prepare(made: Made, dtype: torch.dtype) -> Made:
@@ -114,7 +109,7 @@ class Measurement:
         made: Made,
         dtype: torch.dtype,
         factor: float = 1.0,
-        alone: Iterable[str] = (),
+        together: Iterable[tuple[str, ...]] = (),
         mends: Mends | None = None,
         ratio: float = 1.0,
     ) -> None:
@@ -124,8 +119,8 @@ class Measurement:
         self._logits = attention(mends or {}, ratio)
         self._parameters = self._made.parameters()
         self._factor = factor
-        #: Parameters whose response is found by itself: read-outs.
-        self._alone = tuple(alone)
+        #: Families of parameters, whose responses are found by themselves.
+        self._together = tuple(together)
         self._batch = tensors((self._made.positional, dict(self._made.named)))
         self.sizes: dict[Place, float] = {}
         self._events: dict[str, Event] = {}
@@ -133,7 +128,7 @@ class Measurement:
         self._order: tuple[str, ...] = ()
         self._output: Tensor | None = None
 
-    def run(self, *, later: bool = False, trains: bool = True) -> Network:
+    def run(self, *, later: bool = False, trains: bool = True) -> AuditedNetwork:
         """The whole measurement; ``later``: the third step as well.  Raises Refusal."""
         for name, p in self._parameters.items():
             self.sizes[Place("init", "", name)] = rms(p)
@@ -152,10 +147,10 @@ class Measurement:
             self._look(step, LATER)
         return self._network(dead)
 
-    def _network(self, dead: tuple[str, ...]) -> Network:
+    def _network(self, dead: tuple[str, ...]) -> AuditedNetwork:
         assert self._output is not None
         softs = {key: (s.attends, s.shape, s.line) for key, s in self._softs.items()}
-        return Network(
+        return AuditedNetwork(
             self.sizes, self._events, softs, self._order, tuple(self._output.shape), dead
         )
 
@@ -163,7 +158,7 @@ class Measurement:
         """The change of every parameter by a step of the user's optimizer, which is undone."""
         made, parameters = self._made, self._parameters
         made.zero_grad()
-        output = self._call(Watch(made.model))
+        output = self._call(ForwardWatch(made.model))
         loss = self._loss(output)
         if not bool(torch.isfinite(loss)):
             raise Refusal("the loss is not finite")
@@ -184,7 +179,7 @@ class Measurement:
 
     def _loss(self, output: Any) -> Tensor:
         with guarded("the loss raised"):
-            loss = self._made.loss(output)
+            loss: Any = self._made.loss(output)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise Refusal("the loss is no scalar")
         return loss
@@ -193,14 +188,14 @@ class Measurement:
         for name, change in step.items():
             self._parameters[name].data.add_(change, alpha=part)
 
-    def _call(self, watch: Watch) -> Any:
+    def _call(self, watch: ForwardWatch) -> Any:
         with watch, guarded("the model raised"):
             if not self._logits:
                 return self._made.call()
             with AttentionMend(self._logits, lambda: watch.where):
                 return self._made.call()
 
-    def _forward(self, watch: Watch) -> Tensor:
+    def _forward(self, watch: ForwardWatch) -> Tensor:
         with torch.no_grad():
             output = self._call(watch)
         found = output_of(output)
@@ -220,7 +215,7 @@ class Measurement:
                 parts[name] = _PART * _unless_zero(rms(base)) / rms(step[name])
                 moved[name] = base.add(step[name], alpha=parts[name])
         directions = {"own": moved, "self": itself}
-        watch = Watch(self._made.model, moved=directions, batch=self._batch, reads=True)
+        watch = ForwardWatch(self._made.model, moved=directions, batch=self._batch, reads=True)
         output = self._forward(watch)
         if not bool(torch.isfinite(output).all()):
             raise Refusal("the model's output is not finite")
@@ -237,24 +232,22 @@ class Measurement:
             for (direction, name), change in event.changes.items():
                 part = _PART if direction == "self" else parts[name]
                 self.sizes[Place(direction, key, name, number)] = change / part
+                if direction == "own" and event.tail:
+                    bare = change / part / abs(event.tail)
+                    self.sizes[Place("bare own", key, name, number)] = bare
         return parts
 
     def _look(self, step: Mapping[str, Tensor], number: int) -> None:
         self._base(step, number)
         if number == 1:
             self._check_repeats()
-        families: dict[str, list[str]] = {}
-        for name in step:
-            # Vectors are many, and of no consequence for scales.
-            if self._parameters[name].ndim > 1:
-                families.setdefault(family(name), []).append(name)
-        alone = {name: [name] for name in self._alone if name in step}
-        for who, names in {ALL: list(step), **families, **alone}.items():
-            self._respond(who, {name: step[name] for name in names}, number)
+        for names in (tuple(step), *self._together):
+            who = ALL if len(names) == len(step) else names[0]
+            self._respond(who, {name: step[name] for name in names if name in step}, number)
 
     def _check_repeats(self) -> None:
         assert self._output is not None
-        again = self._forward(Watch(self._made.model))
+        again = self._forward(ForwardWatch(self._made.model))
         if again.shape != self._output.shape or (
             rms(again - self._output) > _REPEATS * (rms(self._output) + 1e-30)
         ):
@@ -274,7 +267,7 @@ class Measurement:
         part = _PART / largest if largest else _PART
         before = {name: self._parameters[name].detach().clone() for name in step}
         self._move(step, part)
-        watch = Watch(self._made.model)
+        watch = ForwardWatch(self._made.model)
         output = self._forward(watch)
         for name, value in before.items():
             self._parameters[name].data.copy_(value)
@@ -298,14 +291,14 @@ def is_free(made: Made, dtype: torch.dtype, key: str) -> bool:
         parameters = {n: p.detach() for n, p in measurement._parameters.items()}
         batch = measurement._batch
         watches = [
-            Watch(made.model, moved={"self": parameters}, batch=batch, scaled=scaled)
+            ForwardWatch(made.model, moved={"self": parameters}, batch=batch, scaled=scaled)
             for scaled in (None, key)
         ]
         first, second = (measurement._forward(watch) for watch in watches)
     return rms(second - first) < 0.05 * rms(first)
 
 
-def stride(network: Network) -> float:
+def stride(network: AuditedNetwork) -> float:
     """How far a step moves what it moves most, relative to its size."""
     worst = network.sizes[Place("df", "")]
     for at, value in network.sizes.items():

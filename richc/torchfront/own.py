@@ -9,7 +9,7 @@ from typing import NamedTuple
 from richc.lab.statistics import Fit
 from richc.torchfront.evidence import TOLERANCE, Evidence
 from richc.torchfront.predicting import predict, predict_output
-from richc.torchfront.reading import Reading
+from richc.torchfront.reading import FactoryReading
 
 
 class Own(NamedTuple):
@@ -31,13 +31,13 @@ class Own(NamedTuple):
         return None if self.fit is None or self.fit.is_zero else self.fit.exponent
 
 
-def owns(evidence: Evidence, reading: Reading) -> dict[str, Own]:
+def owns(evidence: Evidence, reading: FactoryReading) -> dict[str, Own]:
     """Those of all parameters that the forward pass uses."""
     found = ((name, _own(evidence, reading, name)) for name in reading.parameters)
     return {name: own for name, own in found if own is not None}
 
 
-def _own(evidence: Evidence, reading: Reading, name: str) -> Own | None:
+def _own(evidence: Evidence, reading: FactoryReading, name: str) -> Own | None:
     uses = evidence.uses(name)
     if not uses:
         return None
@@ -51,7 +51,10 @@ def _own(evidence: Evidence, reading: Reading, name: str) -> Own | None:
     soft = next((k for k in softs if evidence.largest_response(name, k)), None)
     step = evidence.step(name)
     if soft is not None and evidence.comes_before(key, soft):
-        return Own(name, key, evidence.response(name, soft, step), None, False, False)
+        fit, bare = evidence.response(name, soft, step), evidence.bare_own(name, key)
+        if fit is not None and bare is not None and fit.exponent > TOLERANCE > bare.exponent:
+            fit = bare  # A number behind it is too large: that is no fault of the update.
+        return Own(name, key, fit, None, False, False)
     if any(evidence.is_wide(later) for later in evidence.after(key)):
         return Own(name, key, evidence.own(name, key), None, False, False)
     read = predict_output(evidence, parameter, key)

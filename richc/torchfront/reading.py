@@ -13,9 +13,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from richc.optimizers import laws
 from richc.torchfront.adapters import cast
 from richc.torchfront.factory import Factory, Made, Refusal, guarded
+from richc.torchfront.faults import pattern
 from richc.torchfront.measuring import quiet, scheduled
 from richc.torchfront.mending import Mends
-from richc.torchfront.watching import Scalar, Watch
+from richc.torchfront.watching import ForwardWatch, Scalar
 
 #: Ratios of an exact power agree as far as this.
 _EXACT = 1e-6
@@ -89,7 +90,7 @@ class ScalarReading(NamedTuple):
     terms: Fraction | None
 
 
-class Reading(NamedTuple):
+class FactoryReading(NamedTuple):
     """What was read at several widths."""
 
     widths: tuple[int, ...]
@@ -101,7 +102,16 @@ class Reading(NamedTuple):
     units: Fraction
     notes: tuple[str, ...]
 
-    def mended(self, mends: Mends) -> Reading:
+    @property
+    def families(self) -> dict[str, tuple[str, ...]]:
+        """Matrices of one shape whose names differ in numbers, by the first one's name."""
+        found: dict[tuple[str, tuple[Dimension, ...]], list[str]] = {}
+        for name, one in self.parameters.items():
+            if one.is_matrix:
+                found.setdefault((pattern(name), one.dimensions), []).append(name)
+        return {names[0]: tuple(names) for names in found.values()}
+
+    def mended(self, mends: Mends) -> FactoryReading:
         """As it reads once rates are changed."""
         parameters = {
             name: p if p.lr is None else p._replace(lr=p.lr - mends.get((name, "lr"), 0))
@@ -118,7 +128,7 @@ class _Group(NamedTuple):
     eps: float | None
 
 
-class _At(NamedTuple):
+class _SeenAt(NamedTuple):
     """What was seen at one width."""
 
     shapes: dict[str, tuple[int, ...]]
@@ -128,7 +138,7 @@ class _At(NamedTuple):
     groups_count: int
 
 
-def read(factory: Factory, widths: Sequence[int]) -> Reading:
+def read(factory: Factory, widths: Sequence[int]) -> FactoryReading:
     """Read a factory at these widths.  Raises Refusal."""
     seen = {width: _look(factory, width) for width in widths}
     first = seen[widths[0]]
@@ -149,7 +159,7 @@ def read(factory: Factory, widths: Sequence[int]) -> Reading:
             f"no parameter grows between the widths {widths[0]} and {widths[-1]}: does the factory "
             "use its argument?"
         )
-    return Reading(
+    return FactoryReading(
         tuple(widths),
         parameters,
         _scalars(seen),
@@ -160,7 +170,7 @@ def read(factory: Factory, widths: Sequence[int]) -> Reading:
     )
 
 
-def _look(factory: Factory, width: int) -> _At:
+def _look(factory: Factory, width: int) -> _SeenAt:
     if width <= WIDEST:
         with quiet():
             return _seen(factory(width), has_values=True)
@@ -173,11 +183,11 @@ def _look(factory: Factory, width: int) -> _At:
             return _seen(factory(width), has_values=True)
 
 
-def _seen(made: Made, *, has_values: bool) -> _At:
+def _seen(made: Made, *, has_values: bool) -> _SeenAt:
     made.model.train()
     shapes = {name: tuple(p.shape) for name, p in made.parameters().items()}
     names = {id(p): name for name, p in made.parameters().items()}
-    watch = Watch(made.model, reads=True, has_values=has_values)
+    watch = ForwardWatch(made.model, reads=True, has_values=has_values)
     dtype = next((p.dtype for p in made.model.parameters()), torch.float32)
     call = made._replace(positional=cast(made.positional, dtype), named=cast(made.named, dtype))
     with torch.no_grad(), watch, guarded("the model raised"):
@@ -190,7 +200,7 @@ def _seen(made: Made, *, has_values: bool) -> _At:
         one = _Group(kind, lr, before, float(decay), None if eps is None else _first(eps))
         groups |= {names[id(p)]: one for p in group["params"] if id(p) in names}
     classes = tuple(type(o).__name__ for o in made.optimizers)
-    return _At(shapes, groups, watch.scalars, classes, len(list(made.groups)))
+    return _SeenAt(shapes, groups, watch.scalars, classes, len(list(made.groups)))
 
 
 def _first(eps: Any) -> float:
@@ -198,7 +208,7 @@ def _first(eps: Any) -> float:
     return 0.0 if found is None else float(found)
 
 
-def _same_names(first: _At, other: _At, narrow: int, wide: int) -> None:
+def _same_names(first: _SeenAt, other: _SeenAt, narrow: int, wide: int) -> None:
     odd = sorted(first.shapes.keys() ^ other.shapes.keys())
     if odd:
         where = narrow if odd[0] in first.shapes else wide
@@ -241,7 +251,7 @@ def _dimension(name: str, sizes: Sequence[int], widths: Sequence[int]) -> Dimens
     )
 
 
-def _parameter(name: str, seen: Mapping[int, _At]) -> ParameterReading:
+def _parameter(name: str, seen: Mapping[int, _SeenAt]) -> ParameterReading:
     widths = list(seen)
     shapes = [at.shapes[name] for at in seen.values()]
     if len({len(shape) for shape in shapes}) > 1:
@@ -273,7 +283,7 @@ def _parameter(name: str, seen: Mapping[int, _At]) -> ParameterReading:
     )
 
 
-def _scalars(seen: Mapping[int, _At]) -> tuple[ScalarReading, ...]:
+def _scalars(seen: Mapping[int, _SeenAt]) -> tuple[ScalarReading, ...]:
     """Numbers that change with the width, where the passes are the same step by step."""
     if len({len(at.scalars) for at in seen.values()}) > 1:
         return ()

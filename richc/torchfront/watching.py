@@ -105,7 +105,7 @@ class _Carried(NamedTuple):
     factor: float
 
 
-class Watch(TorchDispatchMode):
+class ForwardWatch(TorchDispatchMode):
     """Watches one forward pass.  ``moved``: direction -> parameter -> the parameter, moved."""
 
     def __init__(

@@ -10,7 +10,9 @@ import pytest
 import richc
 from richc.rules import AUDITED, pages
 
-_SECTION = re.compile(r"^## (Reported|Not reported)\n\n```python\n(.*?)^```$", re.M | re.S)
+_SECTION = re.compile(
+    r"^## (Reported|Not reported)\n\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 
 
 def examples(code: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: They train, or draw what was trained: their numbers are those of one machine.
 _MEASURED = ("verify", "report")
 #: Of programs, which tests of their own hold to more than one page can show.
-_ELSEWHERE = ("train", "transfer", "scale", "compile")
+_ELSEWHERE = ("audit", "train", "transfer", "scale", "compile")
 
 
 def shown(page: Path, *, measured: bool) -> Iterator[Shown]:
