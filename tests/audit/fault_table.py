@@ -12,6 +12,7 @@ the other; mup's is that of its rule alone (2 widths, 3 networks each, 2 rates).
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -57,10 +58,26 @@ class Row(NamedTuple):
     case: Case
     found: Judged
     cpu: float
-    #: None where mup is not installed.
+    #: None where mup is not installed, or another target is asked for than it knows.
     rule: str | None
     rule_is_right: bool
     rule_cpu: float
+
+    def dumps(self) -> str:
+        return json.dumps([self.case.label, list(self.found), *self[2:]])
+
+
+def kept(path: Path | None) -> dict[str, Row]:
+    """Rows of a run that was interrupted, by their labels."""
+    if path is None or not path.exists():
+        return {}
+    cases = {case.label: case for case in CASES}
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {
+        label: Row(cases[label], Judged(*found), *rest)
+        for label, found, *rest in rows
+        if label in cases
+    }
 
 
 def row_of(case: Case, *, with_rule: bool) -> Row:
@@ -152,31 +169,32 @@ def page(rows: Sequence[Row], left_out: Sequence[tuple[Case, str]]) -> Iterator[
         yield ""
         yield "## Left out"
         yield ""
-        yield from (f"- {case.group}: {case.name}: {reason}" for case, reason in left_out)
+        yield from (f"- {case.label}: {reason}" for case, reason in left_out)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--only", default="", help="a pattern of `group: name`")
+    parser.add_argument("--keep", type=Path, help="a file of rows, read before and added to")
     parser.add_argument("--no-rule", action="store_true", help="without mup")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     with_rule = installed("mup") != "no mup" and not options.no_rule
-    chosen = [one for one in CASES if re.match(options.only, f"{one.group}: {one.name}")]
+    chosen = [one for one in CASES if re.match(options.only, one.label)]
     left_out = [(one, one.missing) for one in chosen if one.missing]
-    rows = []
+    before, rows = kept(options.keep), []
     for number, case in enumerate(chosen, start=1):
         if case.missing:
             continue
-        row = row_of(case, with_rule=with_rule)
+        row = before.get(case.label) or row_of(case, with_rule=with_rule)
         rows.append(row)
+        if options.keep and case.label not in before:
+            with options.keep.open("a", encoding="utf-8") as file:
+                file.write(row.dumps() + "\n")
         marks = f"{mark(row.found.verdict)}{mark(row.found.names)}{mark(row.found.one)}"
-        print(
-            f"{number}/{len(chosen)} {marks} {case.group}: {case.name}: {row.found.said} "
-            f"({row.cpu:.1f} s; mup's rule {mark(row.rule_is_right)})",
-            file=sys.stderr,
-            flush=True,
-        )
+        rule = "" if row.rule is None else f"; mup's rule {mark(row.rule_is_right)}"
+        said = f"{number}/{len(chosen)} {marks} {case.label}: {row.found.said}"
+        print(f"{said} ({row.cpu:.1f} s{rule})", file=sys.stderr, flush=True)
     if options.only:
         for line in table(summary(rows)):
             print(line)

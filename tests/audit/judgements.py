@@ -51,12 +51,8 @@ CORRECT = (
 )
 
 
-def label(case: Case) -> str:
-    return f"{case.group}: {case.name}"
-
-
 def correct() -> list[Case]:
-    named = {label(case): case for case in CASES}
+    named = {case.label: case for case in CASES}
     return [named[name] for name in CORRECT]
 
 
@@ -83,7 +79,7 @@ def alarms(cases: Sequence[Case], seeds: int) -> Iterator[tuple[str, int, AuditR
     """An audit of each network and seed."""
     for case in cases:
         for seed in range(1, seeds + 1):
-            yield label(case), seed, richc.audit(reseeded(case.make, seed))
+            yield case.label, seed, richc.audit(reseeded(case.make, seed))
 
 
 class Gap(NamedTuple):
@@ -103,7 +99,7 @@ def gaps(case: Case, report: AuditReport) -> Iterator[Gap]:
     for parameter in report.parameters:
         read, measured = parameter.own.read, parameter.own.measured
         if read not in {None, "-inf"} and isinstance(measured, float):
-            yield Gap(label(case), parameter.name, float(Fraction(str(read))), measured)
+            yield Gap(case.label, parameter.name, float(Fraction(str(read))), measured)
 
 
 def mended(make: Factory, report: AuditReport) -> Factory:
@@ -178,13 +174,13 @@ def say_alarms(seeds: int, only: str) -> bool:
 def say_reading(only: str) -> bool:
     found: list[Gap] = []
     for case in CASES:
-        if case.is_right and not case.missing and case.target == "mup" and only in label(case):
+        if case.is_right and not case.missing and case.target == "mup" and only in case.label:
             report = richc.audit(case.make)
             mine = list(gaps(case, report))
             found += mine
             worst = max(mine, key=lambda one: one.size, default=None)
             far = "" if worst is None else f"; farthest {worst.parameter} {worst.size:.2f}"
-            print(f"{label(case)}: {len(mine)} of {len(report.parameters)} read{far}", flush=True)
+            print(f"{case.label}: {len(mine)} of {len(report.parameters)} read{far}", flush=True)
     within = sum(one.size <= 1 / 8 for one in found)
     print(f"{within} of {len(found)} within 1/8 ({100 * within / max(1, len(found)):.1f} %)")
     return within >= 0.95 * len(found)
@@ -193,15 +189,15 @@ def say_reading(only: str) -> bool:
 def say_mends(only: str) -> bool:
     good = count = 0
     for case in single_faults():
-        if only not in label(case):
+        if only not in case.label:
             continue
         report = richc.audit(case.make, target=case.target, fix=True)
         again = richc.audit(mended(case.make, report), target=case.target)
         count += 1
         good += bool(report.mended) and again.verdict == "pass"
         if not (report.mended and again.verdict == "pass"):
-            print(f"{label(case)}: mended {report.mended}, audited again {again.verdict}")
-        print(f"{count} {label(case)}", file=sys.stderr, flush=True)
+            print(f"{case.label}: mended {report.mended}, audited again {again.verdict}")
+        print(f"{count} {case.label}", file=sys.stderr, flush=True)
     print(f"{good} of {count} single faults of rates and stds are mended")
     return good == count
 
@@ -209,12 +205,12 @@ def say_mends(only: str) -> bool:
 def say_cpu(seeds: int, rounds: int, only: str) -> bool:
     worst = 0.0
     for case in correct():
-        if only not in label(case):
+        if only not in case.label:
             continue
         _, *pairs = ratios(case, seeds, rounds)  # the first of all imports and compiles
         audit, by_mup = (statistics.median(column) for column in zip(*pairs, strict=True))
         worst = max(worst, audit / by_mup)
-        print(f"{label(case)}: {audit:.2f} s, mup {by_mup:.2f} s: {audit / by_mup:.1f}", flush=True)
+        print(f"{case.label}: {audit:.2f} s, mup {by_mup:.2f} s: {audit / by_mup:.1f}", flush=True)
     print(
         f"at most {worst:.1f} times mup's get_coord_data ({rounds} rounds, {seeds} networks each)"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 import richc
-from tests.audit.judgements import correct, gaps, label, mended
+from tests.audit.judgements import correct, gaps, mended
 from tests.audit.judging import Judged, judge
 from tests.audit.zoo import CASES
 from tests.audit.zoo.cases import Case
@@ -38,13 +38,13 @@ MENDED = (
 
 
 def chosen(names: tuple[str, ...]) -> list[Case]:
-    found = [case for case in CASES if label(case) in names]
+    found = [case for case in CASES if case.label in names]
     assert len(found) == len(names)
     return found
 
 
 def judged(cases: list[Case]) -> dict[str, Judged]:
-    return {label(case): judge(case, richc.audit(case.make, target=case.target)) for case in cases}
+    return {case.label: judge(case, richc.audit(case.make, target=case.target)) for case in cases}
 
 
 def test_small_networks_are_judged_as_the_theory_judges_them() -> None:
@@ -63,8 +63,8 @@ def test_larger_networks_are_blamed_for_what_is_wrong() -> None:
 
 
 def test_correct_networks_pass_and_are_measured_as_they_are_read() -> None:
-    reports = {label(case): richc.audit(case.make) for case in correct()}
-    apart = [gap for case in correct() for gap in gaps(case, reports[label(case)])]
+    reports = {case.label: richc.audit(case.make) for case in correct()}
+    apart = [gap for case in correct() for gap in gaps(case, reports[case.label])]
 
     assert {name: one.findings for name, one in reports.items() if one.verdict == "fail"} == {}
     assert sum(one.verdict == "pass" and not one.open for one in reports.values()) >= 9

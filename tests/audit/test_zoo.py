@@ -24,10 +24,6 @@ CHANGED = [
 FAULTY = [case for case in CHANGED if case.faults]
 
 
-def label(case: Case) -> str:
-    return f"{case.group}: {case.name}"
-
-
 def knobs(case: Case, width: int) -> dict[tuple[str, str], float]:
     """Rate and RMS of each parameter, by the knob and its name."""
     torch.manual_seed(1)
@@ -72,7 +68,7 @@ def test_the_zoo_is_as_large_as_it_says() -> None:
     assert counts["MLP, Adam"] + counts["mup library"] >= 24
     assert counts["MLP, SGD"] >= 21
     assert counts["GPT"] == 19
-    assert len({label(case) for case in CASES}) == len(CASES)
+    assert len({case.label for case in CASES}) == len(CASES)
     assert sum(case.is_right for case in CASES) >= 30
 
 
@@ -99,6 +95,6 @@ def test_a_fault_is_in_what_its_factory_makes_and_nothing_else_is() -> None:
             if not value:
                 continue
             off = faulty[1][key] / value / (sound[1][key] / sound[0][key])
-            assert math.log(off, WIDE / NARROW) == pytest.approx(true, abs=0.1), (label(case), key)
+            assert math.log(off, WIDE / NARROW) == pytest.approx(true, abs=0.1), (case.label, key)
 
     assert compared >= 60

@@ -73,6 +73,10 @@ class Case(NamedTuple):
     group: str = ""
 
     @property
+    def label(self) -> str:
+        return f"{self.group}: {self.name}"
+
+    @property
     def is_right(self) -> bool:
         return not self.faults
 
