@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from statistics import median
 from typing import Any, NamedTuple
 
 import torch
 
 from richc.lab.planning import RISK, more
-from richc.torchfront.evidence import Evidence
+from richc.torchfront.evidence import TOLERANCE, Evidence
 from richc.torchfront.factory import Factory, Made, Refusal
 from richc.torchfront.faults import AuditFault
 from richc.torchfront.judging import Judge, Judgement
@@ -24,6 +26,7 @@ from richc.torchfront.measuring import (
     quiet,
     stride,
 )
+from richc.torchfront.own import lazy
 from richc.torchfront.reading import WIDEST, FactoryReading, read
 
 WIDTHS = (64, 128, 256, 512)
@@ -117,6 +120,12 @@ def audit(make: Callable[[int], Any] | str, settings: AuditSettings) -> Audit:
     return found._replace(seconds=time.perf_counter() - began)
 
 
+def _typical(judgement: Judgement) -> float:
+    """The middle of all hidden updates' exponents."""
+    found = [o.exponent for o in judgement.own.values() if o.is_wide and o.exponent is not None]
+    return median(found) if found else -math.inf
+
+
 class _Examination:
     """One audit of one factory."""
 
@@ -127,6 +136,8 @@ class _Examination:
         self._later = False
         #: Families of matrices, and read-outs one by one.
         self._together: tuple[tuple[str, ...], ...] = ()
+        #: Read-outs that are made to start at zero.
+        self._still: tuple[str, ...] = ()
         self._mends: dict[tuple[str, str], Fraction] = {}
         self._networks = 0
         self._narrow = settings.widths[0]
@@ -186,6 +197,7 @@ class _Examination:
             self._together,
             self._mends,
             width / self._narrow,
+            self._still,
         )
 
     def _one(self, width: int, seed: int, *, later: bool, trains: bool = True) -> AuditedNetwork:
@@ -215,6 +227,33 @@ class _Examination:
             self._factor = factor_of(map(stride, (ends[widths[0]][0], wide)))
 
     def _measured(self) -> tuple[Judgement, Evidence]:
+        """As it starts; where SGD's gradients start too small, as it goes on, if that is more.
+
+        Gradients come through the read-out.  One that starts smaller than its updates are is soon
+        what these have made of it: that is measured with a read-out that starts at zero.
+        """
+        found = self._drawn()
+        shift = lazy(found[0].own.values())
+        parameters = self._reading.parameters
+        readouts = [
+            o.name for o in found[0].own.values() if o.is_readout and parameters[o.name].is_matrix
+        ]
+        if shift is None or not readouts or self._still or self._later:
+            return found
+        if all(parameters[o.name].ignores_gradient for o in found[0].own.values()):
+            return found
+        self._still, self._later = tuple(readouts), True
+        factor, self._factor = self._factor, 1.0
+        widths = self._settings.widths
+        ends = [self._one(n, 0, later=False) for n in (widths[0], widths[-1])]
+        self._factor = factor_of(map(stride, ends))
+        later = self._drawn()
+        if _typical(later[0]) > _typical(found[0]) + TOLERANCE:
+            return later
+        self._still, self._later, self._factor = (), False, factor
+        return found
+
+    def _drawn(self) -> tuple[Judgement, Evidence]:
         """Networks, doubled until nothing is open and the risk is as stated."""
         settings = self._settings
         widths = list(settings.widths)

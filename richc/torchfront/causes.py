@@ -11,7 +11,7 @@ from richc.torchfront.faults import AuditFault, Mend, interval_of, listed, power
 from richc.torchfront.own import Own, farthest
 from richc.torchfront.predicting import snapped
 from richc.torchfront.reading import FactoryReading
-from richc.torchfront.watching import Line
+from richc.torchfront.seen import Line
 
 _ERROR = "error"
 

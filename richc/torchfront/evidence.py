@@ -13,7 +13,7 @@ from torch import Tensor
 from richc.lab.planning import RISK
 from richc.lab.statistics import Fit, Noise, fit
 from richc.torchfront.measuring import ALL, LATER, AuditedNetwork, Place
-from richc.torchfront.watching import Event
+from richc.torchfront.seen import Event
 
 #: Half of what faults that matter differ by.
 TOLERANCE = 0.25
@@ -134,6 +134,10 @@ class Evidence:
         found = self.largest(Place("dsoft", key, who, step))
         everything = self.largest(Place("dsoft", key, ALL, step))
         return found if found > _ROUNDING * everything else 0.0
+
+    def is_score(self, key: str) -> bool:
+        """Whether an event is queries or keys, and nothing else."""
+        return key in self._narrow.scores
 
     def step(self, name: str) -> int:
         """The step in which a parameter is judged."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from richc.lab.statistics import Fit
 from richc.torchfront.evidence import CONFIDENCE
-from richc.torchfront.watching import Line
+from richc.torchfront.seen import Line
 
 
 class Mend(NamedTuple):

@@ -58,7 +58,7 @@ class Judge:
         self._is_free = is_free
         self._rows: list[AuditRow] = []
         self.own = owns(evidence, reading)
-        self._lazy = lazy(self.own)
+        self._lazy = lazy(o for o in self.own.values() if not self._is_late(o))
         # Of chance: a row each for sizes, updates and scales.
         self._judged = len(evidence.events) + len(self.own) + len(evidence.softs) + 2
 
@@ -190,6 +190,8 @@ class Judge:
             reading = self._reading.parameters[own.name]
             if own.fit is None or own.exponent is None or reading.optimizer is None:
                 continue
+            if self._is_late(own):
+                continue
             goal = wanted if own.is_wide else 0.0
             upward = not own.is_wide and not own.is_readout
             row = AuditRow(f"the update of `{own.name}`", (own.name,), own.fit, upward, goal)
@@ -209,6 +211,11 @@ class Judge:
                 if code == "A701"
                 else causes.update(code, excess, lr, members)
             )
+
+    def _is_late(self, own: Own) -> bool:
+        """SGD's queries and keys get their gradient through values that are not aligned yet."""
+        follows = not self._reading.parameters[own.name].ignores_gradient
+        return follows and self._evidence.is_score(own.key)
 
     def _code(self, own: Own, side: int | None, goal: float) -> str | None:
         """What is wrong with an update, if anything is."""
@@ -304,6 +311,9 @@ class Judge:
         still = [n for n in trained if n not in self.own or self.own[n].exponent is None]
         if still:
             yield f"{listed(still)}: no effect at any width"
+        late = [name for name, own in self.own.items() if self._is_late(own)]
+        if late:
+            yield f"{listed(late)}: queries and keys under SGD move late, and are not judged"
         for name, own in self.own.items():
             uses = self._evidence.uses(name)
             if own.is_wide and not all(map(self._evidence.is_wide, uses)):

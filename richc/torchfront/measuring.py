@@ -20,8 +20,9 @@ from torch import Tensor
 from richc.torchfront.adapters import cast, output_of, tensors
 from richc.torchfront.factory import Made, Refusal, guarded
 from richc.torchfront.mending import AttentionMend, Mends, attention, mend
+from richc.torchfront.seen import Event, Line, Soft
 from richc.torchfront.tensors import rms
-from richc.torchfront.watching import Event, ForwardWatch, Line, Soft
+from richc.torchfront.watching import ForwardWatch
 
 #: Who moves: everything; or a family, by the name of its first parameter.
 ALL = ""
@@ -29,6 +30,8 @@ ALL = ""
 _PART = 1e-5
 #: How far the whole network is moved in a step where several are made.
 _STRIDE = 0.1
+#: What norms leave of a doubled input, for their eps.
+_FREE = 0.01
 #: Steps of a scheduler before rates are read: behind a short warm-up.
 _SCHEDULED = 10
 #: The step that is judged where something has no gradient before.
@@ -55,6 +58,8 @@ class AuditedNetwork(NamedTuple):
     #: Keys of both, in order of execution.
     order: tuple[str, ...]
     output: tuple[int, ...]
+    #: Events that are queries or keys, and nothing else.
+    scores: frozenset[str]
     #: Parameters without a gradient in the first step.
     dead: tuple[str, ...]
 
@@ -102,7 +107,11 @@ def quiet() -> Iterator[None]:
 
 
 class Measurement:
-    """Measures one network.  ``factor`` multiplies its learning rates where steps are made."""
+    """Measures one network.
+
+    ``factor`` multiplies its learning rates where steps are made; ``still`` are read-outs that are
+    made to start at zero.
+    """
 
     def __init__(
         self,
@@ -112,8 +121,13 @@ class Measurement:
         together: Iterable[tuple[str, ...]] = (),
         mends: Mends | None = None,
         ratio: float = 1.0,
+        still: Iterable[str] = (),
     ) -> None:
         self._made = prepare(made, dtype)
+        if still:
+            named = self._made.parameters()
+            for name in still:
+                torch.nn.init.zeros_(named[name])
         mend(self._made, mends or {}, ratio)
         #: What logits of attention are multiplied with, by module.
         self._logits = attention(mends or {}, ratio)
@@ -126,6 +140,7 @@ class Measurement:
         self._events: dict[str, Event] = {}
         self._softs: dict[str, Soft] = {}
         self._order: tuple[str, ...] = ()
+        self._scores: set[str] = set()
         self._output: Tensor | None = None
 
     def run(self, *, later: bool = False, trains: bool = True) -> AuditedNetwork:
@@ -151,7 +166,13 @@ class Measurement:
         assert self._output is not None
         softs = {key: (s.attends, s.shape, s.line) for key, s in self._softs.items()}
         return AuditedNetwork(
-            self.sizes, self._events, softs, self._order, tuple(self._output.shape), dead
+            self.sizes,
+            self._events,
+            softs,
+            self._order,
+            tuple(self._output.shape),
+            frozenset(self._scores),
+            dead,
         )
 
     def _step(self, number: int = 1) -> dict[str, Tensor]:
@@ -222,6 +243,7 @@ class Measurement:
         self._output, self._softs = output, watch.softs
         if number == 1:
             self._events, self._order = watch.events, tuple(watch.order)
+            self._scores = watch.scores - watch.valued
             self.sizes[Place("f", "")] = rms(output)
             for key, soft in watch.softs.items():
                 self.sizes[Place("soft", key)] = rms(soft.values)
@@ -244,6 +266,12 @@ class Measurement:
         for names in (tuple(step), *self._together):
             who = ALL if len(names) == len(step) else names[0]
             self._respond(who, {name: step[name] for name in names if name in step}, number)
+
+    def doubling(self, key: str | None) -> tuple[Tensor, dict[str, Soft]]:
+        """The output and the soft-max inputs with an event's output doubled."""
+        itself = {"self": {name: p.detach() for name, p in self._parameters.items()}}
+        watch = ForwardWatch(self._made.model, moved=itself, batch=self._batch, scaled=key)
+        return self._forward(watch), watch.softs
 
     def _check_repeats(self) -> None:
         assert self._output is not None
@@ -288,14 +316,10 @@ def is_free(made: Made, dtype: torch.dtype, key: str) -> bool:
     """Whether nothing but norms reads an event's output: doubled, it leaves the output as it is."""
     with quiet():
         measurement = Measurement(made, dtype)
-        parameters = {n: p.detach() for n, p in measurement._parameters.items()}
-        batch = measurement._batch
-        watches = [
-            ForwardWatch(made.model, moved={"self": parameters}, batch=batch, scaled=scaled)
-            for scaled in (None, key)
-        ]
-        first, second = (measurement._forward(watch) for watch in watches)
-    return rms(second - first) < 0.05 * rms(first)
+        first, softs = measurement.doubling(None)
+        second, others = measurement.doubling(key)
+    kept = [(first, second), *((softs[k].values, others[k].values) for k in softs if k in others)]
+    return all(rms(b - a) < _FREE * rms(a) for a, b in kept)
 
 
 def stride(network: AuditedNetwork) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -61,9 +61,9 @@ def _own(evidence: Evidence, reading: FactoryReading, name: str) -> Own | None:
     return Own(name, key, evidence.response(name, None, step), read, False, True)
 
 
-def lazy(found: Mapping[str, Own]) -> float | None:
+def lazy(found: Iterable[Own]) -> float | None:
     """The power by which all hidden updates are short, if it is one and the same."""
-    powers = [own.exponent for own in found.values() if own.is_wide and own.exponent is not None]
+    powers = [own.exponent for own in found if own.is_wide and own.exponent is not None]
     if not powers or not all(-0.75 < power < -TOLERANCE for power in powers):
         return None
     return sum(powers) / len(powers) if max(powers) - min(powers) < 2 * TOLERANCE else None

@@ -16,7 +16,8 @@ from richc.torchfront.factory import Factory, Made, Refusal, guarded
 from richc.torchfront.faults import pattern
 from richc.torchfront.measuring import quiet, scheduled
 from richc.torchfront.mending import Mends
-from richc.torchfront.watching import ForwardWatch, Scalar
+from richc.torchfront.seen import Scalar
+from richc.torchfront.watching import ForwardWatch
 
 #: Ratios of an exact power agree as far as this.
 _EXACT = 1e-6

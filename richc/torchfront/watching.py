@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from richc.torchfront.factory import own_line, plain
+from richc.torchfront.seen import Event, Scalar, Soft
 from richc.torchfront.tensors import (
     PRODUCTS,
     doubled,
@@ -29,8 +29,6 @@ from richc.torchfront.tensors import (
     tensors_in,
     terms,
 )
-
-Line = tuple[str, int]
 
 _SOFT = {"_softmax", "_safe_softmax", "_log_softmax"}
 _ATTENTION = {
@@ -44,57 +42,9 @@ _SCALES = {"mul", "div", "mul_", "div_"}
 _LOOKUPS = {"embedding", "index_select"}
 #: They leave scores of attention what they are.
 _KEEPS = {"mul", "div", "add", "sub", "masked_fill", "where", "_to_copy", "clone", "tanh", "add_"}
-_KEEPS |= {"mul_", "div_", "masked_fill_"}
+_KEEPS |= {"mul_", "div_", "masked_fill_", "neg", "cat", "_unsafe_view", "expand"}
 #: What masks put where nothing is to be attended to.
 _MASKED = -1e30
-
-
-class Scalar(NamedTuple):
-    """A number that multiplies a tensor, or the scale of attention."""
-
-    where: str
-    kind: str
-    value: float
-    line: Line | None
-    #: How many entries of a query and a key an entry of the logits sums over.
-    terms: int = 1
-
-
-@dataclass
-class Event:
-    """An operation on a parameter and on what comes from the batch."""
-
-    key: str
-    where: str
-    op: str
-    shape: tuple[int, ...]
-    #: RMS of the output, without and with the numbers that multiply it, and of the largest input.
-    bare: float
-    size: float
-    source: float
-    #: How many terms one entry of the output sums over.
-    terms: int
-    line: Line | None
-    #: The numbers that multiply the output afterwards.
-    tail: float = 1.0
-    #: RMS of the change of the output, by direction and parameter; ``tail`` included.
-    changes: dict[tuple[str, str], float] = field(default_factory=dict)
-    #: The numbers that multiply a parameter before, by parameter.
-    factors: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass
-class Soft:
-    """The input of a soft-max."""
-
-    key: str
-    where: str
-    #: Whether it is attention's: keys and queries lie behind it.
-    attends: bool
-    shape: tuple[int, ...]
-    values: Tensor
-    kept: Tensor | None
-    line: Line | None
 
 
 class _Carried(NamedTuple):
@@ -137,8 +87,12 @@ class ForwardWatch(TorchDispatchMode):
         self._counts: dict[str, int] = {}
         self._kept: list[Tensor] = []
         self._tainted = {memory(t) for t in batch or ()}
-        #: Products of two things that come from the batch: scores of attention.
-        self._pairs: set[int] = set()
+        #: Keys of events whose output becomes queries or keys, and of those that become values.
+        self.scores: set[str] = set()
+        self.valued: set[str] = set()
+        #: The event that memory comes from, and the two that a product of such comes from.
+        self._origins: dict[int, str] = {}
+        self._pairs: dict[int, frozenset[str]] = {}
         self._carried: dict[int, _Carried] = {}
         self._tails: dict[int, tuple[Event, Tensor]] = {}
         self._handles: list[Any] = []
@@ -232,10 +186,22 @@ class ForwardWatch(TorchDispatchMode):
             self.last = first
         if tainted or (mixes and is_lookup):
             self._taint(out)
-        is_pair = op in PRODUCTS and not carried and len(tainted) > 1
-        if is_pair or (op in _KEEPS and any(memory(t) in self._pairs for t in inputs)):
-            self._pairs.add(memory(first))
+        self._trace(op, inputs, first, is_pair=not carried and len(tainted) > 1)
         return out
+
+    def _trace(self, op: str, inputs: list[Tensor], out: Tensor, *, is_pair: bool) -> None:
+        """Where things come from: what queries, keys and values are."""
+        places = [memory(t) for t in inputs]
+        origins = frozenset(self._origins[p] for p in places if p in self._origins)
+        if op in PRODUCTS and is_pair:
+            self._pairs[memory(out)] = origins
+            self.valued |= origins
+        elif op in _KEEPS:
+            pairs = [self._pairs[p] for p in places if p in self._pairs]
+            if pairs:
+                self._pairs[memory(out)] = pairs[0]
+            if len(origins) == 1 and memory(out) not in self._origins:
+                self._origins[memory(out)] = next(iter(origins))
 
     def _is_scaled(self, op: str) -> bool:
         base = f"{self.where}:{op}"
@@ -293,6 +259,7 @@ class ForwardWatch(TorchDispatchMode):
         self.events[event.key] = event
         self.order.append(event.key)
         self._tails[memory(out)] = event, out
+        self._origins[memory(out)] = event.key
 
     def _multiplier(self, op: str, args: tuple[Any, ...]) -> float | None:
         """The number that this operation multiplies a tensor with."""
@@ -332,7 +299,11 @@ class ForwardWatch(TorchDispatchMode):
             return
         kept = None if values.min() > _MASKED else values > _MASKED
         shown = "log-soft-max" if op == "_log_softmax" else "soft-max"
-        self._record(shown, values.detach(), kept, attends=memory(values) in self._pairs)
+        pair = self._pairs.get(memory(values))
+        if pair is not None:
+            self.scores |= pair
+            self.valued -= pair
+        self._record(shown, values.detach(), kept, attends=pair is not None)
 
     def _attention(self, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
         names = [a.name for a in func._schema.arguments]
@@ -352,6 +323,9 @@ class ForwardWatch(TorchDispatchMode):
         out = func(**given)
         if self._follows:
             self._taint(out)
+            places = [self._origins.get(memory(given[k])) for k in ("query", "key", "value")]
+            self.scores |= {place for place in places[:2] if place is not None}
+            self.valued |= {place for place in places[2:] if place is not None}
         return out
 
     def _scores(self, query: Tensor, keys: Tensor, number: float, given: Mapping[str, Any]) -> None:
