@@ -146,9 +146,9 @@ def _ratios(found: Any, fixed: set[str], output: str, rate: float) -> Iterator[F
     for step, name, width in sizes.index:
         if width != PAIR[1] or (name in fixed and (name != output or step == 1)):
             continue
-        ratio = _ratio(sizes[step, name, PAIR[1]], sizes[step, name, PAIR[0]])
+        ratio = _ratio(*(float(sizes[step, name, one]) for one in reversed(PAIR)))
         layer = name.removeprefix("model.") if name != "model" else "the output"
-        yield Farthest(max(1.0, ratio) if name == output else ratio, layer, step, rate)
+        yield Farthest(max(1.0, ratio) if name == output else ratio, layer, int(step), rate)
 
 
 def _ratio(wide: float, narrow: float) -> float:
