@@ -61,6 +61,9 @@ def _regauge(result: FileResult, target: Target, model: str | None) -> Regauged:
     text = result.source.text
     chosen = [m for m in result.models if model in (None, m.spec.name)]
     _refuse_unknown_layers(chosen, target)
+    blocked = [m.spec.name_place for m in chosen if not m.spec.is_chain or m.spec.others]
+    if blocked:
+        return Regauged(text, tuple(map(refusals.of_blocks, blocked)), ())
     unwritten = [
         refusals.holes([h.place for h in m.spec.inferred]) for m in chosen if m.spec.inferred
     ]
