@@ -8,10 +8,12 @@ section 3: the difference between Depth-muP and CompleteP); docs/theory.md, "Des
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import groupby
 from operator import attrgetter
+from types import MappingProxyType
 from typing import NamedTuple
 
 from richc.algebra.exponent import ONE
@@ -63,7 +65,7 @@ class StackVerdict(NamedTuple):
     values: tuple[Representation, ...] = ()
     sites: tuple[Site, ...] = ()
     #: The sites' first step.
-    first: tuple[LayerFlow, ...] = ()
+    first: Mapping[int, LayerFlow] = MappingProxyType({})
 
 
 class Representation(NamedTuple):
@@ -82,6 +84,11 @@ class Representation(NamedTuple):
     @property
     def at(self) -> Site:
         return self.sites[-1]
+
+    @property
+    def is_free(self) -> bool:
+        """Whether its size plays no part: only norms read it, or a norm has made it."""
+        return self.is_normed or isinstance(self.sites[0].op, Norm)
 
     @property
     def layer(self) -> int:
@@ -120,36 +127,38 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
         reason = "sizes away from order one are not exact"
         return StackVerdict(statuses, tuple(faults), reason, tuple(values), tuple(sites))
     exploded: dict[tuple[object, ...], StackFault] = {}
-    first: tuple[LayerFlow, ...] = ()
+    roots: frozenset[tuple[object, ...]] = frozenset()
+    first: dict[int, LayerFlow] = {}
     for number in range(most_steps(len(sites))):
         phase = Phase(step, PLAIN, is_later=number > 0)
         backward(sites, UNIT, phase)
         upward(sites, ZERO_SIZE, phase)
         for fault in _explosions(values):
             key = fault.desideratum, fault.kind, fault.layer, fault.of_bias
-            known = exploded.get(key)
-            if known is None or fault.size > known.size:
-                exploded[key] = fault
+            # What explodes in a later step only, does so through what did in the first.
+            is_late = number > 0 and bool(roots)
+            if key not in roots and (key not in exploded or fault.size > exploded[key].size):
+                consequence = fault.is_consequence or is_late
+                exploded[key] = fault._replace(is_consequence=consequence)
+        if not number:
+            roots = frozenset(exploded)
         if not number:
             first = summaries(values)
         if not wake(sites) and number >= _STEPS - 1:
             break
     faults += exploded.values()
     explodes = bool(faults)
-    for fault in _lazy(values):
-        # Of several blocks in a row, the one that lacks most stands for all.
+    for fault in _of_families(_lazy(values), values):
         key = fault.desideratum, fault.kind, fault.layer, fault.of_bias
-        known = exploded.get(key)
-        if known is None or fault.size < known.size:
-            exploded[key] = fault._replace(is_consequence=explodes)
+        exploded[key] = fault._replace(is_consequence=explodes)
     faults += [fault for fault in exploded.values() if fault not in faults]
     broken = {fault.desideratum for fault in faults}
     statuses = {d: VIOLATED if d in broken else HOLDS for d in names}
     return StackVerdict(statuses, tuple(faults), "", tuple(values), tuple(sites), first)
 
 
-def summaries(values: Sequence[Representation]) -> tuple[LayerFlow, ...]:
-    """The sizes at every layer, in the order of the file.
+def summaries(values: Sequence[Representation]) -> dict[int, LayerFlow]:
+    """The sizes at every layer of which something is run, by its index.
 
     Of several blocks in a row, those of the one where most moves; a family's share of the output's
     change is that of all its members.
@@ -163,7 +172,7 @@ def summaries(values: Sequence[Representation]) -> tuple[LayerFlow, ...]:
             known = found.get(layer)
             if known is None or largest(known.df, known.bias_df) <= largest(flow.df, flow.bias_df):
                 found[layer] = flow
-    return tuple(found[layer] for layer in sorted(found))
+    return found
 
 
 def _summary(value: Representation, sites: Sequence[Site]) -> LayerFlow:
@@ -243,7 +252,7 @@ def _is_homogeneous(sites: Sequence[Site], values: Sequence[Representation]) -> 
     """
     if any(isinstance(v.at.height, Zero) for v in values if not v.region and not v.is_output):
         return False
-    if any(isinstance(at.op, Bias) for v in values if not v.is_normed for at in v.sites):
+    if any(isinstance(at.op, Bias) for v in values if not v.is_free for at in v.sites):
         return False
     return all(op.is_homogeneous for op in _activations(sites))
 
@@ -301,9 +310,29 @@ def _shares(value: Representation) -> Iterator[tuple[Site, Size]]:
             yield site, value.blocks.whole + value.to_output(site) + site.own
 
 
+def _of_families(
+    faults: Iterable[StackFault], values: Sequence[Representation]
+) -> Iterator[StackFault]:
+    """One fault for all copies of a weight in several blocks in a row.
+
+    Their largest share is the family's, so that D2 and D3 fail in all of them or not at all.
+    """
+    copies = Counter(value.layer for value in values if value.region is not None)
+    groups: dict[tuple[object, ...], list[StackFault]] = {}
+    for fault in faults:
+        key = fault.desideratum, fault.kind, fault.layer, fault.of_bias
+        groups.setdefault(key, []).append(fault)
+    for group in groups.values():
+        first = group[0]
+        if first.desideratum in ("D2", "D3") and len(group) < copies[first.layer]:
+            continue
+        yield max(group, key=lambda fault: fault.size) if len(group) > 1 else first
+
+
 def _lazy(values: Sequence[Representation]) -> Iterator[StackFault]:
     """What the last phase must reach: D1, D2, D3 and D4."""
     moved = largest(*(share for value in values for _, share in _shares(value)))
+    has_stream = any(value.region is not None for value in values)
     if moved < UNIT:
         yield StackFault("D1", Breach.STILL, values[-1].layer, moved, excess=moved)
     for value in values:
@@ -330,6 +359,9 @@ def _lazy(values: Sequence[Representation]) -> Iterator[StackFault]:
                 yield StackFault("D2", Breach.USELESS, value.layer, reach, excess=reach)
         whole = largest(*(site.own for site in value.sites), _rest(value.sites[0]))
         for site in value.sites:
+            # A vector that is added to a stream may be slow, or frozen.
+            if has_stream and isinstance(site.op, Bias):
+                continue
             is_missing = isinstance(site.op, Bias) and isinstance(site.own, Zero)
             if isinstance(site.op, Linear | Bias) and not is_missing and site.own < whole:
                 kind = Breach.READOUT if value.is_output else Breach.WEIGHT

@@ -5,15 +5,15 @@ Its richness is that of the stream: what moves inside of a branch may be larger.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from richc.algebra.exponent import HALF, ZERO, exact
 from richc.algebra.joint import depth_of, width_of
-from richc.algebra.sizes import Size, Zero, largest
-from richc.calculus.ops import Linear, Site
+from richc.algebra.sizes import ZERO_SIZE, Size, Zero, largest
+from richc.calculus.ops import Elementwise, Linear, Site
 from richc.calculus.residual import Residual
-from richc.calculus.run import Flow
+from richc.calculus.run import Flow, LayerFlow
 from richc.calculus.stack import Representation, StackFault, StackVerdict, judge, summaries
 from richc.calculus.verdict import (
     DESIDERATA,
@@ -53,7 +53,7 @@ def judge_stack(network: Network) -> Verdict:
     richness = max(powers) + HALF if passes and len(powers) == 1 else None
     features = any(power >= ZERO for power in powers)
     gauges = named_gauges(network.written) if richness is not None else ()
-    later = summaries(found.values) if found.values else ()
+    later = _flow(network, summaries(found.values))
     regime = Regime.UNSTABLE
     if stable:
         regime = Regime.PARTIAL if nontrivial else Regime.TRIVIAL
@@ -64,7 +64,7 @@ def judge_stack(network: Network) -> Verdict:
     return Verdict(
         statuses=tuple(found.statuses.items()),
         violations=violations,
-        flow=Flow(found.first or later, later),
+        flow=Flow(_flow(network, found.first) if found.first else later, later),
         stable=stable,
         nontrivial=nontrivial,
         regime=regime,
@@ -75,11 +75,31 @@ def judge_stack(network: Network) -> Verdict:
         point=named_point(richness, gauges),
         theta=(),
         asleep=0,
-        known_heights=len(later),
+        known_heights=len(later) if found.values else 0,
         function_richness=None,
         reason=found.reason,
+        is_grown=any(map(_is_grown, _regions(found.sites))) if evaluated else False,
         depth_exponent=_depth_exponent(found) if evaluated else None,
     )
+
+
+#: Of a layer of which nothing is run: a norm without a gain, or a network that is not decided.
+_NOTHING = LayerFlow(*[ZERO_SIZE] * len(LayerFlow._fields))
+
+
+def _flow(network: Network, known: Mapping[int, LayerFlow]) -> tuple[LayerFlow, ...]:
+    return tuple(known.get(index, _NOTHING) for index in range(len(network.stages)))
+
+
+def _is_grown(site: Site) -> bool:
+    """Whether a stream grows with the depth through branches that are not homogeneous.
+
+    What precedes it is then off by a power of L that constants decide (docs/theory.md, "Residual
+    stacks and depth").
+    """
+    ops = [at.op for inner in site.inner for at in inner]
+    is_rigid = all(op.is_homogeneous for op in ops if isinstance(op, Elementwise))
+    return site.height > site.source and not is_rigid
 
 
 def _violation(fault: StackFault) -> Violation:

@@ -119,6 +119,8 @@ class Verdict(NamedTuple):
     function_richness: Fraction | None
     #: Why something is not decided, as a clause; empty where the sizes say it.
     reason: str = ""
+    #: Whether constants add to the power of L of what precedes a stream that grows.
+    is_grown: bool = False
     #: The power of L that the smallest branches of L blocks are small by; None without such.
     depth_exponent: Fraction | None = None
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from richc import diagnostics as found
 from richc._version import __version__
 from richc.algebra.joint import depth_of, width_of
-from richc.algebra.sizes import ZERO_SIZE, Size, largest
+from richc.algebra.sizes import Size, largest
 from richc.calculus.ops import Parameter
 from richc.calculus.run import LayerFlow
 from richc.calculus.verdict import DESIDERATA, HOLDS, Verdict
@@ -249,10 +249,9 @@ def _model(result: ModelResult) -> Model:
             known[id(tensor)] = Values(**declared_values.values(result.spec, tensor)._asdict())
         return known[id(tensor)]
 
-    # Where nothing could be run there are no sizes.
-    unknown = LayerFlow(*[ZERO_SIZE] * len(LayerFlow._fields))
-    flows = verdict.flow.later or (unknown,) * len(network.stages)
-    parts = zip(result.spec.layers, network.stages, network.written, flows, strict=True)
+    parts = zip(
+        result.spec.layers, network.stages, network.written, verdict.flow.later, strict=True
+    )
     layers = []
     for index, (layer, stage, written, flow) in enumerate(parts):
         if layer.is_bare:
@@ -276,7 +275,7 @@ def _model(result: ModelResult) -> Model:
     return Model.model_validate(
         {
             "name": result.spec.name,
-            "verdict": "pass" if result.passes else "fail" if verdict.is_decided else "undecided",
+            "verdict": _word(result),
             "stable": verdict.stable,
             "nontrivial": verdict.nontrivial,
             "regime": verdict.regime,
@@ -291,6 +290,12 @@ def _model(result: ModelResult) -> Model:
             "layers": layers,
         }
     )
+
+
+def _word(result: ModelResult) -> str:
+    if not result.verdict.is_decided:
+        return "undecided"
+    return "pass" if result.passes else "fail"
 
 
 def _depth_point(result: ModelResult) -> str | None:

@@ -49,7 +49,8 @@ def table(model: ModelResult) -> list[str]:
     lines = _lines(model, HEADER, row)
     shapes = dict.fromkeys(o.shape_factor for o in model.spec.optimizers if o.shape_factor)
     for shape in shapes:
-        lines.append(f"every update is times {SHAPE_FACTORS[shape]}: shape factor {shape}")
+        which = "every update" if len(model.spec.optimizers) == 1 else "every update by muon"
+        lines.append(f"{which} is times {SHAPE_FACTORS[shape]}: shape factor {shape}")
     return lines
 
 

@@ -207,6 +207,12 @@ TABLE: tuple[Rule, ...] = (
         "undecided_depth",
         applies=lambda context: not context.verdict.is_decided,
     ),
+    Rule(
+        "R903",
+        "grown-stream",
+        "grown_stream",
+        applies=lambda context: context.verdict.is_grown,
+    ),
 )
 
 #: Every code and its slug: stable, for `--select`, suppressions and documentation.

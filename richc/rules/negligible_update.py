@@ -17,8 +17,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
         layer = context.verdict.flow.later[case.at]
         if case.at and layer.carried >= layer.dh:
             below = context.model.layers[case.at - 1].name
-            before = f"`{below}`" if context.model.is_chain else "what stands before"
-            note = f"its contribution vanishes beside what {before} already changed"
+            before = f"what `{below}`" if context.model.is_chain else "what stands before"
+            note = f"its contribution vanishes beside {before} already changed"
         else:
             note = "its contribution vanishes beside that of the layer's other parameters"
         rate = context.rate(case.tensor)

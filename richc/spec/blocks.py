@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from richc.algebra.sizes import ZERO_SIZE
+from richc.algebra.monomial import ONE
+from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.loop import Placed
 from richc.calculus.ops import (
     FIXED,
@@ -21,10 +23,11 @@ from richc.calculus.ops import (
 from richc.calculus.residual import DEPTH, Branch, Opaque, Residual
 from richc.calculus.run import Stage
 from richc.spec.activation import Activation
-from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock
-from richc.spec.model import Layer, LayerKind
+from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, residuals
+from richc.spec.model import Layer, LayerKind, Tensor
 
 if TYPE_CHECKING:
+    from richc.optimizers.law import Law
     from richc.spec.network import Exponents
 
 #: Blocks in a row, of which so many are followed one by one: the first reads another stream than
@@ -56,6 +59,24 @@ class Blocks:
                 yield at, self._residual([part], FIXED, None)
             else:
                 yield from self._repeated(part)
+
+    def invariants(self, first: Law) -> list[Stage]:
+        """The stages with a branch's multiplier in A and C of its last layer, which it moves."""
+        stages = list(self._stages)
+        for block, _ in residuals(self._exponents.model.arrangement):
+            index, scale = self._last(block), self._exponents.size(block.scale)
+            layer, stage = self._layers[index], stages[index]
+
+            def moved(tensor: Tensor, known: Parameter, scale: Size = scale) -> Parameter:
+                optimizer = self._exponents.model.optimizer_of(tensor)
+                power = (optimizer.law if tensor.optimizer else first).gauge_power
+                return Parameter(known.init + scale, known.rate + _times(scale, power))
+
+            bias = stage.bias
+            if layer.bias is not None and bias is not None:
+                bias = moved(layer.bias, bias)
+            stages[index] = stage._replace(weight=moved(layer.weight, stage.weight), bias=bias)
+        return stages
 
     def _layer(self, index: int) -> Iterator[Placed]:
         layer, stage = self._layers[index], self._stages[index]
@@ -110,26 +131,32 @@ class Blocks:
             for _ in range(min(part.times, MOST_COPIES)):
                 yield from self.ops(part.parts)
             return
-        residuals = [p for p in part.parts if isinstance(p, ResidualBlock)]
+        branches = [p for p in part.parts if isinstance(p, ResidualBlock)]
         others = [p for p in part.parts if isinstance(p, int)]
-        at = self._last(residuals[-1]) if residuals else others[-1]
-        reason = self._obstacle(part, residuals, others)
+        at = self._last(branches[-1]) if branches else others[-1]
+        reason = self._obstacle(part, branches, others)
         if reason:
             yield at, Opaque(reason)
         else:
-            yield at, self._residual(residuals, DEPTH, others[-1] if others else None)
+            yield at, self._residual(branches, DEPTH, others[-1] if others else None)
 
     def _obstacle(
-        self, part: RepeatedBlocks, residuals: Sequence[ResidualBlock], others: Sequence[int]
+        self, part: RepeatedBlocks, branches: Sequence[ResidualBlock], others: Sequence[int]
     ) -> str:
         """Why as many blocks as the depth are not decided; empty where they are."""
-        if not residuals or not all(self._layers[index].kind.is_norm for index in others):
+        if not branches or not all(self._layers[index].kind.is_norm for index in others):
             return "without a skip constants decide how sizes grow with the depth"
-        if others and part.parts.index(others[0]) < part.parts.index(residuals[0]):
+        if others and part.parts.index(others[0]) < part.parts.index(branches[0]):
             return "a norm of the stream begins each block, so that nothing skips it"
-        if len({self._exponents.size(residual.skip) for residual in residuals}) > 1:
-            return "the residuals of a block have different skips"
+        if not others and any(r.skip != ONE for r in branches):
+            return "a skip other than one forgets the input, or grows"
+        if len({self._exponents.size(residual.skip) for residual in branches}) > 1:
+            return "the branches of a block have different skips"
         return ""
+
+
+def _times(size: Size, factor: int) -> Size:
+    return size * factor if isinstance(size, Fraction) else size
 
 
 def _elementwise(activation: Activation) -> Elementwise:

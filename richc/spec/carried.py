@@ -107,9 +107,7 @@ def gradients_of(model: Model) -> list[tuple[Monomial, Monomial]]:
         return width.power(of_width).times(depth.power(of_depth))
 
     here, near = (_stack_gradients(model, step) for step in (0, _NEAR))
-    return [
-        (ratio(a, b), ratio(c, d)) for (a, c), (b, d) in zip(here, near or here, strict=True)
-    ] or [(ONE, ONE)] * len(model.layers)
+    return [(ratio(a, b), ratio(c, d)) for (a, c), (b, d) in zip(here, near, strict=True)]
 
 
 #: From the declared richness to where the slope of an exponent is read: towards 1/4, so that no
@@ -118,7 +116,7 @@ _NEAR = Fraction(1, 1000)
 
 
 def _stack_gradients(model: Model, step: Fraction | int) -> list[tuple[Size, Size]]:
-    """The sizes of the gradients near the declared richness; empty where none is decided."""
+    """The sizes of the gradients near the declared richness; zero where none is decided."""
     richness = Fraction(0) if model.richness is None else model.richness
     if model.richness is not None:
         richness += step if richness < Fraction(1, 4) else -step

@@ -134,8 +134,8 @@ class Layer(NamedTuple):
 
     @property
     def is_bare(self) -> bool:
-        """Whether it is a norm of which nothing is trained."""
-        return self.kind.is_norm and self.weight.frozen and self.bias is None
+        """Whether it is a norm of which the file writes neither gain nor bias."""
+        return self.kind.is_norm and not self.weight.places and self.bias is None
 
 
 class Optimizer(NamedTuple):

@@ -68,7 +68,9 @@ class Exponents:
         if not self.model.is_chain:
             from richc.spec.blocks import Blocks  # most models are chains
 
-            ops = tuple(Blocks(self, stages).ops(self.model.arrangement))
+            blocks = Blocks(self, stages)
+            ops = tuple(blocks.ops(self.model.arrangement))
+            stages = blocks.invariants(first)
         return Network(
             tuple(stages),
             first.step,
