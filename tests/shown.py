@@ -32,9 +32,9 @@ def commands(text: str) -> Iterator[Shown]:
 
 
 def written(text: str) -> Iterator[tuple[str, str]]:
-    """The files that a reader is to save: ``rich`` blocks whose first line is ``# NAME.rich``."""
-    for block in re.findall(r"^```rich\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
-        named = re.match(r"# ([\w-]+\.rich)\n", block)
+    """The files that a reader is to save: blocks of code whose first line is ``# NAME``."""
+    for block in re.findall(r"^```(?:rich|python)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        named = re.match(r"# ([\w-]+\.(?:rich|py))\n", block)
         if named:
             yield named[1], block
 

@@ -12,6 +12,7 @@ from richc.cli.errors import said
 
 #: Command -> module in richc.cli; each module has a ``command``.
 COMMANDS = {
+    "audit": "audit",
     "check": "check",
     "compile": "compile",
     "completion": "completion",

@@ -9,6 +9,7 @@ from richc.algebra.formula import power, rich_formula
 from richc.algebra.monomial import GAMMA, ONE, Affine, Monomial
 from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.pipeline import ModelResult
+from richc.spec.arrangement import residuals
 from richc.spec.declared_values import Values, place, values
 from richc.spec.model import Layer, Model, Tensor
 
@@ -29,7 +30,7 @@ def knobs(model: ModelResult, tensor: Tensor) -> tuple[KnobCell, KnobCell, KnobC
     if tensor.frozen:
         rate = KnobCell("frozen", "0")
     else:
-        rate = _knob(model, tensor.lr, model.spec.optimizer.lr.times(tensor.lr))
+        rate = _knob(model, tensor.lr, model.spec.optimizer_of(tensor).lr.times(tensor.lr))
     return _knob(model, tensor.scale), _knob(model, tensor.std), rate
 
 
@@ -77,9 +78,14 @@ def table(model: ModelResult) -> list[str]:
         return tuple(cells)
 
     lines = _lines(model, header, row)
-    shape = model.spec.optimizer.shape_factor
-    if shape is not None:
-        lines.append(f"every update is times {SHAPE_FACTORS[shape]}: shape factor {shape}")
+    for block, _ in residuals(model.spec.arrangement):
+        scale, skip = _knob(model, block.scale), _knob(model, block.skip)
+        skipped = "" if skip.formula == "1" else f", the skip times {skip.formula} ~ {skip.size}"
+        lines.append(f"the branch of {block.name} is times {scale.formula} ~ {scale.size}{skipped}")
+    shapes = dict.fromkeys(o.shape_factor for o in model.spec.optimizers if o.shape_factor)
+    for shape in shapes:
+        which = "every update" if len(model.spec.optimizers) == 1 else "every update by muon"
+        lines.append(f"{which} is times {SHAPE_FACTORS[shape]}: shape factor {shape}")
     return lines
 
 
@@ -100,7 +106,11 @@ def _lines(
     rows = [header]
     for group in groups(model.spec.layers):
         first = group[0]
-        rows.append(row(group_name(group), first.weight))
+        if first.is_bare:
+            continue
+        name = f"{group_name(group)}.gain" if first.kind.is_norm else group_name(group)
+        if not (first.kind.is_norm and first.weight.frozen):
+            rows.append(row(name, first.weight))
         if first.bias is not None:
             rows.append(row("  bias", first.bias))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -124,7 +124,7 @@ def facts(name: str) -> Iterator[str]:
             kind, reason = suppression["kind"], suppression.get("justification")
             region = result["locations"][0]["physicalLocation"]["region"]
             yield f"{_place(region)} {result['ruleId']} suppressed {_said((kind, reason))}\n"
-    for model in file["models"]:
+    for model in map(_without_depth, file["models"]):
         layers, desiderata = model.pop("layers"), model.pop("desiderata")
         yield f"\n{_named(model)}\n  {_named(desiderata)}\n"
         for (*_, row), alike in groupby(enumerate(layers), _kind):
@@ -132,11 +132,28 @@ def facts(name: str) -> Iterator[str]:
             yield f"  {' ... '.join(dict.fromkeys((names[0], names[-1])))}{row}\n"
 
 
+def _without_depth(model: dict[str, Any]) -> dict[str, Any]:
+    """A model without the keys that are null where there is no depth and no residual."""
+    for part, keys in (
+        (model, ("depth", "depth_point")),
+        (model["desiderata"], ("D4",)),
+        *((layer, ("L",)) for layer in model["layers"]),
+    ):
+        for key in keys:
+            if part[key] is None:
+                del part[key]
+    return model
+
+
 def _kind(numbered: tuple[int, dict[str, Any]]) -> tuple[str, int, str]:
     """The same for the layers of a repeated statement that differ in nothing but their number."""
     position, layer = numbered
     statement, _, number = layer["name"].partition(".")
-    return statement, int(number or 0) - position, _named(layer | {"name": ""})
+    return (
+        statement,
+        int(number if number.isdigit() else 0) - position,
+        _named(layer | {"name": ""}),
+    )
 
 
 def _place(span: dict[str, int]) -> str:

@@ -113,7 +113,7 @@ def run(*arguments: str) -> Result:
         ("model.rich", "a file is checked by `richc check model.rich`"),
         ("a b.rich", "a file is checked by `richc check 'a b.rich'`"),
         (".", "a file is checked by `richc check .`"),
-        ("model.py", "richc reads .rich files; PyTorch code is not read by this version"),
+        ("model.py", "richc reads .rich files; `richc audit FILE.py:make` audits PyTorch code"),
         ("zzzzz", "`richc --help` lists them"),
     ],
 )
@@ -139,7 +139,7 @@ TAKING = {
 } | {
     command: [command, "NET"]
     for command in COMMANDS
-    if command not in ("equiv", "gauge", "completion", "lsp", "rules", "schema")
+    if command not in ("audit", "equiv", "gauge", "completion", "lsp", "rules", "schema")
 }
 
 
@@ -153,6 +153,6 @@ def test_python_is_told_in_a_sentence(command: str, suffix: str, tmp_path: Path)
     result = run(*(word.replace("NET", str(path)) for word in TAKING[command]))
 
     assert result.exit_code == 2
-    said = "this is Python: richc reads .rich files; PyTorch code is not read by this version"
+    said = "this is Python: richc reads .rich files; `richc audit FILE.py:make` audits PyTorch code"
     assert result.output.count(said) == 1
     assert path.read_bytes() == before
