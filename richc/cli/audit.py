@@ -157,8 +157,9 @@ def _write(factory: str, path: str, widths: tuple[int, ...], *, force: bool) -> 
     from pathlib import Path
 
     from richc.files import OutputError
+    from richc.torchfront.chains import Unsaid
     from richc.torchfront.factory import Refusal
-    from richc.torchfront.written import Unsaid, save
+    from richc.torchfront.written import save
 
     try:
         save(factory, widths, Path(path), force=force)

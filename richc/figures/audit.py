@@ -28,18 +28,19 @@ def figure(report: AuditReport) -> Figure:
     """A row a parameter: measured with its interval, read as a tick, faults in another colour."""
     from matplotlib.figure import Figure
 
-    rows = [(p, p.own.measured) for p in report.parameters if isinstance(p.own.measured, float)]
+    rows = [p for p in report.parameters if p.own.read or isinstance(p.own.measured, float)]
     wrong = {n for f in report.findings if f.severity == "error" for n in f.parameters}
     drawn = Figure(figsize=(7.2, 1.4 + _ROW * max(4, len(rows))), layout="constrained")
     axis = drawn.subplots()
     axis.axvspan(-0.25, 0.25, color=GRID, alpha=0.5, linewidth=0)
-    for at, (row, measured) in enumerate(rows):
+    for at, row in enumerate(rows):
         color = COLORS[5] if row.name in wrong else COLORS[0]
-        axis.errorbar([measured], [at], xerr=[row.own.interval or 0.0], fmt="o",
-                      color=color, markersize=3)  # fmt: skip
+        if isinstance(row.own.measured, float):
+            half = [row.own.interval or 0.0]
+            axis.errorbar([row.own.measured], [at], xerr=half, fmt="o", color=color, markersize=3)
         if row.own.read is not None:
             axis.plot([float(Fraction(row.own.read))], [at], "|", color=INK, markersize=7)
-    axis.set_yticks(range(len(rows)), [row.name for row, _ in rows], fontsize=6)
+    axis.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=6)
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set_xlabel("own update, relative to the representation: power of n (ticks: read)")
     axis.set_title(f"{report.factory}\n{verdict(report)}", fontsize=8)

@@ -287,11 +287,23 @@ class _Examination:
             while narrow > WIDEST // 4:
                 narrow //= 2
             widths = [narrow, 2 * narrow, 4 * narrow]
-        networks = {n: [self._one(n, s, later=False, trains=False) for s in range(_READ)]
-                    for n in widths}  # fmt: skip
-        evidence = Evidence(networks, self._reading.units)
-        judge = Judge(evidence, self._reading, self._settings.richness, self._is_free)
-        judgement = judge.read()
+        networks: dict[int, list[AuditedNetwork]] = {n: [] for n in widths}
+        planned = dict.fromkeys(widths, _READ)
+        rounds = 0
+        while True:
+            rounds += 1
+            for n, count in planned.items():
+                networks[n] += [
+                    self._one(n, seed, later=False, trains=False)
+                    for seed in range(len(networks[n]), count)
+                ]
+            evidence = Evidence(networks, self._reading.units)
+            richness = self._settings.richness
+            judgement = Judge(evidence, self._reading, richness, self._is_free).read()
+            enough = not judgement.open and judgement.risk <= RISK
+            if enough or rounds == _MOST_ROUNDS:
+                break
+            planned = more(planned)
         warnings = warnings_of(self._reading, evidence, ())
         count = sum(map(len, networks.values()))
         return Audit(

@@ -13,7 +13,7 @@ from torch import Tensor
 from richc.lab.planning import RISK
 from richc.lab.statistics import Fit, Noise, fit
 from richc.torchfront.measuring import ALL, LATER, AuditedNetwork, Place
-from richc.torchfront.seen import Event
+from richc.torchfront.seen import LOSS, Event
 
 #: Half of what faults that matter differ by.
 TOLERANCE = 0.25
@@ -24,7 +24,7 @@ _ROUNDING = 1e-9
 
 _INIT = Noise(power=1, crosses=False)
 _OUTPUT = Noise(power=0, crosses=False)
-_CHANGE = Noise(power=1, crosses=False)
+_CHANGE = Noise(power=1, crosses=True)
 _RESPONSE = Noise(power=1, crosses=True)
 
 
@@ -92,7 +92,11 @@ class Evidence:
 
     @property
     def softs(self) -> dict[str, tuple[bool, tuple[int, ...], tuple[str, int] | None]]:
-        return {k: v for k, v in self._narrow.softs.items() if k in self._wide.softs}
+        return {
+            key: soft
+            for key, soft in self._narrow.softs.items()
+            if key in self._wide.softs and LOSS not in key
+        }
 
     @property
     def dead(self) -> frozenset[str]:

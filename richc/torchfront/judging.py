@@ -232,10 +232,10 @@ class Judge:
 
     @staticmethod
     def _excess(own: Own, row: AuditRow) -> Fraction:
-        """As read where that agrees with what was measured; else the nearest half."""
+        """As read, which does not disagree with what was measured; else the nearest half."""
         if own.read is not None:
             exact = own.read - Fraction(row.wanted)
-            if exact and abs(row.excess - float(exact)) <= TOLERANCE:
+            if exact:
                 return exact
         return halves(row.excess)
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+#: The soft-max of a loss inside of the model: its input is the output.
+LOSS = "log-soft-max"
 #: A file and a line of the user's code.
 Line = tuple[str, int]
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from richc.torchfront.factory import own_line, plain
-from richc.torchfront.seen import Event, Scalar, Soft
+from richc.torchfront.seen import LOSS, Event, Scalar, Soft
 from richc.torchfront.tensors import (
     PRODUCTS,
     doubled,
@@ -186,10 +186,12 @@ class ForwardWatch(TorchDispatchMode):
             self.last = first
         if tainted or (mixes and is_lookup):
             self._taint(out)
-        self._trace(op, inputs, first, is_pair=not carried and len(tainted) > 1)
+        self._trace(op, args, inputs, first, is_pair=not carried and len(tainted) > 1)
         return out
 
-    def _trace(self, op: str, inputs: list[Tensor], out: Tensor, *, is_pair: bool) -> None:
+    def _trace(
+        self, op: str, args: tuple[Any, ...], inputs: list[Tensor], out: Tensor, *, is_pair: bool
+    ) -> None:
         """Where things come from: what queries, keys and values are."""
         places = [memory(t) for t in inputs]
         origins = frozenset(self._origins[p] for p in places if p in self._origins)
@@ -298,7 +300,7 @@ class ForwardWatch(TorchDispatchMode):
         if not self._has_values:
             return
         kept = None if values.min() > _MASKED else values > _MASKED
-        shown = "log-soft-max" if op == "_log_softmax" else "soft-max"
+        shown = LOSS if op == "_log_softmax" else "soft-max"
         pair = self._pairs.get(memory(values))
         if pair is not None:
             self.scores |= pair

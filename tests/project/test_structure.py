@@ -34,7 +34,7 @@ ROOMS: dict[str, str] = {
     "compilation": "_version words algebra rules pipeline emit",
     "fixing": "words diagnostics algebra optimizers syntax spec gauge rules repair pipeline",
     "lab": "_version words files algebra calculus spec rules pipeline emit compilation",
-    "torchfront": "words files algebra optimizers spec rules lab",
+    "torchfront": "files optimizers pipeline lab",
     "glossary": "activations words optimizers emit",
     "report": "_version activations words diagnostics algebra optimizers calculus syntax spec "
     "gauge rules pipeline lab torchfront glossary",
