@@ -98,10 +98,11 @@ def emit_program(
     words = words_of(decided) | {*asked, "module_only" if module_only else "program"}
     words |= {"ranks"} if {"ddp", "fsdp"} & words else set()
     words |= {"features"} if asked else set()
-    torch = model.optimizer.law.torch
+    if {"stream", "embedding"} <= words:
+        raise ValueError("`stream` reads features, not indices of tokens")
     names = [name for name, condition in PARTS if holds(condition, words)]
-    if torch.is_a_part:
-        names = [model.optimizer.name, *names]
+    optimizers = {o.name: o.law.torch for o in decided.optimizers}
+    names = [*(name for name, torch in optimizers.items() if torch.is_a_part), *names]
     scaled = bool({"options", "module_only"} & words)
     filled = fills(decided, sharded="fsdp" in words, scaled=scaled)
     parts = {name: load_part(name, words | {*names}, filled.get(name)) for name in names}
@@ -115,7 +116,8 @@ def emit_program(
         text,
         flags=re.MULTILINE,
     )
-    text = text.replace(_WHOLE, torch.name) if {"fsdp", "whole"} <= words else text
+    for torch in optimizers.values() if {"fsdp", "whole"} <= words else ():
+        text = text if torch.steps_on_shards else text.replace(_WHOLE, torch.name)
     header = (
         [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
         if origin is None
@@ -173,9 +175,12 @@ def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list
     if outputs.wide:
         raise ValueError("the read-out's size must not depend on the width")
     richness = "None" if model.richness is None else number(model.richness)
-    sizes = {"WIDTH": str(model.width), "RICHNESS": richness, "GAMMA": number(model.gamma)}
+    depth = {} if model.depth is None else {"DEPTH": str(model.depth.value)}
+    sizes = {"WIDTH": str(model.width), **depth, "RICHNESS": richness, "GAMMA": number(model.gamma)}
     if "n0" in decided.used or (decided.symbols.base and "alpha" in decided.used):
         sizes["BASE_WIDTH"] = str(model.base_width)
+    if model.depth is not None and "L0" in decided.used:
+        sizes["BASE_DEPTH"] = str(model.depth.base)
     lines = [f"{', '.join(sizes)} = {', '.join(sizes.values())}"]
     if "program" not in words:
         return lines
@@ -191,7 +196,10 @@ def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list
     if "options" in words:
         train_defaults["SCHEDULE"] = literal(train.schedule or _SCHEDULE)
         train_defaults["WARMUP"] = number(Fraction(0) if train.warmup is None else train.warmup)
-    named |= {"FEATURES": str(model.input_dim), "OUTPUTS": str(outputs.factor)}
+    features = {"FEATURES": str(model.input_dim)}
+    if model.is_token_input:
+        features = {"FEATURES": "1", "TOKENS": str(model.input_dim)}
+    named |= {**features, "OUTPUTS": str(outputs.factor)}
     lines += [f"{', '.join(named)} = {', '.join(named.values())}"]
     if train.data is not None:
         lines.append(f"DATA: str | None = {_optional(train.data)}")
