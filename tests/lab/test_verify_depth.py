@@ -92,7 +92,7 @@ def test_every_family_has_its_exponents_in_n_and_in_l(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_stacked_networks_train_as_the_emitted_ones_do(name: str, tmp_path: Path) -> None:
-    """A run compares one of its networks with the plain loop, and ends in exit 3 where they part."""
+    """A run compares one network with the plain loop, and ends in exit 3 where they part."""
     old, new = OTHERS[name]
     assert old in COMPLETEP
     text = COMPLETEP.replace(old, new)
