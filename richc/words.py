@@ -52,7 +52,8 @@ _OUTSIDE = {
     **dict.fromkeys("attention attn mha gqa self_attention multihead".split(), "attention"),
     **dict.fromkeys("tie tied share shared weight_tying".split(), "tied weights"),
     **dict.fromkeys("looped universal".split(), "a shared (looped) block"),
-    **dict.fromkeys("glu swiglu geglu reglu gated gate".split(), "a gated unit"),
+    **dict.fromkeys("swiglu geglu reglu gated gate".split(), "a gated unit"),
+    "glu": "a gated unit (if it is not `gelu`)",
     **dict.fromkeys("lstm gru rnn".split(), "a recurrent layer"),
     **dict.fromkeys("batchnorm batch_norm bn".split(), "batch normalisation"),
     **dict.fromkeys("groupnorm group_norm instancenorm weight_norm".split(), "this normalisation"),
@@ -68,6 +69,11 @@ def quotable(text: str, most: int = 80) -> str:
     """A part of a text as a message may quote it: no command for a terminal, and not too long."""
     shown = "".join(c if c.isprintable() else "?" for c in text[:most])
     return f"{shown}..." if len(text) > most else shown
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 file``, ``2 files``, ``1,000 files``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def not_in_language(word: str) -> str | None:

@@ -11,6 +11,7 @@ from richc.lab.outcome import Outcome
 from richc.report.style import Style
 from richc.report.verification_schema import Fault, Row, VerificationReport
 from richc.rules.sentence import point_name
+from richc.words import counted
 
 #: Quantity -> words; {} is the layer.
 WORDS = {
@@ -150,8 +151,9 @@ def run_words(report: VerificationReport) -> str:
         depth = f"; depth:number at width {run.depth.width} {_by_size(run.depth.networks)}"
     rates = f"{run.rate:.3g}" + ("" if run.depth is None else f" and {run.depth.rate:.3g}")
     return (
-        f"{networks} networks (width:number {seeds}{depth}), {run.steps} steps on "
-        f"{run.data} at {rates} x the file's rates, {run.seconds:.1f} s"
+        f"{counted(networks, 'network')} (width:number {seeds}{depth}), "
+        f"{counted(run.steps, 'step')} on {run.data} at {rates} x the file's rates, "
+        f"{run.seconds:.1f} s"
     )
 
 
