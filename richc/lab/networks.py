@@ -80,8 +80,9 @@ class Record(NamedTuple):
 
     def head(self, count: int) -> Record:
         """The first ``count`` examples."""
-        cut = [{at: z[:, :count] for at, z in field.items()} for field in self[1:3]]
-        return Record(self.x[:, :count], *cut, [h[:, :count] for h in self.heights])
+        inputs = {at: z[:, :count] for at, z in self.inputs.items()}
+        products = {at: y[:, :count] for at, y in self.products.items()}
+        return Record(self.x[:, :count], inputs, products, [h[:, :count] for h in self.heights])
 
 
 class Slice(NamedTuple):
