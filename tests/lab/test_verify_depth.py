@@ -108,7 +108,7 @@ def test_stacked_networks_train_as_the_emitted_ones_do(name: str, tmp_path: Path
 def test_nothing_is_claimed_where_nothing_is_decided(tmp_path: Path) -> None:
     result = run(tmp_path, UNDECIDED, *TINY)
     assert 4 == result.exit_code, result.output
-    assert "the check claims nothing" in result.stdout
+    assert "the check predicts no exponent" in result.stdout
     assert "to decide it" not in result.stdout
 
 
@@ -142,5 +142,5 @@ def test_a_picture_and_a_page_show_both(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(result.stdout, encoding="utf-8")
     assert json.loads(result.stdout)["run"]["depth"]["width"] == 32
     path = str(tmp_path / "net.rich")
-    page = CliRunner().invoke(cli, ["report", path, "--with", str(tmp_path / "run.json")])
+    page = CliRunner().invoke(cli, ["report", path, "--verification", str(tmp_path / "run.json")])
     assert 0 == page.exit_code, page.output
