@@ -104,13 +104,17 @@ def _rows(decided: Plan, steps: Iterable[Step]) -> Iterator[_Row]:
     for step in steps:
         if isinstance(step, PlannedModule):
             residual = step.residual
-            if residual is not None and residual.scale != ONE:
-                yield [residual.name, "branch"], [_value(decided, residual.scale)], []
-            if residual is not None and residual.is_leaky:
-                yield [residual.name, "stream"], [("1 - 1 / L", "")], []
-            elif residual is not None and residual.skip != ONE:
-                yield [residual.name, "stream"], [_value(decided, residual.skip)], []
-            yield from _rows(decided, step.steps)
+            rows = _rows(decided, step.steps)
+            if residual is None:
+                yield from rows
+                continue
+            yield [residual.name, "branch"], [_value(decided, residual.scale)], []
+            if residual.is_leaky:
+                yield ["  skip", "stream"], [("1 - 1 / L", "")], []
+            elif residual.skip != ONE:
+                yield ["  skip", "stream"], [_value(decided, residual.skip)], []
+            for (name, *others), values, last in rows:
+                yield [f"  {name.removeprefix(f'{residual.name}.')}", *others], values, last
         elif isinstance(step, PlannedBlock):
             for run in step.runs:
                 yield from _of_layer(decided, step, run)
