@@ -8,6 +8,7 @@ The public API, typed::
     mended = richc.fix(text)  # the text with holes filled and failing models mended
     compared = richc.equivalence(text, other)  # whether two models train alike, likewise
     measured = richc.verify(text)  # what training shows, as a pydantic model; needs torch
+    audited = richc.audit(make)  # a PyTorch project's width scaling, likewise
 
 Nothing is imported before it is asked for, so that ``richc check`` starts as fast as a commit
 hook must.
@@ -21,9 +22,11 @@ from richc._version import __version__
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
 
     from richc.pipeline import ModelResult
+    from richc.report.audit_schema import AuditReport
     from richc.report.equivalence_schema import Equivalence
     from richc.report.schema import Report
     from richc.report.spec_schema import SpecFile
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RichError",
     "__version__",
+    "audit",
     "check",
     "compile",
     "equivalence",
@@ -187,6 +191,37 @@ def verify(
         return report("<text>", measure(chosen, settings))
     except (DataProblem, TooLarge) as error:
         raise RichError(str(error)) from None
+
+
+def audit(
+    make: Callable[[int], Any] | str,
+    *,
+    widths: Sequence[int] | None = None,
+    seeds: int | None = None,
+    target: str = "mup",
+    read_only: bool = False,
+    fix: bool = False,
+) -> AuditReport:
+    """Whether a PyTorch project scales with its width as ``target`` asks, and what does not.
+
+    ``make(width)`` returns a model, its optimizer, a batch and a loss, as a dict or as a tuple
+    (docs/audit.md); or it is named: ``"package.module:make"``, ``"path/file.py:make"``.  ``target``
+    is ``mup``, ``ntp`` or ``rich(1/4)``.  ``seeds`` is the number of networks at every width; None
+    draws as many as the risk of error asks for.  ``read_only`` leaves all training out; ``fix``
+    applies what the findings propose to what the factory makes, until nothing is left, and measures
+    again.  What cannot be audited is a report with the verdict ``refused``.  Needs torch.
+
+    Raises RichError for arguments that mean nothing.
+    """
+    from richc.report.audit_schema import report
+    from richc.torchfront.audit import AuditSettings, SettingsProblem
+    from richc.torchfront.audit import audit as examine
+
+    try:
+        settings = AuditSettings.of(widths, seeds, target, read_only=read_only, fix=fix)
+    except SettingsProblem as error:
+        raise RichError(str(error)) from None
+    return report(examine(make, settings))
 
 
 def _choose(text: str, model: str | None, *, allow_violations: bool) -> ModelResult:

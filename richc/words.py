@@ -70,6 +70,11 @@ def quotable(text: str, most: int = 80) -> str:
     return f"{shown}..." if len(text) > most else shown
 
 
+def counted(number: int, thing: str) -> str:
+    """``1 file``, ``2 files``, ``1,000 files``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def not_in_language(word: str) -> str | None:
     """What a word of other frameworks means, when this language lacks it."""
     lowered = word.lower()

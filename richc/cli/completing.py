@@ -6,7 +6,7 @@ Nothing is imported, and nothing is read, before a shell asks.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -101,22 +101,22 @@ def _names(file: str) -> Iterator[str]:
 
 
 def rules(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Codes and slugs, the ones that are begun."""
-    return _items(_rules(), incomplete)
+    """Codes and slugs of everything that has a page, the ones that are begun."""
+    from richc.rules.pages import ALL
+
+    return _items(_listed(ALL), incomplete)
 
 
-def _rules() -> Iterator[tuple[str, str | None]]:
-    from richc.rules import SLUGS
-
-    for code, slug in sorted(SLUGS.items()):
-        yield code, slug
-    for code, slug in sorted(SLUGS.items()):
-        yield slug, code
+def _listed(slugs: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
+    yield from sorted(slugs.items())
+    yield from ((slug, code) for code, slug in sorted(slugs.items()))
 
 
 def rule_lists(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The rule behind the last comma."""
-    return _of_list(_rules(), incomplete)
+    """The rule of a check behind the last comma."""
+    from richc.rules import SLUGS
+
+    return _of_list(_listed(SLUGS), incomplete)
 
 
 def _of_list(known: Iterable[tuple[str, str | None]], incomplete: str) -> list[CompletionItem]:

@@ -67,7 +67,7 @@ def _page(what: str) -> str:
     found = word.page(what) if code is None else pages.read(code).text
     if found is None:
         guess = pages.suggestion(what)
-        if not what[1:].isdigit() or what[0] not in "Rr":
+        if not what[1:].isdigit() or what[0] not in "AaRr":
             # A slip of a word is likelier than what merely looks like a rule.
             guess = next(iter(near(what, glossary.names())), guess)
         hint = f"did you mean `{guess}`?" if guess else "`richc rules` lists all rules"

@@ -9,13 +9,23 @@ import click
 @click.argument(
     "what",
     type=click.Choice(
-        ("equivalence", "map", "report", "rules", "scale", "spec", "transfer", "verification")
+        (
+            "audit",
+            "equivalence",
+            "map",
+            "report",
+            "rules",
+            "scale",
+            "spec",
+            "transfer",
+            "verification",
+        )
     ),
 )
 def command(what: str) -> None:
     """Print a JSON schema: of the check's report, a verification, a run over the richness scale,
-    a sweep over widths, a comparison of two models, a map, the list of rules, or a resolved
-    specification.
+    a sweep over widths, a comparison of two models, a map, an audit of PyTorch code, the list of
+    rules, or a resolved specification.
     """
     import json
 
@@ -23,6 +33,10 @@ def command(what: str) -> None:
         from richc.report.schema import Report
 
         schema = Report.model_json_schema()
+    elif what == "audit":
+        from richc.report.audit_schema import AuditReport
+
+        schema = AuditReport.model_json_schema()
     elif what == "rules":
         from richc.report.rules_schema import RuleList
 

@@ -30,7 +30,7 @@ MARKER = "# Compiled by richc "
 ORIGIN = "# sha256 "
 
 #: The emitted training run's defaults where the specification has none.
-_STEPS, _BATCH, _SEED, _PRECISION, _SCHEDULE = 1000, 128, 0, "fp32", "constant"
+STEPS, BATCH, _SEED, _PRECISION, _SCHEDULE = 1000, 128, 0, "fp32", "constant"
 
 #: What the program shows beside the loss.
 _SCORES = {"cross_entropy": "accuracy", "mse": "R^2"}
@@ -186,8 +186,8 @@ def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list
         return lines
     named = {"SCORE": literal(_SCORES[model.loss])}
     train_defaults = {
-        "STEPS": str(_STEPS if train.steps is None else train.steps),
-        "BATCH": str(_BATCH if train.batch is None else train.batch),
+        "STEPS": str(STEPS if train.steps is None else train.steps),
+        "BATCH": str(BATCH if train.batch is None else train.batch),
         "SEED": str(_SEED if train.seed is None else train.seed),
         "PRECISION": literal(train.precision or _PRECISION),
     }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from richc.diagnostics import ERROR, INFO, WARNING, Diagnostic
 from richc.pipeline import FileResult
 from richc.report import Options, in_one
 from richc.syntax.source import Source
 
-_LEVELS = {ERROR: "error", WARNING: "warning", INFO: "notice"}
+_LEVELS: Mapping[str, str] = {ERROR: "error", WARNING: "warning", INFO: "notice"}
 
 
 def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
@@ -29,8 +29,13 @@ def _command(source: Source, diagnostic: Diagnostic) -> str:
     else:
         fields |= {"endLine": end.line}
     fields["title"] = f"{diagnostic.code} {diagnostic.slug}"
+    return annotation(diagnostic.severity, fields, in_one(diagnostic))
+
+
+def annotation(severity: str, fields: Mapping[str, str | int], message: str) -> str:
+    """One workflow command, a line."""
     shown = ",".join(f"{name}={_property(str(value))}" for name, value in fields.items())
-    return f"::{_LEVELS[diagnostic.severity]} {shown}::{_data(in_one(diagnostic))}\n"
+    return f"::{_LEVELS[severity]} {shown}::{_data(message)}\n"
 
 
 def _data(text: str) -> str:

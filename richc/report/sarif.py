@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from textwrap import indent
@@ -28,27 +28,38 @@ ROOT = "%SRCROOT%"
 #: Of what a result is; a change of the recipe needs another name.
 FINGERPRINT = "richcFinding/v1"
 
-_LEVELS = {ERROR: "error", WARNING: "warning", INFO: "note"}
+LEVELS: Mapping[str, str] = {ERROR: "error", WARNING: "warning", INFO: "note"}
 
 
 def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
     """One document with one run."""
     rules: dict[str, int] = {}
-    is_complete = True
+    unread: list[str] = []
+
+    def found() -> Iterator[dict[str, Any]]:
+        for result in results:
+            unread.extend(d.code for d in result.diagnostics if d.code == "R006")
+            yield from _file(result, rules, options)
+
+    yield from document(found(), rules, unread)
+
+
+def document(
+    results: Iterable[dict[str, Any]], rules: Mapping[str, int], unread: Collection[str]
+) -> Iterator[str]:
+    """A document with one run; making the results fills in its rules, and what was not read."""
     yield f'{{\n  "$schema": "{SCHEMA}",\n  "version": "2.1.0",\n  "runs": [\n    {{\n'
     yield '      "columnKind": "unicodeCodePoints",\n      "results": ['
     separator = "\n"
-    for result in results:
-        is_complete = is_complete and all(d.code != "R006" for d in result.diagnostics)
-        for found in _file(result, rules, options):
-            yield separator + indent(_dumps(found), " " * 8)
-            separator = ",\n"
+    for found in results:
+        yield separator + indent(_dumps(found), " " * 8)
+        separator = ",\n"
     tail = {
         "tool": {"driver": _driver(rules)},
         "originalUriBaseIds": {
             ROOT: {"description": {"text": "The folder in which richc was run."}}
         },
-        "invocations": [{"executionSuccessful": is_complete}],
+        "invocations": [{"executionSuccessful": not unread}],
     }
     end = "]" if separator == "\n" else "\n      ]"
     yield f"{end},\n{indent(_dumps(tail)[2:-2], ' ' * 4)}\n    }}\n  ]\n}}\n"
@@ -65,7 +76,7 @@ def _file(result: FileResult, rules: dict[str, int], options: Options) -> Iterat
     everything = [(item, False) for item in found] + [(item, True) for item in suppressed]
     everything.sort(key=lambda pair: (pair[0].diagnostic.span.start, pair[0].diagnostic.code))
     seen: Counter[str] = Counter()
-    uri = _artifact(result.source.path)
+    uri = artifact(result.source.path)
     for (diagnostic, reason), is_suppressed in everything:
         if options.quiet and diagnostic.severity == INFO:
             continue
@@ -78,7 +89,7 @@ def _file(result: FileResult, rules: dict[str, int], options: Options) -> Iterat
         yield {
             "ruleId": diagnostic.code,
             "ruleIndex": index,
-            "level": _LEVELS[diagnostic.severity],
+            "level": LEVELS[diagnostic.severity],
             "message": {"text": in_one(diagnostic)},
             "locations": [_location(result.source, uri, diagnostic.span) | _logical(diagnostic)],
             **_related(result.source, uri, diagnostic),
@@ -90,7 +101,7 @@ def _file(result: FileResult, rules: dict[str, int], options: Options) -> Iterat
         }
 
 
-def _artifact(path: str) -> dict[str, str]:
+def artifact(path: str) -> dict[str, str]:
     """Relative to the folder in which richc runs, where the file lies inside it."""
     relative = os.path.relpath(path) if os.path.isabs(path) else os.path.normpath(path)
     if relative.split(os.sep)[0] == os.pardir:
@@ -182,7 +193,7 @@ def _rule(page: pages.Page) -> dict[str, Any]:
         "shortDescription": {"text": page.summary},
         "fullDescription": {"text": _plain(about), "markdown": about},
         "help": {"text": _plain(page.text), "markdown": page.text},
-        "defaultConfiguration": {"level": _LEVELS[page.severity]},
+        "defaultConfiguration": {"level": LEVELS[page.severity]},
         "properties": {"tags": tags},
     }
 

@@ -10,7 +10,7 @@ from richc.rules import pages
 
 _WIDTH = 100
 #: The beginning of codes, as --select takes it.
-_BEGINNING = re.compile(r"[Rr]\d{1,2}")
+_BEGINNING = re.compile(r"[AaRr]\d{1,2}")
 
 
 def page(word: str) -> str | None:

@@ -249,6 +249,24 @@ SLUGS: dict[str, str] = {
     **{rule.code: rule.slug for rule in TABLE},
 }
 
+#: Codes of ``richc audit``, whose findings are of PyTorch code, and their slugs: just as stable.
+AUDITED: dict[str, str] = {
+    "A101": "init-size",
+    "A102": "output-at-init",
+    "A103": "multiplier-size",
+    "A301": "own-update-too-large",
+    "A302": "own-update-too-small",
+    "A401": "softmax-grows",
+    "A402": "attention-grows",
+    "A501": "readout-too-large",
+    "A502": "readout-update",
+    "A503": "lazy-scale",
+    "A601": "decay-with-width",
+    "A602": "eps-with-width",
+    "A603": "schedule-with-width",
+    "A701": "read-and-measured",
+}
+
 #: They leave a model without a verdict: no option and no comment silences them.
 LASTING = frozenset({*(c for c in SLUGS if c[1] == "0"), "R501", "R504", "R505"})
 

@@ -18,15 +18,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from richc.diagnostics import Severity
-from richc.rules import SLUGS
+from richc.rules import AUDITED, SLUGS
 from richc.words import closest
 
-_CODES = {slug: code for code, slug in SLUGS.items()}
+#: Every code that has a page, and its slug.
+ALL = SLUGS | AUDITED
 
-_CODE = re.compile(r"[Rr]\d+")
+_CODES = {slug: code for code, slug in ALL.items()}
+
+_CODE = re.compile(r"[AaRr]\d+")
 
 _HEAD = re.compile(
-    r"# (?P<code>R\d+) (?P<slug>[a-z0-9-]+)(?: \((?P<desideratum>D\d)\))?\n\n"
+    r"# (?P<code>[AR]\d+) (?P<slug>[a-z0-9-]+)(?: \((?P<desideratum>D\d)\))?\n\n"
     r"\*(?P<severity>error|warning|info)(?P<fix>, with a fix)?\*\n\n"
     r"(?P<summary>.+?\.)(?=\s)",
     re.DOTALL,
@@ -51,20 +54,20 @@ class Page(NamedTuple):
 def known(what: str) -> str | None:
     """The code that is meant by a code or a slug, however it is spelt; None for other words."""
     code = what.upper()
-    return code if code in SLUGS else _CODES.get(what.lower().replace("_", "-"))
+    return code if code in ALL else _CODES.get(what.lower().replace("_", "-"))
 
 
 def suggestion(what: str) -> str | None:
     """The code or slug that a person probably meant, if any is near."""
     if _CODE.fullmatch(what):
         # Codes of one subject begin with the same digit.
-        near = closest(what, [code.lower() for code in SLUGS if code[1] == what[1]])
+        near = closest(what, [c.lower() for c in ALL if c[:2] == what[:2].upper()])
         return near and near.upper()
     return closest(what, _CODES)
 
 
 def file_name(code: str) -> str:
-    return f"{SLUGS[code].replace('-', '_')}.md"
+    return f"{ALL[code].replace('-', '_')}.md"
 
 
 def read(code: str) -> Page:
@@ -91,4 +94,4 @@ def parse(text: str) -> Page:
 
 def every() -> Iterator[Page]:
     """All pages, in the order of their codes."""
-    return map(read, sorted(SLUGS))
+    return map(read, sorted(ALL))

@@ -35,12 +35,25 @@ def format_text(text: str) -> str:
     return ("\ufeff" if source.has_mark else "") + layout(source, file)
 
 
-def layout(source: Source, file: tree.File) -> str:
+def without_columns(text: str) -> str | None:
+    """A text that is in the one layout, without its columns; None for others.
+
+    What is edited there, ``format_text`` lays out again.
+    """
+    source = Source("<text>", text)
+    file, problems = parse(source)
+    if problems or layout(source, file) != source.text:
+        return None
+    return layout(source, file, with_columns=False)
+
+
+def layout(source: Source, file: tree.File, *, with_columns: bool = True) -> str:
     """The text of a source that parsed without problems into this tree, in the one layout."""
     tokens = lex(source.text)
     newline = next((token.text for token in tokens if token.type == "NEWLINE"), "\n")
     writer = _Writer(source, file, [token for token in tokens if token.type != "NEWLINE"])
-    return "".join(f"{line}{newline}" for line in render(align(writer.lines)))
+    lines = align(writer.lines) if with_columns else writer.lines
+    return "".join(f"{line}{newline}" for line in render(lines))
 
 
 class _Comment(NamedTuple):

@@ -27,7 +27,7 @@ def line_around(text: str, offset: int) -> tuple[int, int]:
 
 
 #: Of a file that is taken for a model.
-PYTHON = "richc reads .rich files; PyTorch code is not read by this version"
+PYTHON = "richc reads .rich files; `richc audit FILE.py:make` audits PyTorch code"
 
 
 def is_python(path: str) -> bool:

@@ -118,7 +118,7 @@ def test_verdict_follows_and_desiderata_stay() -> None:
 def test_unknown_rules(command: str, option: str, words: str, message: str) -> None:
     result = check(option, words, command=command)
 
-    assert (2, "", f"Error: {message}\n") == (result.exit_code, result.stdout, result.stderr)
+    assert (2, "", f"error: {message}\n") == (result.exit_code, result.stdout, result.stderr)
 
 
 @pytest.mark.parametrize("words", ["R001", "syntax", "R0", "undetermined-exponent"])
@@ -126,7 +126,7 @@ def test_what_leaves_no_verdict_cannot_be_ignored(words: str) -> None:
     result = check("--ignore", words)
 
     assert (
-        f"Error: `{words}` cannot be ignored: it leaves a model without a verdict\n"
+        f"error: `{words}` cannot be ignored: it leaves a model without a verdict\n"
     ) == result.stderr
 
 

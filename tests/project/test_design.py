@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from richc.report.schema import Report
-from richc.rules import SLUGS
+from richc.rules.pages import ALL
 from tests.project.test_structure import ROOMS
 
 PAGE = Path(__file__).parents[2] / "docs" / "design.md"
@@ -31,8 +31,12 @@ def test_every_room_has_a_line() -> None:
     assert list(ROOMS) == list(table("rooms"))
 
 
+def _subject(group: str) -> tuple[bool, str]:
+    return group[0] == "A", group
+
+
 def test_every_group_of_codes_has_a_subject() -> None:
-    assert sorted({code[:2] for code in SLUGS}) == list(table("codes"))
+    assert sorted({code[:2] for code in ALL}, key=_subject) == list(table("codes"))
 
 
 def test_keys_of_json() -> None:
@@ -57,7 +61,7 @@ def test_words_of_json(name: str) -> None:
     for key, field in OBJECTS[name]["properties"].items():
         found = words(field)
         if set(found) - {"null"}:
-            like = "Desiderata.D0" if name == "Desiderata" else f"{name}.{key}"
+            like = "Desiderata.D0" if name == "Desiderata" and key != "D4" else f"{name}.{key}"
             assert found == expected[like].split(", ")
 
 

@@ -34,17 +34,19 @@ ROOMS: dict[str, str] = {
     "compilation": "_version words algebra rules pipeline emit",
     "fixing": "words diagnostics algebra optimizers syntax spec gauge rules repair pipeline",
     "lab": "_version words files algebra calculus spec rules pipeline emit compilation",
+    "torchfront": "files optimizers pipeline lab",
     "glossary": "activations words optimizers emit",
     "report": "_version activations words diagnostics algebra optimizers calculus syntax spec "
-    "gauge rules pipeline lab glossary",
+    "gauge rules pipeline lab torchfront glossary",
     "figures": "_version files algebra optimizers calculus rules lab report",
     "page": "_version diagnostics files algebra optimizers calculus syntax spec rules pipeline "
     "lab report figures",
     "editor": "_version words diagnostics algebra optimizers syntax spec rules pipeline fixing "
     "glossary",
-    "richc": "_version syntax gauge pipeline emit compilation fixing lab report",
+    "richc": "_version syntax gauge pipeline emit compilation fixing lab torchfront report",
+    "testing": "report richc",
     "cli": "_version spelling words diagnostics files syntax spec gauge rules repair pipeline "
-    "emit compilation fixing lab glossary report figures page editor",
+    "emit compilation fixing lab torchfront glossary report figures page editor",
     "__main__": "cli",
 }
 

@@ -22,6 +22,8 @@ from richc.rules import SLUGS, pages
 from richc.rules.pages import Page
 
 CODES = sorted(SLUGS)
+#: Those of audits have examples in Python: tests/audit/test_pages.py.
+EVERY = sorted(pages.ALL)
 FOLDER = Path(richc.rules.__file__).parent
 
 #: What no short text can give. Their pages say so on a line that begins with NO_EXAMPLE.
@@ -59,20 +61,22 @@ def reported(block: str) -> tuple[Counter[Finding], list[Diagnostic]]:
 
 def read(code: str) -> Page:
     name = pages.file_name(code)
-    assert (FOLDER / name).is_file(), f"{code} {SLUGS[code]} has no page: write richc/rules/{name}"
+    assert (FOLDER / name).is_file(), (
+        f"{code} {pages.ALL[code]} has no page: write richc/rules/{name}"
+    )
     return pages.read(code)
 
 
 def test_every_page_has_a_code() -> None:
     names = {path.name for path in FOLDER.glob("*.md")}
 
-    assert names == {pages.file_name(code) for code in CODES}
+    assert names == {pages.file_name(code) for code in EVERY}
 
 
 def test_every_code_has_a_page_of_one_layout() -> None:
-    for code in CODES:
+    for code in EVERY:
         page = read(code)
-        assert (code, SLUGS[code]) == (page.code, page.slug)
+        assert (code, pages.ALL[code]) == (page.code, page.slug)
         assert page.text.endswith("\n")
         assert page.summary[0].isupper(), code
         assert len(page.summary) <= 100, code
@@ -205,7 +209,7 @@ def test_explain(what: str) -> None:
     ],
 )
 def test_explain_nothing_known(what: str, hint: str) -> None:
-    assert (2, "", f"Error: there is no file, no rule and no word '{what}'; {hint}\n") == explain(
+    assert (2, "", f"error: there is no file, no rule and no word '{what}'; {hint}\n") == explain(
         what
     )
 
@@ -226,10 +230,10 @@ def test_rules_as_text() -> None:
 
     assert result.exit_code == 0
     assert ["code", "slug", "severity", "fix", "reports"] == head.split()
-    assert CODES == [row.split()[0] for row in rows]
+    assert EVERY == [row.split()[0] for row in rows]
     # Columns are aligned.
     assert {head.index("reports")} == {
-        row.index(pages.read(code).summary) for code, row in zip(CODES, rows, strict=True)
+        row.index(pages.read(code).summary) for code, row in zip(EVERY, rows, strict=True)
     }
 
 
@@ -242,7 +246,7 @@ def test_rules_as_json() -> None:
     assert result.exit_code == 0
     assert ["version", "richc", "rules"] == list(listed) == list(schema["properties"])
     assert 1 == listed["version"]
-    assert CODES == list(rules)
+    assert EVERY == list(rules)
     assert {
         "code": "R401",
         "slug": "negligible-update",

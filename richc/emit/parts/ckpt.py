@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - the emitted program talks to its user
 """Part: whole states of a run in a folder, from which it goes on as if nothing had happened."""
 
 from __future__ import annotations
@@ -39,11 +38,8 @@ class Checkpoints:
 
     def __init__(self, trainer: Trainer) -> None:
         """Go on from the newest, if there is one.  Raises ValueError where that would be wrong."""
-        self.trainer, self.options, self.folder = (
-            trainer,
-            trainer.options,
-            trainer.options.checkpoint,
-        )
+        self.trainer, self.options = trainer, trainer.options
+        self.folder = self.options.checkpoint
         self.noted, self.stop, self.undo = 0, 0, contextlib.ExitStack()
         if self.folder is None:
             return

@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - the emitted program talks to its user
 """Part: the command line; and a run from the data to the last line without features."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - the emitted program talks to its user
 """Part: data from a file: read, checked, standardised, divided."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - the emitted program talks to its user
 """Part: the sizes of representations and of their changes, beside what the specification says."""
 
 from __future__ import annotations
@@ -55,8 +54,8 @@ class Monitor:
         for name, y in self.outputs().items():
             is_known = self.options.richness == RICHNESS and name in PREDICTED  # of this one alone
             size, power, power_of_change = PREDICTED[name] if is_known else (None, None, None)
-            h = predict(size, width / WIDTH, power)
-            dh = predict(self.like.get((step, name)), width / self.like_width, power_of_change)
+            h = scaled(size, width / WIDTH, power)
+            dh = scaled(self.like.get((step, name)), width / self.like_width, power_of_change)
             sizes = {"h": rms(y), "h_predicted": h, "dh": rms(y - self.first[name])}
             rows[name] = {**sizes, "dh_predicted": dh}
         table = {f"step {step}": ["h", "predicted", "dh", "predicted"]}
@@ -72,7 +71,7 @@ def rms(values: Tensor) -> float:
     return values.double().square().mean().sqrt().item()
 
 
-def predict(size: float | None, ratio: float, power: float | None) -> float | None:
+def scaled(size: float | None, ratio: float, power: float | None) -> float | None:
     return None if size is None or power is None else size * ratio**power
 
 

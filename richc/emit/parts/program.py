@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - the emitted program talks to its user
 """Part: a run from the data to the last line, of a program with features."""
 
 from __future__ import annotations
@@ -112,12 +111,9 @@ def train(trainer: Trainer) -> int:
 def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None:
     """Weights and metadata, as .safetensors or for torch.load as .pt: the whole file or none."""
     # keep if fsdp
-    tensors = {
-        name: getattr(t, "full_tensor", t.detach)() for name, t in model.state_dict().items()
-    }
+    state = {k: getattr(v, "full_tensor", v.detach)().cpu() for k, v in model.state_dict().items()}
     # end
-    tensors = model.state_dict()  # keep if not fsdp
-    state = {name: tensor.cpu() for name, tensor in tensors.items()}
+    state = {name: tensor.cpu() for name, tensor in model.state_dict().items()}  # keep if not fsdp
     # keep if ranks
     if rank():
         return

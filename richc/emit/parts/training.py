@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - the emitted program talks to its user
 """Part: batches, steps, and loss and score over many examples."""
 
 from __future__ import annotations

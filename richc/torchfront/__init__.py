@@ -1,0 +1,1 @@
+"""PyTorch projects: what a factory makes at several widths is read, measured and judged."""

@@ -1,0 +1,313 @@
+"""``richc audit``: read a factory, measure what it makes, judge, mend, and measure again."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from statistics import median
+from typing import Any, NamedTuple
+
+import torch
+
+from richc.lab.planning import RISK, more
+from richc.torchfront.evidence import TOLERANCE, Evidence
+from richc.torchfront.factory import Factory, Made, Refusal
+from richc.torchfront.faults import AuditFault
+from richc.torchfront.judging import Judge, Judgement
+from richc.torchfront.knobs import blaming_schedules, warnings_of
+from richc.torchfront.measuring import (
+    AuditedNetwork,
+    Measurement,
+    factor_of,
+    is_free,
+    quiet,
+    stride,
+)
+from richc.torchfront.own import lazy
+from richc.torchfront.reading import WIDEST, FactoryReading, read
+
+WIDTHS = (64, 128, 256, 512)
+#: The most rounds, each of which doubles the networks; more where that is a matter of seconds.
+_ROUNDS, _MOST_ROUNDS, _CHEAP = 3, 7, 6.0
+#: The most kinds of faults that are mended one after the other.
+_MENDINGS = 6
+#: Networks of every width that are only read.
+_READ = 3
+
+_TARGET = re.compile(r"rich\((\d+(?:/\d+)?)\)")
+
+
+class SettingsProblem(ValueError):
+    """Arguments that mean nothing."""
+
+
+class AuditSettings(NamedTuple):
+    """What a run may choose."""
+
+    widths: tuple[int, ...] = WIDTHS
+    seeds: int | None = None
+    #: The richness r that is asked for, and how it was written.
+    richness: Fraction = Fraction(1, 2)
+    target: str = "mup"
+    read_only: bool = False
+    fix: bool = False
+
+    @staticmethod
+    def of(
+        widths: Sequence[int] | None,
+        seeds: int | None,
+        target: str,
+        *,
+        read_only: bool = False,
+        fix: bool = False,
+    ) -> AuditSettings:
+        """From what a user wrote.  Raises SettingsProblem."""
+        chosen = WIDTHS if widths is None else tuple(sorted(set(widths)))
+        if len(chosen) < 3:
+            raise SettingsProblem("an audit needs three widths or more")
+        if chosen[0] < 1:
+            raise SettingsProblem("widths are positive")
+        if seeds is not None and seeds < 1:
+            raise SettingsProblem("seeds: one network of every width, or more")
+        return AuditSettings(chosen, seeds, richness_of(target), target, read_only, fix)
+
+
+def richness_of(target: str) -> Fraction:
+    """The r of ``mup``, ``ntp`` or ``rich(1/4)``.  Raises SettingsProblem."""
+    named = {"mup": Fraction(1, 2), "ntp": Fraction(0)}
+    found = _TARGET.fullmatch(target)
+    if target in named:
+        return named[target]
+    if found is None or found[1].endswith("/0") or not 0 <= Fraction(found[1]) <= Fraction(1, 2):
+        raise SettingsProblem(f"target {target!r}: mup, ntp or rich(r) with r from 0 to 1/2")
+    return Fraction(found[1])
+
+
+class Audit(NamedTuple):
+    """All that one run found."""
+
+    factory: str
+    settings: AuditSettings
+    seconds: float
+    #: Why there is nothing more.
+    refusal: str | None = None
+    reading: FactoryReading | None = None
+    #: Of the first networks, as the factory made them.
+    first: Judgement | None = None
+    evidence: Evidence | None = None
+    #: Of the last, with everything mended.
+    last: Judgement | None = None
+    faults: tuple[AuditFault, ...] = ()
+    warnings: tuple[AuditFault, ...] = ()
+    networks: int = 0
+    risk: float = 1.0
+
+
+def audit(make: Callable[[int], Any] | str, settings: AuditSettings) -> Audit:
+    """Audit a factory.  What cannot be audited is a value, too."""
+    began = time.perf_counter()
+    name = make if isinstance(make, str) else "<factory>"
+    try:
+        factory = Factory(make)
+        name = factory.name
+        with torch.random.fork_rng(devices=[]):
+            found = _Examination(factory, settings).run()
+    except Refusal as refusal:
+        return Audit(name, settings, time.perf_counter() - began, str(refusal))
+    return found._replace(seconds=time.perf_counter() - began)
+
+
+def _typical(judgement: Judgement) -> float:
+    """The middle of all hidden updates' exponents."""
+    found = [o.exponent for o in judgement.own.values() if o.is_wide and o.exponent is not None]
+    return median(found) if found else -math.inf
+
+
+class _Examination:
+    """One audit of one factory."""
+
+    def __init__(self, factory: Factory, settings: AuditSettings) -> None:
+        self._factory, self._settings = factory, settings
+        self._dtype = torch.float64
+        self._factor = 1.0
+        self._later = False
+        #: Families of matrices, and read-outs one by one.
+        self._together: tuple[tuple[str, ...], ...] = ()
+        #: Read-outs that are made to start at zero.
+        self._still: tuple[str, ...] = ()
+        self._mends: dict[tuple[str, str], Fraction] = {}
+        self._networks = 0
+        self._narrow = settings.widths[0]
+
+    def run(self) -> Audit:
+        settings = self._settings
+        self._reading = read(self._factory, settings.widths[:3] if not settings.read_only
+                             else settings.widths)  # fmt: skip
+        if settings.read_only:
+            return self._read_only()
+        self._probe()
+        first: tuple[Judgement, Evidence] | None = None
+        faults: list[AuditFault] = []
+        while True:
+            judgement, evidence = self._measured()
+            first = first or (judgement, evidence)
+            again = {(f.code, f.parameters) for f in faults}
+            new = [f for f in judgement.faults if (f.code, f.parameters) not in again]
+            faults += new
+            mends = [m for fault in new for m in fault.mends]
+            for mend in mends:
+                knob = mend.name, mend.knob
+                self._mends[knob] = self._mends.get(knob, Fraction(0)) + mend.power
+            if not mends or len(faults) > 40 or self._tries() > _MENDINGS:
+                break
+        faults = blaming_schedules(self._reading, faults)
+        warnings = warnings_of(self._reading, first[1], faults)
+        return Audit(
+            self._factory.name,
+            settings,
+            0.0,
+            None,
+            self._reading,
+            first[0],
+            first[1],
+            judgement,
+            tuple(faults),
+            warnings,
+            self._networks,
+            judgement.risk,
+        )
+
+    _count = 0
+
+    def _tries(self) -> int:
+        self._count += 1
+        return self._count
+
+    def _made(self, width: int, seed: int) -> Made:
+        return self._factory(width, seed)
+
+    def _measurement(self, width: int, seed: int, factor: float) -> Measurement:
+        return Measurement(
+            self._made(width, seed),
+            self._dtype,
+            factor,
+            self._together,
+            self._mends,
+            width / self._narrow,
+            self._still,
+        )
+
+    def _one(self, width: int, seed: int, *, later: bool, trains: bool = True) -> AuditedNetwork:
+        with quiet():
+            return self._measurement(width, seed, self._factor).run(later=later, trains=trains)
+
+    def _probe(self) -> None:
+        """What has to be known before networks are measured."""
+        widths = self._settings.widths
+        try:
+            ends = {n: [self._one(n, 0, later=False)] for n in (widths[0], widths[1])}
+        except Refusal:
+            # Code that insists on single precision.
+            self._dtype = torch.float32
+            ends = {n: [self._one(n, 0, later=False)] for n in (widths[0], widths[1])}
+        evidence = Evidence(ends, self._reading.units)
+        self._later = bool(evidence.dead)
+        alone = {
+            name
+            for name in self._reading.parameters
+            if any(not evidence.is_wide(use) for use in evidence.uses(name))
+        }
+        families = [f for f in self._reading.families.values() if not alone.intersection(f)]
+        self._together = (*families, *((name,) for name in sorted(alone)))
+        if self._later:
+            wide = self._one(widths[-1], 0, later=False)
+            self._factor = factor_of(map(stride, (ends[widths[0]][0], wide)))
+
+    def _measured(self) -> tuple[Judgement, Evidence]:
+        """As it starts; where SGD's gradients start too small, as it goes on, if that is more.
+
+        Gradients come through the read-out.  One that starts smaller than its updates are is soon
+        what these have made of it: that is measured with a read-out that starts at zero.
+        """
+        found = self._drawn()
+        shift = lazy(found[0].own.values())
+        parameters = self._reading.parameters
+        readouts = [
+            o.name for o in found[0].own.values() if o.is_readout and parameters[o.name].is_matrix
+        ]
+        if shift is None or not readouts or self._still or self._later:
+            return found
+        if all(parameters[o.name].ignores_gradient for o in found[0].own.values()):
+            return found
+        self._still, self._later = tuple(readouts), True
+        factor, self._factor = self._factor, 1.0
+        widths = self._settings.widths
+        ends = [self._one(n, 0, later=False) for n in (widths[0], widths[-1])]
+        self._factor = factor_of(map(stride, ends))
+        later = self._drawn()
+        if _typical(later[0]) > _typical(found[0]) + TOLERANCE:
+            return later
+        self._still, self._later, self._factor = (), False, factor
+        return found
+
+    def _drawn(self) -> tuple[Judgement, Evidence]:
+        """Networks, doubled until nothing is open and the risk is as stated."""
+        settings = self._settings
+        widths = list(settings.widths)
+        planned = {n: settings.seeds or max(1, len(widths) - i) for i, n in enumerate(widths)}
+        networks: dict[int, list[AuditedNetwork]] = {n: [] for n in widths}
+        rounds, began = 0, time.process_time()
+        while True:
+            rounds += 1
+            for width, count in planned.items():
+                for seed in range(len(networks[width]), count):
+                    networks[width].append(self._one(width, seed, later=self._later))
+                    self._networks += 1
+            evidence = Evidence(networks, self._reading.units)
+            reading = self._reading.mended(self._mends)
+            judgement = Judge(evidence, reading, settings.richness, self._is_free).judge()
+            enough = not judgement.open and judgement.risk <= RISK
+            spent = rounds >= _ROUNDS and time.process_time() - began > _CHEAP
+            if enough or settings.seeds is not None or spent or rounds == _MOST_ROUNDS:
+                return judgement, evidence
+            planned = more(planned)
+
+    def _is_free(self, key: str) -> bool:
+        with quiet():
+            made = self._made(self._narrow, 0)
+        return is_free(made, self._dtype, key)
+
+    def _read_only(self) -> Audit:
+        widths = [n for n in self._settings.widths if n <= WIDEST]
+        if len(widths) < 3:
+            narrow = self._settings.widths[0]
+            while narrow > WIDEST // 4:
+                narrow //= 2
+            widths = [narrow, 2 * narrow, 4 * narrow]
+        networks: dict[int, list[AuditedNetwork]] = {n: [] for n in widths}
+        planned = dict.fromkeys(widths, _READ)
+        rounds = 0
+        while True:
+            rounds += 1
+            for n, count in planned.items():
+                networks[n] += [
+                    self._one(n, seed, later=False, trains=False)
+                    for seed in range(len(networks[n]), count)
+                ]
+            evidence = Evidence(networks, self._reading.units)
+            richness = self._settings.richness
+            judgement = Judge(evidence, self._reading, richness, self._is_free).read()
+            enough = not judgement.open and judgement.risk <= RISK
+            if enough or rounds == _MOST_ROUNDS:
+                break
+            planned = more(planned)
+        warnings = warnings_of(self._reading, evidence, ())
+        count = sum(map(len, networks.values()))
+        return Audit(
+            self._factory.name, self._settings, 0.0, None, self._reading, judgement, evidence,
+            judgement, judgement.faults, warnings, count,
+            judgement.risk,
+        )  # fmt: skip

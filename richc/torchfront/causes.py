@@ -1,0 +1,224 @@
+"""Faults in words, with the change that mends each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from richc.lab.statistics import Fit
+from richc.torchfront.evidence import TOLERANCE, Evidence
+from richc.torchfront.faults import AuditFault, Mend, interval_of, listed, powered
+from richc.torchfront.own import Own, farthest
+from richc.torchfront.predicting import snapped
+from richc.torchfront.reading import FactoryReading
+from richc.torchfront.seen import Line
+
+_ERROR = "error"
+
+
+def init(names: Sequence[str], excess: Fraction, read: Fraction | None, gain: Fit) -> AuditFault:
+    """A representation that starts too large or too small for what it is made from."""
+    size = "large" if excess > 0 else "small"
+    return AuditFault(
+        "A101",
+        _ERROR,
+        tuple(names),
+        "init",
+        excess,
+        f"the init of {listed(names)} is too {size}",
+        read,
+        gain.exponent,
+        interval_of(gain),
+        f"init × {powered(-excess)}",
+        mends=tuple(Mend(name, "init", excess) for name in names),
+    )
+
+
+def multiplier(
+    evidence: Evidence, reading: FactoryReading, key: str, excess: Fraction, fit: Fit
+) -> AuditFault:
+    """A number in the code that makes a representation too large or too small."""
+    event = evidence.events[key]
+    scalars = [s for s in reading.scalars if s.scalar.kind == "multiplier"]
+    line = next((s.scalar.line for s in scalars if s.power == excess), None)
+    return AuditFault(
+        "A103",
+        _ERROR,
+        tuple(dict.fromkeys(name for _, name in event.changes)),
+        "multiplier",
+        excess,
+        f"what reaches {place(key)} is multiplied by {powered(excess)}",
+        None,
+        fit.exponent,
+        interval_of(fit),
+        f"that multiplier × {powered(-excess)}",
+        line or event.line,
+    )
+
+
+def readout(
+    evidence: Evidence,
+    reading: FactoryReading,
+    readouts: Sequence[Own],
+    excess: Fraction,
+    gain: Fit,
+) -> AuditFault:
+    """A read-out through which updates of the right size move the output too far."""
+    names = tuple(own.name for own in readouts)
+    powers = [own.exponent for own in readouts if own.exponent is not None]
+    # Its own update too large by the same: one number is too large, not two.
+    both = bool(powers) and abs(max(powers) - float(excess)) < TOLERANCE
+    knob = "multiplier" if both else "init"
+    mends = [Mend(name, "init", excess) for name in names]
+    if both:
+        mends += [Mend(name, "lr", _counts(reading, name) * excess) for name in names]
+    inits = [evidence.init(name) for name in names]
+    read = next((snapped(i.exponent) for i in inits if i is not None and not i.is_zero), None)
+    return AuditFault(
+        "A501",
+        _ERROR,
+        names,
+        knob,
+        excess,
+        f"the read-out {listed(names)} is too large: updates of the right size move the output by "
+        f"{powered(excess)}",
+        read,
+        gain.exponent,
+        interval_of(gain),
+        f"{knob} × {powered(-excess)}",
+        mends=tuple(mends),
+    )
+
+
+def output(names: Sequence[str], excess: Fraction, fit: Fit) -> AuditFault:
+    """An output that starts too large."""
+    return AuditFault(
+        "A102",
+        _ERROR,
+        tuple(names),
+        "init",
+        excess,
+        "the output at init grows with the width",
+        None,
+        fit.exponent,
+        interval_of(fit),
+        f"init × {powered(-excess)}",
+        mends=tuple(Mend(name, "init", excess) for name in names),
+    )
+
+
+def update(code: str, excess: Fraction, lr: Fraction | None, members: Sequence[Own]) -> AuditFault:
+    """Own updates that are too large, or too small."""
+    names = tuple(own.name for own in members)
+    size = "large" if excess > 0 else "small"
+    effect = "the output" if code == "A502" else place(members[0].key)
+    return AuditFault(
+        code,
+        _ERROR,
+        names,
+        "lr",
+        excess,
+        f"the update of {listed(names)} is too {size} at {effect}",
+        lr,
+        *measured(farthest(members)),
+        f"lr × {powered(-excess)}",
+        mends=tuple(Mend(name, "lr", excess) for name in names),
+    )
+
+
+def apart(lr: Fraction | None, members: Sequence[Own]) -> AuditFault:
+    """Own updates that are not what shapes and rates say."""
+    names = tuple(own.name for own in members)
+    said = members[0].read
+    return AuditFault(
+        "A701",
+        _ERROR,
+        names,
+        None,
+        None,
+        f"the update of {listed(names)} is not the {powered(said or Fraction(0))} that its rate "
+        "makes it: something else acts",
+        lr,
+        *measured(farthest(members)),
+        "look at what stands between the rate and the update: clipping, eps, a wrapper, an "
+        "optimizer of another law",
+    )
+
+
+def one_power(
+    reading: FactoryReading,
+    found: Iterable[Own],
+    names: Sequence[str],
+    excess: Fraction,
+    r: Fraction,
+    target: Fraction,
+    fit: Fit | None,
+) -> AuditFault:
+    """A network elsewhere on the richness scale than it should be."""
+    # What the read-out loses, gradients lose.
+    mends = [Mend(name, "lr", _counts(reading, name) * excess) for name in names]
+    readouts = [o.name for o in found if o.is_readout and reading.parameters[o.name].is_matrix]
+    mends += [Mend(name, "init", -excess) for name in readouts]
+    return AuditFault(
+        "A503",
+        _ERROR,
+        tuple(names),
+        "lr",
+        excess,
+        f"all hidden updates are off by one power: richness r = {r}, not {target}",
+        None,
+        *measured(fit),
+        f"lr × {powered(-excess)} for these, and the read-out's init × {powered(excess)}",
+        mends=tuple(mends),
+    )
+
+
+def scale(
+    reading: FactoryReading,
+    names: Iterable[str],
+    places: Sequence[str],
+    excess: Fraction,
+    fit: Fit | None,
+    *,
+    attends: bool,
+    line: Line | None,
+) -> AuditFault:
+    """Soft-max inputs that updates of the right size make grow."""
+    found = [
+        s
+        for s in reading.scalars
+        if any(s.scalar.where == p or s.scalar.where.startswith(f"{p}.") for p in places)
+    ]
+    read = next((s.power for s in found if s.scalar.kind == "attention scale"), None)
+    line = next((s.scalar.line for s in found if s.scalar.line is not None), line)
+    what = "attention logits" if attends else "soft-max inputs"
+    now = "" if read is None else f"a scale ~ {powered(read - excess)}: "
+    return AuditFault(
+        "A402" if attends else "A401",
+        _ERROR,
+        tuple(names),
+        "attention_scale" if attends else "multiplier",
+        excess,
+        f"{what} of {listed(places)} grow with the width".replace(" parameters)", " places)"),
+        read,
+        *measured(fit),
+        f"{now}the scale × {powered(-excess)}",
+        line,
+        tuple(Mend(place, "attention_scale", excess) for place in places),
+    )
+
+
+def place(key: str) -> str:
+    """Where an event is, for a sentence."""
+    where, _, op = key.partition(":")
+    return f"`{where}`" if where else f"`{op}`"
+
+
+def measured(fit: Fit | None) -> tuple[float | None, float | None]:
+    """An exponent, and half of its interval."""
+    return (None, None) if fit is None else (fit.exponent, interval_of(fit))
+
+
+def _counts(reading: FactoryReading, name: str) -> int:
+    """How often a multiplier counts in an update: once more where the gradient's size does."""
+    return 1 if reading.parameters[name].ignores_gradient else 2

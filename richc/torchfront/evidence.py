@@ -1,0 +1,282 @@
+"""What the networks measured so far say: exponents, and how far they can be told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from richc.lab.planning import RISK
+from richc.lab.statistics import Fit, Noise, fit
+from richc.torchfront.measuring import ALL, LATER, AuditedNetwork, Place
+from richc.torchfront.seen import LOSS, Event
+
+#: Half of what faults that matter differ by.
+TOLERANCE = 0.25
+#: A row is decided on when its interval at this confidence is no wider than the tolerance.
+CONFIDENCE = 0.95
+#: Below it, relative to what it is compared with, a response is rounding.
+_ROUNDING = 1e-9
+
+_INIT = Noise(power=1, crosses=False)
+_OUTPUT = Noise(power=0, crosses=False)
+_CHANGE = Noise(power=1, crosses=True)
+_RESPONSE = Noise(power=1, crosses=True)
+
+
+class AuditRow(NamedTuple):
+    """One exponent that is judged, less what it should be."""
+
+    what: str
+    parameters: tuple[str, ...]
+    fit: Fit
+    #: Whether only growth counts.
+    upward: bool = False
+    wanted: float = 0.0
+
+    @property
+    def excess(self) -> float:
+        return self.fit.exponent - self.wanted
+
+    @property
+    def risk(self) -> float:
+        """How likely it is decided wrongly."""
+        if self.upward and self.excess < -TOLERANCE:
+            return self.fit.risk(TOLERANCE - self.excess) / 2
+        return self.fit.risk(TOLERANCE)
+
+    def side(self, judged: int) -> int | None:
+        """1 too large, -1 too small, 0 in order; None where it cannot be told."""
+        excess = self.excess
+        if self.upward and excess <= 0:
+            half = self.fit.half_width(CONFIDENCE)
+            return 0 if excess + half <= TOLERANCE else None
+        if abs(excess) > TOLERANCE:
+            beyond = self.fit.risk(abs(excess) - TOLERANCE)
+            return (1 if excess > 0 else -1) if beyond <= RISK / max(1, judged) else None
+        return 0 if self.fit.half_width(CONFIDENCE) <= TOLERANCE else None
+
+
+class Evidence:
+    """Networks by width.  ``units``: the typical wide dimension has so many for each of width."""
+
+    def __init__(self, networks: Mapping[int, list[AuditedNetwork]], units: Fraction) -> None:
+        self._networks = {n: found for n, found in sorted(networks.items()) if found}
+        self._units = units
+        ends = list(self._networks)
+        first, last = ends[0], ends[-1]
+        self._narrow, self._wide = self._networks[first][0], self._networks[last][0]
+        self._fits: dict[tuple[object, ...], Fit | None] = {}
+
+    @property
+    def widths(self) -> list[int]:
+        return list(self._networks)
+
+    @property
+    def networks(self) -> int:
+        return sum(map(len, self._networks.values()))
+
+    @property
+    def events(self) -> dict[str, Event]:
+        """Those of the narrowest network that all widths have, in order of execution."""
+        everywhere = [found[0].events for found in self._networks.values()]
+        return {
+            key: event
+            for key, event in self._narrow.events.items()
+            if all(key in events for events in everywhere)
+        }
+
+    @property
+    def softs(self) -> dict[str, tuple[bool, tuple[int, ...], tuple[str, int] | None]]:
+        return {
+            key: soft
+            for key, soft in self._narrow.softs.items()
+            if key in self._wide.softs and LOSS not in key
+        }
+
+    @property
+    def dead(self) -> frozenset[str]:
+        """Parameters that have no gradient in the first step of some network."""
+        return frozenset(n for found in self._networks.values() for one in found for n in one.dead)
+
+    def is_wide(self, key: str) -> bool:
+        """Whether an event's output grows with the width."""
+        return self._narrow.events[key].shape != self._wide.events[key].shape
+
+    @property
+    def output_grows(self) -> bool:
+        return self._narrow.output != self._wide.output
+
+    def uses(self, name: str) -> list[str]:
+        """The events that use a parameter, in order."""
+        return [k for k, e in self.events.items() if any(who == name for _, who in e.changes)]
+
+    def after(self, key: str) -> list[str]:
+        """The events behind one."""
+        keys = list(self.events)
+        return keys[keys.index(key) + 1 :]
+
+    def comes_before(self, key: str, soft: str) -> bool:
+        """Whether a soft-max follows an event before any other: it is of the event's output."""
+        order = self._narrow.order
+        return key in order and soft in order and order.index(soft) == order.index(key) + 1
+
+    def names_before(self, soft: str) -> list[str]:
+        """The parameters of the event before a soft-max."""
+        order = self._narrow.order
+        before = [key for key in order[: order.index(soft)] if key in self._narrow.events]
+        changes = self._narrow.events[before[-1]].changes if before else {}
+        return list(dict.fromkeys(name for _, name in changes))
+
+    def largest_response(self, who: str, key: str) -> float:
+        """Of a soft-max input to a parameter, 0 where it is rounding."""
+        step = self.step(who)
+        found = self.largest(Place("dsoft", key, who, step))
+        everything = self.largest(Place("dsoft", key, ALL, step))
+        return found if found > _ROUNDING * everything else 0.0
+
+    def is_score(self, key: str) -> bool:
+        """Whether an event is queries or keys, and nothing else."""
+        return key in self._narrow.scores
+
+    def step(self, name: str) -> int:
+        """The step in which a parameter is judged."""
+        return LATER if name in self.dead else 1
+
+    def values(self, place: Place) -> dict[int, list[float]]:
+        return {
+            width: [one.sizes[place] for one in found if place in one.sizes]
+            for width, found in self._networks.items()
+        }
+
+    def largest(self, place: Place) -> float:
+        return max((v for found in self.values(place).values() for v in found), default=0.0)
+
+    def fit(self, place: Place, noise: Noise, over: Place | None = None) -> Fit | None:
+        """The exponent of a size, or of its ratio to another; None where it is nowhere."""
+        key = (place, noise, over)
+        if key not in self._fits:
+            self._fits[key] = self._fitted(place, noise, over)
+        return self._fits[key]
+
+    def _fitted(self, place: Place, noise: Noise, over: Place | None) -> Fit | None:
+        logs: dict[int, Tensor] = {}
+        anything = False
+        for width, found in self._networks.items():
+            pairs = [
+                (one.sizes[place], 1.0 if over is None else one.sizes.get(over, 0.0))
+                for one in found
+                if place in one.sizes
+            ]
+            anything = anything or bool(pairs)
+            kept = [math.log(a / b) for a, b in pairs if a > 0 and b > 0]
+            if kept:
+                logs[self.units(width)] = torch.tensor(kept, dtype=torch.float64)
+        if len(logs) < 2:
+            return Fit(-math.inf, 0.0, 6) if anything else None
+        return fit(logs, noise)
+
+    def units(self, width: int) -> int:
+        return max(1, round(width * self._units))
+
+    # Quantities with names.
+
+    def size(self, key: str) -> Fit | None:
+        """Of a representation at init: with the numbers that multiply it, or without, whichever
+        is nearer to n^0: scaled queries, and layers of NTP, are both in order.
+        """
+        fits = [self.fit(Place(kind, key), _INIT) for kind in ("size", "bare")]
+        known = [one for one in fits if one is not None and not one.is_zero]
+        return min(known, key=lambda one: abs(one.exponent), default=fits[0])
+
+    def gain(self, key: str) -> Fit | None:
+        """Of a representation's size over its input's."""
+        return self.fit(Place("size", key), _INIT, Place("source", key))
+
+    def bare(self, key: str, *, over_source: bool = False) -> Fit | None:
+        """Of a representation at init without the numbers that multiply it."""
+        return self.fit(Place("bare", key), _INIT, Place("source", key) if over_source else None)
+
+    def own(self, name: str, key: str) -> Fit | None:
+        """Of a parameter's own change of a representation, relative to its size."""
+        step = self.step(name)
+        size = Place("size", key, step=step)
+        place = Place("own", key, name, step)
+        if self.largest(place) <= _ROUNDING * self.largest(size):
+            return None
+        if any(not v for found in self.values(size).values() for v in found):
+            return self.fit(place, _CHANGE)  # It starts at zero: the change is all there is.
+        return self.fit(place, _CHANGE, size)
+
+    def bare_own(self, name: str, key: str) -> Fit | None:
+        """Of a parameter's own change, without the numbers that multiply it afterwards."""
+        return self.fit(Place("bare own", key, name, self.step(name)), _CHANGE)
+
+    def response(self, who: str, key: str | None = None, step: int = 1) -> Fit | None:
+        """Of the output's change, or a soft-max input's."""
+        place = Place("df", "", who, step) if key is None else Place("dsoft", key, who, step)
+        everything = Place(place.kind, place.at, ALL, step)
+        if self.largest(place) <= _ROUNDING * self.largest(everything):
+            return None
+        return self.fit(place, _RESPONSE)
+
+    def readout_gain(self, who: str, own: Iterable[tuple[str, str]], step: int) -> Fit | None:
+        """Of a family's change of the output over the largest of its own relative changes."""
+        logs: dict[int, list[float]] = {}
+        pairs = list(own)
+        for width, found in self._networks.items():
+            for one in found:
+                moved = one.sizes.get(Place("df", "", who, step), 0.0)
+                sizes = one.sizes
+                relative = [
+                    sizes.get(Place("own", key, name, step), 0.0)
+                    / (sizes.get(Place("size", key, step=step), 0.0) or 1.0)
+                    for name, key in pairs
+                ]
+                if moved > 0 and max(relative, default=0.0) > 0:
+                    logs.setdefault(self.units(width), []).append(math.log(moved / max(relative)))
+        if len(logs) < 2:
+            return None
+        tensors = {n: torch.tensor(v, dtype=torch.float64) for n, v in logs.items()}
+        return fit(tensors, _RESPONSE)
+
+    def itself(self, name: str, key: str) -> Fit | None:
+        """Of a parameter's part in a representation at init, relative to it."""
+        return self.fit(Place("self", key, name), _INIT, Place("size", key))
+
+    def terms(self, key: str) -> list[float]:
+        """How many terms an entry of an event sums over, by width."""
+        return [float(found[0].events[key].terms) for found in self._networks.values()]
+
+    def tails(self, key: str) -> list[float]:
+        """The numbers that multiply an event's output, by width."""
+        return [abs(found[0].events[key].tail) for found in self._networks.values()]
+
+    def source(self, key: str) -> Fit | None:
+        """Of what an event reads, at init."""
+        return self.fit(Place("source", key), _INIT)
+
+    def factors(self, key: str, name: str) -> list[float]:
+        """The numbers that multiply a parameter before the event, by width."""
+        return [abs(f[0].events[key].factors.get(name, 1.0)) for f in self._networks.values()]
+
+    def output(self) -> Fit | None:
+        return self.fit(Place("f", ""), _OUTPUT)
+
+    def soft(self, key: str) -> Fit | None:
+        return self.fit(Place("soft", key), _INIT)
+
+    def init(self, name: str) -> Fit | None:
+        return self.fit(Place("init", "", name), _INIT)
+
+    def gradient(self, name: str) -> Fit | None:
+        return self.fit(Place("grad", "", name), _RESPONSE)
+
+
+def halves(exponent: float) -> Fraction:
+    """The nearest half power; of a fault, at least one."""
+    return Fraction(round(2 * exponent), 2) or Fraction(1 if exponent > 0 else -1, 2)

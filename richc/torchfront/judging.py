@@ -1,0 +1,324 @@
+"""The rules: from exponents to root causes, one kind at a time.
+
+The order is that of causes: sizes at init; the read-out, whose gradients everything below
+inherits; own updates; scales.  Consequences of one kind are not judged before it is mended and
+measured again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.lab.statistics import Fit
+from richc.torchfront import causes
+from richc.torchfront.causes import place
+from richc.torchfront.evidence import TOLERANCE, AuditRow, Evidence, halves
+from richc.torchfront.faults import AuditFault, listed, pattern
+from richc.torchfront.measuring import ALL
+from richc.torchfront.own import Own, farthest, lazy, owns
+from richc.torchfront.predicting import snapped
+from richc.torchfront.reading import FactoryReading, ScalarReading
+
+_HALF = Fraction(1, 2)
+#: Parts of the hidden families that must agree before the read-out is blamed.
+_SHARE = 0.3
+
+
+class Judgement(NamedTuple):
+    """What the networks so far say."""
+
+    faults: tuple[AuditFault, ...]
+    #: Rows that count, and those of them that cannot be told.
+    rows: tuple[AuditRow, ...]
+    open: tuple[AuditRow, ...]
+    own: dict[str, Own]
+    #: None where it is nowhere on the scale.
+    richness: float | None
+    notes: tuple[str, ...]
+
+    @property
+    def risk(self) -> float:
+        """A bound on how often this errs; rows of the same numbers err as one."""
+        return sum({row.fit: row.risk for row in self.rows}.values())
+
+
+class Judge:
+    """Judges one set of networks.  ``target`` is the richness r asked for."""
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        reading: FactoryReading,
+        target: Fraction,
+        is_free: Callable[[str], bool],
+    ) -> None:
+        self._evidence, self._reading, self._target = evidence, reading, target
+        self._is_free = is_free
+        self._rows: list[AuditRow] = []
+        self.own = owns(evidence, reading)
+        self._lazy = lazy(o for o in self.own.values() if not self._is_late(o))
+        # Of chance: a row each for sizes, updates and scales.
+        self._judged = len(evidence.events) + len(self.own) + len(evidence.softs) + 2
+
+    def judge(self) -> Judgement:
+        """By what was measured."""
+        for stage in (self._inits, self._readout, self._updates, self._scales):
+            faults = list(stage())
+            if faults:
+                return self._judgement(faults)
+        return self._judgement([])
+
+    def read(self) -> Judgement:
+        """Without training: sizes at init, and updates as shapes and rates say that they are."""
+        faults = list(self._inits()) or [*self._read_updates(), *self._read_scales()]
+        unknown = [own.name for own in self.own.values() if own.read is None]
+        notes = (f"{listed(unknown)}: its update cannot be read, only measured",) if unknown else ()
+        return self._judgement(faults)._replace(notes=(*notes, *self._untrained()))
+
+    def _judgement(self, faults: list[AuditFault]) -> Judgement:
+        rows = tuple(self._rows)
+        opened = tuple(row for row in rows if row.side(self._judged) is None)
+        notes = (*self._notes(), *self._untrained())
+        return Judgement(tuple(faults), rows, opened, self.own, self._richness(faults), notes)
+
+    def _side(self, row: AuditRow) -> int | None:
+        self._rows.append(row)
+        return row.side(self._judged)
+
+    # Sizes at init.
+
+    def _inits(self) -> Iterator[AuditFault]:
+        evidence = self._evidence
+        off: list[tuple[str, Fit]] = []
+        blamed: dict[tuple[Fraction, Fraction | None], list[tuple[str, Fit]]] = {}
+        for key, event in evidence.events.items():
+            fit = evidence.size(key)
+            if not evidence.is_wide(key) or fit is None or fit.is_zero:
+                continue
+            names = tuple(dict.fromkeys(name for _, name in event.changes))
+            row = AuditRow(f"the size at init of {place(key)}", names, fit)
+            if abs(fit.exponent) > TOLERANCE and self._is_free(key):
+                continue
+            if not self._side(row):
+                continue
+            off.append((key, fit))
+            gain = evidence.gain(key)
+            if gain is None or gain.is_zero or abs(gain.exponent) <= TOLERANCE:
+                continue
+            for name in self._made_of(key):
+                init = evidence.init(name)
+                read = None if init is None or init.is_zero else snapped(init.exponent)
+                blamed.setdefault((halves(gain.exponent), read), []).append((name, gain))
+        for (excess, read), found in blamed.items():
+            gain = max((g for _, g in found), key=lambda g: abs(g.exponent))
+            yield causes.init(tuple(dict.fromkeys(n for n, _ in found)), excess, read, gain)
+        if off and not blamed:
+            key, fit = off[0]
+            yield causes.multiplier(evidence, self._reading, key, halves(fit.exponent), fit)
+
+    def _made_of(self, key: str) -> list[str]:
+        """The parameters that a representation's size at init comes from."""
+        evidence = self._evidence
+        parts = {
+            name: part.exponent
+            for direction, name in evidence.events[key].changes
+            if direction == "self"
+            and (part := evidence.itself(name, key)) is not None
+            and not part.is_zero
+        }
+        largest = max(parts.values(), default=0.0)
+        kept = [name for name, part in parts.items() if part > largest - TOLERANCE]
+        return [n for n in kept if self._reading.parameters[n].is_matrix] or kept
+
+    # The read-out.
+
+    def _readout(self) -> Iterator[AuditFault]:
+        evidence = self._evidence
+        readouts = [own for own in self.own.values() if own.is_readout]
+        matrices = [o for o in readouts if self._reading.parameters[o.name].is_matrix] or readouts
+        output, gains = evidence.output(), self._gains()
+        # A lazy network's read-out is larger: that is what makes it lazy.
+        allowed = max(float(_HALF - self._target), -self._lazy if self._lazy is not None else 0.0)
+        grown = sorted(g for g in gains if g.exponent - allowed > TOLERANCE)
+        is_blamed = False
+        if grown and len(grown) >= _SHARE * len(gains):
+            row = AuditRow(
+                "what updates do to the output", (), grown[len(grown) // 2], True, allowed
+            )
+            if self._side(row):
+                is_blamed = True
+                excess = halves(row.excess)
+                yield causes.readout(evidence, self._reading, matrices, excess, row.fit)
+        if output is not None and not output.is_zero and not evidence.output_grows:
+            row = AuditRow("the size of the output at init", (), output, True)
+            if self._side(row) and not is_blamed:
+                made_of = [n for own in readouts[-1:] for n in self._made_of(own.key)]
+                yield causes.output(made_of, halves(output.exponent), output)
+
+    def _gains(self) -> list[Fit]:
+        """By how much families of hidden matrices move the output, over their own update."""
+        found = []
+        for who, names in self._reading.families.items():
+            known = [self.own[name] for name in names if name in self.own]
+            members = [own for own in known if own.is_wide and own.exponent is not None]
+            if not members:
+                continue
+            step = max(self._evidence.step(own.name) for own in members)
+            pairs = [(own.name, own.key) for own in members]
+            gain = self._evidence.readout_gain(who, pairs, step)
+            if gain is not None:
+                found.append(gain)
+        return found
+
+    # Own updates.
+
+    def _richness(self, faults: list[AuditFault]) -> float | None:
+        found = sorted(
+            o.exponent for o in self.own.values() if o.is_wide and o.exponent is not None
+        )
+        if not found or (faults and self._lazy is None):
+            return None
+        return 0.5 + (self._lazy if self._lazy is not None else found[len(found) // 2])
+
+    def _updates(self) -> Iterator[AuditFault]:
+        wanted = float(self._target - _HALF)
+        groups: dict[tuple[str, Fraction, Fraction | None], list[Own]] = {}
+        shifted: list[Own] = []
+        for own in self.own.values():
+            reading = self._reading.parameters[own.name]
+            if own.fit is None or own.exponent is None or reading.optimizer is None:
+                continue
+            if self._is_late(own):
+                continue
+            goal = wanted if own.is_wide else 0.0
+            upward = not own.is_wide and not own.is_readout
+            row = AuditRow(f"the update of `{own.name}`", (own.name,), own.fit, upward, goal)
+            side = self._side(row)
+            if own.is_wide and self._lazy is not None:
+                shifted += [own] if side else []
+                continue
+            code = self._code(own, side, goal)
+            if code is not None:
+                groups.setdefault((code, self._excess(own, row), reading.lr), []).append(own)
+        if shifted and self._lazy is not None:
+            power = snapped(self._lazy)
+            yield self._one_power(shifted, halves(self._lazy - wanted), _HALF + power)
+        for (code, excess, lr), members in groups.items():
+            yield (
+                causes.apart(lr, members)
+                if code == "A701"
+                else causes.update(code, excess, lr, members)
+            )
+
+    def _is_late(self, own: Own) -> bool:
+        """SGD's queries and keys get their gradient through values that are not aligned yet."""
+        follows = not self._reading.parameters[own.name].ignores_gradient
+        return follows and self._evidence.is_score(own.key)
+
+    def _code(self, own: Own, side: int | None, goal: float) -> str | None:
+        """What is wrong with an update, if anything is."""
+        assert own.fit is not None
+        if own.read is not None and abs(own.fit.exponent - float(own.read)) > TOLERANCE:
+            row = AuditRow("", (own.name,), own.fit, wanted=float(own.read))
+            if row.side(self._judged):
+                return "A701"
+        if not side:
+            return None
+        if own.is_readout:
+            return "A502"
+        return "A301" if own.fit.exponent > goal else "A302"
+
+    @staticmethod
+    def _excess(own: Own, row: AuditRow) -> Fraction:
+        """As read, which does not disagree with what was measured; else the nearest half."""
+        if own.read is not None:
+            exact = own.read - Fraction(row.wanted)
+            if exact:
+                return exact
+        return halves(row.excess)
+
+    def _one_power(self, members: list[Own], excess: Fraction, r: Fraction) -> AuditFault:
+        names = tuple(own.name for own in members)
+        return causes.one_power(
+            self._reading, self.own.values(), names, excess, r, self._target, farthest(members)
+        )
+
+    def _read_updates(self) -> Iterator[AuditFault]:
+        wanted = self._target - _HALF
+        hidden = [own for own in self.own.values() if own.read is not None and own.is_wide]
+        groups: dict[tuple[str, Fraction, Fraction | None], list[Own]] = {}
+        for own in self.own.values():
+            excess = Fraction(0) if own.read is None else own.read - own.is_wide * wanted
+            if excess:
+                code = "A502" if own.is_readout else "A301" if excess > 0 else "A302"
+                lr = self._reading.parameters[own.name].lr
+                groups.setdefault((code, excess, lr), []).append(own)
+        powers = {own.read for own in hidden if own.read is not None}
+        if len(powers) == 1 and -_HALF <= (power := powers.pop()) < min(wanted, Fraction(0)):
+            yield self._one_power(hidden, power - wanted, _HALF + power)
+            groups = {key: found for key, found in groups.items() if not found[0].is_wide}
+        for (code, excess, lr), members in groups.items():
+            yield causes.update(code, excess, lr, members)
+
+    # Scales.
+
+    def _read_scales(self) -> Iterator[AuditFault]:
+        """Attention whose scale leaves what updates align in keys and queries too large."""
+        groups: dict[Fraction, list[ScalarReading]] = {}
+        for one in self._reading.scalars:
+            if one.scalar.kind == "attention scale" and one.power is not None:
+                excess = one.power + (one.terms or 0)
+                if excess > 0:
+                    groups.setdefault(excess, []).append(one)
+        for excess, members in groups.items():
+            places = [one.scalar.where for one in members]
+            line = members[0].scalar.line
+            names = [n for n in self.own if any(n.startswith(f"{p}.") for p in places)]
+            yield causes.scale(self._reading, names, places, excess, None, attends=True, line=line)
+
+    def _scales(self) -> Iterator[AuditFault]:
+        evidence = self._evidence
+        found: dict[tuple[bool, Fraction, str], list[tuple[str, Fit]]] = {}
+        steps = {evidence.step(name) for name in self.own}
+        families = (ALL, *self._reading.families)
+        for key, (attends, _, _) in evidence.softs.items():
+            fits = [evidence.response(who, key, step) for who in families for step in steps]
+            known = [f for f in (evidence.soft(key), *fits) if f is not None and not f.is_zero]
+            if not known:
+                continue
+            largest = max(known, key=lambda f: f.exponent)
+            row = AuditRow(f"the change of soft-max inputs at {place(key)}", (), largest, True)
+            if self._side(row):
+                excess = halves(row.excess)
+                found.setdefault((attends, excess, pattern(key)), []).append((key, largest))
+        for (attends, excess, _), members in found.items():
+            places = [key.partition(":")[0] for key, _ in members]
+            names = [n for n in self.own if any(n.startswith(f"{p}.") for p in places)]
+            names = names or evidence.names_before(members[0][0])
+            fit = max((f for _, f in members), key=lambda f: f.exponent)
+            line = evidence.softs[members[0][0]][2]
+            yield causes.scale(
+                self._reading, names, places, excess, fit, attends=attends, line=line
+            )
+
+    # What is said, and not judged.
+
+    def _notes(self) -> Iterator[str]:
+        parameters = self._reading.parameters
+        trained = [name for name, p in parameters.items() if p.optimizer is not None]
+        still = [n for n in trained if n not in self.own or self.own[n].exponent is None]
+        if still:
+            yield f"{listed(still)}: no effect at any width"
+        late = [name for name, own in self.own.items() if self._is_late(own)]
+        if late:
+            yield f"{listed(late)}: queries and keys under SGD move late, and are not judged"
+        for name, own in self.own.items():
+            uses = self._evidence.uses(name)
+            if own.is_wide and not all(map(self._evidence.is_wide, uses)):
+                yield f"`{name}` is tied: what it does as a read-out is not judged"
+
+    def _untrained(self) -> tuple[str, ...]:
+        names = [n for n, p in self._reading.parameters.items() if p.optimizer is None]
+        return (f"{listed(names)}: in no optimizer, so never trained",) if names else ()

@@ -1,0 +1,103 @@
+"""Knobs beside init and rate: decay, eps, and what a scheduler makes of the rates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+from richc.torchfront.evidence import TOLERANCE, Evidence
+from richc.torchfront.faults import AuditFault, listed, powered
+from richc.torchfront.measuring import Place
+from richc.torchfront.reading import FactoryReading, ParameterReading
+
+#: An eps of this part of a gradient is felt.
+_FELT = 0.1
+
+
+def warnings_of(
+    reading: FactoryReading, evidence: Evidence, faults: Iterable[AuditFault]
+) -> tuple[AuditFault, ...]:
+    """What does not decide the verdict, or what explains a fault."""
+    parameters = [p for p in reading.parameters.values() if p.optimizer is not None]
+    is_blamed = any(fault.knob == "schedule" for fault in faults)
+    return (
+        *(() if is_blamed else _schedules(parameters)),
+        *_decays(parameters),
+        *_eps(parameters, evidence),
+    )
+
+
+def blaming_schedules(reading: FactoryReading, faults: Iterable[AuditFault]) -> list[AuditFault]:
+    """The faults, with those of rates that a scheduler has made as one of the scheduler."""
+    schedules = list(_schedules(list(reading.parameters.values())))
+    made = {(name, one.excess) for one in schedules for name in one.parameters}
+    kept, is_blamed = [], False
+    for fault in faults:
+        mine = fault.knob == "lr" and all((n, fault.excess) in made for n in fault.parameters)
+        is_blamed = is_blamed or mine
+        kept += [] if mine else [fault]
+    if is_blamed:
+        kept += [one._replace(severity="error") for one in schedules]
+    return kept
+
+
+def _schedules(parameters: list[ParameterReading]) -> Iterator[AuditFault]:
+    groups: dict[Fraction, list[ParameterReading]] = {}
+    for one in parameters:
+        if one.lr is not None and one.first_lr is not None and one.lr != one.first_lr:
+            groups.setdefault(one.lr - one.first_lr, []).append(one)
+    for shift, members in groups.items():
+        names = tuple(one.name for one in members)
+        yield AuditFault(
+            "A603",
+            "warning",
+            names,
+            "schedule",
+            shift,
+            f"the scheduler multiplies the rates of {listed(names)} by {powered(shift)}",
+            members[0].lr,
+            help="let the scheduler multiply every group's own rate",
+        )
+
+
+def _decays(parameters: list[ParameterReading]) -> Iterator[AuditFault]:
+    groups: dict[Fraction, list[str]] = {}
+    for one in parameters:
+        if one.decays and one.decay is not None and one.decay != 0:
+            groups.setdefault(one.decay, []).append(one.name)
+    for power, names in groups.items():
+        yield AuditFault(
+            "A601",
+            "warning",
+            tuple(names),
+            "decay",
+            power,
+            f"lr × decay of {listed(names)} is {powered(power)}: weights decay at another pace at "
+            "another width",
+            power,
+            help=f"decay × {powered(-power)}",
+        )
+
+
+def _eps(parameters: list[ParameterReading], evidence: Evidence) -> Iterator[AuditFault]:
+    felt: dict[Fraction, list[str]] = {}
+    for one in parameters:
+        gradient = evidence.gradient(one.name)
+        if not one.is_entrywise or one.eps is None or gradient is None or gradient.is_zero:
+            continue
+        widest = evidence.values(Place("grad", "", one.name))[evidence.widths[-1]]
+        ahead = float(one.eps) - gradient.exponent
+        if ahead > TOLERANCE and one.eps_value > _FELT * min(widest, default=1.0):
+            power = Fraction(round(2 * ahead), 2)
+            felt.setdefault(power, []).append(one.name)
+    for power, names in felt.items():
+        yield AuditFault(
+            "A602",
+            "warning",
+            tuple(names),
+            "eps",
+            power,
+            f"eps outgrows the gradient of {listed(names)} by {powered(power)}, and is felt at the "
+            "widest network",
+            help=f"eps × {powered(-power)}",
+        )

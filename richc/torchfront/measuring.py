@@ -1,0 +1,338 @@
+"""One network: its sizes at init, and what an infinitesimal part of an update changes.
+
+The user's optimizer makes a step, which is undone.  Every parameter's own change is found where the
+parameter is used (richc.torchfront.watching); all of them together, and each family of matrices by
+itself, are moved along the step by a small part of it, for the responses of the output and of every
+soft-max input.  Responses are linear: no rate has to be chosen and nothing saturates.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from inspect import signature
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from richc.torchfront.adapters import cast, output_of, tensors
+from richc.torchfront.factory import Made, Refusal, guarded
+from richc.torchfront.mending import AttentionMend, Mends, attention, mend
+from richc.torchfront.seen import Event, Line, Soft
+from richc.torchfront.tensors import rms
+from richc.torchfront.watching import ForwardWatch
+
+#: Who moves: everything; or a family, by the name of its first parameter.
+ALL = ""
+#: How far a parameter is moved: this part of its own size, or of what it changes.
+_PART = 1e-5
+#: How far the whole network is moved in a step where several are made.
+_STRIDE = 0.1
+#: What norms leave of a doubled input, for their eps.
+_FREE = 0.01
+#: Steps of a scheduler before rates are read: behind a short warm-up.
+_SCHEDULED = 10
+#: The step that is judged where something has no gradient before.
+LATER = 3
+#: A second forward pass may differ by this much from the first, relatively.
+_REPEATS = 1e-4
+
+
+class Place(NamedTuple):
+    """A quantity of one network: ``kind``, where in the network, and who caused it."""
+
+    kind: str
+    at: str
+    who: str = ALL
+    step: int = 1
+
+
+class AuditedNetwork(NamedTuple):
+    """What one network shows."""
+
+    sizes: dict[Place, float]
+    events: dict[str, Event]
+    softs: dict[str, tuple[bool, tuple[int, ...], Line | None]]
+    #: Keys of both, in order of execution.
+    order: tuple[str, ...]
+    output: tuple[int, ...]
+    #: Events that are queries or keys, and nothing else.
+    scores: frozenset[str]
+    #: Parameters without a gradient in the first step.
+    dead: tuple[str, ...]
+
+
+def prepare(made: Made, dtype: torch.dtype) -> Made:
+    """In train mode, in another precision, without decay, at the rates of the schedule."""
+    made.model.train()
+    made.model.to(dtype)
+    rates = scheduled(made)
+    for (_, group), rate in zip(made.groups, rates, strict=True):
+        group["lr"] = rate
+        if "weight_decay" in group:
+            group["weight_decay"] = 0.0
+    return made._replace(
+        positional=cast(made.positional, dtype), named=cast(dict(made.named), dtype)
+    )
+
+
+def scheduled(made: Made) -> list[float]:
+    """Every group's rate after some steps of the scheduler, relative to which nothing changes.
+
+    Those of the groups where there is no scheduler, or where it has stopped the training by then.
+    """
+    groups = [group for _, group in made.groups]
+    rates = [float(group.get("initial_lr", group["lr"])) for group in groups]
+    several = made.scheduler if isinstance(made.scheduler, list | tuple) else [made.scheduler]
+    schedulers = [one for one in several if hasattr(one, "step")]
+    if not schedulers:
+        return rates
+    for _ in range(_SCHEDULED):
+        for one in schedulers:
+            with guarded("the scheduler raised"):
+                one.step(*([1.0] if "metrics" in signature(one.step).parameters else []))
+    after = [float(group["lr"]) for group in groups]
+    return after if all(after) else rates
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Compiled models run as they are written; warnings of the user's code are not richc's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with torch.compiler.set_stance("force_eager"):
+            yield
+
+
+class Measurement:
+    """Measures one network.
+
+    ``factor`` multiplies its learning rates where steps are made; ``still`` are read-outs that are
+    made to start at zero.
+    """
+
+    def __init__(
+        self,
+        made: Made,
+        dtype: torch.dtype,
+        factor: float = 1.0,
+        together: Iterable[tuple[str, ...]] = (),
+        mends: Mends | None = None,
+        ratio: float = 1.0,
+        still: Iterable[str] = (),
+    ) -> None:
+        self._made = prepare(made, dtype)
+        if still:
+            named = self._made.parameters()
+            for name in still:
+                torch.nn.init.zeros_(named[name])
+        mend(self._made, mends or {}, ratio)
+        #: What logits of attention are multiplied with, by module.
+        self._logits = attention(mends or {}, ratio)
+        self._parameters = self._made.parameters()
+        self._factor = factor
+        #: Families of parameters, whose responses are found by themselves.
+        self._together = tuple(together)
+        self._batch = tensors((self._made.positional, dict(self._made.named)))
+        self.sizes: dict[Place, float] = {}
+        self._events: dict[str, Event] = {}
+        self._softs: dict[str, Soft] = {}
+        self._order: tuple[str, ...] = ()
+        self._scores: set[str] = set()
+        self._output: Tensor | None = None
+
+    def run(self, *, later: bool = False, trains: bool = True) -> AuditedNetwork:
+        """The whole measurement; ``later``: the third step as well.  Raises Refusal."""
+        for name, p in self._parameters.items():
+            self.sizes[Place("init", "", name)] = rms(p)
+        if not trains:
+            self._base({}, 1)
+            return self._network(())
+        step = self._step()
+        dead = tuple(n for n in self._parameters if not self.sizes[Place("grad", "", n)])
+        if len(dead) == len(self._parameters):
+            raise Refusal("no parameter has a gradient")
+        self._look(step, 1)
+        if later:
+            for number in range(2, LATER + 1):
+                self._move(step, self._factor)
+                step = self._step(number)
+            self._look(step, LATER)
+        return self._network(dead)
+
+    def _network(self, dead: tuple[str, ...]) -> AuditedNetwork:
+        assert self._output is not None
+        softs = {key: (s.attends, s.shape, s.line) for key, s in self._softs.items()}
+        return AuditedNetwork(
+            self.sizes,
+            self._events,
+            softs,
+            self._order,
+            tuple(self._output.shape),
+            frozenset(self._scores),
+            dead,
+        )
+
+    def _step(self, number: int = 1) -> dict[str, Tensor]:
+        """The change of every parameter by a step of the user's optimizer, which is undone."""
+        made, parameters = self._made, self._parameters
+        made.zero_grad()
+        output = self._call(ForwardWatch(made.model))
+        loss = self._loss(output)
+        if not bool(torch.isfinite(loss)):
+            raise Refusal("the loss is not finite")
+        with guarded("the backward pass raised"):
+            loss.backward()
+        if number == 1:
+            for name, p in parameters.items():
+                self.sizes[Place("grad", "", name)] = 0.0 if p.grad is None else rms(p.grad)
+        before = {name: p.detach().clone() for name, p in parameters.items()}
+        with guarded("the optimizer raised"):
+            made.step()
+        step = {name: p.detach() - before[name] for name, p in parameters.items()}
+        for name, p in parameters.items():
+            p.data.copy_(before[name])
+        if not all(bool(torch.isfinite(change).all()) for change in step.values()):
+            raise Refusal("a step of the optimizer is not finite")
+        return step
+
+    def _loss(self, output: Any) -> Tensor:
+        with guarded("the loss raised"):
+            loss: Any = self._made.loss(output)
+        if not isinstance(loss, Tensor) or loss.numel() != 1:
+            raise Refusal("the loss is no scalar")
+        return loss
+
+    def _move(self, step: Mapping[str, Tensor], part: float) -> None:
+        for name, change in step.items():
+            self._parameters[name].data.add_(change, alpha=part)
+
+    def _call(self, watch: ForwardWatch) -> Any:
+        with watch, guarded("the model raised"):
+            if not self._logits:
+                return self._made.call()
+            with AttentionMend(self._logits, lambda: watch.where):
+                return self._made.call()
+
+    def _forward(self, watch: ForwardWatch) -> Tensor:
+        with torch.no_grad():
+            output = self._call(watch)
+        found = output_of(output)
+        if found is None:
+            found = watch.last
+        if found is None:
+            raise Refusal("the model's output holds no tensor of numbers")
+        return found.detach()
+
+    def _base(self, step: Mapping[str, Tensor], number: int) -> dict[str, float]:
+        """The pass that everything is compared with; by parameter, by how much it was moved."""
+        parts, moved, itself = {}, {}, {}
+        for name, p in self._parameters.items():
+            base = p.detach()
+            itself[name] = base * (1 + _PART)
+            if name in step and rms(step[name]):
+                parts[name] = _PART * _unless_zero(rms(base)) / rms(step[name])
+                moved[name] = base.add(step[name], alpha=parts[name])
+        directions = {"own": moved, "self": itself}
+        watch = ForwardWatch(self._made.model, moved=directions, batch=self._batch, reads=True)
+        output = self._forward(watch)
+        if not bool(torch.isfinite(output).all()):
+            raise Refusal("the model's output is not finite")
+        self._output, self._softs = output, watch.softs
+        if number == 1:
+            self._events, self._order = watch.events, tuple(watch.order)
+            self._scores = watch.scores - watch.valued
+            self.sizes[Place("f", "")] = rms(output)
+            for key, soft in watch.softs.items():
+                self.sizes[Place("soft", key)] = rms(soft.values)
+        for key, event in watch.events.items():
+            self.sizes[Place("size", key, step=number)] = event.size
+            self.sizes[Place("bare", key, step=number)] = event.bare
+            self.sizes[Place("source", key, step=number)] = event.source
+            for (direction, name), change in event.changes.items():
+                part = _PART if direction == "self" else parts[name]
+                self.sizes[Place(direction, key, name, number)] = change / part
+                if direction == "own" and event.tail:
+                    bare = change / part / abs(event.tail)
+                    self.sizes[Place("bare own", key, name, number)] = bare
+        return parts
+
+    def _look(self, step: Mapping[str, Tensor], number: int) -> None:
+        self._base(step, number)
+        if number == 1:
+            self._check_repeats()
+        for names in (tuple(step), *self._together):
+            who = ALL if len(names) == len(step) else names[0]
+            self._respond(who, {name: step[name] for name in names if name in step}, number)
+
+    def doubling(self, key: str | None) -> tuple[Tensor, dict[str, Soft]]:
+        """The output and the soft-max inputs with an event's output doubled."""
+        itself = {"self": {name: p.detach() for name, p in self._parameters.items()}}
+        watch = ForwardWatch(self._made.model, moved=itself, batch=self._batch, scaled=key)
+        return self._forward(watch), watch.softs
+
+    def _check_repeats(self) -> None:
+        assert self._output is not None
+        again = self._forward(ForwardWatch(self._made.model))
+        if again.shape != self._output.shape or (
+            rms(again - self._output) > _REPEATS * (rms(self._output) + 1e-30)
+        ):
+            raise Refusal("the forward pass is random beyond dropout: it differs from call to call")
+
+    def _respond(self, who: str, step: Mapping[str, Tensor], number: int) -> None:
+        """The changes of the output and of soft-max inputs by a small part of a step."""
+        assert self._output is not None
+        sizes = self.sizes
+        relative = [
+            value / max(sizes.get(Place("size", at.at, step=number), 0.0), 1e-30)
+            for at, value in sizes.items()
+            if at.kind == "own" and at.step == number and at.who in step
+            and sizes.get(Place("size", at.at, step=number), 0.0) > 1e-12
+        ]  # fmt: skip
+        largest = max(relative, default=0.0)
+        part = _PART / largest if largest else _PART
+        before = {name: self._parameters[name].detach().clone() for name in step}
+        self._move(step, part)
+        watch = ForwardWatch(self._made.model)
+        output = self._forward(watch)
+        for name, value in before.items():
+            self._parameters[name].data.copy_(value)
+        if output.shape != self._output.shape:
+            raise Refusal("the shape of the output differs from call to call")
+        sizes[Place("df", "", who, number)] = rms(output - self._output) / part
+        for key, soft in watch.softs.items():
+            base = self._softs.get(key)
+            if base is not None and base.values.shape == soft.values.shape:
+                sizes[Place("dsoft", key, who, number)] = rms(soft.values - base.values) / part
+
+
+def _unless_zero(size: float) -> float:
+    return size if size > 0 else 1.0
+
+
+def is_free(made: Made, dtype: torch.dtype, key: str) -> bool:
+    """Whether nothing but norms reads an event's output: doubled, it leaves the output as it is."""
+    with quiet():
+        measurement = Measurement(made, dtype)
+        first, softs = measurement.doubling(None)
+        second, others = measurement.doubling(key)
+    kept = [(first, second), *((softs[k].values, others[k].values) for k in softs if k in others)]
+    return all(rms(b - a) < _FREE * rms(a) for a, b in kept)
+
+
+def stride(network: AuditedNetwork) -> float:
+    """How far a step moves what it moves most, relative to its size."""
+    worst = network.sizes[Place("df", "")]
+    for at, value in network.sizes.items():
+        if at.kind == "own" and at.step == 1:
+            size = network.sizes[Place("size", at.at)]
+            worst = max(worst, value / size if size > 1e-12 else 0.0)
+    return worst
+
+
+def factor_of(strides: Iterable[float]) -> float:
+    """What the rates are multiplied by where steps are made, so that they are moderate."""
+    worst = max(strides, default=0.0)
+    return _STRIDE / worst if worst else 1.0

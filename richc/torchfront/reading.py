@@ -1,0 +1,300 @@
+"""What shapes, rates and numbers are as powers of the width, exactly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from richc.optimizers import laws
+from richc.torchfront.adapters import cast
+from richc.torchfront.factory import Factory, Made, Refusal, guarded
+from richc.torchfront.faults import pattern
+from richc.torchfront.measuring import quiet, scheduled
+from richc.torchfront.mending import Mends
+from richc.torchfront.seen import Scalar
+from richc.torchfront.watching import ForwardWatch
+
+#: Ratios of an exact power agree as far as this.
+_EXACT = 1e-6
+_DENOMINATOR = 8
+#: Wider networks are read without values.
+WIDEST = 512
+
+#: torch's optimizers whose update has the size of the learning rate, whatever the gradient's is,
+#: beside those of the language.
+_ENTRYWISE = {"nadam", "radam", "adamax", "rmsprop", "adagrad", "sparseadam"}
+_ENTRYWISE |= {
+    law.name
+    for law in laws()
+    if law.is_entrywise and law.ignores_gradient_size and not law.is_relative_to_weight
+}
+#: Those whose update is as large as the gradient.
+_FOLLOWS = {"sgd", "asgd", "sgdw"}
+#: Those that multiply their decay by the learning rate.
+_DECOUPLED = {"adamw", "lion", "muon", "sgdw", "adafactor"}
+
+
+class Dimension(NamedTuple):
+    """One dimension of a tensor: ``factor`` n^power, or ``factor`` n + ``rest``."""
+
+    power: Fraction
+    factor: Fraction
+    rest: Fraction = Fraction(0)
+
+    def __str__(self) -> str:
+        if not self.power:
+            return str(self.factor)
+        name = "n" if self.power == 1 else f"n^{self.power}"
+        shown = name if self.factor == 1 else f"{self.factor}*{name}"
+        return f"{shown} + {self.rest}" if self.rest else shown
+
+
+class ParameterReading(NamedTuple):
+    """One parameter at several widths."""
+
+    name: str
+    dimensions: tuple[Dimension, ...]
+    #: Powers of n; None where it is none, or where no optimizer has the parameter.
+    lr: Fraction | None
+    #: Before the scheduler, where there is one.
+    first_lr: Fraction | None
+    #: Of lr times decay; None where nothing decays.
+    decay: Fraction | None
+    decays: bool
+    eps: Fraction | None
+    eps_value: float
+    optimizer: str | None
+    #: Whether its update has the size of the learning rate.
+    is_entrywise: bool
+    #: Whether its update has the same size whatever the gradient's is.
+    ignores_gradient: bool
+    #: The rates at all widths, where they are no power of n.
+    odd: tuple[float, ...]
+
+    @property
+    def is_matrix(self) -> bool:
+        return len(self.dimensions) > 1
+
+
+class ScalarReading(NamedTuple):
+    """A number in a forward pass that depends on the width."""
+
+    scalar: Scalar
+    power: Fraction | None
+    values: tuple[float, ...]
+    #: Of the terms that an entry of attention's logits sums over.
+    terms: Fraction | None
+
+
+class FactoryReading(NamedTuple):
+    """What was read at several widths."""
+
+    widths: tuple[int, ...]
+    parameters: dict[str, ParameterReading]
+    scalars: tuple[ScalarReading, ...]
+    optimizers: str
+    groups: int
+    #: Units of the typical wide dimension, for every unit of the width.
+    units: Fraction
+    notes: tuple[str, ...]
+
+    @property
+    def families(self) -> dict[str, tuple[str, ...]]:
+        """Matrices of one shape whose names differ in numbers, by the first one's name."""
+        found: dict[tuple[str, tuple[Dimension, ...]], list[str]] = {}
+        for name, one in self.parameters.items():
+            if one.is_matrix:
+                found.setdefault((pattern(name), one.dimensions), []).append(name)
+        return {names[0]: tuple(names) for names in found.values()}
+
+    def mended(self, mends: Mends) -> FactoryReading:
+        """As it reads once rates are changed."""
+        parameters = {
+            name: p if p.lr is None else p._replace(lr=p.lr - mends.get((name, "lr"), 0))
+            for name, p in self.parameters.items()
+        }
+        return self._replace(parameters=parameters)
+
+
+class _Group(NamedTuple):
+    optimizer: str
+    lr: float
+    first: float
+    decay: float
+    eps: float | None
+
+
+class _SeenAt(NamedTuple):
+    """What was seen at one width."""
+
+    shapes: dict[str, tuple[int, ...]]
+    groups: dict[str, _Group]
+    scalars: list[Scalar]
+    classes: tuple[str, ...]
+    groups_count: int
+
+
+def read(factory: Factory, widths: Sequence[int]) -> FactoryReading:
+    """Read a factory at these widths.  Raises Refusal."""
+    seen = {width: _look(factory, width) for width in widths}
+    first = seen[widths[0]]
+    for width, at in seen.items():
+        _same_names(first, at, widths[0], width)
+    parameters = {name: _parameter(name, seen) for name in first.shapes}
+    notes = [
+        f"the learning rate of `{p.name}` is no power of the width: "
+        + ", ".join(f"{rate:.3g}" for rate in p.odd)
+        for p in parameters.values()
+        if p.odd
+    ]
+    factors = sorted(
+        d.factor for p in parameters.values() for d in p.dimensions if d.power == 1 and d.factor
+    )
+    if not factors:
+        raise Refusal(
+            f"no parameter grows between the widths {widths[0]} and {widths[-1]}: does the factory "
+            "use its argument?"
+        )
+    return FactoryReading(
+        tuple(widths),
+        parameters,
+        _scalars(seen),
+        " and ".join(dict.fromkeys(first.classes)),
+        first.groups_count,
+        factors[len(factors) // 2],
+        tuple(notes),
+    )
+
+
+def _look(factory: Factory, width: int) -> _SeenAt:
+    if width <= WIDEST:
+        with quiet():
+            return _seen(factory(width), has_values=True)
+    try:
+        with FakeTensorMode(allow_non_fake_inputs=True), quiet():
+            return _seen(factory(width), has_values=False)
+    except Refusal:
+        # Code that looks at values has to have them.
+        with quiet():
+            return _seen(factory(width), has_values=True)
+
+
+def _seen(made: Made, *, has_values: bool) -> _SeenAt:
+    made.model.train()
+    shapes = {name: tuple(p.shape) for name, p in made.parameters().items()}
+    names = {id(p): name for name, p in made.parameters().items()}
+    watch = ForwardWatch(made.model, reads=True, has_values=has_values)
+    dtype = next((p.dtype for p in made.model.parameters()), torch.float32)
+    call = made._replace(positional=cast(made.positional, dtype), named=cast(made.named, dtype))
+    with torch.no_grad(), watch, guarded("the model raised"):
+        call.call()
+    initial = [float(g.get("initial_lr", g["lr"])) for _, g in made.groups]
+    groups: dict[str, _Group] = {}
+    for (optimizer, group), lr, before in zip(made.groups, scheduled(made), initial, strict=True):
+        decay, eps = group.get("weight_decay", 0.0), group.get("eps")
+        kind = type(optimizer).__name__
+        one = _Group(kind, lr, before, float(decay), None if eps is None else _first(eps))
+        groups |= {names[id(p)]: one for p in group["params"] if id(p) in names}
+    classes = tuple(type(o).__name__ for o in made.optimizers)
+    return _SeenAt(shapes, groups, watch.scalars, classes, len(list(made.groups)))
+
+
+def _first(eps: Any) -> float:
+    found = eps[0] if isinstance(eps, tuple | list) else eps
+    return 0.0 if found is None else float(found)
+
+
+def _same_names(first: _SeenAt, other: _SeenAt, narrow: int, wide: int) -> None:
+    odd = sorted(first.shapes.keys() ^ other.shapes.keys())
+    if odd:
+        where = narrow if odd[0] in first.shapes else wide
+        raise Refusal(
+            f"parameter names differ between the widths {narrow} and {wide}: only at {where} there "
+            f"is `{odd[0]}`" + (f" and {len(odd) - 1} more" if len(odd) > 1 else "")
+        )
+
+
+def power(values: Sequence[float], widths: Sequence[int]) -> Fraction | None:
+    """The rational e where the values are c n^e exactly; None elsewhere, and for zeros."""
+    if any(not value > 0 or not math.isfinite(value) for value in values):
+        return None
+    if len(set(values)) == 1:
+        return Fraction(0)
+    powers = [
+        math.log(b / a) / math.log(v / u)
+        for a, b, u, v in zip(values, values[1:], widths, widths[1:], strict=False)
+    ]
+    found = Fraction(powers[0]).limit_denominator(_DENOMINATOR)
+    return found if all(abs(e - float(found)) < _EXACT for e in powers) else None
+
+
+def _dimension(name: str, sizes: Sequence[int], widths: Sequence[int]) -> Dimension:
+    exponent = power(sizes, widths)
+    if exponent is not None:
+        whole = exponent.denominator == 1
+        base = Fraction(widths[0]) ** exponent if whole else Fraction(widths[0] ** float(exponent))
+        factor = Fraction(sizes[0]) / Fraction(base)
+        return Dimension(exponent, factor if whole else factor.limit_denominator(64))
+    slope = Fraction(sizes[1] - sizes[0], widths[1] - widths[0])
+    rest = sizes[0] - slope * widths[0]
+    if slope > 0 and all(
+        size == slope * width + rest for size, width in zip(sizes, widths, strict=True)
+    ):
+        return Dimension(Fraction(1), slope, rest)
+    raise Refusal(
+        f"a size of `{name}` is no power of the width: {', '.join(map(str, sizes))} at the widths "
+        f"{', '.join(map(str, widths))}"
+    )
+
+
+def _parameter(name: str, seen: Mapping[int, _SeenAt]) -> ParameterReading:
+    widths = list(seen)
+    shapes = [at.shapes[name] for at in seen.values()]
+    if len({len(shape) for shape in shapes}) > 1:
+        raise Refusal(f"`{name}` has another number of dimensions at another width")
+    dimensions = tuple(_dimension(name, sizes, widths) for sizes in zip(*shapes, strict=True))
+    groups = [at.groups.get(name) for at in seen.values()]
+    known = [group for group in groups if group is not None]
+    if len(known) < len(groups):
+        return ParameterReading(
+            name, dimensions, None, None, None, False, None, 0.0, None, False, False, ()
+        )
+    rates = [group.lr for group in known]
+    lr = power(rates, widths)
+    eps = [group.eps or 0.0 for group in known]
+    decays = any(group.decay for group in known) and known[0].optimizer.lower() in _DECOUPLED
+    return ParameterReading(
+        name,
+        dimensions,
+        lr,
+        power([group.first for group in known], widths),
+        power([group.lr * group.decay for group in known], widths) if decays else None,
+        decays,
+        power(eps, widths),
+        eps[-1],
+        known[0].optimizer,
+        known[0].optimizer.lower() in _ENTRYWISE,
+        known[0].optimizer.lower() not in _FOLLOWS,
+        () if lr is not None or not any(rates) else tuple(rates),
+    )
+
+
+def _scalars(seen: Mapping[int, _SeenAt]) -> tuple[ScalarReading, ...]:
+    """Numbers that change with the width, where the passes are the same step by step."""
+    if len({len(at.scalars) for at in seen.values()}) > 1:
+        return ()
+    found = []
+    for scalars in zip(*(at.scalars for at in seen.values()), strict=True):
+        if len({(s.where, s.kind) for s in scalars}) > 1:
+            return ()
+        values = tuple(s.value for s in scalars)
+        exponent = power([abs(v) for v in values], list(seen))
+        if exponent != 0:
+            terms = power([float(s.terms) for s in scalars], list(seen))
+            found.append(ScalarReading(scalars[0], exponent, values, terms))
+    return tuple(dict.fromkeys(found))

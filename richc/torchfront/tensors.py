@@ -1,0 +1,77 @@
+"""Tensors as memory: which storage they show, and what operations on them sum over."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+#: Products of matrices, and which argument says how many terms an entry sums over.
+PRODUCTS = {"mm": 1, "addmm": 2, "bmm": 1, "baddbmm": 2, "mv": 0, "addmv": 1, "dot": 0}
+
+
+def rms(tensor: Tensor) -> float:
+    """The root mean square of the entries."""
+    if not tensor.numel():
+        return 0.0
+    return float(torch.linalg.vector_norm(tensor.detach())) / math.sqrt(tensor.numel())
+
+
+def memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata  # type: ignore[no-any-return]
+
+
+def number_in(value: Tensor) -> float | None:
+    try:
+        return float(value)
+    except RuntimeError:  # without data
+        return None
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for one in value:
+            yield from tensors_in(one)
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from tensors_in(one)
+
+
+def mapped(value: Any, put: Any) -> Any:
+    if isinstance(value, Tensor):
+        return put(value)
+    if isinstance(value, tuple | list):
+        return type(value)(mapped(one, put) for one in value)
+    if isinstance(value, dict):
+        return {key: mapped(one, put) for key, one in value.items()}
+    return value
+
+
+def laid_out_as(like: Tensor, value: Tensor) -> Tensor:
+    """A value with the memory layout of another."""
+    if value.stride() == like.stride():
+        return value.detach()
+    return torch.empty_strided(
+        like.shape, like.stride(), dtype=value.dtype, device=value.device
+    ).copy_(value)
+
+
+def doubled(out: Any) -> Any:
+    if isinstance(out, Tensor):
+        return out * 2
+    return (out[0] * 2, *out[1:])
+
+
+def terms(op: str, args: tuple[Any, ...]) -> int:
+    if op == "convolution":
+        weight = args[1]
+        return int(weight[0].numel())
+    if op in PRODUCTS:
+        tensor = args[PRODUCTS[op]]
+        return int(tensor.shape[-2] if tensor.ndim > 1 else tensor.shape[-1])
+    return 1
