@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from richc.algebra.formula import rich_formula
 from richc.algebra.monomial import (
-    BASE_DEPTH,
-    BASE_WIDTH,
-    DEPTH,
-    GAMMA,
     ONE,
-    WIDTH,
     Base,
     Monomial,
     symbol,
@@ -29,6 +23,7 @@ from richc.emit.plan import (
     shape,
 )
 from richc.emit.text import LINE_LENGTH, indented, prose
+from richc.spec.declared_values import logs
 from richc.spec.model import Tensor
 
 _HEADS = ("layer", "shape", "multiplier", "init std", "learning rate", "optimizer")
@@ -158,14 +153,7 @@ def _values(decided: Plan, tensor: Tensor) -> tuple[list[tuple[str, str]], list[
 def _value(decided: Plan, value: Monomial, lr: Monomial = ONE) -> tuple[str, str]:
     text = rich_formula(value, decided.symbols)
     model = decided.model
-    known: dict[Base, float] = {
-        WIDTH: math.log2(model.width),
-        BASE_WIDTH: math.log2(model.base_width or 1),
-        GAMMA: math.log2(model.gamma),
-    }
-    if model.depth is not None:
-        known[DEPTH] = math.log2(model.depth.value)
-        known[BASE_DEPTH] = math.log2(model.depth.base or 1)
+    known: dict[Base, float] = logs(model)
     richness = float(model.richness or 0)
     known[RATE] = lr.log2(known, richness)
     try:
