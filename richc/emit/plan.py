@@ -32,6 +32,9 @@ _BINDINGS = {
     "alpha": "self.alpha",
 }
 
+#: More symbols would make the line too long.
+_BOUND_IN_A_LINE = 5
+
 _WORD = re.compile(r"[A-Za-z_]\w*")
 #: A name by itself in emitted Python: not an attribute, not inside of a string.
 _BARE_WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
@@ -125,11 +128,15 @@ class Plan(NamedTuple):
         return [word for word in _BINDINGS if word in found]
 
     def binding(self, expressions: Iterable[str]) -> list[str]:
-        """One line that binds the symbols used in Python ``expressions``, or none."""
+        """A line that binds the symbols used in Python ``expressions``, or two, or none."""
         words = self.words(expressions)
-        if not words:
-            return []
-        return [f"{', '.join(words)} = {', '.join(_BINDINGS[word] for word in words)}"]
+        sizes = [word for word in words if word in ("n", "n0", "L", "L0")]
+        several = (sizes, words[len(sizes) :]) if len(words) > _BOUND_IN_A_LINE else (words,)
+        return [
+            f"{', '.join(bound)} = {', '.join(_BINDINGS[word] for word in bound)}"
+            for bound in several
+            if bound
+        ]
 
 
 def plan(model: Model) -> Plan:
