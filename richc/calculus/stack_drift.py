@@ -49,7 +49,10 @@ def _updates(network: Network, change: Fraction) -> list[Size]:
     if not found.values or found.reason:
         return []
     over = [f.excess for f in found.faults if f.kind in (Breach.UPDATE, Breach.EXPLODES)]
-    return [*over, *(size for at in summaries(found.values) for size in (at.df, at.bias_df))]
+    return [
+        *over,
+        *(size for at in summaries(found.values).values() for size in (at.df, at.bias_df)),
+    ]
 
 
 def _faster(ops: Sequence[Placed], change: Fraction) -> tuple[Placed, ...]:

@@ -45,6 +45,9 @@ class _Products(TorchFunctionMode):
             x, weight = args[:2]
             rows = F.one_hot(x, weight.shape[0]).to(VECTOR)
             return self._product(self._places[id(weight)], rows)
+        if func is Tensor.to:
+            # Whatever precision the program keeps a stream in, here everything is in double.
+            return args[0]
         if func in (F.layer_norm, F.rms_norm):
             given = dict(zip(_NORM_ARGUMENTS[func], args, strict=False)) | named
             bare = {k: v for k, v in given.items() if k not in ("weight", "bias")}
@@ -77,8 +80,9 @@ class Record(NamedTuple):
 
     def head(self, count: int) -> Record:
         """The first ``count`` examples."""
-        cut = [{at: z[:, :count] for at, z in field.items()} for field in self[1:3]]
-        return Record(self.x[:, :count], *cut, [h[:, :count] for h in self.heights])
+        inputs = {at: z[:, :count] for at, z in self.inputs.items()}
+        products = {at: y[:, :count] for at, y in self.products.items()}
+        return Record(self.x[:, :count], inputs, products, [h[:, :count] for h in self.heights])
 
 
 class Slice(NamedTuple):

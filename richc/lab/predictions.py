@@ -41,13 +41,16 @@ def _predict(result: ModelResult, key: Key) -> Size | None:
 
 
 def _known_heights(verdict: Verdict) -> int:
-    """How many layers' sizes at init are exact.  Of a stack: to the first that is not of order one
-    where the rest depends on how activations take it.
+    """How many layers' sizes at init are exact, counted from the input.
+
+    Of a stack, to the first that is not of order one where the rest depends on how activations take
+    that.
     """
+    known = verdict.known_heights
     if verdict.nontrivial is None and verdict.reason:
-        heights = (at.h for at in verdict.flow.later)
-        return next((i for i, h in enumerate(heights, start=1) if h != 0), verdict.known_heights)
-    return verdict.known_heights
+        heights = (at.h for at in verdict.flow.later[:known])
+        return next((i for i, h in enumerate(heights, start=1) if h != 0), known)
+    return known
 
 
 def _change(at: LayerFlow, key: Key) -> Size:

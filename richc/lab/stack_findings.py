@@ -33,15 +33,20 @@ class StackDecision:
         places: dict[int, Representation],
         growth: Growth,
         tolerance: float,
+        *,
+        is_decided: bool,
     ) -> None:
         self._layers = layers
         self._places = places
         self._symbol = growth.symbol
         self._tolerance = tolerance
+        self._is_decided = is_decided
         self._moves = [layer.farthest for layer in layers]
 
     def findings(self) -> Findings:
         """All of it; a finding is a consequence where something else explodes."""
+        if not self._places:
+            return self._unplaced()
         is_still = max(self._moves) < -self._tolerance
         roots = [*self._sizes(), *self._explosions(), *self._overshoots()]
         carried = [] if roots else [*self._carried()]
@@ -58,8 +63,6 @@ class StackDecision:
         unknown = any(isinstance(v, float) and isnan(v) for layer in self._layers for v in layer)
         later = NOT_EVALUATED if unknown or is_still else HOLDS
         statuses = {"D0": HOLDS, "D1": HOLDS, "D2": later, "D3": later, "D4": later}
-        if not self._places:
-            statuses = dict.fromkeys(statuses, NOT_EVALUATED)
         statuses |= dict.fromkeys(names, VIOLATED)
         updates = [
             self._layers[at].dh
@@ -81,6 +84,18 @@ class StackDecision:
         elif richness is not None:
             regime = Regime.RICH if richness > 0.5 - self._tolerance else Regime.LAZY
         return Findings(tuple(statuses.items()), broken, richness, regime, explodes)
+
+    def _unplaced(self) -> Findings:
+        """Of a stream that grows faster than any power: its sizes at init tell that."""
+        broken = [
+            Finding("D0", layer.name, f"h ~ {self._power(layer.h)} at init")
+            for layer in self._layers
+            if layer.h > self._tolerance and self._is_decided
+        ]
+        statuses = dict.fromkeys(("D0", "D1", "D2", "D3", "D4"), NOT_EVALUATED)
+        statuses |= {"D0": VIOLATED} if broken else {}
+        regime = Regime.UNSTABLE if broken else Regime.PARTIAL
+        return Findings(tuple(statuses.items()), tuple(broken), None, regime, bool(broken))
 
     def _power(self, exponent: float) -> str:
         return power(exponent, self._symbol)

@@ -350,7 +350,9 @@ def _findings(
         measured = exponents.measured(names, at)
         if result.spec.is_chain:
             return decide(measured, allowed)
-        return StackDecision(measured, places, exponents.growth, allowed).findings()
+        decided = result.verdict.is_decided
+        decision = StackDecision(measured, places, exponents.growth, allowed, is_decided=decided)
+        return decision.findings()
 
     first = found(1)
     if first.explodes or steps == 1:

@@ -72,7 +72,7 @@ def sections(
         section("desiderata", "Desiderata", _desiderata(model)),
         section("findings", "Findings", _findings(result, model)),
     ]
-    if model.verdict.flow.later:
+    if model.spec.is_chain or model.verdict.known_heights:
         found.append(section("signals", "Signals", _signals(model, f"{anchor}-signals")))
     found.append(section("layers", "Layers", _layers(model)))
     for number, run in enumerate(runs, start=1):

@@ -76,8 +76,8 @@ def place(report: VerificationReport, row: Row) -> str:
 
 def verdict(report: VerificationReport) -> str:
     """One line: whether the check is right, and what training is like."""
-    if report.nothing_claimed:
-        return f"the check claims nothing that training could contradict; {_shown(report)}"
+    if report.nothing_predicted:
+        return f"the check predicts no exponent; {_shown(report)}"
     judged = [row for row in report.rows if row.predicted is not None]
     agreeing = sum(row.agrees is True for row in judged)
     wrong = sum(row.agrees is False for row in judged)

@@ -122,7 +122,7 @@ class VerificationReport(Strict):
         return row.step in (0, step)
 
     @property
-    def nothing_claimed(self) -> bool:
+    def nothing_predicted(self) -> bool:
         """Whether the check evaluates none of what is measured."""
         return all(row.predicted is None for row in self.rows)
 
