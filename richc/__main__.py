@@ -50,7 +50,7 @@ def main() -> None:
             traceback.print_exc()
         where = traceback.extract_tb(error.__traceback__)[-1]
         sys.stderr.write(
-            f"richc: internal error: {type(error).__name__} in {where.name}: {error}\n"
+            f"error: internal error: {type(error).__name__} in {where.name}: {error}\n"
             "This is a bug of richc: please report it with the input that caused it "
             "(RICHC_DEBUG=1 shows the traceback).\n"
         )

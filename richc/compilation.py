@@ -8,8 +8,7 @@ from fractions import Fraction
 from richc._version import __version__
 from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.emit.features import chosen as choose_features
-from richc.emit.predictions import Prediction
-from richc.emit.program import Origin, emit_program
+from richc.emit.program import Origin, Prediction, emit_program
 from richc.pipeline import FileResult, ModelResult
 from richc.rules.signal import following, signal
 from richc.words import did_you_mean

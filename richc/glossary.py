@@ -24,8 +24,12 @@ CONCEPTS: dict[str, str] = {
     "representation moves too little for the output to notice.",
     "D3": "The update of each weight matters to the update of the representation that follows it. "
     "Violated where it vanishes beside what the layers below have changed already.",
+    "D4": "In a residual branch with two layers or more, each layer's update matters to the "
+    "branch's own change at every depth (what Dey et al. 2025 call complete). Violated where "
+    "training is the linearised one in the limit of large depth: a warning, and an error where "
+    "`require completep` asks for it.",
     "desiderata": "D0 to D3: what is asked of a network whose width goes to infinity (Karkada "
-    "2024). What they leave free is the richness, and the gauge.",
+    "2024), and D4 of one whose depth does. What they leave free is the richness, and the gauge.",
     "richness": "The exponent r, from 0 to 1/2: each step moves a representation by n^(r - 1/2), "
     "and the output starts at n^-r. At r = 0 the network is lazy (NTP), at r = 1/2 it learns "
     "features (μP); between them it is lazy in the limit, and slower to become so.",
@@ -45,6 +49,16 @@ CONCEPTS: dict[str, str] = {
     "rate for all layers. What it does depends on the width.",
     "rescaling": "The gauge of unit weights (b = 0 everywhere): every std is 1 or its gain, and "
     "multipliers do what the init did.",
+    "CompleteP": "The depth exponent 1: branch multipliers are 1/L, and rates are such that every "
+    "layer of a branch learns at every depth (Dey et al. 2025). `depth = 1` in a "
+    "`parameterization`, which is its default; `require completep` asserts it.",
+    "Depth-μP": "The depth exponent 1/2: branch multipliers are L^(-1/2) (Yang et al. 2023, "
+    "Bordelon et al. 2023). Rates carry over depths as well, and branches of several layers are "
+    "linearised in the limit. `depth = 1/2` in a `parameterization`.",
+    "stream": "What a residual adds to: h ← skip · h + scale · branch(h).",
+    "branch": "What a residual adds to its stream: the layers between its braces.",
+    "family": "The weights in one place of a repeated block, L of them. D1 to D3 judge what they "
+    "do together.",
     "abc": "The exponents of a layer (Yang & Hu 2020): multiplier n^-a, initial std n^-b, learning "
     "rate n^-c.",
     "invariants": "A and C, which no gauge changes: A = a + b, the init of what a layer computes, "
@@ -57,6 +71,8 @@ CONCEPTS: dict[str, str] = {
     "`richc fix` writes it into the file.",
     "prefactor": "What stands before the power of n, as the 2 of `2 / n`. It changes no verdict on "
     "D0 to D3; rules R7xx look at it.",
+    "undecided": "A verdict where constants, and not exponents, decide: a warning, an error under "
+    "`--strict`. Every `require` on it fails.",
     "read-in": "The first layer: from the input, whose dimension is fixed, to the width.",
     "hidden": "A layer from the width to the width.",
     "read-out": "The last layer: from the width to the output, whose dimension is fixed.",
@@ -69,22 +85,29 @@ CONCEPTS: dict[str, str] = {
     "kernel of its init.",
 }
 
-#: The attributes of a bias are those of a layer, but for two.
+#: The attributes of a bias are those of a layer, but for two; those of a norm's gain are fewer.
 BIAS = "bias attribute"
+GAIN = "gain attribute"
 _NOT_OF_A_BIAS = ("bias", "dist")
+_OF_A_GAIN = ("lr", "decay", "eps", "frozen", "optimizer")
 
 GLOSSARY: dict[str, dict[str, str]] = {
     "statement": {
         "model": "`model NAME { … }`: one network and its optimizer. A file may hold several.",
         "width": "`width n = INT [, base n0 = INT]`: the symbol that goes to infinity, its value "
         "in this file, and the width at which the hyperparameters were tuned.",
+        "depth": "`depth L = INT [, base L0 = INT]`: the number of repeated blocks, which goes to "
+        "infinity after the width; its value here, and the depth at which the hyperparameters were "
+        "tuned.",
         "richness": "`richness r = Q [in [Q, Q]] [, gamma = X]`: the richness exponent, 0 lazy "
         "(NTP) to 1/2 rich (μP). Defines `alpha = gamma * n^r`; with `in`, every verdict must hold "
         "for all r of the interval.",
         "parameterization": "`parameterization P [, gauge = G]`: where omitted `scale`, "
         "`std`/`var` and `lr` come from. What is written on a layer wins.",
-        "input": "`input INT`: the input dimension.",
-        "optimizer": "`optimizer NAME { … }`: required, because it decides the exponents.",
+        "input": "`input INT`: the input dimension; `input tokens INT`: the number of tokens, one "
+        "of which is an example.",
+        "optimizer": "`optimizer NAME { … }`: required, because it decides the exponents. Of "
+        "several the first is the default; `optimizer = NAME` on a layer chooses another.",
         "loss": "`loss mse` or `loss cross_entropy`: what the compiled program minimises.",
         "train": "`train { … }`: what the compiled program does by default.",
         "require": "`require P`: an assertion; the check fails unless it is so.",
@@ -94,6 +117,37 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "dense": "`NAME[k]: dense -> DIM { … }`: k fully connected layers, each followed by the "
         "activation on the next line. DIM is an integer for the last layer, else `n`, `4*n`, "
         "`8/3*n`.",
+        "embedding": "`NAME: embedding -> n { … }`: a row for each token, looked up; after `input "
+        "tokens`. Its input is one-hot: `fan_in` is 1.",
+    },
+    "norm": {
+        "rmsnorm": "`NAME: rmsnorm { gain { … }, eps = E }`, or the word alone: divides a "
+        "representation by its RMS. Trained only where a gain is written.",
+        "layernorm": "`NAME: layernorm { gain { … }, bias { … }, eps = E }`, or the word alone: "
+        "takes the mean away and divides by the standard deviation. Trained only where a gain or "
+        "bias is written.",
+    },
+    "body": {
+        "repeat": "`NAME: repeat COUNT { … }`: COUNT blocks in a row, each with weights of its "
+        "own. COUNT is the depth's symbol or an integer.",
+        "residual": "`NAME: residual { [scale = E] [skip = E] … }`: h ← skip · h + scale · "
+        "branch(h); what the braces hold is the branch.",
+    },
+    "residual attribute": {
+        "scale": "The branch multiplier: what the branch gives, times this. Inferred, else 1.",
+        "skip": "What the stream is multiplied by: 1 unless written; `1 - 1/L` counts as 1.",
+    },
+    "norm attribute": {
+        "gain": "`gain { lr = E }`: a trained factor for each entry, 1 at init; with its own `lr "
+        "decay eps frozen optimizer`. No gain unless written.",
+        "bias": "`bias { std = 0, lr = E }`: a trained shift of each entry. No bias unless "
+        "written.",
+        "eps": "What keeps the norm from dividing by zero, beside the mean square of its input; "
+        "PyTorch's own unless written.",
+    },
+    "input word": {
+        "tokens": "`input tokens INT`: an example is one of so many tokens, which an `embedding` "
+        "looks up.",
     },
     "activation": {one.name: one.about for one in NONLINEARITIES.values()},
     "optimizer": {known.name: known.about for known in laws()},
@@ -129,6 +183,8 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "rich": "`rich(r = 1/4)`: the model is on the richness scale at this r.",
         "gauge": "`gauge stp`: the model is in this gauge: `stp`, `mup` or `rescaling`.",
         "regime": "`regime lazy`: `rich`, `lazy`, `mixed`, `partial`, `trivial` or `unstable`.",
+        "completep": "The depth exponent is 1, and D4 holds.",
+        "depth": "`depth(1/2)`: the depth exponent is this one.",
         "equivalent": '`equivalent "other.rich"`: this model trains as the one in that file does.',
     },
     "attribute": {
@@ -146,6 +202,7 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "decay": "This layer's weight decay, an absolute value; else the optimizer's "
         "`weight_decay`.",
         "eps": EPS.about,
+        "optimizer": "Which of the model's optimizers trains this, by its name; else the first.",
     },
     "distribution": {
         "normal": "Independent Gaussian entries; the default.",
@@ -202,8 +259,9 @@ GLOSSARY: dict[str, dict[str, str]] = {
         "false": "No.",
     },
     "base": {
-        "base": "`, base n0 = INT`: the width at which the hyperparameters were tuned. It is a "
-        "constant, so it changes no exponent; inferred rates become relative, (n/n0)^….",
+        "base": "`, base n0 = INT`: the width at which the hyperparameters were tuned; behind "
+        "`depth`, the depth. It is a constant, so it changes no exponent; inferred rates become "
+        "relative, (n/n0)^….",
     },
     "in": {
         "in": "`in [0, 1/2]`: every verdict must hold for all r of the interval.",
@@ -214,6 +272,8 @@ GLOSSARY: dict[str, dict[str, str]] = {
     "parameterization option": {
         "gauge": "`gauge = stp`, `mup` or `rescaling`: how scaling is shared out between "
         "multipliers, stds and rates. All train identically.",
+        "depth": "`depth = 1` (CompleteP, the default) or `1/2` (Depth-μP): how the multipliers of "
+        "branches scale with the depth.",
     },
     "richness": {
         "r": "`r = 1/4`: the richness, from 0 (NTP) to 1/2 (μP).",
@@ -223,7 +283,9 @@ GLOSSARY: dict[str, dict[str, str]] = {
 
 def words(kind: str, optimizer: str = "") -> dict[str, str]:
     """The words of a kind, each with its explanation; options are those of the optimizer."""
-    known = GLOSSARY.get("attribute" if kind == BIAS else kind, {})
+    known = GLOSSARY.get("attribute" if kind in (BIAS, GAIN) else kind, {})
+    if kind == GAIN:
+        return {word: known[word] for word in _OF_A_GAIN}
     if kind == BIAS:
         return {word: about for word, about in known.items() if word not in _NOT_OF_A_BIAS}
     if kind != "option":

@@ -107,7 +107,8 @@ def _judged(context: Context) -> ModelResult:
 
         statuses, found = decide(context)
     repair = None
-    if any(d.is_error for d in found):
+    is_repairable = context.model.is_chain and not context.model.others
+    if is_repairable and any(d.is_error for d in found):
         from richc.repair.repair import advise  # most models pass
 
         repair, found = advise(context, found)

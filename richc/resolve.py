@@ -6,25 +6,26 @@ because a verdict about half a model would be a guess.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import NamedTuple
 
-from richc.algebra.monomial import ZERO
 from richc.diagnostics import Diagnostic, Span
-from richc.spec import layers as layer_reader
 from richc.spec import messages, options, shapes
+from richc.spec.arrangement import Part
 from richc.spec.carried import with_carried
 from richc.spec.expressions import Scope
 from richc.spec.holes import Holes
-from richc.spec.infer import Frame
-from richc.spec.layers import Carried
+from richc.spec.infer import STANDARD, Frame
+from richc.spec.layers import unroll
 from richc.spec.model import Claim, Layer, Model, Train
 from richc.spec.names import refusal
+from richc.spec.places import places
 from richc.spec.presets import ParameterizationChoice, read_parameterization, read_requirements
 from richc.spec.ranges import refuse_denominators, refuse_overflow
 from richc.spec.reader import Reader
-from richc.spec.shapes import Slot
-from richc.spec.stack import read_stack
-from richc.spec.symbols import read_scale, scope_of, width_symbol
+from richc.spec.stack import Stack, of_layers, read_stack
+from richc.spec.symbols import Scale, read_scale, scope_of, width_symbol
+from richc.spec.trained_by import Optimizers, TrainedBy
 from richc.syntax import tree
 from richc.syntax.parser import MAX_ERRORS
 from richc.words import LOSSES
@@ -91,23 +92,25 @@ class _Resolver(Reader):
         scale = read_scale(self, preset)
         holes = Holes()
         scope = scope_of(node, scale, holes)
-        statement = self.only(tree.Optimizer, "optimizer", "optimizer sgd { lr = 0.1 }")
-        knobs = options.optimizer(statement, scope, self.report) if statement else None
-        input_dim = self._input()
+        optimizers = self._optimizers(scope)
+        knobs = optimizers[0] if optimizers else None
+        input_dim, is_tokens = self._input()
         loss = self._loss()
         train_node = self.only(tree.Train)
         train = options.train(train_node, self.report) if train_node else Train()
         with_node = self.only(tree.With)
         features = options.features(with_node, self.report) if with_node else ()
         requirements = read_requirements(self)
-        slots = read_stack(self, width_symbol(node))
+        frames = [self._frame(preset, known, scale) for known in (optimizers or (None,))]
+        frame = frames[0]
+        stack = read_stack(self, width_symbol(node), scope, frame, is_tokens=is_tokens)
+        slots = stack.slots
         if scale is not None:
             widths = [(scale.width_symbol, scale.width)]
             if scale.base is not None and scale.base_symbol is not None:
                 widths.append((scale.base_symbol, scale.base))
             shapes.check_whole(slots, widths, self.report)
-        frame = self._frame(preset, knobs, scale is not None and scale.base is not None)
-        layers = self._layers(slots, input_dim, scope, frame, knobs)
+        layers, arrangement = self._layers(stack, input_dim, scope, frames, optimizers)
         if node.incomplete or not all(map(messages.is_at_large_width, self.found)):
             return None
         errors = len(self.found)
@@ -129,6 +132,11 @@ class _Resolver(Reader):
             input_dim=input_dim,
             layers=layers,
             optimizer=knobs.optimizer,
+            others=tuple(other.optimizer for other in optimizers[1:]),
+            arrangement=arrangement,
+            depth=scale.depth,
+            depth_exponent=self._depth_exponent(preset, scale),
+            is_token_input=is_tokens,
             loss=loss or ("mse" if layers[-1].fan_out.factor == 1 else "cross_entropy"),
             train=train,
             requirements=requirements,
@@ -149,18 +157,48 @@ class _Resolver(Reader):
             if solved is None:
                 return None
             model = solved
-        model = with_carried(model, eps_given=knobs.eps is not None)
+        with_eps = frozenset(o.optimizer.name for o in optimizers if o.eps is not None)
+        model = with_carried(model, with_eps)
         refuse_overflow(self, model)
         return None if len(self.found) > errors else model
 
     def _place(self, kind: type[tree.Statement]) -> Span | None:
         return next((s.span for s in self.node.statements if isinstance(s, kind)), None)
 
-    def _input(self) -> int | None:
+    def _depth_exponent(
+        self, preset: ParameterizationChoice | None, scale: Scale
+    ) -> Fraction | None:
+        if preset is None or preset.name == STANDARD or scale.depth is None:
+            return None
+        return Fraction(1) if preset.depth is None else preset.depth
+
+    def _input(self) -> tuple[int | None, bool]:
+        """The input's dimension, or the number of tokens, and whether it is that."""
         node = self.only(tree.Input, "input", "input 64")
         if node is None:
-            return None
-        return self.attempt(lambda: options.integer(node.value, "the input dimension", 1, 2**31))
+            return None, False
+        word = node.word
+        if word is not None and word.text != "tokens":
+            self.report(messages.unknown_word("input", word.text, word.span, ("tokens",)))
+        what = "the input dimension" if word is None else "the number of tokens"
+        value = self.attempt(lambda: options.integer(node.value, what, 1, 2**31))
+        return value, word is not None
+
+    def _optimizers(self, scope: Scope) -> list[options.Knobs]:
+        """What the statements of optimizers say; empty where the first cannot be used."""
+        nodes = [s for s in self.node.statements if isinstance(s, tree.Optimizer)]
+        if not nodes:
+            self.only(tree.Optimizer, "optimizer", "optimizer sgd { lr = 0.1 }")
+        known: dict[str, Span] = {}
+        read = []
+        for node in nodes:
+            name = node.name.text
+            if name in known:
+                self.report(messages.duplicate(f"`optimizer {name}`", node.span, known[name]))
+                continue
+            known[name] = node.span
+            read.append(options.optimizer(node, scope, self.report))
+        return [] if not read or None in read else [knobs for knobs in read if knobs]
 
     def _loss(self) -> str | None:
         node = self.only(tree.Loss)
@@ -169,11 +207,15 @@ class _Resolver(Reader):
         return node.name.text if node else None
 
     def _frame(
-        self, preset: ParameterizationChoice | None, knobs: options.Knobs | None, has_base: bool
+        self,
+        preset: ParameterizationChoice | None,
+        knobs: options.Knobs | None,
+        scale: Scale | None,
     ) -> Frame | None:
         """What inference goes by; a stand-in where that cannot be known, so that the layers'
         attributes are read all the same and nothing is called missing that might be inferred.
         """
+        has_base = scale is not None and scale.base is not None
         if preset is None or knobs is None:
             declared = any(isinstance(s, tree.Parameterization) for s in self.node.statements)
             return (
@@ -186,26 +228,36 @@ class _Resolver(Reader):
         if gauge == "mup" and not knobs.optimizer.law.gauge_power:
             self.report(messages.no_such_gauge("mup", name, preset.gauge_span))
             gauge = "stp"
-        return Frame(preset.name, gauge, name, knobs.optimizer.shape_factor, has_base)
+        depth = Fraction(1) if preset.depth is None else preset.depth
+        has_base_depth = scale is not None and scale.has_base_depth
+        shape_factor = knobs.optimizer.shape_factor
+        return Frame(preset.name, gauge, name, shape_factor, has_base, depth, has_base_depth)
 
     def _layers(
         self,
-        slots: list[Slot],
+        stack: Stack,
         input_dim: int | None,
         scope: Scope,
-        frame: Frame | None,
-        knobs: options.Knobs | None,
-    ) -> tuple[Layer, ...]:
-        """All layers; their attributes are read whatever else is wrong with the model."""
+        frames: list[Frame | None],
+        optimizers: list[options.Knobs],
+    ) -> tuple[tuple[Layer, ...], tuple[Part, ...]]:
+        """All layers, and how they follow each other where that is no chain.
+
+        Their attributes are read whatever else is wrong with the model.
+        """
         if self.node.incomplete and not any(
             isinstance(s, tree.Width) for s in self.node.statements
         ):
-            return ()  # The width's symbol is not known: every use of it would look wrong.
-        if knobs is None:
-            carried = Carried(ZERO, None, has_eps=True)
-        else:
-            has_eps = knobs.optimizer.law.eps is not None
-            carried = Carried(knobs.decay, knobs.eps, has_eps)
-        return layer_reader.unroll(
-            slots, input_dim or 1, scope, frame, carried, self.report, self._text
-        )
+            return (), ()  # The width's symbol is not known: every use of it would look wrong.
+        known: dict[str | None, TrainedBy] = {None: TrainedBy(frames[0])}
+        for frame, knobs in zip(frames, optimizers, strict=False):
+            law = knobs.optimizer.law
+            trained = TrainedBy(
+                frame, knobs.decay, knobs.eps, law.eps is not None, law.takes_matrices_only
+            )
+            known[knobs.optimizer.name] = trained
+            if knobs is optimizers[0]:
+                known[None] = trained
+        found = [*places(stack.slots, stack.parts, input_dim or 1)]
+        layers = unroll(stack.slots, found, scope, Optimizers(known), self.report, self._text)
+        return layers, of_layers(stack.parts, found)

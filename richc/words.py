@@ -13,7 +13,11 @@ ADDRESS = re.compile(r"#[ \t]*richc[ \t]*:[ \t]*")
 
 ACTIVATIONS = tuple(NONLINEARITIES)
 
+NORMS = ("rmsnorm", "layernorm")
+
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "signsgd", "adafactor", "muon")
+
+NORMS = ("rmsnorm", "layernorm")
 
 LOSSES = ("mse", "cross_entropy")
 
@@ -45,24 +49,14 @@ DISTRIBUTIONS = ("normal", "uniform", "trunc_normal", "orthogonal")
 #: Words of other frameworks' vocabularies, and what they are.
 _OUTSIDE = {
     "conv": "a convolution",
-    "attention": "attention",
-    "attn": "attention",
-    "embedding": "an embedding table",
-    "tie": "tied weights",
-    "tied": "tied weights",
-    "share": "tied weights",
-    "shared": "tied weights",
-    "lstm": "a recurrent layer",
-    "gru": "a recurrent layer",
-    "rnn": "a recurrent layer",
+    **dict.fromkeys("attention attn mha gqa self_attention multihead".split(), "attention"),
+    **dict.fromkeys("tie tied share shared weight_tying".split(), "tied weights"),
+    **dict.fromkeys("looped universal".split(), "a shared (looped) block"),
+    **dict.fromkeys("glu swiglu geglu reglu gated gate".split(), "a gated unit"),
+    **dict.fromkeys("lstm gru rnn".split(), "a recurrent layer"),
+    **dict.fromkeys("batchnorm batch_norm bn".split(), "batch normalisation"),
+    **dict.fromkeys("groupnorm group_norm instancenorm weight_norm".split(), "this normalisation"),
     "dropout": "dropout",
-    "batchnorm": "a normalisation layer",
-    "batch_norm": "a normalisation layer",
-    "layernorm": "a normalisation layer",
-    "layer_norm": "a normalisation layer",
-    "rmsnorm": "a normalisation layer",
-    "residual": "a residual connection",
-    "skip": "a residual connection",
     "maxpool": "pooling",
     "avgpool": "pooling",
     "flatten": "a reshaping layer",
@@ -76,6 +70,11 @@ def quotable(text: str, most: int = 80) -> str:
     return f"{shown}..." if len(text) > most else shown
 
 
+def counted(number: int, thing: str) -> str:
+    """``1 file``, ``2 files``, ``1,000 files``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def not_in_language(word: str) -> str | None:
     """What a word of other frameworks means, when this language lacks it."""
     lowered = word.lower()
@@ -83,6 +82,12 @@ def not_in_language(word: str) -> str | None:
     if known is None and "attention" in lowered:
         return "attention"
     return known
+
+
+def norm_meant(word: str) -> str | None:
+    """The norm that a word of another framework means: ``LayerNorm``, ``rms_norm``, ``ln``."""
+    plain = word.lower().replace("_", "")
+    return {"ln": "layernorm", "rms": "rmsnorm"}.get(plain, plain if plain in NORMS else None)
 
 
 def closest(word: str, candidates: Iterable[str]) -> str | None:

@@ -31,6 +31,14 @@ def commands(text: str) -> Iterator[Shown]:
             yield Shown(command, lines)
 
 
+def written(text: str) -> Iterator[tuple[str, str]]:
+    """The files that a reader is to save: blocks of code whose first line is ``# NAME``."""
+    for block in re.findall(r"^```(?:rich|python)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        named = re.match(r"# ([\w-]+\.(?:rich|py))\n", block)
+        if named:
+            yield named[1], block
+
+
 class Shell:
     """A shell in which ``richc`` is the one under test."""
 

@@ -438,3 +438,57 @@ def texts() -> st.SearchStrategy[str]:
 
 def _with_ratios(text: str, ratios: bool) -> str:
     return text.replace("-> 2*n", "-> 3/4*n").replace("-> 3*n", "-> 5/2*n") if ratios else text
+
+
+_NAMES = ("up", "mlp", "depth", "residual", "rmsnorm", "tokens")
+_GAIN = "gain { lr = 1, optimizer = adamw }"
+_PARTS = (
+    "up: dense -> 4*n { std = 1 / sqrt(fan_in), lr = 1 }",
+    "down: dense -> n { var = 2 / fan_in, lr = L^(-1/2), optimizer = muon }",
+    "repeat[2]: dense -> n",
+    "linear",
+    "gelu",
+    "leaky_relu(0.1)",
+    "rmsnorm",
+    "layernorm",
+    "layernorm { eps = 1e-6 }",
+    f"norm1: rmsnorm {{ {_GAIN} }}",
+    f"norm2: layernorm {{ {_GAIN}, bias {{ std = 0, lr = 1 }} }}",
+)
+_MULTIPLIERS = ("scale = L0 / L", "skip = 1 - 1/L", "scale = L^?, skip = 1", "optimizer = muon")
+
+
+@st.composite
+def _parts(draw: st.DrawFn, levels: int) -> list[str]:
+    """Statements of a body, some with bodies of their own."""
+    found: list[str] = []
+    for _ in range(draw(st.integers(1, 4))):
+        if levels == 0 or draw(st.booleans()):
+            found.append(draw(st.sampled_from(_PARTS)))
+            continue
+        is_residual = draw(st.booleans())
+        kind = "residual" if is_residual else draw(st.sampled_from(["repeat L", "repeat 4"]))
+        inside = draw(_parts(levels - 1))
+        if is_residual and draw(st.booleans()):
+            inside.insert(0, draw(st.sampled_from(_MULTIPLIERS)))
+        lines = "\n".join(inside)
+        found.append(f"{draw(st.sampled_from(_NAMES))}: {kind} {{\n{lines}\n}}")
+    return found
+
+
+@st.composite
+def deep_texts(draw: st.DrawFn) -> str:
+    """Files of one deep network, right as to their form; what they mean is not looked at."""
+    lines = [
+        draw(st.sampled_from(["width n = 512", "width n = 512, base n0 = 64"])),
+        draw(st.sampled_from(["depth L = 24, base L0 = 4", "depth depth = 2"])),
+        draw(st.sampled_from(["richness r = 1/2", "parameterization mup, depth = 1/2"])),
+        draw(st.sampled_from(["input 16", "input tokens 50257"])),
+        "embed: embedding -> n { std = 1, lr = 1 }",
+        *draw(_parts(3)),
+        "optimizer adamw { lr = 1e-3 }",
+        "optimizer muon { shape_factor = spectral }",
+        draw(st.sampled_from(["require mup", "require completep", "require depth(1/2)"])),
+    ]
+    body = "\n".join(lines)
+    return f"model m {{\n{body}\n}}\n"

@@ -12,7 +12,17 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.algebra.monomial import BASE_WIDTH, GAMMA, WIDTH, Affine, Base, Monomial
+from richc.algebra.joint import Joint
+from richc.algebra.monomial import (
+    BASE_DEPTH,
+    BASE_WIDTH,
+    DEPTH,
+    GAMMA,
+    WIDTH,
+    Affine,
+    Base,
+    Monomial,
+)
 from richc.algebra.sizes import ZERO_SIZE, Size
 
 #: The activity's word, in both dialects.
@@ -29,13 +39,15 @@ _MAX_DIGITS = 40
 
 
 class Symbols(NamedTuple):
-    """The words of one file: its names for n and n0, and whether it declares a richness."""
+    """The words of one file: its names for n, n0, L and L0, and whether it declares a richness."""
 
     width: str = "n"
     base: str | None = None
     alpha: bool = False
     #: Whether n / n0 and its root stand apart, as in ``alpha^2 * n0 / n``.
     apart: bool = False
+    depth: str = "L"
+    base_depth: str | None = None
 
 
 #: Symbols of a file without a base width and without a richness.
@@ -117,8 +129,12 @@ def general_power(exponent: Affine, width: str = "n") -> str:
 
 
 def power(size: Size) -> str:
-    """``n^-1/2``, ``n^0``, or ``0`` for a size that vanishes identically."""
-    return "0" if size is ZERO_SIZE else f"n^{size}"
+    """``n^-1/2``, ``n^0``, ``n^-1 L^1/2``, or ``0`` for a size that vanishes identically."""
+    if size is ZERO_SIZE:
+        return "0"
+    if not isinstance(size, Joint) or not size.depth:
+        return f"n^{size.width if isinstance(size, Joint) else size}"
+    return f"n^{size.width} L^{size.depth}" if size.width else f"L^{size.depth}"
 
 
 def python_formula(value: Monomial, symbols: Symbols = PLAIN) -> str:
@@ -208,6 +224,7 @@ def _symbol_factors(value: Monomial, symbols: Symbols) -> list[_Factor]:
     powers: dict[Base, Affine] = {b: e for b, e in value.powers if isinstance(b, str)}
     width = powers.pop(WIDTH, _NONE)
     base = powers.pop(BASE_WIDTH, _NONE)
+    depths = powers.pop(DEPTH, _NONE), powers.pop(BASE_DEPTH, _NONE)
     gamma = powers.pop(GAMMA, _NONE)
     factors = [_Factor(str(name), exponent) for name, exponent in powers.items()]
 
@@ -221,16 +238,17 @@ def _symbol_factors(value: Monomial, symbols: Symbols) -> list[_Factor]:
     if not gamma.is_zero:
         factors.append(_Factor(GAMMA, gamma))
 
-    base_word = symbols.base or BASE_WIDTH
-    is_ratio = not width.is_zero and width.plus(base).is_zero
-    if is_ratio and not (symbols.apart and not width.slope and abs(width.const) in (1, _HALF)):
-        factors.append(_Factor(f"({symbols.width} / {base_word})", width, is_ratio=True))
-        return factors
-    if not width.is_zero:
-        factors.append(_Factor(symbols.width, width))
-    if not base.is_zero:
-        factors.append(_Factor(base_word, base))
+    factors += _ratio(width, base, symbols.width, symbols.base or BASE_WIDTH, symbols.apart)
+    factors += _ratio(*depths, symbols.depth, symbols.base_depth or BASE_DEPTH, symbols.apart)
     return factors
+
+
+def _ratio(power: Affine, of_base: Affine, word: str, base: str, apart: bool) -> list[_Factor]:
+    """The powers of a symbol and of its base, as one of their ratio where they are opposite."""
+    is_ratio = not power.is_zero and power.plus(of_base).is_zero
+    if is_ratio and not (apart and not power.slope and abs(power.const) in (1, _HALF)):
+        return [_Factor(f"({word} / {base})", power, is_ratio=True)]
+    return [_Factor(w, p) for w, p in ((word, power), (base, of_base)) if not p.is_zero]
 
 
 def _holds_alpha(activity: Fraction, gamma: Affine, base: Affine, symbols: Symbols) -> bool:

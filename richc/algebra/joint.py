@@ -35,7 +35,7 @@ class Joint(Fraction):
     def __add__(self, other: object) -> Joint:  # type: ignore[override]  # fewer types
         if not isinstance(other, Fraction | int):
             return NotImplemented
-        return Joint(self.width + _width(other), self.depth + _depth(other))
+        return Joint(self.width + width_of(other), self.depth + depth_of(other))
 
     __radd__ = __add__  # type: ignore[assignment]  # Fraction's is declared with more overloads
 
@@ -66,17 +66,17 @@ class Joint(Fraction):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Fraction | int):
             return NotImplemented
-        return self._key() == (_width(other), _depth(other))
+        return self._key() == (width_of(other), depth_of(other))
 
     def __lt__(self, other: object) -> bool:
         if not isinstance(other, Fraction | int):
             return NotImplemented
-        return self._key() < (_width(other), _depth(other))
+        return self._key() < (width_of(other), depth_of(other))
 
     def __gt__(self, other: object) -> bool:
         if not isinstance(other, Fraction | int):
             return NotImplemented
-        return self._key() > (_width(other), _depth(other))
+        return self._key() > (width_of(other), depth_of(other))
 
     def __le__(self, other: object) -> bool:
         return self < other or self == other
@@ -97,9 +97,11 @@ class Joint(Fraction):
         return f"({self.width}, {self.depth})"
 
 
-def _width(value: Fraction | int) -> Fraction:
+def width_of(value: Fraction | int) -> Fraction:
+    """The power of n."""
     return Fraction(value.numerator, value.denominator)
 
 
-def _depth(value: Fraction | int) -> Fraction:
+def depth_of(value: Fraction | int) -> Fraction:
+    """The power of L."""
     return value.depth if isinstance(value, Joint) else _ZERO

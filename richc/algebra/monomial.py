@@ -20,6 +20,8 @@ Base = int | str
 
 WIDTH = "n"
 BASE_WIDTH = "n0"
+DEPTH = "L"
+BASE_DEPTH = "L0"
 GAMMA = "gamma"
 
 _ZERO = Fraction(0)
@@ -166,7 +168,7 @@ def _canonical(powers: dict[Base, Affine]) -> Monomial:
 
 
 def symbol(name: str, exponent: Affine | None = None) -> Monomial:
-    """One symbol (``n``, ``n0`` or ``gamma``), to a power."""
+    """One symbol (``n``, ``n0``, ``L``, ``L0`` or ``gamma``), to a power."""
     if exponent is not None and exponent.is_zero:
         return ONE
     return Monomial(((name, Affine(_ONE) if exponent is None else exponent),))
@@ -176,6 +178,12 @@ def width_ratio(has_base: bool) -> Monomial:
     """n/n0 with a base width, n without."""
     width = symbol(WIDTH)
     return width.over(symbol(BASE_WIDTH)) if has_base else width
+
+
+def depth_ratio(has_base: bool) -> Monomial:
+    """L/L0 with a base depth, L without."""
+    depth = symbol(DEPTH)
+    return depth.over(symbol(BASE_DEPTH)) if has_base else depth
 
 
 def activity(has_base: bool) -> Monomial:

@@ -39,7 +39,33 @@ READS_GROWTH = "a LayerNorm reads a stream that grows by what all inputs share"
 
 
 class Exponential(Exception):
-    """A stream that grows faster than any power of the depth."""
+    """A stream that grows faster than any power of the depth; ``layer`` is where."""
+
+    def __init__(self, layer: int) -> None:
+        super().__init__(layer)
+        self.layer = layer
+
+
+class Opaque(NamedTuple):
+    """Something that powers of the symbols do not decide, and why, as a clause."""
+
+    reason: str
+
+    @property
+    def letter(self) -> str:
+        return ""
+
+    def forward(self, site: Site, domain: Domain) -> Size:
+        raise Undecided(self.reason)
+
+    def own(self, site: Site, phase: Phase) -> Size:
+        return ZERO_SIZE
+
+    def pull(self, site: Site, phase: Phase) -> Size:
+        return site.gradient
+
+    def push(self, site: Site, change: Size, phase: Phase) -> Size:
+        return change
 
 
 class Branch(NamedTuple):
@@ -79,10 +105,10 @@ class Residual(NamedTuple):
             return after
         for branch, size in zip(self.branches, reached, strict=True):
             if size > stream and not _is_bounded(branch):
-                raise Exponential
+                raise Exponential(site.layer)
         # A typical block reads the grown stream.
         if largest(*self._reached(site, after, domain)) != after:
-            raise Exponential
+            raise Exponential(site.layer)
         largest_ones = [b for b, size in zip(self.branches, reached, strict=True) if size == after]
         if not self.is_shared and any(_has_mean(branch) for branch in largest_ones):
             if any(op.takes_mean for b in self.branches for _, op in b.ops if isinstance(op, Norm)):

@@ -39,13 +39,16 @@ class Stage(NamedTuple):
     bias: Parameter | None
     wide_in: bool
     wide_out: bool
+    #: The update laws of optimizers of their own.
+    step: Step | None = None
+    bias_step: Step | None = None
 
     @property
     def ops(self) -> Iterator[Op]:
         fan_in, fan_out = (WIDE if wide else FIXED for wide in (self.wide_in, self.wide_out))
-        yield Linear(self.weight, fan_in, fan_out)
+        yield Linear(self.weight, fan_in, fan_out, self.step)
         if self.bias is not None:
-            yield Bias(self.bias, fan_out)
+            yield Bias(self.bias, fan_out, self.bias_step)
 
 
 class LayerFlow(NamedTuple):
@@ -115,7 +118,9 @@ def _wakes(stages: Sequence[Stage], step: Step, first: Sequence[LayerFlow]) -> b
     if any(at.h < UNIT or at.gain < UNIT for at in first[:-1]):
         return True
     readout, at = stages[-1], first[-1]
-    return step(readout.weight.rate, at.source, UNIT, readout.wide_in + readout.wide_out) > at.gain
+    return (readout.step or step)(
+        readout.weight.rate, at.source, UNIT, readout.wide_in + readout.wide_out
+    ) > at.gain
 
 
 def placed(stages: Sequence[Stage]) -> Iterator[Placed]:

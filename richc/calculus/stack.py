@@ -8,8 +8,12 @@ section 3: the difference between Depth-muP and CompleteP); docs/theory.md, "Des
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import groupby
+from operator import attrgetter
+from types import MappingProxyType
 from typing import NamedTuple
 
 from richc.algebra.exponent import ONE
@@ -31,7 +35,7 @@ from richc.calculus.ops import (
     Undecided,
 )
 from richc.calculus.residual import READS_GROWTH, Exponential, Residual, is_centred
-from richc.calculus.run import most_steps
+from richc.calculus.run import LayerFlow, most_steps
 from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED, Breach, Status
 
 #: A branch that starts at zero wakes its neighbours one step later.
@@ -45,6 +49,11 @@ class StackFault(NamedTuple):
     kind: Breach
     layer: int
     size: Size
+    of_bias: bool = False
+    #: By how much ``size`` is too large or too small.
+    excess: Size = ZERO_SIZE
+    #: Only because something else is too large.
+    is_consequence: bool = False
 
 
 class StackVerdict(NamedTuple):
@@ -52,6 +61,11 @@ class StackVerdict(NamedTuple):
     faults: tuple[StackFault, ...]
     #: Why something is not decided, as a clause.
     reason: str = ""
+    #: With the sizes of the last step; empty where none could be run.
+    values: tuple[Representation, ...] = ()
+    sites: tuple[Site, ...] = ()
+    #: The sites' first step.
+    first: Mapping[int, LayerFlow] = MappingProxyType({})
 
 
 class Representation(NamedTuple):
@@ -70,6 +84,11 @@ class Representation(NamedTuple):
     @property
     def at(self) -> Site:
         return self.sites[-1]
+
+    @property
+    def is_free(self) -> bool:
+        """Whether its size plays no part: only norms read it, or a norm has made it."""
+        return self.is_normed or isinstance(self.sites[0].op, Norm)
 
     @property
     def layer(self) -> int:
@@ -93,10 +112,10 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
         for index, site in enumerate(sites):
             if site.is_forgetful and is_centred(op for _, op in ops[index + 1 :]):
                 raise Undecided(READS_GROWTH)
-    except Exponential:
+    except Exponential as error:
         statuses = dict.fromkeys(names, NOT_EVALUATED) | {"D0": VIOLATED}
-        reason = "the stream grows faster than any power of the depth"
-        return StackVerdict(statuses, (StackFault("D0", Breach.EXPONENTIAL, 0, ZERO_SIZE),), reason)
+        fault = StackFault("D0", Breach.EXPONENTIAL, error.layer, ZERO_SIZE)
+        return StackVerdict(statuses, (fault,), "the stream grows faster than any power of L")
     except Undecided as error:
         return StackVerdict(dict.fromkeys(names, NOT_EVALUATED), (), str(error))
     values = [*_values(sites)]
@@ -105,18 +124,76 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
     faults = [*_sizes(values)]
     if faults and not _is_homogeneous(sites, values):
         statuses = dict.fromkeys(names, NOT_EVALUATED) | {"D0": VIOLATED}
-        return StackVerdict(statuses, tuple(faults), "sizes away from order one are not exact")
+        reason = "sizes away from order one are not exact"
+        return StackVerdict(statuses, tuple(faults), reason, tuple(values), tuple(sites))
+    exploded: dict[tuple[object, ...], StackFault] = {}
+    roots: frozenset[tuple[object, ...]] = frozenset()
+    first: dict[int, LayerFlow] = {}
     for number in range(most_steps(len(sites))):
         phase = Phase(step, PLAIN, is_later=number > 0)
         backward(sites, UNIT, phase)
         upward(sites, ZERO_SIZE, phase)
-        known = {fault[:-1] for fault in faults}
-        faults += [fault for fault in _explosions(values) if fault[:-1] not in known]
+        for fault in _explosions(values):
+            key = fault.desideratum, fault.kind, fault.layer, fault.of_bias
+            # What explodes in a later step only, does so through what did in the first.
+            is_late = number > 0 and bool(roots)
+            if key not in roots and (key not in exploded or fault.size > exploded[key].size):
+                consequence = fault.is_consequence or is_late
+                exploded[key] = fault._replace(is_consequence=consequence)
+        if not number:
+            roots = frozenset(exploded)
+        if not number:
+            first = summaries(values)
         if not wake(sites) and number >= _STEPS - 1:
             break
-    faults += [*_lazy(values)]
+    faults += exploded.values()
+    explodes = bool(faults)
+    for fault in _of_families(_lazy(values), values):
+        key = fault.desideratum, fault.kind, fault.layer, fault.of_bias
+        exploded[key] = fault._replace(is_consequence=explodes)
+    faults += [fault for fault in exploded.values() if fault not in faults]
     broken = {fault.desideratum for fault in faults}
-    return StackVerdict({d: VIOLATED if d in broken else HOLDS for d in names}, tuple(faults))
+    statuses = {d: VIOLATED if d in broken else HOLDS for d in names}
+    return StackVerdict(statuses, tuple(faults), "", tuple(values), tuple(sites), first)
+
+
+def summaries(values: Sequence[Representation]) -> dict[int, LayerFlow]:
+    """The sizes at every layer of which something is run, by its index.
+
+    Of several blocks in a row, those of the one where most moves; a family's share of the output's
+    change is that of all its members.
+    """
+    found: dict[int, LayerFlow] = {}
+    for value in values:
+        if isinstance(value.sites[0].op, Residual):
+            continue
+        for layer, group in groupby(value.sites, attrgetter("layer")):
+            flow = _summary(value, [*group])
+            known = found.get(layer)
+            if known is None or largest(known.df, known.bias_df) <= largest(flow.df, flow.bias_df):
+                found[layer] = flow
+    return found
+
+
+def _summary(value: Representation, sites: Sequence[Site]) -> LayerFlow:
+    last = sites[-1]
+    trained = [site for site in sites if site.op.letter]
+    bias = next((site for site in trained if isinstance(site.op, Bias)), None)
+    weight = next((site for site in trained if site is not bias), sites[0])
+    shares = {id(site): share for site, share in _shares(value)}
+    return LayerFlow(
+        h=last.height,
+        source=weight.source,
+        gradient=weight.gradient,
+        gain=weight.gain,
+        own=weight.own,
+        bias_own=ZERO_SIZE if bias is None else bias.own,
+        carried=weight.carried,
+        dh=last.change,
+        df=shares.get(id(weight), ZERO_SIZE),
+        bias_df=ZERO_SIZE if bias is None else shares[id(bias)],
+        reach=value.blocks.whole + value.to_output() + last.change,
+    )
 
 
 def _values(
@@ -175,7 +252,7 @@ def _is_homogeneous(sites: Sequence[Site], values: Sequence[Representation]) -> 
     """
     if any(isinstance(v.at.height, Zero) for v in values if not v.region and not v.is_output):
         return False
-    if any(isinstance(at.op, Bias) for v in values if not v.is_normed for at in v.sites):
+    if any(isinstance(at.op, Bias) for v in values if not v.is_free for at in v.sites):
         return False
     return all(op.is_homogeneous for op in _activations(sites))
 
@@ -194,9 +271,14 @@ def _sizes(values: Sequence[Representation]) -> Iterator[StackFault]:
         height = value.at.height
         if value.is_output:
             if height > UNIT:
-                yield StackFault("D0", Breach.OUTPUT, value.layer, height)
+                yield StackFault("D0", Breach.OUTPUT, value.layer, height, excess=height)
         elif not value.is_added and not value.is_normed and height != UNIT:
-            yield StackFault("D0", Breach.SIZE, value.layer, height)
+            source = value.sites[0].source
+            excess = height if isinstance(source, Zero) else height + -source
+            is_new = source != height
+            yield StackFault(
+                "D0", Breach.SIZE, value.layer, height, excess=excess, is_consequence=not is_new
+            )
 
 
 def _explosions(values: Sequence[Representation]) -> Iterator[StackFault]:
@@ -204,24 +286,55 @@ def _explosions(values: Sequence[Representation]) -> Iterator[StackFault]:
     for value in values:
         change, most = value.at.change, value.at.height if value.is_normed else UNIT
         if not value.is_output and not value.is_added and change > most:
-            yield StackFault("D0", Breach.UPDATE, value.layer, change)
-        for share in _shares(value):
+            roots = [site for site in value.sites if site.own > most]
+            root = roots[0] if roots else value.at
+            yield StackFault(
+                "D0",
+                Breach.UPDATE,
+                value.layer,
+                root.own if roots else change,
+                isinstance(root.op, Bias) and bool(roots),
+                excess=change + -most,
+                is_consequence=not roots,
+            )
+        for site, share in _shares(value):
             if share > UNIT:
-                yield StackFault("D1", Breach.EXPLODES, value.layer, share)
+                of_bias = isinstance(site.op, Bias)
+                yield StackFault("D1", Breach.EXPLODES, value.layer, share, of_bias, share)
 
 
-def _shares(value: Representation) -> Iterator[Size]:
+def _shares(value: Representation) -> Iterator[tuple[Site, Size]]:
     """What the weight, the bias and the gain of a value, in all blocks, add to the output."""
     for site in value.sites:
         if site.op.letter:
-            yield value.blocks.whole + value.to_output(site) + site.own
+            yield site, value.blocks.whole + value.to_output(site) + site.own
+
+
+def _of_families(
+    faults: Iterable[StackFault], values: Sequence[Representation]
+) -> Iterator[StackFault]:
+    """One fault for all copies of a weight in several blocks in a row.
+
+    Their largest share is the family's, so that D2 and D3 fail in all of them or not at all.
+    """
+    copies = Counter(value.layer for value in values if value.region is not None)
+    groups: dict[tuple[object, ...], list[StackFault]] = {}
+    for fault in faults:
+        key = fault.desideratum, fault.kind, fault.layer, fault.of_bias
+        groups.setdefault(key, []).append(fault)
+    for group in groups.values():
+        first = group[0]
+        if first.desideratum in ("D2", "D3") and len(group) < copies[first.layer]:
+            continue
+        yield max(group, key=lambda fault: fault.size) if len(group) > 1 else first
 
 
 def _lazy(values: Sequence[Representation]) -> Iterator[StackFault]:
     """What the last phase must reach: D1, D2, D3 and D4."""
-    moved = largest(*(share for value in values for share in _shares(value)))
+    moved = largest(*(share for value in values for _, share in _shares(value)))
+    has_stream = any(value.region is not None for value in values)
     if moved < UNIT:
-        yield StackFault("D1", Breach.STILL, values[-1].layer, moved)
+        yield StackFault("D1", Breach.STILL, values[-1].layer, moved, excess=moved)
     for value in values:
         at, region = value.at, value.region
         trained = [site for site in value.sites if isinstance(site.op, Linear)]
@@ -229,23 +342,36 @@ def _lazy(values: Sequence[Representation]) -> Iterator[StackFault]:
             stream = ONE + region.gradient + region.change
             reach = value.blocks.whole + value.to_output() + at.coherent
             if not value.is_added and trained and reach < UNIT:
-                yield StackFault("D2", Breach.USELESS, value.layer, reach)
+                yield StackFault("D2", Breach.USELESS, value.layer, reach, excess=reach)
             for site in trained:
                 share = value.blocks.whole + value.to_output(site) + site.own
                 if share < stream:
-                    yield StackFault("D3", Breach.FAMILY, value.layer, share)
-                if not (value.is_added and value.sites[0] is site) and site.own < _rest(site):
-                    yield StackFault("D4", Breach.LAZY, value.layer, site.own)
+                    gap = _over(share, stream)
+                    yield StackFault("D3", Breach.FAMILY, value.layer, share, excess=gap)
+                rest = _rest(site)
+                if not (value.is_added and value.sites[0] is site) and site.own < rest:
+                    gap = _over(site.own, rest)
+                    yield StackFault("D4", Breach.LAZY, value.layer, site.own, excess=gap)
             continue
         if not value.is_output and not isinstance(value.sites[0].op, Norm):
             reach = value.to_output() + at.change
             if reach < UNIT:
-                yield StackFault("D2", Breach.USELESS, value.layer, reach)
+                yield StackFault("D2", Breach.USELESS, value.layer, reach, excess=reach)
         whole = largest(*(site.own for site in value.sites), _rest(value.sites[0]))
         for site in value.sites:
+            # A vector that is added to a stream may be slow, or frozen.
+            if has_stream and isinstance(site.op, Bias):
+                continue
             is_missing = isinstance(site.op, Bias) and isinstance(site.own, Zero)
             if isinstance(site.op, Linear | Bias) and not is_missing and site.own < whole:
-                yield StackFault("D3", Breach.WEIGHT, value.layer, site.own)
+                kind = Breach.READOUT if value.is_output else Breach.WEIGHT
+                of_bias = isinstance(site.op, Bias)
+                gap = _over(site.own, whole)
+                yield StackFault("D3", kind, value.layer, site.own, of_bias, gap)
+
+
+def _over(size: Size, other: Size) -> Size:
+    return size if isinstance(other, Zero) else size + -other
 
 
 def _rest(site: Site) -> Size:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from richc.algebra.exponent import HALF, ZERO
 from richc.algebra.sizes import ZERO_SIZE, Size, largest
+from richc.calculus.loop import Placed
 from richc.calculus.ops import Parameter, Step
 from richc.calculus.run import Flow, LayerFlow, Stage, flow
 from richc.words import Regime
@@ -56,7 +57,7 @@ MIXED = Regime.MIXED
 DESIDERATA = ("D0", "D1", "D2", "D3")
 
 
-_POINTS: dict[Fraction, str] = {ZERO: "ntp", HALF: "mup"}
+POINTS: dict[Fraction, str] = {ZERO: "ntp", HALF: "mup"}
 
 
 class Network(NamedTuple):
@@ -69,6 +70,10 @@ class Network(NamedTuple):
     written: tuple[tuple[Size, Size, Size], ...]
     #: phi(t x) = t phi(x) for all t > 0 in every layer, and no biases.
     homogeneous: bool
+    #: What it is made of where it is no chain of the stages; they are its layers all the same.
+    ops: tuple[Placed, ...] = ()
+    #: Whether some layer has an optimizer of its own.
+    is_mixed: bool = False
 
 
 class Violation(NamedTuple):
@@ -112,6 +117,17 @@ class Verdict(NamedTuple):
     known_heights: int
     #: For a homogeneous network off the scale whose function trains as one on it: that richness.
     function_richness: Fraction | None
+    #: Why something is not decided, as a clause; empty where the sizes say it.
+    reason: str = ""
+    #: Whether constants add to the power of L of what precedes a stream that grows.
+    is_grown: bool = False
+    #: The power of L that the smallest branches of L blocks are small by; None without such.
+    depth_exponent: Fraction | None = None
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether powers of the symbols decide the desiderata, or what breaks one."""
+        return not self.reason or bool(self.violations)
 
     @property
     def passes(self) -> bool:
@@ -130,6 +146,10 @@ class Verdict(NamedTuple):
 
 def judge(network: Network) -> Verdict:
     """Decide everything that the exponents decide."""
+    if network.ops:
+        from richc.calculus.stack_verdict import judge_stack  # most networks are chains
+
+        return judge_stack(network)
     flows = flow(network.stages, network.step)
     later = flows.later
     at_init = _size_violations(network.stages, flows)
@@ -153,9 +173,9 @@ def judge(network: Network) -> Verdict:
     passes = not violations
     on_scale = passes and all(layer.dh == later[0].dh for layer in later[1:-1])
     richness: Fraction | None = _finite(later[0].dh + HALF) if on_scale else None
-    gauges = _gauges(network.written) if on_scale else ()
+    gauges = named_gauges(network.written) if on_scale else ()
     function_richness = None
-    if at_init and evaluated:
+    if at_init and evaluated and not network.is_mixed:
         function_richness = _function_richness(network, later)
     return Verdict(
         statuses=statuses,
@@ -166,7 +186,7 @@ def judge(network: Network) -> Verdict:
         regime=_regime(stable, nontrivial, passes, richness),
         limit=("feature_learning" if features else "kernel") if stable and nontrivial else None,
         richness=richness,
-        equivalent_to=_POINTS.get(richness) if richness is not None else None,
+        equivalent_to=POINTS.get(richness) if richness is not None else None,
         gauges=gauges,
         point=named_point(richness, gauges),
         theta=tuple(-m for m, _, _ in network.written if isinstance(m, Fraction))
@@ -283,7 +303,7 @@ def _regime(
     return Regime.RICH if richness == HALF else Regime.LAZY
 
 
-def _gauges(written: Sequence[tuple[Size, Size, Size]]) -> tuple[str, ...]:
+def named_gauges(written: Sequence[tuple[Size, Size, Size]]) -> tuple[str, ...]:
     """The named gauges: no multipliers, no layerwise rates, unit weights."""
     return tuple(
         name

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import click
 
 from richc.cli.color import color_option, use_color
+from richc.cli.common_options import stdin_filename_option
 from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable
 from richc.cli.selecting import selecting, wanted
@@ -37,7 +38,7 @@ FORMATS = ("text", "concise", "json", "sarif", "github")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
 @click.option("--watch", is_flag=True, help="Check again whenever a file changes.")
 @color_option
-@click.option("--stdin-filename", default="<stdin>", help="The name to show for `-`.")
+@stdin_filename_option
 def command(
     paths: tuple[str, ...],
     output_format: str,

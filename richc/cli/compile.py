@@ -44,7 +44,7 @@ model_option = click.option(
 
 @click.command("compile", short_help="Compile a .rich file to PyTorch.")
 @click.argument("file", type=click.Path(), shell_complete=rich_files)
-@click.option("-o", "--output", type=click.Path(), help="The file to write (default: stdout).")
+@click.option("-o", "--output", type=click.Path(), help="The file to write.", show_default="stdout")
 @model_option
 @click.option(
     "--allow-violations",
@@ -169,18 +169,28 @@ def _check(path: Path) -> int:
 
 
 def chosen_model(
+    file: str, name: str | None, *, allow_violations: bool, color: str = "auto"
+) -> ModelResult:
+    """The one model of ``file`` that is meant.
+
+    Prints the diagnostics and exits with 1 where it may not be compiled.  Raises click's
+    exceptions, with exit code 2, for an unreadable file and for a ``name`` that is missing or
+    does not exist.
+    """
+    return declared_and_judged(file, name, allow_violations=allow_violations, color=color)[0]
+
+
+def declared_and_judged(
     file: str,
     name: str | None,
     *,
     allow_violations: bool,
     color: str = "auto",
     at: Callable[[Model], Model] | None = None,
-) -> ModelResult:
-    """The one model of ``file`` that is meant; ``at`` makes what is judged of what is declared.
+) -> tuple[ModelResult, ModelResult]:
+    """The one model of ``file`` that is meant, and what ``at`` makes of it, which is judged.
 
-    Prints the diagnostics and exits with 1 where it may not be compiled.  Raises click's
-    exceptions, with exit code 2, for an unreadable file and for a ``name`` that is missing or
-    does not exist.
+    Prints and raises as ``chosen_model``.
     """
     from richc.cli.inputs import read_input
     from richc.compilation import Refused, WrongChoice, choose
@@ -189,10 +199,10 @@ def chosen_model(
 
     try:
         source = read_input(file, "<stdin>")
-        if at is not None:
-            choose(analyse_source(source, at), name, allow_violations=allow_violations)
-            allow_violations = True
-        return choose(analyse_source(source), name, allow_violations=allow_violations)
+        judged = choose(analyse_source(source, at), name, allow_violations=allow_violations)
+        if at is None:
+            return judged, judged
+        return choose(analyse_source(source), name, allow_violations=True), judged
     except SourceError as error:
         raise Unusable(f"{file}: {error}") from None
     except WrongChoice as error:

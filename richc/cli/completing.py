@@ -64,7 +64,7 @@ def layers(context: click.Context, _: click.Parameter, incomplete: str) -> list[
     for file in _files(_given(context)):
         for model in _trees(file):
             if wanted in (None, model.name.text):
-                for statement in model.statements:
+                for statement in tree.every(model.statements):
                     if isinstance(statement, tree.Layer):
                         names[statement.name.text] = None
     return _items(((name, None) for name in names), incomplete)

@@ -14,13 +14,13 @@ _BASH_OPEN = "            [[ $value == */ ]] && compopt -o nospace\n"
 @click.command("completion", short_help="Print a script for shell completion.")
 @click.argument("shell", type=click.Choice(SHELLS))
 def command(shell: str) -> None:
-    r"""Print the script that completes commands, files, models, rules and gauges in SHELL.
+    """Print the script that completes commands, files, models, rules and gauges in SHELL.
 
     \b
     bash: eval "$(richc completion bash)"             in ~/.bashrc
     zsh:  eval "$(richc completion zsh)"              in ~/.zshrc, after compinit
     fish: richc completion fish > ~/.config/fish/completions/richc.fish
-    """
+    """  # noqa: D301 - the character itself, for click
     from click.shell_completion import get_completion_class
 
     from richc.cli.main import cli

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from richc.cli.color import color_option, use_color
+from richc.cli.common_options import format_option
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable, show_diagnostics
 from richc.cli.inputs import STDIN
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
 @click.argument("first", metavar="A", shell_complete=rich_files)
 @click.argument("second", metavar="B", shell_complete=rich_files)
 @click.option("--strict", is_flag=True, help="Exit with 0 for identical ones only.")
-@click.option(
-    "--format", "output_format", type=click.Choice(("text", "json")), default="text",
-    show_default=True,
-)  # fmt: skip
+@format_option
 @color_option
 def command(first: str, second: str, strict: bool, output_format: str, color: str) -> None:
     """Compare A and B, each FILE or FILE::MODEL (- for standard input).

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +23,59 @@ class Unusable(click.ClickException):
         from richc.syntax.source import printable
 
         super().__init__(printable(message))
+
+
+class Said(click.ClickException):
+    """An error of use, in one line: ``error: there is no option `--formt`; did you mean ...``."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"error: {self.message}", file=file, err=True)
+
+
+@contextmanager
+def said() -> Iterator[None]:
+    """Whatever click's or our own error leaves is ``Said``."""
+    try:
+        yield
+    except Said:
+        raise
+    except click.ClickException as error:
+        raise Said(_sentence(error)) from None
+
+
+def _sentence(error: click.ClickException) -> str:
+    from richc.words import closest, did_you_mean
+
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    match error:
+        case click.NoSuchOption() if context:
+            params = (param for param in context.command.params if isinstance(param, click.Option))
+            options = {name.strip("-"): name for param in params for name in param.opts}
+            near = closest(error.option_name.strip("-"), options)
+            hint = f"did you mean `{options[near]}`?" if near else ""
+            hint = hint or f"`{context.command_path} --help` lists them"
+            return f"there is no option `{error.option_name}`; {hint}"
+        case click.MissingParameter(param=click.Parameter() as param) if context:
+            usage = " ".join(context.command.get_usage(context).split())
+            return f"{_name(param)} is missing: {usage.removeprefix('Usage: ')}"
+        case click.BadParameter(param=click.Parameter() as param):
+            choices = getattr(param.type, "choices", ())
+            wrong = re.match(r"'(.*?)' is not one of", error.message)
+            guess = did_you_mean(wrong[1], map(str, choices)) if wrong else ""
+            return f"{_name(param)}: {error.message.removesuffix('.')}{guess}"
+        case click.UsageError():
+            message = error.format_message()
+            return message[:1].lower() + message[1:].removesuffix(".")
+    return error.format_message()
+
+
+def _name(param: click.Parameter) -> str:
+    """``--format``, ``FILE``."""
+    return (
+        param.opts[0] if isinstance(param, click.Option) else param.metavar or param.opts[0].upper()
+    )
 
 
 def show_diagnostics(result: FileResult, color: str = "auto") -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.common_options import quiet_option, stdin_filename_option
 from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable, show_diagnostics
 from richc.cli.inputs import STDIN
@@ -39,11 +40,13 @@ def _target(
     "--to",
     metavar="mup|ntp|1/4|nearest",
     callback=_target,
-    help="Where models are to go. Default: what the file requires or declares, else mup.",
+    help="Where models are to go.",
+    show_default="what the file requires or declares, else mup",
 )
 @click.option("--diff", is_flag=True, help="Show what would change; write nothing.")
 @click.option("--check", "only_check", is_flag=True, help="Say whether something would change.")
-@click.option("--stdin-filename", default="<stdin>", help="The name to show for `-`.")
+@stdin_filename_option
+@quiet_option
 def command(
     paths: tuple[str, ...],
     select: tuple[str, ...],
@@ -53,6 +56,7 @@ def command(
     diff: bool,
     only_check: bool,
     stdin_filename: str,
+    quiet: bool,
 ) -> None:
     """Fix the models in PATHS: files, folders (searched for *.rich) or - for standard input.
 
@@ -64,9 +68,9 @@ def command(
 
     Edits that warnings offer are made where they bring up nothing new; suppressions that suppress
     nothing go. Those of R701 and R702, which change values, are made where --select names them.
-    Other comments and the layout are kept. With --select and --ignore only models with errors of
-    these rules are mended, each as a whole, and warnings of these rules; R503 stands for holes.
-    Standard input goes to standard output.
+    Other comments and the layout are kept (a file that `richc fmt` laid out stays so). With
+    --select and --ignore only models with errors of these rules are mended, each as a whole, and
+    warnings of these rules; R503 stands for holes. Standard input goes to standard output.
 
     Exit codes: 0 nothing is left to mend, 1 errors are left (with --diff and --check: or something
     would change), 2 wrong usage or unreadable input.
@@ -96,7 +100,7 @@ def command(
         left = done.result if model is None else done.result.only(model)
         if codes is not None:
             left = left.of_rules(codes)
-        _tell(done, left, writes=writes)
+        _tell(done, left, writes=writes, quiet=quiet)
         problems = problems or left.has_errors or bool(done.left)
         problems = problems or (done.is_changed and not writes)
     if model is not None and not named and texts.all_readable:
@@ -107,12 +111,13 @@ def command(
         raise SystemExit(1)
 
 
-def _tell(done: Fixed, left: FileResult, *, writes: bool) -> None:
+def _tell(done: Fixed, left: FileResult, *, writes: bool, quiet: bool) -> None:
     """What was done, and what is left, on standard error."""
     path = done.before.shown
-    if done.steps:
+    told = () if quiet else done.steps
+    if told:
         click.echo(f"{path}: {'fixed' if writes else 'would be fixed'}", err=True)
-    for step in done.steps:
+    for step in told:
         click.echo(f"  {step.what}", err=True)
         for note in step.notes:
             click.echo(f"    note: {note}", err=True)

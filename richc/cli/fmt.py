@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.common_options import quiet_option, stdin_filename_option
 from richc.cli.completing import rich_files
 from richc.cli.errors import show_diagnostics
 
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, type=click.Path(), shell_complete=rich_files)
 @click.option("--diff", is_flag=True, help="Show what would change; write nothing.")
 @click.option("--check", "only_check", is_flag=True, help="Say whether something would change.")
-@click.option("--stdin-filename", default="<stdin>", help="The name to show for `-`.")
-def command(paths: tuple[str, ...], diff: bool, only_check: bool, stdin_filename: str) -> None:
+@stdin_filename_option
+@quiet_option
+def command(
+    paths: tuple[str, ...], diff: bool, only_check: bool, stdin_filename: str, quiet: bool
+) -> None:
     """Lay out the models in PATHS: files, folders (searched for *.rich) or - for standard input.
 
     There is one layout and nothing to configure. Comments are kept, and what a model means never
@@ -44,7 +48,7 @@ def command(paths: tuple[str, ...], diff: bool, only_check: bool, stdin_filename
             write_out(unified(source, text))
         if writes:
             write_back(path, source, text)
-        if is_changed:
+        if is_changed and not quiet:
             word = "formatted" if writes else "would be formatted"
             click.echo(f"{source.shown}: {word}", err=True)
         if found:

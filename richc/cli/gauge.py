@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.common_options import quiet_option, stdin_filename_option
 from richc.cli.completing import gauges, models, rich_files
 from richc.cli.errors import Unusable, show_diagnostics
 from richc.cli.inputs import STDIN
@@ -39,17 +40,24 @@ if TYPE_CHECKING:
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if FILE would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
-@click.option("--stdin-filename", default="<stdin>", help="The name to show for `-`.")
+@stdin_filename_option
+@quiet_option
 def command(
-    file: str, target_text: str, name: str | None, check: bool, diff: bool, stdin_filename: str
+    file: str,
+    target_text: str,
+    name: str | None,
+    check: bool,
+    diff: bool,
+    stdin_filename: str,
+    quiet: bool,
 ) -> None:
     """Rewrite FILE in place (- for standard input to standard output).
 
-    The network, and every step of its training, stay what they are. Comments and layout are kept,
-    values are exact and in the words of FILE; eps, weight decay and biases move along. What a
-    parameterization infers stays unwritten where it can. On the way back a value that moved is
-    spelt as richc spells it (1 / n for n^-1): byte for byte is the way back of a FILE whose values
-    are spelt so, as they are after the first one.
+    The network, and every step of its training, stay what they are. Comments and layout are kept (a
+    file that `richc fmt` laid out stays so), values are exact and in the words of FILE; eps, weight
+    decay and biases move along. What a parameterization infers stays unwritten where it can. On the
+    way back a value that moved is spelt as richc spells it (1 / n for n^-1): byte for byte is the
+    way back of a FILE whose values are spelt so, as they are after the first one.
 
     Exit codes: 0 done, 1 FILE has errors, has no such gauge, or (--check) would change, 2 wrong
     usage or unreadable input.
@@ -94,7 +102,7 @@ def command(
     if diff:
         return
     write_back(file, source, regauged.text)
-    if file != STDIN:
+    if file != STDIN and not quiet:
         word = "rewritten" if changed else "unchanged"
         click.echo(f"{source.shown} {word}: {target.text}", err=True)
 

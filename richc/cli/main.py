@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import click
 
 from richc._version import __version__
+from richc.cli.errors import said
 
 #: Command -> module in richc.cli; each module has a ``command``.
 COMMANDS = {
@@ -32,7 +34,15 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module only when that command is asked for."""
+    """Imports a command's module only when that command is asked for; says errors in one line."""
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        with said():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with said():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -54,7 +64,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("richc", cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="richc")
 def cli() -> None:
     """Check, compile, train and verify neural networks that behave the same at every width."""

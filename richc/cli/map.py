@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from richc.cli.color import color_option, use_color
+from richc.cli.common_options import format_option, stdin_filename_option
 from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable, show_diagnostics
 from richc.cli.outputs import keep_apart
@@ -32,12 +33,9 @@ if TYPE_CHECKING:
     help="Draw a picture, too: a .png or .svg file.  May be given several times.",
 )
 @click.option("--force", is_flag=True, help="Overwrite a picture that richc did not draw.")
-@click.option(
-    "--format", "output_format", type=click.Choice(("text", "json")), default="text",
-    show_default=True,
-)  # fmt: skip
+@format_option
 @color_option
-@click.option("--stdin-filename", default="<stdin>", help="The name to show for `-`.")
+@stdin_filename_option
 def command(
     paths: tuple[str, ...],
     model: str | None,

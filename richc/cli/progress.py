@@ -14,6 +14,7 @@ import click
 
 from richc.lab.experiment import Listener
 from richc.lab.sweep.runs import Job, Run, Task, cost
+from richc.words import counted
 
 #: Seconds from which on work is announced, and between two lines.
 _LONG = 10.0
@@ -116,7 +117,7 @@ class SweepProgress(_Shown):
             task: sum(cost(self._job.spec, point.width) for point in task.points) for task in tasks
         }
         trainings = sum(len(task.points) for task in tasks)
-        self._begin(sum(self._waiting.values()), None, f"{trainings} trainings", 1.0)
+        self._begin(sum(self._waiting.values()), None, counted(trainings, "training"), 1.0)
 
     def done(self, runs: Sequence[Run]) -> None:
         """The trainings of one task are done."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.command("report", short_help="Write an HTML page about a .rich file.")
 @click.argument("file", type=click.Path(), shell_complete=rich_files)
-@click.option("-o", "--output", type=click.Path(), help="The page to write (default: stdout).")
+@click.option("-o", "--output", type=click.Path(), help="The page to write.", show_default="stdout")
 @click.option(
     "--model",
     "name",

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import click
 
-FORMATS = ("text", "json")
+from richc.cli.common_options import format_option
 
 
 @click.command("rules", short_help="List all rules.")
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(FORMATS),
-    default="text",
-    show_default=True,
-    help="How to print the list.",
-)
+@format_option
 def command(output_format: str) -> None:
     """List all rules: code, slug, desideratum, severity, whether it can offer a fix, summary."""
     from richc.rules import pages

@@ -7,6 +7,14 @@ from pathlib import Path
 
 import click
 
+from richc.cli.color import color_option
+from richc.cli.common_options import (
+    data_option,
+    format_option,
+    plot_option,
+    quiet_option,
+    target_option,
+)
 from richc.cli.compile import chosen_model, model_option
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
@@ -50,14 +58,15 @@ class Rationals(click.ParamType[tuple[Fraction, ...]]):
 @click.option(
     "--points",
     type=Rationals(Fraction(0), Fraction(1, 2)),
-    help="Values of r.  Default: 0,1/8,1/4,3/8,1/2, those that FILE is for.",
+    help="Values of r.",
+    show_default="those of 0,1/8,1/4,3/8,1/2 that FILE is for",
 )
-@click.option("--widths", type=Widths(), help="Default: 64,128,256,512.")
+@click.option("--widths", type=Widths(), help="Widths to train at.", show_default="64,128,256,512")
 @click.option(
     "--gammas",
     type=Rationals(Fraction(1, 2**20), Fraction(2**20)),
-    help="Prefactors of alpha, at FILE's base width or else the smallest.  Default: 1/4 to 8 by "
-    "factors of 2.",
+    help="Prefactors of alpha, at FILE's base width or else the smallest.",
+    show_default="1/4 to 8 by factors of 2",
 )
 @click.option(
     "--seeds",
@@ -69,7 +78,13 @@ class Rationals(click.ParamType[tuple[Fraction, ...]]):
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random."
 )
-@click.option("--steps", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@click.option(
+    "--steps",
+    type=click.IntRange(1, 100_000),
+    default=100,
+    show_default=True,
+    help="Training steps.",
+)
 @click.option(
     "--examples",
     type=click.IntRange(2, 100_000),
@@ -80,18 +95,16 @@ class Rationals(click.ParamType[tuple[Fraction, ...]]):
 @click.option(
     "--lr",
     type=click.FloatRange(0, min_open=True),
-    help="The optimizer's learning rate.  Default: what FILE says.",
+    help="The optimizer's learning rate.",
+    show_default="what FILE says",
 )
-@click.option("--data", type=click.Path(), help="Default: what FILE says, else random data.")
-@click.option("--target", help="The labels' column or key.")
-@click.option(
-    "--format", "output_format", type=click.Choice(("text", "json")), default="text",
-    show_default=True,
-)  # fmt: skip
-@click.option("--plot", type=click.Path(), help="Draw it: a .png or .svg file.")
+@data_option("what FILE says, else random data")
+@target_option
+@format_option
+@plot_option
 @click.option("--force", is_flag=True, help="Overwrite a plot that richc did not draw.")
-@click.option("-q", "--quiet", is_flag=True, help="No table, no progress.")
-@click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto")
+@quiet_option
+@color_option
 def command(
     file: str,
     name: str | None,

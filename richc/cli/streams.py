@@ -42,7 +42,7 @@ def fail(error: OSError) -> NoReturn:
     if error.errno != errno.EPIPE:
         name = error.filename if error.filename is not None else "standard output"
         with suppress(OSError):
-            said = f"richc: {os.fsdecode(name)}: {error.strerror or error}"
+            said = f"error: {os.fsdecode(name)}: {error.strerror or error}"
             sys.stderr.write(f"{printable(said)}\n")
             sys.stderr.flush()
     for descriptor in stuck:

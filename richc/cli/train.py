@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from richc.cli.compile import chosen_model, model_option, program_with, wishes
+from richc.cli.common_options import data_option, quiet_option, target_option
+from richc.cli.compile import declared_and_judged, model_option, program_with, wishes
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 from richc.cli.outputs import Output, keep_apart
+from richc.syntax.source import printable
 
 if TYPE_CHECKING:
     from richc.spec.model import Model
 
 _POSITIVE = click.IntRange(min=1)
-#: What a program takes in place of what its file declares.
+#: What a program takes in place of what its file declares, and of what its file says of training.
 _DECLARED = ("width", "richness", "gamma")
+_SAID = ("lr", "steps", "batch", "data", "save", "checkpoint")
 
 
 @click.command("train", short_help="Compile a .rich file and train it.")
@@ -29,24 +32,56 @@ _DECLARED = ("width", "richness", "gamma")
 @click.option(
     "--allow-violations", is_flag=True, help="Train a model that fails its check all the same."
 )
-@click.option("--data", type=click.Path(), help="The data (default: what FILE says).")
-@click.option("--target", help="The labels' column or key.")
+@data_option("what FILE says")
+@target_option
 @click.option("--ignore", metavar="NAMES", help="Columns to leave out, with commas between.")
-@click.option("--missing", type=click.Choice(["error", "drop"]), help="Rows with missing values.")
-@click.option("--width", type=_POSITIVE, help="n.")
-@click.option("--richness", metavar="R", help="The exponent r, as 0.25 or 1/4.")
-@click.option("--gamma", type=float, help="The prefactor of alpha.")
-@click.option("--steps", type=_POSITIVE, help="Training steps.")
-@click.option("--batch", type=_POSITIVE, help="Batch size.")
-@click.option("--lr", type=float, help="The optimizer's learning rate.")
-@click.option("--seed", type=click.IntRange(min=0), help="Of init, split and order of the data.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]))
-@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]))
-@click.option("--schedule", type=click.Choice(["constant", "cosine", "linear"]))
+@click.option(
+    "--missing",
+    type=click.Choice(["error", "drop"]),
+    help="Rows with missing values.",
+    show_default="error",
+)
+@click.option("--width", type=_POSITIVE, help="The width n.", show_default="FILE's")
+@click.option(
+    "--richness", metavar="R", help="The exponent r, as 0.25 or 1/4.", show_default="FILE's"
+)
+@click.option("--gamma", type=float, help="The prefactor of alpha.", show_default="FILE's, else 1")
+@click.option("--steps", type=_POSITIVE, help="Training steps.", show_default="FILE's, else 1000")
+@click.option("--batch", type=_POSITIVE, help="Rows a step.", show_default="FILE's, else 128")
+@click.option("--lr", type=float, help="The optimizer's learning rate.", show_default="FILE's")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Of init, split and order of the data.",
+    show_default="FILE's, else 0",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    help="Where to train.",
+    show_default="auto",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "fp16"]),
+    help="Of matrix products.",
+    show_default="FILE's, else fp32",
+)
+@click.option(
+    "--schedule",
+    type=click.Choice(["constant", "cosine", "linear"]),
+    help="Of all rates alike.",
+    show_default="FILE's, else constant",
+)
 @click.option("--save", type=click.Path(), help="Write the weights, as .safetensors or .pt.")
-@click.option("--warmup", metavar="STEPS", help="Steps of warm-up, or a share of all below 1.")
+@click.option(
+    "--warmup",
+    metavar="STEPS",
+    help="Steps of warm-up, or a share of all below 1.",
+    show_default="FILE's, else 0",
+)
 @wishes
-@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+@quiet_option
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(
     file: str,
@@ -59,22 +94,27 @@ def command(
 ) -> None:
     """Train the model in FILE (- for standard input).
 
-    What is not given is as FILE says. What follows `--` goes to the program as it is: `--compile`,
+    What follows `--` goes to the program as it is: `--compile`,
     `--progress`, `--help`; options of a feature (`--log FILE`) bring it along.
 
     Checked are the width, the richness and the gamma that are trained at; what FILE requires is
     not asked of another richness than its own.
 
-    The last line, on stdout, has loss and accuracy (R^2 for mse) on training and held-out data.
+    What is trained, progress and what was saved are told on stderr. The one line on stdout has loss
+    and accuracy (R^2 for mse) on training and held-out data.
 
     Exit codes: 0 trained, 1 the model has errors or diverged, 2 wrong usage or bad data.
     """
     from richc._version import __version__
     from richc.emit.features import needed
+    from richc.emit.program import BATCH, STEPS
     from richc.lab.train import TrainError, run_program
+    from richc.report.training import after, before
 
-    at = _other({**options, **_after_the_dashes(arguments)})
-    chosen = chosen_model(file, name, allow_violations=allow_violations, at=at)
+    given = {**options, **_after_the_dashes(arguments)}
+    chosen, judged = declared_and_judged(
+        file, name, allow_violations=allow_violations, at=_other(given)
+    )
     data = chosen.spec.train.data
     if options["data"] is None and data is not None:
         # The program runs from a cache; the path is relative to the file.
@@ -86,6 +126,9 @@ def command(
     # `--name=value`: a value may begin with a dash.
     passed = [f"--{key}={value}" for key, value in options.items() if value is not None]
     passed += ["--quiet"] if quiet else []
+    tells = not quiet and not {"-h", "--help", "--quiet"}.intersection(arguments)
+    if tells:
+        _tell(before(judged, given, STEPS, BATCH))
     try:
         code = run_program(
             program_with(chosen, ["options", *features, *needed(arguments)]),
@@ -95,7 +138,14 @@ def command(
         )
     except TrainError as error:
         raise Unusable(str(error)) from None
+    if tells and not code:
+        _tell(after(judged, file, given))
     raise SystemExit(code)
+
+
+def _tell(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(printable(line), err=True)
 
 
 #: Options of the program that name a file which it writes.
@@ -124,7 +174,7 @@ def _after_the_dashes(arguments: Sequence[str]) -> dict[str, str]:
     """What is declared anew among the program's own arguments, which may be cut short."""
     found: dict[str, str] = {}
     for option, value in _given(arguments):
-        for name in _DECLARED:
+        for name in (*_DECLARED, *_SAID):
             if len(option) > len("--w") and f"--{name}".startswith(option):
                 found[name] = value
     return found

@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from richc.cli.color import color_option
+from richc.cli.common_options import (
+    data_option,
+    format_option,
+    plot_option,
+    quiet_option,
+    target_option,
+)
 from richc.cli.compile import chosen_model, model_option
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
@@ -39,33 +46,39 @@ _POSITIVE = click.IntRange(min=1)
     type=click.Choice(("lr", "init", "gamma", "momentum")),
     default="lr",
     show_default=True,
+    help="What to sweep.",
 )
-@click.option("--widths", type=Widths(), help="Default: 64 to 1024 by factors of 2.")
 @click.option(
-    "--count", "number", type=click.IntRange(3, 40), help="How many values.  Default: 12."
+    "--widths",
+    type=Widths(),
+    help="Widths to train at.",
+    show_default="64 to 1024 by factors of 2",
+)
+@click.option(
+    "--count", "number", type=click.IntRange(3, 40), help="How many values.", show_default="12"
 )
 @click.option(
     "--values", type=NumberList(), help="Which values, three or more, instead of --count."
 )
 @click.option("--seeds", type=_POSITIVE, default=3, show_default=True, help="Trainings a point.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first.")
-@click.option("--steps", type=_POSITIVE, help="Default: what FILE says.")
-@click.option("--batch", type=_POSITIVE, help="Default: what FILE says.")
+@click.option("--steps", type=_POSITIVE, help="Training steps.", show_default="what FILE says")
+@click.option("--batch", type=_POSITIVE, help="Rows a step.", show_default="what FILE says")
 @click.option(
-    "--lr", type=Positive(), help="Fixed, or the middle of what is tried.  Default: what FILE says."
+    "--lr",
+    type=Positive(),
+    help="The optimizer's learning rate: fixed, or the middle of what is tried.",
+    show_default="what FILE says",
 )
-@click.option("--data", type=click.Path(), help="Default: what FILE says.")
-@click.option("--target", help="The labels' column or key.")
+@data_option("what FILE says")
+@target_option
 @click.option(
     "-o", "--output", type=click.Path(), metavar="RUNS.jsonl",
     help="Keep results, a JSON line each; the same command goes on where it was interrupted.",
 )  # fmt: skip
 @click.option("--parquet", type=click.Path(), help="Write all results as one Parquet table.")
-@click.option(
-    "--format", "output_format", type=click.Choice(("text", "json")), default="text",
-    show_default=True,
-)  # fmt: skip
-@click.option("--plot", type=click.Path(), help="Draw it: a .png or .svg file.")
+@format_option
+@plot_option
 @click.option(
     "--beside",
     type=click.Path(),
@@ -75,8 +88,11 @@ _POSITIVE = click.IntRange(min=1)
 )
 @click.option(
     "--device", type=click.Choice(("cpu", "cuda")), default="cpu", show_default=True,
+    help="Where to train.",
 )  # fmt: skip
-@click.option("--workers", type=_POSITIVE, help="Processes.  Default: one a core; on a GPU, one.")
+@click.option(
+    "--workers", type=_POSITIVE, help="Processes.", show_default="one a core; on a GPU, one"
+)
 @click.option(
     "--ray", is_flag=False, flag_value="", metavar="[ADDRESS]",
     help="Train on a Ray cluster; without ADDRESS, on one of --workers begun here.  After FILE.",
@@ -85,7 +101,7 @@ _POSITIVE = click.IntRange(min=1)
     "--force", is_flag=True,
     help="Empty the file of another sweep; overwrite a plot or table that richc did not write.",
 )  # fmt: skip
-@click.option("-q", "--quiet", is_flag=True, help="No table, no progress.")
+@quiet_option
 @color_option
 @resumable
 def command(

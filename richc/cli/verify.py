@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from richc.cli.color import color_option
+from richc.cli.common_options import (
+    data_option,
+    format_option,
+    plot_option,
+    quiet_option,
+    target_option,
+)
 from richc.cli.compile import chosen_model, model_option
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
@@ -71,41 +79,43 @@ class Seeds(click.ParamType[int | tuple[int, ...]]):
 @click.option(
     "--widths",
     type=Widths(),
-    help="Default: layers of 64 to 4096 units by factors of 2; with Muon, to 1024.",
+    help="Widths to train at.",
+    show_default="layers of 64 to 4096 units by factors of 2; with Muon, to 1024",
 )
 @click.option(
     "--seeds",
     type=Seeds(),
-    help="Networks at every width, or a number for each of --widths.  Default: as many as the risk "
-    "of error asks for, fewer the wider they are.",
+    help="Networks at every width, or a number for each of --widths.",
+    show_default="as many as the risk of error asks for, fewer the wider they are",
 )
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random."
 )
-@click.option("--steps", type=click.IntRange(1, 1000), default=4, show_default=True)
+@click.option(
+    "--steps", type=click.IntRange(1, 1000), default=4, show_default=True, help="Steps to measure."
+)
 @click.option(
     "--lr",
     type=click.FloatRange(0, min_open=True),
-    help="The optimizer's learning rate at FILE's own width.  Default: what makes moderate steps.",
+    help="The optimizer's learning rate at FILE's own width.",
+    show_default="what makes moderate steps",
 )
-@click.option("--data", type=click.Path(), help="Default: what FILE says, else random data.")
-@click.option("--target", help="The labels' column or key.")
+@data_option("what FILE says, else random data")
+@target_option
 @click.option(
     "--optimizer-state", is_flag=True, help="Measure the optimizer's memory of gradients, too."
 )
 @click.option(
     "--tolerance",
     type=click.FloatRange(0, 0.5, min_open=True),
-    help="How far off a fitted exponent may be.  Default: 1/8; 1/16 where FILE's are eighths.",
+    help="How far off a fitted exponent may be.",
+    show_default="1/8; 1/16 where FILE's are eighths",
 )
-@click.option(
-    "--format", "output_format", type=click.Choice(("text", "json")), default="text",
-    show_default=True,
-)  # fmt: skip
-@click.option("--plot", type=click.Path(), help="Draw it: a .png or .svg file.")
+@format_option
+@plot_option
 @click.option("--force", is_flag=True, help="Overwrite a plot that richc did not draw.")
-@click.option("-q", "--quiet", is_flag=True, help="No table, no progress.")
-@click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto")
+@quiet_option
+@color_option
 def command(
     file: str,
     name: str | None,

@@ -14,6 +14,7 @@ from richc.cli.inputs import STDIN, SUFFIX, NoInput, files, read
 from richc.pipeline import FileResult, analyse_source
 from richc.report import Options, renderer
 from richc.syntax.source import Source, printable
+from richc.words import counted
 
 #: Milliseconds after which files are looked at even if nothing was heard of them.
 _PATIENCE = 1000
@@ -145,8 +146,8 @@ class Watch:
         if shown:
             for chunk in self._render(shown, self._options):
                 click.echo(chunk, nl=False, color=self._options.color)
-        count = len(self._results)
-        click.echo(f"watching {count:,} file{'' if count == 1 else 's'}; Ctrl-C ends", err=True)
+        watched = counted(len(self._results), "file")
+        click.echo(f"watching {watched}; Ctrl-C ends", err=True)
 
 
 def _looks_elsewhere(result: FileResult) -> bool:

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from richc.editor import places
 from richc.editor.document import Document
 from richc.glossary import words
 from richc.syntax.lalr import Token
+from richc.syntax.lexer import NAMES
 
-#: What declares a symbol, and what the symbol is.
-_WIDTHS = {
-    "WIDTH": "The width: what goes to infinity.",
-    "BASE": "The base width, at which the hyperparameters were tuned; a constant.",
+#: The statements that declare a symbol, and the kind, of richc/editor/places.py, that asks for it.
+_DECLARED = {"WIDTH": "width symbol", "DEPTH": "depth symbol"}
+#: What the symbol is, and what the one behind `base` is.
+_ABOUT = {
+    "WIDTH": (
+        "The width: what goes to infinity.",
+        "The base width, at which the hyperparameters were tuned; a constant.",
+    ),
+    "DEPTH": (
+        "The depth: the number of repeated blocks, which goes to infinity.",
+        "The base depth, at which the hyperparameters were tuned; a constant.",
+    ),
+}
+
+
+#: Statements of several parts, by the kind and the word.
+_SNIPPETS = {
+    ("statement", "depth"): "depth ${1:L} = ${2:24}, base ${3:L0} = ${4:4}",
+    ("body", "repeat"): "repeat ${1:L} {\n  $0\n}",
+    ("body", "residual"): "residual {\n  $0\n}",
 }
 
 
@@ -22,6 +40,8 @@ class Completion(NamedTuple):
     #: Of richc/glossary.py, or "width".
     kind: str
     documentation: str
+    #: What an editor that knows snippets writes instead of the word.
+    snippet: str = ""
 
 
 def complete(document: Document, offset: int) -> list[Completion]:
@@ -41,11 +61,11 @@ def complete(document: Document, offset: int) -> list[Completion]:
     model = _model_tokens(tokens, count)
     found: list[Completion] = []
     for kind in place.kinds:
-        if kind in ("symbol", "width symbol"):
+        if kind == "symbol" or kind in _DECLARED.values():
             found += _symbols(model, place, kind)
         else:
             found += (
-                Completion(word, kind, about)
+                Completion(word, kind, about, _SNIPPETS.get((kind, word), ""))
                 for word, about in words(kind, place.optimizer).items()
                 if (word == "model") == (not model) or kind != "statement"
             )
@@ -65,14 +85,11 @@ def _model_tokens(tokens: list[Token], count: int) -> list[Token]:
 
 
 def _symbols(model: list[Token], place: places.CursorPlace, kind: str) -> Iterator[Completion]:
-    declared = {t.type: model[i + 1] for i, t in enumerate(model[:-1]) if t.type in _WIDTHS}
-    for statement, about in _WIDTHS.items():
-        name = declared.get(statement)
-        # An exponent is a number, or a formula in r.
-        if name is None or name.type != "NAME" or place.in_exponent:
-            continue
-        if kind == "symbol" or statement == "WIDTH":
-            yield Completion(name.text, "width", about)
+    # An exponent is a number, or a formula in r.
+    if not place.in_exponent:
+        for statement, is_base, name in _declared(model):
+            if kind == "symbol" or (kind == _DECLARED[statement] and not is_base):
+                yield Completion(name, "width", _ABOUT[statement][is_base])
     if kind != "symbol":
         return
     has_richness = any(token.type in ("RICHNESS", "PARAMETERIZATION") for token in model)
@@ -85,3 +102,15 @@ def _symbols(model: list[Token], place: places.CursorPlace, kind: str) -> Iterat
             continue
         if (word == "r") == place.in_exponent:
             yield Completion(word, kind, about)
+
+
+def _declared(model: list[Token]) -> Iterator[tuple[str, bool, str]]:
+    """The symbols that a model declares: by which statement, and whether behind `base`."""
+    statement = ""
+    for at, (token, name) in enumerate(pairwise(model)):
+        if token.type in _DECLARED and model[at - 1].type in ("NEWLINE", "LBRACE"):
+            statement = token.type
+        elif token.type != "BASE" or not statement:
+            continue
+        if name.type in NAMES:
+            yield statement, token.type == "BASE", name.text

@@ -41,7 +41,7 @@ def definition(document: Document, offset: int) -> Definition | None:
 def declaration(model: tree.Model, word: str) -> Span | None:
     """Where a symbol of scaling expressions is declared."""
     for statement in model.statements:
-        if isinstance(statement, tree.Width):
+        if isinstance(statement, tree.Width | tree.Depth):
             for name in (statement.symbol, statement.base_symbol):
                 if name is not None and name.text == word:
                     return name.span

@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.algebra.formula import Symbols, general_power, power, rich_formula
-from richc.algebra.monomial import WIDTH, Affine, Monomial
+from richc.algebra.joint import depth_of, width_of
+from richc.algebra.monomial import DEPTH, WIDTH, Affine, Monomial
 from richc.algebra.sizes import Size, largest
 from richc.pipeline import ModelResult
 from richc.spec.model import Layer, Tensor
@@ -71,8 +72,10 @@ def _values(result: ModelResult, statement: str) -> Iterator[tuple[tuple[str, ..
 
 
 def _inverse(size: Size) -> str:
-    """The exponent of n^-x, as theory writes it."""
-    return str(-size) if isinstance(size, Fraction) else "∞"
+    """The exponent x of n^-x, or the pair of n^-x L^-y, as theory writes them."""
+    if not isinstance(size, Fraction):
+        return "∞"
+    return str(width_of(-size)) if not depth_of(size) else f"({width_of(-size)}, {depth_of(-size)})"
 
 
 def formula(value: Monomial, words: Symbols) -> str:
@@ -81,14 +84,18 @@ def formula(value: Monomial, words: Symbols) -> str:
 
 
 def scaling(value: Monomial, richness: Fraction | None, width: str = WIDTH) -> str:
-    """``n^-1/2``; with the formula in r beside it where there is one: ``n^(2*r - 1) = n^0``."""
+    """``n^-1/2``; with the formula in r beside it where there is one: ``n^(2*r - 1) = n^0``.
+
+    A power of the depth stands behind: ``n^0 L^-1``.
+    """
     if value.is_zero:
         return "0"
-    exponent = value.exponent(WIDTH)
-    general = general_power(exponent, width)
+    exponent, deep = value.exponent(WIDTH), value.exponent(DEPTH)
+    in_depth = "" if deep == Affine(Fraction(0)) else f" {general_power(deep, DEPTH)}"
+    general = general_power(exponent, width) + in_depth
     if not exponent.slope or richness is None:
         return general
-    return f"{general} = {width}^{exponent.at(richness)}"
+    return f"{general} = {width}^{exponent.at(richness)}{in_depth}"
 
 
 def attribute(tensor: Tensor, name: str) -> Monomial | None:

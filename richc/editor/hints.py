@@ -50,7 +50,7 @@ def _of_model(result: ModelResult) -> Iterator[Hint]:
     layers: dict[Span, list[Layer]] = {}
     for layer in result.spec.layers:
         layers.setdefault(layer.place, []).append(layer)
-    for statement in result.context.node.statements:
+    for statement in tree.every(result.context.node.statements):
         if isinstance(statement, tree.Layer) and statement.span in layers:
             yield from _of_statement(result, statement, layers[statement.span])
 

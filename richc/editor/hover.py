@@ -17,11 +17,13 @@ from richc.editor.exponents import (
     span_name,
 )
 from richc.editor.written import written
-from richc.glossary import BIAS, words
+from richc.glossary import BIAS, GAIN, words
 from richc.pipeline import ModelResult
 from richc.spec import declared_values
 from richc.spec.model import Layer, Tensor
+from richc.syntax import tree
 from richc.syntax.lalr import Token
+from richc.syntax.lexer import NAMES
 
 _MAX_PAGES = 3
 _MAX_ROWS = 12
@@ -71,12 +73,12 @@ def _word(document: Document, index: int) -> str | None:
         if about is None:
             continue
         title = f"**`{word}`**: {about}"
-        if kind in ("attribute", BIAS):
+        if kind in ("attribute", BIAS, GAIN):
             return _attribute(document, token, place, title)
         if kind == "option":
             return _option(document, token, title)
         return title
-    if places.LAYER_NAME in place.kinds and token.type == "NAME":
+    if places.LAYER_NAME in place.kinds and token.type in NAMES:
         return None
     return _symbol(document, token)
 
@@ -103,14 +105,14 @@ def _layer(document: Document, token: Token) -> str:
     if result is None:
         return _unjudged_layer(document, token)
     spec = result.spec
-    found = [layer for layer in spec.layers if layer.statement == token.text]
+    found = _around(result, token)
     if not found:
-        return _unjudged_layer(document, token)
-    table = rows(result, token.text)
+        return _body(document, token)
+    table = rows(result, found[0].statement)
     first = found[0]
     after = f", then {first.activation.name}" if first.activation else ""
     repeats = f" × {len(found)}" if len(found) > 1 else ""
-    lines = [f"**`{token.text}`**{repeats}: {_size(result, first)}{after}", ""]
+    lines = [f"**`{first.statement}`**{repeats}: {_size(result, first)}{after}", ""]
     lines += [
         "| layer | a | b | c | A | C | h | Δh | Δf |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -126,9 +128,31 @@ def _layer(document: Document, token: Token) -> str:
     return "\n".join(lines)
 
 
+def _around(result: ModelResult, token: Token) -> list[Layer]:
+    """The layers of the statement that a token stands in."""
+    return [
+        layer for layer in result.spec.layers if layer.place.start <= token.start < layer.place.end
+    ]
+
+
+def _body(document: Document, token: Token) -> str:
+    """A repeat or residual, or a norm without anything that is trained."""
+    title = f"**`{token.text}`**"
+    model = document.node_at(token.start)
+    for node in tree.every(model.statements if model is not None else ()):
+        if isinstance(node, tree.Repeat | tree.Residual) and node.name.span == token.span:
+            word = "repeat" if isinstance(node, tree.Repeat) else "residual"
+            return f"{title}: {words('body')[word]}"
+        if isinstance(node, tree.Norm) and node.name is not None and node.name.span == token.span:
+            return f"{title}: {words('norm')[node.kind.text]}"
+    return _unjudged_layer(document, token)
+
+
 def _size(result: ModelResult, layer: Layer) -> str:
+    if layer.kind.is_norm:
+        return str(layer.kind)
     width = result.spec.width_symbol
-    return f"dense {layer.fan_in.words(width)} -> {layer.fan_out.words(width)}"
+    return f"{layer.kind} {layer.fan_in.words(width)} -> {layer.fan_out.words(width)}"
 
 
 def _formulas(result: ModelResult, table: list[ExponentRow]) -> list[str]:
@@ -179,9 +203,9 @@ def _attribute(document: Document, token: Token, place: places.CursorPlace, titl
         return title if value is None else f"{title}\n\nHere ~ `{value}`"
     lines: list[str] = []
     groups: list[tuple[str, list[Layer]]] = []
-    for layer in result.spec.layers:
+    for layer in _around(result, token):
         tensor = layer.bias if place.of_bias else layer.weight
-        if layer.statement != place.layer or tensor is None:
+        if tensor is None:
             continue
         text = _value(result, tensor, token.text)
         if groups and groups[-1][0] == text:
@@ -198,18 +222,35 @@ def _option(document: Document, token: Token, title: str) -> str:
     result = document.model_at(token.start)
     if result is None or token.text != "lr":
         return title
-    value = result.spec.optimizer.lr
     spec = result.spec
+    around = [o for o in (spec.optimizer, *spec.others) if _holds(o.place, token.start)]
+    if not around:
+        return title
+    value = around[0].lr
     text = scaling(value, spec.richness, spec.width_symbol)
     return f"{title}\n\nHere `{formula(value, result.spec.symbols)}` ~ `{text}`"
 
 
+def _holds(place: Span | None, offset: int) -> bool:
+    return place is not None and place.start <= offset < place.end
+
+
 def _symbol(document: Document, token: Token) -> str | None:
-    """A width's symbol, wherever it stands."""
+    """A symbol of the width or the depth, wherever it stands."""
     result = document.model_at(token.start)
-    if result is None or token.type != "NAME":
+    if result is None or token.type not in NAMES:
         return None
     spec = result.spec
+    if spec.depth is not None and token.text == spec.depth.symbol:
+        return (
+            f"**`{token.text}`**: the depth, {spec.depth.value} here: the number of repeated "
+            "blocks, which goes to infinity after the width."
+        )
+    if spec.depth is not None and token.text == spec.depth.base_symbol:
+        return (
+            f"**`{token.text}`**: the base depth, {spec.depth.base}, at which the hyperparameters "
+            "were tuned; a constant."
+        )
     if token.text == spec.width_symbol:
         return f"**`{token.text}`**: the width, {spec.width} here; what goes to infinity."
     if token.text == spec.base_symbol:

@@ -1,7 +1,8 @@
-"""The models and layers of a text, for the editor's outline."""
+"""The models of a text and what they are made of, for the editor's outline."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from richc.diagnostics import Span
@@ -14,7 +15,7 @@ class Symbol(NamedTuple):
     detail: str
     span: Span
     name_span: Span
-    #: A model's layers; None for a layer.
+    #: What a model, a repeat or a residual holds; None for a layer or a norm.
     children: tuple[Symbol, ...] | None = None
 
 
@@ -24,19 +25,37 @@ def outline(document: Document) -> list[Symbol]:
 
 
 def _model(model: tree.Model, text: str) -> Symbol:
-    layers = tuple(_layer(s, text) for s in model.statements if isinstance(s, tree.Layer))
-    return Symbol(
-        model.name.text, "model", model.span, _inside(model.name.span, model.span), layers
-    )
+    name = _inside(model.name.span, model.span)
+    return Symbol(model.name.text, "model", model.span, name, _named(model.statements, text))
+
+
+def _named(nodes: Iterable[object], text: str) -> tuple[Symbol, ...]:
+    """Those that have a name; a norm without one is called by its kind."""
+    found: list[Symbol] = []
+    for node in nodes:
+        if isinstance(node, tree.Layer):
+            found.append(_layer(node, text))
+        elif isinstance(node, tree.Norm):
+            name = node.name or node.kind
+            found.append(Symbol(name.text, node.kind.text, node.span, name.span))
+        elif isinstance(node, tree.Residual):
+            children = _named(node.parts, text)
+            found.append(Symbol(node.name.text, "residual", node.span, node.name.span, children))
+        elif isinstance(node, tree.Repeat):
+            detail = f"repeat {_words(text, node.times.span)}"
+            children = _named(node.statements, text)
+            found.append(Symbol(node.name.text, detail, node.span, node.name.span, children))
+    return tuple(found)
 
 
 def _layer(layer: tree.Layer, text: str) -> Symbol:
-    size = text[layer.dim.span.start : layer.dim.span.end]
-    repeat = ""
-    if layer.repeat is not None:
-        repeat = f"[{text[layer.repeat.span.start : layer.repeat.span.end]}]"
-    detail = f"{repeat}{' ' if repeat else ''}{layer.kind.text} -> {size}"
-    return Symbol(layer.name.text, " ".join(detail.split()), layer.span, layer.name.span)
+    repeat = "" if layer.repeat is None else f"[{_words(text, layer.repeat.span)}] "
+    detail = f"{repeat}{layer.kind.text} -> {_words(text, layer.dim.span)}"
+    return Symbol(layer.name.text, detail, layer.span, layer.name.span)
+
+
+def _words(text: str, span: Span) -> str:
+    return " ".join(text[span.start : span.end].split())
 
 
 def _inside(name: Span, whole: Span) -> Span:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from richc.syntax.lalr import Token
-from richc.syntax.lexer import NestingError, begins_statement, separate
+from richc.syntax.lexer import NAMES, UNCLOSED, NestingError, begins_statement, separate
 from richc.syntax.source import line_around
 
 #: How many brackets, and the file itself, are open among a model's statements.
@@ -21,19 +21,30 @@ _IN_MODEL = 2
 MODEL_NAME = "model name"
 LAYER_NAME = "layer name"
 
-_EXPRESSIONS = ("scale", "std", "var", "lr", "decay", "eps", "weight_decay")
-_ITEMS = {"optimizer": "option", "train": "train option", "bias": "bias attribute"}
+_EXPRESSIONS = ("scale", "skip", "std", "var", "lr", "decay", "eps", "weight_decay")
+_ITEMS = {
+    "optimizer": "option",
+    "train": "train option",
+    "bias": "bias attribute",
+    "gain": "gain attribute",
+    "norm": "norm attribute",
+}
+#: Blocks in blocks.
+_SECTIONS = {"layer": ("bias",), "norm": ("bias", "gain")}
 #: Options whose values are words of a kind.
 _VALUES = {
     "amsgrad": "truth",
     "dist": "distribution",
     "nesterov": "truth",
+    "optimizer": "optimizer",
     "precision": "precision",
     "schedule": "schedule",
     "shape_factor": "shape factor",
 }
-_OPERANDS = ("NAME", "NUMBER", "RPAR", "BASE", "IN", "QMARK")
-_BLOCKS = ("file", "model", "layer", "bias", "optimizer", "train", "other")
+_OPERANDS = (*NAMES, "NUMBER", "RPAR", "QMARK")
+#: Blocks that hold statements.
+_BODIES = ("model", "repeat", "residual")
+_BLOCKS = ("file", *_BODIES, "layer", "norm", "bias", "gain", "optimizer", "train", "other")
 _WORD = re.compile(r"\w")
 #: The code of a line, up to the place: strings are whole, and no comment has begun.
 _CODE = re.compile(r'(?:[^"#]++|"[^"]*+")*+')
@@ -114,7 +125,8 @@ def _scan(tokens: Sequence[Token], end: int) -> tuple[list[_Frame], list[Token]]
         kind = token.type
         if len(frames) > _IN_MODEL and begins_statement(tokens, index):
             # As in the lexer: it closes whatever is still open.
-            del frames[_IN_MODEL:]
+            while frames[-1].kind not in ("file", *_BODIES):
+                frames.pop()
             item = []
         if token.start >= end:
             break
@@ -124,11 +136,11 @@ def _scan(tokens: Sequence[Token], end: int) -> tuple[list[_Frame], list[Token]]
         elif kind in ("LPAR", "LSQB"):
             frames.append(_Frame(kind, "", [*item, token]))
             item = []
-        elif kind in ("RBRACE", "RPAR", "RSQB"):
-            if kind == "RBRACE":
+        elif kind in ("RBRACE", UNCLOSED, "RPAR", "RSQB"):
+            if kind in ("RBRACE", UNCLOSED):
                 while frames[-1].kind not in _BLOCKS:
                     frames.pop()
-            if len(frames) > 1 and (kind == "RBRACE" or frames[-1].kind not in _BLOCKS):
+            if len(frames) > 1 and (kind in ("RBRACE", UNCLOSED) or frames[-1].kind not in _BLOCKS):
                 item = [*frames.pop().before, token]
                 if frames[-1].kind == "file":
                     item = []
@@ -144,14 +156,27 @@ def _block(outer: str, item: Sequence[Token]) -> tuple[str, str]:
     types = [token.type for token in item]
     if outer == "file":
         return "model", ""
-    if outer == "model" and types[:1] == ["OPTIMIZER"]:
+    if outer in _BODIES:
+        return _of_statement(item, types)
+    if item and item[-1].text in _SECTIONS.get(outer, ()):
+        return item[-1].text, ""
+    return "other", ""
+
+
+def _of_statement(item: Sequence[Token], types: Sequence[str]) -> tuple[str, str]:
+    """What the brace of a statement opens."""
+    if types[:1] == ["OPTIMIZER"]:
         return "optimizer", item[1].text if len(item) > 1 else ""
-    if outer == "model" and types[:1] == ["TRAIN"]:
+    if types[:1] == ["TRAIN"]:
         return "train", ""
-    if outer == "model" and ("ARROW" in types or "COLON" in types):
+    kind = item[types.index("COLON") + 1 :] if "COLON" in types else item
+    word = kind[0].type if kind else ""
+    if word in ("RMSNORM", "LAYERNORM") and "ARROW" not in types:
+        return "norm", ""
+    if word in ("REPEAT", "RESIDUAL") and kind != item and "ARROW" not in types:
+        return kind[0].text, ""
+    if "ARROW" in types or "COLON" in types:
         return "layer", item[0].text
-    if outer == "layer" and item and item[-1].text == "bias":
-        return "bias", ""
     return "other", ""
 
 
@@ -170,10 +195,10 @@ def _called_for(frames: Sequence[_Frame], item: Sequence[Token]) -> CursorPlace:
         if not item:
             return found._replace(kinds=("statement",))
         return found._replace(kinds=(MODEL_NAME,) if last and last.type == "MODEL" else ())
-    if block == "model":
-        return found._replace(kinds=_in_statement(whole, inner, last))
     if block == "other":
         return found
+    if block in _BODIES and (len(whole) < 2 or whole[1].type != "EQUAL"):
+        return found._replace(kinds=_in_statement(whole, inner, last, block))
     owner = frames[opened - 1].word if block == "optimizer" else ""
     if not whole:
         kind = _ITEMS.get(block, "attribute")
@@ -204,27 +229,32 @@ def _in_exponent(frames: Sequence[_Frame], item: Sequence[Token]) -> bool:
     return False
 
 
-def _in_statement(item: Sequence[Token], inner: _Frame, last: Token | None) -> tuple[str, ...]:
+def _in_statement(
+    item: Sequence[Token], inner: _Frame, last: Token | None, body: str
+) -> tuple[str, ...]:
     """What the statement that is being written goes on with."""
     if not item:
-        return ("statement", "activation", LAYER_NAME)
-    first, after = item[0].type, item[-1].type
-    if first in ("PARAMETERIZATION", "REQUIRE"):
+        first = {"model": ("statement",), "residual": ("residual attribute",)}.get(body, ())
+        return (*first, "activation", "norm", LAYER_NAME)
+    first_kind, after = item[0].type, item[-1].type
+    if first_kind in ("PARAMETERIZATION", "REQUIRE"):
         return _of_preset(item, inner, last)
-    if first == "WIDTH":
+    if first_kind in ("WIDTH", "DEPTH") and after != "COLON":
         return ("base",) if after == "COMMA" else ()
-    if first == "RICHNESS":
+    if first_kind == "RICHNESS":
         if after == "COMMA":
             return ("richness option",)
         is_value = len(item) > 3 and all(token.type not in ("COMMA", "IN") for token in item)
         return ("in",) if is_value and after in _OPERANDS else ()
-    if first == "WITH":
+    if first_kind == "WITH":
         return ("feature",) if after in ("WITH", "COMMA") else ()
-    named = {"OPTIMIZER": "optimizer", "LOSS": "loss"}
-    if first in named:
-        return (named[first],) if len(item) == 1 else ()
+    named = {"OPTIMIZER": "optimizer", "LOSS": "loss", "INPUT": "input word"}
+    if first_kind in named:
+        return (named[first_kind],) if len(item) == 1 else ()
     if after == "COLON":
-        return ("layer kind",)
+        return ("layer kind", "norm", "body")
+    if after == "REPEAT" and item[-2].type == "COLON":
+        return ("depth symbol",)
     if any(token.type == "ARROW" for token in item) and (last or item[-1]).type not in _OPERANDS:
         return ("width symbol",)
     return ()

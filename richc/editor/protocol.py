@@ -27,10 +27,15 @@ _SEVERITIES = {
 _COMPLETION_KINDS = {
     "activation": types.CompletionItemKind.Function,
     "attribute": types.CompletionItemKind.Property,
+    "body": types.CompletionItemKind.Keyword,
+    "gain attribute": types.CompletionItemKind.Property,
     "loss": types.CompletionItemKind.Function,
+    "norm": types.CompletionItemKind.Function,
+    "norm attribute": types.CompletionItemKind.Property,
     "option": types.CompletionItemKind.Property,
     "optimizer": types.CompletionItemKind.Class,
     "parameterization option": types.CompletionItemKind.Property,
+    "residual attribute": types.CompletionItemKind.Property,
     "richness option": types.CompletionItemKind.Property,
     "statement": types.CompletionItemKind.Keyword,
     "symbol": types.CompletionItemKind.Variable,
@@ -134,9 +139,12 @@ def hint_out(document: Document, hint: Hint) -> types.InlayHint:
     )
 
 
-def completion_out(item: Completion) -> types.CompletionItem:
+def completion_out(item: Completion, *, snippets: bool) -> types.CompletionItem:
+    is_snippet = snippets and bool(item.snippet)
     return types.CompletionItem(
         label=item.word,
+        insert_text=item.snippet if is_snippet else None,
+        insert_text_format=types.InsertTextFormat.Snippet if is_snippet else None,
         kind=_COMPLETION_KINDS.get(item.kind, types.CompletionItemKind.EnumMember),
         detail=item.kind,
         documentation=types.MarkupContent(types.MarkupKind.Markdown, item.documentation),

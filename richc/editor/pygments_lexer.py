@@ -33,6 +33,7 @@ from richc.words import (
     DISTRIBUTIONS,
     GAUGES,
     LOSSES,
+    NORMS,
     OPTIMIZERS,
     PARAMETERIZATIONS,
     REGIMES,
@@ -41,13 +42,15 @@ from richc.words import (
 _SYMBOLS = ("alpha", "gamma", "fan_in", "fan_out", "layer_fan_in")
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 #: Of layers and their biases.
-ATTRIBUTES = ("scale", "std", "var", "lr", "decay", "eps", "frozen", "bias", "dist")
+ATTRIBUTES = ("scale", "std", "var", "lr", "decay", "eps", "frozen", "bias", "dist", "optimizer")
 _OPTIONS = {
     *ATTRIBUTES,
     *option_names(),
     *TRAIN_OPTIONS,
+    "depth",
     "gamma",
     "gauge",
+    "skip",
     "weight_decay",
 }
 _VALUES = {
@@ -82,6 +85,10 @@ class RichLexer(RegexLexer):  # type: ignore[misc]  # Pygments comes without typ
                 _after("optimizer", OPTIMIZERS),
                 bygroups(Keyword, Whitespace, Name.Builtin),
             ),
+            (
+                rf"(optimizer)(\s*)(=)(\s*)({'|'.join(OPTIMIZERS)})\b",
+                bygroups(Name.Attribute, Whitespace, Operator, Whitespace, Name.Builtin),
+            ),
             (_after("loss", LOSSES), bygroups(Keyword, Whitespace, Name.Builtin)),
             (
                 _after("parameterization", PARAMETERIZATIONS),
@@ -93,17 +100,23 @@ class RichLexer(RegexLexer):  # type: ignore[misc]  # Pygments comes without typ
             ),
             (r"(require)(\s+)(equivalent)\b", bygroups(Keyword, Whitespace, Keyword.Pseudo)),
             (
-                _after("require", PARAMETERIZATIONS),
+                _after("require", (*PARAMETERIZATIONS, "completep", "depth")),
                 bygroups(Keyword, Whitespace, Name.Constant),
             ),
-            (words(("model", *STATEMENT_WORDS.values()), suffix=r"\b"), Keyword),
             (rf"{_NAME}(?=\s*(?:\[[^\]]*\]\s*)?:)", Name.Function),
-            (r"dense\b(?=\s*->)", Keyword.Type),
+            (r"(input)(\s+)(tokens)\b(?=\s+\w)", bygroups(Keyword, Whitespace, Keyword)),
+            (words(("model", *STATEMENT_WORDS.values()), suffix=r"\b(?!\s*=)"), Keyword),
+            (
+                r"(:)(\s*)(repeat|residual)\b(?!\s*->)",
+                bygroups(Punctuation, Whitespace, Keyword),
+            ),
+            (r"(?:dense|embedding)\b(?=\s*->)", Keyword.Type),
+            (words(NORMS, suffix=r"\b(?=[ \t]*(?:[\r\n#{},]|\Z))"), Keyword.Type),
             (rf"base\b(?=\s+{_NAME}\s*=)|in\b(?=\s*\[)", Keyword),
             (words(_OPTIONS, suffix=r"\b(?=\s*=)"), Name.Attribute),
-            (r"(?:bias|frozen)\b(?!\s*[-+*/^=])", Name.Attribute),
+            (r"(?:bias|frozen|gain)\b(?!\s*[-+*/^=])", Name.Attribute),
             # An activation is a statement: it ends with its line.
-            (words(ACTIVATIONS, suffix=r"\b(?=[ \t]*(?:[\r\n#(}]|\Z))"), Name.Builtin),
+            (words(ACTIVATIONS, suffix=r"\b(?=[ \t]*(?:[\r\n#(},]|\Z))"), Name.Builtin),
             (
                 rf"(=)(\s*)({'|'.join(sorted(_VALUES))})\b(?=\s*[\r\n#,}}])",
                 bygroups(Operator, Whitespace, Name.Constant),

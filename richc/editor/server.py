@@ -214,7 +214,8 @@ def _completion(ls: Server, params: types.CompletionParams) -> list[types.Comple
     if document is None:
         return []
     offset = document.offset(to.position_in(params.position))
-    return [to.completion_out(item) for item in complete(document, offset)]
+    snippets = bool(ls.supports("text_document.completion.completion_item.snippet_support"))
+    return [to.completion_out(item, snippets=snippets) for item in complete(document, offset)]
 
 
 def _definition(ls: Server, params: types.DefinitionParams) -> types.Location | None:

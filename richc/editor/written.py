@@ -22,7 +22,7 @@ def written(document: Document, offset: int) -> list[tuple[str, str]]:
     if model is None:
         return []
     before: tree.Expression | None = None
-    for statement in model.statements:
+    for statement in tree.every(model.statements):
         if isinstance(statement, tree.Input):
             before = statement.value
         if isinstance(statement, tree.Layer):

@@ -13,7 +13,8 @@ from richc.emit.plan import (
     is_frozen,
 )
 from richc.emit.text import LINE_LENGTH, Items, holds, number, wrapped
-from richc.spec.model import Activation, Layer
+from richc.spec.activation import Activation
+from richc.spec.model import Layer
 
 Fills = dict[str, list[str]]
 
@@ -90,8 +91,7 @@ def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
     richness = "richness: float | None = None"
     if model.richness is not None:
         richness = "richness: float = RICHNESS"
-    base = "(self.width / BASE_WIDTH)" if plan.symbols.base else "self.width"
-    power = f"{base} ** self.richness" if plan.symbols.base else f"{base}**self.richness"
+    base = "self.width / BASE_WIDTH" if plan.symbols.base else "self.width"
     outputs = dim(model.layers[-1].fan_out)
     where = "``factory``: device and dtype, as of torch.empty."
     return {
@@ -104,12 +104,8 @@ def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
         ),
         "checks": _checks(plan),
         "layers": [*plan.binding(layers), *layers],
-        "hooks": [
-            "self.register_state_dict_post_hook(describe_weights)",
-            "self.register_load_state_dict_pre_hook(check_weights)",
-        ],
-        "alpha": [f"return self.gamma * {power}"],
-        "forward": _forward(plan),
+        "alpha": [f"return self.gamma * math.pow({base}, self.richness)"],
+        "forward": [*(line for block in plan.blocks for line in _steps(block)), "return x"],
         "groups": group_lines(plan),
         "optimizer": optimizer_lines(plan, sharded=sharded, scaled=scaled),
     }
@@ -198,13 +194,6 @@ def _dense(plan: Plan, layer: Layer) -> Items:
     if bias is not None and is_frozen(bias):
         items.append("bias_trainable=False")
     return Items("Dense(", [*items, "**factory"], ")", hugs=True)
-
-
-def _forward(plan: Plan) -> list[str]:
-    steps = [line for block in plan.blocks for line in _steps(block)]
-    if steps[-1].startswith("x = "):
-        return [*steps[:-1], f"return {steps[-1].removeprefix('x = ')}"]
-    return [*steps, "return x"]
 
 
 def _steps(block: PlannedBlock) -> list[str]:

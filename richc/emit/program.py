@@ -13,7 +13,6 @@ from richc.emit.docstring import docstring
 from richc.emit.features import PARTS, chosen
 from richc.emit.module import fills, words_of
 from richc.emit.plan import Plan, plan
-from richc.emit.predictions import Prediction
 from richc.emit.text import (
     LINE_LENGTH,
     Part,
@@ -31,17 +30,14 @@ MARKER = "# Compiled by richc "
 ORIGIN = "# sha256 "
 
 #: The emitted training run's defaults where the specification has none.
-_STEPS, _BATCH, _SEED, _PRECISION, _SCHEDULE = 1000, 128, 0, "fp32", "constant"
+STEPS, BATCH, _SEED, _PRECISION, _SCHEDULE = 1000, 128, 0, "fp32", "constant"
 
 #: What the program shows beside the loss.
 _SCORES = {"cross_entropy": "accuracy", "mse": "R^2"}
 
-#: What stands for the model's class in the parts, and for the class that is made whole.
-_CLASS, _WHOLE = "Network", "torch.optim.Muon"
-
-
-#: Stands in what the model fills in, where a layer may be called as the stand-in is.
-_HIDDEN = "\0"
+#: What stands for the model's class in the parts, which no layer can be called, and for the class
+#: that is made whole.
+_CLASS, _WHOLE = "_Network", "torch.optim.Muon"
 
 
 class Origin(NamedTuple):
@@ -63,6 +59,16 @@ class Origin(NamedTuple):
             f"{MARKER}{richc_version} from {shlex.quote(self.path)}. Change that, not this file.",
             f"{ORIGIN}{self.digest[:16]}, richc compile {words}",
         ]
+
+
+class Prediction(NamedTuple):
+    """What ``--monitor`` knows of one layer's output, before its activation; else None."""
+
+    #: RMS at init, at the declared width.
+    size: float | None
+    #: Exponents of n: of that RMS, and of the RMS of what training changes.
+    power: Fraction | None
+    power_of_change: Fraction | None
 
 
 def emit_program(
@@ -96,13 +102,8 @@ def emit_program(
     names = [name for name, condition in PARTS if holds(condition, words)]
     if torch.is_a_part:
         names = [model.optimizer.name, *names]
-    filled = fills(
-        decided, sharded="fsdp" in words, scaled=bool({"options", "module_only"} & words)
-    )
-    for places in filled.values():
-        for place, lines in places.items():
-            hidden = (line.replace(_CLASS, _CLASS[0] + _HIDDEN + _CLASS[1:]) for line in lines)
-            places[place] = list(hidden)
+    scaled = bool({"options", "module_only"} & words)
+    filled = fills(decided, sharded="fsdp" in words, scaled=scaled)
     parts = {name: load_part(name, words | {*names}, filled.get(name)) for name in names}
     text = "\n\n".join(part.body for part in parts.values())
     # Parts have one return, for the type checker; what is returned at once needs no name.
@@ -114,7 +115,7 @@ def emit_program(
         text,
         flags=re.MULTILINE,
     )
-    text = text.replace(_WHOLE, torch.name) if "whole" in names else text
+    text = text.replace(_WHOLE, torch.name) if {"fsdp", "whole"} <= words else text
     header = (
         [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
         if origin is None
@@ -132,7 +133,7 @@ def emit_program(
         "",
     ]
     end = '\n\nif __name__ == "__main__":\n    sys.exit(main())\n'
-    body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text).replace(_HIDDEN, "")
+    body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text)
     return "\n".join(head) + "\n" + body + ("" if module_only else end)
 
 
@@ -178,21 +179,21 @@ def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list
     lines = [f"{', '.join(sizes)} = {', '.join(sizes.values())}"]
     if "program" not in words:
         return lines
-    named = {"MODEL": literal(model.name), "SCORE": literal(_SCORES[model.loss])}
+    named = {"SCORE": literal(_SCORES[model.loss])}
     train_defaults = {
-        "STEPS": str(_STEPS if train.steps is None else train.steps),
-        "BATCH": str(_BATCH if train.batch is None else train.batch),
+        "STEPS": str(STEPS if train.steps is None else train.steps),
+        "BATCH": str(BATCH if train.batch is None else train.batch),
         "SEED": str(_SEED if train.seed is None else train.seed),
         "PRECISION": literal(train.precision or _PRECISION),
     }
     if "features" in words:
-        named["COMPILER"] = literal(f"richc {richc_version}")
+        named["MODEL"], named["COMPILER"] = literal(model.name), literal(f"richc {richc_version}")
     if "options" in words:
         train_defaults["SCHEDULE"] = literal(train.schedule or _SCHEDULE)
         train_defaults["WARMUP"] = number(Fraction(0) if train.warmup is None else train.warmup)
     named |= {"FEATURES": str(model.input_dim), "OUTPUTS": str(outputs.factor)}
     lines += [f"{', '.join(named)} = {', '.join(named.values())}"]
-    if train.data is not None or "options" in words:
+    if train.data is not None:
         lines.append(f"DATA: str | None = {_optional(train.data)}")
     return [
         *lines,

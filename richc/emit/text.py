@@ -108,10 +108,10 @@ def load_part(
 ) -> Part:
     """A part from ``richc/emit/parts``.
 
-    Lines between ``# keep if A or B`` and ``# end`` are kept when one of these ``words`` is said of
-    the file; ``A and B`` are both, ``not A`` is one that is not.  In place of the lines between
-    ``# fill NAME`` and ``# end``, which are for the type checker, stand those of ``fills``, as far
-    to the right.  Regions may be nested.
+    Lines between ``# keep if A or B`` and ``# end``, or one that ends in ``# keep if A or B``, are
+    kept when one of these ``words`` is said of the file; ``A and B`` are both, ``not A`` is one
+    that is not.  In place of the lines between ``# fill NAME`` and ``# end``, which are for the
+    type checker, stand those of ``fills``, as far to the right.  Regions may be nested.
     """
     text = files("richc.emit").joinpath("parts", f"{name}.py").read_text(encoding="utf-8")
     kept: list[str] = []
@@ -128,7 +128,9 @@ def load_part(
         elif word == "# end":
             regions.pop()
         elif all(regions):
-            kept.append(line)
+            code, marker, condition = line.partition("  # keep if ")
+            if not marker or holds(condition.strip(), words):
+                kept.append(f"{code}\n" if marker else line)
     head, _, body = "".join(kept).partition(_CUT)
     imports = tuple(i.partition("  #")[0] for i in _IMPORT.findall(head) if "__future__" not in i)
     return Part(imports, body.strip("\n") + "\n")

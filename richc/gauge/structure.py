@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from richc.activations import LINEAR, RELU
 from richc.algebra.monomial import WIDTH
-from richc.spec.model import Activation, Layer, Model, Tensor
+from richc.spec.activation import Activation
+from richc.spec.model import Layer, Model, Tensor
 
 
 class Structure(NamedTuple):

@@ -37,7 +37,7 @@ class Place(Strict):
         description="largest difference of an exponent theta from that mixture's"
     )
     is_exact: bool = Field(description="its gauge is that mixture, in every layer")
-    violated: list[Literal["D0", "D1", "D2", "D3"]]
+    violated: list[Literal["D0", "D1", "D2", "D3", "D4"]]
     excess: str | None = Field(
         description="the power of n by which the gravest violation is off; inf where a size is zero"
     )

@@ -17,7 +17,7 @@ class Rule(Strict):
 
     code: str
     slug: str
-    desideratum: Literal["D0", "D1", "D2", "D3"] | None
+    desideratum: Literal["D0", "D1", "D2", "D3", "D4"] | None
     severity: Literal["error", "warning", "info"]
     fixable: bool = Field(description="whether findings may carry an edit")
     summary: str

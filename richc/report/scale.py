@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from richc.algebra.formula import power
 from richc.lab.outcome import Outcome
 from richc.report.style import Style
+from richc.words import counted
 
 if TYPE_CHECKING:
     from richc.report.scale_schema import Row, ScaleReport, Spot, Values
@@ -84,8 +85,9 @@ def _run(found: ScaleReport) -> str:
     networks = sum(spot.networks for spot in (*found.spots, *found.prefactors))
     base = "" if run.base_width is None else f", base n0 = {run.base_width}"
     return (
-        f"{networks} networks, {run.seeds} at every place; {run.steps} steps on {run.examples} "
-        f"examples at once at lr = {run.lr:g}{base}; {run.held_out} held out; {run.data}, "
+        f"{counted(networks, 'network')}, {run.seeds} at every place; "
+        f"{counted(run.steps, 'step')} on {run.examples} examples "
+        f"at once at lr = {run.lr:g}{base}; {run.held_out} held out; {run.data}, "
         f"{run.seconds:.0f} s"
     )
 

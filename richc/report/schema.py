@@ -5,7 +5,7 @@ The keys are a contract with outside tools; they only ever grow.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import Literal
 
@@ -13,7 +13,11 @@ from pydantic import Field
 
 from richc import diagnostics as found
 from richc._version import __version__
+from richc.algebra.joint import depth_of, width_of
 from richc.algebra.sizes import Size, largest
+from richc.calculus.ops import Parameter
+from richc.calculus.run import LayerFlow
+from richc.calculus.verdict import DESIDERATA, HOLDS, Verdict
 from richc.pipeline import FileResult, ModelResult
 from richc.report import Options
 from richc.report.names import FileName
@@ -48,7 +52,7 @@ class Diagnostic(Strict):
     code: str
     slug: str
     severity: Literal["error", "warning", "info"]
-    desideratum: Literal["D0", "D1", "D2", "D3"] | None
+    desideratum: Literal["D0", "D1", "D2", "D3", "D4"] | None
     layer: str | None
     message: str
     span: Span
@@ -62,6 +66,26 @@ class Desiderata(Strict):
     D1: Status
     D2: Status
     D3: Status
+    D4: Status | None = Field(None, description="null without residual blocks")
+
+
+class DepthExponents(Strict):
+    """What ``Layer`` has of n, of L: a family's exponents in the depth."""
+
+    a: str
+    b: str
+    c: str
+    A: str
+    C: str
+    h: str | None
+    dh: str | None
+    df: str | None
+
+
+class DepthSymbol(Strict):
+    symbol: str
+    value: int
+    base: int | None
 
 
 class Values(Strict):
@@ -90,7 +114,7 @@ class Layer(Strict):
     """
 
     name: str
-    role: Literal["read-in", "hidden", "read-out"]
+    role: Literal["read-in", "hidden", "read-out", "branch", "branch-last", "vector"]
     a: str
     b: str
     c: str
@@ -100,6 +124,7 @@ class Layer(Strict):
     dh: str | None
     df: str | None
     optimizer: str = Field(json_schema_extra={"enum": list(OPTIMIZERS)})
+    L: DepthExponents | None = Field(None, description="null in a model without a depth")
     values: Values
     bias_values: Values | None = Field(description="null for a layer without a bias")
 
@@ -108,7 +133,7 @@ class Model(Strict):
     """The verdict on one model."""
 
     name: str
-    verdict: Literal["pass", "fail"]
+    verdict: Literal["pass", "fail", "undecided"]
     stable: bool
     nontrivial: bool | None = Field(description="null where D1 is not evaluated")
     regime: Literal["rich", "lazy", "mixed", "partial", "trivial", "unstable"]
@@ -117,6 +142,8 @@ class Model(Strict):
     equivalent_to: Literal["mup", "ntp"] | None
     gauges: list[Literal["stp", "mup", "rescaling"]]
     point: Literal["mup-lr", "mup", "mfp", "ntp-lr", "ntp"] | None
+    depth: DepthSymbol | None = None
+    depth_point: Literal["completep", "depth-mup"] | None = None
     desiderata: Desiderata
     layers: list[Layer]
 
@@ -180,9 +207,36 @@ def _diagnostic(source: Source, diagnostic: found.Diagnostic) -> Diagnostic:
     )
 
 
-def _inverse(size: Size) -> str:
-    """The exponent of n^-x, as theory writes it."""
-    return str(-size) if isinstance(size, Fraction) else "inf"
+def _inverse(size: Size, of: Callable[[Fraction], Fraction] = width_of) -> str:
+    """The exponent of n^-x, as theory writes it; or of L^-x."""
+    return str(-of(size)) if isinstance(size, Fraction) else "inf"
+
+
+def _shown(size: Size, of: Callable[[Fraction], Fraction] = width_of) -> str:
+    return str(of(size)) if isinstance(size, Fraction) else "-inf"
+
+
+def _exponents(
+    written: tuple[Size, Size, Size],
+    judged: Parameter,
+    flow: LayerFlow,
+    verdict: Verdict,
+    index: int,
+    of: Callable[[Fraction], Fraction],
+) -> dict[str, str | None]:
+    """What ``Layer`` and ``DepthExponents`` say, in the powers of one symbol."""
+    scale, std, rate = (_inverse(size, of) for size in written)
+    evaluated = verdict.nontrivial is not None
+    return {
+        "a": scale,
+        "b": std,
+        "c": rate,
+        "A": _inverse(judged.init, of),
+        "C": _inverse(judged.rate, of),
+        "h": _shown(flow.h, of) if index < verdict.known_heights else None,
+        "dh": _shown(flow.dh, of) if evaluated else None,
+        "df": _shown(largest(flow.df, flow.bias_df), of) if evaluated else None,
+    }
 
 
 def _model(result: ModelResult) -> Model:
@@ -195,33 +249,33 @@ def _model(result: ModelResult) -> Model:
             known[id(tensor)] = Values(**declared_values.values(result.spec, tensor)._asdict())
         return known[id(tensor)]
 
-    layers = [
-        {
-            "name": layer.name,
-            "role": layer.role,
-            "a": _inverse(scale),
-            "b": _inverse(std),
-            "c": _inverse(rate),
-            "A": _inverse(stage.weight.init),
-            "C": _inverse(stage.weight.rate),
-            "h": str(flow.h) if index < verdict.known_heights else None,
-            "dh": str(flow.dh) if verdict.nontrivial is not None else None,
-            "df": str(largest(flow.df, flow.bias_df)) if verdict.nontrivial is not None else None,
-            "optimizer": result.spec.optimizer.name,
-            "values": values(layer.weight),
-            "bias_values": None if layer.bias is None else values(layer.bias),
-        }
-        for index, (layer, stage, (scale, std, rate), flow) in enumerate(
-            zip(
-                result.spec.layers, network.stages, network.written, verdict.flow.later, strict=True
-            )
+    parts = zip(
+        result.spec.layers, network.stages, network.written, verdict.flow.later, strict=True
+    )
+    layers = []
+    for index, (layer, stage, written, flow) in enumerate(parts):
+        if layer.is_bare:
+            continue
+        of_depth = None
+        if result.spec.depth is not None:
+            of_depth = _exponents(written, stage.weight, flow, verdict, index, depth_of)
+        layers.append(
+            {
+                "name": f"{layer.name}.gain" if layer.kind.is_norm else layer.name,
+                "role": layer.role,
+                **_exponents(written, stage.weight, flow, verdict, index, width_of),
+                "optimizer": result.spec.optimizer_of(layer.weight).name,
+                "L": of_depth,
+                "values": values(layer.weight),
+                "bias_values": None if layer.bias is None else values(layer.bias),
+            }
         )
-    ]
+    depth = result.spec.depth
     richness = verdict.richness
     return Model.model_validate(
         {
             "name": result.spec.name,
-            "verdict": "pass" if result.passes else "fail",
+            "verdict": _word(result),
             "stable": verdict.stable,
             "nontrivial": verdict.nontrivial,
             "regime": verdict.regime,
@@ -230,7 +284,26 @@ def _model(result: ModelResult) -> Model:
             "equivalent_to": verdict.equivalent_to,
             "gauges": list(verdict.gauges),
             "point": verdict.point,
+            "depth": depth and {"symbol": depth.symbol, "value": depth.value, "base": depth.base},
+            "depth_point": _depth_point(result),
             "desiderata": dict(result.statuses),
             "layers": layers,
         }
     )
+
+
+def _word(result: ModelResult) -> str:
+    if not result.verdict.is_decided:
+        return "undecided"
+    return "pass" if result.passes else "fail"
+
+
+def _depth_point(result: ModelResult) -> str | None:
+    """CompleteP where D4 holds as well, Depth-μP where branches are small by the root of L."""
+    statuses = dict(result.statuses)
+    alpha = result.verdict.depth_exponent
+    if alpha is None or any(statuses[name] != HOLDS for name in DESIDERATA):
+        return None
+    if statuses["D4"] == HOLDS:
+        return "completep"
+    return "depth-mup" if alpha == Fraction(1, 2) else None

@@ -1,4 +1,4 @@
-"""The short table of a clean model: every layer's multiplier, std and rate."""
+"""The short table of a clean model: every layer's multiplier, std, rate, and what else scales."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from richc.algebra.formula import power, rich_formula
-from richc.algebra.monomial import Monomial
+from richc.algebra.monomial import GAMMA, ONE, Affine, Monomial
 from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.pipeline import ModelResult
 from richc.spec.declared_values import Values, place, values
-from richc.spec.model import Layer, Tensor
+from richc.spec.model import Layer, Model, Tensor
 
 HEADER = ("layer", "multiplier", "", "std", "", "rate", "")
+#: Longer formulas are cut.
 _LONGEST = 44
 
 
@@ -25,31 +26,61 @@ class KnobCell(NamedTuple):
 
 def knobs(model: ModelResult, tensor: Tensor) -> tuple[KnobCell, KnobCell, KnobCell]:
     """A tensor's multiplier, std and rate; the rate's size counts the optimizer's in."""
-
-    def knob(value: Monomial, whole: Monomial) -> KnobCell:
-        return KnobCell(rich_formula(value, model.spec.symbols), power(model.context.size(whole)))
-
     if tensor.frozen:
         rate = KnobCell("frozen", "0")
     else:
-        rate = knob(tensor.lr, model.spec.optimizer.lr.times(tensor.lr))
-    return knob(tensor.scale, tensor.scale), knob(tensor.std, tensor.std), rate
+        rate = _knob(model, tensor.lr, model.spec.optimizer_of(tensor).lr.times(tensor.lr))
+    return _knob(model, tensor.scale), _knob(model, tensor.std), rate
+
+
+def _knob(model: ModelResult, value: Monomial, whole: Monomial | None = None) -> KnobCell:
+    """The formula of ``value``, and the size of ``whole``."""
+    spec = model.spec
+    size = power(model.context.size(value if whole is None else whole))
+    if spec.richness is None or spec.interval is not None:
+        return KnobCell(rich_formula(value, spec.symbols), size)
+    symbols = spec.symbols._replace(alpha=False)
+    return KnobCell(rich_formula(_at_richness(value, spec), symbols), size)
+
+
+def _at_richness(value: Monomial, model: Model) -> Monomial:
+    """With the declared richness in the place of r, and without a gamma that is 1."""
+    if value.is_zero or model.richness is None:
+        return value
+    found = ONE
+    for base, exponent in value.powers:
+        known = Affine(exponent.at(model.richness))
+        if not (known.is_zero or (base == GAMMA and model.gamma == 1)):
+            found = found.times(Monomial(((base, known),)))
+    return found
 
 
 def table(model: ModelResult) -> list[str]:
     """Aligned lines: formulas, each with its exponent."""
+    tensors = {tensor for layer in model.spec.layers for tensor in layer.tensors}
+    decays = any(not tensor.decay.is_zero for tensor in tensors)
+    #: Of the same epsilon everywhere, whatever the width, there is nothing to say.
+    has_eps = len({tensor.eps for tensor in tensors}) > 1 or any(
+        tensor.eps is not None and not tensor.eps.exponent().is_zero for tensor in tensors
+    )
+    header = [*HEADER, *(("decay", "") if decays else ()), *(("eps", "") if has_eps else ())]
 
     def row(name: str, tensor: Tensor) -> tuple[str, ...]:
+        found = list(knobs(model, tensor))
+        found += [_knob(model, tensor.decay)] if decays else []
+        if has_eps:
+            found.append(KnobCell("-", "") if tensor.eps is None else _knob(model, tensor.eps))
         cells = [name]
-        for formula, size in knobs(model, tensor):
+        for formula, size in found:
             is_long = len(formula) > _LONGEST
             cells += [formula[: _LONGEST - 3] + "..." if is_long else formula, size]
         return tuple(cells)
 
-    lines = _lines(model, HEADER, row)
-    shape = model.spec.optimizer.shape_factor
-    if shape is not None:
-        lines.append(f"every update is times {SHAPE_FACTORS[shape]}: shape factor {shape}")
+    lines = _lines(model, header, row)
+    shapes = dict.fromkeys(o.shape_factor for o in model.spec.optimizers if o.shape_factor)
+    for shape in shapes:
+        which = "every update" if len(model.spec.optimizers) == 1 else "every update by muon"
+        lines.append(f"{which} is times {SHAPE_FACTORS[shape]}: shape factor {shape}")
     return lines
 
 
@@ -70,7 +101,11 @@ def _lines(
     rows = [header]
     for group in groups(model.spec.layers):
         first = group[0]
-        rows.append(row(group_name(group), first.weight))
+        if first.is_bare:
+            continue
+        name = f"{group_name(group)}.gain" if first.kind.is_norm else group_name(group)
+        if not (first.kind.is_norm and first.weight.frozen):
+            rows.append(row(name, first.weight))
         if first.bias is not None:
             rows.append(row("  bias", first.bias))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -11,6 +11,7 @@ from richc.report.snippet import Marked, snippet, visible
 from richc.report.style import Style
 from richc.rules import INFERRED
 from richc.syntax.source import Source
+from richc.words import counted
 
 
 def render(results: Iterable[FileResult], options: Options) -> Iterator[str]:
@@ -104,13 +105,10 @@ def _model(path: str, model: ModelResult, style: Style, with_values: bool) -> st
 def _totals(
     files: int, models: int, errors: int, warnings: int, suppressed: int, style: Style
 ) -> str:
-    def count(number: int, word: str) -> str:
-        return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-    found = count(errors, "error") if errors else "no errors"
+    found = counted(errors, "error") if errors else "no errors"
     if warnings:
-        found += f", {count(warnings, 'warning')}"
+        found += f", {counted(warnings, 'warning')}"
     if suppressed:
         found += f", {suppressed:,} suppressed"
-    text = f"{count(files, 'file')}, {count(models, 'model')}: {found}"
+    text = f"{counted(files, 'file')}, {counted(models, 'model')}: {found}"
     return style.severity("error", text) if errors else style.good(text)

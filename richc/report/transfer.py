@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from richc.algebra.formula import power
 from richc.report.scale import LOSSES
 from richc.report.style import Style
+from richc.words import counted
 
 if TYPE_CHECKING:
     from richc.report.transfer_schema import Training, TransferReport
@@ -100,10 +101,8 @@ def run_words(found: TransferReport) -> str:
     """How it was measured."""
     run = found.run
     kept = f", {run.kept} of them from before" if run.kept else ""
-    return (
-        f"{len(found.trainings)} trainings of {run.steps} steps on {run.data}{kept}, "
-        f"{run.seconds:.1f} s"
-    )
+    trained = counted(len(found.trainings), "training")
+    return f"{trained} of {counted(run.steps, 'step')} on {run.data}{kept}, {run.seconds:.1f} s"
 
 
 def loss_words(found: TransferReport) -> str:

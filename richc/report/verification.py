@@ -10,6 +10,7 @@ from richc.lab.outcome import Outcome
 from richc.report.style import Style
 from richc.report.verification_schema import Fault, Row, VerificationReport
 from richc.rules.sentence import point_name
+from richc.words import counted
 
 #: Quantity -> words; {} is the layer.
 WORDS = {
@@ -135,7 +136,7 @@ def run_words(report: VerificationReport) -> str:
     networks = sum(counts.values())
     seeds = " ".join(f"{width}:{count}" for width, count in counts.items())
     return (
-        f"{networks} networks (width:number {seeds}), {run.steps} steps on "
+        f"{counted(networks, 'network')} (width:number {seeds}), {counted(run.steps, 'step')} on "
         f"{run.data} at {run.rate:.3g} x the file's rates, {run.seconds:.1f} s"
     )
 

@@ -46,7 +46,7 @@ class Row(Strict):
 class Finding(Strict):
     """A desideratum that training breaks."""
 
-    desideratum: Literal["D0", "D1", "D2", "D3"]
+    desideratum: Literal["D0", "D1", "D2", "D3", "D4"]
     layer: str | None
     message: str
     is_consequence: bool = Field(description="only because something else explodes")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from richc.algebra.monomial import WIDTH
 from richc.calculus.verdict import HOLDS, MIXED, Breach
 from richc.diagnostics import Diagnostic
-from richc.optimizers.law import Epsilon
+from richc.optimizers.law import Epsilon, Law
 from richc.rules.context import Context
 
 
@@ -25,6 +25,11 @@ class Rule(NamedTuple):
     #: The kind of violation that it reports; None for rules that look at something else.
     violation: tuple[str, Breach] | None = None
     applies: Callable[[Context], bool] | None = None
+
+
+def _any(context: Context, has: Callable[[Law], bool]) -> bool:
+    """Whether some optimizer of the model is such."""
+    return any(has(optimizer.law) for optimizer in context.model.optimizers)
 
 
 def _decays(context: Context) -> bool:
@@ -39,7 +44,11 @@ def _decays(context: Context) -> bool:
 def _signal_drifts(context: Context) -> bool:
     """Sizes at init are of order one in n, but not at the declared width and depth."""
     flow = context.verdict.flow.first
-    if not context.is_declared or any(layer.h != 0 for layer in flow[:-1]):
+    if (
+        not context.model.is_chain
+        or not context.is_declared
+        or any(layer.h != 0 for layer in flow[:-1])
+    ):
         return False
     from richc.rules.signal import drifts
 
@@ -52,7 +61,8 @@ _SHALLOW = 8
 
 def _is_deep(context: Context) -> bool:
     """Many layers, with signals of order one at the declared width and depth, too."""
-    if len(context.model.layers) <= _SHALLOW or not context.is_declared:
+    model = context.model
+    if len(model.layers) <= _SHALLOW or not (model.is_chain and context.is_declared):
         return False
     return context.verdict.status("D0") == HOLDS and not _signal_drifts(context)
 
@@ -64,7 +74,7 @@ _HARMLESS, _SMALL_STEP = 20, -18
 def _strains_precision(context: Context) -> bool:
     """Whether some number might leave its format: cheap, and true of few files."""
     model = context.model
-    if not context.is_declared:
+    if not context.is_declared or not model.is_chain or model.others:
         return False
     if model.train.precision == "fp16":
         return True
@@ -86,6 +96,8 @@ def _writes_epsilon(context: Context) -> bool:
     model = context.model
     if context.model.optimizer.law.eps != Epsilon.GRADIENT or not context.is_declared:
         return False
+    if not model.is_chain or model.others:
+        return False
     return "eps" in dict(model.optimizer.places) or any(
         layer.weight.place("eps") for layer in model.layers
     )
@@ -101,6 +113,7 @@ TABLE: tuple[Rule, ...] = (
     Rule("R101", "representation-size", "representation_size", ("D0", Breach.SIZE)),
     Rule("R102", "output-size", "output_size", ("D0", Breach.OUTPUT)),
     Rule("R103", "update-explodes", "update_explodes", ("D0", Breach.UPDATE)),
+    Rule("R104", "exponential-stream", "exponential_stream", ("D0", Breach.EXPONENTIAL)),
     Rule("R201", "output-explodes", "output_explodes", ("D1", Breach.EXPLODES)),
     Rule("R202", "nothing-learnt", "nothing_learnt", ("D1", Breach.STILL)),
     Rule(
@@ -112,6 +125,7 @@ TABLE: tuple[Rule, ...] = (
     Rule("R301", "useless-update", "useless_update", ("D2", Breach.USELESS)),
     Rule("R401", "negligible-update", "negligible_update", ("D3", Breach.WEIGHT)),
     Rule("R402", "negligible-readout", "negligible_readout", ("D3", Breach.READOUT)),
+    Rule("R403", "negligible-family", "negligible_family", ("D3", Breach.FAMILY)),
     Rule(
         "R502",
         "requirement-fails",
@@ -134,20 +148,20 @@ TABLE: tuple[Rule, ...] = (
         "R601",
         "epsilon",
         "epsilon",
-        applies=lambda context: context.model.optimizer.law.eps == Epsilon.GRADIENT,
+        applies=lambda context: _any(context, lambda law: law.eps == Epsilon.GRADIENT),
     ),
     Rule("R602", "weight-decay", "weight_decay", applies=_decays),
     Rule(
         "R603",
         "adafactor-zero",
         "adafactor_zero",
-        applies=lambda context: context.model.optimizer.law.is_relative_to_weight,
+        applies=lambda context: _any(context, lambda law: law.is_relative_to_weight),
     ),
     Rule(
         "R604",
         "adafactor-rate",
         "adafactor_rate",
-        applies=lambda context: context.model.optimizer.law.torch.caps_rate,
+        applies=lambda context: _any(context, lambda law: law.torch.caps_rate),
     ),
     Rule(
         "R605",
@@ -155,6 +169,7 @@ TABLE: tuple[Rule, ...] = (
         "decay_beside_kernel",
         applies=lambda context: (
             context.verdict.limit == "kernel"
+            and context.model.is_chain
             and not context.model.optimizer.law.decay_is_normalised
             and _decays(context)
         ),
@@ -163,7 +178,9 @@ TABLE: tuple[Rule, ...] = (
         "R606",
         "shape-factor-word",
         "shape_factor_word",
-        applies=lambda context: context.model.optimizer.shape_factor == "spectral",
+        applies=lambda context: any(
+            optimizer.shape_factor == "spectral" for optimizer in context.model.optimizers
+        ),
     ),
     Rule("R701", "signal-prefactor", "signal_prefactor", applies=_signal_drifts),
     Rule("R702", "precision-range", "precision_range", applies=_strains_precision),
@@ -172,7 +189,7 @@ TABLE: tuple[Rule, ...] = (
         "adafactor-floor",
         "adafactor_floor",
         applies=lambda context: (
-            context.model.optimizer.law.eps == Epsilon.WEIGHT and context.is_declared
+            _any(context, lambda law: law.eps == Epsilon.WEIGHT) and context.is_declared
         ),
     ),
     Rule(
@@ -183,6 +200,19 @@ TABLE: tuple[Rule, ...] = (
     ),
     Rule("R705", "epsilon-floor", "epsilon_floor", applies=_writes_epsilon),
     Rule("R706", "plain-depth", "plain_depth", applies=_is_deep),
+    Rule("R901", "lazy-branch", "lazy_branch", ("D4", Breach.LAZY)),
+    Rule(
+        "R902",
+        "undecided-depth",
+        "undecided_depth",
+        applies=lambda context: not context.verdict.is_decided,
+    ),
+    Rule(
+        "R903",
+        "grown-stream",
+        "grown_stream",
+        applies=lambda context: context.verdict.is_grown,
+    ),
 )
 
 #: Every code and its slug: stable, for `--select`, suppressions and documentation.

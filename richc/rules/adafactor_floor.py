@@ -11,6 +11,8 @@ from functools import partial
 
 from richc.algebra.formula import power
 from richc.diagnostics import WARNING, Diagnostic
+from richc.optimizers import law
+from richc.optimizers.law import Epsilon
 from richc.rules import SLUGS
 from richc.rules.common import decimal, trained
 from richc.rules.context import Context
@@ -18,8 +20,7 @@ from richc.rules.knobs import KnobFinding, findings, named
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    optimizer = context.model.optimizer.law.title
-    yield from findings(_parts(context), partial(_diagnose, optimizer))
+    yield from findings(_parts(context), partial(_diagnose, law("adafactor").title))
 
 
 def _parts(context: Context) -> Iterator[KnobFinding]:
@@ -27,6 +28,9 @@ def _parts(context: Context) -> Iterator[KnobFinding]:
     seen: set[tuple[str, bool]] = set()
     for item in trained(context):
         tensor = item.tensor
+        optimizer = model.optimizer_of(tensor)
+        if optimizer.law.eps != Epsilon.WEIGHT:
+            continue
         # A tensor of zeros lives on its floor: that is what the floor is for.
         if tensor.eps is None or tensor.eps.is_zero or tensor.std.is_zero:
             continue
@@ -38,7 +42,7 @@ def _parts(context: Context) -> Iterator[KnobFinding]:
         powers = f" (the floor ~ {sizes[0]}, the std ~ {sizes[1]})" if sizes[0] != sizes[1] else ""
         yield KnobFinding(
             item,
-            tensor.place("eps") or model.optimizer.located("eps"),
+            tensor.place("eps") or optimizer.located("eps"),
             f"{decimal(floor)}, {decimal(floor - rms)} times the std, {decimal(rms)}, at "
             f"{model.width_symbol} = {model.width}{powers}",
             "",

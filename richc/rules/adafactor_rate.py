@@ -16,9 +16,12 @@ from richc.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    name = context.model.optimizer.law.title
     seen: set[tuple[str, bool]] = set()
     for item in trained(context):
+        law = context.model.optimizer_of(item.tensor).law
+        if not law.torch.caps_rate:
+            continue
+        name = law.title
         rate = item.rate(context)
         if rate <= 0 or item.statement in seen:
             continue

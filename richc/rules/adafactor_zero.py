@@ -15,9 +15,12 @@ from richc.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    name = context.model.optimizer.law.title
     seen: set[tuple[str, bool]] = set()
     for item in trained(context):
+        law = context.model.optimizer_of(item.tensor).law
+        if not law.is_relative_to_weight:
+            continue
+        name = law.title
         floor = item.tensor.eps
         has_floor = floor is not None and not floor.is_zero
         if not item.tensor.std.is_zero or has_floor or item.statement in seen:

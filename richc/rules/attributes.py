@@ -29,9 +29,11 @@ def kept_at_base(
     ``names`` are the attribute's on a layer and in the optimizer; what stands in the optimizer goes
     to the layer.  None where there is no place for it.
     """
+    if not context.model.is_chain:
+        return None
     of_bias = tensor is layer.bias
     own = tensor.place(names[0])
-    place = own or dict(context.model.optimizer.places).get(names[1])
+    place = own or dict(context.model.optimizer_of(tensor).places).get(names[1])
     # Under a parameterization the optimizer's decay is spread over the layers.
     is_spread = own is None and context.model.parameterization not in (None, STANDARD)
     if place is None or is_spread:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.joint import Joint
 from richc.algebra.sizes import Size
 from richc.calculus.verdict import Breach, Violation
 from richc.diagnostics import Span
@@ -52,13 +53,14 @@ def cases(context: Context, desideratum: str, kind: Breach) -> Iterator[FaultCas
         for group in list(by_excess.values())[:_MAX_CAUSES]:
             first, last = layers[group[0].layer], layers[group[-1].layer]
             if len(group) == counts[statement]:
-                name = shown = statement
+                name = words = statement
             else:
-                name = shown = first.name
+                name = words = first.name
                 if first is not last:
-                    shown = f"{first.name}` ... `{last.name}"
-            shown = f"the bias of `{shown}`" if of_bias else f"`{shown}`"
-            yield FaultCase(group[0], first, context.tensor(group[0].layer, of_bias), name, shown)
+                    words = f"{first.name}` ... `{last.name}"
+            part = "bias" if of_bias else "gain" if first.kind.is_norm else ""
+            whole = f"the {part} of `{words}`" if part else f"`{words}`"
+            yield FaultCase(group[0], first, context.tensor(group[0].layer, of_bias), name, whole)
 
 
 class Trained(NamedTuple):
@@ -71,7 +73,7 @@ class Trained(NamedTuple):
 
     @property
     def shown(self) -> str:
-        return f"the bias of `{self.layer.name}`" if self.is_bias else f"`{self.layer.name}`"
+        return shown(self.layer, of_bias=self.is_bias)
 
     @property
     def statement(self) -> tuple[str, bool]:
@@ -85,7 +87,7 @@ class Trained(NamedTuple):
         return size if self.is_bias else size + flow[self.at].source
 
     def rate(self, context: Context) -> Size:
-        return context.size(context.model.optimizer.lr) + context.size(self.tensor.lr)
+        return context.rate(self.tensor)
 
 
 def trained(context: Context) -> Iterator[Trained]:
@@ -94,6 +96,20 @@ def trained(context: Context) -> Iterator[Trained]:
         for tensor, is_bias in ((layer.weight, False), (layer.bias, True)):
             if tensor is not None and not tensor.frozen:
                 yield Trained(index, layer, tensor, is_bias)
+
+
+def shown(layer: Layer, *, of_bias: bool) -> str:
+    """For messages: "`embed`", "the bias of `embed`", "the gain of `norm`"."""
+    if of_bias:
+        return f"the bias of `{layer.name}`"
+    return f"the gain of `{layer.name}`" if layer.kind.is_norm else f"`{layer.name}`"
+
+
+def grown(size: Size) -> str:
+    """What a size that is not of order one goes with: "the width", "the depth"."""
+    if not isinstance(size, Joint) or not size.depth:
+        return "the width"
+    return "the width and the depth" if size.width else "the depth"
 
 
 def decimal(bits: float) -> str:

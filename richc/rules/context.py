@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -66,6 +66,10 @@ class Context:
         """The exponent of n at the declared richness."""
         return self.exponents.size(value)
 
+    def rate(self, tensor: Tensor) -> Size:
+        """The exponent of a tensor's whole learning rate."""
+        return self.size(self.model.optimizer_of(tensor).lr) + self.size(tensor.lr)
+
     def network_under(self, optimizer: str) -> Network:
         """The model's exponents, read with some optimizer's update law."""
         return self.exponents.network(optimizer)
@@ -88,9 +92,20 @@ class Context:
                 ):
                     found[item.value.span] = item.value
 
-        for statement in self.node.statements:
-            if isinstance(statement, tree.Layer | tree.Optimizer):
-                visit(statement.block)
+        def through(statements: Iterable[object]) -> None:
+            for statement in statements:
+                if isinstance(statement, tree.Layer | tree.Optimizer | tree.Norm):
+                    visit(statement.block)
+                elif isinstance(statement, tree.Repeat):
+                    through(statement.statements)
+                elif isinstance(statement, tree.Residual):
+                    visit(tree.Block(options(statement), statement.span))
+                    through(statement.parts)
+
+        def options(residual: tree.Residual) -> tuple[tree.Item, ...]:
+            return tuple(part for part in residual.parts if isinstance(part, tree.Item))
+
+        through(self.node.statements)
         return found
 
     @cached_property

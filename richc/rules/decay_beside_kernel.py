@@ -16,12 +16,11 @@ from richc.rules.weight_decay import decay_place
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    lr = context.model.optimizer.lr
     for layer, flow in zip(context.model.layers[:-1], context.verdict.flow.later, strict=False):
         tensor = layer.weight
         if tensor.frozen or tensor.decay.is_zero:
             continue
-        shrink = context.size(lr) + context.size(tensor.lr) + context.size(tensor.decay)
+        shrink = context.rate(tensor) + context.size(tensor.decay)
         if shrink <= flow.dh:
             continue
         yield Diagnostic(

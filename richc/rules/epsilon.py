@@ -13,6 +13,7 @@ from richc.algebra.formula import power
 from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.verdict import NOT_EVALUATED
 from richc.diagnostics import WARNING, Diagnostic
+from richc.optimizers.law import Epsilon
 from richc.rules.attributes import WrittenAttribute, kept_at_base
 from richc.rules.common import Trained, trained
 from richc.rules.context import Context
@@ -29,7 +30,13 @@ def _parts(context: Context) -> Iterator[KnobFinding]:
     seen: set[tuple[str, bool]] = set()
     for item in trained(context):
         tensor, gradient = item.tensor, item.gradient(context)
-        if tensor.eps is None or gradient is ZERO_SIZE or item.statement in seen:
+        law = context.model.optimizer_of(tensor).law
+        if (
+            law.eps != Epsilon.GRADIENT
+            or tensor.eps is None
+            or gradient is ZERO_SIZE
+            or item.statement in seen
+        ):
             continue
         eps = context.size(tensor.eps)
         if eps <= gradient:
@@ -38,13 +45,17 @@ def _parts(context: Context) -> Iterator[KnobFinding]:
         written = _written(context, item, eps, gradient)
         yield KnobFinding(
             item,
-            tensor.place("eps") or context.model.optimizer.located("eps"),
+            tensor.place("eps") or context.model.optimizer_of(tensor).located("eps"),
             f"eps ~ {power(eps)}, the gradient ~ {power(gradient)}",
-            f"`eps = ... * {context.model.width_symbol}^({gradient})`"
-            if written is None
-            else f"`{written.words}`",
+            _words(context, gradient) if written is None else f"`{written.words}`",
             () if written is None else written.edits,
         )
+
+
+def _words(context: Context, gradient: Size) -> str:
+    if context.model.is_chain:
+        return f"`eps = ... * {context.model.width_symbol}^({gradient})`"
+    return f"an `eps` ~ {power(gradient)}"
 
 
 def _diagnose(parts: Sequence[KnobFinding]) -> Diagnostic:

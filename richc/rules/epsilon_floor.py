@@ -57,5 +57,5 @@ def _parts(context: Context) -> Iterator[tuple[float, KnobFinding]]:
             f"{decimal(eps)} beside a gradient of about {decimal(gradient)} at "
             f"{model.width_symbol} = {model.width}"
         )
-        place = tensor.place("eps") or model.optimizer.located("eps")
+        place = tensor.place("eps") or model.optimizer_of(tensor).located("eps")
         yield -log2(1 + 2.0 ** (eps - gradient)), KnobFinding(item, place, label, "")

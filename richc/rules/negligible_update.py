@@ -15,12 +15,13 @@ from richc.rules.context import Context
 def check(context: Context) -> Iterator[Diagnostic]:
     for case in cases(context, "D3", Breach.WEIGHT):
         layer = context.verdict.flow.later[case.at]
-        below = context.model.layers[case.at - 1].name if case.at else None
         if case.at and layer.carried >= layer.dh:
-            note = f"its contribution vanishes beside what `{below}` already changed"
+            below = context.model.layers[case.at - 1].name
+            before = f"what `{below}`" if context.model.is_chain else "what stands before"
+            note = f"its contribution vanishes beside {before} already changed"
         else:
             note = "its contribution vanishes beside that of the layer's other parameters"
-        rate = context.size(context.model.optimizer.lr) + context.size(case.tensor.lr)
+        rate = context.rate(case.tensor)
         what = "Δb" if case.violation.of_bias else "ΔW·h" if case.at else "ΔW·x"
         yield Diagnostic(
             "R401",

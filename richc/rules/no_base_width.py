@@ -30,7 +30,7 @@ _USUAL_BASE = 64
 def check(context: Context) -> Iterator[Diagnostic]:
     model = context.model
     optimizer = model.optimizer
-    rate = optimizer.lr.as_fraction()
+    rate = optimizer.lr.as_fraction() if model.is_chain and not model.others else None
     known = optimizer.law
     # Another gamma is a unit of the user's own.
     if rate is None or known.everyday is None or model.gamma != 1:

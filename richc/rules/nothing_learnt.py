@@ -24,7 +24,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         else:
             size = power(case.violation.size)
             label = f"the largest share of its change, from `{name}`, ~ {size}"
-            help = f"learning rates are too small by n^{-case.violation.excess} at least"
+            help = f"learning rates are too small by {power(-case.violation.excess)} at least"
         yield Diagnostic(
             "R202",
             "nothing-learnt",

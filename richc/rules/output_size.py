@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from richc.algebra.formula import power
 from richc.calculus.verdict import Breach
 from richc.diagnostics import ERROR, Diagnostic
-from richc.rules.common import cases
+from richc.rules.common import cases, grown
 from richc.rules.context import Context
 
 
@@ -17,7 +17,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             "R102",
             "output-size",
             ERROR,
-            "the output grows with the width at init (D0)",
+            f"the output grows with {grown(case.violation.size)} at init (D0)",
             context.place(case.layer, case.tensor, "std", "var", "scale"),
             label=f"f ~ {power(case.violation.size)} at init, should be at most n^0",
             desideratum="D0",

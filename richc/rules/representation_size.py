@@ -8,7 +8,7 @@ from richc.activations import HOMOGENEOUS
 from richc.algebra.formula import power
 from richc.calculus.verdict import NOT_EVALUATED, Breach, Violation
 from richc.diagnostics import ERROR, Diagnostic
-from richc.rules.common import FaultCase, cases, excess
+from richc.rules.common import FaultCase, cases, excess, grown
 from richc.rules.context import Context
 
 
@@ -19,11 +19,13 @@ def check(context: Context) -> Iterator[Diagnostic]:
             message = f"the representation after `{case.name}` is exactly zero at init (D0)"
         else:
             word = "grows" if excess(case) > 0 else "vanishes"
-            message = f"the representation after `{case.name}` {word} with the width at init (D0)"
+            with_what = grown(excess(case))
+            message = f"the representation after `{case.name}` {word} with {with_what} at init (D0)"
         notes = []
         if context.verdict.status("D1") == NOT_EVALUATED:
+            last = context.verdict.statuses[-1][0]
             notes.append(
-                "D1-D3 are not evaluated: away from order one only positively homogeneous "
+                f"D1-{last} are not evaluated: away from order one only positively homogeneous "
                 f"networks ({HOMOGENEOUS}, no biases) have exact exponents"
             )
         yield Diagnostic(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.calculus.verdict import HOLDS
 from richc.diagnostics import ERROR, Diagnostic
 from richc.rules.context import Context
-from richc.rules.sentence import describe, gauge_words, point_name
+from richc.rules.sentence import depth_words, describe, gauge_words, point_name
 from richc.spec.model import Claim, Requirement
 
 
@@ -20,12 +21,18 @@ def check(context: Context) -> Iterator[Diagnostic]:
             continue
         if is_true(context, requirement):
             continue
-        if requirement.richness is not None:
+        if requirement.richness is not None and verdict.is_decided:
             message = f"this model is not {point_name(requirement.richness)}"
             yield _failure(requirement, message, f"it is {describe(verdict)}")
             continue
         notes = []
-        if requirement.kind == Claim.GAUGE:
+        if not verdict.is_decided:
+            message = f"whether this model is `{requirement.value}` is not decided"
+            label = verdict.reason
+        elif requirement.kind == Claim.DEPTH:
+            message = f"this model is not {depth_words(requirement.alpha)} in the depth"
+            label = f"it is {describe(verdict)}"
+        elif requirement.kind == Claim.GAUGE:
             message = f"this model is not in the {gauge_words((requirement.value,))}"
             label = f"it is {describe(verdict)}"
             if verdict.richness is None:
@@ -45,6 +52,15 @@ def _failure(requirement: Requirement, message: str, label: str) -> Diagnostic:
 def is_true(context: Context, requirement: Requirement) -> bool:
     """Whether a model is as required."""
     verdict = context.verdict
+    if requirement.kind == Claim.DEPTH:
+        holds = all(status == HOLDS for name, status in verdict.statuses if name != "D4")
+        is_lazy = verdict.depth_exponent is None or verdict.depth_exponent < 1
+        needs_all = requirement.alpha == 1 and dict(verdict.statuses).get("D4") != HOLDS
+        return (
+            holds
+            and not needs_all
+            and (verdict.depth_exponent == requirement.alpha if is_lazy else requirement.alpha == 1)
+        )
     if requirement.kind == Claim.GAUGE:
         return requirement.value in verdict.gauges
     if requirement.kind == Claim.REGIME:

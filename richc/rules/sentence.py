@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import groupby
 
+from richc.algebra.joint import Joint, width_of
 from richc.algebra.sizes import Size
-from richc.calculus.verdict import DESIDERATA, MIXED, NOT_EVALUATED, VIOLATED, Breach, Verdict
+from richc.calculus.verdict import MIXED, NOT_EVALUATED, VIOLATED, Breach, Verdict
 from richc.spec.model import Model
 from richc.words import Regime
 
@@ -29,18 +30,36 @@ def gauge_words(gauges: Sequence[str]) -> str:
     return f"{' and '.join(names)} gauge{'s' if len(names) > 1 else ''}"
 
 
+def depth_words(alpha: Fraction | None) -> str:
+    """``CompleteP (L^-1)``: what branches are small by."""
+    names = {Fraction(1): "CompleteP", Fraction(1, 2): "Depth-μP"}
+    name = names.get(alpha) if alpha is not None else None
+    return f"{name} (branches ~ L^-{alpha})" if name else f"of branches ~ L^-{alpha}"
+
+
 def describe(verdict: Verdict) -> str:
     """What the model is, without what follows from it."""
+    if not verdict.is_decided:
+        return f"not decided ({verdict.reason})"
+    found = _describe(verdict)
+    if verdict.richness is None or verdict.depth_exponent is None:
+        return found
+    return f"{found}, {depth_words(verdict.depth_exponent)}"
+
+
+def _describe(verdict: Verdict) -> str:
     if verdict.richness is not None:
         if verdict.gauges:
             gauge = gauge_words(verdict.gauges)
+        elif not verdict.theta:
+            gauge = "a gauge without a name"
         else:
             shifts = ", ".join(str(theta) for theta in _runs(verdict.theta))
             gauge = f"a gauge without a name (θ = {shifts} from the STP gauge)"
         return f"{point_name(verdict.richness)}, {gauge}"
     if verdict.regime == MIXED:
         return "mixed (D0 to D3 hold, off the richness scale)"
-    broken = ", ".join(d for d in DESIDERATA if verdict.status(d) == VIOLATED)
+    broken = ", ".join(d for d, status in verdict.statuses if status == VIOLATED)
     if verdict.function_richness is not None:
         return (
             f"off the richness scale ({broken}), though its function trains as "
@@ -52,6 +71,8 @@ def describe(verdict: Verdict) -> str:
 
 def sentence(model: Model, verdict: Verdict) -> str:
     """For example ``μP (r = 1/2), STP gauge: features learn``."""
+    if not verdict.is_decided:
+        return describe(verdict)
     return f"{describe(verdict)}: {_consequence(model, verdict)}"
 
 
@@ -102,7 +123,7 @@ def _consequence(model: Model, verdict: Verdict) -> str:
         return f"lazy in the limit, Δh {', '.join(sizes)}"
     if verdict.regime == Regime.UNSTABLE:
         if any(v.kind in (Breach.UPDATE, Breach.EXPLODES) for v in verdict.violations):
-            return "training blows up with the width"
+            return f"training blows up with {_symbols(verdict)}"
         return "signals are not of order one at init"
     if verdict.regime == Regime.TRIVIAL:
         return "wide networks do not train"
@@ -112,6 +133,14 @@ def _consequence(model: Model, verdict: Verdict) -> str:
     if len(learning) == len(model.layers):
         return f"every layer moves the output; {limit}"
     return f"only {named} move{'s' if len(learning) == 1 else ''} the output; {limit}"
+
+
+def _symbols(verdict: Verdict) -> str:
+    """What makes an update explode: the width, the depth, or both."""
+    sizes = [v.size for v in verdict.violations if v.kind in (Breach.UPDATE, Breach.EXPLODES)]
+    of_depth = any(isinstance(size, Joint) and size.depth for size in sizes)
+    of_width = any(isinstance(size, Fraction) and width_of(size) for size in sizes)
+    return " and ".join(["the width"] * of_width + ["the depth"] * of_depth)
 
 
 def _runs(theta: Sequence[Fraction]) -> list[Fraction | str]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from richc.rules.context import Context
-    from richc.spec.model import Activation, Layer
+    from richc.spec.activation import Activation
+    from richc.spec.model import Layer
 
 #: log2 of the RMS, or of its inverse, that is worth a warning.
 LIMIT = log2(10)

@@ -24,7 +24,8 @@ from richc.rules.common import decimal
 from richc.rules.context import Context
 from richc.rules.mending import scaled
 from richc.rules.signal import BEYOND, first_far, following, known, signal
-from richc.spec.model import Activation, Layer
+from richc.spec.activation import Activation
+from richc.spec.model import Layer
 
 #: log2 of a variance that nobody would change: an RMS between 0.8 and 1.25 times.
 _FINE = 2 * log2(1.25)

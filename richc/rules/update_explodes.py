@@ -13,8 +13,8 @@ from richc.rules.context import Context
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    of_its_own_size = context.model.optimizer.law.ignores_gradient_size
     for case in cases(context, "D0", Breach.UPDATE):
+        of_its_own_size = context.model.optimizer_of(case.tensor).law.ignores_gradient_size
         yield Diagnostic(
             "R103",
             "update-explodes",

@@ -15,20 +15,20 @@ from richc.algebra.sizes import Size
 from richc.calculus.verdict import NOT_EVALUATED
 from richc.diagnostics import WARNING, Diagnostic, Span
 from richc.rules.attributes import kept_at_base
-from richc.rules.common import trained
+from richc.rules.common import grown, trained
 from richc.rules.context import Context
 from richc.rules.knobs import KnobFinding, findings, named, remedies
 from richc.spec.model import Tensor
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    coupled = context.model.optimizer.law.decay_is_normalised
-    if coupled and context.verdict.status("D1") == NOT_EVALUATED:
-        return  # The gradient's size is not known.
     excesses: dict[KnobFinding, Fraction] = {}
     seen: set[tuple[tuple[str, bool], Size]] = set()
     for item in trained(context):
         tensor = item.tensor
+        coupled = context.model.optimizer_of(tensor).law.decay_is_normalised
+        if coupled and context.verdict.status("D1") == NOT_EVALUATED:
+            continue  # The gradient's size is not known.
         decay = context.size(tensor.decay)
         if coupled:
             pull, gradient = decay + context.size(tensor.std), item.gradient(context)
@@ -57,7 +57,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
     def diagnose(group: Sequence[KnobFinding]) -> Diagnostic:
         signs = {excesses[part] > 0 for part in group}
         word = "depends on" if len(signs) > 1 else "grows with" if True in signs else "fades with"
-        message = f"weight decay of {named(group)} {word} the width"
+        which = grown(next(iter(excesses[part] for part in group)))
+        message = f"weight decay of {named(group)} {word} {which}"
         help = f"{'write' if group[0].edits else 'use'} {remedies(group)}"
         return Diagnostic("R602", "weight-decay", WARNING, message, group[0].place, help=help)
 
@@ -66,4 +67,4 @@ def check(context: Context) -> Iterator[Diagnostic]:
 
 def decay_place(context: Context, tensor: Tensor) -> Span:
     """Where the decay of a tensor is written: on its layer or in the optimizer."""
-    return tensor.place("decay") or context.model.optimizer.located("weight_decay")
+    return tensor.place("decay") or context.model.optimizer_of(tensor).located("weight_decay")

@@ -9,7 +9,18 @@ from fractions import Fraction
 from math import log2
 from typing import NamedTuple
 
-from richc.algebra.monomial import BASE_WIDTH, GAMMA, ONE, WIDTH, Affine, Base, Monomial, number
+from richc.algebra.monomial import (
+    BASE_DEPTH,
+    BASE_WIDTH,
+    DEPTH,
+    GAMMA,
+    ONE,
+    WIDTH,
+    Affine,
+    Base,
+    Monomial,
+    number,
+)
 from richc.spec.model import Model, Tensor
 
 
@@ -34,6 +45,8 @@ class Values(NamedTuple):
 def place(model: Model) -> str:
     """Where these are the values: ``n = 256, r = 1/2``."""
     parts = [f"{model.width_symbol} = {model.width}"]
+    if model.depth is not None:
+        parts.append(f"{model.depth.symbol} = {model.depth.value}")
     if model.richness is not None:
         parts.append(f"r = {model.richness}")
     if model.gamma != 1:
@@ -43,7 +56,7 @@ def place(model: Model) -> str:
 
 def values(model: Model, tensor: Tensor) -> Values:
     """What a program of this width and richness is built with, and trained at."""
-    rate = model.optimizer.lr.times(tensor.lr)
+    rate = model.optimizer_of(tensor).lr.times(tensor.lr)
     return Values(
         scale=as_float(model, tensor.scale),
         std=as_float(model, tensor.std),
@@ -66,7 +79,7 @@ def as_float(model: Model, value: Monomial) -> float:
 
 
 def at_numbers(value: Monomial, model: Model) -> Monomial:
-    """The monomial with r, n0 and gamma replaced by the numbers that the model declares."""
+    """The monomial with all but n replaced by the numbers that the model declares."""
     if value.is_zero:
         return value
     richness = model.richness if model.richness is not None else Fraction(0)
@@ -77,6 +90,10 @@ def at_numbers(value: Monomial, model: Model) -> Monomial:
             factor = number(model.base_width or 1)
         elif base == GAMMA:
             factor = number(model.gamma)
+        elif base == DEPTH and model.depth is not None:
+            factor = number(model.depth.value)
+        elif base == BASE_DEPTH and model.depth is not None:
+            factor = number(model.depth.base or 1)
         else:
             factor = Monomial(((base, Affine(Fraction(1))),))
         result = result.times(factor.power(power))
@@ -85,7 +102,11 @@ def at_numbers(value: Monomial, model: Model) -> Monomial:
 
 def logs(model: Model) -> dict[Base, float]:
     """log2 of every symbol, as declared: for ``Monomial.log2``."""
+    depth = model.depth
+    blocks, base = (1, 1) if depth is None else (depth.value, depth.base or 1)
     return {
+        DEPTH: log2(blocks),
+        BASE_DEPTH: log2(base),
         WIDTH: log2(model.width),
         BASE_WIDTH: log2(model.base_width or 1),
         GAMMA: log2(model.gamma.numerator) - log2(model.gamma.denominator),

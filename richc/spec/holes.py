@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from richc.algebra.monomial import WIDTH, Affine, Base, Monomial
+from richc.algebra.monomial import DEPTH, WIDTH, Affine, Base, Monomial
 from richc.diagnostics import Span
 from richc.spec.model import Model, map_values
 
@@ -56,8 +56,8 @@ def has_hole(value: Monomial) -> bool:
 
 
 def growth(value: Monomial) -> Monomial:
-    """What grows with the width: the power of n and the holes, without the prefactor."""
-    return Monomial(tuple(p for p in value.powers if p[0] == WIDTH or is_hole(p[0])))
+    """What grows: the powers of n and L and the holes, without the prefactor."""
+    return Monomial(tuple(p for p in value.powers if p[0] in (WIDTH, DEPTH) or is_hole(p[0])))
 
 
 def fill(model: Model, holes: Holes, exponents: Mapping[Span, Affine]) -> Model:

@@ -20,6 +20,7 @@ from richc.algebra.monomial import (
     Affine,
     Monomial,
     activity,
+    depth_ratio,
     number,
     symbol,
     width_ratio,
@@ -27,18 +28,20 @@ from richc.algebra.monomial import (
 from richc.calculus.nearest import plain_rates
 from richc.calculus.ops import UNIT
 from richc.optimizers import law
+from richc.spec.activation import Activation
 from richc.spec.holes import growth
-from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim, Role
+from richc.spec.model import BRANCH, BRANCH_LAST, HIDDEN, READ_IN, READ_OUT, Dim, Role
+from richc.spec.places import LayerPlace
 
 STANDARD = "standard"
 
 
 class InferredKnobs(NamedTuple):
-    """The attributes of one tensor before the file's own are put in."""
+    """The attributes of one tensor before the file's own are put in; None where it must say."""
 
     scale: Monomial
     std: Monomial | None
-    lr: Monomial
+    lr: Monomial | None
 
 
 class Frame(NamedTuple):
@@ -49,6 +52,9 @@ class Frame(NamedTuple):
     optimizer: str
     shape_factor: str | None
     has_base: bool
+    #: A branch of L blocks is small by this power of L.
+    depth: Fraction = Fraction(1)
+    has_base_depth: bool = False
 
     @property
     def ratio(self) -> Monomial:
@@ -59,6 +65,27 @@ class Frame(NamedTuple):
         return activity(self.has_base)
 
 
+def branch_scale(frame: Frame) -> Monomial:
+    """The multiplier L^-alpha of a branch that L blocks have: one at the base depth."""
+    if frame.parameterization == STANDARD:
+        return ONE
+    return depth_ratio(frame.has_base_depth).power(Affine(-frame.depth))
+
+
+def _of_depth(frame: Frame, place: LayerPlace) -> Monomial:
+    """What the rate of one of L blocks has beside that of a layer of a chain.
+
+    Their updates add up to L times one of them, through a branch that is small by L^-alpha, and
+    gradients are as small: Yang et al. 2023 (arXiv 2310.02244) and Dey et al. 2025
+    (arXiv 2505.01618); docs/theory.md, "Residual stacks and depth".
+    """
+    if not place.is_deep:
+        return ONE
+    alpha = Fraction(0) if place.is_of_stream else frame.depth
+    power = alpha - 1 if law(frame.optimizer).ignores_gradient_size else 2 * alpha - 1
+    return depth_ratio(frame.has_base_depth).power(Affine(power))
+
+
 def gain(role: Role, before: Activation | None) -> Monomial:
     """What keeps a hidden layer's size after the activation before it.
 
@@ -66,7 +93,7 @@ def gain(role: Role, before: Activation | None) -> Monomial:
     al. 2016 (arXiv 1606.05340), equation 3, or a gain of the activation's own.  The read-in follows
     no activation, and the read-out's size is the richness' business.
     """
-    if role != HIDDEN or before is None:
+    if role not in (HIDDEN, BRANCH, BRANCH_LAST) or before is None:
         return ONE
     if before.is_homogeneous:
         return number(Fraction(2) / (1 + before.below**2)).root()
@@ -87,14 +114,15 @@ def dim_monomial(dim: Dim) -> Monomial:
     return factor.times(symbol(WIDTH)) if dim.wide else factor
 
 
-def weight(frame: Frame, role: Role, fan_in: Dim, before: Activation | None) -> InferredKnobs:
-    """The scale, std and rate of a weight of the given role."""
-    gained = gain(role, before)
+def weight(frame: Frame, place: LayerPlace) -> InferredKnobs:
+    """The scale, std and rate of a weight in its place."""
+    fan_in, role = place.fan_in, place.role
+    gained = gain(role, place.before)
     plain = gained.over(dim_monomial(fan_in).root())
     if frame.parameterization == STANDARD:
         return InferredKnobs(ONE, plain, ONE)
     std = plain.over(frame.alpha) if role == READ_OUT else plain
-    rate = _rate(frame, role, dim_monomial(fan_in))
+    rate = _rate(frame, role, dim_monomial(fan_in)).times(_of_depth(frame, place))
     if frame.gauge == "rescaling":
         return _move(
             frame, InferredKnobs(ONE, std, rate), _unit_std(frame, role, fan_in, std, gained)
@@ -104,8 +132,17 @@ def weight(frame: Frame, role: Role, fan_in: Dim, before: Activation | None) -> 
     return InferredKnobs(ONE, std, rate)
 
 
-def bias(frame: Frame, role: Role, std: Monomial | None) -> InferredKnobs:
+def gain_of_norm(frame: Frame, place: LayerPlace) -> InferredKnobs:
+    """The same for a norm's gain, which begins at one."""
+    rate = ONE
+    if frame.parameterization != STANDARD:
+        rate = _rate(frame, READ_IN, ONE).times(_of_depth(frame, place))
+    return InferredKnobs(ONE, ONE, rate)
+
+
+def bias(frame: Frame, place: LayerPlace, std: Monomial | None) -> InferredKnobs:
     """The same for a bias, a weight with fan-in 1: zero-initialised unless the file says."""
+    role = place.role
     if frame.parameterization == STANDARD:
         return InferredKnobs(ONE, ZERO, ONE)
     if law(frame.optimizer).is_relative_to_weight:
@@ -113,8 +150,9 @@ def bias(frame: Frame, role: Role, std: Monomial | None) -> InferredKnobs:
         if std is None or std.is_zero:
             return InferredKnobs(ONE, None, ONE)
         wanted = ONE if role == READ_OUT else _rate(frame, READ_IN, ONE)
+        wanted = wanted.times(_of_depth(frame, place))
         return InferredKnobs(ONE, ZERO, wanted.over(growth(std)))
-    rate = ONE if role == READ_OUT else _rate(frame, READ_IN, ONE)
+    rate = ONE if role == READ_OUT else _rate(frame, READ_IN, ONE).times(_of_depth(frame, place))
     plain = InferredKnobs(ONE, ZERO, rate)
     return _move(frame, plain, _unit_rate(frame, rate)) if frame.gauge == "mup" else plain
 
@@ -151,6 +189,7 @@ def _unit_std(frame: Frame, role: Role, fan_in: Dim, std: Monomial, gained: Mono
 
 def _move(frame: Frame, plain: InferredKnobs, t: Monomial) -> InferredKnobs:
     """The gauge move M * t, s / t, rate / t^k."""
+    assert plain.lr is not None
     power = law(frame.optimizer).gauge_power
     return InferredKnobs(
         plain.scale.times(t),

@@ -6,70 +6,61 @@ what a parameterization infers depend on the layer's place in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
 
-from richc.activations import NONLINEARITIES
 from richc.algebra.monomial import ONE, ZERO, Monomial
 from richc.diagnostics import Diagnostic, Span
 from richc.spec import infer, messages
 from richc.spec.expressions import Rejected, Scope, attribute
-from richc.spec.infer import Frame, dim_monomial
+from richc.spec.infer import dim_monomial
 from richc.spec.items import Report, collect
-from richc.spec.model import HIDDEN, READ_IN, READ_OUT, Activation, Dim, Layer, Role, Tensor
+from richc.spec.model import Dim, Layer, Tensor
+from richc.spec.places import LayerPlace
 from richc.spec.shapes import Slot
+from richc.spec.trained_by import Optimizers, TrainedBy
 from richc.syntax import tree
 from richc.words import DISTRIBUTIONS
 
-MAX_LAYERS = 10_000
-
 _TENSOR_ATTRIBUTES = ("scale", "std", "var", "lr", "decay", "eps", "frozen")
-_LAYER_ATTRIBUTES = (*_TENSOR_ATTRIBUTES, "bias", "dist")
+_BIAS_ATTRIBUTES = (*_TENSOR_ATTRIBUTES, "optimizer")
+_LAYER_ATTRIBUTES = (*_TENSOR_ATTRIBUTES, "bias", "dist", "optimizer")
+_GAIN_ATTRIBUTES = ("lr", "decay", "frozen", "optimizer", "eps")
+_NORM_ATTRIBUTES = ("gain", "bias", "eps")
+#: The first by its word and as the default.
+_ONE_OPTIMIZER = 2
+
+#: A norm's gain where the file writes none: one, for ever.
+_UNTRAINED = Tensor(ONE, ONE, ZERO, ZERO, None, frozen=True, places=())
+
 _MAY_BE_ZERO = ("std", "var", "lr", "decay", "eps")
-
-
-class Carried(NamedTuple):
-    """Optimizer-wide knobs that a layer may override."""
-
-    decay: Monomial
-    eps: Monomial | None
-    #: Whether layers may write eps.
-    has_eps: bool
 
 
 def unroll(
     slots: list[Slot],
-    input_dim: int,
+    found: Iterable[LayerPlace],
     scope: Scope,
-    frame: Frame | None,
-    carried: Carried,
+    optimizers: Optimizers,
     report: Report,
     text: str,
 ) -> tuple[Layer, ...]:
     """All layers, in order.  Every bad attribute is reported once.  ``text`` is the source."""
     layers: list[Layer] = []
     values = _Values(text)
-    fan_in = Dim(input_dim, False)
-    before: Activation | None = None
-    for at, slot in enumerate(slots):
-        known: dict[tuple[str, Dim, Activation | None], Layer | None] = {}
-        for position in range(slot.repeats):
-            last = at == len(slots) - 1 and position == slot.repeats - 1
-            role = READ_OUT if last else HIDDEN if layers else READ_IN
-            # The layers of one statement differ only where the first of them is the read-in, or
-            # follows another size or another activation.
-            key = (role, fan_in, before)
-            if key not in known:
-                reader = _Reader(slot, role, fan_in, before, scope, frame, carried, values)
-                known[key] = reader.layer(report)
-            layer = known[key]
-            if layer is not None:
-                if slot.statement.repeat is not None:
-                    name = f"{slot.statement.name.text}.{position}"
-                    layer = layer._replace(name=name, position=position)
-                layers.append(layer)
-            fan_in = slot.dim
-            before = slot.activation
+    known: dict[tuple[object, ...], Layer | None] = {}
+    for place in found:
+        slot = slots[place.slot]
+        # The layers of one statement differ only where the first of them is the read-in, or
+        # follows another size or another activation.
+        key = place._replace(position=0)
+        if key not in known:
+            known[key] = _Reader(slot, place, scope, optimizers, values).layer(report)
+        layer = known[key]
+        if layer is not None:
+            written = slot.statement
+            if isinstance(written, tree.Layer) and written.repeat is not None:
+                name = f"{slot.name}.{place.position}"
+                layer = layer._replace(name=name, position=place.position)
+            layers.append(layer)
     return tuple(layers)
 
 
@@ -100,61 +91,135 @@ class _Reader:
     """Reads the attributes of one layer in its place."""
 
     def __init__(
-        self,
-        slot: Slot,
-        role: Role,
-        fan_in: Dim,
-        before: Activation | None,
-        scope: Scope,
-        frame: Frame | None,
-        carried: Carried,
-        values: _Values,
+        self, slot: Slot, place: LayerPlace, scope: Scope, optimizers: Optimizers, values: _Values
     ) -> None:
         self.values = values
         self.slot = slot
-        self.role = role
-        self.fan_in = fan_in
-        self.before = before
-        self.frame = frame
-        self.carried = carried
+        self.place = place
+        self.optimizers = optimizers
         self.scope = scope
-        self.name = slot.statement.name.text
+        self.name = slot.name
 
     def layer(self, report: Report) -> Layer | None:
-        statement = self.slot.statement
-        items = statement.block.items if statement.block else ()
-        where = statement.name.span.to(statement.dim.span)
-        given, complete = collect(items, _LAYER_ATTRIBUTES, "layer attribute", report)
-        scope = self.scope.with_names(
-            {"fan_in": dim_monomial(self.fan_in), "fan_out": dim_monomial(self.slot.dim)}
-        )
-        inferred = (
-            infer.weight(self.frame, self.role, self.fan_in, self.before) if self.frame else None
-        )
-        weight = self._tensor(given, complete, scope, inferred, where, "", report)
+        block = self.slot.statement.block
+        items = block.items if block else ()
+        is_norm = self.slot.kind.is_norm
+        known = _NORM_ATTRIBUTES if is_norm else _LAYER_ATTRIBUTES
+        kind = "norm attribute" if is_norm else "layer attribute"
+        given, complete = collect(items, known, kind, report)
+        floor: Monomial | None = None
+        if is_norm:
+            gain = given.get("gain")
+            weight = self._gain(gain, report) if gain is not None else _UNTRAINED
+            chosen = None
+            if "eps" in given:
+                floor = self._value(given["eps"], self.scope, report, of_bias=True)
+                complete &= floor is not None
+        else:
+            weight, chosen = self._weight(given, complete, report)
         dist = self._dist(given.get("dist"), report)
         section = given.get("bias")
         bias = None
         if section is not None:
-            bias = self._bias(section, weight, report)
+            bias = self._bias(section, weight, chosen, report)
         if weight is None or dist is None or (section is not None and bias is None):
+            return None
+        if is_norm and not complete:
             return None
         return Layer(
             name=self.name,
             statement=self.name,
             position=None,
-            role=self.role,
-            fan_in=self.fan_in,
-            fan_out=self.slot.dim,
+            role=self.place.role,
+            fan_in=self.place.fan_in,
+            fan_out=self.place.fan_out,
             weight=weight,
             bias=bias,
             dist=dist,
             activation=self.slot.activation,
-            place=statement.span,
-            name_place=statement.name.span,
+            place=self.slot.statement.span,
+            name_place=self.slot.name_place,
+            kind=self.slot.kind,
+            floor=floor,
         )
 
-    def _bias(self, item: tree.Item, weight: Tensor | None, report: Report) -> Tensor | None:
+    def _weight(
+        self, given: Mapping[str, tree.Item], complete: bool, report: Report
+    ) -> tuple[Tensor | None, str | None]:
+        """The weight, and the optimizer that the layer chooses."""
+        place = self.place
+        chosen, fine = self._optimizer(given.get("optimizer"), report)
+        scope = self.scope.with_names(
+            {"fan_in": dim_monomial(place.fan_in), "fan_out": dim_monomial(place.fan_out)}
+        )
+        frame = self.optimizers.known[chosen].frame
+        inferred = infer.weight(frame, place) if frame else None
+        where = self.slot.name_place.to(self.slot.place)
+        found = self._tensor(given, complete & fine, scope, inferred, where, "", chosen, report)
+        return found, chosen
+
+    def _gain(self, item: tree.Item, report: Report) -> Tensor | None:
+        """A norm's gain: it begins at one."""
+        given, complete = self._section(item, _GAIN_ATTRIBUTES, "gain", report)
+        chosen, fine = self._vector_optimizer(given, None, "gain", item, report)
+        frame = self.optimizers.known[chosen].frame
+        inferred = infer.gain_of_norm(frame, self.place) if frame else None
+        plain = infer.InferredKnobs(ONE, ONE, None) if inferred is None else inferred
+        scope = self.scope.with_names({"fan_out": dim_monomial(self.place.fan_out)})
+        return self._tensor(
+            given, complete & fine, scope, plain, item.span, "the gain of ", chosen, report
+        )
+
+    def _section(
+        self, item: tree.Item, known: tuple[str, ...], word: str, report: Report
+    ) -> tuple[Mapping[str, tree.Item], bool]:
+        items = item.block.items if isinstance(item, tree.Section) else ()
+        return collect(items, known, f"{word} attribute", report)
+
+    def _optimizer(self, item: tree.Item | None, report: Report) -> tuple[str | None, bool]:
+        """The optimizer that an attribute chooses, and whether it could be read."""
+        if item is None:
+            return None, True
+        value = item.value if isinstance(item, tree.Option) else None
+        words = tuple(word for word in self.optimizers.known if word is not None)
+        if not isinstance(value, tree.Name):
+            help = f"for example `optimizer = {words[0]}`" if words else None
+            report(messages.bad_value("`optimizer` is a name", item.span, help))
+            return None, False
+        if value.text not in self.optimizers.known:
+            report(messages.undeclared_optimizer(value.text, value.span, words))
+            return None, False
+        return value.text, True
+
+    def _vector_optimizer(
+        self,
+        given: Mapping[str, tree.Item],
+        of_layer: str | None,
+        word: str,
+        item: tree.Item,
+        report: Report,
+    ) -> tuple[str | None, bool]:
+        """The optimizer of a bias or a gain: its own, else its layer's if that takes vectors."""
+        written = given.get("optimizer")
+        chosen, fine = self._optimizer(written, report)
+        if written is None:
+            chosen = self.optimizers.of_vector(of_layer)
+        # A bias of a file with one optimizer is that one's, as a matrix with one column.
+        is_alone = len(self.optimizers.known) <= _ONE_OPTIMIZER and word == "bias"
+        if fine and self.optimizers.known[chosen].takes_matrices_only and not is_alone:
+            others = [
+                name
+                for name, known in self.optimizers.known.items()
+                if name is not None and not known.takes_matrices_only
+            ]
+            place = written.span if written is not None else item.span
+            report(messages.vector_under_muon(f"the {word} of `{self.name}`", place, others))
+            fine = False
+        return chosen, fine
+
+    def _bias(
+        self, item: tree.Item, weight: Tensor | None, of_layer: str | None, report: Report
+    ) -> Tensor | None:
         if isinstance(item, tree.Option):
             report(
                 messages.bad_value(
@@ -164,18 +229,24 @@ class _Reader:
                 )
             )
             return None
-        items = item.block.items if isinstance(item, tree.Section) else ()
-        given, complete = collect(items, _TENSOR_ATTRIBUTES, "bias attribute", report)
-        fans = {"layer_fan_in": self.fan_in, "fan_out": self.slot.dim}
+        given, complete = self._section(item, _BIAS_ATTRIBUTES, "bias", report)
+        chosen, fine = self._vector_optimizer(given, of_layer, "bias", item, report)
+        fans = {"layer_fan_in": self.place.fan_in, "fan_out": self.place.fan_out}
+        if self.slot.kind.is_norm:
+            del fans["layer_fan_in"]
         scope = self.scope.with_names({name: dim_monomial(dim) for name, dim in fans.items()})
         std: Monomial | None = None
         written = given.get("std") or given.get("var")
         if isinstance(written, tree.Option):
             # What is wrong with it is reported when the attribute is read in its turn.
             std = self._value(written, scope, lambda _: None, of_bias=True) or ONE
-        inferred = infer.bias(self.frame, self.role, std) if self.frame else None
-        tensor = self._tensor(given, complete, scope, inferred, item.span, "the bias of ", report)
-        if tensor is not None and weight is not None and weight.frozen and "lr" not in given:
+        frame = self.optimizers.known[chosen].frame
+        inferred = infer.bias(frame, self.place, std) if frame else None
+        tensor = self._tensor(
+            given, complete & fine, scope, inferred, item.span, "the bias of ", chosen, report
+        )
+        follows = weight is not None and weight.frozen and not self.slot.kind.is_norm
+        if tensor is not None and follows and "lr" not in given:
             tensor = tensor._replace(frozen=True)
         return tensor
 
@@ -187,8 +258,10 @@ class _Reader:
         inferred: infer.InferredKnobs | None,
         where: Span,
         prefix: str,
+        chosen: str | None,
         report: Report,
     ) -> Tensor | None:
+        carried = self.optimizers.known[chosen]
         values: dict[str, Monomial] = {}
         places: list[tuple[str, Span]] = []
         # What is missing may be what could not be taken; it is not reported then.
@@ -204,7 +277,7 @@ class _Reader:
             assert isinstance(item, tree.Option)
             values[name] = value
             places.append((name, item.value.span))
-        if "eps" in values and not self.carried.has_eps:
+        if "eps" in values and not carried.has_eps:
             report(
                 messages.bad_value("this optimizer has no `eps`", given["eps"].span, "remove it")
             )
@@ -229,10 +302,11 @@ class _Reader:
         whole = f"{prefix}`{self.name}`"
         std = values.get("std", inferred.std if inferred else None)
         if std is None:
-            report(self._missing("init `std` or `var`", whole, where, "std = n^(-1/2)"))
-        lr = values.get("lr", inferred.lr if inferred else ZERO if frozen else None)
+            report(self._missing("init `std` or `var`", whole, where, "std = n^(-1/2)", carried))
+        known_rate = inferred.lr if inferred else None
+        lr = values.get("lr", ZERO if known_rate is None and frozen else known_rate)
         if lr is None:
-            report(self._missing("learning rate `lr`", whole, where, "lr = 1"))
+            report(self._missing("learning rate `lr`", whole, where, "lr = 1", carried))
         if std is None or lr is None:
             return None
         if lr.is_zero:
@@ -242,15 +316,18 @@ class _Reader:
             scale=values.get("scale", inferred.scale if inferred else ONE),
             std=std,
             lr=lr,
-            decay=values.get("decay", self.carried.decay),
-            eps=values.get("eps", self.carried.eps),
+            decay=values.get("decay", carried.decay),
+            eps=values.get("eps", carried.eps),
             frozen=frozen,
             places=tuple(places),
+            optimizer=chosen,
         )
 
-    def _missing(self, what: str, whole: str, where: Span, example: str) -> Diagnostic:
-        if self.frame is not None:
-            name = self.frame.optimizer
+    def _missing(
+        self, what: str, whole: str, where: Span, example: str, of: TrainedBy
+    ) -> Diagnostic:
+        if of.frame is not None:
+            name = of.frame.optimizer
             help = (
                 f"{name} multiplies each update by RMS(b), so a bias of zeros never "
                 "moves: write its `std`"
@@ -281,7 +358,7 @@ class _Reader:
             )
         if isinstance(item.value, tree.String | tree.List):
             raise Rejected(messages.no_expression(name, item.value))
-        value = self.values.value(item, scope, of_bias, self.fan_in, self.slot.dim)
+        value = self.values.value(item, scope, of_bias, self.place.fan_in, self.place.fan_out)
         if value.is_zero and name not in _MAY_BE_ZERO:
             raise Rejected(messages.zero(f"`{name}`", item.value.span))
         return value
@@ -306,29 +383,3 @@ class _Reader:
             report(messages.unknown_word("distribution", value.text, value.span, DISTRIBUTIONS))
             return None
         return value.text
-
-
-def activation(node: tree.Preset) -> Activation:
-    """An activation by name.  Raises Rejected."""
-    from richc.spec.expressions import rational
-
-    name = node.name.text
-    kind = NONLINEARITIES.get(name)
-    if kind is None:
-        known = tuple(NONLINEARITIES)
-        raise Rejected(messages.unknown_word("activation", name, node.name.span, known))
-    if not kind.takes_slope:
-        if node.arguments:
-            raise Rejected(messages.bad_value(f"`{name}` takes no argument", node.span))
-        return Activation(name)
-    if not node.arguments:
-        return Activation(name, kind.slope)
-    argument = node.arguments[0]
-    if len(node.arguments) > 1 or isinstance(argument, tree.Option):
-        raise Rejected(messages.bad_value(f"`{name}` takes one slope: `{name}(0.1)`", node.span))
-    slope = rational(argument, "the slope")
-    if not 0 <= slope <= 1:
-        raise Rejected(
-            messages.bad_value(f"the slope of {name} lies between 0 and 1", argument.span)
-        )
-    return Activation(name, slope)

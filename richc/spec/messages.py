@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from richc.diagnostics import ERROR, Diagnostic, Edit, Label, Span
 from richc.syntax import tree
-from richc.words import did_you_mean, not_in_language
+from richc.words import OPTIMIZERS, did_you_mean, not_in_language
 
 
 def _error(
@@ -135,6 +135,24 @@ def missing_statement(statement: str, model: str, span: Span, example: str) -> D
         span,
         help=f"for example `{example}`",
     )
+
+
+def undeclared_optimizer(name: str, span: Span, declared: tuple[str, ...]) -> Diagnostic:
+    message = f"no optimizer `{_short(name)}` is declared{did_you_mean(name, declared)}"
+    if name in OPTIMIZERS:
+        help = f"declare it beside the other: `optimizer {name} {{ lr = ... }}`"
+    else:
+        help = "declared here: " + ", ".join(f"`{word}`" for word in declared)
+    return _error("R011", "unknown-word", message, span, help=help)
+
+
+def vector_under_muon(what: str, span: Span, others: list[str]) -> Diagnostic:
+    if others:
+        help = f"let another one train it: `optimizer = {others[0]}`"
+    else:
+        help = "declare a second one for vectors, `optimizer adamw { lr = ... }`, and choose it"
+    message = f"muon trains matrices only, and {what} is a vector"
+    return _error("R017", "bad-value", message, span, help=help)
 
 
 def missing_attribute(attribute: str, layer: str, span: Span, help: str) -> Diagnostic:

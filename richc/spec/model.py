@@ -12,10 +12,11 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, NamedTuple
 
-from richc.activations import NONLINEARITIES, Nonlinearity
 from richc.algebra.monomial import Affine, Monomial
 from richc.diagnostics import Span
 from richc.optimizers import law
+from richc.spec.activation import Activation
+from richc.spec.arrangement import DeclaredDepth, Part, RepeatedBlocks, ResidualBlock
 from richc.words import Regime
 
 if TYPE_CHECKING:
@@ -31,9 +32,28 @@ class Role(StrEnum):
     READ_IN = "read-in"
     HIDDEN = "hidden"
     READ_OUT = "read-out"
+    #: Between layers of a branch, and its last dense layer.
+    BRANCH = "branch"
+    BRANCH_LAST = "branch-last"
+    #: A norm's gain.
+    VECTOR = "vector"
 
 
 READ_IN, HIDDEN, READ_OUT = Role.READ_IN, Role.HIDDEN, Role.READ_OUT
+BRANCH, BRANCH_LAST, VECTOR = Role.BRANCH, Role.BRANCH_LAST, Role.VECTOR
+
+
+class LayerKind(StrEnum):
+    """What a layer does; ``weight`` is a norm's gain."""
+
+    DENSE = "dense"
+    EMBEDDING = "embedding"
+    RMSNORM = "rmsnorm"
+    LAYERNORM = "layernorm"
+
+    @property
+    def is_norm(self) -> bool:
+        return self in (LayerKind.RMSNORM, LayerKind.LAYERNORM)
 
 
 class Dim(NamedTuple):
@@ -55,27 +75,6 @@ class Dim(NamedTuple):
         return width if ratio == "1" else f"{ratio}*{width}"
 
 
-class Activation(NamedTuple):
-    name: str
-    #: The slope below zero where the file may say it, None for the others.
-    slope: Fraction | None = None
-
-    @property
-    def kind(self) -> Nonlinearity:
-        return NONLINEARITIES[self.name]
-
-    @property
-    def is_homogeneous(self) -> bool:
-        """True when phi(t x) = t phi(x) for every t > 0."""
-        return self.kind.is_homogeneous
-
-    @property
-    def below(self) -> Fraction:
-        """The slope below zero; 0 for activations that are not homogeneous, which have none."""
-        default = self.kind.slope if self.slope is None else self.slope
-        return Fraction(0) if default is None else default
-
-
 class Tensor(NamedTuple):
     """One trained tensor (a weight or a bias) and how each of its knobs scales.
 
@@ -93,6 +92,8 @@ class Tensor(NamedTuple):
     frozen: bool
     #: attribute name -> where it is written; attributes that were inferred are absent.
     places: tuple[tuple[str, Span], ...]
+    #: The word of the optimizer that trains it; None for the model's first.
+    optimizer: str | None = None
 
     @property
     def values(self) -> tuple[tuple[str, Monomial], ...]:
@@ -123,10 +124,18 @@ class Layer(NamedTuple):
     activation: Activation | None
     place: Span
     name_place: Span
+    kind: LayerKind = LayerKind.DENSE
+    #: What a norm adds to the mean square under its root; None where the file does not say.
+    floor: Monomial | None = None
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         return (self.weight,) if self.bias is None else (self.weight, self.bias)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is a norm of which the file writes neither gain nor bias."""
+        return self.kind.is_norm and not self.weight.places and self.bias is None
 
 
 class Optimizer(NamedTuple):
@@ -180,6 +189,8 @@ class Claim(StrEnum):
     REGIME = "regime"
     #: To a model of another file.
     EQUIVALENT = "equivalent"
+    #: The power of the depth that a branch is small by: ``completep``, ``depth(1/2)``.
+    DEPTH = "depth"
 
 
 class Requirement(NamedTuple):
@@ -189,6 +200,8 @@ class Requirement(NamedTuple):
     value: str
     richness: Fraction | None
     place: Span
+    #: Of a claim on the depth.
+    alpha: Fraction | None = None
 
     @property
     def point(self) -> Fraction | None:
@@ -243,6 +256,27 @@ class Model(NamedTuple):
     inferred: tuple[Inferred, ...] = ()
     #: What the compiled program has beside the default, in the language's order.
     features: tuple[str, ...] = ()
+    #: Optimizers that layers may choose, besides the first.
+    others: tuple[Optimizer, ...] = ()
+    #: How layers follow each other; empty where each reads the one before it.
+    arrangement: tuple[Part, ...] = ()
+    depth: DeclaredDepth | None = None
+    #: The power of the depth that a ``parameterization`` makes branches small by.
+    depth_exponent: Fraction | None = None
+    #: Whether the input is an index, below ``input_dim``.
+    is_token_input: bool = False
+
+    @property
+    def is_chain(self) -> bool:
+        return not self.arrangement
+
+    @property
+    def optimizers(self) -> tuple[Optimizer, ...]:
+        return (self.optimizer, *self.others)
+
+    def optimizer_of(self, tensor: Tensor) -> Optimizer:
+        """The optimizer that trains a tensor."""
+        return next((o for o in self.others if o.name == tensor.optimizer), self.optimizer)
 
     @property
     def multiple(self) -> int:
@@ -258,7 +292,10 @@ class Model(NamedTuple):
         """The words of the file, for formulas."""
         from richc.algebra.formula import Symbols  # not every check prints one
 
-        return Symbols(self.width_symbol, self.base_symbol, alpha=self.richness is not None)
+        plain = Symbols(self.width_symbol, self.base_symbol, alpha=self.richness is not None)
+        if self.depth is None:
+            return plain
+        return plain._replace(depth=self.depth.symbol, base_depth=self.depth.base_symbol)
 
 
 def map_tensors(model: Model, change: Callable[[Tensor], Tensor]) -> Model:
@@ -287,5 +324,14 @@ def map_values(model: Model, change: Callable[[Monomial], Monomial]) -> Model:
         )
         return old if new == old else new
 
-    optimizer = model.optimizer._replace(lr=change(model.optimizer.lr))
-    return map_tensors(model, changed)._replace(optimizer=optimizer)
+    def part(old: Part) -> Part:
+        if isinstance(old, ResidualBlock):
+            return old._replace(scale=change(old.scale), skip=change(old.skip))
+        if isinstance(old, RepeatedBlocks):
+            return old._replace(parts=tuple(map(part, old.parts)))
+        return old
+
+    optimizer, *others = (o._replace(lr=change(o.lr)) for o in model.optimizers)
+    return map_tensors(model, changed)._replace(
+        optimizer=optimizer, others=tuple(others), arrangement=tuple(map(part, model.arrangement))
+    )

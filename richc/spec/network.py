@@ -1,4 +1,4 @@
-"""A model at one richness, as the calculus sees it: exponents of n, layer by layer."""
+"""A model at one richness, as the calculus sees it: exponents of n and L, layer by layer."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from richc.algebra.exponent import exact
-from richc.algebra.monomial import WIDTH, Monomial
+from richc.algebra.joint import Joint
+from richc.algebra.monomial import DEPTH, WIDTH, Monomial
 from richc.algebra.sizes import ZERO_SIZE, Size, largest
-from richc.calculus.ops import Parameter
+from richc.calculus.loop import Placed
+from richc.calculus.ops import Parameter, Step
 from richc.calculus.run import Stage
 from richc.calculus.verdict import Network
 from richc.optimizers import law
-from richc.optimizers.law import Epsilon, Law
+from richc.optimizers.law import Epsilon
 from richc.spec.model import Layer, Model, Tensor
 
 if TYPE_CHECKING:
     from richc.calculus.traced import Trace
+    from richc.optimizers.law import Law
 
 
 class Exponents:
@@ -31,17 +34,22 @@ class Exponents:
         self._known: dict[int, tuple[Tensor, tuple[Size, Size, Size]]] = {}
 
     def size(self, value: Monomial) -> Size:
-        """The exponent of n."""
+        """The exponent of n, and of L in a model with a depth."""
         if value.is_zero:
             return ZERO_SIZE
         exponent = value.exponent(WIDTH)
+        if self.model.depth is not None:
+            return Joint(exponent.at(self.richness), value.exponent(DEPTH).at(self.richness))
         return exact(
             exponent.at(self.richness) if self._trace is None else self._trace.value(exponent)
         )
 
     def network(self, optimizer: str) -> Network:
-        """The model's exponents, read with the update law of some optimizer."""
-        family = law(optimizer)
+        """The model's exponents, read with the update law of some optimizer.
+
+        What has an optimizer of its own is read with that.
+        """
+        first = law(optimizer)
         stages: list[Stage] = []
         written: list[tuple[Size, Size, Size]] = []
         for index, layer in enumerate(self.model.layers):
@@ -50,37 +58,70 @@ class Exponents:
                 stages.append(stages[-1])
                 written.append(written[-1])
                 continue
-            stages.append(self._stage(layer, family))
-            scale, std, lr = self._sizes(layer.weight)
-            frozen = layer.weight.frozen
-            written.append((scale, std, ZERO_SIZE if frozen else self._global_rate + lr))
+            stages.append(self._stage(layer, first))
+            written.append(self._written(layer.weight))
         homogeneous = all(
             layer.bias is None and (layer.activation is None or layer.activation.is_homogeneous)
             for layer in self.model.layers
         )
-        return Network(tuple(stages), family.step, family.gauge_power, tuple(written), homogeneous)
+        ops: tuple[Placed, ...] = ()
+        if not self.model.is_chain:
+            from richc.spec.blocks import Blocks  # most models are chains
+
+            blocks = Blocks(self, stages)
+            ops = tuple(blocks.ops(self.model.arrangement))
+            stages = blocks.invariants(first)
+        return Network(
+            tuple(stages),
+            first.step,
+            first.gauge_power,
+            tuple(written),
+            homogeneous,
+            ops,
+            is_mixed=bool(self.model.others),
+        )
 
     def stage(self, layer: Layer) -> Stage:
         """One layer's exponents; it need not be of the model, but for its place in it."""
         return self._stage(layer, self.model.optimizer.law)
 
-    def _stage(self, layer: Layer, family: Law) -> Stage:
-        option = self.model.optimizer.shape_factor
-
-        def parameter(tensor: Tensor, wide_in: bool, wide_out: bool) -> Parameter:
-            scale, std, lr = self._sizes(tensor)
-            rms = std
-            if family.eps == Epsilon.WEIGHT and tensor.eps is not None:
-                rms = largest(std, self.size(tensor.eps))
-            rate: Size = ZERO_SIZE
-            if not tensor.frozen:
-                kappa = family.shape(option, wide_in, wide_out)
-                rate = family.rate(scale, rms, self._global_rate + lr, kappa)
-            return Parameter(scale + std, rate)
-
+    def _stage(self, layer: Layer, first: Law) -> Stage:
         wide_in, wide_out = layer.fan_in.wide, layer.fan_out.wide
-        bias = None if layer.bias is None else parameter(layer.bias, False, wide_out)
-        return Stage(parameter(layer.weight, wide_in, wide_out), bias, wide_in, wide_out)
+        bias = None if layer.bias is None else self._parameter(layer.bias, first, False, wide_out)
+        return Stage(
+            self._parameter(layer.weight, first, wide_in, wide_out),
+            bias,
+            wide_in,
+            wide_out,
+            self._step(layer.weight),
+            None if layer.bias is None else self._step(layer.bias),
+        )
+
+    def _step(self, tensor: Tensor) -> Step | None:
+        """The update law of an optimizer of its own."""
+        return self.model.optimizer_of(tensor).law.step if tensor.optimizer else None
+
+    def _parameter(self, tensor: Tensor, first: Law, wide_in: bool, wide_out: bool) -> Parameter:
+        optimizer = self.model.optimizer_of(tensor)
+        family = optimizer.law if tensor.optimizer else first
+        scale, std, lr = self._sizes(tensor)
+        rms = std
+        if family.eps == Epsilon.WEIGHT and tensor.eps is not None:
+            rms = largest(std, self.size(tensor.eps))
+        rate: Size = ZERO_SIZE
+        if not tensor.frozen:
+            kappa = family.shape(optimizer.shape_factor, wide_in, wide_out)
+            whole = self.size(optimizer.lr) if tensor.optimizer else self._global_rate
+            rate = family.rate(scale, rms, whole + lr, kappa)
+        return Parameter(scale + std, rate)
+
+    def _written(self, tensor: Tensor) -> tuple[Size, Size, Size]:
+        """The sizes of multiplier, init std and whole rate."""
+        scale, std, lr = self._sizes(tensor)
+        whole = self._global_rate
+        if tensor.optimizer:
+            whole = self.size(self.model.optimizer_of(tensor).lr)
+        return scale, std, ZERO_SIZE if tensor.frozen else whole + lr
 
     def _sizes(self, tensor: Tensor) -> tuple[Size, Size, Size]:
         """The sizes of multiplier, init std and of the layer's own part of the rate."""

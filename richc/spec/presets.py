@@ -27,6 +27,8 @@ class ParameterizationChoice(NamedTuple):
     gauge: str
     span: Span
     gauge_span: Span
+    #: The power of the depth that branches are small by; None where the file does not say.
+    depth: Fraction | None = None
 
 
 def read_parameterization(reader: Reader) -> ParameterizationChoice | None:
@@ -43,7 +45,7 @@ def read_parameterization(reader: Reader) -> ParameterizationChoice | None:
         return None
     richness = reader.attempt(lambda: _point(reader, node.preset, "parameterization"))
     given = options.named_arguments(
-        node.options, ("gauge",), "option of parameterization", reader.report
+        node.options, ("gauge", "depth"), "option of parameterization", reader.report
     )
     gauge, gauge_span = "stp", node.preset.span
     if "gauge" in given:
@@ -60,7 +62,32 @@ def read_parameterization(reader: Reader) -> ParameterizationChoice | None:
                     "`standard` has no gauge: it is PyTorch's habit, as it is", value.span
                 )
             )
-    return ParameterizationChoice(name, richness, gauge, node.preset.span, gauge_span)
+    depth: Fraction | None = None
+    if "depth" in given:
+        written = given["depth"].value
+        depth = reader.attempt(lambda: _depth(reader, written))
+    return ParameterizationChoice(name, richness, gauge, node.preset.span, gauge_span, depth)
+
+
+def _depth(reader: Reader, node: tree.Value) -> Fraction:
+    """The power of the depth that branches are small by.  Raises Rejected."""
+    if isinstance(node, tree.String | tree.List):
+        raise Rejected(messages.bad_value("`depth` is 1 (CompleteP) or 1/2 (Depth-μP)", node.span))
+    power = rational(node, "`depth`")
+    if not _HALF <= power <= 1:
+        raise Rejected(
+            messages.bad_value(
+                "`depth` lies between 1/2 (Depth-μP) and 1 (CompleteP)",
+                node.span,
+                "it is the power of the depth that a branch is small by; below 1/2 the stream "
+                "grows, and above 1 it trains as at 1",
+            )
+        )
+    if not any(isinstance(s, tree.Depth) for s in reader.node.statements):
+        raise Rejected(
+            messages.bad_value("this model has no depth", node.span, "declare it: `depth L = 24`")
+        )
+    return power
 
 
 def _point(reader: Reader, node: tree.Preset, where: str) -> Fraction | None:
@@ -101,15 +128,18 @@ def _requirement(reader: Reader, node: tree.Require) -> Requirement:
             richness = _point(reader, node.preset, "require")
             return Requirement(Claim.POINT, kind, richness, node.span)
         name = node.preset.name
+        if kind in ("completep", Claim.DEPTH):
+            return _depth_requirement(reader, node)
         if kind in _CHOICES:
             example = f"one of {', '.join(_CHOICES[kind])}"
             raise Rejected(messages.bad_value(f"`require {kind}` needs a name", name.span, example))
         if kind == Claim.EQUIVALENT:
             example = 'for example `require equivalent "other.rich"`'
             raise Rejected(messages.bad_value(f"`{kind}` needs another file", name.span, example))
-        known = ("mup", "ntp", "rich", *_CHOICES, Claim.EQUIVALENT)
+        known = ("mup", "ntp", "rich", *_CHOICES, "completep", Claim.DEPTH, Claim.EQUIVALENT)
         shown = (
             *("mup", "ntp", "rich(r = ...)", "gauge NAME", "regime NAME"),
+            *("completep", "depth(1/2)"),
             'equivalent "other.rich"',
         )
         raise Rejected(messages.unknown_word("requirement", kind, name.span, known, shown))
@@ -136,3 +166,19 @@ def _requirement(reader: Reader, node: tree.Require) -> Requirement:
     if value not in choices:
         raise Rejected(messages.unknown_word(kind, value, node.value.span, choices))
     return Requirement(Claim(kind), value, None, node.span)
+
+
+def _depth_requirement(reader: Reader, node: tree.Require) -> Requirement:
+    """``completep`` or ``depth(1/2)``.  Raises Rejected."""
+    preset = node.preset
+    if preset.name.text == "completep":
+        if preset.arguments:
+            raise Rejected(messages.bad_value("`completep` takes no argument", preset.span))
+        return Requirement(Claim.DEPTH, "completep", None, node.span, Fraction(1))
+    argument = preset.arguments[0] if len(preset.arguments) == 1 else None
+    if argument is None or isinstance(argument, tree.Option):
+        raise Rejected(
+            messages.bad_value("`depth` takes one power: `require depth(1/2)`", preset.span)
+        )
+    alpha = _depth(reader, argument)
+    return Requirement(Claim.DEPTH, f"depth({alpha})", None, node.span, alpha)

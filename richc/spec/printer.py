@@ -23,9 +23,9 @@ from itertools import groupby, pairwise
 
 from richc.algebra.formula import rich_formula
 from richc.algebra.monomial import ONE, Monomial, symbol
+from richc.spec.activation import Activation
 from richc.spec.infer import dim_monomial
 from richc.spec.model import (
-    Activation,
     Claim,
     Dim,
     Layer,

@@ -21,7 +21,7 @@ def refuse_denominators(reader: Reader, model: Model) -> None:
     """
     common = 1
     checked: set[int] = set()
-    of_all = [("lr", model.optimizer.lr, dict(model.optimizer.places).get("lr"))]
+    of_all = [("lr", o.lr, dict(o.places).get("lr")) for o in model.optimizers]
     of_each = (
         (name, value, tensor.place(name, "var") or layer.name_place)
         for layer in model.layers
@@ -52,7 +52,7 @@ def refuse_overflow(reader: Reader, model: Model) -> None:
         for tensor in (layer.weight, layer.bias):
             if tensor is None:
                 continue
-            total = model.optimizer.lr.times(tensor.lr)
+            total = model.optimizer_of(tensor).lr.times(tensor.lr)
             for name, value in tensor._replace(lr=total).values:
                 if value.is_zero or (layer.statement, value) in checked:
                     continue

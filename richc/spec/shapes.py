@@ -10,20 +10,28 @@ from math import lcm
 from typing import NamedTuple
 
 from richc.algebra.monomial import WIDTH, symbol
-from richc.diagnostics import Label
+from richc.diagnostics import Label, Span
 from richc.spec import messages
+from richc.spec.activation import Activation
 from richc.spec.expressions import Rejected, Scope, monomial
 from richc.spec.items import Report
-from richc.spec.model import Activation, Dim
+from richc.spec.model import Dim, LayerKind
 from richc.syntax import tree
 
 
 class Slot(NamedTuple):
     """One statement's layers, before their attributes are read."""
 
-    statement: tree.Layer
+    statement: tree.Layer | tree.Norm
+    #: With the names of what it stands in: ``blocks.mlp.up``.
+    name: str
+    name_place: Span
+    kind: LayerKind
     repeats: int
+    #: Of a norm, nothing in particular.
     dim: Dim
+    #: Where the size is written.
+    place: Span
     activation: Activation | None
 
 
@@ -33,14 +41,13 @@ def check_shapes(slots: list[Slot], report: Report) -> None:
     unrolled = sum(slot.repeats for slot in slots)
     seen = 0
     for at, slot in enumerate(slots):
-        statement = slot.statement
         seen += slot.repeats
         is_last = seen == unrolled
         if is_last and slot.dim.wide:
             report(
                 messages.shape(
-                    f"the last layer, `{statement.name.text}`, grows with the width",
-                    statement.dim.span,
+                    f"the last layer, `{slot.name}`, grows with the width",
+                    slot.place,
                     "the output has a fixed size: `-> 10`",
                 )
             )
@@ -48,9 +55,8 @@ def check_shapes(slots: list[Slot], report: Report) -> None:
         elif not slot.dim.wide and (not is_last or slot.repeats > 1):
             report(
                 messages.shape(
-                    f"`{statement.name.text}` makes a hidden representation of fixed size "
-                    f"{slot.dim.factor}",
-                    statement.dim.span,
+                    f"`{slot.name}` makes a hidden representation of fixed size {slot.dim.factor}",
+                    slot.place,
                     "only the last layer has a fixed size; hidden ones are `-> n`, or `-> 4*n`",
                     _next(slots, at),
                 )
@@ -77,7 +83,7 @@ def check_whole(slots: list[Slot], widths: Iterable[tuple[str, int]], report: Re
             report(
                 messages.shape(
                     f"{slot.dim.words(word)} is no whole number at {word} = {value}",
-                    slot.statement.dim.span,
+                    slot.place,
                     f"take a multiple of {multiple}: {' or '.join(around)}",
                 )
             )
@@ -87,8 +93,9 @@ def _next(slots: list[Slot], at: int) -> tuple[Label, ...]:
     """The other end of a size: the layer that takes it."""
     if at + 1 == len(slots):
         return ()
-    name = slots[at + 1].statement.name
-    return (Label(name.span, f"`{name.text}` follows, so it is not the last layer"),)
+    following = slots[at + 1]
+    text = f"`{following.name}` follows, so it is not the last layer"
+    return (Label(following.name_place, text),)
 
 
 def dimension(node: tree.Expression, width: str) -> Dim:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.algebra.monomial import BASE_WIDTH, GAMMA, WIDTH, Monomial, activity, symbol
+from richc.algebra.monomial import (
+    BASE_DEPTH,
+    BASE_WIDTH,
+    DEPTH,
+    GAMMA,
+    WIDTH,
+    Monomial,
+    activity,
+    symbol,
+)
 from richc.diagnostics import Span
 from richc.spec import messages, options
+from richc.spec.arrangement import DeclaredDepth
 from richc.spec.expressions import RICHNESS, Rejected, Scope, rational
 from richc.spec.holes import Holes
 from richc.spec.presets import ParameterizationChoice
@@ -17,11 +27,14 @@ from richc.syntax import tree
 #: Beyond this a richness is a mistake (or an attack).
 MAX_RICHNESS = 100
 
+#: Of one model: repeats are written out.
+MAX_LAYERS = 10_000
+
 _RESERVED = ("alpha", "gamma", "fan_in", "layer_fan_in", "fan_out", "sqrt", RICHNESS)
 
 
 class Scale(NamedTuple):
-    """What the ``width`` and ``richness`` statements declare."""
+    """What the ``width``, ``depth`` and ``richness`` statements declare."""
 
     width: int
     width_symbol: str
@@ -31,26 +44,29 @@ class Scale(NamedTuple):
     #: The lowest and the highest richness for which every verdict has to hold, if declared.
     interval: tuple[Fraction, Fraction] | None
     gamma: Fraction
+    depth: DeclaredDepth | None
+
+    @property
+    def has_base_depth(self) -> bool:
+        return self.depth is not None and self.depth.base is not None
 
 
 def read_scale(reader: Reader, preset: ParameterizationChoice | None) -> Scale | None:
     width = reader.only(tree.Width, "width", "width n = 1024")
     richness, interval, gamma = _richness(reader, preset)
-    if width is None:
-        return None
-    symbols = [width.symbol, *((width.base_symbol,) if width.base_symbol else ())]
-    for name in symbols:
+    deep = reader.only(tree.Depth)
+    known: dict[str, Span] = {}
+    for name in (s for node in (width, deep) if node for s in (node.symbol, node.base_symbol) if s):
         if name.text in _RESERVED:
             why = "scaling expressions have their own meaning for it"
             reader.report(messages.reserved_name(name.text, name.span, why))
-    if width.base_symbol and width.base_symbol.text == width.symbol.text:
-        reader.report(
-            messages.duplicate(
-                f"the symbol `{width.symbol.text}`",
-                width.base_symbol.span,
-                width.symbol.span,
-            )
-        )
+        if name.text in known:
+            first = known[name.text]
+            reader.report(messages.duplicate(f"the symbol `{name.text}`", name.span, first))
+        known.setdefault(name.text, name.span)
+    depth = _depth(reader, deep) if deep else None
+    if width is None or (deep and not depth):
+        return None
     n = reader.attempt(lambda: options.integer(width.value, "the width", 1, 2**31))
     base: int | None = None
     if width.base_value is not None:
@@ -61,7 +77,21 @@ def read_scale(reader: Reader, preset: ParameterizationChoice | None) -> Scale |
     if n is None:
         return None
     base_symbol = width.base_symbol.text if width.base_symbol else None
-    return Scale(n, width.symbol.text, base, base_symbol, richness, interval, gamma)
+    return Scale(n, width.symbol.text, base, base_symbol, richness, interval, gamma, depth)
+
+
+def _depth(reader: Reader, node: tree.Depth) -> DeclaredDepth | None:
+    value = reader.attempt(lambda: options.integer(node.value, "the depth", 1, MAX_LAYERS))
+    base: int | None = None
+    if node.base_value is not None:
+        written = node.base_value
+        base = reader.attempt(lambda: options.integer(written, "the base depth", 1, MAX_LAYERS))
+        if base is None:
+            return None
+    if value is None:
+        return None
+    word = node.base_symbol.text if node.base_symbol else None
+    return DeclaredDepth(node.symbol.text, value, word, base)
 
 
 class _Richness(NamedTuple):
@@ -138,6 +168,11 @@ def _interval(
     return low, high
 
 
+def depth_symbol(node: tree.Model) -> str | None:
+    """The depth's word, also where the rest of its statement is wrong."""
+    return next((s.symbol.text for s in node.statements if isinstance(s, tree.Depth)), None)
+
+
 def width_symbol(node: tree.Model) -> str:
     """The width's word, also where the rest of its statement is wrong."""
     return next((s.symbol.text for s in node.statements if isinstance(s, tree.Width)), "n")
@@ -157,11 +192,18 @@ def scope_of(node: tree.Model, scale: Scale | None, holes: Holes | None = None) 
         "fan_out": "`fan_out` has a meaning only in a layer's attributes",
         "n": "the width has no symbol `n` in this model",
         "n0": "the base width is declared with the width: `width n = 1024, base n0 = 64`",
+        "L": "the depth is declared by `depth L = 24`",
+        "L0": "the base depth is declared with the depth: `depth L = 24, base L0 = 4`",
     }
     names: dict[str, Monomial] = {width_symbol(node): symbol(WIDTH)}
     bases = [s.base_symbol for s in node.statements if isinstance(s, tree.Width) and s.base_symbol]
     if bases:
         names[bases[0].text] = symbol(BASE_WIDTH)
+    for deep in node.statements:
+        if isinstance(deep, tree.Depth):
+            names[deep.symbol.text] = symbol(DEPTH)
+            if deep.base_symbol:
+                names[deep.base_symbol.text] = symbol(BASE_DEPTH)
     declared = (
         (scale is not None and scale.richness is not None)
         or node.incomplete

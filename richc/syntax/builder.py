@@ -11,6 +11,7 @@ from typing import Any
 from richc.diagnostics import Span
 from richc.syntax import tree
 from richc.syntax.lalr import Token
+from richc.words import NORMS
 
 Children = list[Any]
 
@@ -27,6 +28,16 @@ def _one(children: Children, kind: type[Any]) -> Any:
     return next((child for child in children if isinstance(child, kind)), None)
 
 
+def _name(token: Token) -> tree.Name:
+    return tree.Name(token.text, token.span)
+
+
+def _symbol(children: Children) -> tuple[Any, ...]:
+    """The fields of ``width`` and ``depth``."""
+    base = (children[6], children[8]) if len(children) > 4 else (None, None)
+    return (children[1], children[3], *base, _span(children))
+
+
 class Builder:
     """The callbacks; a method's name is the rule's (or its alias)."""
 
@@ -37,14 +48,10 @@ class Builder:
         return tree.Model(children[1], _nodes(children[3:]), False, _span(children))
 
     def width(self, children: Children) -> tree.Width:
-        based = len(children) > 4
-        return tree.Width(
-            children[1],
-            children[3],
-            children[6] if based else None,
-            children[8] if based else None,
-            _span(children),
-        )
+        return tree.Width(*_symbol(children))
+
+    def depth(self, children: Children) -> tree.Depth:
+        return tree.Depth(*_symbol(children))
 
     def richness(self, children: Children) -> tree.Richness:
         options = tuple(c for c in children[4:] if isinstance(c, tree.Option))
@@ -58,7 +65,8 @@ class Builder:
         return tree.Parameterization(children[1], _nodes(children[2:]), _span(children))
 
     def input(self, children: Children) -> tree.Input:
-        return tree.Input(children[1], _span(children))
+        word = _name(children[1]) if len(children) > 2 else None
+        return tree.Input(children[-1], word, _span(children))
 
     def layer(self, children: Children) -> tree.Layer:
         repeat = children[1] if not isinstance(children[1], Token) else None
@@ -72,12 +80,27 @@ class Builder:
             _span(children),
         )
 
-    def repeat(self, children: Children) -> tree.Expression:
+    def copies(self, children: Children) -> tree.Expression:
         count: tree.Expression = children[1]
         return count
 
-    def activation(self, children: Children) -> tree.Activation:
-        return tree.Activation(children[0], _span(children))
+    def activation(self, children: Children) -> tree.Activation | tree.Norm:
+        preset = children[0]
+        if preset.name.text in NORMS and not preset.arguments:
+            return tree.Norm(None, preset.name, None, preset.span)
+        return tree.Activation(preset, _span(children))
+
+    def norm(self, children: Children) -> tree.Norm:
+        name = _one(children[:1], tree.Name)
+        kind = children[2 if name else 0]
+        return tree.Norm(name, _name(kind), _one(children, tree.Block), _span(children))
+
+    def residual(self, children: Children) -> tree.Residual:
+        return tree.Residual(children[0], _nodes(children[1:]), _span(children))
+
+    def repeat(self, children: Children) -> tree.Repeat:
+        count, *statements = _nodes(children[1:])
+        return tree.Repeat(children[0], count, tuple(statements), _span(children))
 
     def optimizer(self, children: Children) -> tree.Optimizer:
         return tree.Optimizer(children[1], _one(children, tree.Block), _span(children))
@@ -109,7 +132,8 @@ class Builder:
         return tree.Block(_nodes(children), _span(children))
 
     def option(self, children: Children) -> tree.Option:
-        return tree.Option(children[0], children[2], _span(children))
+        name = children[0] if isinstance(children[0], tree.Name) else _name(children[0])
+        return tree.Option(name, children[2], _span(children))
 
     def flag(self, children: Children) -> tree.Flag:
         return tree.Flag(children[0], _span(children))
@@ -158,4 +182,4 @@ class Builder:
         return name
 
     def name(self, children: Children) -> tree.Name:
-        return tree.Name(children[0].text, _span(children))
+        return _name(children[0])

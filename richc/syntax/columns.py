@@ -2,7 +2,7 @@
 
 - Of layers with attributes: the kinds (a repeated name may stick out), the opening braces, and the
   attributes until a layer has another one;
-- the symbols of ``width`` and ``richness``;
+- the symbols of ``width``, ``depth`` and ``richness``;
 - comments at the ends of lines, in column 42 or, in a paragraph with a longer line, further right.
 
 Code never gets longer than 100 columns for that, nor do comments that would begin further right.
@@ -21,6 +21,8 @@ _COMMENT_COLUMN = 41
 #: Between code and a comment, at least.
 _GAP = 2
 _INDENT = 2
+#: Statements that declare symbols.
+_SYMBOLS = (tree.Width, tree.Depth, tree.Richness)
 #: Two spellings of one attribute.
 _SAME = {"var": "std"}
 
@@ -56,8 +58,8 @@ def align(lines: Sequence[CodeLine]) -> list[CodeLine]:
     aligned = list(lines)
     for run in _runs(lines):
         _align_layers(aligned, [at for at in run if lines[at].row is not None])
-    for at in range(len(lines) - 1):
-        _align_symbols(aligned, at, at + 1)
+    for run in _symbol_runs(lines):
+        _align_symbols(aligned, run)
     return aligned
 
 
@@ -72,11 +74,12 @@ def render(lines: Sequence[CodeLine]) -> Iterator[str]:
 
 
 def _runs(lines: Sequence[CodeLine]) -> Iterator[list[int]]:
-    """Indices of neighbouring layers, with the activations and comments between them."""
+    """Indices of neighbouring layers, with activations, norms and comments between them."""
     run: list[int] = []
     for at, line in enumerate(lines):
         is_layer = line.kind is tree.Layer and not line.code.endswith(" {")
-        if line.is_apart or not (is_layer or line.kind is tree.Activation or not line.code):
+        is_between = line.kind in (tree.Activation, tree.Norm) and not line.code.endswith(" {")
+        if line.is_apart or not (is_layer or is_between or not line.code):
             yield run
             run = []
         if is_layer or run:
@@ -124,18 +127,28 @@ def _joined(row: ColumnRow, head: int, widths: Sequence[int]) -> str:
     return f"{''.join(parts)}{last} }}"
 
 
-def _align_symbols(lines: list[CodeLine], first: int, second: int) -> None:
-    pair = (lines[first], lines[second])
-    if {line.kind for line in pair} != {tree.Width, tree.Richness} or pair[1].is_apart:
-        return
-    words = [line.code.split(" ", 1) for line in pair]
-    width = max(len(word) for word, _ in words)
+def _symbol_runs(lines: Sequence[CodeLine]) -> Iterator[list[int]]:
+    """Indices of neighbouring statements that declare symbols."""
+    run: list[int] = []
+    for at, line in enumerate(lines):
+        if line.is_apart or line.kind not in _SYMBOLS:
+            yield run
+            run = []
+        if line.kind in _SYMBOLS:
+            run.append(at)
+    yield run
+
+
+def _align_symbols(lines: list[CodeLine], run: Sequence[int]) -> None:
+    words = [lines[at].code.split(" ", 1) for at in run]
+    width = max((len(word) for word, _ in words), default=0)
     aligned = [
-        line._replace(code=f"{word.ljust(width)} {rest}")
-        for line, (word, rest) in zip(pair, words, strict=True)
+        lines[at]._replace(code=f"{word.ljust(width)} {rest}")
+        for at, (word, rest) in zip(run, words, strict=True)
     ]
     if all(line.length <= LINE_LENGTH for line in aligned):
-        lines[first], lines[second] = aligned
+        for at, line in zip(run, aligned, strict=True):
+            lines[at] = line
 
 
 def _comment_columns(lines: Sequence[CodeLine]) -> list[int]:

@@ -1,17 +1,19 @@
 """The one layout of .rich files: ``richc fmt``, and formatting in editors.
 
-Every statement is a line; a block that does not fit, or that holds a comment, has a line for each
-of its items.  A comment keeps its place: above what it stands above, at the end of the line that
-it ends.  One that stands inside a line that becomes one line goes to that line's end or, where
-another comment is there, above it.  Neither order nor wording of anything changes, so the text
-means what it meant.
+Every statement is a line, also in a repeat or residual; a block that does not fit, or that holds a
+comment, has a line for each of its items.  A comment keeps its place: above what it stands above,
+at the end of the line that it ends.  One that stands inside a line that becomes one line goes to
+that line's end or, where another comment is there, above it.  Neither order nor wording of anything
+changes, so the text means what it meant.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from richc.diagnostics import Span
 from richc.syntax import tree
 from richc.syntax.columns import LINE_LENGTH, CodeLine, ColumnRow, align, render
 from richc.syntax.lalr import Token
@@ -21,6 +23,7 @@ from richc.syntax.spacing import spaced
 
 #: What can be laid out: all of these are written in the same way.
 _Node = tree.Statement | tree.Item
+_BODIES = (tree.Repeat, tree.Residual)
 
 
 def format_text(text: str) -> str:
@@ -32,12 +35,25 @@ def format_text(text: str) -> str:
     return ("\ufeff" if source.has_mark else "") + layout(source, file)
 
 
-def layout(source: Source, file: tree.File) -> str:
+def without_columns(text: str) -> str | None:
+    """A text that is in the one layout, without its columns; None for others.
+
+    What is edited there, ``format_text`` lays out again.
+    """
+    source = Source("<text>", text)
+    file, problems = parse(source)
+    if problems or layout(source, file) != source.text:
+        return None
+    return layout(source, file, with_columns=False)
+
+
+def layout(source: Source, file: tree.File, *, with_columns: bool = True) -> str:
     """The text of a source that parsed without problems into this tree, in the one layout."""
     tokens = lex(source.text)
     newline = next((token.text for token in tokens if token.type == "NEWLINE"), "\n")
     writer = _Writer(source, file, [token for token in tokens if token.type != "NEWLINE"])
-    return "".join(f"{line}{newline}" for line in render(align(writer.lines)))
+    lines = align(writer.lines) if with_columns else writer.lines
+    return "".join(f"{line}{newline}" for line in render(lines))
 
 
 class _Comment(NamedTuple):
@@ -74,35 +90,45 @@ class _Writer:
         return _Comment(comment.text.rstrip(" \t\f"), start, is_beside)
 
     def _model(self, model: tree.Model, following: int) -> None:
-        close = model.span.end - 1
-        starts = [statement.span.start for statement in model.statements] + [close]
         name = self._between(model.span.start, model.name.span.end)
-        brace = self._starts[bisect_left(self._starts, model.name.span.end)]
-        self._line_of(CodeLine(0, f"{spaced(name)} {{"), model.span.start, brace + 1, starts[0])
-        for statement, after in zip(model.statements, starts[1:], strict=True):
-            self._node(statement, after, 1)
-        self._close(close, following, 0)
+        self._lines(spaced(name), model.span, model.statements, following, 0)
+
+    def _lines(
+        self,
+        head: str,
+        span: Span,
+        nodes: Sequence[_Node],
+        following: int,
+        depth: int,
+        kind: type[_Node] | None = None,
+    ) -> None:
+        """A line for each of the nodes, between braces; the closing one ends the span."""
+        start, end = span
+        opening = self._brace(start) + 1
+        starts = [node.span.start for node in nodes] + [end - 1]
+        self._line_of(CodeLine(depth, f"{head} {{", kind=kind), start, opening, starts[0])
+        for node, after in zip(nodes, starts[1:], strict=True):
+            self._node(node, after, depth + 1)
+        self._own(end - 1, depth + 1)
+        self._line_of(CodeLine(depth, "}"), end - 1, end, following)
+
+    def _brace(self, start: int) -> int:
+        """Where the first brace after a place is."""
+        at = bisect_left(self._starts, start)
+        while self._tokens[at].type != "LBRACE":
+            at += 1
+        return self._tokens[at].start
 
     def _node(self, node: _Node, following: int, depth: int) -> None:
         """One statement or item; ``following`` is where the next, or the closing brace, begins."""
-        block = _block(node)
+        nodes = _held(node)
         start, end = node.span
         kind = type(node)
-        if block is None or self._is_flat(node, block, depth):
-            line = CodeLine(depth, self._one_line(node), kind=kind, row=self._row(node, block))
+        if nodes is None or self._is_flat(node, depth):
+            line = CodeLine(depth, self._one_line(node), kind=kind, row=self._row(node))
             self._line_of(line, start, end, following)
-            return
-        close = block.span.end - 1
-        starts = [item.span.start for item in block.items] + [close]
-        head = f"{self._head(node, block)} {{"
-        self._line_of(CodeLine(depth, head, kind=kind), start, block.span.start + 1, starts[0])
-        for item, after in zip(block.items, starts[1:], strict=True):
-            self._node(item, after, depth + 1)
-        self._close(close, following, depth)
-
-    def _close(self, brace: int, following: int, depth: int) -> None:
-        self._own(brace, depth + 1)
-        self._line_of(CodeLine(depth, "}"), brace, brace + 1, following)
+        else:
+            self._lines(self._head(node), node.span, nodes, following, depth, kind)
 
     # Lines and their comments
 
@@ -156,39 +182,47 @@ class _Writer:
 
     # Code
 
-    def _is_flat(self, node: _Node, block: tree.Block, depth: int) -> bool:
+    def _is_flat(self, node: _Node, depth: int) -> bool:
         """Whether a statement with a block is one line."""
-        inside = bisect_left(self._comment_starts, block.span.start)
-        if inside < len(self._comments) and self._comment_starts[inside] < block.span.end:
+        if isinstance(node, _BODIES):
+            return False
+        inside = bisect_left(self._comment_starts, self._brace(node.span.start))
+        if inside < len(self._comments) and self._comment_starts[inside] < node.span.end:
             return False
         return CodeLine(depth, self._one_line(node)).length <= LINE_LENGTH
 
     def _one_line(self, node: _Node) -> str:
-        block = _block(node)
-        if block is None:
+        nodes = _held(node)
+        if nodes is None:
             return spaced(self._between(*node.span))
         start = node.span.start
         if start not in self._flat:
-            items = ", ".join(self._one_line(item) for item in block.items)
+            items = ", ".join(self._one_line(item) for item in nodes)
             braces = f"{{ {items} }}" if items else "{}"
-            self._flat[start] = f"{self._head(node, block)} {braces}"
+            self._flat[start] = f"{self._head(node)} {braces}"
         return self._flat[start]
 
-    def _head(self, node: _Node, block: tree.Block) -> str:
-        return spaced(self._between(node.span.start, block.span.start))
+    def _head(self, node: _Node) -> str:
+        return spaced(self._between(node.span.start, self._brace(node.span.start)))
 
-    def _row(self, node: _Node, block: tree.Block | None) -> ColumnRow | None:
-        if not isinstance(node, tree.Layer) or block is None or not block.items:
+    def _row(self, node: _Node) -> ColumnRow | None:
+        if not isinstance(node, tree.Layer) or node.block is None or not node.block.items:
             return None
-        cells = tuple(self._one_line(item) for item in block.items)
-        name, head = self._head(node, block).split(" ", 1)
-        return ColumnRow(name, head, cells, tuple(item.name.text for item in block.items))
+        items = node.block.items
+        cells = tuple(self._one_line(item) for item in items)
+        name, head = self._head(node).split(" ", 1)
+        return ColumnRow(name, head, cells, tuple(item.name.text for item in items))
 
     def _between(self, start: int, end: int) -> list[Token]:
         return self._tokens[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
 
 
-def _block(node: _Node) -> tree.Block | None:
-    if isinstance(node, tree.Layer | tree.Optimizer | tree.Train | tree.Section):
-        return node.block
+def _held(node: _Node) -> Sequence[_Node] | None:
+    """What stands between its braces; None where it has none."""
+    if isinstance(node, tree.Repeat):
+        return node.statements
+    if isinstance(node, tree.Residual):
+        return node.parts
+    if isinstance(node, tree.Layer | tree.Norm | tree.Optimizer | tree.Train | tree.Section):
+        return node.block.items if node.block is not None else None
     return None

@@ -1,8 +1,9 @@
 """From raw tokens to the parser's: newlines only where they separate something.
 
 Inside ``( )`` and ``[ ]`` a newline is white space; in a ``{ }`` block it separates items; in a
-model it ends a statement.  An unclosed bracket must not swallow the rest of the file, so a line
-that can only begin a statement of the model closes whatever is still open.
+body (of a model, a repeat or a residual) it ends a statement, and so does a comma in the last two.
+An unclosed bracket must not swallow the rest of the file, so a line that can only begin a statement
+closes what is still open: up to the innermost body, or up to the model.
 """
 
 from __future__ import annotations
@@ -15,10 +16,26 @@ from richc.syntax.lalr import Token
 NEWLINE = "NEWLINE"
 #: A `}` that closes nothing: the model that it stands in goes on after it, up to its own `}`.
 STRAY = "STRAY"
+#: Where the body of a repeat or residual ends without a `}`.
+UNCLOSED = "UNCLOSED"
 
-#: Words that only a statement can begin with (by the names of their terminals).
+#: Terminals that are names wherever a name may stand: words only in their own places.
+NAMES = (
+    "NAME",
+    "BASE",
+    "IN",
+    "DEPTH",
+    "TOKENS",
+    "REPEAT",
+    "RESIDUAL",
+    "RMSNORM",
+    "LAYERNORM",
+)
+
+#: Words that a statement of a model begins with (by the names of their terminals).
 STATEMENT_WORDS = {
     "WIDTH": "width",
+    "DEPTH": "depth",
     "RICHNESS": "richness",
     "PARAMETERIZATION": "parameterization",
     "INPUT": "input",
@@ -31,9 +48,15 @@ STATEMENT_WORDS = {
 
 MAX_NESTING = 64
 
-_OPENING = {"LPAR", "LSQB", "LBRACE"}
 _CLOSING = {"RPAR": "LPAR", "RSQB": "LSQB", "RBRACE": "LBRACE"}
+_OPENING = frozenset(_CLOSING.values())
+#: Among open brackets, a brace with statements inside.
+_BODY = "BODY"
 _MODEL_BODY = 1
+#: In the head of a body stands one of these, however it is written.
+_BODY_WORDS = frozenset("repeat residual for loop times skip branch block blocks".split())
+_INNER = ("REPEAT", "RESIDUAL")
+_BEFORE_STATEMENT = (NEWLINE, "LBRACE", "RBRACE", STRAY, UNCLOSED)
 
 
 class NestingError(Exception):
@@ -49,49 +72,135 @@ def separate(tokens: Sequence[Token]) -> list[Token]:
 
     Raises NestingError.
     """
-    kept: list[Token] = []
-    open_brackets: list[str] = []
+    separator = _Separator(tokens)
     newline: Token | None = None
     for index, token in enumerate(tokens):
-        kind = token.type
-        if kind == NEWLINE:
+        if token.type == NEWLINE:
             newline = newline or token
             continue
         if newline is not None:
-            if len(open_brackets) > _MODEL_BODY and begins_statement(tokens, index):
-                del open_brackets[_MODEL_BODY:]
-            if _separates(kept, open_brackets, kind):
-                kept.append(newline)
+            separator.line(index, newline)
             newline = None
-        if kind == "RBRACE":
-            _end_block(open_brackets)
-            if len(open_brackets) == _MODEL_BODY:
-                if _goes_on(tokens, index + 1):
-                    kept.append(token._replace(type=STRAY))
-                    continue
-                _end_statement(kept, token.start)
+        separator.token(index)
+    return separator.end()
+
+
+class _Separator:
+    """The tokens kept so far, and the brackets that are open behind them."""
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self._tokens = tokens
+        self._kept: list[Token] = []
+        self._open: list[str] = []
+        #: Whether all braces of the model are closed; None until that is asked.
+        self._is_balanced: bool | None = None
+
+    def line(self, index: int, newline: Token) -> None:
+        """A line begins with the token at an index."""
+        kind = self._tokens[index].type
+        is_first = begins_statement(self._tokens, index)
+        if is_first and len(self._open) > _MODEL_BODY:
+            self._close(self._left(index))
+        if self._separates(kind):
+            self._kept.append(newline)
+        if is_first and kind == "MODEL":
+            self._open.clear()
+
+    def token(self, index: int) -> None:
+        """The next token.  Raises NestingError."""
+        token = self._tokens[index]
+        kind = token.type
+        if not self._open:
+            self._is_balanced = None
+        if kind == "COMMA":
+            # Inside a body, not in brackets of its own, it ends a statement.
+            if self._is_in_inner_body and not self._is_ended:
+                token = token._replace(type=NEWLINE)
+        elif kind == "RBRACE":
+            while self._open and self._open[-1] not in ("LBRACE", _BODY):
+                self._open.pop()  # An unclosed parenthesis ends with its block.
+            if self._is_in_body:
+                if len(self._open) == _MODEL_BODY and _goes_on(self._tokens, index + 1):
+                    self._kept.append(token._replace(type=STRAY))
+                    return
+                self._end_statement(token.start)
         if kind in _CLOSING:
-            if open_brackets and open_brackets[-1] == _CLOSING[kind]:
-                open_brackets.pop()
+            if self._open and self._open[-1] in (_CLOSING[kind], _BODY):
+                self._open.pop()
         elif kind in _OPENING:
-            if len(open_brackets) >= MAX_NESTING:
+            if len(self._open) >= MAX_NESTING:
                 raise NestingError(token.span)
-            open_brackets.append(kind)
-        kept.append(token)
-    if len(open_brackets) == _MODEL_BODY:
-        _end_statement(kept, kept[-1].span.end)
-    return kept
+            self._open.append(self._bracket(kind))
+        self._kept.append(token)
+
+    def end(self) -> list[Token]:
+        if _BODY in self._open[_MODEL_BODY:]:
+            self._close(_MODEL_BODY)
+        if self._open == [_BODY]:
+            self._end_statement(self._kept[-1].span.end)
+        return self._kept
+
+    @property
+    def _is_in_body(self) -> bool:
+        return bool(self._open) and self._open[-1] == _BODY
+
+    @property
+    def _is_in_inner_body(self) -> bool:
+        return self._is_in_body and len(self._open) > _MODEL_BODY
+
+    @property
+    def _is_ended(self) -> bool:
+        return self._kept[-1].type in (NEWLINE, "LBRACE")
+
+    def _bracket(self, kind: str) -> str:
+        is_body = not self._open or (self._is_in_body and opens_body(self._kept, len(self._kept)))
+        return _BODY if kind == "LBRACE" and is_body else kind
+
+    def _left(self, index: int) -> int:
+        """How many brackets stay open where a statement begins."""
+        if self._tokens[index].type == "MODEL":
+            return _MODEL_BODY
+        if self._tokens[index].type in STATEMENT_WORDS:
+            if self._is_balanced is None:
+                depth = sum(bracket in ("LBRACE", _BODY) for bracket in self._open)
+                self._is_balanced = _is_balanced(self._tokens, index, depth)
+            # Otherwise the statement is in the wrong place, and the body goes on behind it.
+            if not self._is_balanced:
+                return _MODEL_BODY
+        bodies = (at for at, bracket in enumerate(self._open, 1) if bracket == _BODY)
+        return max(bodies, default=_MODEL_BODY)
+
+    def _close(self, left: int) -> None:
+        """End everything that was opened after so many brackets."""
+        end = self._kept[-1].span.end
+        while len(self._open) > left:
+            if self._open.pop() == _BODY:
+                self._end_statement(end)
+                self._kept.append(Token(UNCLOSED, "", end))
+
+    def _end_statement(self, offset: int) -> None:
+        if not self._is_ended:
+            self._kept.append(Token(NEWLINE, "", offset))
+
+    def _separates(self, kind: str) -> bool:
+        """Whether a newline between the last kept token and one of this kind means anything."""
+        if not self._open or self._open[-1] not in ("LBRACE", _BODY):
+            return False
+        is_going_on = self._kept[-1].type == "COMMA" and not self._is_in_inner_body
+        if self._is_ended or is_going_on or kind in ("LBRACE", "COMMA"):
+            return False
+        return kind != "RBRACE" or self._is_in_body
 
 
-def _end_block(open_brackets: list[str]) -> None:
-    """An unclosed parenthesis ends with its block."""
-    while open_brackets and open_brackets[-1] != "LBRACE":
-        open_brackets.pop()
-
-
-def _end_statement(kept: list[Token], offset: int) -> None:
-    if kept[-1].type not in (NEWLINE, "LBRACE"):
-        kept.append(Token(NEWLINE, "", offset))
+def _is_balanced(tokens: Sequence[Token], index: int, depth: int) -> bool:
+    """Whether the braces that are open before a token are closed where their model ends."""
+    for at in range(index, len(tokens)):
+        kind = tokens[at].type
+        depth += (kind == "LBRACE") - (kind == "RBRACE")
+        if depth == 0:
+            after = next((t.type for t in tokens[at + 1 :] if t.type != NEWLINE), "MODEL")
+            return after == "MODEL"
+    return False
 
 
 def _goes_on(tokens: Sequence[Token], index: int) -> bool:
@@ -111,13 +220,29 @@ def _goes_on(tokens: Sequence[Token], index: int) -> bool:
     return False
 
 
-def _separates(before: list[Token], open_brackets: list[str], kind: str) -> bool:
-    """Whether a newline between the last kept token and one of this kind means anything."""
-    if not open_brackets or open_brackets[-1] != "LBRACE":
-        return False
-    if before[-1].type in ("LBRACE", "COMMA", NEWLINE) or kind in ("LBRACE", "COMMA"):
-        return False
-    return kind != "RBRACE" or len(open_brackets) == _MODEL_BODY
+def opens_body(tokens: Sequence[Token], brace: int) -> bool:
+    """Whether a `{` at an index begins the body of a repeat or residual, well written or not.
+
+    ``tokens`` are such as ``separate`` keeps; those from the brace on do not matter.
+    """
+    is_body = False
+    nested = 0
+    at = brace - 1
+    while at >= 0 and tokens[at].type not in _BEFORE_STATEMENT:
+        kind = tokens[at].type
+        is_first = at == 0 or tokens[at - 1].type in _BEFORE_STATEMENT
+        is_kind = is_first or tokens[at - 1].type == "COLON"
+        if kind in _INNER and is_kind and not is_first:
+            return True
+        if kind in _CLOSING or kind in _OPENING:
+            nested += 1 if kind in _CLOSING else -1
+        after = tokens[at + 1].type if at + 1 < brace else ""
+        is_option = kind == "EQUAL" and not nested and after not in _INNER
+        if kind == "ARROW" or is_option or (kind in ("RMSNORM", "LAYERNORM") and is_kind):
+            return False
+        is_body = is_body or tokens[at].text in _BODY_WORDS
+        at -= 1
+    return is_body and (tokens[at + 1].type not in STATEMENT_WORDS or tokens[at + 1].type in NAMES)
 
 
 def begins_statement(tokens: Sequence[Token], index: int) -> bool:
@@ -125,8 +250,11 @@ def begins_statement(tokens: Sequence[Token], index: int) -> bool:
     if index >= len(tokens):
         return False
     kind = tokens[index].type
-    if kind in STATEMENT_WORDS or kind == "MODEL":
+    after = tokens[index + 1].type if index + 1 < len(tokens) else ""
+    if kind in NAMES and kind != "IN" and after in ("COLON", "LSQB"):
         return True
-    if index + 1 < len(tokens) and kind == "NAME":
-        return tokens[index + 1].type in ("COLON", "LSQB")
-    return False
+    if kind == "DEPTH":
+        return after in NAMES
+    if kind == "OPTIMIZER":
+        return after != "EQUAL"  # `optimizer = muon` is an attribute.
+    return kind in STATEMENT_WORDS or kind == "MODEL"

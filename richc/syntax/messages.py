@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from richc.diagnostics import ERROR, Diagnostic, Span
 from richc.syntax.lalr import Token
-from richc.syntax.lexer import MAX_NESTING, STATEMENT_WORDS
-from richc.syntax.mistakes import blocks, expressions, foreign, layers, points, scale, statements
-from richc.syntax.mistakes.failure import EXAMPLES, NAMES, Failure, insert, syntax
+from richc.syntax.lexer import MAX_NESTING, NAMES, STATEMENT_WORDS
+from richc.syntax.mistakes import (
+    blocks,
+    deep,
+    expressions,
+    foreign,
+    layers,
+    points,
+    scale,
+    statements,
+)
+from richc.syntax.mistakes.failure import EXAMPLES, Failure, insert, syntax
 
 #: How the grammar's terminals are called in messages.
 _TERMINALS = {
@@ -38,17 +47,18 @@ _TERMINALS = {
 
 #: Sets of terminals that have one name together.
 _GROUPS: tuple[tuple[frozenset[str], str], ...] = (
-    (frozenset(STATEMENT_WORDS) | {"NAME", "BASE", "IN", "RBRACE"}, "a statement or `}`"),
-    (frozenset({"NAME", "BASE", "IN", "NUMBER", "LPAR", "MINUS"}), "an expression"),
-    (frozenset({"NAME", "BASE", "IN", "NUMBER", "LPAR"}), "a number, a name or `(`"),
+    (frozenset(STATEMENT_WORDS) | {*NAMES, "RBRACE"}, "a statement or `}`"),
+    (frozenset({*NAMES, "NUMBER", "LPAR", "MINUS"}), "an expression"),
+    (frozenset({*NAMES, "NUMBER", "LPAR"}), "a number, a name or `(`"),
     (frozenset({"STAR", "SLASH", "PLUS", "MINUS"}), "an operator"),
     (frozenset({"PLUS", "MINUS"}), "an operator"),
-    (frozenset({"NAME", "BASE", "IN"}), "a name"),
+    (frozenset(NAMES), "a name"),
 )
 
 #: In this order: the first that has something to say is heard.
 _RECOGNISERS = (
     blocks.unclosed_block,
+    *deep.RECOGNISERS,
     foreign.activation,
     *layers.RECOGNISERS,
     *scale.RECOGNISERS,
@@ -111,6 +121,16 @@ def unclosed_model(name: object, brace: Span, end: int) -> Diagnostic:
     )
 
 
+def unclosed_body(brace: Token, end: int) -> Diagnostic:
+    """``end`` is where the last of its statements ends."""
+    return syntax(
+        "this `{` is never closed",
+        brace.span,
+        "write a `}` after its last statement",
+        edits=[insert(end, "\n}")],
+    )
+
+
 def bad_statement(f: Failure) -> Diagnostic:
     """A statement that cannot be read (``at == len(tokens)`` where the file ends in it)."""
     if f.at >= len(f.tokens):
@@ -122,7 +142,8 @@ def bad_statement(f: Failure) -> Diagnostic:
         found = recognise(f)
         if found is not None:
             return found
-    kind = "layer" if f.first.type in NAMES else f.first.type
+    is_layer = f.first.type in NAMES and (f.first.type != "DEPTH" or f.get(f.start + 1).text == ":")
+    kind = "layer" if is_layer else f.first.type
     example = EXAMPLES.get(kind)
     help = f"for example `{example}`" if example else None
     if f.at > f.start and f.is_on_new_line(f.at):

@@ -1,12 +1,14 @@
 """The parser: a text to a tree, and every bad statement to a diagnostic.
 
 Recovery is simple: the stacks are saved at the start of each statement, and a statement that
-cannot be parsed is reported, taken back, and skipped.
+cannot be parsed is reported, taken back, and skipped.  So it is in the bodies of repeats and
+residuals: what stands beside a bad statement stays.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from functools import cache
 from types import ModuleType
 from typing import NamedTuple
@@ -15,15 +17,33 @@ from richc.diagnostics import Diagnostic, Edit, Span, apply
 from richc.syntax import tree
 from richc.syntax.builder import Builder
 from richc.syntax.lalr import Parser, Stacks, Tables, Token, Unexpected, load
-from richc.syntax.lexer import NEWLINE, NestingError, begins_statement, separate
+from richc.syntax.lexer import (
+    NEWLINE,
+    UNCLOSED,
+    NestingError,
+    begins_statement,
+    opens_body,
+    separate,
+)
 from richc.syntax.source import Source
-from richc.words import LOSSES, OPTIMIZERS, PARAMETERIZATIONS
+from richc.words import LOSSES, NORMS, OPTIMIZERS, PARAMETERIZATIONS, norm_meant
 
 MAX_ERRORS = 100
 #: Of one statement; expressions are refused at far fewer.
 MAX_TOKENS = 20_000
 #: Words that look like an activation where they stand alone, but belong to another statement.
 _NO_ACTIVATIONS = frozenset((*OPTIMIZERS, *LOSSES, *PARAMETERIZATIONS))
+
+
+def _is_no_activation(tokens: Sequence[Token], start: int, end: int) -> bool:
+    """Whether what looks like an activation is something else: ``adam``, ``layer_norm(n)``."""
+    word = tokens[start].text
+    is_bare = end == start + 1
+    if not is_bare and tokens[start + 1].type != "LPAR":
+        return False
+    if norm_meant(word) is not None:
+        return not is_bare or word not in NORMS
+    return word in _NO_ACTIVATIONS if is_bare else word == "embedding"
 
 
 def _messages() -> ModuleType:
@@ -87,10 +107,11 @@ class _Run:
         self._illegal = [token.start for token in illegal]
         self.errors: list[Mistake] = []
         self._parser = Parser(tables, Builder())
-        self._mark: Stacks = self._parser.save()
         #: Names (by offset) of models of which a statement was left out.
         self._incomplete: set[int] = set()
         self._cut_short = False
+        #: How many repeats and residuals are around the statement that is being read.
+        self._bodies = 0
 
     def found(self, source: Source) -> list[Diagnostic]:
         """All mistakes; on a line with a strange character the first one, the others are noise."""
@@ -161,7 +182,7 @@ class _Run:
     def _header(self, index: int) -> int | None:
         """Feed ``model NAME {``, mending it where it is wrong; the brace's index, or None."""
         tokens = self.tokens
-        self._mark = self._parser.save()
+        mark = self._parser.save()
         for at in range(index, min(index + 3, len(tokens))):
             try:
                 self._parser.feed(tokens[at])
@@ -172,7 +193,7 @@ class _Run:
             if index + 3 <= len(tokens):
                 return index + 2
             self._bad_header(index, len(tokens), frozenset())
-        self._parser.restore(self._mark)
+        self._parser.restore(mark)
         if tokens[index].type == "LBRACE":
             return None
         brace = next(
@@ -205,42 +226,113 @@ class _Run:
         return index
 
     def _statement(self, start: int) -> tuple[int, bool]:
-        """Read one statement and its newline; report and skip it where it is wrong."""
+        """Read one statement and its newline; report and skip it where it is wrong.
+
+        Returns where the next begins, and whether all of this one is in the tree.
+        """
         tokens = self.tokens
-        self._mark = self._parser.save()
+        mark = self._parser.save()
+        head = tokens[start - 1].span.end
+        at = start
         depth = 0
-        for at in range(start, len(tokens)):
+        complete = True
+        #: The stacks behind the statement's body, if it has one.
+        closed: Stacks | None = None
+        while at < len(tokens):
             token = tokens[at]
             try:
                 self._parser.feed(token)
             except Unexpected as error:
-                return self._bad_statement(start, at, error.accepted), False
-            if at - start > MAX_TOKENS:
+                if closed is not None:
+                    return self._bad_end(closed, start, at, error.accepted), False
+                return self._bad_statement(mark, start, at, error.accepted), False
+            if closed is None and at - start > MAX_TOKENS:
                 self.errors.append(Mistake(token.start, _messages().too_long(tokens[start].span)))
-                self._parser.restore(self._mark)
+                self._parser.restore(mark)
                 return self._skip(start), False
             if token.type == NEWLINE and depth == 0:
-                if at == start + 1 and tokens[start].text in _NO_ACTIVATIONS:
-                    return self._bad_statement(start, at, frozenset({NEWLINE})), False
-                complete = not self._has_illegal(tokens[start - 1].span.end, token.start)
-                if not complete:
-                    self._parser.restore(self._mark)
+                if _is_no_activation(tokens, start, at):
+                    return self._bad_statement(mark, start, at, frozenset({NEWLINE})), False
+                if self._has_illegal(head, token.start if closed is None else head):
+                    self._parser.restore(mark)
+                    return at + 1, False
                 return at + 1, complete
-            depth += (token.type == "LBRACE") - (token.type == "RBRACE")
+            if token.type == "LBRACE" and depth == 0 and opens_body(tokens, at):
+                if self._has_illegal(head, token.start):
+                    return self._bad_head(mark, start, at), False
+                at, complete = self._body(at)
+                if at == len(tokens):
+                    break
+                self._parser.feed(Token("RBRACE", tokens[at].text, tokens[at].start))
+                closed = self._parser.save()
+                head = tokens[at].span.end
+            else:
+                depth += (token.type == "LBRACE") - (token.type == "RBRACE")
+            at += 1
         # The bracket that swallowed the rest of the file swallowed the model's end as well.
         self._cut_short = True
-        self._bad_statement(start, len(tokens), frozenset())
+        self._bad_statement(mark, start, len(tokens), frozenset())
         return len(tokens), False
+
+    def _body(self, brace: int) -> tuple[int, bool]:
+        """Read the statements of a repeat or residual.
+
+        Returns the index of the token that ends it, and whether all of it is in the tree.
+        """
+        index = brace + 1
+        complete = True
+        self._bodies += 1
+        # Under a bad head, brackets may have hidden the body from the lexer.
+        while index < len(self.tokens) and self.tokens[index].type not in ("RBRACE", UNCLOSED):
+            if len(self.errors) > MAX_ERRORS:
+                index = self._skip(index)
+                complete = False
+                continue
+            index, good = self._statement(index)
+            complete = complete and good
+        self._bodies -= 1
+        if index < len(self.tokens) and self.tokens[index].type == UNCLOSED:
+            complete = False
+            found = _messages().unclosed_body(self.tokens[brace], self.tokens[index].start)
+            self.errors.append(Mistake(self.tokens[brace].start, found))
+        return index, complete
 
     def _has_illegal(self, start: int, end: int) -> bool:
         return bisect_left(self._illegal, start) < bisect_left(self._illegal, end)
 
-    def _bad_statement(self, start: int, at: int, accepted: frozenset[str]) -> int:
+    def _bad_statement(self, mark: Stacks, start: int, at: int, accepted: frozenset[str]) -> int:
         """Report and take back a statement; the index of the next."""
+        self._parser.restore(mark)
+        after = self._skip(start)
+        self._report(start, at, after, accepted)
+        brace = at
+        while brace < after and self.tokens[brace].type not in (NEWLINE, "LBRACE"):
+            brace += 1
+        is_brace = brace < after and self.tokens[brace].type == "LBRACE"
+        if is_brace and opens_body(self.tokens, brace):
+            return self._bad_head(mark, start, brace)
+        return after
+
+    def _bad_head(self, mark: Stacks, start: int, brace: int) -> int:
+        """Take back a repeat or residual, but for the mistakes inside; the index of the next."""
+        self._parser.restore(mark)
+        for kind in ("NAME", "COLON", "RESIDUAL", "LBRACE"):
+            self._parser.feed(Token(kind, "", self.tokens[brace].start))
+        index, _ = self._body(brace)
+        self._parser.restore(mark)
+        return self._skip(index + 1)
+
+    def _bad_end(self, closed: Stacks, start: int, at: int, accepted: frozenset[str]) -> int:
+        """Report what stands behind a body, and go on without it; the index of the next."""
+        self._parser.restore(closed)
+        after = self._skip(at)
+        self._report(start, at, after, accepted)
+        self._parser.feed(Token(NEWLINE, "", self.tokens[at].start))
+        return after
+
+    def _report(self, start: int, at: int, after: int, accepted: frozenset[str]) -> None:
         from richc.syntax.mistakes.failure import Failure
 
-        self._parser.restore(self._mark)
-        after = self._skip(start)
         found: Diagnostic = _messages().bad_statement(
             Failure(self.text, self.tokens, start, at, accepted)
         )
@@ -248,7 +340,6 @@ class _Run:
             found = found._replace(edits=())
         place = self.tokens[min(at, len(self.tokens) - 1)]
         self.errors.append(Mistake(place.start, found))
-        return after
 
     def _mends(self, start: int, after: int, edits: tuple[Edit, ...]) -> bool:
         """Whether a statement can be read after its edits, up to another mistake behind them."""
@@ -261,6 +352,8 @@ class _Run:
             Edit(Span(edit.span.start - first, edit.span.end - first), edit.text) for edit in edits
         ]
         before, after_it = "model m {\n", "\n}"
+        if self._bodies:
+            before, after_it = f"{before}b: residual {{\n", f"\n}}{after_it}"
         statement = apply(self.text[first:end], moved)
         tokens, aside = self.tables.lex(before + statement + after_it)
         # What stands behind the last edit is as long as it was.
@@ -279,16 +372,23 @@ class _Run:
         return True
 
     def _skip(self, start: int) -> int:
-        """Where the statement after the one at ``start`` begins, or where its model ends."""
-        depth = 0
+        """Where the statement after the one at ``start`` begins, or where its body ends."""
+        #: For each open brace: whether a body begins with it.
+        braces: list[bool] = []
         for at in range(start, len(self.tokens)):
             kind = self.tokens[at].type
             if kind == "LBRACE":
-                depth += 1
-            elif kind == "RBRACE":
-                if depth == 0:
+                braces.append(opens_body(self.tokens, at))
+            elif kind in ("RBRACE", UNCLOSED):
+                while kind == UNCLOSED and braces and not braces[-1]:
+                    braces.pop()
+                if not braces:
                     return at
-                depth -= 1
-            elif kind == "NEWLINE" and (depth == 0 or begins_statement(self.tokens, at + 1)):
-                return at + 1
+                braces.pop()
+            elif kind == NEWLINE:
+                if braces and not braces[-1] and begins_statement(self.tokens, at + 1):
+                    while braces and not braces[-1]:
+                        braces.pop()
+                if not braces:
+                    return at + 1
         return len(self.tokens)

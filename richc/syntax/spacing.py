@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from richc.syntax.lalr import Token
+from richc.syntax.lexer import NAMES
 
 _OPENING = ("LPAR", "LSQB")
 _CLOSING = ("RPAR", "RSQB")
 _TIMES = ("STAR", "SLASH")
 #: What a minus after it subtracts from; after anything else it is a sign.
-_OPERANDS = ("NAME", "BASE", "IN", "NUMBER", "QMARK", *_CLOSING)
-#: What a parenthesis after it belongs to.
-_WORDS = ("NAME", "BASE", "IN")
+_OPERANDS = (*NAMES, "NUMBER", "QMARK", *_CLOSING)
 
 
 def spaced(tokens: Sequence[Token]) -> str:
@@ -47,7 +46,7 @@ def _is_spaced(tokens: Sequence[Token], at: int, *, is_tight: bool) -> bool:
         return False
     if before == "MINUS" and _is_sign(tokens, at - 1):
         return False
-    if kind == "LPAR" and before in _WORDS:
+    if kind == "LPAR" and before in NAMES:
         return False
     if kind == "LSQB" and at == 1:
         return False  # A layer's repeat.

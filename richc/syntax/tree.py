@@ -6,6 +6,7 @@ spelling; nothing is evaluated here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from richc.diagnostics import Span
@@ -133,6 +134,16 @@ class Width(NamedTuple):
     span: Span
 
 
+class Depth(NamedTuple):
+    """The number of repeated blocks, as ``Width`` is that of the neurons."""
+
+    symbol: Name
+    value: Expression
+    base_symbol: Name | None
+    base_value: Expression | None
+    span: Span
+
+
 class Interval(NamedTuple):
     low: Expression
     high: Expression
@@ -155,6 +166,8 @@ class Parameterization(NamedTuple):
 
 class Input(NamedTuple):
     value: Expression
+    #: ``tokens``, before the value; None where that is a dimension.
+    word: Name | None
     span: Span
 
 
@@ -169,6 +182,32 @@ class Layer(NamedTuple):
 
 class Activation(NamedTuple):
     preset: Preset
+    span: Span
+
+
+class Norm(NamedTuple):
+    """``rmsnorm``, ``layernorm``: with a name, and with a block, or without."""
+
+    name: Name | None
+    kind: Name
+    block: Block | None
+    span: Span
+
+
+class Residual(NamedTuple):
+    """``NAME: residual { ... }``: attributes and statements, in the order in which they stand."""
+
+    name: Name
+    parts: tuple[Item | Statement, ...]
+    span: Span
+
+
+class Repeat(NamedTuple):
+    """``NAME: repeat COUNT { ... }``."""
+
+    name: Name
+    times: Expression
+    statements: tuple[Statement, ...]
     span: Span
 
 
@@ -205,11 +244,15 @@ class With(NamedTuple):
 
 Statement = (
     Width
+    | Depth
     | Richness
     | Parameterization
     | Input
     | Layer
     | Activation
+    | Norm
+    | Residual
+    | Repeat
     | Optimizer
     | Loss
     | Train
@@ -230,3 +273,13 @@ class File(NamedTuple):
     models: tuple[Model, ...]
     #: Comments, in order, for the formatter and for suppressions.
     comments: tuple[Name, ...]
+
+
+def every(nodes: Iterable[object]) -> Iterator[object]:
+    """Statements, and behind each residual and repeat what stands in it."""
+    for node in nodes:
+        yield node
+        if isinstance(node, Residual):
+            yield from every(node.parts)
+        elif isinstance(node, Repeat):
+            yield from every(node.statements)

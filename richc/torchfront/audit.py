@@ -284,12 +284,12 @@ class _Examination:
         widths = [n for n in self._settings.widths if n <= WIDEST]
         if len(widths) < 3:
             narrow = self._settings.widths[0]
-            while narrow > WIDEST // 4:
+            while narrow > WIDEST // 8:
                 narrow //= 2
-            widths = [narrow, 2 * narrow, 4 * narrow]
+            widths = [narrow, 2 * narrow, 4 * narrow, 8 * narrow]
         networks: dict[int, list[AuditedNetwork]] = {n: [] for n in widths}
         planned = dict.fromkeys(widths, _READ)
-        rounds = 0
+        rounds, began = 0, time.process_time()
         while True:
             rounds += 1
             for n, count in planned.items():
@@ -301,7 +301,7 @@ class _Examination:
             richness = self._settings.richness
             judgement = Judge(evidence, self._reading, richness, self._is_free).read()
             enough = not judgement.open and judgement.risk <= RISK
-            if enough or rounds == _MOST_ROUNDS:
+            if enough or rounds == _MOST_ROUNDS or time.process_time() - began > _CHEAP / 4:
                 break
             planned = more(planned)
         warnings = warnings_of(self._reading, evidence, ())

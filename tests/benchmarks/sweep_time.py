@@ -127,7 +127,7 @@ class Loop:
         for p in model.parameters() if rounding else ():
             p.data *= 1.0 + 2.0**-22 * torch.randn(p.shape, generator=generator)
         batches = module.Batches(data.train_x, data.train_y, job.batch, point.seed, CPU)
-        module.train(module.Trainer(model, batches, self.options), data.test_x, self.options)
+        module.train(module.Trainer(model, batches, self.options))
         loss, _ = module.evaluate(model, data.train_x, data.train_y, job.precision)
         module.evaluate(model, data.test_x, data.test_y, job.precision)
         return loss if math.isfinite(loss) else None

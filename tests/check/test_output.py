@@ -124,12 +124,25 @@ def facts(name: str) -> Iterator[str]:
             kind, reason = suppression["kind"], suppression.get("justification")
             region = result["locations"][0]["physicalLocation"]["region"]
             yield f"{_place(region)} {result['ruleId']} suppressed {_said((kind, reason))}\n"
-    for model in file["models"]:
+    for model in map(_without_depth, file["models"]):
         layers, desiderata = model.pop("layers"), model.pop("desiderata")
         yield f"\n{_named(model)}\n  {_named(desiderata)}\n"
         for (*_, row), alike in groupby(enumerate(layers), _kind):
             names = [layer["name"] for _, layer in alike]
             yield f"  {' ... '.join(dict.fromkeys((names[0], names[-1])))}{row}\n"
+
+
+def _without_depth(model: dict[str, Any]) -> dict[str, Any]:
+    """A model without the keys that are null where there is no depth and no residual."""
+    for part, keys in (
+        (model, ("depth", "depth_point")),
+        (model["desiderata"], ("D4",)),
+        *((layer, ("L",)) for layer in model["layers"]),
+    ):
+        for key in keys:
+            if part[key] is None:
+                del part[key]
+    return model
 
 
 def _kind(numbered: tuple[int, dict[str, Any]]) -> tuple[str, int, str]:

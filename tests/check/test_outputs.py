@@ -83,8 +83,8 @@ def test_the_words(folder: Path) -> None:
     same = run("compile", "net.rich", "-o", "net.rich", "--force")
     other = run("verify", "net.rich", "--plot", "hard.svg")
 
-    assert same.stderr == "Error: -o: net.rich: is what is read\n"
-    assert other.stderr == ("Error: --plot: hard.svg: is what is read, by another name: net.rich\n")
+    assert same.stderr == "error: -o: net.rich: is what is read\n"
+    assert other.stderr == ("error: --plot: hard.svg: is what is read, by another name: net.rich\n")
 
 
 def test_standard_input_has_a_name(folder: Path) -> None:
@@ -104,8 +104,8 @@ def test_outputs_are_not_each_other(folder: Path) -> None:
     two = run("transfer", "net.rich", "-o", "runs.jsonl", "--parquet", "table")
     twice = run("map", "net.rich", "-o", "a.svg", "-o", "below/../a.svg")
 
-    assert (2, "Error: -o and --parquet name the same file\n") == (two.exit_code, two.stderr)
-    assert (2, "Error: -o and -o name the same file\n") == (twice.exit_code, twice.stderr)
+    assert (2, "error: -o and --parquet name the same file\n") == (two.exit_code, two.stderr)
+    assert (2, "error: -o and -o name the same file\n") == (twice.exit_code, twice.stderr)
 
 
 def test_other_files_are_written(folder: Path) -> None:

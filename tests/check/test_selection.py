@@ -24,7 +24,7 @@ GOLDEN = {
 analysed = cache(lambda name: analyse(GOLDEN[name].read_text(encoding="utf-8"), f"{name}.rich"))
 CODES = sorted(SLUGS)
 
-UNKNOWN = "there is no rule `R9` (`richc rules` lists all rules)"
+UNKNOWN = "there is no rule `R99` (`richc rules` lists all rules)"
 
 #: R301 (D2), R601.
 TEXT = """\
@@ -105,10 +105,10 @@ def test_verdict_follows_and_desiderata_stay() -> None:
     [
         ("R411", "there is no rule `R411`, did you mean `R401`?"),
         ("epsilom", "there is no rule `epsilom`, did you mean `epsilon`?"),
-        ("R9", UNKNOWN),
+        ("R99", UNKNOWN),
         ("R4011", "there is no rule `R4011`, did you mean `R401`?"),
         (
-            "R9, R401,epsilom",
+            "R99, R401,epsilom",
             f"{UNKNOWN}; there is no rule `epsilom`, did you mean `epsilon`?",
         ),
     ],
@@ -118,7 +118,7 @@ def test_verdict_follows_and_desiderata_stay() -> None:
 def test_unknown_rules(command: str, option: str, words: str, message: str) -> None:
     result = check(option, words, command=command)
 
-    assert (2, "", f"Error: {message}\n") == (result.exit_code, result.stdout, result.stderr)
+    assert (2, "", f"error: {message}\n") == (result.exit_code, result.stdout, result.stderr)
 
 
 @pytest.mark.parametrize("words", ["R001", "syntax", "R0", "undetermined-exponent"])
@@ -126,7 +126,7 @@ def test_what_leaves_no_verdict_cannot_be_ignored(words: str) -> None:
     result = check("--ignore", words)
 
     assert (
-        f"Error: `{words}` cannot be ignored: it leaves a model without a verdict\n"
+        f"error: `{words}` cannot be ignored: it leaves a model without a verdict\n"
     ) == result.stderr
 
 

@@ -115,7 +115,7 @@ def shell(folder: Path, arguments: Sequence[str], redirections: str) -> Run:
 def test_full_output(name: str, folder: Path) -> None:
     run = shell(folder, WRITING[name], f"< net.rich > {FULL} 2> errors")
 
-    assert (2, "richc: standard output: No space left on device") == _last(run)
+    assert (2, "error: standard output: No space left on device") == _last(run)
     assert "bug" not in run.errors
 
 
@@ -123,7 +123,7 @@ def test_full_output(name: str, folder: Path) -> None:
 def test_closed_output(name: str, folder: Path) -> None:
     run = shell(folder, WRITING[name], "< net.rich >&- 2> errors")
 
-    assert (2, "richc: standard output: Bad file descriptor") == _last(run)
+    assert (2, "error: standard output: Bad file descriptor") == _last(run)
     assert "Traceback" not in run.errors
 
 

@@ -201,7 +201,7 @@ def test_without_watchfiles(tmp_path: Path) -> None:
     )
 
     assert (2, "") == (run.returncode, run.stdout)
-    assert "Error: --watch needs watchfiles: pip install 'richc[watch]'\n" == run.stderr
+    assert "error: --watch needs watchfiles: pip install 'richc[watch]'\n" == run.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")

@@ -16,6 +16,9 @@ SERVER = ("-m", "richc", "lsp", "--stdio")
 
 CAPABILITIES = types.ClientCapabilities(
     text_document=types.TextDocumentClientCapabilities(
+        completion=types.CompletionClientCapabilities(
+            completion_item=types.ClientCompletionItemOptions(snippet_support=True)
+        ),
         hover=types.HoverClientCapabilities(content_format=[types.MarkupKind.Markdown]),
         code_action=types.CodeActionClientCapabilities(
             resolve_support=types.ClientCodeActionResolveOptions(properties=["edit"]),
@@ -182,11 +185,15 @@ class Text:
         assert isinstance(found.contents, types.MarkupContent)
         return found.contents.value
 
-    def complete(self, place: int | str) -> dict[str, str]:
-        """Words, each with its documentation."""
+    def completions(self, place: int | str) -> list[types.CompletionItem]:
         params = types.CompletionParams(self.name, self.at(place))
         found = self.editor.run(self.editor.client.text_document_completion_async(params))
         assert isinstance(found, list)
+        return found
+
+    def complete(self, place: int | str) -> dict[str, str]:
+        """Words, each with its documentation."""
+        found = self.completions(place)
         documentation = [item.documentation for item in found]
         assert all(isinstance(about, types.MarkupContent) for about in documentation)
         return {item.label: getattr(item.documentation, "value", "") for item in found}

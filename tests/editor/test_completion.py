@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from lsprotocol import types
 
 from richc import words as vocabulary
-from richc.glossary import BIAS, GLOSSARY, words
+from richc.glossary import BIAS, GAIN, GLOSSARY, words
 from tests.editor.client import Editor, Text
 
-STATEMENTS = {*GLOSSARY["statement"], *vocabulary.ACTIVATIONS} - {"model"}
-WIDTHS = {"n", "n0"}
+INNER = {*vocabulary.ACTIVATIONS, *vocabulary.NORMS}
+STATEMENTS = {*GLOSSARY["statement"], *INNER} - {"model"}
+KINDS = {"dense", "embedding", "rmsnorm", "layernorm", "repeat", "residual"}
+LOSSES = set(vocabulary.LOSSES)
+WIDTHS = {"n", "n0", "L", "L0"}
 FANS = {"fan_in", "layer_fan_in", "fan_out"}
 SYMBOLS = {*GLOSSARY["symbol"]} - {"r", "layer_fan_in"}
 OF_A_BIAS = SYMBOLS - {"fan_in"} | {"layer_fan_in"}
@@ -17,6 +21,7 @@ OF_A_BIAS = SYMBOLS - {"fan_in"} | {"layer_fan_in"}
 BEFORE = """\
 model a {
   width n = 256, base n0 = 64
+  depth L = 24, base L0 = 4
   richness r = 1/2
   input 16
 """
@@ -49,8 +54,8 @@ def complete(text: Text, marked: str) -> dict[str, str]:
         ("  with |", set(GLOSSARY["feature"])),
         ("  with log, |", set(GLOSSARY["feature"])),
         ("  with log |", set()),
-        ("  embed: |", {"dense"}),
-        ("  embed: de|", {"dense"}),
+        ("  embed: |", KINDS),
+        ("  embed: de|", KINDS),
         ("  embed: dense -> |", {"n"}),
         ("  embed: dense -> 4*|", {"n"}),
         ("  embed: dense -> n { | }", set(GLOSSARY["attribute"])),
@@ -84,7 +89,7 @@ def complete(text: Text, marked: str) -> dict[str, str]:
         ("  train { steps = 1, schedule = c| }", set(GLOSSARY["schedule"])),
         ("  parameterization |", set(vocabulary.PARAMETERIZATIONS)),
         ("  parameterization rich(|)", {"r"}),
-        ("  parameterization mup, |", {"gauge"}),
+        ("  parameterization mup, |", {"gauge", "depth"}),
         ("  parameterization mup, gauge = |", set(vocabulary.GAUGES)),
         ("  require |", set(GLOSSARY["requirement"])),
         ("  require gauge |", set(vocabulary.GAUGES)),
@@ -96,6 +101,23 @@ def complete(text: Text, marked: str) -> dict[str, str]:
         ("  richness r = 1/2 in [0, 1/2] |", set()),
         ("  width m = 4, |", {"base"}),
         ("  width |", set()),
+        ("  depth K = 4, |", {"base"}),
+        ("  input |", {"tokens"}),
+        ("  b: repeat |", {"L"}),
+        ("  b: repeat L { |", INNER),
+        ("  b: repeat L {\n r: residual {\n relu }\n |", INNER),
+        ("  b: repeat L {\n r: |", KINDS),
+        ("  r: residual {|", INNER | {"scale", "skip"}),
+        ("  r: residual { scale = 1, relu\n |", INNER | {"scale", "skip"}),
+        ("  r: residual { scale = |", WIDTHS | SYMBOLS - FANS),
+        ("  r: residual { skip = 1, d: dense -> |", {"n"}),
+        ("  r: residual { d: dense -> n { |", set(GLOSSARY["attribute"])),
+        ("  r: residual { d: dense -> n { optimizer = | } }", set(vocabulary.OPTIMIZERS)),
+        ("  rmsnorm { |", {"gain", "bias", "eps"}),
+        ("  r: residual { x: layernorm { gain { | }", set(words(GAIN))),
+        ("  x: layernorm { gain { lr = | }", WIDTHS | SYMBOLS - FANS),
+        ("  x: layernorm { bias { lr = 1 }, |", {"gain", "bias", "eps"}),
+        ("  b: repeat L {\n r: residual {\n d: dense -> n { std = 1\n loss |", LOSSES),
         ("  # |", set()),
         ("  relu # re|", set()),
         ('  train { data = "a # b", | }', set(GLOSSARY["train option"])),
@@ -131,3 +153,20 @@ def test_documentation(text: Text) -> None:
 
     assert GLOSSARY["statement"]["loss"] == found["loss"]
     assert all(found.values())
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "snippet"),
+    [
+        ("  |", "depth", "depth ${1:L} = ${2:24}, base ${3:L0} = ${4:4}"),
+        ("  x: |", "residual", "residual {\n  $0\n}"),
+        ("  x: |", "dense", None),
+    ],
+)
+def test_snippets(line: str, word: str, snippet: str | None, text: Text) -> None:
+    marked = BEFORE + line + AFTER
+    text.set(marked.replace("|", "", 1))
+    (found,) = [item for item in text.completions(marked.index("|")) if item.label == word]
+
+    assert snippet == found.insert_text
+    assert (types.InsertTextFormat.Snippet if snippet else None) == found.insert_text_format

@@ -10,11 +10,12 @@ import pytest
 
 from richc import words as vocabulary
 from richc.algebra.monomial import number
-from richc.glossary import BIAS, GLOSSARY, words
+from richc.glossary import BIAS, GAIN, GLOSSARY, words
 from richc.optimizers import law, option_names
 from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.spec import infer, layers, options, symbols
-from richc.spec.model import HIDDEN, Activation
+from richc.spec.activation import Activation
+from richc.spec.model import HIDDEN
 from richc.syntax import tree
 from richc.syntax.lexer import STATEMENT_WORDS
 from richc.syntax.parser import _tables
@@ -29,8 +30,13 @@ EXPECTED: dict[str, set[str]] = {
     "parameterization": set(vocabulary.PARAMETERIZATIONS),
     "gauge": set(vocabulary.GAUGES),
     "regime": set(vocabulary.REGIMES),
-    "requirement": {"mup", "ntp", "rich", "gauge", "regime", "equivalent"},
-    "attribute": set(layers._LAYER_ATTRIBUTES),
+    "requirement": {"mup", "ntp", "rich", "gauge", "regime", "completep", "depth", "equivalent"},
+    "attribute": {*layers._LAYER_ATTRIBUTES, "optimizer"},
+    "norm": set(vocabulary.NORMS),
+    "body": {"repeat", "residual"},
+    "residual attribute": {"scale", "skip"},
+    "norm attribute": {"gain", "bias", "eps"},
+    "input word": {"tokens"},
     "distribution": set(vocabulary.DISTRIBUTIONS),
     "option": {"lr", "weight_decay", *_OPTIONS},
     "shape factor": set(SHAPE_FACTORS),
@@ -41,9 +47,9 @@ EXPECTED: dict[str, set[str]] = {
     "symbol": set(symbols._RESERVED),
     "base": {"base"},
     "in": {"in"},
-    "layer kind": {"dense"},
+    "layer kind": {"dense", "embedding"},
     "richness option": {"gamma"},
-    "parameterization option": {"gauge"},
+    "parameterization option": {"gauge", "depth"},
     "richness": {"r"},
     "hole": {"?"},
     "truth": {"true", "false"},
@@ -73,14 +79,16 @@ def test_no_other_kinds() -> None:
 def test_every_keyword_of_the_grammar() -> None:
     keywords = set(_tables().words)
 
-    assert keywords == {*GLOSSARY["statement"], *GLOSSARY["base"], *GLOSSARY["in"]}
+    kinds = ("statement", "base", "in", "norm", "body", "input word")
+    assert keywords == {word for kind in kinds for word in GLOSSARY[kind]}
 
 
 def test_every_kind_of_statement() -> None:
-    """A new statement needs its lines: layers and activations have lists of their own."""
+    """A new statement needs its lines; what a network is made of has lists of its own."""
     kinds = {kind.__name__.lower() for kind in get_args(tree.Statement)}
+    parts = {"layer", "activation", "norm", *GLOSSARY["body"]}
 
-    assert kinds - {"layer", "activation"} == set(GLOSSARY["statement"]) - {"model"}
+    assert kinds - parts == set(GLOSSARY["statement"]) - {"model"}
 
 
 @pytest.mark.parametrize("optimizer", vocabulary.OPTIMIZERS)
@@ -89,7 +97,11 @@ def test_options_of_an_optimizer(optimizer: str) -> None:
 
 
 def test_attributes_of_a_bias() -> None:
-    assert set(layers._TENSOR_ATTRIBUTES) == set(words(BIAS))
+    assert {*layers._TENSOR_ATTRIBUTES, "optimizer"} == set(words(BIAS))
+
+
+def test_attributes_of_a_gain() -> None:
+    assert {"lr", "decay", "eps", "frozen", "optimizer"} == set(words(GAIN))
 
 
 def test_one_or_two_lines_each() -> None:

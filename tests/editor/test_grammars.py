@@ -32,8 +32,11 @@ OPTIONS = {
     *layers._LAYER_ATTRIBUTES,
     *option_names(),
     *options.TRAIN_OPTIONS,
+    "depth",
     "gamma",
     "gauge",
+    "optimizer",
+    "skip",
     "weight_decay",
 }
 VALUES = {
@@ -91,6 +94,9 @@ def kinds(text: str) -> list[tuple[str, str]]:
     ]
 
 
+#: Words in one place only.
+SOFT = ("depth", "repeat", "residual", "tokens", *words.NORMS)
+
 #: A line for every word, in the place where it is one -> (word, TextMate scope, Pygments type).
 WORDS: list[tuple[str, str, str, str]] = [
     *((f"{w} x", w, "keyword.control", "Keyword") for w in ("model", *STATEMENT_WORDS.values())),
@@ -108,7 +114,7 @@ WORDS: list[tuple[str, str, str, str]] = [
     ),
     *(
         (f"require {w}", w, "constant.language.preset", "Name.Constant")
-        for w in ("mup", "ntp", "rich")
+        for w in ("mup", "ntp", "rich", "completep", "depth")
     ),
     *(
         (f"require {w} x", w, "keyword.other.requirement", "Keyword.Pseudo")
@@ -117,8 +123,17 @@ WORDS: list[tuple[str, str, str, str]] = [
     *((f"{{ {w} = 1 }}", w, "variable.parameter", "Name.Attribute") for w in sorted(OPTIONS)),
     *(
         (f"{{ {w}, lr = 1 }}", w, "variable.parameter", "Name.Attribute")
-        for w in ("bias", "frozen")
+        for w in ("bias", "frozen", "gain")
     ),
+    *((f"{{ optimizer = {w} }}", w, "support.class.optimizer", "Name.Builtin") for w in ("muon",)),
+    *((f"  {w}", w, "storage.type.layer", "Keyword.Type") for w in words.NORMS),
+    *((f"x: {w} {{ }}", w, "storage.type.layer", "Keyword.Type") for w in words.NORMS),
+    *((f"x: {w} {{", w, "keyword.control", "Keyword") for w in ("repeat", "residual")),
+    *((f"{w}: dense -> n", w, "entity.name.function.layer", "Name.Function") for w in SOFT),
+    *((f"{{ lr = 2 * {w} / n }}", w, "none", "Name") for w in SOFT if w != "depth"),
+    ("input tokens 5", "tokens", "keyword.other", "Keyword"),
+    ("x: embedding -> n", "embedding", "storage.type.layer", "Keyword.Type"),
+    ("b: residual { relu, rmsnorm }", "relu", "support.function.activation", "Name.Builtin"),
     *((f"{{ x = {w} }}", w, "constant.language", "Name.Constant") for w in sorted(VALUES)),
     *(
         (f"{{ lr = {w} / n }}", w, "variable.language", "Name.Builtin.Pseudo")
@@ -191,7 +206,7 @@ def test_whole_texts(path: Path) -> None:
 
 
 def test_attributes() -> None:
-    assert ATTRIBUTES == layers._LAYER_ATTRIBUTES
+    assert {*layers._LAYER_ATTRIBUTES, "optimizer"} == set(ATTRIBUTES)
 
 
 @pytest.mark.parametrize(
@@ -199,6 +214,8 @@ def test_attributes() -> None:
     [
         ("statement", {"model", *STATEMENT_WORDS.values()}),
         ("activation", set(words.ACTIVATIONS)),
+        ("norm", set(words.NORMS)),
+        ("body", {"repeat", "residual"}),
         ("optimizer", set(words.OPTIMIZERS)),
         ("loss", set(words.LOSSES)),
         ("parameterization", set(words.PARAMETERIZATIONS)),

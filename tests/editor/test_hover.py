@@ -208,3 +208,57 @@ def _opened(text: Text) -> tuple[str, str]:
     other = Text(text.editor, "file:///half.rich", "model a {\n  l: dense -> n { scale")
     other.open()
     return other.uri, other.text
+
+
+DEEP = """\
+model deep {
+  width n = 512, base n0 = 64
+  depth L = 24, base L0 = 4
+  input 784
+  embed: dense -> n { std = 1 / sqrt(fan_in), lr = 1 }
+  blocks: repeat L {
+    mlp: residual {
+      scale = L0 / L
+      norm1: rmsnorm { gain { lr = 1, optimizer = adamw } }
+      up: dense -> 4*n { std = 1 / sqrt(fan_in), lr = 1 }
+      gelu
+      down: dense -> n { std = L^(-1/2) / sqrt(fan_in), lr = 1 }
+    }
+  }
+  layernorm
+  head: dense -> 10 { std = sqrt(n0) / n, lr = n0 / n, optimizer = adamw }
+  optimizer muon { lr = 0.02, shape_factor = spectral }
+  optimizer adamw { lr = 1e-3 }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("depth", "number of repeated blocks"),
+        ("L = 24", "the depth, 24 here"),
+        ("L0 / L", "the base depth, 4"),
+        ("blocks", "**`blocks`**: `NAME: repeat COUNT"),
+        ("repeat", "with weights of its own"),
+        ("mlp", "**`mlp`**: `NAME: residual {"),
+        ("residual", "skip · h + scale · branch(h)"),
+        ("scale", "branch multiplier"),
+        ("norm1", "**`blocks.mlp.norm1`**: rmsnorm"),
+        ("rmsnorm", "divides a representation by its RMS"),
+        ("gain", "trained factor"),
+        ("lr = 1, optimizer", "Here `1` ~ `n^0`"),
+        ("optimizer = adamw } }", "trains this"),
+        ("muon {", "Orthogonalised"),
+        ("up:", "**`blocks.mlp.up`**: dense n -> 4*n, then gelu"),
+        ("down:", "| blocks.mlp.down (branch-last) | 0 | (1/2, 1/2) | 0 |"),
+        ("std = L", "~ `n^-1/2 L^-1/2`"),
+        ("layernorm", "takes the mean away"),
+        ("lr = 0.02", "Here `0.02`"),
+        ("lr = 1e-3", "Here `0.001`"),
+    ],
+)
+def test_in_a_deep_network(text: Text, place: str, words: str) -> None:
+    text.set(DEEP)
+
+    assert words in shown(text, place)

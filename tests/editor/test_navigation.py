@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,23 @@ model last {
   input 16
   a: dense -> m { lr = alpha * m }
   optimizer sgd { lr = 1
+"""
+DEEP = """\
+model deep {
+  width n = 256
+  depth L = 24, base L0 = 4
+  input tokens 100
+  embed: embedding -> n { std = 1, lr = 1 }
+  blocks: repeat L {
+    mlp: residual {
+      scale = L0 / L
+      norm1: rmsnorm { gain { lr = 1 } }
+      up: dense -> 4*n { std = 1, lr = 1 }
+      gelu
+    }
+    last: residual { tanh }
+  }
+  layernorm
 """
 OTHER = "\ufeffmodel one { }\n/* 😀 */ model second { }\n"
 
@@ -111,6 +129,39 @@ def test_outline(text: Text) -> None:
     ]
     # The last one is being written, and already there.
     assert ["a"] == [layer.name for layer in last.children or ()]
+
+
+def test_outline_of_a_deep_network(text: Text) -> None:
+    text.set(DEEP)
+
+    (model,) = text.outline()
+
+    assert [
+        "embed: embedding -> n",
+        "blocks: repeat L",
+        " mlp: residual",
+        "  norm1: rmsnorm",
+        "  up: dense -> 4*n",
+        " last: residual",
+        "layernorm: layernorm",
+    ] == list(_lines(model.children or ()))
+
+
+def _lines(symbols: Iterable[types.DocumentSymbol], indent: str = "") -> Iterator[str]:
+    for symbol in symbols:
+        yield f"{indent}{symbol.name}: {symbol.detail}"
+        yield from _lines(symbol.children or (), indent + " ")
+
+
+@pytest.mark.parametrize(("word", "declared"), [("L0 /", "L0 = 4"), ("L {", "L = 24")])
+def test_symbols_of_the_depth(word: str, declared: str, text: Text) -> None:
+    text.set(DEEP)
+
+    found = text.definition(word)
+
+    start = text.text.index(declared)
+    expected = types.Range(text.at(start), text.at(start + len(word) - 2))
+    assert types.Location(text.uri, expected) == found
 
 
 @pytest.mark.parametrize("mended", ["model {\n a: dense -> n\n}", "model a b {\n}", "\n {", ""])

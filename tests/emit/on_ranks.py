@@ -5,17 +5,40 @@ torch is imported once, and the processes join once.  Process 0 prints the exit 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
+from torch.optim import _muon
+
+
+@contextlib.contextmanager
+def precise_muon() -> Iterator[None]:
+    """Newton-Schulz in fp32.
+
+    torch casts the gradient to bf16 first.  What a sum in another order leaves in its last bit of
+    fp32 (6e-8) then decides now and again how an entry is rounded, which is 4e-3 of that entry: the
+    losses of two processes and of one were up to 5e-4 apart, in some runs and not in others.
+    """
+    original = _muon._zeropower_via_newtonschulz
+
+    def orthogonalised(*arguments: Any) -> Tensor:
+        with patch.object(Tensor, "bfloat16", lambda t: t.to(torch.float32, copy=True)):
+            return original(*arguments)
+
+    with patch.object(_muon, "_zeropower_via_newtonschulz", orthogonalised):
+        yield
 
 
 def imported(path: str) -> ModuleType:
@@ -50,7 +73,8 @@ def main() -> None:
         module = imported(case["program"])
         if case["signal_on_rank_1"] and dist.get_rank() == 1:
             interrupt(module, case["signal_on_rank_1"])
-        codes.append(module.main(case["arguments"]))
+        with precise_muon():
+            codes.append(module.main(case["arguments"]))
     if dist.get_rank() == 0:
         Path(sys.argv[2]).write_text(json.dumps(codes))
     dist.destroy_process_group()

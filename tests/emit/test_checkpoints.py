@@ -460,6 +460,12 @@ def swap_groups(state: Any) -> Any:
     return state
 
 
+def pipe(folder: Path) -> None:
+    """To read it would wait for ever."""
+    (folder / "state.json").unlink()
+    os.mkfifo(folder / "state.json")
+
+
 OLDER = {"format": 2, "groups": {"head": {"shapes": {}}}, "taken": 4, "files": {}, "sum": "0"}
 
 
@@ -480,6 +486,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         edited(lambda s: [line for line in s if "groups" not in line]),
         "but groups",
     ),
+    "a pipe": (pipe, "more than files"),
     "not JSON": (lambda f: (f / "state.json").write_text("{"), "damaged"),
     "a pickle": (lambda f: (f / "state.json").write_bytes(pickle.dumps(Payload())), "damaged"),
     "no file": (lambda f: (f / "00000.safetensors").unlink(), ""),

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 
 from richc.emit import emit_program
 from richc.pipeline import analyse
-from tests.emit.on_ranks import imported
+from tests.emit.on_ranks import imported, precise_muon
 from tests.emit.test_training import OPTIMIZERS, model_text
 
 WAYS = ("ddp", "fsdp")
@@ -100,7 +100,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         return Run(program(optimizer, way), folder / name, (*common, *arguments), signal)
 
     def alone(run: Run) -> Run:
-        assert imported(str(run.program)).main(run.all()) == 0
+        with precise_muon():
+            assert imported(str(run.program)).main(run.all()) == 0
         return run
 
     short = ("--steps=6", "--schedule=cosine", "--warmup=2", "--monitor=3")

@@ -9,6 +9,7 @@ import json
 import os
 import pickle
 import re
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -294,6 +295,34 @@ def test_a_bomb_of_one_line(
     monkeypatch.setattr(module, "UNPACKED_BYTES", 4 * MB)
 
     assert "unpacks to over" in refused(module, path, capsys)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ",".join(["0"] * 5000) + "\n" + ",".join(["1"] * 5000) + "\n",
+        "a,b,c,d\n" + "1,2,3,0\n" * 2000 + f"1,2,3,{'x' * MB}\n",
+    ],
+    ids=["wide", "a long cell"],
+)
+def test_tables_cost_what_they_hold(
+    text: str,
+    classifier: ModuleType,
+    tmp_path: Path,
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not thousands of rows of the widest, nor every cell as long as the longest."""
+    (tmp_path / "d.csv").write_text(text)
+    # As much is asked for before it is known how much is there.
+    monkeypatch.setattr(classifier, "UNPACKED_BYTES", 4 * MB)
+
+    tracemalloc.start()
+    refused(classifier, tmp_path / "d.csv", capsys)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 50 * MB
 
 
 def test_zeros_are_no_bomb(classifier: ModuleType, tmp_path: Path) -> None:

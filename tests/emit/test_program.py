@@ -112,6 +112,38 @@ def test_divergence(classifier: ModuleType, tmp_path: Path, capsys: Captured) ->
     assert shown.out.startswith("train loss nan")
 
 
+def page(load_text: Callable[[str], ModuleType]) -> ModuleType:
+    """The program without any feature."""
+    return load_text(richc.compile(MODEL.format(name="m", outputs=3, loss="mse", train="")))
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_a_page_that_diverges(
+    quiet: list[str], load_text: Callable[[str], ModuleType], tmp_path: Path, capsys: Captured
+) -> None:
+    """It stops where that is seen, and says where."""
+    data = ["--data", str(write(tmp_path, "csv")), "--lr=1e38", "--steps=100", *quiet]
+
+    assert page(load_text).main(data) == 1
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == "error: the loss diverged (seen after step 10)\n"
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "no/such/w.pt"])
+def test_a_page_says_before_it_trains_that_it_cannot_save(
+    name: str, load_text: Callable[[str], ModuleType], tmp_path: Path, capsys: Captured
+) -> None:
+    save = f"--save={tmp_path / name}"
+
+    assert page(load_text).main(["--data", str(write(tmp_path, "csv")), save]) == 2
+
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert shown.err.startswith(f"error: --save {tmp_path / name}: ")
+
+
 def test_regression(regressor: ModuleType, tmp_path: Path, capsys: Captured) -> None:
     """Targets are standardised, so a loss is 1 - R^2 up to the split."""
     x, _ = table()

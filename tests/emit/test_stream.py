@@ -227,6 +227,37 @@ def test_statistics_of_some_rows(stream: ModuleType, monkeypatch: pytest.MonkeyP
     torch.testing.assert_close(some, deviation, rtol=0.05, atol=0)
 
 
+@pytest.mark.parametrize("kind", ["npz", "pt", "npy", "csv"])
+def test_rows_that_lack_a_value(
+    kind: str, stream: ModuleType, tmp_path: Path, capsys: Captured
+) -> None:
+    """With ``--missing drop`` the run is that of the table without them, whatever the format."""
+    x, y = table()
+    paths = {}
+    for name, lacking in (("whole", 0), ("holes", 2)):
+        folder = tmp_path / name
+        folder.mkdir()
+        rows = np.vstack([x, np.full((lacking, 3), np.nan)])
+        labels = np.append(y, [0] * lacking)
+        paths[name] = folder if kind == "npy" else folder / f"d.{kind}"
+        if kind == "npz":
+            np.savez(paths[name], x=rows, y=labels)
+        elif kind == "pt":
+            torch.save({"x": torch.tensor(rows), "y": torch.tensor(labels)}, paths[name])
+        elif kind == "npy":
+            np.save(folder / "x.npy", rows)
+            np.save(folder / "y.npy", labels)
+        else:
+            np.savetxt(paths[name], np.column_stack([rows, labels]), delimiter=",")
+
+    assert " row 6" in refusal(stream, paths["holes"], capsys)
+    expected = losses(stream, paths["whole"])
+    capsys.readouterr()
+
+    assert losses(stream, paths["holes"], "--missing=drop") == expected
+    assert capsys.readouterr().err == "left out 2 rows with missing or infinite values\n"
+
+
 # ---- refusals --------------------------------------------------------------------------------
 
 

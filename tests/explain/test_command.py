@@ -76,14 +76,14 @@ def test_unreadable(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     result = run(path)
 
     assert result.exit_code == 2
-    assert result.stderr.startswith(f"Error: {path}: ")
+    assert result.stderr.startswith(f"error: {path}: ")
 
 
 def test_nothing_to_explain() -> None:
     result = run()
 
     assert result.exit_code == 2
-    assert "Missing argument 'FILE|RULE|WORD'" in result.stderr
+    assert "FILE|RULE|WORD is missing" in result.stderr
 
 
 def test_errors_of_syntax() -> None:

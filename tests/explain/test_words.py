@@ -90,7 +90,7 @@ def test_slips(word: str, meant: str) -> None:
 
     assert (2, "") == (result.exit_code, result.stdout)
     assert result.stderr == (
-        f"Error: there is no file, no rule and no word '{word}'; did you mean `{meant}`?\n"
+        f"error: there is no file, no rule and no word '{word}'; did you mean `{meant}`?\n"
     )
 
 
@@ -121,7 +121,7 @@ def test_unknown_commands(word: str, hint: str) -> None:
     result = run(word)
 
     assert (2, "") == (result.exit_code, result.stdout)
-    assert result.stderr.endswith(f"\n\nError: there is no command '{word}'; {hint}\n")
+    assert result.stderr == f"error: there is no command '{word}'; {hint}\n"
 
 
 @pytest.mark.parametrize("command", ["check", "verify", "gauge"])

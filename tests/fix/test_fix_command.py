@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 from pathlib import Path
 
@@ -48,6 +49,17 @@ def test_golden(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         path.write_text(actual, encoding="utf-8", newline="\n")
 
     assert path.read_text(encoding="utf-8") == actual
+
+
+def test_a_file_that_is_laid_out_stays_so(examples: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(examples / "holes.rich", tmp_path))
+    before = path.read_text(encoding="utf-8")
+
+    result = run("-q", str(path))
+
+    assert (0, "") == (result.exit_code, result.output)
+    assert before != path.read_text(encoding="utf-8")
+    assert 0 == CliRunner().invoke(cli, ["fmt", "--check", str(path)]).exit_code
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -205,7 +217,7 @@ def test_slips_are_left_where_one_model_is_asked_for() -> None:
         (["missing.rich"], "there is no file or folder 'missing.rich'"),
         (["--model", "nett", "net.rich"], "no model `nett` in these files"),
         (["-", "net.rich"], "- stands alone"),
-        (["--frobnicate"], "No such option"),
+        (["--frobnicate"], "there is no option `--frobnicate`"),
     ],
 )
 def test_wrong_usage(

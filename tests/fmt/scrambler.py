@@ -57,11 +57,14 @@ class _Scrambler:
             in_block = len(open_brackets) > 1 and open_brackets[-1] == "LBRACE"
             if kind == "NEWLINE":
                 # Between statements only: `texts` writes blocks on one line.
-                self._break(1)
+                is_comma = len(open_brackets) > 1 and self._rarely()
+                self._parts.append("," if is_comma else "")
+                self._break(0 if is_comma else 1)
             elif kind == "COMMA" and in_block and self._rarely():
                 self._break(1)
             else:
-                if kind == "RBRACE" and len(open_brackets) > 1 and self._rarely():
+                is_after_item = before is not None and before.type not in ("NEWLINE", "LBRACE")
+                if kind == "RBRACE" and open_brackets and is_after_item and self._rarely():
                     self._parts.append(",")
                 if before is not None:
                     self._gap(before, token, open_brackets)

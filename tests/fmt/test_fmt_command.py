@@ -169,7 +169,7 @@ def test_what_cannot_be_read(path: Path) -> None:
     ("arguments", "words"),
     [
         (["missing.rich"], "there is no file or folder 'missing.rich'"),
-        (["--frobnicate"], "No such option"),
+        (["--frobnicate"], "there is no option `--frobnicate`"),
     ],
 )
 def test_wrong_usage(

@@ -77,7 +77,7 @@ def ragged(lines: Sequence[str]) -> list[str]:
 @settings(max_examples=150)
 @given(data=st.data())
 def test_a_scrambled_text(data: st.DataObject) -> None:
-    text = data.draw(strategies.texts())
+    text = data.draw(strategies.texts() | strategies.deep_texts())
     before = data.draw(scrambled(text))
     note(before.text)
     # The scrambler does what it says.
@@ -96,7 +96,7 @@ def test_a_scrambled_text(data: st.DataObject) -> None:
 @given(data=st.data())
 def test_the_layout_does_not_depend_on_how_it_was_typed(data: st.DataObject) -> None:
     """Where there are no comments and no blank lines, there is one layout."""
-    text = data.draw(strategies.texts())
+    text = data.draw(strategies.texts() | strategies.deep_texts())
     before = data.draw(scrambled(text))
     assume(not before.comments)
     plain = re.sub(r"\n\s*\n", "\n", before.text)

@@ -208,7 +208,7 @@ def test_large_numbers_that_share_factors() -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["a.rich"], "Missing argument 'B'"),
+        (["a.rich"], "B is missing"),
         (["-", "-"], "only one of the two"),
         (["a.rich", "none.rich"], "No such file"),
         (["a.rich", "a.rich::b"], "there is no model `b`"),

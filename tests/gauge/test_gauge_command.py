@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import sys
 from pathlib import Path
@@ -22,6 +23,26 @@ MOVED = move(TEXT, "mup")
 
 def run(*arguments: str | Path, text: str | bytes | None = None) -> Result:
     return CliRunner().invoke(cli, ["gauge", *map(str, arguments)], input=text)
+
+
+@pytest.mark.parametrize("name", ["digits_mup_sgd", "digits_quarter"])
+@pytest.mark.parametrize("to", ["mup", "rescaling"])
+def test_a_file_that_is_laid_out_stays_so(
+    name: str, to: str, examples: Path, tmp_path: Path
+) -> None:
+    """And comes back byte for byte."""
+    path = Path(shutil.copy(examples / f"{name}.rich", tmp_path))
+    before = path.read_text(encoding="utf-8")
+
+    there = run(path, "--to", to, "-q")
+    moved = path.read_text(encoding="utf-8")
+    laid_out = CliRunner().invoke(cli, ["fmt", "--check", str(path)])
+    run(path, "--to", "stp")
+
+    assert (0, "") == (there.exit_code, there.output)
+    assert moved != before
+    assert 0 == laid_out.exit_code
+    assert before == path.read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -106,7 +127,7 @@ def test_failure_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(os, "fsync", full)
     result = run(path, "--to", "mup")
 
-    assert (2, f"Error: {path}: No space left on device\n") == (result.exit_code, result.stderr)
+    assert (2, f"error: {path}: No space left on device\n") == (result.exit_code, result.stderr)
     assert path.read_text(encoding="utf-8") == TEXT
     assert [path] == list(path.parent.iterdir())
 
@@ -122,7 +143,7 @@ def test_a_protected_file_is_left_alone(path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "Missing option '--to'"),
+        ([], "--to is missing"),
         (["--to", "spt"], "neither a gauge"),
         (["--to", "c.a=0"], "model `net` has no layer `c`"),
         (["--to", "mup", "--model", "nat"], "there is no model `nat`, only net"),

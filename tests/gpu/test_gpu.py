@@ -2,8 +2,9 @@
 
     python -m pytest tests/gpu
 
-Each test is a line of that section of the README.  The last one prints the time and the memory of
-a training step, beside the same network by hand and microsoft/mup (where that is installed).
+Each test is a line of that section of docs/programs.md.  The last one prints the time and the
+memory of a training step, beside the same network by hand and microsoft/mup (where that is
+installed).
 """
 
 from __future__ import annotations

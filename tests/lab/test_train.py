@@ -198,6 +198,28 @@ def test_from_file_to_loss(spec: Path, tmp_path: Path, capfd: pytest.CaptureFixt
     assert saved.exists()
 
 
+def test_what_is_told(spec: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of what is trained, not of what is declared; and what is left of it."""
+    arguments = ["--width=8", "--richness=1/4", "--lr=0.5", "--", "--steps=12"]
+    saved = tmp_path / "w.pt"
+
+    told = CliRunner().invoke(cli, ["train", str(spec), *arguments]).stderr
+    kept = CliRunner().invoke(cli, ["train", str(spec), f"--save={saved}", *arguments]).stderr
+    quiet = CliRunner().invoke(cli, ["train", str(spec), "-q", *arguments]).stderr
+
+    assert told.splitlines() == [
+        "net: r = 1/4, STP gauge: lazy in the limit, Δh ~ n^-1/4",
+        "  n = 8, r = 1/4: 2 layers, 32 parameters",
+        "  Adam, rates: a 0.2973, b 0.0625",
+        "  12 steps of 16 rows of d.csv",
+        "  loss: cross-entropy, nats",
+        "saved: nothing (--save FILE.safetensors keeps the weights)",
+        f"next: is the learning rate best at every width? richc transfer {spec}",
+    ]
+    assert f"saved: the weights, in {saved}; not the optimizer's state (--checkpoint)" in kept
+    assert quiet == ""
+
+
 @pytest.fixture
 def at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Programs run in this process, which has torch already: the tests above are about another."""

@@ -1,8 +1,8 @@
-"""The feature table of the README: what richc does, the command that shows it, and who else does.
+"""The feature table of docs/editors.md: what richc does, what command shows it, and who else does.
 
 ``tests/project/test_features.py`` runs every command.  The other columns are what the tools'
 documentation says, behind each mark; ruff 0.15 and sqlfluff 4.5 were looked at as well.
-``RICHC_UPDATE_README=1 pytest tests/project/test_features.py`` writes the table into the README.
+``RICHC_UPDATE_DOCS=1 pytest tests/project/test_features.py`` writes it there.
 """
 
 from __future__ import annotations

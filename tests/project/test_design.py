@@ -61,7 +61,7 @@ def test_words_of_json(name: str) -> None:
     for key, field in OBJECTS[name]["properties"].items():
         found = words(field)
         if set(found) - {"null"}:
-            like = "Desiderata.D0" if name == "Desiderata" else f"{name}.{key}"
+            like = "Desiderata.D0" if name == "Desiderata" and key != "D4" else f"{name}.{key}"
             assert found == expected[like].split(", ")
 
 

@@ -1,4 +1,4 @@
-"""What README and docs show is what richc prints, and every file that they name is there."""
+"""What pages show is what richc prints, and every file that they name is there."""
 
 from __future__ import annotations
 
@@ -9,39 +9,44 @@ from pathlib import Path
 
 import pytest
 
-from tests.shown import Shell, Shown, commands, unprinted, without_numbers
+from richc.cli.main import COMMANDS
+from richc.rules.pages import every, file_name
+from tests.shown import Shell, Shown, commands, unprinted, without_numbers, written
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = ROOT / "README.md"
+#: What examples/tutorial/README.md shows is run by tests/measured/test_tutorial.py.
+PAGES = [
+    README,
+    *sorted((ROOT / "docs").glob("*.md")),
+    *(ROOT / folder / "README.md" for folder in ("examples", "grammar", "grammar/vscode")),
+]
 
 #: They train, or draw what was trained: their numbers are those of one machine.
-_MEASURED = ("verify", "report")
-#: Of programs, which tests of their own hold to more than one page can show.
-_ELSEWHERE = ("audit", "train", "transfer", "scale", "compile")
+_MEASURED = ("audit", "train", "verify", "report")
 
 
 def shown(page: Path, *, measured: bool) -> Iterator[Shown]:
-    """The commands of a page whose files are in the repository."""
+    """The commands of richc that a page shows: what they print does, or does not, vary."""
     for one in commands(page.read_text(encoding="utf-8")):
-        program, *arguments = one.command.split()
-        files = [word for word in arguments if word.endswith(".rich")]
-        if program != "richc" or arguments[0] in _ELSEWHERE or not all(map(_is_there, files)):
-            continue
-        if (arguments[0] in _MEASURED) == measured:
+        program, command, *_ = one.command.split()
+        if program == "richc" and (command in _MEASURED) == measured:
             yield one
 
 
-def _is_there(pattern: str) -> bool:
-    return any(ROOT.glob(pattern))
-
-
 CASES = [(page, one) for page in PAGES for one in shown(page, measured=False)]
+MEASURING = [page for page in PAGES if any(shown(page, measured=True))]
 
 
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     folder = tmp_path_factory.mktemp("shown")
     shutil.copytree(ROOT / "examples", folder / "examples")
+    for page in PAGES:
+        for name, text in written(page.read_text(encoding="utf-8")):
+            path = folder / name
+            assert not path.exists() or path.read_text() == text, f"two files {name}"
+            path.write_text(text, encoding="utf-8")
     return Shell(folder, folder / "bin")
 
 
@@ -55,18 +60,32 @@ def test_commands_print_what_is_shown(page: Path, one: Shown, shell: Shell) -> N
 
 
 @pytest.mark.measured
-def test_measurements_print_what_is_shown(shell: Shell) -> None:
-    """All of README's, in order: one draws what another has measured."""
-    cases = list(shown(ROOT / "README.md", measured=True))
-    assert 2 < len(cases)
-    for one in cases:
+@pytest.mark.parametrize("page", MEASURING, ids=lambda page: page.name)
+def test_measurements_print_what_is_shown(page: Path, shell: Shell) -> None:
+    """In order: one draws what another has measured."""
+    for one in shown(page, measured=True):
         done = shell.run(one.command)
         missing = unprinted(one.lines, done.output, without_numbers)
-        assert missing is None, f"README.md shows {missing!r}, and this is printed:\n{done.output}"
+        assert missing is None, f"{page.name} shows {missing!r}, not:\n{done.output}"
 
 
-def test_more_than_one_page_shows_something() -> None:
-    assert 1 < len({page for page, _ in CASES})
+def test_pages_show_something() -> None:
+    assert 2 < len({page for page, _ in CASES})
+    assert README in MEASURING
+
+
+def test_every_rule_answers_a_question_and_every_command_has_a_section() -> None:
+    """Rules of syntax and names apart, which say themselves what they are about."""
+    linked = re.findall(r"richc/rules/(\w+\.md)", (ROOT / "docs/rules.md").read_text())
+    asked = {page.code: file_name(page.code) for page in every() if not page.code.startswith("R0")}
+    sections = re.findall(r"made: help (\w+)", (ROOT / "docs/commands.md").read_text())
+
+    assert {} == {code: name for code, name in asked.items() if name not in linked}
+    assert sorted(COMMANDS) == sorted(sections)
+
+
+def test_the_readme_is_short() -> None:
+    assert README.stat().st_size <= 9_000
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -87,7 +106,7 @@ def _exists(path: Path) -> bool:
     return any(path.parent.glob(path.name))
 
 
-@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_lines_are_no_longer_than_an_editor_is_wide(page: Path) -> None:
     """Rows of tables and what a program printed apart."""
     text = re.sub(

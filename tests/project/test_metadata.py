@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 import richc
 
@@ -129,6 +130,47 @@ def test_readme_has_the_test_command_that_ci_runs(root: Path) -> None:
 
     assert block is not None
     assert "pytest" in block[1]
+
+
+def test_the_lock_file_has_what_development_asks_for(root: Path, pyproject: dict[str, Any]) -> None:
+    """And the torch of README's commands."""
+    lines = (root / "requirements-dev.lock").read_text(encoding="utf-8").splitlines()
+    locked = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    versions = {(r.name, str(r.specifier).removeprefix("==")) for r in locked}
+    project = pyproject["project"]
+    extras = project["optional-dependencies"].values()
+    asked = [Requirement(line) for line in sum(extras, project["dependencies"])]
+    outside = [r for r in asked if r.name != "richc"]
+
+    unmet = [
+        str(r)
+        for r in outside
+        if not any(name == r.name and version in r.specifier for name, version in versions)
+    ]
+    assert len(outside) > 20
+    assert unmet == []
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert {f"torch=={dict(versions)['torch']}"} == set(re.findall(r"torch==[\d.]+", readme))
+
+
+def test_workflows_run_what_is_there(root: Path) -> None:
+    folder = root / ".github" / "workflows"
+    jobs = {
+        path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+        for path in folder.glob("*.yml")
+    }
+    run = "\n".join(
+        step.get("run", "")
+        for of_file in jobs.values()
+        for job in of_file.values()
+        for step in job["steps"]
+    )
+    named = re.findall(r"(?:tests|\.ci)/[\w./]+", run)
+
+    assert {"ci", "docs", "nightly"} == set(jobs)
+    assert "bash .ci/run" in run
+    assert "mkdocs build --strict" in run
+    assert [] == [path for path in named if not (root / path).exists()]
 
 
 def test_ci_is_valid_bash(root: Path) -> None:

@@ -57,8 +57,8 @@ LONGEST = 400
 #: list only shrinks.
 SHARED = (
     "Activation Best Diagnostic Difference Dim Drift Edit Equivalence Fault File Finding Knob "
-    "Layer Measured Model Monomial Move Optimizer Place Power Requirement Row Rule Run Span "
-    "Spot Structure Tensor Train Values "
+    "Layer Measured Model Monomial Move Norm Optimizer Place Power Requirement Residual Row Rule "
+    "Run Span Spot Structure Tensor Train Values "
 )
 
 

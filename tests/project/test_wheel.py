@@ -93,7 +93,7 @@ def test_metadata(wheel: Path) -> None:
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata.get_all("Provides-Extra") == [
-        *("dev", "lsp", "parquet", "plot", "ray", "report", "torch", "watch"),
+        *("dev", "docs", "lsp", "parquet", "plot", "ray", "report", "torch", "watch"),
     ]
     assert metadata["Description-Content-Type"] == "text/markdown"
 

@@ -113,7 +113,7 @@ def test_the_model_itself_is_not_written_over(folder: Path) -> None:
         (["net.rich", "--verification", "net.rich"], "not what `richc verify --format json`"),
         (["net.rich", "--transfer", "missing.json"], "--transfer: missing.json: No such file"),
         (["net.rich", "--transfer", "net.rich"], "not what `richc transfer --format json`"),
-        ([], "Missing argument"),
+        ([], "FILE is missing"),
     ],
 )
 def test_wrong_usage(arguments: list[str], message: str, folder: Path) -> None:
@@ -253,6 +253,6 @@ def test_without_jinja(folder: Path) -> None:
 
     assert (2, "") == (done.returncode, done.stdout)
     assert [
-        'Error: pages need Jinja2, which is not installed: pip install "richc[report]"'
+        'error: pages need Jinja2, which is not installed: pip install "richc[report]"'
     ] == done.stderr.splitlines()
     assert not (folder / "net.html").exists()

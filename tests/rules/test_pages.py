@@ -209,7 +209,7 @@ def test_explain(what: str) -> None:
     ],
 )
 def test_explain_nothing_known(what: str, hint: str) -> None:
-    assert (2, "", f"Error: there is no file, no rule and no word '{what}'; {hint}\n") == explain(
+    assert (2, "", f"error: there is no file, no rule and no word '{what}'; {hint}\n") == explain(
         what
     )
 

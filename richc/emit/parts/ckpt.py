@@ -1,9 +1,7 @@
-# ruff: noqa: T201 - the emitted program talks to its user
 """Part: whole states of a run in a folder, from which it goes on as if nothing had happened."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import importlib
@@ -18,15 +16,13 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist  # keep if ranks
 from torch import Tensor
+from torch.distributed.tensor import DTensor, distribute_tensor  # keep if fsdp
 
-# keep if fsdp
-from torch.distributed.tensor import DTensor, distribute_tensor
-
-# end
 from richc.emit.parts.data import refused_for
 from richc.emit.parts.ranks import gather, rank, ranks
-from richc.emit.parts.trainer import Trainer
+from richc.emit.parts.training import Trainer
 
 SPEC = ""
 
@@ -35,29 +31,27 @@ SPEC = ""
 
 # ---- checkpoints ---------------------------------------------------------------------------------
 class Checkpoints:
-    """States of a run as ``step-00000100``, ... in a folder, each complete; the newest are kept.
+    """States of a run as ``step-00000100``, ... in a folder of its own, each complete.
 
-    The folder is this run's alone, by a lock that ends with it.  A SIGTERM or SIGINT is noted, for
-    the loop to save and to ``stop``; the same once more ends the program.
+    The first SIGTERM or SIGINT has the loop save and ``stop``; the second ends the program.
     """
 
-    def __init__(self, trainer: Trainer, options: argparse.Namespace) -> None:
+    def __init__(self, trainer: Trainer) -> None:
         """Go on from the newest, if there is one.  Raises ValueError where that would be wrong."""
-        self.trainer, self.options, self.folder = trainer, options, options.checkpoint
+        self.trainer, self.options = trainer, trainer.options
+        self.folder = self.options.checkpoint
         self.noted, self.stop, self.undo = 0, 0, contextlib.ExitStack()
         if self.folder is None:
             return
         with refused_for(f"--checkpoint {self.folder}"), self.undo:
-            importlib.import_module("safetensors.torch")  # missed here, not at the first state
+            self.format = importlib.import_module("safetensors.torch")  # missed here, not later
             # keep if ranks
             if rank() == 0:
                 self.claim()
             # end
-            # keep if not ranks
-            self.claim()
-            # end
+            self.claim()  # keep if not ranks
             states = self.states()
-            if states and not options.resume:
+            if states and not self.options.resume:
                 raise ValueError("holds a run; go on with it by --resume")
             if states:
                 restore(trainer, states[-1])
@@ -97,54 +91,45 @@ class Checkpoints:
         """Whether to save: regularly, at the end, and before the run stops for a signal."""
         if self.folder is None:
             return False
+        self.stop = self.noted  # keep if not ranks
         # keep if ranks
         self.stop = int(gather(torch.tensor([self.noted]), ranks()).max())  # all stop at one step
-        # end
-        # keep if not ranks
-        self.stop = self.noted
         # end
         return step % self.options.every == 0 or step == self.options.steps or self.stop != 0
 
     def save(self) -> None:
         """Write a state, which appears complete or not at all; then let go of the oldest."""
-        from safetensors.torch import save
-
         with refused_for(f"--checkpoint {self.folder}"):
             path, tensors = self.folder / f"step-{self.trainer.taken:08}", tensors_of(self.trainer)
             draft = path.with_name(f".{path.name}")
             draft.mkdir(exist_ok=True)
-            # keep if not ranks
-            digests = [write(draft / "00000.safetensors", save(tensors))]
+            write(draft / "00000.safetensors", self.format.save(tensors))  # keep if not ranks
+            # keep if fsdp
+            tensors = {k: v.to_local() if isinstance(v, DTensor) else v for k, v in tensors.items()}
+            if rank() < (self.options.shard_over or ranks()):  # that have one copy together
+                write(draft / f"{rank():05}.safetensors", self.format.save(tensors))
             # end
             # keep if ranks and not fsdp
-            parts = 1
-            # end
-            # keep if fsdp
-            # A file holds one part of what is divided, and all else.
-            parts = self.options.shard_over or ranks()
-            tensors = {k: v.to_local() if isinstance(v, DTensor) else v for k, v in tensors.items()}
+            if rank() == 0:
+                write(draft / "00000.safetensors", self.format.save(tensors))
             # end
             # keep if ranks
-            own = draft / f"{rank():05}.safetensors"
-            digest = write(own, save(tensors)) if rank() < parts else bytes(32)
-            digests = gather(torch.tensor([list(digest)]), ranks())[:parts].tolist()
+            dist.barrier()
             if rank():
                 return
             # end
-            sums = [f"{i:05}.safetensors is {bytes(each).hex()}" for i, each in enumerate(digests)]
-            write(draft / "state.json", json.dumps(common(self.trainer) + sums, indent=1).encode())
+            write(draft / "state.json", json.dumps(common(self.trainer, draft), indent=1).encode())
             draft.replace(path)
             for old in self.states()[: -self.options.keep]:
                 # Hidden first, so that what is seen is complete.
                 shutil.rmtree(old.replace(old.with_name(f".{old.name}")), ignore_errors=True)
 
 
-def write(path: Path, content: bytes) -> bytes:
-    """A file that is on the disk, and not only on its way there; returns its SHA-256."""
+def write(path: Path, content: bytes) -> None:
+    """A file that is on the disk, and not only on its way there."""
     path.write_bytes(content)
     with path.open("r+b") as file:
         os.fsync(file)
-    return hashlib.sha256(content).digest()
 
 
 def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
@@ -157,17 +142,15 @@ def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
     found |= {f"scaler.{k}": torch.tensor(v) for k, v in trainer.scaler.state_dict().items()}
     found["steps"] = torch.tensor([trainer.taken, trainer.scheduler.last_epoch])
     # end
-    # keep if not options
-    found["steps"] = torch.tensor([trainer.taken])
-    # end
+    found["steps"] = torch.tensor([trainer.taken])  # keep if not options
     found |= {"rng.data": trainer.batches.begun, "rng.cpu": torch.get_rng_state()}
     if trainer.device.type == "cuda":
         found["rng.cuda"] = torch.cuda.get_rng_state(trainer.device)
     return found
 
 
-def common(trainer: Trainer) -> list[str]:
-    """What a state and a run that goes on from it must have in common."""
+def common(trainer: Trainer, folder: Path) -> list[str]:
+    """What a state in a folder and a run that goes on from it must have in common."""
     names = {parameter: name for name, parameter in trainer.model.named_parameters()}
     found = ["format is 3"]
     # Of a group, but for how it is computed, and what the schedule made of its rate.
@@ -175,16 +158,15 @@ def common(trainer: Trainer) -> list[str]:
     for group in trainer.optimizer.param_groups:
         knobs = {names[parameter]: list(parameter.shape) for parameter in group["params"]}
         knobs |= {k: group[k] for k in group if k not in others}
-        # keep if options
-        knobs["lr"] = group["initial_lr"]
-        # end
+        knobs["lr"] = group["initial_lr"]  # keep if options
         found += [f"groups {group['name']!r} {k!r} is {v}" for k, v in knobs.items()]
     batches, options = trainer.batches, trainer.options
     order = f"{len(batches.x)} rows in batches of {batches.size}, seed {options.seed}"
-    # keep if stream
-    order = f"{order}, window {options.window}"
-    # end
-    return [*found, f"order is of {order}", f"spec is {SPEC}"]
+    order = f"{order}, window {options.window}"  # keep if stream
+    found += [f"order is of {order}", f"spec is {SPEC}"]
+    for path in sorted(folder.glob("*.safetensors")):
+        found.append(f"{path.name} is {hashlib.sha256(np.memmap(path, mode='r').data).hexdigest()}")
+    return found
 
 
 def restore(trainer: Trainer, path: Path) -> None:
@@ -192,34 +174,29 @@ def restore(trainer: Trainer, path: Path) -> None:
     from safetensors import safe_open
 
     with refused_for(f"{path.name}: damaged, or not of this model"):
-        paths, here = sorted(path.glob("*.safetensors")), common(trainer)
-        for each in paths:
-            digest = hashlib.sha256(np.memmap(each, mode="r").data).hexdigest()
-            here.append(f"{each.name} is {digest}")
-        known = json.loads((path / "state.json").read_bytes())
+        if not all(each.is_file() for each in path.iterdir()):
+            raise ValueError("it holds more than files")
+        here, known = common(trainer, path), json.loads((path / "state.json").read_bytes())
         for there, ours in zip([*known, "nothing"], [*here, "nothing"], strict=False):
             if there != ours:
                 raise ValueError(f"{there} there, but {ours} here")
-        files: list[Any] = [safe_open(each, "pt") for each in paths]
+        files: list[Any] = [safe_open(each, "pt") for each in sorted(path.glob("*.safetensors"))]
+        taken, scheduled = files[0].get_tensor("steps").tolist()  # keep if options
+        (taken,) = files[0].get_tensor("steps").tolist()  # keep if not options
         # keep if options
-        taken, scheduled = files[0].get_tensor("steps").tolist()
-        if path.name != f"step-{taken:08}" or not 0 <= scheduled <= taken:
-            raise ValueError("there is no such step")
-        if scheduled:
-            # As a step leaves it: with a state to fill; what it does to weights does not last.
-            for parameter in trainer.model.parameters():
-                parameter.grad = torch.zeros_like(parameter)
-            trainer.optimizer.step()
-            trainer.scheduler.last_epoch = scheduled - 1
-            trainer.scheduler.step()
+        if not 0 <= scheduled <= taken:
+            raise ValueError("there is no such schedule")
         # end
-        # keep if not options
-        (taken,) = files[0].get_tensor("steps").tolist()
         if path.name != f"step-{taken:08}":
             raise ValueError("there is no such step")
         for parameter in trainer.model.parameters():  # as a step leaves it: with a state to fill
             parameter.grad = torch.zeros_like(parameter)
         trainer.optimizer.step()
+        # keep if options
+        trainer.scheduler.last_epoch = scheduled - 1
+        trainer.scheduler.step()
+        if scheduled == 0:  # all steps overflowed
+            trainer.optimizer.state.clear()
         # end
         tensors, names = tensors_of(trainer), files[0].keys()
         for name, tensor in tensors.items():

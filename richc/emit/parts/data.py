@@ -1,21 +1,186 @@
-"""Part: data from a file, checked, standardised, divided."""
+"""Part: data from a file: read, checked, standardised, divided."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
+import gzip
+import importlib
+import math
+import sys
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from richc.emit.parts.arrays import read_arrays
-from richc.emit.parts.stream import open_rows, standardise
-from richc.emit.parts.table import encode, read_csv
+from richc.emit.parts.stream import BLOCK, open_rows, standardise
 
-FEATURES = 64
+FEATURES, OUTPUTS = 64, 10
+MISSING, UNPACKED_BYTES = ("",), 1 << 30
+
 
 # ---- emitted from here on ----
+
+
+def number(text: str) -> float:
+    """A number, or a ratio such as 1/2; nan for words."""
+    over, _, under = text.partition("/")
+    try:
+        return float(over) / float(under or 1)
+    except (ValueError, ZeroDivisionError):
+        return math.nan
+
+
+def find_columns(names: list[str], wanted: str) -> list[int]:
+    """Places of columns by name or 0-based number, several with commas between."""
+    places = {str(i): i for i in range(len(names))} | {name: i for i, name in enumerate(names)}
+    words = [wanted] if wanted in places else [word.strip() for word in wanted.split(",")]
+    if any(word not in places or names.count(word) > 1 for word in words):
+        raise ValueError(f"there is no column {wanted[:40]!a} or two ({', '.join(names)[:200]!a})")
+    return [places[word] for word in words]
+
+
+def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
+    """Features and labels of a table; a column of words becomes one of 0 and 1 for each word."""
+    path, limit = options.data, max(UNPACKED_BYTES, options.data.stat().st_size)
+    # keep if not options and not stream
+    if path.suffix.lower() not in (".csv", ".gz") or path.is_fifo():
+        raise ValueError("no file .csv or .csv.gz; `richc compile --with options` reads more")
+    # end
+    with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as file:
+        content = file.read(limit + 1)
+    lines = [line for line in content.decode("utf-8-sig").split("\n") if line.strip("\r")]
+    if len(content) > limit or len(lines) < 2:
+        raise ValueError(f"unpacks to over {limit} bytes" if content[limit:] else "no rows of data")
+    comma = max(",;\t", key=lines[0].count)
+    cells = np.loadtxt(lines, object, None, comma, str.strip, quotechar='"', ndmin=2, encoding=None)
+    values = np.vectorize(number, otypes=[float])(cells)
+    empty = np.vectorize(lambda cell: cell.lower() in MISSING, otypes=[bool])(cells)
+    word = np.isnan(values) & ~empty
+    # The first row has names where a word stands above a number, or where no word comes again.
+    named = (word[0] & ~np.isnan(values[1])).any() or not (~word[0] | (cells[1:] == cells[0])).any()
+    names = [str(name) for name in (cells[0] if named else range(len(cells[0])))]
+    cells, values, empty, word = (part[int(named) :] for part in (cells, values, empty, word))
+    targets = [len(names) - 1] if options.target is None else find_columns(names, options.target)
+    ignored = find_columns(names, options.ignore) if options.ignore else []
+    inputs = [i for i in range(len(names)) if i not in targets + ignored]
+    columns = [values[:, :0]]
+    for i in inputs:
+        row, name = word[:, i].argmax(), f"column {names[i][:40]!a}"
+        if word[row, i] and not (word | empty)[:, i].all():
+            raise ValueError(f"row {row + 1}, {name}: {cells[row, i][:40]!a} is no number")
+        kinds = np.unique(cells[word[:, i], i])
+        if len(kinds):
+            print(f"{name} becomes {len(kinds)} inputs, one for each word", file=sys.stderr)
+        columns.append(cells[:, [i]] == kinds if len(kinds) else values[:, [i]])
+    x, labels = np.hstack(columns), (cells if word[:, targets].any() else values)[:, targets]
+    x[empty[:, inputs + targets].any(1)] = math.nan
+    return x, labels[:, 0] if len(targets) == 1 else labels
+
+
+# keep if options or stream
+# keep if not stream
+def read_arrays(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
+    """Features (rows, columns) and labels of a .npz, .pt or .safetensors file."""
+    arrays = open_arrays(options.data)
+    features, name = choose(list(arrays), options.target, options.ignore)
+    x, labels = as_array(arrays[features], features, "biuf"), as_array(arrays[name], name)
+    x = x.reshape(len(x), math.prod(x.shape[1:]))
+    if len(x) != len(labels):
+        raise ValueError(f"{len(x)} rows of features and {len(labels)} labels")
+    x[lost(labels)] = math.nan
+    return x, labels
+
+
+# end
+def open_arrays(path: Path) -> dict[str, Any]:
+    """The arrays of a file by name."""
+    kind, limit = path.suffix.lower(), max(UNPACKED_BYTES, path.stat().st_size)
+    is_zip = zipfile.is_zipfile(path)
+    if is_zip and sum(member.file_size for member in zipfile.ZipFile(path).infolist()) > limit:
+        raise ValueError(f"unpacks to more than {limit} bytes")
+    if kind not in (".npz", ".pt", ".safetensors") or (kind == ".npz" and not is_zip):
+        raise ValueError("the format is none of .csv .csv.gz .npz (NumPy archive) .pt .safetensors")
+    if kind == ".npz":
+        return dict(np.load(path, allow_pickle=False))
+    read: Any = functools.partial(torch.load, map_location="cpu", weights_only=True, mmap=is_zip)
+    if kind == ".safetensors":
+        read = importlib.import_module("safetensors.torch").load_file
+    try:
+        content = read(path)
+    except Exception:  # noqa: BLE001 - torch's says how to run what is in the file
+        raise ValueError(f"not a {kind[1:]} file of plain tensors, and nothing else is") from None
+    if isinstance(content, tuple | list) and len(content) == 2:
+        return dict(zip("xy", content, strict=True))
+    if not isinstance(content, dict):
+        raise ValueError("holds no dictionary and no pair of tensors")  # noqa: TRY004
+    return {name: value for name, value in content.items() if isinstance(name, str)}
+
+
+def choose(names: list[str], target: str | None, ignore: str | None) -> tuple[str, str]:
+    """Which arrays hold the features and the labels."""
+    keys = ("y", "Y", "target", "targets", "label", "labels")
+    target = target or next((key for key in keys if key in names), None)
+    rest = [name for name in names if name not in (target, *(ignore or "").split(","))]
+    keys = ("x", "X", "features", "data", "images", "inputs")
+    rest = rest if len(rest) == 1 else [key for key in keys if key in rest]
+    if target is None or target not in names or not rest:
+        known = ", ".join(f"{name[:40]!a}" for name in names[:8]) or "nothing"
+        raise ValueError(f"no labels (--target names them) or no features (call it 'x') in {known}")
+    return rest[0], target
+
+
+def as_array(value: Any, name: str, kinds: str = "biufU") -> np.ndarray:
+    """Real numbers in double precision, or words; of a tensor only if its memory holds it all."""
+    if isinstance(value, Tensor) and not value.is_complex():
+        if value.nbytes > value.untyped_storage().nbytes():
+            raise ValueError(f"{name[:40]!a} is larger than its memory")
+        value = value.detach().double().numpy()
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in kinds or not value.ndim:
+        raise ValueError(f"{name[:40]!a} is not of a type that is an array of real numbers")
+    value = value[:, 0] if value.ndim == 2 and value.shape[1] == 1 else value
+    return np.asarray(value, None if value.dtype.kind == "U" else np.float64)
+
+
+def lost(labels: np.ndarray) -> np.ndarray:
+    """Which rows have a label that is missing (rows,)."""
+    if labels.dtype.kind in "UO":
+        labels = np.where(np.isin(np.char.lower(labels.astype(str)), MISSING), math.nan, 0.0)
+    found: np.ndarray = np.isfinite(labels).reshape(len(labels), -1)
+    return np.logical_not(found.all(1))
+
+
+# end
+def encode(labels: np.ndarray) -> Tensor:
+    # keep if cross_entropy
+    """Class numbers (rows,): integers from 0 as they are, other labels in their sorted order."""
+    # end
+    # keep if mse
+    """Targets (rows, outputs); where there is one label a row, its class as one-hot booleans."""
+    given = labels[:1].size
+    if labels.dtype.kind == "f" and given == OUTPUTS:
+        if (labels == labels[:1]).all() or not np.isfinite(labels).all():
+            raise ValueError("a target is infinite, or all are the same")
+        return torch.from_numpy(labels).reshape(len(labels), OUTPUTS)
+    if given > 1 or OUTPUTS == 1:
+        raise ValueError(f"{given} targets or words a row, but the model has {OUTPUTS} outputs")
+    # end
+    classes, numbers = np.unique(labels, return_inverse=True)
+    if labels.ndim > 1 or (labels.dtype.kind == "f" and (classes != classes.round()).any()):
+        raise ValueError("class labels must be integers or words, one a row")
+    if len(classes) > 1 and set(classes) <= set(range(OUTPUTS)):
+        numbers = labels.astype(np.int64)
+    elif len(classes) != OUTPUTS:
+        raise ValueError(f"the labels hold {len(classes)} classes, the model has {OUTPUTS} outputs")
+    elif list(classes) != list(range(OUTPUTS)):
+        print(f"classes 0, 1, ... are {', '.join(map(ascii, classes.tolist()))}", file=sys.stderr)
+    numbers = np.eye(OUTPUTS, dtype=bool)[numbers]  # keep if mse
+    return torch.from_numpy(numbers)
 
 
 # keep if features
@@ -40,35 +205,30 @@ def load(options: argparse.Namespace) -> list[Tensor]:
         is_csv = options.data.name.lower().endswith((".csv", ".csv.gz"))
         found, labels = (read_csv if is_csv else read_arrays)(options)
         # end
-        # keep if not options
-        found, labels = read_csv(options)
-        # end
-        rows, inputs = found.shape
+        found, labels = read_csv(options)  # keep if not options
+        x, columns = torch.from_numpy(found).float().double(), found.shape[1]
+        bad = ~x.isfinite().all(1).numpy()
         # end
         # keep if stream
         x, labels = open_rows(options)
-        rows, inputs = len(x), x.columns
+        if len(x) != len(labels):
+            raise ValueError(f"{len(x)} rows of features and {len(labels)} labels")
+        columns, bad = x.columns, lost(labels)
+        for block in x.index.split(BLOCK) if options.missing == "drop" else ():
+            bad[block] |= ~x.read(block).isfinite().all(1).numpy()
         # end
-        if inputs != FEATURES or rows < 4:
-            few = f"{rows} rows are too few"
-            raise ValueError(few if inputs == FEATURES else f"{inputs} features, not {FEATURES}")
-        # keep if stream
-        y = encode(labels)
-        if rows != len(y):
-            raise ValueError(f"{rows} rows of features and {len(y)} labels")
-        wrong = ~y.reshape(rows, -1).isfinite().all(1)
-        # end
-        # keep if not stream
-        x, y = torch.from_numpy(found).float().double(), encode(labels)
-        wrong = ~torch.hstack([x, y.reshape(rows, -1)]).isfinite().all(1)
-        # end
-        if wrong.any():
-            raise ValueError(f"row {wrong.int().argmax() + 1} has a value that is not finite")
-        order = torch.randperm(rows, generator=torch.Generator().manual_seed(options.seed))
-        test, train = order[: max(2, rows // 5)], order[max(2, rows // 5) :]
-        # keep if stream
-        x = standardise(x, train, options.statistics_rows)
-        # end
+        if bad.any() and options.missing == "error":
+            raise ValueError(f"row {bad.argmax() + 1}: a value is missing or infinite (--missing)")
+        if bad.any():
+            print(f"left out {bad.sum()} rows with missing or infinite values", file=sys.stderr)
+        if columns != FEATURES or (~bad).sum() < 4:
+            raise ValueError(
+                f"{(~bad).sum()} rows of {columns} features: too few, or not {FEATURES}"
+            )
+        x, y = x[~bad], encode(labels[~bad])
+        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(options.seed))
+        test, train = order[: max(2, len(x) // 5)], order[max(2, len(x) // 5) :]
+        x = standardise(x, train, options.statistics_rows)  # keep if stream
     except Exception as error:  # noqa: BLE001 - whatever a library comes to
         raise ValueError(f"{options.data}: {str(error)[:400] or type(error).__name__}") from None
     # keep if mse

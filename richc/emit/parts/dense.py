@@ -71,53 +71,31 @@ class Dense(nn.Module):
         # which the backward pass keeps no copy.
         self.scale_input = fan_in < fan_out
         # end
-        # keep if not only_normal
-        self.dist = dist
-        # end
+        self.dist = dist  # keep if not only_normal
         # keep if frozen
         weight = torch.empty(fan_out, fan_in, **factory)
         self.weight = nn.Parameter(weight, requires_grad=trainable)
         # end
-        # keep if not frozen
-        self.weight = nn.Parameter(torch.empty(fan_out, fan_in, **factory))
-        # end
+        self.weight = nn.Parameter(torch.empty(fan_out, fan_in, **factory))  # keep if not frozen
         # keep if bias
         self.bias_std = bias_std
-        # keep if bias_scale
-        self.bias_scale = bias_scale
-        # end
+        self.bias_scale = bias_scale  # keep if bias_scale
         self.bias = None
         if bias_std is not None:
-            # keep if matrices
-            bias = torch.empty(fan_out, 1, **factory)
-            # end
-            # keep if not matrices
-            bias = torch.empty(fan_out, **factory)
-            # end
-            # keep if frozen
-            self.bias = nn.Parameter(bias, requires_grad=bias_trainable)
-            # end
-            # keep if not frozen
-            self.bias = nn.Parameter(bias)
-            # end
+            bias = torch.empty(fan_out, 1, **factory)  # keep if matrices
+            bias = torch.empty(fan_out, **factory)  # keep if not matrices
+            self.bias = nn.Parameter(bias, requires_grad=bias_trainable)  # keep if frozen
+            self.bias = nn.Parameter(bias)  # keep if not frozen
         # end
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        # keep if only_normal
-        self.weight.normal_(0.0, self.std, generator=generator)
-        # end
-        # keep if not only_normal
-        draw(self.weight, self.std, self.dist, generator)
-        # end
+        self.weight.normal_(0.0, self.std, generator=generator)  # keep if only_normal
+        draw(self.weight, self.std, self.dist, generator)  # keep if not only_normal
         # keep if bias
         if self.bias is not None and self.bias_std is not None:
-            # keep if only_normal
-            self.bias.normal_(0.0, self.bias_std, generator=generator)
-            # end
-            # keep if not only_normal
-            draw(self.bias.view(-1), self.bias_std, self.dist, generator)
-            # end
+            self.bias.normal_(0.0, self.bias_std, generator=generator)  # keep if only_normal
+            draw(self.bias.view(-1), self.bias_std, self.dist, generator)  # keep if not only_normal
         # end
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,12 +103,8 @@ class Dense(nn.Module):
         bias: Tensor | None = self.bias
         # keep if matrices or bias_scale
         if bias is not None:
-            # keep if matrices
-            bias = bias.squeeze(-1)
-            # end
-            # keep if bias_scale
-            bias = bias if self.bias_scale == 1.0 else self.bias_scale * bias
-            # end
+            bias = bias.squeeze(-1)  # keep if matrices
+            bias = bias if self.bias_scale == 1.0 else self.bias_scale * bias  # keep if bias_scale
         # end
         # end
         # keep if scale
@@ -144,12 +118,8 @@ class Dense(nn.Module):
             # end
             return y
         # end
-        # keep if bias
-        y = F.linear(x, self.weight, bias)
-        # end
-        # keep if not bias
-        y = F.linear(x, self.weight)
-        # end
+        y = F.linear(x, self.weight, bias)  # keep if bias
+        y = F.linear(x, self.weight)  # keep if not bias
         return y
 
     def extra_repr(self) -> str:

@@ -18,11 +18,7 @@ MODEL = "model"
 
 # ---- log -----------------------------------------------------------------------------------------
 class Log:
-    """Appends to a file: a line that tells of the run, then one every few steps.
-
-    A resumed run first takes back its lines of later steps, so that none is there twice.  Raises
-    ValueError where the file is no log, or cannot be written.
-    """
+    """Appends to a file: a line that tells of the run, then one every few steps."""
 
     def __init__(self, options: argparse.Namespace, begin: int) -> None:
         self.path, self.board_path, self.board = options.log, options.tensorboard, None
@@ -61,34 +57,39 @@ class Log:
 
 
 def make_ready(path: Path, begin: int, options: argparse.Namespace) -> bool:
-    """Take back what a killed run left; returns whether the line that tells of this run stays.
-
-    That is the last line if it is torn, and of a resumed run all after step ``begin``.  Raises
-    ValueError, and leaves the file alone, where others' lines would be lost.
-    """
+    # keep if ckpt
+    """Take back a torn line, and a resumed run's after step ``begin``; whether its first stays."""
+    # end
+    # keep if not ckpt
+    """Take back the line that a killed run has torn; whether the run has told of itself already."""
+    # end
     if path.exists() and not path.is_file():
         raise ValueError("not a file")
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     told = [parse_line(line) for line in lines]
+    is_ours = not lines or any("run" in line for line in told)
     if lines and not told[-1] and not lines[-1].endswith(b"\n"):
         torn, told = lines.pop()[:8], told[:-1]
-        if not (b'{"run": '.startswith(torn) or b'{"step":'.startswith(torn)):
-            raise ValueError("not a log of this program: its last line is another's")
-    elif lines and not any("run" in line for line in told):
+        is_ours = b'{"run": '.startswith(torn) or b'{"step":'.startswith(torn)
+    if not is_ours:
         raise ValueError("not a log of this program")
+    # keep if ckpt
     begun = max((i for i, line in enumerate(told) if "run" in line), default=0)
     run = told[begun].get("options", {}) if told else {}
-    is_resumed = getattr(options, "resume", False)
-    is_same = is_resumed and run.get("checkpoint") == str(options.checkpoint)
+    is_same = options.resume and run.get("checkpoint") == str(options.checkpoint)
     if is_same:
-        later = [i for i in range(begun, len(told)) if told[i].get("step", 0) > begin or not begin]
-        if later and not all(told[later[0] :]):
+        later = (i for i in range(begun, len(told)) if told[i].get("step", 0) > begin or not begin)
+        first = min(later, default=len(told))
+        if not all(told[first:]):
             raise ValueError("lines that this run would write again are mixed with others")
-        lines = lines[: later[0]] if later else lines
+        lines = lines[:first]
+    # end
     with path.open("ab") as file:
         file.truncate(len(b"".join(lines)))
         file.write(b"" if not lines or lines[-1].endswith(b"\n") else b"\n")
-    return is_same and begin > 0
+    y = is_same and begin > 0  # keep if ckpt
+    y = False  # keep if not ckpt
+    return y
 
 
 def parse_line(line: bytes) -> dict[str, Any]:

@@ -1,9 +1,7 @@
-# ruff: noqa: T201 - the emitted program talks to its user
 """Part: the sizes of representations and of their changes, beside what the specification says."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -13,8 +11,7 @@ from torch import Tensor
 
 from richc.emit.parts.data import refused_for
 from richc.emit.parts.dense import Dense
-from richc.emit.parts.evaluate import autocast
-from richc.emit.parts.trainer import Trainer
+from richc.emit.parts.training import Trainer, autocast
 
 WIDTH, RICHNESS = 64, 0.5
 PREDICTED: dict[str, tuple[float | None, float | None, float | None]] = {}
@@ -27,17 +24,14 @@ class Monitor:
     """Every ``--monitor`` steps, for each layer, on a fixed batch of held-out examples:
 
     ``h``, the RMS of its output before the activation, beside what the initial weights make of
-    standardised inputs in a wide network: to be met at step 0, and later up to a factor.
-    ``dh``, the RMS of that output's change since step 0, beside what a run of another width had at
-    the same step (``--monitor-like``, its log), times the specified power of the widths' ratio:
-    where the two part, this run does not scale as specified.
+    standardised inputs in a wide network; ``dh``, the RMS of that output's change since step 0,
+    beside that of a run of another width (``--monitor-like``, its log) times the specified power.
     """
 
-    def __init__(self, trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> None:
-        self.trainer, self.options = trainer, options
-        self.probe = probe[:256].to(trainer.device)
-        self.like, self.like_width = read_monitored(options.monitor_like)
-        self.first = self.outputs() if options.monitor else {}
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer, self.options = trainer, trainer.options
+        self.like, self.like_width = read_monitored(self.options.monitor_like)
+        self.first = self.outputs() if self.options.monitor else {}
 
     @torch.no_grad()
     def outputs(self) -> dict[str, Tensor]:
@@ -49,7 +43,7 @@ class Monitor:
             for layer in names
         ]
         with autocast(self.trainer.device, self.options.precision):
-            model(self.probe)
+            model(self.trainer.probe)
         for hook in hooks:
             hook.remove()
         return found
@@ -60,8 +54,8 @@ class Monitor:
         for name, y in self.outputs().items():
             is_known = self.options.richness == RICHNESS and name in PREDICTED  # of this one alone
             size, power, power_of_change = PREDICTED[name] if is_known else (None, None, None)
-            h = predict(size, width / WIDTH, power)
-            dh = predict(self.like.get((step, name)), width / self.like_width, power_of_change)
+            h = scaled(size, width / WIDTH, power)
+            dh = scaled(self.like.get((step, name)), width / self.like_width, power_of_change)
             sizes = {"h": rms(y), "h_predicted": h, "dh": rms(y - self.first[name])}
             rows[name] = {**sizes, "dh_predicted": dh}
         table = {f"step {step}": ["h", "predicted", "dh", "predicted"]}
@@ -77,7 +71,7 @@ def rms(values: Tensor) -> float:
     return values.double().square().mean().sqrt().item()
 
 
-def predict(size: float | None, ratio: float, power: float | None) -> float | None:
+def scaled(size: float | None, ratio: float, power: float | None) -> float | None:
     return None if size is None or power is None else size * ratio**power
 
 

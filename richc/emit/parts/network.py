@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from richc.emit.parts.dense import Dense
+from richc.emit.parts.weights import check_weights, describe_weights
 
 WIDTH, BASE_WIDTH, RICHNESS, GAMMA = 64, 64, 0.5, 1.0
 
@@ -15,7 +17,7 @@ WIDTH, BASE_WIDTH, RICHNESS, GAMMA = 64, 64, 0.5, 1.0
 # ---- emitted from here on ----
 
 
-class Network(nn.Module):
+class _Network(nn.Module):
     # fill about
     """A multilayer perceptron of the width n."""
 
@@ -32,9 +34,9 @@ class Network(nn.Module):
         # fill layers
         # end
         self.reset_parameters()
-        # keep if weights
-        # fill hooks
-        # end
+        # keep if module_only
+        self.register_state_dict_post_hook(describe_weights)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(check_weights)  # type: ignore[no-untyped-call]
         # end
 
     # keep if alpha
@@ -42,15 +44,14 @@ class Network(nn.Module):
     def alpha(self) -> float:
         """The activity: a step moves the entries of a representation by alpha / sqrt(n)."""
         # fill alpha
-        return float(self.gamma * (self.width / BASE_WIDTH) ** self.richness)
+        return self.gamma * math.pow(self.width / BASE_WIDTH, self.richness)
         # end
 
     # end
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw every tensor anew, in order; ``generator`` is on the parameters' device."""
-        for layer in self.modules():
-            if isinstance(layer, Dense):
-                layer.reset_parameters(generator)
+        for layer in [layer for layer in self.modules() if isinstance(layer, Dense)]:
+            layer.reset_parameters(generator)
 
     def forward(self, x: Tensor) -> Tensor:
         # fill forward

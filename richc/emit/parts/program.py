@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - the emitted program talks to its user
 """Part: a run from the data to the last line, of a program with features."""
 
 from __future__ import annotations
@@ -8,42 +7,113 @@ import importlib
 import math
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import torch
 from torch import nn
 
-# keep if fsdp
-from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
-
-# end
+from richc.emit.parts.ckpt import Checkpoints
+from richc.emit.parts.command import parse
+from richc.emit.parts.cross_entropy import score
 from richc.emit.parts.data import load, place, refused_for
-from richc.emit.parts.evaluate import evaluate
-from richc.emit.parts.network import Network
-from richc.emit.parts.parse import parse
-from richc.emit.parts.ranks import processes, rank
-from richc.emit.parts.shards import shard
+from richc.emit.parts.log import Log
+from richc.emit.parts.monitor import Monitor
+from richc.emit.parts.network import _Network
+from richc.emit.parts.ranks import gather, processes, rank, shard
 from richc.emit.parts.stream import portion
-from richc.emit.parts.trainer import Batches, Trainer
-from richc.emit.parts.training import train
+from richc.emit.parts.training import Batches, Trainer, evaluate
 
-MODEL = "model"
-COMPILER = "richc"
-SCORE = "accuracy"
-
+MODEL, COMPILER, SCORE = "model", "richc", "accuracy"
 
 # ---- emitted from here on ----
+
+
+# ---- a run ---------------------------------------------------------------------------------------
+def train(trainer: Trainer) -> int:
+    """Train to the last step; returns 0, 1 for a loss that diverged, or 128 and a signal."""
+    options, begun = trainer.options, time.perf_counter()
+    monitor = Monitor(trainer)  # changes are counted from the beginning  # keep if monitor
+    checkpoints = Checkpoints(trainer)  # keep if ckpt
+    log = Log(options, trainer.taken)  # keep if log
+    first, steps = trainer.taken, options.steps
+    # keep if monitor
+    if options.monitor and not trainer.taken:
+        log.write({"step": 0, "monitor": monitor.show(0)})  # keep if log
+        monitor.show(0)  # keep if not log
+    # end
+    # keep if options
+    in_place = options.progress or (sys.stderr.isatty() and not options.quiet)
+    times = 100 if in_place else 10  # keep if not ranks
+    # end
+    try:
+        for step in range(first + 1, steps + 1):
+            loss, outputs, y = trainer.step()
+            is_due = step * 10 // steps > (step - 1) * 10 // steps  # keep if ranks or not options
+            # keep if options and not ranks
+            is_due = step * times // steps > (step - 1) * times // steps
+            # end
+            # keep if log
+            is_logged = bool(options.log or options.tensorboard) and step % options.log_every == 0
+            # end
+            # keep if log and ranks
+            if is_due or is_logged:
+                outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
+            # end
+            # keep if ranks and not log
+            if is_due:
+                outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
+            # end
+            # keep if log
+            if is_logged:
+                rates = {group["name"]: group["lr"] for group in trainer.optimizer.param_groups}
+                found = {"loss": loss.item(), SCORE: score(outputs, y)}
+                log.write({"step": step, **found, "lr": rates})
+            # end
+            # keep if monitor
+            if options.monitor and step % options.monitor == 0:
+                log.write({"step": step, "monitor": monitor.show(step)})  # keep if log
+                monitor.show(step)  # keep if not log
+            # end
+            if is_due and not options.quiet:
+                left = (time.perf_counter() - begun) / (step - first) * (steps - step)
+                shown = f"loss {loss:.4g}  {SCORE} {score(outputs, y):.4f}  {left:.0f} s left"
+                # keep if options
+                start, end = ("\r", "\x1b[K") if in_place else ("", "\n")
+                print(f"{start}step {step}/{steps}  {shown}", end=end, file=sys.stderr, flush=True)
+                # end
+                # keep if not options
+                print(f"step {step}/{steps}  {shown}", file=sys.stderr, flush=True)
+                # end
+            # keep if ckpt
+            is_kept = checkpoints.is_due(step)
+            if (is_due or is_kept) and not loss.isfinite():
+                return 1
+            if is_kept:
+                checkpoints.save()
+                if checkpoints.stop:
+                    return 128 + checkpoints.stop
+            # end
+            # keep if not ckpt
+            if is_due and not loss.isfinite():
+                return 1
+            # end
+    finally:
+        # keep if options
+        if in_place:
+            print(file=sys.stderr)
+        # end
+        log.close()  # keep if log
+        checkpoints.undo.close()  # keep if ckpt
+    return 0
 
 
 def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None:
     """Weights and metadata, as .safetensors or for torch.load as .pt: the whole file or none."""
     # keep if fsdp
-    whole = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    state = get_model_state_dict(model, options=whole)
+    state = {k: getattr(v, "full_tensor", v.detach)().cpu() for k, v in model.state_dict().items()}
     # end
-    # keep if not fsdp
-    state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
-    # end
+    state = {name: tensor.cpu() for name, tensor in model.state_dict().items()}  # keep if not fsdp
     # keep if ranks
     if rank():
         return
@@ -57,31 +127,16 @@ def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None
         draft.replace(path)
 
 
-# keep if ranks
-@processes()
-# end
+@processes()  # keep if ranks
 def run(options: argparse.Namespace) -> int:
-    """Load, train, report and save; returns 0, or 1 if the loss diverged."""
+    """Load, train, report and save; returns 0, 1 if the loss diverged, or as ``train``."""
     with refused_for(f"--device {options.device} is not available"):
         device = torch.empty(0, device=options.device).device
-    path = options.save
-    if path and not (path.suffix in (".pt", ".safetensors") and path.parent.is_dir()):
-        raise ValueError(f"--save {path}: no .safetensors or .pt in a folder that exists")
-    # keep if ckpt
-    if options.resume and options.checkpoint is None:
-        raise ValueError("--resume: from which folder? name it with --checkpoint")
-    # end
-    # keep if not has_data
-    if options.data is None:
-        raise ValueError("which data? name a file with --data")
-    # end
     # keep if options
     if options.tf32:
         torch.set_float32_matmul_precision("high")
     # end
-    # keep if stream
-    train_x, train_y, test_x, test_y = load(options)
-    # end
+    train_x, train_y, test_x, test_y = load(options)  # keep if stream
     # keep if not stream and not options
     train_x, train_y, test_x, test_y = (part.to(device) for part in load(options))
     # end
@@ -90,16 +145,15 @@ def run(options: argparse.Namespace) -> int:
     # end
     torch.manual_seed(options.seed)
     with refused_for("the network"):
-        # keep if fsdp
-        model = shard(options, device)
-        # end
+        model = shard(options, device)  # keep if fsdp
         # keep if not fsdp
         # Drawn on the CPU, so that a seed means the same network on every device.
-        model = Network(options.width, options.richness, options.gamma).to(device)
+        model = _Network(options.width, options.richness, options.gamma).to(device)
         # end
         batches = Batches(train_x, train_y, options.batch, options.seed, device)
         trainer = Trainer(model, batches, options)
-    code = train(trainer, test_x, options)
+        trainer.probe = test_x[:256].to(device)  # keep if monitor
+    code = train(trainer)
     # keep if ckpt
     if code > 1:  # a signal's
         return code
@@ -112,14 +166,15 @@ def run(options: argparse.Namespace) -> int:
     held_out, unseen = evaluate(model, test_x, test_y, options.precision)
     shown = f"train loss {loss:.6g} {SCORE} {known:.4f}"
     print(f"{shown}  held-out loss {held_out:.6g} {SCORE} {unseen:.4f}", flush=True)
-    if not math.isfinite(loss):
+    if code or not math.isfinite(loss):
         print(f"error: the loss diverged (seen after step {trainer.taken})", file=sys.stderr)
-    if path is not None:
+        code = 1
+    if options.save is not None:
         told = {"model": MODEL, "compiler": COMPILER, "steps": str(trainer.taken)}
         told |= {key: str(vars(options)[key]) for key in ("width", "richness", "gamma", "seed")}
-        with refused_for(f"--save {path}"):
-            save_weights(model, path, told)
-    return code or int(not math.isfinite(loss))
+        with refused_for(f"--save {options.save}"):
+            save_weights(model, options.save, told)
+    return code
 
 
 def main(argv: list[str] | None = None) -> int:

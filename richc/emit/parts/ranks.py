@@ -1,18 +1,26 @@
-"""Part: processes that train one network together."""
+"""Part: processes that train one network together, each with a copy or with a share of it."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed import get_rank as rank
 from torch.distributed import get_world_size as ranks
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.rendezvous import rendezvous
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from richc.emit.parts.dense import Dense
+from richc.emit.parts.network import _Network
 
 #: Also what other parts call them.
 __all__ = ["gather", "processes", "rank", "ranks"]
@@ -23,10 +31,7 @@ __all__ = ["gather", "processes", "rank", "ranks"]
 # ---- several processes ---------------------------------------------------------------------------
 @contextlib.contextmanager
 def processes() -> Iterator[None]:
-    """Join the processes that torchrun started, or be the only one; number 0 is heard meanwhile.
-
-    The one that fails first has its say.  The others fail for lack of it, and end with code 1.
-    """
+    """Join the processes that torchrun started, or be the only one; number 0 is heard meanwhile."""
     with contextlib.ExitStack() as stack:
         if os.environ.get("RANK", "0") != "0":
             stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
@@ -44,7 +49,7 @@ def processes() -> Iterator[None]:
             yield
         except BaseException:
             if store.compare_set("failed", "", str(number)) != str(number).encode():
-                raise SystemExit(1) from None
+                raise SystemExit(1) from None  # for lack of the one that failed first
             raise
         dist.destroy_process_group()
 
@@ -55,3 +60,81 @@ def gather(values: Tensor, rows: int) -> Tensor:
     found.tensor_split(ranks())[rank()].copy_(values)
     dist.all_reduce(found)
     return found
+
+
+# keep if fsdp
+def shard(options: argparse.Namespace, device: torch.device) -> _Network:
+    """The network, its rows divided among processes: as many copies as ``--shard-over`` makes."""
+    each = options.shard_over or ranks()
+    if ranks() % each:
+        raise ValueError(f"--shard-over {each}: does not divide {ranks()} processes")
+    names = ("copies", "shards")
+    mesh = init_device_mesh(device.type, (ranks() // each, each), mesh_dim_names=names)
+    kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}  # keep if options
+    kinds = {"bf16": torch.bfloat16}  # keep if not options
+    kind = kinds.get(options.precision)  # of products; averages and updates are in fp32
+    policy = MixedPrecisionPolicy(kind, torch.float32, cast_forward_inputs=False)
+    model = _Network(options.width, options.richness, options.gamma, device="meta")
+    for layer in [layer for layer in model.modules() if isinstance(layer, Dense)]:
+        layer.to_empty(device="cpu").reset_parameters()  # whole, and alike on every process
+        fully_shard(layer, mesh=mesh, mp_policy=policy)
+    fully_shard(model, mesh=mesh, mp_policy=policy)
+    return model
+
+
+# keep if whole
+def whole(tensor: Tensor) -> Tensor:
+    """All rows of a tensor that is divided, on every process at once; others as they are."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+class Whole(torch.optim.Muon):
+    """On tensors divided among processes: each in turn is gathered, updated, and divided again.
+
+    What torch's class does has no counterpart on shards.  Here every process does all of it: a
+    step costs no less than on one process, and the memory of four whole tensors, one layer's.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        held = [group["params"] for group in self.param_groups]
+        for group in self.param_groups:
+            group["params"] = []
+        for group, params in zip(self.param_groups, held, strict=True):
+            for mine in params:
+                if mine.grad is not None:
+                    self.step_one(group, mine, mine.grad)
+        for group, params in zip(self.param_groups, held, strict=True):
+            group["params"] = params
+        return loss
+
+    def step_one(self, group: dict[str, Any], mine: Tensor, grad: Tensor) -> None:
+        """The step of one tensor, which is all that the groups hold meanwhile."""
+        full = whole(mine.detach())
+        full.grad = whole(grad)
+        state = self.state.pop(mine, {})
+        self.state[full] = {k: whole(v) if isinstance(v, Tensor) else v for k, v in state.items()}
+        group["params"] = [full]
+        step: Callable[[], Any] = super().step
+        step()
+        group["params"] = []
+        # Every process has the whole, so that none has to send.
+        kept = {name: self.divided(value, mine) for name, value in self.state.pop(full).items()}
+        self.state[mine] = kept
+        mine.copy_(self.divided(full, mine))
+
+    @staticmethod
+    def divided(value: Any, like: Tensor) -> Any:
+        """As ``like`` is, if it is as large; a copy, so that nothing holds the whole."""
+        if not isinstance(like, DTensor) or getattr(value, "shape", None) != like.shape:
+            return value
+        mesh, placements = like.device_mesh, like.placements
+        return distribute_tensor(value, mesh, placements, src_data_rank=None).clone()
+
+
+# end
+# end

@@ -28,13 +28,8 @@ class SignSGD(torch.optim.Optimizer):
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "nesterov": nesterov,
-            "weight_decay": weight_decay,
-        }
-        super().__init__(params, defaults)
+        known = {"lr": lr, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
+        super().__init__(params, known)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

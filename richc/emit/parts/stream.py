@@ -13,16 +13,11 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-
-# keep if ranks
-import torch.distributed as dist
-
-# end
+import torch.distributed as dist  # keep if ranks
 from torch import Tensor
 
-from richc.emit.parts.arrays import as_array, choose, open_arrays
+from richc.emit.parts.data import as_array, choose, find_columns, open_arrays, read_csv
 from richc.emit.parts.ranks import rank, ranks
-from richc.emit.parts.table import find, read_csv
 
 # ---- emitted from here on ----
 
@@ -32,11 +27,7 @@ BLOCK = 1 << 16  # rows that are read at once for statistics
 
 
 class Rows:
-    """Rows on the disk, indexed like a tensor, read and standardised when they go to a device.
-
-    They are in chunks, of which those read last are kept: more than ``--window``, within which an
-    epoch is shuffled.
-    """
+    """Rows on the disk, in chunks; indexed like a tensor, read when they go to a device."""
 
     device = torch.device("cpu")
 
@@ -81,10 +72,8 @@ class Rows:
 
 
 def arrange(x: Any, order: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """Batches of an epoch, from a random order of the rows; each in the order of the disk.
-
-    Chunks are shuffled, and rows only within ``--window`` of them, so that few are open at once.
-    """
+    """Batches of an epoch, from a random order of the rows; each in the order of the disk."""
+    # Chunks are shuffled, and rows only within a window of them, so that few are open at once.
     if len(x.starts) > x.window:
         place = torch.randperm(len(x.starts), generator=generator)
         order = order[(place[x.chunk_of(x.index[order])] // x.window).argsort(stable=True)]
@@ -120,7 +109,7 @@ def open_rows(options: argparse.Namespace) -> tuple[Any, np.ndarray]:
         arrays = {file.stem: np.load(file, mmap_mode="c") for file in files if kinds == [".npy"]}
         arrays = arrays or open_arrays(files[0])
         features, name = choose(list(arrays), options.target, options.ignore)
-        as_array(arrays[features][:1], features)
+        as_array(arrays[features][:1], features, "biuf")
         x, labels = torch.as_tensor(arrays[features]).detach(), as_array(arrays[name], name)
     return Rows([(len(x), lambda: x)]), labels
 
@@ -138,12 +127,11 @@ def open_shards(files: list[Path], options: argparse.Namespace) -> tuple[Rows, n
         tables = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files]
         batches = ds.dataset([batch for table in tables for batch in table.to_batches()])
         parts = [(batch.count_rows(), batch) for batch in batches.get_fragments()]
-    parts = [(count, part) for count, part in parts if count]
-    if not parts:
-        raise ValueError("there are no rows of data")
-    names = parts[0][1].physical_schema.names
-    targets = [names[i] for i in find(names, options.target or "-1")]
-    ignored = [names[i] for i in find(names, options.ignore)] if options.ignore else []
+    names = parts[0][1].physical_schema.names if parts else []
+    targets = names[-1:]
+    if options.target is not None:
+        targets = [names[i] for i in find_columns(names, options.target)]
+    ignored = [names[i] for i in find_columns(names, options.ignore)] if options.ignore else []
     inputs = [name for name in names if name not in targets + ignored]
     if not inputs:
         raise ValueError("no column holds features")
@@ -172,13 +160,12 @@ def matrix(part: Any, names: list[str]) -> np.ndarray:
 
 def standardise(x: Any, train: Tensor, most: int | None) -> Any:
     """With mean and deviation of the columns over training rows, evenly some if not all of them."""
-    blocks = train.sort().values.split(BLOCK)[:: math.ceil(len(train) / (most or len(train)))]
+    blocks = x.index[train].sort().values.split(BLOCK)
+    blocks = blocks[:: math.ceil(len(train) / (most or len(train)))]
     # As if around 0, so that a small deviation is not lost beside a large mean.
     shift = x.read(blocks[0]).double().mean(0)
     sums = torch.zeros(3, x.columns, dtype=torch.float64)
-    # keep if ranks
-    blocks = blocks[rank() :: ranks()]
-    # end
+    blocks = blocks[rank() :: ranks()]  # keep if ranks
     for block in blocks:
         values = x.read(block).double()
         wrong = ~values.isfinite().all(1)
@@ -186,9 +173,7 @@ def standardise(x: Any, train: Tensor, most: int | None) -> Any:
             raise ValueError(f"a feature of row {block[wrong][0] + 1} is not finite")
         values, count = values - shift, torch.full_like(shift, len(block))
         sums += torch.stack([values.sum(0), values.square().sum(0), count])
-    # keep if ranks
-    dist.all_reduce(sums)
-    # end
+    dist.all_reduce(sums)  # keep if ranks
     first, second = sums[:2] / sums[2]
     deviation = (second - first.square()).clamp(min=0.0).sqrt()
     deviation[deviation <= 1e-9 * (shift + first).abs()] = 1.0  # a constant deviates by rounding

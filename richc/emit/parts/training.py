@@ -1,121 +1,212 @@
-# ruff: noqa: T201 - the emitted program talks to its user
-"""Part: the loop of a program with features."""
+"""Part: batches, steps, and loss and score over many examples."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
-import time
+from typing import Any
 
+import torch
+import torch.distributed as dist  # keep if ranks
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel  # keep if ddp
 
-from richc.emit.parts.ckpt import Checkpoints
-from richc.emit.parts.cross_entropy import score
-from richc.emit.parts.log import Log
-from richc.emit.parts.monitor import Monitor
-from richc.emit.parts.ranks import gather
-from richc.emit.parts.trainer import Trainer
+from richc.emit.parts.cross_entropy import loss_of, score
+from richc.emit.parts.network import _Network
+from richc.emit.parts.ranks import gather, rank, ranks
+from richc.emit.parts.stream import arrange
 
 SCORE = "accuracy"
-
 
 # ---- emitted from here on ----
 
 
-def train(trainer: Trainer, probe: Tensor, options: argparse.Namespace) -> int:
-    """Train to the last step; 0, or 1 for a loss that diverged."""
-    # keep if monitor
-    monitor = Monitor(trainer, probe, options)  # changes are counted from the beginning
-    # end
-    # keep if ckpt
-    checkpoints = Checkpoints(trainer, options)
-    # end
-    # keep if log
-    log = Log(options, trainer.taken)
-    # end
-    # keep if monitor
-    if options.monitor and not trainer.taken:
-        # keep if log
-        log.write({"step": 0, "monitor": monitor.show(0)})
-        # end
-        # keep if not log
-        monitor.show(0)
-        # end
-    # end
-    begun, first, steps = time.perf_counter(), trainer.taken, options.steps
+# keep if not features
+def train(model: _Network, x: Tensor, y: Tensor, options: argparse.Namespace) -> None:
+    """Train on shuffled full batches, and show the loss ten times."""
+    optimizer, steps = model.make_optimizer(options.lr), options.steps
+    generator, size = torch.Generator().manual_seed(options.seed), min(options.batch, len(x))
+    batches: list[Tensor] = []
+    for step in range(1, steps + 1):
+        if not batches:  # an epoch begins; rows that make no full batch wait for the next one
+            order = torch.randperm(len(x), generator=generator).to(x.device)
+            batches = list(order[: len(x) - len(x) % size].split(size))
+        rows = batches.pop(0)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=options.precision == "bf16"):
+            outputs = model(x[rows])
+        loss = loss_of(outputs, y[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if step * 10 // steps > (step - 1) * 10 // steps:
+            if not loss.isfinite():
+                raise FloatingPointError(f"the loss diverged (seen after step {step})")
+            if not options.quiet:
+                print(f"step {step}/{steps}  loss {loss.item():.4g}", file=sys.stderr)
+
+
+# end
+# keep if features
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Matrix products in 16 bits when asked for; weights and optimizer state stay in fp32."""
     # keep if options
-    in_place = options.progress or (sys.stderr.isatty() and not options.quiet)
+    kind = torch.float16 if precision == "fp16" else torch.bfloat16
+    y = torch.autocast(device.type, kind, enabled=precision != "fp32")
     # end
-    # keep if options and not ranks
-    times = 100 if in_place else 10
+    # keep if not options
+    y = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
     # end
-    try:
-        for step in range(first + 1, steps + 1):
-            loss, outputs, y = trainer.step()
-            # keep if ranks or not options
-            is_due = not options.quiet and step * 10 // steps > (step - 1) * 10 // steps
+    return y
+
+
+# end
+@torch.no_grad()
+def evaluate(model: _Network, x: Tensor, y: Tensor, precision: str) -> tuple[float, float]:
+    """Loss and score over all of ``x``, in pieces."""
+    # keep if features
+    device = next(model.parameters()).device
+    found = []
+    with autocast(device, precision):
+        for rows in torch.arange(len(x)).split(4096):
+            found.append(model(x[rows].to(device)).float())  # keep if not ranks
+            # keep if ranks
+            mine = rows.tensor_split(ranks())[rank()]
+            found.append(gather(model(x[mine].to(device)).float(), len(rows)))
             # end
-            # keep if options and not ranks
-            is_due = not options.quiet and step * times // steps > (step - 1) * times // steps
-            # end
-            # keep if log
-            is_logged = bool(options.log or options.tensorboard) and step % options.log_every == 0
-            # end
-            # keep if ranks and log
-            if is_due or is_logged:
-                outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
-            # end
-            # keep if ranks and not log
-            if is_due:
-                outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
-            # end
-            # keep if log
-            if is_logged:
-                rates = {group["name"]: group["lr"] for group in trainer.optimizer.param_groups}
-                found = {"loss": loss.item(), SCORE: score(outputs, y)}
-                log.write({"step": step, **found, "lr": rates})
-            # end
-            # keep if monitor
-            if options.monitor and step % options.monitor == 0:
-                # keep if log
-                log.write({"step": step, "monitor": monitor.show(step)})
-                # end
-                # keep if not log
-                monitor.show(step)
-                # end
-            # end
-            if is_due:
-                left = (time.perf_counter() - begun) / (step - first) * (steps - step)
-                shown = f"loss {loss:.4g}  {SCORE} {score(outputs, y):.4f}  {left:.0f} s left"
-                # keep if options
-                start, end = ("\r", "\x1b[K") if in_place else ("", "\n")
-                print(f"{start}step {step}/{steps}  {shown}", end=end, file=sys.stderr, flush=True)
-                # end
-                # keep if not options
-                print(f"step {step}/{steps}  {shown}", file=sys.stderr, flush=True)
-                # end
-            # keep if ckpt
-            is_kept = checkpoints.is_due(step)
-            if (is_due or is_kept) and not loss.isfinite():
-                return 1
-            if is_kept:
-                checkpoints.save()
-                if checkpoints.stop:
-                    return 128 + checkpoints.stop
-            # end
-            # keep if not ckpt
-            if is_due and not loss.isfinite():
-                return 1
-            # end
-    finally:
+    outputs, y = torch.cat(found), y.to(device)
+    # end
+    # keep if not features
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        outputs = torch.cat([model(piece).float() for piece in x.split(4096)])
+    # end
+    return loss_of(outputs, y).item(), score(outputs, y)
+
+
+# keep if features
+class Batches:
+    """Shuffled full batches for ever; what is left over at the end of an epoch is dropped."""
+
+    def __init__(self, x: Any, y: Tensor, size: int, seed: int, device: torch.device) -> None:
+        self.x, self.y, self.size, self.device = x, y, min(size, len(x)), device
+        self.generator = torch.Generator().manual_seed(seed)
+        # keep if ranks
+        if self.size < ranks():
+            raise ValueError(f"--batch: fewer examples than the {ranks()} processes")
+        # end
+        self.shuffle()
+
+    def shuffle(self) -> None:
+        """Begin an epoch."""
+        self.begun, self.taken = self.generator.get_state(), 0
+        order = torch.randperm(len(self.x), generator=self.generator).to(self.x.device)
+        chosen = order[: len(order) - len(order) % self.size].split(self.size)  # keep if not stream
+        chosen = arrange(self.x, order, self.size, self.generator)  # keep if stream
+        chosen = tuple(rows.tensor_split(ranks())[rank()] for rows in chosen)  # keep if ranks
+        self.chosen = chosen
+
+    def __next__(self) -> tuple[Tensor, Tensor]:
+        if self.taken == len(self.chosen):
+            self.shuffle()
+        rows = self.chosen[self.taken]
+        self.taken += 1
+        # keep if stream
+        coming = self.chosen[self.taken] if self.taken < len(self.chosen) else rows[:0]
+        x, y = self.x.ahead(rows, coming), self.y[rows]
+        # end
+        x, y = self.x[rows], self.y[rows]  # keep if not stream
+        if self.device.type == "cuda" and not x.is_cuda:
+            x, y = x.pin_memory(), y.pin_memory()  # so that nothing waits for the copies
+        return x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
+
+
+# keep if options
+def share_of_rate(schedule: str, step: int, steps: int, warmup: int = 0) -> float:
+    """The factor on every group's rate, so that the ratios between layers stay as they are."""
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    done = (step - warmup) / max(1, steps - warmup)
+    if schedule == "cosine":
+        return 0.5 * (1.0 + math.cos(math.pi * done))
+    return 1.0 - done if schedule == "linear" else 1.0
+
+
+# end
+class Trainer:
+    """All that training changes: weights, the optimizer's state and rates, the data's order."""
+
+    def __init__(self, model: Any, batches: Batches, options: argparse.Namespace) -> None:
+        self.model, self.batches, self.options = model, batches, options
+        self.device, self.taken = batches.device, 0
+        self.network: Any = model
+        self.probe: Tensor  # keep if monitor
+        # keep if options and not fsdp
+        if options.compile:
+            self.network = torch.compile(model, fullgraph=True, mode=options.compile_mode)
+        # end
+        # keep if options and fsdp
+        if options.compile:  # between gatherings
+            self.network = torch.compile(model, mode=options.compile_mode)
+        # end
+        # keep if ddp
+        self.network = DistributedDataParallel(self.network, gradient_as_bucket_view=True)
+        # end
+        self.optimizer = model.make_optimizer(options.lr)
         # keep if options
-        if in_place:
-            print(file=sys.stderr)
+        steps, warmup = options.steps, options.warmup
+        warmup = round(warmup * steps) if warmup < 1 else int(warmup)
+        self.scheduler = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda step: share_of_rate(options.schedule, step, steps, warmup)
+        )
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=options.precision == "fp16")
         # end
-        # keep if log
-        log.close()
+
+    def step(self) -> tuple[Tensor, Tensor, Tensor]:
+        """One step; the loss of its batch, the outputs and the targets, without waiting."""
+        x, y = next(self.batches)
+        # keep if ranks
+        rows = self.batches.size / ranks()  # so that the mean over processes is the batch's
         # end
-        # keep if ckpt
-        checkpoints.undo.close()
+        rows = len(x)  # keep if options and not ranks
+        # keep if not options
+        self.optimizer.zero_grad()
+        with autocast(self.device, self.options.precision):
+            outputs = self.network(x)
+        loss = loss_of(outputs, y)  # keep if not ranks
+        loss = loss_of(outputs, y) * (len(x) / rows)  # keep if ranks
+        loss.backward()
+        loss = loss.detach()
+        self.optimizer.step()
         # end
-    return 0
+        # keep if options
+        pieces, made = min(self.options.accumulate, int(rows)), list[Tensor]()
+        loss = torch.zeros((), device=self.device)
+        for p in self.model.parameters():  # a sum needs memory that no CUDA graph writes over
+            p.grad = torch.zeros_like(p) if pieces > 1 and p.requires_grad else None
+        for part_x, part_y in zip(x.tensor_split(pieces), y.tensor_split(pieces), strict=True):
+            is_last = len(made) == pieces - 1  # keep if ranks
+            self.network.require_backward_grad_sync = is_last  # keep if ddp
+            # keep if fsdp
+            self.network.set_requires_gradient_sync(is_last or self.options.sync_pieces)
+            # end
+            with autocast(self.device, self.options.precision):
+                found = self.network(part_x)
+            part = loss_of(found, part_y) * (len(part_x) / rows)
+            self.scaler.scale(part).backward()
+            loss += part.detach()
+            made.append(found.detach().clone())
+        outputs, scale = torch.cat(made), self.scaler.get_scale()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.scaler.get_scale() >= scale:  # what overflowed in fp16 was skipped
+            self.scheduler.step()
+        # end
+        # keep if ranks
+        dist.all_reduce(loss)
+        loss /= ranks()
+        # end
+        self.taken += 1
+        return loss, outputs.detach(), y
+
+
+# end

@@ -1,4 +1,4 @@
-"""Part: what a ``state_dict`` says of its network, and whose weights a network refuses.
+"""Part: whose weights a network refuses, and rates that a loop of one's own must keep.
 
 torch keeps ``_metadata`` beside a state_dict, which copies and ``torch.save`` preserve, so nothing
 is added to the tensors.  Where only tensors survive (safetensors), their shapes tell the width.
@@ -9,45 +9,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from richc.emit.parts.dense import Dense
 
 if TYPE_CHECKING:
-    from richc.emit.parts.network import Network
+    from richc.emit.parts.network import _Network
 
 
 # ---- emitted from here on ----
 
 
-def identity(model: Network) -> dict[str, Any]:
+def identity(model: _Network) -> dict[str, Any]:
     """What weights belong to: elsewhere they stand for another function."""
     known: dict[str, Any] = {"width": model.width, "gamma": model.gamma}
-    # keep if richness
-    known["richness"] = model.richness
-    # end
+    known["richness"] = model.richness  # keep if richness
     for name, layer in model.named_modules():
         if isinstance(layer, Dense):
-            # keep if scale
-            known[f"multiplier of {name}"] = f"{layer.scale:.6g}"
-            # end
-            # keep if not scale
-            known[f"multiplier of {name}"] = "1"
-            # end
-            # keep if bias_scale
-            known[f"multiplier of {name}.bias"] = f"{layer.bias_scale:.6g}"
-            # end
-            # keep if bias and not bias_scale
-            known[f"multiplier of {name}.bias"] = "1"
-            # end
+            known[f"multiplier of {name}"] = f"{layer.scale:.6g}"  # keep if scale
+            known[f"multiplier of {name}"] = "1"  # keep if not scale
+            known[f"multiplier of {name}.bias"] = f"{layer.bias_scale:.6g}"  # keep if bias_scale
+            known[f"multiplier of {name}.bias"] = "1"  # keep if bias and not bias_scale
     return known
 
 
-def describe_weights(model: Network, _: Any, __: str, metadata: dict[str, Any]) -> None:
+def describe_weights(model: _Network, _: Any, __: str, metadata: dict[str, Any]) -> None:
     """Note beside a state_dict what its weights belong to."""
     metadata["network"] = identity(model)
 
 
 def check_weights(
-    model: Network, state: dict[str, Any], prefix: str, metadata: dict[str, Any], *_: Any
+    model: _Network, state: dict[str, Any], prefix: str, metadata: dict[str, Any], *_: Any
 ) -> None:
     """Refuse the weights of another network before one is loaded.  Raises RuntimeError."""
     theirs = dict(metadata.get("network", {}))
@@ -59,3 +51,23 @@ def check_weights(
                 f"the {key} is {theirs[key]} in these weights but {ours} in this network: "
                 "build one that fits them, or train it anew"
             )
+
+
+def check_ratios(model: _Network, optimizer: torch.optim.Optimizer) -> None:
+    """For a loop of your own, after each ``scheduler.step()``.
+
+    Raises ValueError unless the groups' rates are to each other as the specification says.  What
+    gives all groups one rate (a single ``max_lr`` of OneCycleLR, CyclicLR) or one floor
+    (``eta_min``, ``min_lr``) fails: such a run does not scale with the width.
+    """
+    wanted = {group["name"]: group["lr"] for group in model.param_groups()}
+    rates = {str(group.get("name")): float(group["lr"]) for group in optimizer.param_groups}
+    if wanted.keys() != rates.keys():
+        raise ValueError(f"the groups are {', '.join(rates)}, not {', '.join(wanted)}")
+    shares = sorted((rates[name] / wanted[name], name) for name in wanted)
+    (low, first), (high, last) = shares[0], shares[-1]
+    if high - low > 1e-6 * abs(high):
+        raise ValueError(
+            f"a scheduler broke the ratios between layers: of its rate in the specification, "
+            f"{first} has {low:.4g} and {last} has {high:.4g}"
+        )

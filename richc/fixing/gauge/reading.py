@@ -12,10 +12,12 @@ from richc.fixing.gauge.words import Dims, Words, is_equal
 from richc.gauge.moves import powers
 from richc.pipeline import ModelResult
 from richc.spec import infer
+from richc.spec.activation import Activation
 from richc.spec.carried import with_carried
 from richc.spec.expressions import Rejected
 from richc.spec.infer import Frame
-from richc.spec.model import Activation, Dim, Model, Tensor, map_tensors
+from richc.spec.model import Dim, Model, Tensor, map_tensors
+from richc.spec.places import place_of
 from richc.syntax import tree
 
 #: Role, fan-in and the activation before: the layers of one statement differ in nothing else.
@@ -151,11 +153,11 @@ class Reading:
         self, place: TensorBlock, member: int, frame: Frame, tensor: Tensor
     ) -> infer.InferredKnobs:
         layer = self.model.layers[member]
+        before = self.model.layers[member - 1].activation if member else None
         if place.of_bias:
             has_std = "std" in place.written or "var" in place.written
-            return infer.bias(frame, layer.role, tensor.std if has_std else None)
-        before = self.model.layers[member - 1].activation if member else None
-        return infer.weight(frame, layer.role, layer.fan_in, before)
+            return infer.bias(frame, place_of(layer, before), tensor.std if has_std else None)
+        return infer.weight(frame, place_of(layer, before))
 
     def defaults(
         self, place: TensorBlock, member: int, frame: Frame | None, model: Model, carried: Model
@@ -186,7 +188,7 @@ class Reading:
 
         gauge = model.gauge if frame is None or model.gauge is None else frame.gauge
         model = map_tensors(model, plain)._replace(gauge=gauge)
-        return with_carried(model, eps_given=self.eps is not None)
+        return with_carried(model, () if self.eps is None else (model.optimizer.name,))
 
 
 def _frame(model: Model) -> Frame | None:

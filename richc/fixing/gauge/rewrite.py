@@ -21,6 +21,7 @@ from richc.gauge.equivalence import IDENTICAL, compare
 from richc.gauge.moves import Target
 from richc.pipeline import FileResult, ModelResult, analyse
 from richc.spec.infer import Frame
+from richc.syntax.formatter import format_text, without_columns
 from richc.syntax.source import MAX_BYTES
 
 
@@ -44,8 +45,19 @@ class RewriteBug(Exception):
 def regauge(result: FileResult, target: Target, model: str | None = None) -> Regauged:
     """Moves the models of an analysed text (or one of them), none of which has errors of names.
 
-    Raises UnknownLayer.
+    A text that is in the one layout stays in it.  Raises UnknownLayer.
     """
+    moved = _regauge(result, target, model)
+    plain = without_columns(result.source.text)
+    if plain is None or moved.text == result.source.text:
+        return moved
+    # What a move puts in, the way back knows by its place and spacing, which columns would hide.
+    path = result.source.path
+    text = format_text(_regauge(analyse(plain, path), target, model).text)
+    return Regauged(text, (), tuple(_broken(result, analyse(text, path))))
+
+
+def _regauge(result: FileResult, target: Target, model: str | None) -> Regauged:
     text = result.source.text
     chosen = [m for m in result.models if model in (None, m.spec.name)]
     _refuse_unknown_layers(chosen, target)

@@ -14,6 +14,7 @@ import torch
 
 from richc.calculus.drift import Drift, rate_drift
 from richc.compilation import program as emit
+from richc.emit.program import BATCH, STEPS
 from richc.lab.outcome import Outcome
 from richc.lab.program import Program, rate_at
 from richc.lab.sweep import engines, grid, optimum
@@ -24,8 +25,6 @@ from richc.pipeline import ModelResult
 
 WIDTHS = (64, 128, 256, 512, 1024)
 SEEDS = 3
-#: Where the file says nothing: as the emitted program has it.
-_STEPS, _BATCH = 1000, 128
 #: Values that fp32 bears, with those that a grid may grow by.
 _LEAST, _MOST = 1e-20, 1e25
 
@@ -105,8 +104,8 @@ def prepare(result: ModelResult, settings: TransferSettings) -> Job:
         table=table,
         parameter=settings.parameter,
         lr=None if settings.parameter == LR else settings.lr,
-        steps=settings.steps or train.steps or _STEPS,
-        batch=settings.batch or train.batch or _BATCH,
+        steps=settings.steps or train.steps or STEPS,
+        batch=settings.batch or train.batch or BATCH,
         schedule=train.schedule or "constant",
         warmup=float(train.warmup or 0),
         precision="bf16" if train.precision == "bf16" else "fp32",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from richc.diagnostics import Diagnostic, Edit
-from richc.syntax.lexer import STRAY, begins_statement
-from richc.syntax.mistakes.failure import NAMES, Failure, insert, replace, syntax
+from richc.syntax.lexer import NAMES, STRAY, begins_statement
+from richc.syntax.mistakes.failure import Failure, insert, replace, syntax
 
 _FLAGS = ("frozen", "bias")
 _ABSENT = ("no", "not", "without")
@@ -89,7 +89,7 @@ def missing_equal(f: Failure) -> Diagnostic | None:
 
 def _symbol_word(f: Failure) -> str:
     """The word before a symbol's name, to show with it."""
-    return f"{f.first.text} " if f.first.type in ("WIDTH", "RICHNESS") else ""
+    return f"{f.first.text} " if f.first.type in ("WIDTH", "DEPTH", "RICHNESS") else ""
 
 
 def missing_value(f: Failure) -> Diagnostic | None:
@@ -132,7 +132,7 @@ def bare_list(f: Failure) -> Diagnostic | None:
 def commas(f: Failure) -> Diagnostic | None:
     if f.token.type != "COMMA" or "COMMA" in f.accepted:
         return None
-    if f.before.type == "COMMA":
+    if f.before.type == "COMMA" or f.get(f.at - 1).text == ",":
         edits = [replace(f.token, "")]
         return syntax("one comma is enough", f.token.span, "remove it", edits=edits)
     if f.before.type == "LBRACE":

@@ -10,7 +10,7 @@ from richc.diagnostics import Diagnostic, Edit, Span
 from richc.syntax.lalr import Token
 from richc.syntax.mistakes.failure import syntax
 from richc.syntax.source import line_around
-from richc.words import ACTIVATIONS, LOSSES, OPTIMIZERS, quotable
+from richc.words import ACTIVATIONS, LOSSES, OPTIMIZERS, norm_meant, quotable
 
 #: What stands for the same thing here.
 _INSTEAD = {
@@ -176,7 +176,7 @@ def _dot(token: Token, text: str) -> str:
     last = found[0].rsplit(".", 1)[1]
     if last == "Linear":
         return "a layer is written `NAME: dense -> n`"
-    return f"names stand alone, without dots: write `{_known(last) or last}`"
+    return f"names stand alone, without dots: write `{_known(last) or norm_meant(last) or last}`"
 
 
 def _dotted(token: Token, text: str) -> re.Match[str] | None:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from richc.diagnostics import Diagnostic, Edit, Label, Span
-from richc.syntax.lexer import STATEMENT_WORDS, STRAY
-from richc.syntax.mistakes.failure import NAMES, OPENING, Failure, insert, replace, syntax
+from richc.syntax.lexer import NAMES, STATEMENT_WORDS, STRAY
+from richc.syntax.mistakes.failure import OPENING, Failure, insert, replace, syntax
 
 _OPERATORS = ("STAR", "SLASH", "PLUS", "MINUS", "CIRCUMFLEX")
 _OPERANDS = (*NAMES, "NUMBER", "LPAR")

@@ -10,13 +10,12 @@ from richc.syntax.lalr import Token
 from richc.syntax.lexer import NEWLINE
 from richc.words import ACTIVATIONS
 
-#: Terminals that are names wherever a name may stand.
-NAMES = ("NAME", "BASE", "IN")
 OPENING = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 _CLOSING = {closing: opening for opening, closing in OPENING.items()}
 #: A statement of each kind, to show how it is written.
 EXAMPLES = {
     "WIDTH": "width n = 1024, base n0 = 64",
+    "DEPTH": "depth L = 24, base L0 = 4",
     "RICHNESS": "richness r = 1/2, gamma = 1",
     "PARAMETERIZATION": "parameterization mup, gauge = stp",
     "INPUT": "input 64",

@@ -5,9 +5,8 @@ from __future__ import annotations
 from richc.activations import NONLINEARITIES
 from richc.diagnostics import ERROR, Diagnostic, Edit, Span
 from richc.syntax.lalr import Token
-from richc.syntax.lexer import STATEMENT_WORDS
+from richc.syntax.lexer import NAMES, STATEMENT_WORDS
 from richc.syntax.mistakes.failure import (
-    NAMES,
     Failure,
     insert,
     is_activation,
@@ -37,6 +36,8 @@ _BELONGS = {
     **dict.fromkeys("std var scale bias frozen decay dist".split(), "NAME: dense -> n { std = 1 }"),
     "gauge": "parameterization mup, gauge = stp",
     "gamma": "richness r = 1/2, gamma = 1",
+    "skip": "NAME: residual { skip = 1 }",
+    "gain": "NAME: rmsnorm { gain { lr = 1 } }",
     "base": "width n = 1024, base n0 = 64",
 }
 
@@ -185,5 +186,6 @@ def outside_language(what: str, span: Span) -> Diagnostic:
         ERROR,
         f"{what} cannot be written in this language",
         span,
-        help="a .rich file describes a plain MLP: dense layers, one activation after each",
+        help="a .rich file has dense layers, norms and residual blocks; PyTorch code with more is "
+        "for `richc audit`",
     )

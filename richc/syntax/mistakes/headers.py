@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from richc.diagnostics import Diagnostic, Edit, Span
-from richc.syntax.lexer import STATEMENT_WORDS, begins_statement
-from richc.syntax.mistakes.failure import NAMES, Failure, insert, replace, syntax
+from richc.syntax.lexer import NAMES, STATEMENT_WORDS, begins_statement
+from richc.syntax.mistakes.failure import Failure, insert, replace, syntax
 from richc.syntax.mistakes.foreign import reserved_name
 from richc.words import did_you_mean
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from richc.diagnostics import Diagnostic, Edit, Span
-from richc.syntax.lexer import STATEMENT_WORDS
-from richc.syntax.mistakes.failure import NAMES, Failure, insert, replace, syntax
+from richc.syntax.lexer import NAMES, STATEMENT_WORDS
+from richc.syntax.mistakes.failure import Failure, insert, is_activation, replace, syntax
 
 LAYER = "NAME: dense -> n { ... }"
 #: What a dense layer is called elsewhere.
@@ -34,6 +34,8 @@ def name(f: Failure) -> Diagnostic | None:
     if f.first.type in (*STATEMENT_WORDS, "MODEL") or f.token.type == "STRING":
         return None
     if f.first.text.lower() in _DENSE and f.kinds(0, 2) == ("NAME", "COLON"):
+        return None
+    if is_activation(f.first.text) and f.kinds(0, 2) == ("NAME", "COLON"):
         return None
     colon = _colon(f)
     if colon is None or f.at > colon:
@@ -197,6 +199,8 @@ def missing_colon(f: Failure) -> Diagnostic | None:
     if f.first.type not in NAMES or f.at != f.start + 1:
         return None
     word = f.first.text
+    if is_activation(word) and f.peek(1).type == "COLON":
+        return None  # Two statements on a line.
     has_arrow = f.peek(1).type == "ARROW"
     if f.token.type in NAMES and (has_arrow or f.peek(1).type == "COLON"):
         if word.lower() in _DENSE and not has_arrow:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from richc.diagnostics import Diagnostic, Edit, Span
+from richc.syntax.lexer import NAMES
 from richc.syntax.mistakes.failure import (
-    NAMES,
     Failure,
     replace,
     syntax,

@@ -1,15 +1,18 @@
-"""Mistakes in `width` and `richness` statements."""
+"""Mistakes in `width`, `depth` and `richness` statements."""
 
 from __future__ import annotations
 
 from richc.diagnostics import Diagnostic, Edit, Span
+from richc.syntax.lexer import NAMES
 from richc.syntax.mistakes.failure import (
     EXAMPLES,
-    NAMES,
     Failure,
     insert,
     syntax,
 )
+
+#: How the symbols are called in examples.
+_SYMBOLS = {"WIDTH": "n", "DEPTH": "L"}
 
 
 def unnamed(f: Failure, at: int) -> Diagnostic:
@@ -23,32 +26,35 @@ def unnamed(f: Failure, at: int) -> Diagnostic:
             f"write `{right}`",
             edits=[Edit(span, " r = ")],
         )
+    word = f.first.text
+    symbol = _SYMBOLS[f.first.type]
     return syntax(
-        "the width needs a name, for expressions to speak of it",
+        f"the {word} needs a name, for expressions to speak of it",
         f.token.span,
-        f"write `width n = {value}`",
+        f"write `{word} {symbol} = {value}`",
     )
 
 
 def unnamed_symbol(f: Failure) -> Diagnostic | None:
     """``width 256``, ``richness 1/2``, ``base = 64``."""
-    is_first = f.at == f.start + 1 and f.first.type in ("WIDTH", "RICHNESS")
+    is_first = f.at == f.start + 1 and f.first.type in (*_SYMBOLS, "RICHNESS")
     if is_first and f.token.type == "NUMBER":
         return unnamed(f, f.at)
-    if f.first.type == "WIDTH" and f.before.type == "BASE" and f.token.type in ("EQUAL", "NUMBER"):
+    is_base = f.first.type in _SYMBOLS and f.before.type == "BASE"
+    if is_base and f.token.type in ("EQUAL", "NUMBER"):
         at = f.at + (f.token.type == "EQUAL")
         value = f.words(at, f.line_end)
         return syntax(
-            "the base width needs a name, for expressions to speak of it",
+            f"the base {f.first.text} needs a name, for expressions to speak of it",
             f.before.span.to(f.token.span),
-            f"write `base n0 = {value}`" if value else None,
+            f"write `base {_SYMBOLS[f.first.type]}0 = {value}`" if value else None,
         )
     return None
 
 
 def symbol_sign(f: Failure) -> Diagnostic | None:
     """``width n: 256``, ``width n := 256``, ``width n``, ``richness r in [0, 1/2]``."""
-    if f.first.type not in ("WIDTH", "RICHNESS") or "EQUAL" not in f.accepted:
+    if f.first.type not in (*_SYMBOLS, "RICHNESS") or "EQUAL" not in f.accepted:
         return None
     if f.token.type == "IN":
         return syntax(
@@ -70,12 +76,13 @@ def symbol_sign(f: Failure) -> Diagnostic | None:
 
 def missing_base(f: Failure) -> Diagnostic | None:
     """``width n = 256, n0 = 64``."""
-    if f.first.type != "WIDTH" or f.accepted != {"BASE"} or f.token.type not in NAMES:
+    if f.first.type not in _SYMBOLS or f.accepted != {"BASE"} or f.token.type not in NAMES:
         return None
     return syntax(
-        f"`{f.token.text}` is no option of `width`",
+        f"`{f.token.text}` is no option of `{f.first.text}`",
         f.token.span,
-        f"the width at which hyperparameters were tuned is written `base {f.token.text} = ...`",
+        f"the {f.first.text} at which hyperparameters were tuned is written "
+        f"`base {f.token.text} = ...`",
         edits=[insert(f.token.start, "base ")] if f.peek(1).type == "EQUAL" else [],
     )
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from richc.diagnostics import Diagnostic, Edit, Span
-from richc.syntax.lexer import STATEMENT_WORDS, STRAY, begins_statement
+from richc.syntax.lexer import NAMES, STATEMENT_WORDS, STRAY, begins_statement
 from richc.syntax.mistakes.failure import (
     EXAMPLES,
-    NAMES,
     OPENING,
     Failure,
     insert,
@@ -16,9 +15,7 @@ from richc.syntax.mistakes.failure import (
 )
 from richc.syntax.mistakes.scale import unnamed
 from richc.syntax.source import line_around
-from richc.words import (
-    LOSSES,
-)
+from richc.words import LOSSES, norm_meant
 
 
 def sign_after_word(f: Failure) -> Diagnostic | None:
@@ -34,7 +31,7 @@ def sign_after_word(f: Failure) -> Diagnostic | None:
     if f.kinds(0, 2) in [("COLON", "EQUAL"), ("EQUAL", "EQUAL")]:
         sign += "="
     rest = f.words(f.at + len(sign.replace("->", "-")), f.line_end)
-    if f.first.type in ("WIDTH", "RICHNESS") and f.peek(1).type == "NUMBER":
+    if f.first.type in ("WIDTH", "DEPTH", "RICHNESS") and f.peek(1).type == "NUMBER":
         return unnamed(f, f.at + 1)
     edits = [] if sign in (":=", "==") else [f.without_token()]
     return syntax(
@@ -187,7 +184,8 @@ def line_ends(f: Failure) -> Diagnostic | None:
             return syntax("nothing follows this comma", f.token.span, "remove it", edits=edits)
         at += 1
     token = f.get(at)
-    if f.is_on_new_line(at) or not (is_activation(token.text) or begins_statement(f.tokens, at)):
+    is_word = is_activation(token.text) or norm_meant(token.text) is not None
+    if f.is_on_new_line(at) or not (is_word or begins_statement(f.tokens, at)):
         return None
     return _one_a_line(f, f.at, at)
 

@@ -81,7 +81,7 @@ def test_nobody_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     found = CliRunner().invoke(cli, ["transfer", EXAMPLE, *SWEEP, "--ray", f"127.0.0.1:{port}"])
-    assert (2, f"Error: --ray: nobody answers at 127.0.0.1:{port}: Connection refused\n") == (
+    assert (2, f"error: --ray: nobody answers at 127.0.0.1:{port}: Connection refused\n") == (
         found.exit_code,
         found.stderr,
     )
@@ -92,5 +92,5 @@ def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     found = CliRunner().invoke(cli, ["transfer", EXAMPLE, *SWEEP, "--ray"])
     assert 2 == found.exit_code
     assert (
-        'Error: --ray needs Ray, which is not installed: pip install "richc[ray]"\n' == found.stderr
+        'error: --ray needs Ray, which is not installed: pip install "richc[ray]"\n' == found.stderr
     )

@@ -1,20 +1,23 @@
-"""Part: the command line."""
+"""Part: the command line; and a run from the data to the last line without features."""
 
 from __future__ import annotations
 
 import argparse
 import math
+import sys
 from pathlib import Path
 
 import torch
 
-from richc.emit.parts.table import number
+from richc.emit.parts.data import load, number
+from richc.emit.parts.network import _Network
+from richc.emit.parts.training import evaluate, train
 
 WIDTH, RICHNESS, GAMMA = 64, 0.5, 1.0
 DATA: str | None = None
 TARGET: str | None = None
 STEPS, BATCH, SEED, PRECISION = 1000, 128, 0, "fp32"
-SCHEDULE, WARMUP = "constant", 0.0
+SCHEDULE, WARMUP, SCORE = "constant", 0.0, "accuracy"
 
 
 # ---- emitted from here on ----
@@ -23,19 +26,18 @@ SCHEDULE, WARMUP = "constant", 0.0
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
-    device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
     # keep if has_data
-    beside = Path(__file__).resolve().parent / str(DATA)
-    data = str(beside if beside.exists() else DATA)
+    data = Path(__file__).resolve().parent / str(DATA)
     # end
     # keep if has_data and not options and not stream
-    add("--data", type=Path, default=data, help="a table, .csv or .csv.gz (%(default)a)")
+    add("--data", type=Path, default=str(data if data.exists() else DATA), help="CSV (%(default)a)")
     # end
     # keep if has_data and options or has_data and stream
-    add("--data", type=Path, default=data, help=".csv .csv.gz .npz .pt .safetensors (%(default)a)")
+    known = str(data if data.exists() else DATA)
+    add("--data", type=Path, default=known, help=".csv .csv.gz .npz .pt .safetensors (%(default)a)")
     # end
     # keep if not has_data and not options and not stream
-    add("--data", type=Path, required=True, help="a table, .csv or .csv.gz")
+    add("--data", type=Path, help="a table, .csv or .csv.gz")
     # end
     # keep if not has_data and options or not has_data and stream
     add("--data", type=Path, help=".csv .csv.gz .npz .pt .safetensors")
@@ -50,7 +52,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--steps", type=int, default=STEPS, help="of training")
     add("--batch", type=int, default=BATCH, help="examples a step")
     add("--seed", type=int, default=SEED, help="of init, split and order")
-    add("--device", default=str(device), help="cpu, cuda, mps")
+    add("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda, mps")
     # keep if not options
     add("--precision", choices=("fp32", "bf16"), default=PRECISION, help="of matrix products")
     # end
@@ -96,17 +98,64 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     # keep if features
     add("--save", type=Path, metavar="PATH", help="write the weights, as .safetensors or .pt")
     # end
-    # keep if not features
-    add("--save", type=Path, metavar="FILE.pt", help="write the weights")
-    # end
+    add("--save", type=Path, metavar="FILE.pt", help="write the weights")  # keep if not features
     add("--quiet", action="store_true", help="no progress on stderr")
     options = parser.parse_args(argv)
     for name, value in vars(options).items():
+        # keep if options
         least = {"seed": 0.0, "warmup": 0.0, "richness": -1e300}.get(name, 1e-300)
+        # end
+        least = {"seed": 0.0, "richness": -1e300}.get(name, 1e-300)  # keep if not options
         if type(value) in (int, float) and not least <= value < math.inf:
-            parser.error(f"--{name}: {value} is too small, or not finite")
+            parser.error(f"--{name}: no number, or one that is too small or infinite")
     # keep if options
     if options.warmup > 1 and options.warmup % 1:
         parser.error(f"--warmup: {options.warmup} is no number of steps")
     # end
+    # keep if features
+    save = options.save
+    if save and not (save.suffix in (".pt", ".safetensors") and save.parent.is_dir()):
+        raise ValueError(f"--save {save}: no .pt or .safetensors, or no folder {save.parent}")
+    # end
+    # keep if not features
+    if options.save and not (options.save.suffix == ".pt" and options.save.parent.is_dir()):
+        raise ValueError(f"--save {options.save}: no .pt, or no folder {options.save.parent}")
+    # end
+    # keep if not has_data
+    if options.data is None:
+        raise ValueError("which data? name a file with --data")
+    # end
+    # keep if ckpt
+    if options.resume and options.checkpoint is None:
+        raise ValueError("--resume: from which folder? name it with --checkpoint")
+    # end
     return options
+
+
+# keep if not features
+def main(argv: list[str] | None = None) -> int:
+    """Train, report, save; returns 0 if it trained, 1 if the loss diverged, 2 for bad input."""
+    try:
+        options = parse(argv)
+        train_x, train_y, test_x, test_y = (part.to(options.device) for part in load(options))
+        torch.manual_seed(options.seed)
+        model = _Network(options.width, options.richness, options.gamma).to(options.device)
+        train(model, train_x, train_y, options)
+        loss, known = evaluate(model, train_x, train_y, options.precision)
+        held_out, unseen = evaluate(model, test_x, test_y, options.precision)
+        shown = f"train loss {loss:.6g} {SCORE} {known:.4f}"
+        print(f"{shown}  held-out loss {held_out:.6g} {SCORE} {unseen:.4f}", flush=True)
+        if options.save is not None:
+            draft = options.save.with_name(f"{options.save.name}.tmp")
+            torch.save(model.state_dict(), draft)
+            draft.replace(options.save)
+        return 0 if math.isfinite(loss) else 1
+    except KeyboardInterrupt:
+        line, code = "interrupted", 130
+    except (ArithmeticError, AssertionError, OSError, RuntimeError, ValueError) as error:
+        line, code = f"error: {error}", 1 if isinstance(error, FloatingPointError) else 2
+    print("".join(c if c.isprintable() else "?" for c in line.split("\n")[0]), file=sys.stderr)
+    return code
+
+
+# end

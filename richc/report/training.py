@@ -1,0 +1,73 @@
+"""What ``richc train`` tells of a training: what it is, and what is left of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from shlex import quote
+
+from richc.algebra.monomial import number
+from richc.pipeline import ModelResult
+from richc.report.scale import LOSSES
+from richc.report.table import group_name, groups
+from richc.spec.declared_values import place, values
+from richc.spec.model import Model
+from richc.words import counted
+
+#: Options as the command line has them, None where one is not given.
+Given = Mapping[str, str | float | None]
+
+
+def before(judged: ModelResult, given: Given, steps: int, batch: int) -> Iterator[str]:
+    """What is about to be trained; ``steps`` and ``batch`` where neither file nor options say.
+
+    Of a rate that is no number nothing is told: the program refuses it.
+    """
+    model = judged.spec
+    yield f"{model.name}: {judged.sentence}"
+    sizes = counted(len(model.layers), "layer"), counted(_parameters(model), "parameter")
+    yield f"  {place(model)}: {', '.join(sizes)}"
+    rates = _rates(model, given["lr"])
+    if rates:
+        yield f"  {model.optimizer.law.title}, rates: {rates}"
+    train = model.train
+    data = given["data"] or train.data or "no data"
+    taken = given["steps"] or train.steps or steps
+    yield f"  {taken} steps of {given['batch'] or train.batch or batch} rows of {data}"
+    yield f"  loss: {LOSSES[model.loss]}"
+
+
+def after(judged: ModelResult, file: str, given: Given) -> Iterator[str]:
+    """What is left of the training, what is not, and what to do next."""
+    if given.get("checkpoint"):
+        yield f"saved: weights and the optimizer's state, in {given['checkpoint']}"
+    elif given["save"]:
+        yield f"saved: the weights, in {given['save']}; not the optimizer's state (--checkpoint)"
+    else:
+        yield "saved: nothing (--save FILE.safetensors keeps the weights)"
+    named = quote(file)
+    if judged.passes:
+        yield f"next: is the learning rate best at every width? richc transfer {named}"
+    else:
+        yield f"next: what would mend the model? richc fix --diff {named}"
+
+
+def _parameters(model: Model) -> int:
+    """Entries of all weights and biases, at the width that the model declares."""
+    n = model.width
+    return sum(
+        layer.fan_out.at(n) * (layer.fan_in.at(n) + (layer.bias is not None))
+        for layer in model.layers
+    )
+
+
+def _rates(model: Model, lr: str | float | None) -> str:
+    """The rate of every layer's weight; empty where ``lr`` is no number."""
+    if lr is not None:
+        try:
+            rate = number(Fraction(repr(float(lr))))
+        except ValueError:
+            return ""
+        model = model._replace(optimizer=model.optimizer._replace(lr=rate))
+    found = ((group_name(g), values(model, g[0].weight).lr) for g in groups(model.layers))
+    return ", ".join(f"{name} {rate:.4g}" for name, rate in found)

@@ -1,0 +1,66 @@
+"""How the layers of a network with blocks follow each other.
+
+A chain has none of this: there each layer reads the one before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from richc.algebra.monomial import Monomial
+from richc.diagnostics import Span
+from richc.spec.activation import Activation
+
+
+class DeclaredDepth(NamedTuple):
+    """The number of repeated blocks, as a file declares it."""
+
+    symbol: str
+    value: int
+    base_symbol: str | None
+    #: The depth at which the hyperparameters were tuned.
+    base: int | None
+
+
+class ResidualBlock(NamedTuple):
+    """``x -> skip x + scale * branch(x)``."""
+
+    #: With the name of the repeat that it stands in: ``blocks.mlp``.
+    name: str
+    scale: Monomial
+    skip: Monomial
+    #: Whether ``skip`` is ``1 - 1/L``.
+    is_leaky: bool
+    #: Layers by their index in the model, and an activation of the stream that comes first.
+    parts: tuple[int | Activation, ...]
+    #: attribute name -> where it is written
+    places: tuple[tuple[str, Span], ...]
+    name_place: Span
+
+    def place(self, attribute: str) -> Span:
+        """Where an attribute is written, or else the residual's name."""
+        return dict(self.places).get(attribute, self.name_place)
+
+
+class RepeatedBlocks(NamedTuple):
+    """Blocks in a row, each with weights of its own."""
+
+    name: str
+    #: None for the depth.
+    times: int | None
+    parts: tuple[Part, ...]
+    name_place: Span
+
+
+#: A layer's index; what stands around layers; or an activation of the stream.
+Part = int | Activation | ResidualBlock | RepeatedBlocks
+
+
+def residuals(parts: tuple[Part, ...]) -> Iterator[tuple[ResidualBlock, RepeatedBlocks | None]]:
+    """Every residual, and the repeat that it stands in."""
+    for part in parts:
+        if isinstance(part, ResidualBlock):
+            yield part, None
+        elif isinstance(part, RepeatedBlocks):
+            yield from ((inner, part) for inner, _ in residuals(part.parts))

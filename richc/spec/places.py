@@ -1,0 +1,186 @@
+"""Where each layer of a network stands: what comes in, and what it does there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from richc.spec import messages
+from richc.spec.activation import Activation
+from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock
+from richc.spec.items import Report
+from richc.spec.model import (
+    BRANCH,
+    BRANCH_LAST,
+    HIDDEN,
+    READ_IN,
+    READ_OUT,
+    VECTOR,
+    Dim,
+    Layer,
+    LayerKind,
+    Role,
+)
+from richc.spec.shapes import Slot
+
+
+class LayerPlace(NamedTuple):
+    """One layer of a slot."""
+
+    slot: int
+    #: Among the layers of its statement.
+    position: int
+    role: Role
+    fan_in: Dim
+    fan_out: Dim
+    #: What the input has gone through since the layer, or the stream, before.
+    before: Activation | None
+    #: Whether as many blocks as the depth have it, and whether it stands in their stream.
+    is_deep: bool = False
+    is_of_stream: bool = False
+
+
+def place_of(layer: Layer, before: Activation | None) -> LayerPlace:
+    """The place of a layer of a chain."""
+    return LayerPlace(0, 0, layer.role, layer.fan_in, layer.fan_out, before)
+
+
+def places(slots: Sequence[Slot], parts: Sequence[Part], input_dim: int) -> Iterator[LayerPlace]:
+    """Every layer in its place, in the order of the slots; parts are those of slots."""
+    walk = _PlaceWalk(slots)
+    yield from walk.along(parts or range(len(slots)), Dim(input_dim, wide=False), is_whole=True)
+
+
+class _PlaceWalk:
+    def __init__(self, slots: Sequence[Slot]) -> None:
+        self._slots = slots
+        self._dim = Dim(1, wide=False)
+        self._before: Activation | None = None
+        self._has_begun = False
+
+    def along(
+        self,
+        parts: Sequence[Part],
+        source: Dim,
+        *,
+        is_whole: bool = False,
+        in_branch: bool = False,
+        is_deep: bool = False,
+    ) -> Iterator[LayerPlace]:
+        self._dim = source
+        dense = [p for p in parts if isinstance(p, int) and not self._slots[p].kind.is_norm]
+        for part in parts:
+            if isinstance(part, int):
+                is_last = bool(dense) and part == dense[-1]
+                yield from self._layers(part, is_whole, in_branch, is_deep, is_last)
+            elif isinstance(part, Activation):
+                self._before = part
+            else:
+                stream = self._dim
+                self._before = None
+                if isinstance(part, ResidualBlock):
+                    yield from self.along(part.parts, stream, in_branch=True, is_deep=is_deep)
+                else:
+                    yield from self.along(part.parts, stream, is_deep=part.times is None)
+                self._dim, self._before = stream, None
+
+    def _layers(
+        self, index: int, is_whole: bool, in_branch: bool, is_deep: bool, is_last: bool
+    ) -> Iterator[LayerPlace]:
+        slot = self._slots[index]
+        for position in range(slot.repeats):
+            ends = is_last and position == slot.repeats - 1
+            role = HIDDEN
+            if slot.kind.is_norm:
+                role = VECTOR
+            elif in_branch:
+                role = BRANCH_LAST if ends else BRANCH
+            elif is_whole and ends:
+                role = READ_OUT
+            elif not self._has_begun:
+                role = READ_IN
+            fan_in = self._dim if slot.kind == LayerKind.DENSE else Dim(1, wide=False)
+            fan_out = self._dim if slot.kind.is_norm else slot.dim
+            of_stream = slot.kind.is_norm and not in_branch
+            yield LayerPlace(
+                index, position, role, fan_in, fan_out, self._before, is_deep, of_stream
+            )
+            self._has_begun = True
+            self._dim, self._before = fan_out, slot.activation
+
+
+class Shapes:
+    """Reports every size, and every place, that a network with blocks cannot have."""
+
+    def __init__(self, slots: Sequence[Slot], report: Report) -> None:
+        self._slots = slots
+        self._report = report
+
+    def check(self, parts: Sequence[Part]) -> None:
+        """``parts`` are those of the whole network."""
+        last = parts[-1]
+        if not isinstance(last, int) or self._slots[last].kind.is_norm:
+            slot = self._slots[-1]
+            self._shape(
+                "the network ends without a read-out",
+                slot,
+                "the last layer makes the output: `head: dense -> 10`",
+            )
+            return
+        readout = self._slots[last]
+        if readout.dim.wide or readout.repeats > 1:
+            self._shape(
+                f"the last layer, `{readout.name}`, grows with the width",
+                readout,
+                "the output has a fixed size: `-> 10`",
+            )
+        self._along(parts[:-1], None)
+
+    def _along(self, parts: Sequence[Part], dim: Dim | None) -> Dim | None:
+        """The size after some parts; None for the input, and where that is not known."""
+        for part in parts:
+            if isinstance(part, int):
+                dim = self._layer(self._slots[part], dim)
+            elif isinstance(part, ResidualBlock | RepeatedBlocks):
+                dim = self._block(part, dim)
+        return dim
+
+    def _layer(self, slot: Slot, dim: Dim | None) -> Dim | None:
+        if slot.kind.is_norm:
+            if dim is None:
+                self._shape(
+                    f"`{slot.name}` normalises the input, which has no width",
+                    slot,
+                    "a norm stands behind the first layer",
+                )
+            return dim
+        if not slot.dim.wide:
+            self._shape(
+                f"`{slot.name}` makes a hidden representation of fixed size {slot.dim.factor}",
+                slot,
+                "only the last layer has a fixed size; hidden ones are `-> n`, or `-> 4*n`",
+            )
+            return None
+        return slot.dim
+
+    def _block(self, part: ResidualBlock | RepeatedBlocks, dim: Dim | None) -> Dim | None:
+        if dim is None:
+            first = f"`{part.name}` has no stream to read"
+            help = "a layer comes first: `embed: dense -> n`"
+            self._report(messages.shape(first, part.name_place, help))
+            return None
+        after = self._along(part.parts, dim)
+        if after is not None and after != dim:
+            what = "branch" if isinstance(part, ResidualBlock) else "block"
+            self._report(
+                messages.shape(
+                    f"the {what} of `{part.name}` ends with another size than its stream has: "
+                    f"{after.words('n')}, not {dim.words('n')}",
+                    part.name_place,
+                    f"its last layer has the size of the stream: `-> {dim.words('n')}`",
+                )
+            )
+        return dim
+
+    def _shape(self, message: str, slot: Slot, help: str) -> None:
+        self._report(messages.shape(message, slot.place, help))

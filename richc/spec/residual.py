@@ -1,0 +1,94 @@
+"""What a residual says of itself: the branch's multiplier, and what the stream is multiplied by."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from richc.algebra.monomial import ONE, Monomial
+from richc.diagnostics import Span
+from richc.spec import messages
+from richc.spec.expressions import Rejected, Scope, attribute
+from richc.spec.items import collect
+from richc.spec.reader import Reader
+from richc.spec.symbols import depth_symbol
+from richc.syntax import tree
+
+
+class ResidualAttributes(NamedTuple):
+    #: None where the file does not say.
+    scale: Monomial | None
+    skip: Monomial
+    #: Whether ``skip`` is ``1 - 1/L``.
+    is_leaky: bool
+    places: tuple[tuple[str, Span], ...]
+
+
+def read_residual(reader: Reader, node: tree.Residual, scope: Scope) -> ResidualAttributes | None:
+    """The attributes of a residual; None where some cannot be used."""
+    errors = len(reader.found)
+    items = [part for part in node.parts if isinstance(part, tree.Item)]
+    has_begun = False
+    for part in node.parts:
+        if not isinstance(part, tree.Item):
+            has_begun = True
+        elif has_begun:
+            reader.report(
+                messages.misplaced(
+                    f"`{part.name.text}` stands after the branch has begun",
+                    part.span,
+                    "a residual's attributes come first, then its statements",
+                )
+            )
+    known = ("scale", "skip")
+    given, _ = collect(tuple(items), known, "residual attribute", reader.report)
+    values = {name: _value(reader, item, scope) for name, item in given.items()}
+    if len(reader.found) > errors:
+        return None
+    places = tuple(
+        (name, item.value.span if isinstance(item, tree.Option) else item.span)
+        for name, item in given.items()
+    )
+    skip = values.get("skip", ONE)
+    is_leaky = "skip" in values and skip is None
+    return ResidualAttributes(values.get("scale"), skip or ONE, is_leaky, places)
+
+
+def _value(reader: Reader, item: tree.Item, scope: Scope) -> Monomial | None:
+    """None for ``1 - 1/L``, and for what cannot be used."""
+    if _is_leaky(item, depth_symbol(reader.node)):
+        return None
+    return reader.attempt(lambda: _exact(item, scope))
+
+
+def _exact(item: tree.Item, scope: Scope) -> Monomial:
+    """Raises Rejected."""
+    name = item.name.text
+    if not isinstance(item, tree.Option):
+        raise Rejected(
+            messages.bad_value(f"`{name}` needs a value", item.span, f"write `{name} = ...`")
+        )
+    if isinstance(item.value, tree.String | tree.List):
+        raise Rejected(messages.no_expression(name, item.value))
+    value = attribute(name, item.value, scope)
+    if value.is_zero:
+        raise Rejected(messages.zero(f"`{name}`", item.value.span))
+    return value
+
+
+def _is_leaky(item: tree.Item, depth: str | None) -> bool:
+    """Whether it is ``skip = 1 - 1/L``."""
+    value = item.value if isinstance(item, tree.Option) else None
+    while isinstance(value, tree.Group):
+        value = value.inner
+    if item.name.text != "skip" or not isinstance(value, tree.Sum) or not value.subtracts:
+        return False
+    part = value.right
+    return (
+        isinstance(value.left, tree.Number)
+        and value.left.text == "1"
+        and isinstance(part, tree.Product)
+        and part.divides
+        and isinstance(part.left, tree.Number)
+        and isinstance(part.right, tree.Name)
+        and part.right.text == depth
+    )
