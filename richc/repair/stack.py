@@ -53,7 +53,7 @@ def _spots(
     layers: Sequence[Layer], parts: Sequence[Part], block: ResidualBlock | None, *, is_deep: bool
 ) -> Iterator[tuple[int, LayerSpot]]:
     dense = [part for part in parts if isinstance(part, int) and not layers[part].kind.is_norm]
-    for part, after in zip(parts, (*parts[1:], None), strict=True):
+    for part, after in zip(parts, (*parts[1:], None), strict=False):
         if isinstance(part, ResidualBlock):
             yield from _spots(layers, part.parts, part, is_deep=is_deep)
         elif isinstance(part, RepeatedBlocks):
