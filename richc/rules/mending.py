@@ -1,8 +1,8 @@
 """Edits of expressions, as a person would write them.
 
 ``at_base`` multiplies an expression by powers of n / n0 and L / L0, so that its value at the base
-stays what it was; ``scaled`` multiplies it by a number.  Factors that are not concerned stay as they are
-written.
+stays what it was; ``scaled`` multiplies it by a number.  Factors that are not concerned stay as
+they are written.
 """
 
 from __future__ import annotations
