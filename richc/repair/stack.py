@@ -107,7 +107,7 @@ def sizes(point: ScalePoint, branch: BranchLayers) -> list[Fraction]:
 def ways(point: ScalePoint, branch: BranchLayers) -> Iterator[BranchGoal]:
     """Sizes that a branch may have, each with changes of its multiplier that may lead there.
 
-    One of the two that its last layer lacks, if not none: its init, or its rate.
+    That is none, or what the last layer's init lacks: its rate, where it starts at zero.
     """
     for size in sizes(point, branch):
         goal = BranchGoal(branch.block, size)
@@ -119,9 +119,9 @@ def ways(point: ScalePoint, branch: BranchLayers) -> Iterator[BranchGoal]:
             shifts = [size + -written]
         elif isinstance(last.now.init, Fraction) and isinstance(last.goal.init, Fraction):
             shifts.append(last.goal.init + -last.now.init)
-        if isinstance(last.now.rate, Fraction) and isinstance(last.goal.rate, Fraction):
+        elif isinstance(last.now.rate, Fraction) and isinstance(last.goal.rate, Fraction):
             gap = last.goal.rate + -last.shift + -last.now.rate
-            shifts += [gap / last.family.gauge_power] * (not branch.spot.is_normed)
+            shifts.append(gap / last.family.gauge_power)
         yield from (goal._replace(shift=shift) for shift in dict.fromkeys(shifts))
 
 
