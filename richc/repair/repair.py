@@ -166,8 +166,9 @@ def _helped(found: Diagnostic, done: Repair) -> Diagnostic:
 
 def _statement(layer: str, done: Repair) -> str:
     """The changed statement that a finding is at: layers of a repeat are called `body.0`."""
-    names = (change.layer for change in done.changes if change.layer is not None)
-    return next((name for name in names if f"{layer}.".startswith(f"{name}.")), layer)
+    base, _, number = layer.rpartition(".")
+    is_changed = any(change.layer == base for change in done.changes)
+    return base if number.isdigit() and is_changed else layer
 
 
 # ---- plans as edits ----

@@ -29,7 +29,7 @@ from richc.repair.equations import (
     member_at,
     solve,
 )
-from richc.repair.stack import Branch, branches, member, sizes, ways
+from richc.repair.stack import BranchLayers, branches, member, sizes, ways
 from richc.repair.target import MUP, NTP, RepairTarget
 from richc.rules.context import Context
 from richc.spec.arrangement import ResidualBlock
@@ -229,7 +229,7 @@ def _all(points: tuple[ScalePoint, ...], gauge: str | None) -> list[tuple[Planne
 
 
 def _of_branch(
-    points: tuple[ScalePoint, ...], branch: Branch, gauge: str | None
+    points: tuple[ScalePoint, ...], branch: BranchLayers, gauge: str | None
 ) -> list[list[PlannedChange]]:
     """Ways to mend a branch, the fewest changes first."""
     context = points[0].context

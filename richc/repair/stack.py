@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import zip_longest
 from typing import NamedTuple
 
 from richc.algebra.joint import Joint
@@ -53,7 +54,7 @@ def _spots(
     layers: Sequence[Layer], parts: Sequence[Part], block: ResidualBlock | None, *, is_deep: bool
 ) -> Iterator[tuple[int, LayerSpot]]:
     dense = [part for part in parts if isinstance(part, int) and not layers[part].kind.is_norm]
-    for part, after in zip(parts, (*parts[1:], None), strict=False):
+    for part, after in zip_longest(parts, parts[1:]):
         if isinstance(part, ResidualBlock):
             yield from _spots(layers, part.parts, part, is_deep=is_deep)
         elif isinstance(part, RepeatedBlocks):
@@ -67,7 +68,7 @@ def _spots(
             yield part, LayerSpot(block, is_deep, is_last, is_normed)
 
 
-class Branch(NamedTuple):
+class BranchLayers(NamedTuple):
     """A residual, with its layers by their index, and the last dense one among them."""
 
     block: ResidualBlock
@@ -76,16 +77,16 @@ class Branch(NamedTuple):
     spot: LayerSpot
 
 
-def branches(context: Context) -> Iterator[Branch]:
+def branches(context: Context) -> Iterator[BranchLayers]:
     """Every residual of a model."""
     found = spots(context)
     for last, spot in found.items():
         if spot.is_last and spot.block is not None:
             layers = tuple(i for i, other in found.items() if other.block is spot.block)
-            yield Branch(spot.block, layers, last, spot)
+            yield BranchLayers(spot.block, layers, last, spot)
 
 
-def sizes(point: ScalePoint, branch: Branch) -> list[Fraction]:
+def sizes(point: ScalePoint, branch: BranchLayers) -> list[Fraction]:
     """How large a branch may be: what is required, else what is usual and what it is now."""
     update = point.richness - MUP
     now = point.context.network.stages[branch.last].weight.init
@@ -103,10 +104,10 @@ def sizes(point: ScalePoint, branch: Branch) -> list[Fraction]:
     return list(dict.fromkeys(found))
 
 
-def ways(point: ScalePoint, branch: Branch) -> Iterator[BranchGoal]:
+def ways(point: ScalePoint, branch: BranchLayers) -> Iterator[BranchGoal]:
     """Sizes that a branch may have, each with changes of its multiplier that may lead there.
 
-    One of the two that its last layer lacks, if not none: its init, or its rate.
+    That is none, or what the last layer's init lacks: its rate, where it starts at zero.
     """
     for size in sizes(point, branch):
         goal = BranchGoal(branch.block, size)
@@ -118,9 +119,9 @@ def ways(point: ScalePoint, branch: Branch) -> Iterator[BranchGoal]:
             shifts = [size + -written]
         elif isinstance(last.now.init, Fraction) and isinstance(last.goal.init, Fraction):
             shifts.append(last.goal.init + -last.now.init)
-        if isinstance(last.now.rate, Fraction) and isinstance(last.goal.rate, Fraction):
+        elif isinstance(last.now.rate, Fraction) and isinstance(last.goal.rate, Fraction):
             gap = last.goal.rate + -last.shift + -last.now.rate
-            shifts += [gap / last.family.gauge_power] * (not branch.spot.is_normed)
+            shifts.append(gap / last.family.gauge_power)
         yield from (goal._replace(shift=shift) for shift in dict.fromkeys(shifts))
 
 
