@@ -18,7 +18,7 @@ from richc.repair.search import obstacle
 from richc.repair.target import Contradiction, target
 from richc.rules import INFERRED, SLUGS
 from richc.rules.recognise import mistakes as known_mistakes
-from richc.syntax.formatter import format_text, without_columns
+from richc.syntax.formatter import format_text, unfolded
 from richc.syntax.source import Source
 
 #: Their edits change values at the base width: a gain, a gauge.  They are made where selected.
@@ -88,7 +88,7 @@ def fix(
     for part in (spelling, codes - spelling):
         result, offers = accept(result, name, part)
         steps += [_taken(found) for found in offers]
-    if steps and without_columns(source.text) is not None:
+    if steps and unfolded(source.text) is not None:
         result = analyse_source(Source(source.path, format_text(result.source.text)))
     return Fixed(source, result, tuple(steps), tuple(left))
 
@@ -112,11 +112,16 @@ def _mend(
     if found is None:
         done = "makes `{}` pass" if failing else "that keeps its values takes `{}` there"
         reason = f"no change of exponents alone {done.format(name)}"
+        if not model.spec.is_chain:
+            # Not all that a network with blocks may be is tried.
+            done = "makes it pass" if failing else "takes it there"
+            reason = f"`{name}` stays as it is: no change of exponents was found that {done}"
         left.append(reason if why is None else f"{reason}: {why}")
         return None
     notes = (*known_mistakes(model.context), *mistakes(found.changes))
-    if found.base is not None:
-        notes = (*notes, f"{found.base}: the values at this width stay as they are")
+    for base in found.bases:
+        symbol = "depth" if "L0" in base else "width"
+        notes = (*notes, f"{base}: the values at this {symbol} stay as they are")
     moves = ", ".join(change.moves for change in found.changes)
     lazy = f"; {found.lazy}" if found.lazy else ""
     return Step(f"`{found.model}` {found.becomes}: {moves}{lazy}", notes, found.edits)

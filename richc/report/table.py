@@ -9,6 +9,7 @@ from richc.algebra.formula import power, rich_formula
 from richc.algebra.monomial import GAMMA, ONE, Affine, Monomial
 from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.pipeline import ModelResult
+from richc.spec.arrangement import residuals
 from richc.spec.declared_values import Values, place, values
 from richc.spec.model import Layer, Model, Tensor
 
@@ -77,6 +78,10 @@ def table(model: ModelResult) -> list[str]:
         return tuple(cells)
 
     lines = _lines(model, header, row)
+    for block, _ in residuals(model.spec.arrangement):
+        scale, skip = _knob(model, block.scale), _knob(model, block.skip)
+        skipped = "" if skip.formula == "1" else f", the skip times {skip.formula} ~ {skip.size}"
+        lines.append(f"the branch of {block.name} is times {scale.formula} ~ {scale.size}{skipped}")
     shapes = dict.fromkeys(o.shape_factor for o in model.spec.optimizers if o.shape_factor)
     for shape in shapes:
         which = "every update" if len(model.spec.optimizers) == 1 else "every update by muon"

@@ -90,7 +90,8 @@ def render_diagnostic(source: Source, diagnostic: Diagnostic, style: Style) -> s
 
 
 def _model(path: str, model: ModelResult, style: Style, with_values: bool) -> str:
-    mark = style.good("✓") if model.passes else style.severity("error", "✗")
+    is_open = model.passes and not model.verdict.is_decided
+    mark = style.sign("?" if is_open else "✓" if model.passes else "✗")
     title = f"{mark} {path}: {style.strong(model.spec.name)}: {model.sentence}\n"
     if not model.passes and not with_values:
         return title

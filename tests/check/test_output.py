@@ -149,7 +149,11 @@ def _kind(numbered: tuple[int, dict[str, Any]]) -> tuple[str, int, str]:
     """The same for the layers of a repeated statement that differ in nothing but their number."""
     position, layer = numbered
     statement, _, number = layer["name"].partition(".")
-    return statement, int(number or 0) - position, _named(layer | {"name": ""})
+    return (
+        statement,
+        int(number if number.isdigit() else 0) - position,
+        _named(layer | {"name": ""}),
+    )
 
 
 def _place(span: dict[str, int]) -> str:
