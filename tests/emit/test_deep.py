@@ -215,7 +215,7 @@ def test_a_branch_multiplier_moved_into_std_and_rate_trains_alike(load_text: Tex
     )
     x = torch.randn(16, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     y = torch.arange(16) % 3
-    losses = []
+    losses: list[list[float]] = []
     for each in (text, moved):
         net: Any = load_text(emitted(each, module_only=True)).Mixed(depth=5, dtype=torch.float64)
         net.reset_parameters(torch.Generator().manual_seed(3))
@@ -239,7 +239,7 @@ def test_compiled_and_exported_it_is_the_same_function(load_text: Text) -> None:
     compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
     exported = torch.export.export(net, (x,)).module()
 
-    torch.testing.assert_close(compiled(x), net(x))
+    torch.testing.assert_close(compiled(x), net(x))  # type: ignore[no-untyped-call]
     torch.testing.assert_close(exported(x), net(x))
 
 
