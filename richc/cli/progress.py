@@ -114,7 +114,7 @@ class SweepProgress(_Shown):
     def begin(self, tasks: Sequence[Task]) -> None:
         """Work begins: all of it, or what is added where the best value was the last one tried."""
         self._waiting = {
-            task: sum(cost(self._job.spec, point.width) for point in task.points) for task in tasks
+            task: sum(cost(self._job.at(point.width)) for point in task.points) for task in tasks
         }
         trainings = sum(len(task.points) for task in tasks)
         self._begin(sum(self._waiting.values()), None, counted(trainings, "training"), 1.0)

@@ -25,7 +25,8 @@ from richc.cli.outputs import keep_apart
 from richc.cli.repeating import again, listed
 from richc.cli.stopping import resumable
 from richc.cli.training import plot_target, plotting, prepare_torch, print_found
-from richc.cli.verify import Widths, whole_widths
+from richc.cli.verify import Depths, Widths, whole_widths
+from richc.lab.growth import Growth
 from richc.syntax.source import printable
 
 if TYPE_CHECKING:
@@ -48,6 +49,14 @@ _POSITIVE = click.IntRange(min=1)
     show_default=True,
     help="What to sweep.",
 )
+@click.option(
+    "--over",
+    type=click.Choice(("width", "depth")),
+    default="width",
+    show_default=True,
+    help="What the networks differ in; depths at FILE's own width.",
+)
+@click.option("--depths", type=Depths(), help="With --over depth.", show_default="2,4,8,16,32")
 @click.option(
     "--widths",
     type=Widths(),
@@ -108,7 +117,9 @@ def command(
     file: str,
     name: str | None,
     parameter: str,
+    over: str,
     widths: tuple[int, ...] | None,
+    depths: tuple[int, ...] | None,
     number: int | None,
     values: tuple[float, ...] | None,
     seeds: int,
@@ -130,7 +141,7 @@ def command(
     quiet: bool,
     color: str,
 ) -> None:
-    """Train the model in FILE (- for standard input) at several widths, values and seeds.
+    """Train the model in FILE (- for standard input) at several widths or depths, values and seeds.
 
     Values differ by factors of 2 around FILE's own; where the best is the first or last one, more
     are tried. Each training is that of `richc train` with its width, seed and value.
@@ -139,12 +150,14 @@ def command(
     with the command that would decide it.
     """
     _refuse_conflicts(parameter, number, values, lr)
+    growth = Growth(over)
+    _refuse_sizes(growth, widths, depths)
     chosen = chosen_model(file, name, allow_violations=True)
     path = _data(file, data, chosen.spec.train.data)
     keep_apart([("-o", output), ("--parquet", parquet), ("--plot", plot)], [file, path, *beside])
     prepare_torch()
     figure = plot_target(plot, force=force)
-    others = _others(beside, parameter, chosen.spec.loss, drawn=figure is not None)
+    others = _others(beside, parameter, growth, chosen.spec.loss, drawn=figure is not None)
     from richc.cli.progress import SweepProgress
     from richc.lab.program import DataProblem
     from richc.lab.sweep.deciding import decisive
@@ -164,7 +177,8 @@ def command(
 
     settings = TransferSettings(
         parameter=parameter,
-        widths=whole_widths(chosen.spec, widths),
+        over=growth,
+        widths=whole_widths(chosen.spec, widths) or depths,
         values=values,
         number=number,
         seeds=seeds,
@@ -214,7 +228,7 @@ def _decide(settings: TransferSettings | None) -> str | None:
     if settings is None:
         return None
     changes = {
-        "widths": settings.widths,
+        f"{settings.over}s": settings.widths,
         "values": settings.values,
         "number": settings.number,
         "seeds": settings.seeds,
@@ -224,7 +238,7 @@ def _decide(settings: TransferSettings | None) -> str | None:
 
 
 def _others(
-    paths: tuple[str, ...], parameter: str, loss: str, *, drawn: bool
+    paths: tuple[str, ...], parameter: str, over: Growth, loss: str, *, drawn: bool
 ) -> list[TransferReport]:
     """The sweeps to be drawn beside.  Raises Unusable."""
     if not paths:
@@ -236,6 +250,8 @@ def _others(
         raise Unusable("--beside is for --plot")
     found = [read_report(path, "--beside", "transfer", TransferReport) for path in paths]
     for path, other in zip(paths, found, strict=True):
+        if other.over != over:
+            raise Unusable(f"--beside: {path}: it goes over the {other.over}, not the {over}")
         if (other.parameter, other.run.loss) != (parameter, loss):
             raise Unusable(
                 f"--beside: {path}: it is of {other.parameter} under {other.run.loss}, not of "
@@ -260,6 +276,17 @@ def _refuse_conflicts(
         raise click.BadParameter("a momentum is below 1", context, param_hint="--values")
     if values is not None and parameter != "momentum" and min(values) == 0:
         raise click.BadParameter("0 is not positive", context, param_hint="--values")
+
+
+def _refuse_sizes(
+    over: Growth, widths: tuple[int, ...] | None, depths: tuple[int, ...] | None
+) -> None:
+    """Raises UsageError."""
+    context = click.get_current_context()
+    if over is Growth.DEPTH and widths is not None:
+        raise click.UsageError("--widths: --over depth has one width, FILE's own", context)
+    if over is Growth.WIDTH and depths is not None:
+        raise click.UsageError("--depths are for --over depth", context)
 
 
 def _data(file: str, given: str | None, own: str | None) -> Path | None:

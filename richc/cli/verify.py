@@ -32,6 +32,7 @@ class Widths(click.ParamType[tuple[int, ...]]):
     """Several widths: ``64,128,256``."""
 
     name = "n,n,..."
+    what, too, most = "widths", "wide", 10**6
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
@@ -43,10 +44,24 @@ class Widths(click.ParamType[tuple[int, ...]]):
         except ValueError:
             self.fail(f"{value!r} is not a list of numbers such as 64,256,1024", param, ctx)
         if len(widths) < 2 or widths[0] < 2:
-            self.fail("an exponent needs two widths or more, of 2 or more each", param, ctx)
-        if widths[-1] > 10**6:
-            self.fail(f"{widths[-1]} is too wide", param, ctx)
+            self.fail(f"an exponent needs two {self.what} or more, of 2 or more each", param, ctx)
+        if widths[-1] > self.most:
+            self.fail(f"{widths[-1]} is too {self.too}", param, ctx)
         return tuple(widths)
+
+
+class Depths(Widths):
+    """Several depths: ``4,8,16``."""
+
+    name = "L,L,..."
+    what, too, most = "depths", "deep", 10**4
+
+
+def known_depths(spec: Model, depths: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The depths that are asked for, of a model that has one.  Raises Unusable."""
+    if depths is not None and spec.depth is None:
+        raise Unusable(f"--depths: `{spec.name}` declares no depth")
+    return depths
 
 
 def whole_widths(spec: Model, widths: tuple[int, ...] | None) -> tuple[int, ...] | None:
@@ -83,9 +98,15 @@ class Seeds(click.ParamType[int | tuple[int, ...]]):
     show_default="layers of 64 to 4096 units by factors of 2; with Muon, to 1024",
 )
 @click.option(
+    "--depths",
+    type=Depths(),
+    help="Depths to train at, of a model with a depth.",
+    show_default="4,8,16,32,64",
+)
+@click.option(
     "--seeds",
     type=Seeds(),
-    help="Networks at every width, or a number for each of --widths.",
+    help="Networks at every width and depth, or a number for each of --widths and --depths.",
     show_default="as many as the risk of error asks for, fewer the wider they are",
 )
 @click.option(
@@ -109,7 +130,7 @@ class Seeds(click.ParamType[int | tuple[int, ...]]):
     "--tolerance",
     type=click.FloatRange(0, 0.5, min_open=True),
     help="How far off a fitted exponent may be.",
-    show_default="1/8; 1/16 where FILE's are eighths",
+    show_default="1/8; 1/16 where FILE's are eighths, 1/4 for blocks where they are halves",
 )
 @format_option
 @plot_option
@@ -120,6 +141,7 @@ def command(
     file: str,
     name: str | None,
     widths: tuple[int, ...] | None,
+    depths: tuple[int, ...] | None,
     seeds: int | tuple[int, ...] | None,
     seed: int,
     steps: int,
@@ -136,17 +158,17 @@ def command(
 ) -> None:
     """Train the model in FILE (- for standard input) at several widths, whatever its verdict.
 
-    Every exponent that the check predicts is measured: signals at init, their changes in a step,
-    each layer's own share in these and in the output's change, the kernel's change. The last line
-    says whether training agrees with the check, and whether it keeps the desiderata and what FILE
-    requires.
+    A model with a depth trains at several depths, too. Every exponent that the check predicts is
+    measured: signals at init, their changes in a step, each layer's own share in these and in the
+    output's change, the kernel's change. The last line says whether training agrees with the check,
+    and whether it keeps the desiderata and what FILE requires.
 
     Exit codes: 0 all agrees and holds, 1 something does not, 2 wrong usage or bad data, 4 undecided
     (sign ?), with the command that would decide it.
     """
-    if isinstance(seeds, tuple) and len(seeds) != len(widths or ()):
+    if isinstance(seeds, tuple) and len(seeds) != len((*(widths or ()), *(depths or ()))):
         raise click.BadParameter(
-            "name one number, or one for each of --widths", param_hint="--seeds"
+            "name one number, or one for each of --widths and --depths", param_hint="--seeds"
         )
     chosen = chosen_model(file, name, allow_violations=True)
     path = Path(data) if data is not None else own_data(file, chosen.spec)
@@ -160,6 +182,7 @@ def command(
 
     settings = VerifySettings(
         widths=whole_widths(chosen.spec, widths),
+        depths=known_depths(chosen.spec, depths),
         seeds=seeds,
         seed=seed,
         steps=steps,
@@ -182,7 +205,7 @@ def command(
     decisive = verification.decisive
     decide = None
     if decisive is not None:
-        lists = {"widths": decisive.widths, "seeds": decisive.seeds}
+        lists = {"widths": decisive.widths, "depths": decisive.depths, "seeds": decisive.seeds}
         decide = again({name: listed(value) for name, value in lists.items()})
     found = report(shown, verification, decide)
     print_found(

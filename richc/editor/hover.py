@@ -139,7 +139,9 @@ def _body(document: Document, token: Token) -> str:
     """A repeat or residual, or a norm without anything that is trained."""
     title = f"**`{token.text}`**"
     model = document.node_at(token.start)
-    for node in tree.every(model.statements if model is not None else ()):
+    if model is None:
+        return _unjudged_layer(document, token)
+    for node in tree.every(model.statements):
         if isinstance(node, tree.Repeat | tree.Residual) and node.name.span == token.span:
             word = "repeat" if isinstance(node, tree.Repeat) else "residual"
             return f"{title}: {words('body')[word]}"

@@ -68,6 +68,10 @@ FEATURES: dict[str, Feature] = {
 #: own part goes before all others.
 PARTS: tuple[tuple[str, str], ...] = (
     ("dense", ""),
+    ("embedding", "embedding"),
+    ("shifted", "shifted"),
+    ("blocks", "blocks"),
+    ("side_by_side", "several"),
     ("network", ""),
     ("weights", "module_only"),
     ("cross_entropy", "cross_entropy and program"),

@@ -1,40 +1,56 @@
-"""What the parts ``dense``, ``network`` and ``weights`` are filled with: the model's own lines."""
+"""What parts are filled with that the model decides: its layers, its blocks, its optimizers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from richc.algebra.monomial import ONE
-from richc.emit.optimizer import group_lines, optimizer_lines
+from richc.emit.optimizer import group_lines, optimizer_lines, rates, several_lines
 from richc.emit.plan import (
     Plan,
-    PlannedBlock,
+    PlannedModule,
+    Step,
     depends_on_gamma,
     depends_on_richness,
     dim,
     is_frozen,
+    shape,
+    shift_of,
 )
-from richc.emit.text import LINE_LENGTH, Items, holds, number, wrapped
+from richc.emit.text import LINE_LENGTH, Items, holds, indented, number, wrapped
 from richc.spec.activation import Activation
-from richc.spec.model import Layer
+from richc.spec.model import Layer, LayerKind
 
 Fills = dict[str, list[str]]
 
 
 def words_of(plan: Plan) -> frozenset[str]:
     """What the regions of parts may ask about the model."""
-    layers, law = plan.model.layers, plan.model.optimizer.law
+    laws = [optimizer.law for optimizer in plan.optimizers]
+    norms = [layer for layer in plan.model.layers if layer.kind.is_norm]
+    layers = [layer for layer in plan.model.layers if not layer.kind.is_norm]
+    lookup = plan.model.optimizer_of(layers[0].weight).law
     biases = [layer.bias for layer in layers if layer.bias is not None]
     dists = {layer.dist for layer in layers}
     said = {
         "alpha": "alpha" in plan.used,
         "bias": bool(biases),
         "bias_scale": any(bias.scale != ONE for bias in biases),
+        "blocks": bool(plan.modules),
+        "depth": plan.model.depth is not None,
+        "embedding": plan.model.is_token_input,
+        # Its shape is what such an optimizer goes by.
+        "columns": plan.model.is_token_input and lookup.takes_matrices_only,
         "frozen": any(is_frozen(tensor) for layer in layers for tensor in layer.tensors),
         "has_data": plan.model.train.data is not None,
-        "matrices": law.takes_matrices_only,
+        "matrices": len(laws) == 1 and laws[0].takes_matrices_only,
+        "norms": bool(norms),
         "only_normal": dists == {"normal"},
         "richness": plan.model.richness is not None,
         "scale": any(layer.weight.scale != ONE for layer in layers),
-        "whole": not law.torch.steps_on_shards,
+        "several": len(laws) > 1,
+        "shifted": any(shift_of(norm) is not None for norm in norms),
+        "whole": not all(law.torch.steps_on_shards for law in laws),
     }
     return frozenset({*(word for word in said if said[word]), *dists, plan.model.loss})
 
@@ -43,7 +59,9 @@ def fills(plan: Plan, *, sharded: bool, scaled: bool) -> dict[str, Fills]:
     """What stands in the parts, by part and place."""
     return {
         "dense": _dense_fills(plan, words_of(plan)),
+        "blocks": {"classes": _classes(plan)},
         "network": _network_fills(plan, sharded=sharded, scaled=scaled),
+        **_program_fills(plan),
         "weights": _weights_fills(plan),
     }
 
@@ -87,36 +105,61 @@ def _strings(parts: list[str]) -> list[str]:
 
 def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
     model = plan.model
-    layers = [line for block in plan.blocks for line in _assignment(plan, block)]
+    layers = [line for step in plan.steps for line in _assignment(plan, step)]
+    depth = [] if model.depth is None else ["depth: int = DEPTH"]
     richness = "richness: float | None = None"
     if model.richness is not None:
         richness = "richness: float = RICHNESS"
     base = "self.width / BASE_WIDTH" if plan.symbols.base else "self.width"
     outputs = dim(model.layers[-1].fan_out)
     where = "``factory``: device and dtype, as of torch.empty."
+    source = f"(batch, {model.input_dim})"
+    if model.is_token_input:
+        source = "indices (batch,)"
+    several = len(plan.optimizers) > 1
     return {
         "about": [
-            f'"""From (batch, {model.input_dim}) to (batch, {outputs}); {where}"""',
+            f'"""From {source} to (batch, {outputs}); {where}"""',
             "",
         ],
         "constructor": _constructor(
-            ["self", "width: int = WIDTH", richness, "gamma: float = GAMMA", "**factory: Any"]
+            [
+                *("self", "width: int = WIDTH", *depth, richness),
+                *("gamma: float = GAMMA", "**factory: Any"),
+            ]
         ),
         "checks": _checks(plan),
         "layers": [*plan.binding(layers), *layers],
         "alpha": [f"return self.gamma * math.pow({base}, self.richness)"],
-        "forward": [*(line for block in plan.blocks for line in _steps(block)), "return x"],
-        "groups": group_lines(plan),
+        "forward": [*_lines(plan.steps), "return x"],
+        "several": several_lines(plan, sharded=sharded, scaled=scaled) if several else [],
+        "groups": group_lines(plan, plan.optimizers[0]),
         "optimizer": optimizer_lines(plan, sharded=sharded, scaled=scaled),
+    }
+
+
+def _program_fills(plan: Plan) -> dict[str, Fills]:
+    """Where the program's command line and its training know of the optimizers' rates."""
+    made = f"model.make_optimizer({', '.join(f'options.{rate}' for rate in rates(plan))})"
+    own = [
+        f'add("--{rate.replace("_", "-")}", type=number, help="that of {optimizer.law.title}")'
+        for rate, optimizer in zip(rates(plan)[1:], plan.optimizers[1:], strict=True)
+    ]
+    loop = [f"optimizer, steps = {made}, options.steps"]
+    return {
+        "command": {"rates": own},
+        "training": {"loop": loop, "optimizer": [f"self.optimizer = {made}"]},
     }
 
 
 def _weights_fills(plan: Plan) -> Fills:
     """Lines that read the width off the first weight with a side that depends on it."""
     for block in plan.blocks:
-        for position, layer in enumerate(block.layers):
-            for side, size in enumerate((layer.fan_out, layer.fan_in)):
-                if size.wide:
+        for position, layer in enumerate(() if block.holder != "self" else block.layers):
+            sides = (layer.fan_out, layer.fan_in)
+            is_turned = {"embedding", "columns"} & words_of(plan) == {"embedding"}
+            for side, size in enumerate(sides[::-1] if is_turned else sides):
+                if size.wide and not layer.kind.is_norm:
                     place = f"{block.name}.{position}" if block.is_list else block.name
                     times = "" if size.over == 1 else f" * {size.over}"
                     over = times if size.factor == 1 else f"{times} // {size.factor}"
@@ -147,6 +190,8 @@ def _checks(plan: Plan) -> list[str]:
     if model.multiple > 1:
         words = f"width must be a multiple of {model.multiple}, not {{width}}"
         refused.append((f"width % {model.multiple}", words))
+    if model.depth is not None:
+        refused.append(("depth < 1", "depth must be at least 1, not {depth}"))
     if model.richness is None:
         words = "the specification fixes its exponents: it has no richness"
         refused.append(("richness is not None", words))
@@ -164,23 +209,63 @@ def _checks(plan: Plan) -> list[str]:
     ]
 
 
-def _assignment(plan: Plan, block: PlannedBlock) -> list[str]:
-    """A layer, or a list of them, in which neighbours that are alike share a comprehension."""
-    if not block.is_list:
-        call = _dense(plan, block.runs[0].layer)
-        return wrapped(call._replace(opening=f"self.{block.name} = {call.opening}"), 0)
+def _assignment(plan: Plan, step: Step) -> list[str]:
+    """What a step needs in the constructor.
+
+    A layer, or a list of them, in which neighbours that are alike share a comprehension; a block.
+    """
+    if isinstance(step, Activation):
+        return []
+    if isinstance(step, PlannedModule):
+        call = Items(f"{step.class_name}(", [*_arguments(plan, step), "**factory"], ")", hugs=True)
+        if not step.number:
+            return wrapped(call._replace(opening=f"self.{step.name} = {call.opening}"), 0)
+        inside: Sequence[str | Items] = [call, f"for _ in range({step.number})"]
+        return wrapped(Items(f"self.{step.name} = nn.ModuleList(", inside, ")", True, " "), 0)
+    if not step.is_list:
+        call = _layer(plan, step.runs[0].layer)
+        return wrapped(call._replace(opening=f"self.{step.name} = {call.opening}"), 0)
     runs: list[Items] = []
-    for run in block.runs:
-        layer, count = _dense(plan, run.layer), run.end - run.start
+    for run in step.runs:
+        layer, count = _layer(plan, run.layer), run.end - run.start
         several = Items("*(", [layer, f"for _ in range({count})"], ")", True, " ")
-        runs.append(layer if count == 1 and len(block.runs) > 1 else several)
+        runs.append(layer if count == 1 and len(step.runs) > 1 else several)
     inside = [Items("[", runs, "]")] if len(runs) > 1 else runs[0].items
-    return wrapped(Items(f"self.{block.name} = nn.ModuleList(", inside, ")", True, " "), 0)
+    return wrapped(Items(f"self.{step.name} = nn.ModuleList(", inside, ")", True, " "), 0)
+
+
+def _layer(plan: Plan, layer: Layer) -> Items:
+    if layer.kind.is_norm:
+        return _norm(plan, layer)
+    return _dense(plan, layer)
+
+
+def _norm(plan: Plan, layer: Layer) -> Items:
+    """torch's norm; a bias that torch's has no argument for is added behind it."""
+    is_rms, shift = layer.kind == LayerKind.RMSNORM, shift_of(layer)
+    items = [dim(layer.fan_out)]
+    if layer.floor is not None:
+        items.append(f"eps={plan.formula(layer.floor)}")
+    if is_frozen(layer.weight):
+        items.append("elementwise_affine=False")
+    elif not is_rms and (layer.bias is None or shift is not None):
+        items.append("bias=False")
+    name = "nn.RMSNorm" if is_rms else "nn.LayerNorm"
+    norm = Items(f"{name}(", [*items, "**factory"], ")", hugs=True)
+    if shift is None:
+        return norm
+    added = [dim(layer.fan_out), f"std={plan.formula(shift.std)}"]
+    if shift.scale != ONE:
+        added.append(f"scale={plan.formula(shift.scale)}")
+    if is_frozen(shift):
+        added.append("trainable=False")
+    return Items("Shifted(", [norm, *added, "**factory"], ")", hugs=True)
 
 
 def _dense(plan: Plan, layer: Layer) -> Items:
     weight, bias = layer.weight, layer.bias
-    items = [dim(layer.fan_in), dim(layer.fan_out), f"std={plan.formula(weight.std)}"]
+    name = "Embedding" if layer.kind == LayerKind.EMBEDDING else "Dense"
+    items = [*shape(plan.model, layer), f"std={plan.formula(weight.std)}"]
     if weight.scale != ONE:
         items.append(f"scale={plan.formula(weight.scale)}")
     if bias is not None:
@@ -193,20 +278,107 @@ def _dense(plan: Plan, layer: Layer) -> Items:
         items.append("trainable=False")
     if bias is not None and is_frozen(bias):
         items.append("bias_trainable=False")
-    return Items("Dense(", [*items, "**factory"], ")", hugs=True)
+    return Items(f"{name}(", [*items, "**factory"], ")", hugs=True)
 
 
-def _steps(block: PlannedBlock) -> list[str]:
-    target = f"self.{block.name}"
-    if not block.is_list:
-        return ["x = " + _activated(block.layers[0].activation, f"{target}(x)")]
-    # A repeated statement is followed by one activation: its layers are all hidden, or a lone
-    # read-out.
-    step = _activated(block.layers[0].activation, "layer(x)")
-    return [f"for layer in {target}:", f"    x = {step}"]
+def _lines(steps: Iterable[Step], to: str = "x") -> list[str]:
+    """Lines that take ``x`` through the steps; the result is called ``to``.
+
+    Under autocast a dense layer's output has 16 bits.  A stream would lose what small branches add,
+    and torch's RMSNorm takes no weight of another type than its input.
+    """
+    lines: list[str] = []
+    source, rounded = "x", ""
+    for step in steps:
+        if isinstance(step, PlannedModule) and rounded:
+            lines.append(f"x = x.to({rounded}.dtype)  # a stream is not rounded to 16 bits")
+            rounded = ""
+        if isinstance(step, Activation):
+            lines.append(f"{to} = {_activated(step, source)}")
+        elif isinstance(step, PlannedModule):
+            target = f"self.{step.name}"
+            if step.number:
+                lines += [f"for block in {target}:", f"    {to} = block({source})"]
+            else:
+                lines.append(f"{to} = {target}({source})")
+        elif not step.is_list:
+            first, weight = step.layers[0], f"self.{step.name}.weight"
+            if first.kind == LayerKind.RMSNORM and rounded and not is_frozen(first.weight):
+                weight = weight if shift_of(first) is None else f"self.{step.name}.norm.weight"
+                source = f"{source}.to({weight}.dtype)"
+            call = f"self.{step.name}({source})"
+            lines.append(f"{to} = {_activated(first.activation, call)}")
+            rounded = weight if first.kind == LayerKind.DENSE else ""
+        else:
+            # A repeated statement is followed by one activation: its layers are all hidden, or a
+            # lone read-out.
+            lines += [f"{to} = {source}"] if source != to else []
+            call = _activated(step.layers[0].activation, f"layer({to})")
+            lines += [f"for layer in self.{step.name}:", f"    {to} = {call}"]
+            rounded = f"self.{step.name}[0].weight"
+        source = to
+    return lines
 
 
 def _activated(activation: Activation | None, value: str) -> str:
     if activation is None:
         return value
     return activation.kind.torch.format(value, slope=number(activation.below))
+
+
+#: The arguments of a block's class that a formula may need; the module has the others.
+_SIZES = {"n": "int", "L": "int", "r": "float", "gamma": "float", "alpha": "float"}
+
+
+def _arguments(plan: Plan, module: PlannedModule) -> list[str]:
+    """The symbols that a block is made with."""
+    return [word for word in plan.words(_body(plan, module)) if word in _SIZES]
+
+
+def _body(plan: Plan, module: PlannedModule) -> list[str]:
+    """What the constructor of a block holds."""
+    residual = module.residual
+    lines = []
+    if residual is not None and residual.scale != ONE:
+        lines.append(f"self.scale = {plan.formula(residual.scale)}")
+    if residual is not None and residual.is_leaky:
+        lines.append("self.skip = 1 - 1 / L")
+    elif residual is not None and residual.skip != ONE:
+        lines.append(f"self.skip = {plan.formula(residual.skip)}")
+    return [*lines, *(line for step in module.steps for line in _assignment(plan, step))]
+
+
+def _classes(plan: Plan) -> list[str]:
+    """The class of every residual and every repeat."""
+    lines: list[str] = []
+    for module in plan.modules:
+        lines += ["", "", *_class(plan, module)] if lines else _class(plan, module)
+    return lines
+
+
+def _class(plan: Plan, module: PlannedModule) -> list[str]:
+    body, residual = _body(plan, module), module.residual
+    arguments = [f"{word}: {_SIZES[word]}" for word in _arguments(plan, module)]
+    about, forward, shown = "Some layers in a row.", [*_lines(module.steps), "return x"], []
+    if residual is not None:
+        held = [word for word in ("skip", "scale") if any(f"self.{word} =" in b for b in body)]
+        words = {word: f"self.{word} * " if word in held else "" for word in ("skip", "scale")}
+        forward = [
+            *_lines(module.steps, to="y"),
+            f"return {words['skip']}x + {words['scale']}y",
+        ]
+        about = f"{'skip * ' * ('skip' in held)}x + {'scale * ' * ('scale' in held)}branch(x)"
+        about = f"``{about}``, for the x of a stream."
+        shown = [f"{word}={{self.{word}:.4g}}" for word in held]
+    lines = [f"class {module.class_name}(nn.Module):", f'    """{about}"""', ""]
+    constants = {"n0": "BASE_WIDTH", "L0": "BASE_DEPTH"}
+    bound = [word for word in plan.words(body) if word in constants]
+    binding = [f"{', '.join(bound)} = {', '.join(constants[word] for word in bound)}"]
+    inside = ["super().__init__()", *(binding if bound else []), *body]
+    lines += indented(_constructor(["self", *arguments, "**factory: Any"]), 4)
+    lines += indented(inside, 8)
+    lines += ["", "    def forward(self, x: Tensor) -> Tensor:", *indented(forward, 8)]
+    if shown:
+        line = f'        return f"{", ".join(shown)}"'
+        lines += ["", "    def extra_repr(self) -> str:", line]
+    return lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+from collections.abc import Collection
 
 from richc.spec.names import refusal
 
@@ -12,11 +13,11 @@ from richc.spec.names import refusal
 #: capital and hold no underscore.  A test compares.
 MODULE_NAMES = frozenset(
     """
-    Any Batches Callable Checkpoints DTensor Dense DistributedDataParallel F
+    Any Batches Callable Checkpoints DTensor Dense DistributedDataParallel Embedding F
     Future Iterable Iterator Lion Log MixedPrecisionPolicy Monitor Path Rows Self Sequence
-    SignSGD StateDictOptions Tensor ThreadPoolExecutor Trainer Whole
-    BATCH BLOCK COMPILER DATA FEATURES GAMMA MISSING MODEL OUTPUTS PRECISION PREDICTED RICHNESS
-    SCHEDULE SCORE SEED SPEC STEPS TARGET WARMUP WIDTH
+    Shifted SideBySide SignSGD StateDictOptions Tensor ThreadPoolExecutor Trainer Whole
+    BATCH BLOCK COMPILER DATA DEPTH FEATURES GAMMA MISSING MODEL OUTPUTS PRECISION PREDICTED
+    RICHNESS SCHEDULE SCORE SEED SPEC STEPS TARGET TOKENS WARMUP WIDTH
     """.split()
 )
 
@@ -47,3 +48,10 @@ def class_name(model: str) -> str:
     if name in MODULE_NAMES or hasattr(builtins, name) or keyword.iskeyword(name):
         name += "Model"
     return name
+
+
+def free_class_name(block: str, taken: Collection[str]) -> str:
+    """The class of a block: of ``blocks.mlp`` it is ``Mlp``, or else ``BlocksMlp``."""
+    whole = block.replace(".", "_")
+    names = [block.rpartition(".")[2], whole, *(f"{whole}_{i}" for i in range(len(taken) + 1))]
+    return next(name for name in map(class_name, names) if name not in taken)

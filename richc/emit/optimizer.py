@@ -7,9 +7,10 @@ foreach kernels that users know; lion and signsgd come as parts (``richc/emit/pa
 from __future__ import annotations
 
 from richc.emit.plan import RATE, ParameterGroup, Plan
-from richc.emit.text import Items, literal, number, wrapped
+from richc.emit.text import Items, indented, literal, number, wrapped
 from richc.optimizers.knobs import Kind, Value
 from richc.optimizers.law import Epsilon
+from richc.spec.model import Optimizer
 
 #: Options that are printed even at their default: what people look for first.
 _ALWAYS = ("momentum", "betas")
@@ -17,16 +18,19 @@ _ALWAYS = ("momentum", "betas")
 _OPTION_WORDS = {True: "True", False: "False"}
 
 
-def group_lines(plan: Plan) -> list[str]:
-    """The body of ``param_groups``: a table of groups, and what each row becomes."""
-    default = plan.formula(plan.model.optimizer.lr)
+def group_lines(plan: Plan, optimizer: Optimizer) -> list[str]:
+    """The groups of one optimizer: a table of them, and what each row becomes."""
+    default, groups = plan.formula(optimizer.lr), plan.groups_of(optimizer)
     about = (
         '"""Every trainable tensor, in one group each; '
         f'the optimizer\'s ``lr`` is by default {default}."""'
     )
-    if not plan.groups:
+    if len(plan.optimizers) > 1:
+        title = optimizer.law.title
+        about = f'"""What {title} trains; its ``lr`` is by default {default}."""'
+    if not groups:
         return [about, "return []"]
-    made = [{RATE: plan.formula(g.lr), **_knobs(plan, g)} for g in plan.groups]
+    made = [{RATE: plan.formula(g.lr), **_knobs(plan, g)} for g in groups]
     alike = {knob for knob in made[0] if knob != RATE and len({row[knob] for row in made}) == 1}
     own = [knob for knob in made[0] if knob not in alike]
     columns = ["name", *(_COLUMNS.get(knob, knob) for knob in own), "params"]
@@ -41,14 +45,14 @@ def group_lines(plan: Plan) -> list[str]:
             ],
             ")",
         )
-        for group, row in zip(plan.groups, made, strict=True)
+        for group, row in zip(groups, made, strict=True)
     ]
     values = {
         knob: made[0][knob] if knob in alike else _COLUMNS.get(knob, knob) for knob in made[0]
     }
     becomes = ", ".join(f'"{knob}": {value}' for knob, value in values.items())
     whole = f'{{"name": name, "params": params, {becomes}}}'
-    shape = _shape_correction(plan)
+    shape = _shape_correction(optimizer)
     table = wrapped(Items("rows: list[tuple[Any, ...]] = [", rows, "]"), 0)
     comprehension = [
         "groups = [" if shape else "return [",
@@ -78,7 +82,7 @@ def _listed(params: tuple[str, ...]) -> tuple[str, ...]:
 def _knobs(plan: Plan, group: ParameterGroup) -> dict[str, str]:
     """Beside the rate."""
     knobs = {"weight_decay": plan.formula(group.decay)}
-    law = plan.model.optimizer.law
+    law = group.optimizer.law
     if law.eps == Epsilon.WEIGHT:
         # Without a floor the update is proportional to RMS(W), as the checker assumes.
         floor = "0.0" if group.eps is None else plan.formula(group.eps)
@@ -88,11 +92,11 @@ def _knobs(plan: Plan, group: ParameterGroup) -> dict[str, str]:
     return knobs
 
 
-def _shape_correction(plan: Plan) -> list[str]:
+def _shape_correction(optimizer: Optimizer) -> list[str]:
     """Shape factors that torch lacks, as a correction of rate and decay: exact."""
-    torch = plan.model.optimizer.law.torch
-    factor = plan.model.optimizer.shape_factor
-    if factor is None or factor not in torch.excess or not plan.groups:
+    torch = optimizer.law.torch
+    factor = optimizer.shape_factor
+    if factor is None or factor not in torch.excess:
         return []
     wanted, ratio = torch.excess[factor]
     return [
@@ -111,26 +115,13 @@ def optimizer_lines(plan: Plan, *, sharded: bool, scaled: bool) -> list[str]:
 
     ``sharded``: the parameters may be DTensors; ``scaled``: losses may be, by a GradScaler.
     """
-    law = plan.model.optimizer.law
-    torch = law.torch
-    wrapper = "Whole" if sharded and not torch.steps_on_shards else torch.name
+    optimizer = plan.optimizers[0]
     if not plan.groups:
         return ['raise ValueError("there is nothing to train: every layer is frozen")']
-    arguments, body = [f"self.param_groups({RATE})", *_options(plan), *torch.arguments], []
-    if torch.is_fused:
-        arguments.append("fused=fused or None")
-    if torch.is_fused and (sharded or scaled) and not torch.is_fused_on_shards:
-        body += [
-            f"first = next(self.parameters())  # sharded, they have no fused {law.title}",
-            'fused = first.device.type in ("cpu", "cuda") and not hasattr(first, "device_mesh")',
-        ]
-    elif torch.is_fused:
-        body.append('fused = next(self.parameters()).device.type in ("cpu", "cuda")')
-    if torch.caps_rate:
-        body.append("# torch caps every rate at 1 / sqrt(step): long runs flatten large ones.")
-    made = Items(f"{wrapper}(", arguments, ")", hugs=True)
-    skips = torch.undefined_by_skips
-    if not scaled or not skips or not plan.model.optimizer.option(skips):
+    groups = f"self.param_groups({RATE})"
+    body, made = _made(optimizer, groups, sharded=sharded, scaled=scaled)
+    skips = optimizer.law.torch.undefined_by_skips
+    if not scaled or not skips or not optimizer.option(skips):
         return [*body, *wrapped(made._replace(opening=f"return {made.opening}"), 0)]
     return [
         *body,
@@ -142,8 +133,69 @@ def optimizer_lines(plan: Plan, *, sharded: bool, scaled: bool) -> list[str]:
     ]
 
 
-def _options(plan: Plan) -> list[str]:
-    optimizer = plan.model.optimizer
+def several_lines(plan: Plan, *, sharded: bool, scaled: bool) -> list[str]:
+    """The methods of a network with several optimizers: the groups of each, and all of them."""
+    lines: list[str] = []
+    made, before = [], []
+    for optimizer, rate in zip(plan.optimizers, rates(plan), strict=True):
+        name = f"{optimizer.name}_groups"
+        head = f"def {name}(self, {RATE}: float | None = None) -> list[dict[str, Any]]:"
+        lines += [head, *indented(group_lines(plan, optimizer), 4), ""]
+        body, call = _made(optimizer, f"self.{name}({rate})", sharded=sharded, scaled=scaled)
+        before += [line for line in body if line not in before]
+        made.append(call)
+    arguments = ["self", *(f"{rate}: float | None = None" for rate in rates(plan))]
+    groups = [
+        f"*self.{optimizer.name}_groups({rate})"
+        for optimizer, rate in zip(plan.optimizers, rates(plan), strict=True)
+    ]
+
+    def head_of(name: str, returned: str) -> list[str]:
+        return wrapped(Items(f"def {name}(", arguments, f") -> {returned}:", hugs=True), 0, "", 4)
+
+    if any(line.startswith("first = ") for line in before):
+        before = [line for line in before if not line.startswith("fused = next(")]
+    return [
+        *lines,
+        *head_of("param_groups", "list[dict[str, Any]]"),
+        '    """Every trainable tensor, in one group each, with the rates of its optimizer."""',
+        *wrapped(Items("return [", groups, "]"), 4, margin=4),
+        "",
+        *head_of("make_optimizer", "torch.optim.Optimizer"),
+        '    """The optimizers, side by side as one; build it once the model is on its device."""',
+        *indented(before, 4),
+        *wrapped(Items("return SideBySide(", made, ")"), 4, margin=4),
+    ]
+
+
+def rates(plan: Plan) -> list[str]:
+    """What the learning rate of each optimizer is called."""
+    return [RATE, *(f"{optimizer.name}_{RATE}" for optimizer in plan.optimizers[1:])]
+
+
+def _made(
+    optimizer: Optimizer, groups: str, *, sharded: bool, scaled: bool
+) -> tuple[list[str], Items]:
+    """An optimizer's constructor, and the lines that have to stand before it."""
+    law = optimizer.law
+    torch = law.torch
+    wrapper = "Whole" if sharded and not torch.steps_on_shards else torch.name
+    arguments, body = [groups, *_options(optimizer), *torch.arguments], []
+    if torch.is_fused:
+        arguments.append("fused=fused or None")
+    if torch.is_fused and (sharded or scaled) and not torch.is_fused_on_shards:
+        body += [
+            f"first = next(self.parameters())  # sharded, they have no fused {law.title}",
+            'fused = first.device.type in ("cpu", "cuda") and not hasattr(first, "device_mesh")',
+        ]
+    elif torch.is_fused:
+        body.append('fused = next(self.parameters()).device.type in ("cpu", "cuda")')
+    if torch.caps_rate:
+        body.append("# torch caps every rate at 1 / sqrt(step): long runs flatten large ones.")
+    return body, Items(f"{wrapper}(", arguments, ")", hugs=True)
+
+
+def _options(optimizer: Optimizer) -> list[str]:
     law = optimizer.law
     given = dict(optimizer.options)
     unknown = given.keys() - set(law.options)

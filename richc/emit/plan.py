@@ -1,4 +1,4 @@
-"""What the emitted file will hold, as data: layer runs, parameter groups, the symbols in use.
+"""What the emitted file will hold, as data: layers, blocks, parameter groups, symbols in use.
 
 Everything is decided on exact formulas, never on their values: two groups that happen to agree at
 one width stay two groups, so checkpoints keep their shape.
@@ -7,14 +7,16 @@ one width stay two groups, so checkpoints keep their shape.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from richc.algebra.formula import Symbols, python_formula
-from richc.algebra.monomial import GAMMA, Monomial, symbol
-from richc.emit.names import attribute, class_name
-from richc.spec.model import Dim, Layer, Model, Tensor
+from richc.algebra.monomial import DEPTH, GAMMA, ONE, Monomial, symbol
+from richc.emit.names import attribute, class_name, free_class_name
+from richc.spec.activation import Activation
+from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, residuals
+from richc.spec.model import Dim, Layer, LayerKind, Model, Optimizer, Tensor
 
 #: The optimizer's learning rate in formulas; an argument of the emitted functions.
 RATE = "lr"
@@ -23,10 +25,15 @@ RATE = "lr"
 _BINDINGS = {
     "n": "self.width",
     "n0": "BASE_WIDTH",
+    "L": "self.depth",
+    "L0": "BASE_DEPTH",
     "r": "self.richness",
     "gamma": "self.gamma",
     "alpha": "self.alpha",
 }
+
+#: More symbols would make the line too long.
+_BOUND_IN_A_LINE = 5
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 #: A name by itself in emitted Python: not an attribute, not inside of a string.
@@ -43,12 +50,34 @@ class LayerRun(NamedTuple):
 
 
 class PlannedBlock(NamedTuple):
-    """One ``dense`` statement: the module's attribute ``name``, a layer or a list of layers."""
+    """One statement of layers: the module's attribute ``name``, a layer or a list of layers."""
 
     name: str
     is_list: bool
     layers: tuple[Layer, ...]
     runs: tuple[LayerRun, ...]
+    #: Where it is, in Python: ``self``, or ``block`` behind ``for block in self.blocks``.
+    holder: str
+    loop: str
+
+    @property
+    def statement(self) -> str:
+        return self.layers[0].statement
+
+
+class PlannedModule(NamedTuple):
+    """A residual or a repeat: an attribute with a class of its own, which has these steps."""
+
+    name: str
+    class_name: str
+    residual: ResidualBlock | None
+    #: How often it is there, in Python; empty where it is no list.
+    number: str
+    steps: tuple[Step, ...]
+
+
+#: What a module does one after the other.
+Step = PlannedBlock | PlannedModule | Activation
 
 
 class ParameterGroup(NamedTuple):
@@ -59,16 +88,36 @@ class ParameterGroup(NamedTuple):
     lr: Monomial
     decay: Monomial
     eps: Monomial | None
+    optimizer: Optimizer
 
 
 class Plan(NamedTuple):
     model: Model
     class_name: str
     symbols: Symbols
-    blocks: tuple[PlannedBlock, ...]
+    steps: tuple[Step, ...]
     groups: tuple[ParameterGroup, ...]
-    #: Words among n, n0, r, gamma and alpha that some formula needs.
+    #: Words among n, n0, L, L0, r, gamma and alpha that some formula needs.
     used: frozenset[str]
+
+    @property
+    def blocks(self) -> tuple[PlannedBlock, ...]:
+        """Every statement of layers, in the order of the file."""
+        return tuple(_statements(self.steps))
+
+    @property
+    def modules(self) -> tuple[PlannedModule, ...]:
+        """Every class that the network needs, those first that others hold."""
+        return tuple(_modules(self.steps))
+
+    @property
+    def optimizers(self) -> tuple[Optimizer, ...]:
+        """Those that have something to train; the first where nothing is trained."""
+        found = [o for o in self.model.optimizers if self.groups_of(o)]
+        return tuple(found) or (self.model.optimizer,)
+
+    def groups_of(self, optimizer: Optimizer) -> tuple[ParameterGroup, ...]:
+        return tuple(group for group in self.groups if group.optimizer == optimizer)
 
     def formula(self, value: Monomial) -> str:
         return python_formula(value, self.symbols)
@@ -76,31 +125,112 @@ class Plan(NamedTuple):
     def words(self, expressions: Iterable[str]) -> list[str]:
         """The symbols that Python expressions mention, in the order they are bound."""
         found = set(_BARE_WORD.findall(_STRING.sub("", " ".join(expressions))))
-        return [word for word in ("n", "n0", "r", "gamma", "alpha") if word in found]
+        return [word for word in _BINDINGS if word in found]
 
     def binding(self, expressions: Iterable[str]) -> list[str]:
-        """One line that binds the symbols used in Python ``expressions``, or none."""
+        """A line that binds the symbols used in Python ``expressions``, or two, or none."""
         words = self.words(expressions)
-        if not words:
-            return []
-        return [f"{', '.join(words)} = {', '.join(_BINDINGS[word] for word in words)}"]
+        sizes = [word for word in words if word in ("n", "n0", "L", "L0")]
+        several = (sizes, words[len(sizes) :]) if len(words) > _BOUND_IN_A_LINE else (words,)
+        return [
+            f"{', '.join(bound)} = {', '.join(_BINDINGS[word] for word in bound)}"
+            for bound in several
+            if bound
+        ]
 
 
 def plan(model: Model) -> Plan:
-    """Decide names, runs and groups.  Raises ValueError for names that are no identifiers."""
+    """Decide names, runs and groups.
+
+    Raises ValueError for names that are no identifiers, or stand for something else.
+    """
+    depth = model.depth
     symbols = Symbols(
-        "n", "n0" if model.base_width is not None else None, model.richness is not None
+        "n",
+        "n0" if model.base_width is not None else None,
+        model.richness is not None,
+        base_depth="L0" if depth is not None and depth.base is not None else None,
     )
-    blocks = tuple(
-        _block(statement, tuple(layers))
-        for statement, layers in groupby(model.layers, key=lambda layer: layer.statement)
-    )
+    own = class_name(model.name)
+    reserved = {"depth"} if depth is not None else set()
+    reserved |= {f"{optimizer.name}_groups" for optimizer in model.optimizers if model.others}
+    parts = model.arrangement or tuple(range(len(model.layers)))
+    steps = tuple(_steps(model, parts, "self", "", {own}, reserved))
     used: set[str] = set()
     for value in _monomials(model):
         used.update(_WORD.findall(python_formula(value, symbols)))
     return Plan(
-        model, class_name(model.name), symbols, blocks, _groups(model, blocks), frozenset(used)
+        model, own, symbols, steps, _groups(model, tuple(_statements(steps))), frozenset(used)
     )
+
+
+def _steps(
+    model: Model,
+    parts: Iterable[Part],
+    holder: str,
+    loop: str,
+    classes: set[str],
+    reserved: Iterable[str],
+) -> Iterator[Step]:
+    """The steps that parts are; ``classes`` are names that are taken, and get more."""
+
+    def key(part: Part) -> object:
+        return model.layers[part].statement if isinstance(part, int) else part
+
+    for _, alike in groupby(parts, key=key):
+        first, *others = alike
+        step: Step
+        if isinstance(first, int):
+            layers = tuple(model.layers[index] for index in (first, *others) if type(index) is int)
+            step = _block(layers, holder, loop)
+        elif isinstance(first, Activation):
+            yield from (first, *(part for part in others if isinstance(part, Activation)))
+            continue
+        else:
+            step = _module(model, first, holder, loop, classes)
+        if step.name in reserved:
+            raise ValueError(f"`{step.name}` is an attribute of the compiled module")
+        yield step
+
+
+def _module(
+    model: Model,
+    part: ResidualBlock | RepeatedBlocks,
+    holder: str,
+    loop: str,
+    classes: set[str],
+) -> PlannedModule:
+    name = attribute(part.name.rpartition(".")[2])
+    number, inner = "", part.parts
+    residual = part if isinstance(part, ResidualBlock) else None
+    within, inner_loop = f"{holder}.{name}", loop
+    if isinstance(part, RepeatedBlocks):
+        number = "L" if part.times is None else str(part.times)
+        within, inner_loop = "block", f"for block in {holder}.{name}"
+        if len(inner) == 1 and isinstance(inner[0], ResidualBlock):
+            # Its blocks are this residual, and need no other class.
+            residual, inner = inner[0], inner[0].parts
+    of_class = part.name if residual is None else residual.name
+    reserved = ("scale", "skip") if residual is not None else ()
+    steps = tuple(_steps(model, inner, within, inner_loop, classes, reserved))
+    its = free_class_name(of_class, classes)
+    classes.add(its)
+    return PlannedModule(name, its, residual, number, steps)
+
+
+def _statements(steps: Iterable[Step]) -> Iterator[PlannedBlock]:
+    for step in steps:
+        if isinstance(step, PlannedBlock):
+            yield step
+        elif isinstance(step, PlannedModule):
+            yield from _statements(step.steps)
+
+
+def _modules(steps: Iterable[Step]) -> Iterator[PlannedModule]:
+    for step in steps:
+        if isinstance(step, PlannedModule):
+            yield from _modules(step.steps)
+            yield step
 
 
 def is_frozen(tensor: Tensor) -> bool:
@@ -116,6 +246,12 @@ def depends_on_gamma(model: Model) -> bool:
     return any(not m.exponent(GAMMA).is_zero for m in _monomials(model))
 
 
+def shape(model: Model, layer: Layer) -> tuple[str, str]:
+    """Fan-in and fan-out as Python; an embedding has an entry for every index."""
+    entries = str(model.input_dim) if layer.kind == LayerKind.EMBEDDING else dim(layer.fan_in)
+    return entries, dim(layer.fan_out)
+
+
 def dim(size: Dim) -> str:
     """A dimension as Python."""
     if not size.wide:
@@ -124,12 +260,26 @@ def dim(size: Dim) -> str:
     return whole if size.over == 1 else f"{whole} // {size.over}"
 
 
+def shift_of(norm: Layer) -> Tensor | None:
+    """The bias of a norm, where torch's has none such: it starts at zero, beside a gain."""
+    bias = norm.bias
+    if bias is None or not norm.kind.is_norm:
+        return None
+    is_plain = bias.std.is_zero and bias.scale == ONE and not is_frozen(bias)
+    has_its = norm.kind == LayerKind.LAYERNORM and not is_frozen(norm.weight)
+    return None if is_plain and has_its else bias
+
+
 def _monomials(model: Model) -> list[Monomial]:
-    found = [model.optimizer.lr]
+    found = [optimizer.lr for optimizer in model.optimizers]
+    for residual, _ in residuals(model.arrangement):
+        found += [residual.scale, residual.skip]
+        found += [symbol(DEPTH)] if residual.is_leaky else []
     for layer in model.layers:
         for t in layer.tensors:
             found += [t.scale, t.std, t.lr, t.decay]
             found += [t.eps] if t.eps is not None else []
+        found += [layer.floor] if layer.floor is not None else []
     return found
 
 
@@ -139,18 +289,17 @@ def _looks(layer: Layer) -> tuple[object, ...]:
     return layer.fan_in, layer.fan_out, *tensors, layer.dist, layer.activation
 
 
-def _block(statement: str, layers: tuple[Layer, ...]) -> PlannedBlock:
+def _block(layers: tuple[Layer, ...], holder: str, loop: str) -> PlannedBlock:
     runs: list[LayerRun] = []
     for _, equal in groupby(enumerate(layers), key=lambda item: _looks(item[1])):
         members = list(equal)
         runs.append(LayerRun(members[0][1], members[0][0], members[-1][0] + 1))
     is_list = layers[0].position is not None
-    return PlannedBlock(attribute(statement), is_list, layers, tuple(runs))
+    name = attribute(layers[0].statement.rpartition(".")[2])
+    return PlannedBlock(name, is_list, layers, tuple(runs), holder, loop)
 
 
 def _groups(model: Model, blocks: tuple[PlannedBlock, ...]) -> tuple[ParameterGroup, ...]:
-    # The rate depends on the shape where PyTorch lacks the shape factor.
-    by_shape = model.optimizer.shape_factor in model.optimizer.law.torch.excess
     members: dict[tuple[Any, ...], list[tuple[PlannedBlock, str, list[tuple[int, int]]]]] = {}
     for kind in ("weight", "bias"):
         for block in blocks:
@@ -158,10 +307,13 @@ def _groups(model: Model, blocks: tuple[PlannedBlock, ...]) -> tuple[ParameterGr
                 tensor = run.layer.weight if kind == "weight" else run.layer.bias
                 if tensor is None or is_frozen(tensor):
                     continue
+                optimizer = model.optimizer_of(tensor)
                 fan_in = run.layer.fan_in if kind == "weight" else Dim(1, wide=False)
+                # The rate depends on the shape where PyTorch lacks the shape factor.
+                by_shape = optimizer.shape_factor in optimizer.law.torch.excess
                 shape = (fan_in, run.layer.fan_out) if by_shape else None
-                key = (symbol(RATE).times(tensor.lr), tensor.decay, tensor.eps, shape)
-                found = members.setdefault(key, [])
+                knobs = (symbol(RATE).times(tensor.lr), tensor.decay, tensor.eps, optimizer)
+                found = members.setdefault((*knobs, shape), [])
                 if not found or found[-1][:2] != (block, kind):
                     found.append((block, kind, []))
                 spans = found[-1][2]
@@ -177,17 +329,21 @@ def _group(
     """Named for its members, ``body+head``, ``body.1-3`` or ``head.bias``, with these in Python."""
     labels, params = [], []
     for block, kind, spans in found:
-        suffix = "" if kind == "weight" else ".bias"
+        first = block.layers[0]
+        suffix, tensor = "" if kind == "weight" else ".bias", kind
+        if first.kind.is_norm and kind == "weight":
+            suffix = ".gain"
+            tensor = "weight" if shift_of(first) is None else "norm.weight"
         for start, end in spans:
-            layers, place = f"self.{block.name}", ""
+            layers, place = f"{block.holder}.{block.name}", ""
+            loop = f" {block.loop}" if block.loop else ""
             if block.is_list and (start, end) != (0, len(block.layers)):
                 layers += f"[{start}:{end}]"
                 place = f".{start}" if end - start == 1 else f".{start}-{end - 1}"
-            labels.append(f"{block.name}{place}{suffix}")
-            if not block.is_list:
-                params.append(f"{layers}.{kind}")
-            elif end - start == 1:
-                params.append(f"self.{block.name}[{start}].{kind}")
-            else:
-                params.append(f"*(layer.{kind} for layer in {layers})")
+            labels.append(f"{block.statement}{place}{suffix}")
+            if block.is_list and end - start > 1:
+                params.append(f"*(layer.{tensor}{loop} for layer in {layers})")
+                continue
+            one = f"{block.holder}.{block.name}" + (f"[{start}]" if block.is_list else "")
+            params.append(f"*({one}.{tensor}{loop})" if loop else f"{one}.{tensor}")
     return ParameterGroup("+".join(labels), tuple(params), *knobs)

@@ -98,10 +98,11 @@ def emit_program(
     words = words_of(decided) | {*asked, "module_only" if module_only else "program"}
     words |= {"ranks"} if {"ddp", "fsdp"} & words else set()
     words |= {"features"} if asked else set()
-    torch = model.optimizer.law.torch
+    if {"stream", "embedding"} <= words:
+        raise ValueError("`stream` reads features, not indices of tokens")
     names = [name for name, condition in PARTS if holds(condition, words)]
-    if torch.is_a_part:
-        names = [model.optimizer.name, *names]
+    optimizers = {o.name: o.law.torch for o in decided.optimizers}
+    names = [*(name for name, torch in optimizers.items() if torch.is_a_part), *names]
     scaled = bool({"options", "module_only"} & words)
     filled = fills(decided, sharded="fsdp" in words, scaled=scaled)
     parts = {name: load_part(name, words | {*names}, filled.get(name)) for name in names}
@@ -115,7 +116,8 @@ def emit_program(
         text,
         flags=re.MULTILINE,
     )
-    text = text.replace(_WHOLE, torch.name) if {"fsdp", "whole"} <= words else text
+    for torch in optimizers.values() if {"fsdp", "whole"} <= words else ():
+        text = text if torch.steps_on_shards else text.replace(_WHOLE, torch.name)
     header = (
         [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
         if origin is None
@@ -139,27 +141,20 @@ def emit_program(
 
 def _imports(parts: Iterable[Part], text: str) -> list[str]:
     """The import block: what the parts need and the text mentions, merged and sorted."""
-    plain: set[str] = set()
-    named: dict[tuple[str, str], set[str]] = {}
     mentioned = set(re.findall(r"\w+", text))
-    for line in (line for part in parts for line in part.imports):
-        if line.startswith("import "):
-            if line.split()[-1].split(".")[0] in mentioned:
-                plain.add(line)
-            continue
-        module, _, names = line.removeprefix("from ").partition(" import ")
-        if not module.startswith("richc."):
-            for name in names.split(", "):
-                if name.split()[-1] in mentioned:
-                    # One that gets another name stands on a line of its own.
-                    place = (module, name if " as " in name else "")
-                    named.setdefault(place, set()).add(name)
-    lines = sorted(plain)
-    for (module, _), found in sorted(named.items()):
-        line = f"from {module} import {', '.join(sorted(found))}"
+    found: dict[tuple[str, str], set[str]] = {}
+    for line in (line for part in parts for line in part.imports if " richc." not in line):
+        head, _, names = line.rpartition("import ")
+        for name in names.split(", "):
+            if name.split()[-1].split(".")[0] in mentioned:
+                # A module, and what gets another name, stand on a line of their own.
+                alone = name if not head or " as " in name else ""
+                found.setdefault((head, alone), set()).add(name)
+    lines = []
+    for (head, _), wanted in sorted(found.items()):
+        line = f"{head}import {', '.join(sorted(wanted))}"
         if len(line) > LINE_LENGTH:
-            names = "".join(f"    {name},\n" for name in sorted(found))
-            line = f"from {module} import (\n{names})"
+            line = f"{head}import (\n" + "".join(f"    {name},\n" for name in sorted(wanted)) + ")"
         lines.append(line)
     others = [line for line in lines if line.split()[1].split(".")[0] in ("numpy", "torch")]
     own = [line for line in lines if line not in others]
@@ -173,9 +168,12 @@ def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list
     if outputs.wide:
         raise ValueError("the read-out's size must not depend on the width")
     richness = "None" if model.richness is None else number(model.richness)
-    sizes = {"WIDTH": str(model.width), "RICHNESS": richness, "GAMMA": number(model.gamma)}
+    depth = {} if model.depth is None else {"DEPTH": str(model.depth.value)}
+    sizes = {"WIDTH": str(model.width), **depth, "RICHNESS": richness, "GAMMA": number(model.gamma)}
     if "n0" in decided.used or (decided.symbols.base and "alpha" in decided.used):
         sizes["BASE_WIDTH"] = str(model.base_width)
+    if model.depth is not None and "L0" in decided.used:
+        sizes["BASE_DEPTH"] = str(model.depth.base)
     lines = [f"{', '.join(sizes)} = {', '.join(sizes.values())}"]
     if "program" not in words:
         return lines
@@ -191,7 +189,10 @@ def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list
     if "options" in words:
         train_defaults["SCHEDULE"] = literal(train.schedule or _SCHEDULE)
         train_defaults["WARMUP"] = number(Fraction(0) if train.warmup is None else train.warmup)
-    named |= {"FEATURES": str(model.input_dim), "OUTPUTS": str(outputs.factor)}
+    features = {"FEATURES": str(model.input_dim)}
+    if model.is_token_input:
+        features = {"FEATURES": "1", "TOKENS": str(model.input_dim)}
+    named |= {**features, "OUTPUTS": str(outputs.factor)}
     lines += [f"{', '.join(named)} = {', '.join(named.values())}"]
     if train.data is not None:
         lines.append(f"DATA: str | None = {_optional(train.data)}")

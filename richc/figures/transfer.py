@@ -38,7 +38,10 @@ def draw(
 def panels(found: TransferReport) -> dict[str, str]:
     """What there is to draw: panel -> its title."""
     what = WORDS[found.parameter]
-    return {"losses": f"Training loss over the {what}", "bests": f"Best {what} over the width"}
+    return {
+        "losses": f"Training loss over the {what}",
+        "bests": f"Best {what} over the {found.over}",
+    }
 
 
 def figure(
@@ -89,7 +92,8 @@ def key(found: TransferReport) -> str:
     """What the marks are."""
     return (
         "Losses: geometric means over seeds, bands from the least to the greatest; crosses: some "
-        f"diverged; ringed: the best {WORDS[found.parameter]} of each width. Over the width: the "
+        f"diverged; ringed: the best {WORDS[found.parameter]} of each {found.over}. "
+        f"Over the {found.over}: the "
         "best one, between the values tried; solid: fitted; dashed: predicted"
     )
 
@@ -108,7 +112,7 @@ def _losses(axis: Any, found: TransferReport, beside: Sequence[TransferReport]) 
         by_value = {v: _capped(ts, cap) for v, ts in sorted(places[best.width].items())}
         x = [_place(found, value) for value in by_value]
         means = [math.exp(fmean(map(math.log, losses))) for losses in by_value.values()]
-        axis.plot(x, means, label=f"n = {best.width}", **style)
+        axis.plot(x, means, label=f"{found.over.symbol} = {best.width}", **style)
         least, greatest = map(min, by_value.values()), map(max, by_value.values())
         axis.fill_between(
             x, list(least), list(greatest), color=style["color"], alpha=0.18, linewidth=0
@@ -172,7 +176,7 @@ def _bests(axis: Any, reports: Sequence[TransferReport]) -> None:
     """The best values of all sweeps, and how they go with the width."""
     axis.set_xscale("log", base=2)
     _value_axis(axis.yaxis, axis.set_yscale, reports, most=20)
-    axis.set_xlabel("width n")
+    axis.set_xlabel(f"{reports[0].over} {reports[0].over.symbol}")
     axis.set_ylabel(f"best {WORDS[reports[0].parameter]}")
     reach: list[float] = []
     for index, report in enumerate(reports):
@@ -206,7 +210,7 @@ def _bests(axis: Any, reports: Sequence[TransferReport]) -> None:
 
 def _typeset(words: str) -> str:
     """With exponents raised."""
-    return re.sub(r"n\^([-+0-9./]+)", r"n$^{\1}$", words)
+    return re.sub(r"([nL])\^([-+0-9./]+)", r"\1$^{\2}$", words)
 
 
 def _slope(

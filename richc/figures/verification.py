@@ -50,9 +50,20 @@ def draw(report: VerificationReport, sentence: str, path: Path, *, force: bool =
 
 
 def panels(report: VerificationReport) -> dict[str, str]:
-    """What there is to draw: quantity -> title of its panel."""
-    measured = {row.quantity for row in report.rows}
-    return {quantity: title for quantity, (title, _) in _PANELS.items() if quantity in measured}
+    """What there is to draw: panel -> its title."""
+    measured = {panel_of(row) for row in report.rows}
+    titles = {quantity: title for quantity, (title, _) in _PANELS.items()}
+    over_depth = {_over_depth(q): f"{title}, over the depth" for q, title in titles.items()}
+    return {panel: title for panel, title in (titles | over_depth).items() if panel in measured}
+
+
+def panel_of(row: Row) -> str:
+    """Where a row is drawn: the quantity's panel, or that over the depth."""
+    return row.quantity if row.symbol == "n" else _over_depth(row.quantity)
+
+
+def _over_depth(quantity: str) -> str:
+    return f"{quantity} over L"
 
 
 def figure(report: VerificationReport, title: str | None = None, only: str | None = None) -> Figure:
@@ -66,9 +77,11 @@ def figure(report: VerificationReport, title: str | None = None, only: str | Non
         figsize=(4.4 * columns, 3.6 * lines + (0.9 if title else 0.0)), layout="constrained"
     )
     axes = drawn.subplots(lines, columns, squeeze=False)
-    for axis, quantity in zip(axes.flat, quantities, strict=False):
-        rows = [row for row in report.rows if _is_drawn(row, quantity, report.run.judged_step)]
-        _panel(axis, quantity, rows, report)
+    titles = panels(report)
+    for axis, panel in zip(axes.flat, quantities, strict=False):
+        # Of the changes only those of the step that is judged.
+        rows = [row for row in report.rows if panel_of(row) == panel and report.is_judged(row)]
+        _panel(axis, titles[panel], rows, report)
     for axis in axes.flat[len(quantities) :]:
         axis.set_axis_off()
     if title is not None:
@@ -77,17 +90,13 @@ def figure(report: VerificationReport, title: str | None = None, only: str | Non
     return drawn
 
 
-def _is_drawn(row: Row, quantity: str, step: int) -> bool:
-    """Of the changes only those of the step that is judged."""
-    return row.quantity == quantity and row.step in (0, step)
-
-
-def _panel(axis: Any, quantity: str, rows: Sequence[Row], report: VerificationReport) -> None:
-    title, label = _PANELS[quantity]
+def _panel(axis: Any, title: str, rows: Sequence[Row], report: VerificationReport) -> None:
+    _, label = _PANELS[rows[0].quantity]
+    of_depth = report.run.depth if rows[0].symbol == "L" else None
     axis.set_title(title, fontsize=10)
     axis.set_xscale("log", base=2)
     axis.set_yscale("log")
-    axis.set_xlabel("width n")
+    axis.set_xlabel("width n" if of_depth is None else "depth L")
     axis.set_ylabel(label)
     nothing: list[str] = []
     drawn: list[float] = []
@@ -106,7 +115,7 @@ def _panel(axis: Any, quantity: str, rows: Sequence[Row], report: VerificationRe
         axis.plot(list(sizes), list(sizes.values()), style["marker"], **marker)
         _slopes(axis, row, exponent, sizes, style["color"])
         axis.plot([], [], style["marker"] + "-", label=_label(report, row, exponent), **marker)
-    widths = sorted(report.run.networks)
+    widths = sorted((of_depth or report.run).networks)
     axis.set_xlim(widths[0] / 1.3, widths[-1] * 1.3)
     axis.set_xticks(widths, [str(n) for n in widths], rotation=45 if len(widths) > 5 else 0)
     axis.xaxis.minorticks_off()
@@ -145,7 +154,7 @@ def _slopes(axis: Any, row: Row, fitted: float, sizes: dict[int, float], color: 
 
 def _label(report: VerificationReport, row: Row, fitted: float) -> str:
     bias = " bias" if row.of_bias else ""
-    predicted = "" if row.predicted is None else f" ({size(row.predicted)})"
+    predicted = "" if row.predicted is None else f" ({size(row.predicted, row.symbol)})"
     sign = Outcome.of([row.agrees]).sign
     mark = "" if row.predicted is None or row.agrees else f"  {sign}"
     return f"{place(report, row)}{bias}  {fitted:+.2f}{predicted}{mark}"

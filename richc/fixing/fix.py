@@ -18,7 +18,7 @@ from richc.repair.search import obstacle
 from richc.repair.target import Contradiction, target
 from richc.rules import INFERRED, SLUGS
 from richc.rules.recognise import mistakes as known_mistakes
-from richc.syntax.formatter import format_text, without_columns
+from richc.syntax.formatter import format_text, unfolded
 from richc.syntax.source import Source
 
 #: Their edits change values at the base width: a gain, a gauge.  They are made where selected.
@@ -88,7 +88,7 @@ def fix(
     for part in (spelling, codes - spelling):
         result, offers = accept(result, name, part)
         steps += [_taken(found) for found in offers]
-    if steps and without_columns(source.text) is not None:
+    if steps and unfolded(source.text) is not None:
         result = analyse_source(Source(source.path, format_text(result.source.text)))
     return Fixed(source, result, tuple(steps), tuple(left))
 

@@ -6,6 +6,9 @@ of the optimizer's gauge move decide (Yang & Hu 2020, arXiv 2011.14522, section 
 and not only as exponents, have the same function at every step once their initial weights are
 mapped.
 
+A branch's multiplier is one of its last layer's.  What only norms read has a gauge of its own
+(``richc.gauge.norms``).
+
 Positively homogeneous networks without biases have one more symmetry, V_l -> u_l V_l with the
 product of all u_l equal to 1 (docs/theory.md, "Where a naive checker is wrong"); it is tried where
 the gauge does not do.
@@ -19,6 +22,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.algebra.monomial import (
+    DEPTH,
     ONE,
     WIDTH,
     ZERO,
@@ -26,6 +30,7 @@ from richc.algebra.monomial import (
     Monomial,
     is_one,
 )
+from richc.gauge.norms import folded, norm_factors
 from richc.gauge.structure import (
     Setting,
     Structure,
@@ -78,7 +83,8 @@ class Difference(NamedTuple):
 
     @property
     def is_constant(self) -> bool:
-        return self.power == 0
+        """Whether it depends on neither the width nor the depth."""
+        return self.power == 0 and self.ratio is not None and self.ratio.exponent(DEPTH).is_zero
 
 
 class Move(NamedTuple):
@@ -139,6 +145,8 @@ def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
         return Equivalence(DIFFERENT, structure, (), (), (), False, notes)
     knobs = tuple(settings_of(first, second))
     shapes = _Shapes(first, second)
+    if not first.is_chain:
+        first, second = folded(first), folded(second)
     one, other = _all_invariants(first, shapes, 0), _all_invariants(second, shapes, 1)
     differences = _differences(first, one, other)
     found = _judged(differences, knobs)
@@ -146,17 +154,26 @@ def _compare(first: Model, second: Model, rescaling: bool) -> Equivalence:
     if found != IDENTICAL and rescaling and is_homogeneous(first) and is_homogeneous(second):
         factors = _rescaling(first, one, other)
         if factors is not None:
-            power = first.optimizer.law.gauge_power
-            mapped = [
-                {kind: _rescaled(first, kind, value, u, power) for kind, value in of.items()}
-                for (_, of), u in zip(one, factors, strict=True)
+            pairs = [
+                (at, {kind: _rescaled(first, at, kind, value, u) for kind, value in of.items()})
+                for (at, of), u in zip(one, factors, strict=True)
             ]
-            pairs = [(at, of) for (at, _), of in zip(one, mapped, strict=True)]
             rescaled = _differences(first, pairs, other)
             if _RANK[_judged(rescaled, knobs)] < _RANK[found]:
                 found, differences = _judged(rescaled, knobs), rescaled
             else:
                 factors = None
+    if found != IDENTICAL and not first.is_chain:
+        inits = [(a[INIT], b[INIT]) for (_, a), (_, b) in zip(one, other, strict=True)]
+        moved = norm_factors(first, [(at.layer, at.of_bias) for at, _ in one], inits)
+        mapped = [
+            (at, {kind: _rescaled(first, at, kind, value, u) for kind, value in of.items()})
+            for (at, of), u in zip(one, moved, strict=True)
+        ]
+        rescaled = _differences(first, mapped, other)
+        if len(rescaled) < len(differences):
+            found, differences = _judged(rescaled, knobs), rescaled
+            notes = (*notes, "sizes differ where only norms read them, and rates go with them")
     if shapes.depends_on_width:
         notes = (*notes, _AT_LARGE_WIDTH.format(first.optimizer.law.title))
         found = CONSTANTS if found == IDENTICAL else found
@@ -194,13 +211,13 @@ class _Shapes:
     """Shape factors of both models, left out where both have the same one."""
 
     def __init__(self, first: Model, second: Model) -> None:
-        options = [model.optimizer.shape_factor for model in (first, second)]
-        self._options = [None, None] if options[0] == options[1] else options
+        self._models = first, second
         #: A factor was used that is a monomial at large width only.
         self.depends_on_width = False
 
-    def of(self, which: int, fan_in: Dim, fan_out: Dim) -> Monomial:
-        option = self._options[which]
+    def of(self, which: int, tensor: Tensor, fan_in: Dim, fan_out: Dim) -> Monomial:
+        options = [model.optimizer_of(tensor).shape_factor for model in self._models]
+        option = None if options[0] == options[1] else options[which]
         over, under = dim_monomial(fan_out), dim_monomial(fan_in)
         if option not in shape_factor.OF_THE_LARGER:
             larger = ONE
@@ -225,7 +242,7 @@ def _all_invariants(model: Model, shapes: _Shapes, which: int) -> _Invariants:
             # Repeated layers share their tensors.
             key = (id(tensor), fan_in, layer.fan_out)
             if key not in known:
-                shape = shapes.of(which, fan_in, layer.fan_out)
+                shape = shapes.of(which, tensor, fan_in, layer.fan_out)
                 known[key] = _invariants(model, tensor, shape)
             found.append((_At(index, of_bias), known[key]))
     return found
@@ -233,12 +250,13 @@ def _all_invariants(model: Model, shapes: _Shapes, which: int) -> _Invariants:
 
 def _invariants(model: Model, tensor: Tensor, shape: Monomial) -> dict[str, Monomial]:
     """What decides how V = M W is drawn and how it moves."""
-    law = model.optimizer.law
+    optimizer = model.optimizer_of(tensor)
+    law = optimizer.law
     scale = at_numbers(tensor.scale, model)
     init = scale.times(at_numbers(tensor.std, model))
     if tensor.frozen:
         return {INIT: init}
-    eta = at_numbers(model.optimizer.lr.times(tensor.lr), model)
+    eta = at_numbers(optimizer.lr.times(tensor.lr), model)
     power = Affine(Fraction(law.gauge_power))
     decay = at_numbers(tensor.decay, model)
     found = {INIT: init, RATE: eta.times(scale.power(power)).times(shape)}
@@ -298,9 +316,12 @@ def _rescaling(model: Model, one: _Invariants, other: _Invariants) -> list[Monom
     return factors
 
 
-def _rescaled(model: Model, kind: str, value: Monomial, u: Monomial, power: int) -> Monomial:
+def _rescaled(model: Model, at: _At, kind: str, value: Monomial, u: Monomial) -> Monomial:
     """An invariant of V -> u V: the gradient goes like 1/u."""
-    law = model.optimizer.law
+    layer = model.layers[at.layer]
+    tensor = layer.bias if at.of_bias and layer.bias is not None else layer.weight
+    law = model.optimizer_of(tensor).law
+    power = law.gauge_power
     if kind == INIT:
         return value.times(u)
     if kind == RATE:

@@ -80,7 +80,7 @@ def place(model: Model, network: Network, verdict: Verdict) -> Place:
 def _spread(verdict: Verdict) -> Fraction:
     """By how much the updates of representations differ, of a model that passes."""
     updates = [at.dh for at in verdict.flow.later[:-1] if isinstance(at.dh, Fraction)]
-    return max(updates) + -min(updates)
+    return max(updates) + -min(updates) if updates else Fraction(0)
 
 
 def _mixture(network: Network, sides: Sequence[Sides]) -> tuple[Shares, Fraction, bool]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
 from richc.activations import LINEAR, RELU
 from richc.algebra.monomial import WIDTH
 from richc.spec.activation import Activation
+from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock
 from richc.spec.model import Layer, Model, Tensor
 
 
@@ -44,6 +45,37 @@ def structure_of(first: Model, second: Model) -> Iterator[Structure]:
         yield Structure(None, f"the optimizers differ: {names[0]} against {names[1]}")
     if first.loss != second.loss:
         yield Structure(None, f"the losses differ: {first.loss} against {second.loss}")
+    yield from _block_structure(first, second)
+
+
+def _block_structure(first: Model, second: Model) -> Iterator[Structure]:
+    """What blocks, norms and several optimizers add."""
+    kinds = [[layer.kind for layer in model.layers] for model in (first, second)]
+    if kinds[0] != kinds[1]:
+        yield Structure(None, "the kinds of layers differ: dense, embedding or norm")
+    if skeleton(first.arrangement) != skeleton(second.arrangement):
+        yield Structure(None, "the blocks differ: what is repeated, how often, or what skips it")
+    floors = [[layer.floor for layer in model.layers] for model in (first, second)]
+    if floors[0] != floors[1]:
+        yield Structure(None, "the norms have different eps")
+    words = [
+        [model.optimizer_of(tensor).name for layer in model.layers for tensor in layer.tensors]
+        for model in (first, second)
+    ]
+    if words[0] != words[1] and first.others:
+        yield Structure(None, "layers choose different optimizers")
+
+
+def skeleton(parts: Sequence[Part]) -> tuple[object, ...]:
+    """An arrangement without names, places and multipliers of branches."""
+    return tuple(
+        ("residual", part.skip, part.is_leaky, skeleton(part.parts))
+        if isinstance(part, ResidualBlock)
+        else ("repeat", part.times, skeleton(part.parts))
+        if isinstance(part, RepeatedBlocks)
+        else part
+        for part in parts
+    )
 
 
 def _layer_structure(a: Layer, b: Layer) -> Iterator[Structure]:
@@ -96,10 +128,15 @@ def _differ_in_decay_only(first: Model, second: Model) -> bool:
 
 def is_homogeneous(model: Model) -> bool:
     """Whether layers may be rescaled against each other."""
-    return all(
+    return is_plain(model) and all(
         bias_of(layer) is None and (layer.activation is None or layer.activation.is_homogeneous)
         for layer in model.layers
     )
+
+
+def is_plain(model: Model) -> bool:
+    """Whether it is a chain with one optimizer, whose layers share one gauge."""
+    return model.is_chain and not model.others
 
 
 def notes_of(first: Model, second: Model) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from richc.lab.networks import Networks, Record, Slice, make_optimizer
+from richc.lab.networks import Family, Networks, Record, make_optimizer
 from richc.lab.program import Batch, Program
 
 #: How many examples of the batch the changes are measured on.  Their entries are many already;
@@ -61,40 +61,50 @@ def measure(
     seeds: Sequence[int],
     batch: Batch,
     *,
+    order: Sequence[int],
     rate: float,
     steps: int,
+    with_travel: bool = False,
     with_kernel: bool = True,
     with_state: bool = False,
 ) -> Sizes:
     """Train one network a seed for ``steps`` steps on ``batch``, and measure everything.
 
-    ``model`` is a network of the width in question, whose tensors are used up; ``rate`` multiplies
-    every learning rate.  ``with_kernel`` trains their mirror images, too: see ``kernel_change``.
+    ``model`` is a network of the size in question, whose tensors are used up; ``order`` is as for
+    Networks; ``rate`` multiplies every learning rate.  ``with_kernel`` trains their mirror images,
+    too: see ``kernel_change``.
     """
     networks = Networks(
-        program.module, model, seeds, rate=rate, steps=steps, is_linear=program.is_linear
+        program.module,
+        model,
+        seeds,
+        rate=rate,
+        steps=steps,
+        is_linear=program.is_linear,
+        order=order,
     )
-    last = len(networks.layers) - 1
+    last = len(networks.typical) - 1
     found: Sizes = {}
     first: Record | None = None
     for step in range(1, steps + 1):
         record = networks.step(batch.x, batch.y, program.loss)
         if first is None:
             first = record
-            for index, height in enumerate(record.heights[:-1]):
-                found[Key(H, index, 0)] = log_rms(height)
+            for index, at in enumerate(networks.typical[:-1]):
+                found[Key(H, index, 0)] = log_rms(record.heights[at])
             found[Key(H, last, 0)] = log_rms(
-                networks.readouts(-(-OUTPUTS // record.heights[last].shape[-1]))
+                networks.readouts(-(-OUTPUTS // record.heights[-1].shape[-1]))
             )
         found |= _changes(networks, record.head(PROBED), step, in_detail=step in (1, steps))
     assert first is not None
-    if with_kernel:
-        after = networks.since_start(first)
+    after = networks.since_start(first) if with_kernel or with_travel else []
+    if with_travel:
         found[Key(TRAVEL, last, steps)] = log_rms(after[-1] - first.heights[-1])
+    if with_kernel:
         kernels = [(first.heights[-2], after[-2])]
         mirrored = Networks(
             program.module, model, seeds, rate=rate, steps=steps,
-            is_linear=program.is_linear, mirrored=True,
+            is_linear=program.is_linear, order=order, mirrored=True,
         )  # fmt: skip
         start = mirrored.step(batch.x, batch.y, program.loss)
         for _ in range(steps - 1):
@@ -102,9 +112,11 @@ def measure(
         kernels.append((start.heights[-2], mirrored.since_start(start)[-2]))
         found[Key(KERNEL, last - 1, steps)] = kernel_change(kernels)
     if with_state:
+        states = networks.states()
         found |= {
-            Key(STATE, part.layer, steps, part.is_bias): size.log()
-            for part, size in networks.states().items()
+            Key(STATE, family.layer, steps, family.is_bias): states[family.typical].log()
+            for family in networks.families
+            if family.typical in states
         }
     return found
 
@@ -115,38 +127,51 @@ def log_rms(values: Tensor) -> Tensor:
 
 
 def _changes(networks: Networks, record: Record, step: int, *, in_detail: bool) -> Sizes:
-    """Changes in one step: all parts together and, ``in_detail``, each part alone."""
-    alone = networks.parts if in_detail else []
-    everything = frozenset(networks.parts)
-    heights = networks.after_step(record, [everything, *(frozenset({part}) for part in alone)])
+    """Changes in one step: all parts together and, ``in_detail``, each family of them alone.
+
+    Of layers that several blocks have, changes are those of the middle block's; what a member adds
+    to its own h is that member's alone.
+    """
+    alone = networks.families if in_detail else []
+    several = [family for family in alone if len(family.members) > 1]
+    variants = [frozenset(networks.parts), *(family.members for family in alone)]
+    variants += [frozenset({family.typical}) for family in several]
+    heights = networks.after_step(record, variants)
+    last = len(networks.typical) - 1
     found: Sizes = {}
-    for index, (after, before) in enumerate(zip(heights, record.heights, strict=True)):
-        change = after - before.unsqueeze(1)
+    for index, at in enumerate(networks.typical):
+        change = heights[at] - record.heights[at].unsqueeze(1)
         found[Key(DH, index, step)] = log_rms(change[:, 0])
-        for variant, part in enumerate(alone, start=1):
-            if part.layer <= index:
-                for key in _shares(part, index, step, len(heights) - 1):
-                    found[key] = log_rms(change[:, variant])
+        for variant, family in enumerate(alone, start=1):
+            for key in _shares(family, index, step, last, networks.typical[index]):
+                found[key] = log_rms(change[:, variant])
+        for variant, family in enumerate(several, start=1 + len(alone)):
+            if family.layer == index:
+                found[Key(OWN, index, step, family.is_bias)] = log_rms(change[:, variant])
     if in_detail:
         found |= _still(networks, step, found)
     return found
 
 
-def _shares(part: Slice, layer: int, step: int, last: int) -> list[Key]:
-    """What the share of a part in a layer's change is: its own, f's, or one that is passed on."""
+def _shares(family: Family, layer: int, step: int, last: int, place: int) -> list[Key]:
+    """What the share of a family in a layer's change is: its own, f's, or one that is passed on."""
+    if min(family.members).layer > place:
+        return []
     keys = []
-    if part.layer == layer:
-        keys.append(Key(OWN, layer, step, part.is_bias))
+    if family.layer == layer and len(family.members) == 1:
+        keys.append(Key(OWN, layer, step, family.is_bias))
     if layer == last:
-        keys.append(Key(DF, part.layer, step, part.is_bias))
-    return keys or [Key(TERM, layer, step, part.is_bias, part.layer)]
+        keys.append(Key(DF, family.layer, step, family.is_bias))
+    if not keys and min(family.members).layer < place:
+        keys.append(Key(TERM, layer, step, family.is_bias, family.layer))
+    return keys
 
 
 def _still(networks: Networks, step: int, known: Sizes) -> Sizes:
     """What does not train contributes nothing."""
     nothing = torch.full((networks.count,), -math.inf, dtype=torch.float64)
     keys = [
-        Key(quantity, part.layer, step, part.is_bias)
+        Key(quantity, networks.order[part.layer], step, part.is_bias)
         for part in networks.tensors
         for quantity in (OWN, DF)
     ]
@@ -171,14 +196,14 @@ def kernel_change(pair: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
 
 
 def plain_travel(
-    program: Program, width: int, seed: int, batch: Batch, *, rate: float, steps: int
+    program: Program, size: int, seed: int, batch: Batch, *, rate: float, steps: int
 ) -> float:
     """The size of f's change over all steps of one network, in the plainest way.
 
     The emitted network and the emitted optimizer, as a user's loop would run them: what Networks
     does cleverly is held to it.  As there, the loss is of f less what it was at init.
     """
-    model = program.network(width)
+    model = program.network(size)
     model.reset_parameters(torch.Generator().manual_seed(seed))  # type: ignore[operator]
     model.double()
     optimizer = make_optimizer(model, rate)

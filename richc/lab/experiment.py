@@ -1,4 +1,7 @@
-"""Training networks of several widths: at which rates, how many at once, and in how long."""
+"""Training networks of several sizes: at which rates, how many at once, and in how long.
+
+A size is a width, or a depth at one width: whatever the program is of.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from richc.lab.coordinates import (
     measure,
     plain_travel,
 )
+from richc.lab.growth import Growth
 from richc.lab.pace import Pace
 from richc.lab.program import Batch, Program
 from richc.lab.sweep.runs import weights
@@ -37,8 +41,8 @@ _SHARE = 0.05
 _MOST_FITTED = 1.0
 _PILOT_NETWORKS = 4
 _PILOT_TRIES = 5
-#: Up to which width a pilot goes.
-_PILOT_WIDTH = 256
+#: Up to which size a pilot goes.
+_PILOT = {Growth.WIDTH: 256, Growth.DEPTH: 16}
 #: Bytes of weights that are stacked: larger networks gain nothing from it.
 _STACK = 2**23
 #: Up to which width the kernel's change is measured, on networks of its own.
@@ -75,7 +79,15 @@ class Experiment(NamedTuple):
     seed: int
     with_state: bool = False
 
-    def measure(self, width: int, indices: range, rate: float, *, with_kernel: bool) -> Sizes:
+    def measure(
+        self,
+        width: int,
+        indices: range,
+        rate: float,
+        *,
+        with_kernel: bool = False,
+        with_travel: bool = False,
+    ) -> Sizes:
         """The networks of these numbers and this width, in stacks."""
         model = self.program.network(width)
         seeds = [self.seed_of(width, index) for index in indices]
@@ -86,8 +98,10 @@ class Experiment(NamedTuple):
                 model,
                 seeds[start : start + stack],
                 self.batch,
+                order=self.program.at(width).unrolled,
                 rate=rate,
                 steps=self.steps,
+                with_travel=with_travel,
                 with_kernel=with_kernel,
                 with_state=self.with_state,
             )
@@ -128,11 +142,15 @@ class Experiment(NamedTuple):
     def cost(self, width: int) -> float:
         """What a network takes, up to a constant: those whose kernel is measured train twice."""
         trainings = 2 if self._has_kernel(width) else 1
+        if self.program.over is Growth.DEPTH:
+            return float(width)
         # Weights whose updates stay factored gain from being many: as measured.
         power = 2 / 3 if self.program.is_linear else self.power / 2
-        return trainings * math.pow(weights(self.program.spec, width), power)
+        return trainings * math.pow(weights(self.program.at(width)), power)
 
     def _has_kernel(self, width: int) -> bool:
+        if not self.program.spec.is_chain:
+            return False
         return width <= (_KERNEL_WIDTH_OF_MUON if self.power == 3 else _KERNEL_WIDTH)
 
     def choose_rate(self, widths: list[int]) -> float:
@@ -143,15 +161,13 @@ class Experiment(NamedTuple):
         large width, they should be most of it at all widths, and else little.
         """
         narrow = widths[0]
-        other = max(n for n in widths if n <= max(_PILOT_WIDTH, narrow))
+        other = max(n for n in widths if n <= max(_PILOT[self.program.over], narrow))
         pilots = list(dict.fromkeys((narrow, other)))
         rate, most, wanted = 1.0, self._most(widths), STRIDE
         share = growing = 0.0
         for _ in range(_PILOT_TRIES):
             rate = min(rate, most)
-            sizes = [
-                self.measure(n, range(_PILOT_NETWORKS), rate, with_kernel=False) for n in pilots
-            ]
+            sizes = [self.measure(n, range(_PILOT_NETWORKS), rate) for n in pilots]
             strides = [self._stride(found) for found in sizes]
             shares = [self._share(n, found) for n, found in zip(pilots, sizes, strict=True)]
             largest, share, growing = max(strides), shares[0], 0.0
@@ -169,7 +185,7 @@ class Experiment(NamedTuple):
         if growing < _GROWS and _SHARE < share < math.inf:
             rate *= _SHARE / share
         for _ in range(_PILOT_TRIES):
-            found = self.measure(narrow, range(_PILOT_NETWORKS), rate, with_kernel=False)
+            found = self.measure(narrow, range(_PILOT_NETWORKS), rate)
             if self._fitted(found) <= _MOST_FITTED:
                 break
             rate /= 2
@@ -195,7 +211,7 @@ class Experiment(NamedTuple):
 
     def _most(self, widths: list[int]) -> float:
         """Where torch caps a rate at 1 / sqrt(step): stay below at every width."""
-        if not self.program.spec.optimizer.law.torch.caps_rate:
+        if not any(one.law.torch.caps_rate for one in self.program.spec.optimizers):
             return math.inf
         groups = [
             group
@@ -232,7 +248,7 @@ class Experiment(NamedTuple):
         )
         last = len(self.program.spec.layers) - 1
         stacked = float(
-            self.measure(width, range(1), rate, with_kernel=True)[Key(TRAVEL, last, self.steps)]
+            self.measure(width, range(1), rate, with_travel=True)[Key(TRAVEL, last, self.steps)]
         )
         if plain != stacked and not abs(plain - stacked) < 0.01:
             raise AssertionError(
@@ -243,22 +259,24 @@ class Experiment(NamedTuple):
         """Raises TooLarge where a single network and its training do not fit."""
         # In double precision: weight, two earlier ones, gradient, difference, optimizer's state.
         copies = 2 if self.program.is_linear else 2 * 8
-        wanted = copies * self._bytes(width)
+        wanted, over = copies * self._bytes(width), self.program.over
         has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if wanted > 0.8 * has:
             raise TooLarge(
-                f"networks of width {width} need about {wanted / 2**30:.0f} GiB, and there are "
-                f"{has / 2**30:.0f}: choose smaller --widths"
+                f"networks of {over} {width} need about {wanted / 2**30:.0f} GiB, and there are "
+                f"{has / 2**30:.0f}: choose smaller --{over}s"
             )
 
     def _bytes(self, width: int) -> int:
         """Of one network's weights in single precision."""
-        return 4 * weights(self.program.spec, width)
+        return 4 * weights(self.program.at(width))
 
     @property
     def power(self) -> int:
-        """By which power of the width time grows."""
-        return 3 if self.program.spec.optimizer.law.takes_matrices_only else 2
+        """By which power of the size time grows."""
+        if self.program.over is Growth.DEPTH:
+            return 1
+        return 3 if any(one.law.takes_matrices_only for one in self.program.spec.optimizers) else 2
 
 
 def _growth(values: list[float], widths: list[int]) -> float:

@@ -7,19 +7,30 @@ from collections.abc import Sequence
 
 from richc.lab.coordinates import DF, DH, OWN, TERM, TRAVEL, H, Key, Sizes
 from richc.lab.findings import Measured
-from richc.lab.statistics import Fit, Noise, fit
+from richc.lab.growth import Growth
+from richc.lab.statistics import DEPTH_LIMIT, WIDTH_LIMIT, Fit, Noise, fit
 
 #: By how much a term of a smaller exponent has to be smaller, at the narrowest width, not to count.
 _NEGLIGIBLE = math.log(10)
 
+#: How sizes come near their powers.
+_LIMITS = {Growth.WIDTH: WIDTH_LIMIT, Growth.DEPTH: DEPTH_LIMIT}
+
 
 class MeasuredExponents:
-    """What was measured at several widths.  ``last`` is the read-out's place."""
+    """What was measured at several sizes of what grows.  ``last`` is the read-out's place."""
 
-    def __init__(self, sizes: dict[int, Sizes], last: int, tolerance: float) -> None:
+    def __init__(
+        self,
+        sizes: dict[int, Sizes],
+        last: int,
+        tolerance: float,
+        growth: Growth = Growth.WIDTH,
+    ) -> None:
         self._sizes = dict(sorted(sizes.items()))
         self._last = last
         self._tolerance = tolerance
+        self.growth = growth
         self._fits: dict[Key, Fit | None] = {}
         self.keys = [
             key
@@ -94,7 +105,7 @@ class MeasuredExponents:
     def _alone(self, key: Key) -> Fit | None:
         if key not in self._fits:
             known = {width: found[key] for width, found in self._sizes.items() if key in found}
-            self._fits[key] = fit(known, noise_of(key, key.layer == self._last))
+            self._fits[key] = fit(known, noise_of(key, key.layer == self._last, self.growth))
         return self._fits[key]
 
     def _leading(self, change: Key) -> Fit | None:
@@ -104,6 +115,9 @@ class MeasuredExponents:
         return max(found, key=lambda fitted: fitted.exponent, default=None)
 
     def _exponent(self, key: Key) -> float:
+        if key.quantity in (OWN, DF) and key not in self.keys:
+            # A norm without a gain has nothing that trains.
+            return -math.inf
         found = self.fit(key)
         return math.nan if found is None else found.exponent
 
@@ -111,9 +125,10 @@ class MeasuredExponents:
         return self._exponent(key) if key in self.keys else None
 
 
-def noise_of(key: Key, is_output: bool) -> Noise:
+def noise_of(key: Key, is_output: bool, growth: Growth = Growth.WIDTH) -> Noise:
     """How a quantity scatters; ``is_output`` where the representation is the output f."""
-    if key.quantity == H:
-        # f has few entries, however wide the network.
-        return Noise(power=0 if is_output else 1, crosses=False)
-    return Noise(crosses=key.quantity == DF)
+    crosses, limit = key.quantity == DF, _LIMITS[growth]
+    # f has few entries, however wide the network; and no block has more where there are many.
+    if growth is Growth.DEPTH or (key.quantity == H and is_output):
+        return Noise(power=0, crosses=crosses, limit=limit)
+    return Noise(crosses=crosses, limit=limit)

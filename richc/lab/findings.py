@@ -163,9 +163,11 @@ def _snap(exponent: float, step: float) -> Size:
     return round(exponent / step) * Fraction(step)
 
 
-def power(exponent: float) -> str:
+def power(exponent: float, symbol: str = "n") -> str:
     """``n^-0.48``, or ``0``."""
-    return "0" if exponent == -inf else f"n^{exponent + 0.0:.2f}".replace("n^-0.00", "n^0.00")
+    if exponent == -inf:
+        return "0"
+    return f"{symbol}^{exponent + 0.0:.2f}".replace("^-0.00", "^0.00")
 
 
 def _known(exponent: float | None) -> float:

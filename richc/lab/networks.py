@@ -1,14 +1,15 @@
 """Several networks of one emitted program, trained at once and looked at from inside.
 
 The emitted module's own ``forward`` runs, on tensors with a leading dimension of networks.  What is
-replaced is the product of an input with a weight (``F.linear``), for three reasons: weights are
-stacked; the change of a representation is carried along as a difference, so that no subtraction
-of nearly equal numbers loses it; and SGD's updates stay factored (``richc.lab.weights``).
+replaced is the product of an input with a weight (``F.linear``, ``F.embedding``), for three
+reasons: weights are stacked; the change of a representation is carried along as a difference, so
+that no subtraction of nearly equal numbers loses it; and SGD's updates stay factored
+(``richc.lab.weights``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ Product = Callable[[int, Tensor], Tensor]
 
 
 class _Products(TorchFunctionMode):
-    """Answers ``F.linear`` for known weights."""
+    """Answers ``F.linear`` and ``F.embedding`` for known weights, and norms for stacked vectors."""
 
     def __init__(self, places: dict[int, int], product: Product) -> None:
         super().__init__()
@@ -35,36 +36,73 @@ class _Products(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        if func is not F.linear:
-            return func(*args, **(kwargs or {}))
-        x, weight, *rest = args
-        bias = rest[0] if rest else (kwargs or {}).get("bias")
-        y = self._product(self._places[id(weight)], x)
-        return y if bias is None else y + bias
+        named = kwargs or {}
+        if func is F.linear:
+            x, weight, *rest = args
+            y = self._product(self._places[id(weight)], x)
+            return _moved(y, None, rest[0] if rest else named.get("bias"))
+        if func is F.embedding:
+            x, weight = args[:2]
+            rows = F.one_hot(x, weight.shape[0]).to(VECTOR)
+            return self._product(self._places[id(weight)], rows)
+        if func is Tensor.to:
+            # Whatever precision the program keeps a stream in, here everything is in double.
+            return args[0]
+        if func in (F.layer_norm, F.rms_norm):
+            given = dict(zip(_NORM_ARGUMENTS[func], args, strict=False)) | named
+            bare = {k: v for k, v in given.items() if k not in ("weight", "bias")}
+            return _moved(func(**bare), given.get("weight"), given.get("bias"))
+        return func(*args, **named)
+
+
+_NORM_ARGUMENTS = {
+    F.layer_norm: ("input", "normalized_shape", "weight", "bias", "eps"),
+    F.rms_norm: ("input", "normalized_shape", "weight", "eps"),
+}
+
+
+def _moved(x: Tensor, gain: Tensor | None, bias: Tensor | None) -> Tensor:
+    x = x if gain is None else x * gain
+    return x if bias is None else x + bias
 
 
 class Record(NamedTuple):
-    """One forward pass: the batch, then of each layer input and output of F.linear, and h.
+    """One forward pass: the batch, then of each weight input and output of its product, and h.
 
     Shapes are (S, examples, size); the last layer's h is the output f.
     """
 
     x: Tensor
-    inputs: list[Tensor]
-    products: list[Tensor]
+    #: By the layer's place.
+    inputs: dict[int, Tensor]
+    products: dict[int, Tensor]
     heights: list[Tensor]
 
     def head(self, count: int) -> Record:
         """The first ``count`` examples."""
-        cut = [[value[:, :count] for value in field] for field in self[1:]]
-        return Record(self.x[:, :count], *cut)
+        inputs = {at: z[:, :count] for at, z in self.inputs.items()}
+        products = {at: y[:, :count] for at, y in self.products.items()}
+        return Record(self.x[:, :count], inputs, products, [h[:, :count] for h in self.heights])
 
 
 class Slice(NamedTuple):
-    """A tensor that trains: a layer's weight, or its bias."""
+    """A tensor that trains: the weight of a layer (a norm's gain), or its bias."""
+
+    #: Its place in the forward pass, in which every block has layers of its own.
+    layer: int
+    is_bias: bool
+
+
+class Family(NamedTuple):
+    """What the file writes once: a layer's weight or bias, in all blocks.
+
+    ``layer`` is the model's, ``typical`` the member in the middle block.
+    """
 
     layer: int
     is_bias: bool
+    members: frozenset[Slice]
+    typical: Slice
 
 
 class Networks:
@@ -74,6 +112,7 @@ class Networks:
     where they lie when S is 1.  ``rate`` multiplies every learning rate; weight decay is left out.
     ``is_linear`` says that the optimizer's updates are linear in weights and gradients.
     ``mirrored`` stands for the same networks but for their read-outs, which are the negatives.
+    ``order`` says of each layer, in the order of the forward pass, which of the model's it is.
     """
 
     def __init__(
@@ -86,65 +125,86 @@ class Networks:
         steps: int,
         is_linear: bool,
         mirrored: bool = False,
+        order: Sequence[int] | None = None,
     ) -> None:
         self.model = model
         self.count = len(seeds)
-        found = [(n, m) for n, m in model.named_modules() if isinstance(m, module.Dense)]
-        self._names = [name for name, _ in found]
+        self._lookup = getattr(module, "Embedding", ())
+        found = [*layers_of(module, model)]
         self.layers: list[Any] = [layer for _, layer in found]
+        self._names: dict[Slice, str] = {}
+        self._parameters: dict[Slice, nn.Parameter] = {}
+        for at, (prefix, layer) in enumerate(found):
+            own = dict(layer.named_parameters())
+            for name in ("weight", "norm.weight", "bias"):
+                if name in own:
+                    part = Slice(at, name == "bias")
+                    self._names[part], self._parameters[part] = f"{prefix}.{name}", own[name]
+        self.order = list(range(len(found)) if order is None else order)
+        assert len(self.order) == len(found)
+        #: Where the middle one of each of the model's layers stands.
+        self.typical = [_middle(self.order, index) for index in range(max(self.order) + 1)]
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        weights, self._biases = self._draw(mirrored)
-        self._weights: list[Weight] = [
-            Factored(first, steps) if is_linear else Dense(first) for first in weights
-        ]
-        self._biases_start = {i: bias.clone() for i, bias in self._biases.items()}
-        self._biases_before = self._biases_start
-        every = [
-            (Slice(index, is_bias), p)
-            for index, layer in enumerate(self.layers)
-            for is_bias, p in ((False, layer.weight), (True, _bias(layer)))
-            if p is not None
-        ]
+        weights, self._vectors = self._draw(mirrored)
+        self._weights: dict[int, Weight] = {
+            at: Factored(first, steps) if is_linear else Dense(first)
+            for at, first in weights.items()
+        }
+        self._vectors_start = {part: vector.clone() for part, vector in self._vectors.items()}
+        self._vectors_before = self._vectors_start
         #: All there is, and what of it trains, in order.
-        self.tensors = [part for part, _ in every]
-        self.parts = [part for part, p in every if p.requires_grad]
+        self.tensors = list(self._parameters)
+        self.parts = [part for part, p in self._parameters.items() if p.requires_grad]
         self._moved = {
-            part: list(self._biases[part.layer].unbind(0))
-            if part.is_bias
+            part: list(self._vectors[part].unbind(0))
+            if part in self._vectors
             else self._weights[part.layer].parameters()
             for part in self.parts
         }
         self.optimizer = self._make_optimizer(rate)
         self._origin: Tensor | None = None
 
-    def _draw(self, mirrored: bool) -> tuple[list[Tensor], dict[int, Tensor]]:
-        """Every weight (S, fan_out, fan_in), and every bias (S, ...) by its layer."""
-        biased = [i for i, layer in enumerate(self.layers) if _bias(layer) is not None]
+    @property
+    def families(self) -> list[Family]:
+        """What trains, as the file has it."""
+        found: dict[Slice, list[Slice]] = {}
+        for part in self.parts:
+            found.setdefault(Slice(self.order[part.layer], part.is_bias), []).append(part)
+        return [
+            Family(*of, frozenset(members), Slice(self.typical[of.layer], of.is_bias))
+            for of, members in found.items()
+        ]
+
+    def _draw(self, mirrored: bool) -> tuple[dict[int, Tensor], dict[Slice, Tensor]]:
+        """Every weight (S, fan_out, fan_in) by its place, and every gain and bias (S, ...)."""
+        parts = self._parameters
         drawn = []
         for generator in self._generators:
             self.model.reset_parameters(generator)  # type: ignore[operator]
-            tensors = [layer.weight.detach() for layer in self.layers]
-            tensors += [self.layers[i].bias.detach() for i in biased]
+            tensors = [p.detach() for p in parts.values()]
             drawn.append(tensors if self.count == 1 else [t.clone() for t in tensors])
         if self.count == 1:
             stacked = [t.unsqueeze(0) for t in drawn[0]]
         else:
             stacked = [torch.stack(column) for column in zip(*drawn, strict=True)]
+        weights, vectors = {}, {}
+        for part, tensor in zip(parts, stacked, strict=True):
+            if part.is_bias or tensor.dim() == 2:
+                vectors[part] = tensor.to(VECTOR, copy=True)
+            else:
+                # A lookup's weight has a row for each index.
+                is_lookup = isinstance(self.layers[part.layer], self._lookup)
+                weights[part.layer] = tensor.mT.contiguous() if is_lookup else tensor
         if mirrored:
             last = len(self.layers) - 1
-            stacked[last] = -stacked[last]
-        weights, biases = stacked[: len(self.layers)], stacked[len(self.layers) :]
-        copies = [bias.to(VECTOR, copy=True) for bias in biases]
-        return weights, dict(zip(biased, copies, strict=True))
+            weights[last] = -weights[last]
+        return weights, vectors
 
     def _make_optimizer(self, rate: float) -> torch.optim.Optimizer | None:
         """The emitted optimizer and its groups, on these networks' tensors."""
         if not self.parts:
             return None
-        table = {}
-        for part in self.parts:
-            layer = self.layers[part.layer]
-            table[layer.bias if part.is_bias else layer.weight] = self._moved[part]
+        table = {self._parameters[part]: self._moved[part] for part in self.parts}
         optimizer = make_optimizer(self.model, rate)
         for group in optimizer.param_groups:
             group["params"] = [tensor for p in group["params"] for tensor in table[p]]
@@ -152,18 +212,18 @@ class Networks:
 
     def step(self, x: Tensor, y: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> Record:
         """Train one step on the batch (B, d), (B, ...); returns the forward pass before it."""
-        taps: list[Tensor] = []
-        inputs: list[Tensor] = []
-        products: list[Tensor] = []
+        taps: dict[int, Tensor] = {}
+        inputs: dict[int, Tensor] = {}
+        products: dict[int, Tensor] = {}
 
         def product(place: int, z: Tensor) -> Tensor:
             result = self._weights[place].now(z)
-            taps.append(torch.zeros_like(result, requires_grad=True))
-            inputs.append(z.detach())
-            products.append(result.detach())
-            return result + taps[-1]
+            taps[place] = torch.zeros_like(result, requires_grad=True)
+            inputs[place] = z.detach()
+            products[place] = result.detach()
+            return result + taps[place]
 
-        leaves = {i: b.detach().unsqueeze(1).requires_grad_() for i, b in self._biases.items()}
+        leaves = {p: v.detach().unsqueeze(1).requires_grad_() for p, v in self._vectors.items()}
         stacked = x.expand(self.count, *x.shape)
         heights = self._run(stacked, leaves, product)
         targets = y.repeat(self.count, *[1] * (y.dim() - 1))
@@ -172,24 +232,28 @@ class Networks:
             self._origin = heights[-1].detach()
         moved = heights[-1] - self._origin
         total = loss(moved.flatten(0, 1), targets) * self.count
-        signals = torch.autograd.grad(total, [*taps, *leaves.values()], materialize_grads=True)
-        self._feel(
-            inputs, signals[: len(taps)], dict(zip(leaves, signals[len(taps) :], strict=True))
-        )
+        felt = [*taps.values(), *leaves.values()]
+        signals = torch.autograd.grad(total, felt, materialize_grads=True)
+        of_weights = dict(zip(taps, signals[: len(taps)], strict=True))
+        of_vectors = dict(zip(leaves, signals[len(taps) :], strict=True))
+        self._feel(inputs, of_weights, of_vectors)
         if self.optimizer is not None:
             self.optimizer.step()
         return Record(stacked, inputs, products, [h.detach() for h in heights])
 
     def _feel(
-        self, inputs: Sequence[Tensor], signals: Sequence[Tensor], of_biases: dict[int, Tensor]
+        self,
+        inputs: dict[int, Tensor],
+        of_weights: dict[int, Tensor],
+        of_vectors: dict[Slice, Tensor],
     ) -> None:
         """Hand every trained tensor its gradient."""
-        self._biases_before = {i: bias.clone() for i, bias in self._biases.items()}
+        self._vectors_before = {part: vector.clone() for part, vector in self._vectors.items()}
         for part in self.parts:
-            if not part.is_bias:
-                self._weights[part.layer].feel(inputs[part.layer], signals[part.layer])
+            if part not in of_vectors:
+                self._weights[part.layer].feel(inputs[part.layer], of_weights[part.layer])
                 continue
-            gradients = of_biases[part.layer].squeeze(1).unbind(0)
+            gradients = of_vectors[part].squeeze(1).unbind(0)
             for tensor, gradient in zip(self._moved[part], gradients, strict=True):
                 tensor.grad = gradient
 
@@ -201,9 +265,9 @@ class Networks:
         return self._changed(
             record,
             variants,
-            [weight.before for weight in self._weights],
-            [weight.step for weight in self._weights],
-            self._biases_before,
+            {at: weight.before for at, weight in self._weights.items()},
+            {at: weight.step for at, weight in self._weights.items()},
+            self._vectors_before,
         )
 
     def since_start(self, record: Record) -> list[Tensor]:
@@ -211,9 +275,9 @@ class Networks:
         heights = self._changed(
             record,
             [frozenset(self.parts)],
-            [weight.start for weight in self._weights],
-            [weight.travel for weight in self._weights],
-            self._biases_start,
+            {at: weight.start for at, weight in self._weights.items()},
+            {at: weight.travel for at, weight in self._weights.items()},
+            self._vectors_start,
         )
         return [h[:, 0] for h in heights]
 
@@ -251,7 +315,7 @@ class Networks:
             )
             if second is not None:
                 found[part] = torch.stack([one[second].double().mean().sqrt() for one in held])
-            elif first is not None and part.is_bias:
+            elif first is not None and part in self._vectors:
                 found[part] = torch.stack([one[first].square().mean().sqrt() for one in held])
             elif first is not None:
                 found[part] = (
@@ -264,9 +328,9 @@ class Networks:
         self,
         record: Record,
         variants: Sequence[frozenset[Slice]],
-        base: Sequence[Callable[[Tensor], Tensor]],
-        change: Sequence[Callable[[Tensor], Tensor]],
-        biases_before: dict[int, Tensor],
+        base: dict[int, Callable[[Tensor], Tensor]],
+        change: dict[int, Callable[[Tensor], Tensor]],
+        vectors_before: dict[Slice, Tensor],
     ) -> list[Tensor]:
         count = len(variants)
 
@@ -281,16 +345,15 @@ class Networks:
                 y[:, here] += change[place](z[:, here])
             return y
 
-        biases = {}
-        for index, after in self._biases.items():
-            stacked = [
-                after if Slice(index, True) in parts else biases_before[index] for parts in variants
-            ]
-            biases[index] = torch.stack(stacked, 1).unsqueeze(2)
-        x = record.x.unsqueeze(1).expand(-1, count, -1, -1)
-        return self._run(x, biases, product)
+        vectors = {}
+        for part, after in self._vectors.items():
+            before = vectors_before[part]
+            stacked = [after if part in parts else before for parts in variants]
+            vectors[part] = torch.stack(stacked, 1).unsqueeze(2)
+        x = record.x.unsqueeze(1).expand(-1, count, *record.x.shape[1:])
+        return self._run(x, vectors, product)
 
-    def _run(self, x: Tensor, biases: dict[int, Tensor], product: Product) -> list[Tensor]:
+    def _run(self, x: Tensor, vectors: dict[Slice, Tensor], product: Product) -> list[Tensor]:
         """The emitted forward pass; returns every layer's h."""
         heights: list[Tensor] = []
 
@@ -299,8 +362,8 @@ class Networks:
             heights.append(output)
 
         handles = [layer.register_forward_hook(keep) for layer in self.layers]
-        places = {id(layer.weight): index for index, layer in enumerate(self.layers)}
-        swapped = {f"{self._names[i]}.bias": bias for i, bias in biases.items()}
+        places = {id(self.layers[at].weight): at for at in self._weights}
+        swapped = {self._names[part]: vector for part, vector in vectors.items()}
         try:
             with _Products(places, product):
                 functional_call(self.model, swapped, (x,))
@@ -322,5 +385,16 @@ def make_optimizer(model: nn.Module, rate: float) -> torch.optim.Optimizer:
     return optimizer
 
 
-def _bias(layer: Any) -> nn.Parameter | None:
-    return getattr(layer, "bias", None)
+def layers_of(module: ModuleType, model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The modules of the model's layers by name, as the forward pass meets them."""
+    shifted = getattr(module, "Shifted", ())
+    within = {its.norm for its in model.modules() if isinstance(its, shifted)}
+    for name, its in model.named_modules():
+        if isinstance(its, (module.Dense, nn.RMSNorm, nn.LayerNorm, shifted)) and its not in within:
+            yield name, its
+
+
+def _middle(order: Sequence[int], index: int) -> int:
+    """Where in ``order`` the middle one of those with an index stands."""
+    places = [at for at, layer in enumerate(order) if layer == index]
+    return places[len(places) // 2]

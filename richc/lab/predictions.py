@@ -6,16 +6,23 @@ from fractions import Fraction
 
 from richc.algebra.sizes import Size
 from richc.calculus.run import LayerFlow
+from richc.calculus.verdict import Verdict
 from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, H, Key
+from richc.lab.growth import Growth
 from richc.pipeline import ModelResult
 from richc.rules.common import trained
 
 
-def predict(result: ModelResult, key: Key) -> Size | None:
-    """The exponent of ``key``, or None where the checker does not evaluate it."""
+def predict(result: ModelResult, key: Key, growth: Growth = Growth.WIDTH) -> Size | None:
+    """The exponent of ``key`` in what grows, or None where the checker does not evaluate it."""
+    found = _predict(result, key)
+    return None if found is None else growth.power_of(found)
+
+
+def _predict(result: ModelResult, key: Key) -> Size | None:
     verdict = result.verdict
     if key.quantity == H:
-        return verdict.flow.later[key.layer].h if key.layer < verdict.known_heights else None
+        return verdict.flow.later[key.layer].h if key.layer < _known_heights(verdict) else None
     if verdict.nontrivial is None:
         return None
     if key.quantity == KERNEL:
@@ -31,6 +38,19 @@ def predict(result: ModelResult, key: Key) -> Size | None:
     # Signals that fade at init grow step by step to the size of their updates: how far they are
     # after a few steps depends on the rate at every width that is measured.
     return None if grows and predicted != at_first else predicted
+
+
+def _known_heights(verdict: Verdict) -> int:
+    """How many layers' sizes at init are exact, counted from the input.
+
+    Of a stack, to the first that is not of order one where the rest depends on how activations take
+    that.
+    """
+    known = verdict.known_heights
+    if verdict.nontrivial is None and verdict.reason:
+        heights = (at.h for at in verdict.flow.later[:known])
+        return next((i for i, h in enumerate(heights, start=1) if h != 0), known)
+    return known
 
 
 def _change(at: LayerFlow, key: Key) -> Size:

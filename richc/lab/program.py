@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from richc.emit.names import class_name
+from richc.lab.growth import Growth
 from richc.spec.declared_values import as_float
 from richc.spec.model import Model
 
@@ -52,11 +53,15 @@ class Split(NamedTuple):
 
 @final
 class Program:
-    """The module that ``text`` defines.  ``text`` is richc's own output, and nothing else's."""
+    """The module that ``text`` defines.  ``text`` is richc's own output, and nothing else's.
 
-    def __init__(self, text: str, model: Model) -> None:
+    A *size* is of what grows: a width, or a depth at the model's own width.
+    """
+
+    def __init__(self, text: str, model: Model, over: Growth = Growth.WIDTH) -> None:
         self.module = ModuleType(model.name)
         self.spec = model
+        self.over = over
         # Only what emit_program made comes here; names in it were checked twice.
         exec(compile(text, f"<{model.name}>", "exec"), self.module.__dict__)  # noqa: S102
         self._class: Any = getattr(self.module, class_name(model.name))
@@ -64,21 +69,24 @@ class Program:
     @property
     def is_linear(self) -> bool:
         """Whether updates are linear in weights and gradients."""
-        return not self.spec.optimizer.law.ignores_gradient_size
+        return not any(one.law.ignores_gradient_size for one in self.spec.optimizers)
 
-    def rate_at(self, width: int) -> float:
-        """The optimizer's own learning rate at a width."""
-        return rate_at(self.spec, width)
+    def at(self, size: int) -> Model:
+        """The model of that size."""
+        return self.over.at(self.spec, size)
 
-    def build(self, width: int, **options: Any) -> nn.Module:
+    def build(self, size: int, **options: Any) -> nn.Module:
         """A network as the program builds it, drawn with torch's own generator."""
-        model: nn.Module = self._class(width=width, **options)
+        spec = self.at(size)
+        if spec.depth is not None:
+            options["depth"] = spec.depth.value
+        model: nn.Module = self._class(width=spec.width, **options)
         return model
 
-    def network(self, width: int, device: torch.device | str = "cpu", **options: Any) -> nn.Module:
+    def network(self, size: int, device: torch.device | str = "cpu", **options: Any) -> nn.Module:
         """A network whose tensors hold nothing in particular."""
         # On the meta device, drawing costs nothing.
-        return self.build(width, device="meta", **options).to_empty(device=device)
+        return self.build(size, device="meta", **options).to_empty(device=device)
 
     def network_at(self, width: int, richness: float, gamma: float, seed: int) -> nn.Module:
         """A network drawn by a seed.  Raises ValueError for what the program refuses."""
@@ -100,7 +108,10 @@ class Program:
             return self._read(size, path, target)
         generator = torch.Generator().manual_seed(_DATA_SEED)
         outputs = self.spec.layers[-1].fan_out.factor
-        x = torch.randn(size, self.spec.input_dim, generator=generator, dtype=torch.float64)
+        if self.spec.is_token_input:
+            x = torch.randint(0, self.spec.input_dim, (size,), generator=generator)
+        else:
+            x = torch.randn(size, self.spec.input_dim, generator=generator, dtype=torch.float64)
         if self.spec.loss == "cross_entropy":
             y = torch.randint(0, outputs, (size,), generator=generator)
         else:
@@ -124,7 +135,8 @@ class Program:
         data = self.learnable(path, target)
         y = data.train_y[:size]
         y = y if self.spec.loss == "cross_entropy" else y.double()
-        return Batch(data.train_x[:size].double(), y, path.name)
+        x = data.train_x[:size]
+        return Batch(x if self.spec.is_token_input else x.double(), y, path.name)
 
     def table(self, path: Path, target: str | None) -> Any:
         """What the program's reader makes of a file.  Raises DataProblem."""
@@ -166,6 +178,6 @@ def _chosen(path: Path, target: str | None, seed: int = 0) -> argparse.Namespace
     return argparse.Namespace(data=path, target=target, ignore=None, missing="error", seed=seed)
 
 
-def rate_at(spec: Model, width: int) -> float:
-    """The optimizer's own learning rate at a width."""
-    return as_float(spec._replace(width=width), spec.optimizer.lr)
+def rate_of(spec: Model) -> float:
+    """The first optimizer's own learning rate."""
+    return as_float(spec, spec.optimizer.lr)

@@ -27,7 +27,7 @@ from richc.lab.experiment import Experiment, Listener
 from richc.lab.movement import Recipe, Travel, no_kernel, travel
 from richc.lab.outcome import Outcome
 from richc.lab.pace import Pace
-from richc.lab.program import Batch, Program
+from richc.lab.program import Batch, Program, rate_of
 from richc.lab.statistics import PRIOR_VARIANCE, Fit, Noise, expected_error, fit
 from richc.lab.sweep.runs import weights
 from richc.pipeline import ModelResult
@@ -204,7 +204,7 @@ def scale(
         reason,
         no_gammas,
         settings,
-        program.rate_at(narrowest) if settings.lr is None else settings.lr,
+        rate_of(program.at(narrowest)) if settings.lr is None else settings.lr,
         len(data.x),
         len(data.held_out_x),
         data.source,
@@ -217,6 +217,11 @@ def _places(
 ) -> tuple[list[Fraction], list[Fraction], str | None]:
     """Every r and every gamma to train at, and why there is no gamma.  Raises NoScale."""
     spec = result.spec
+    if not spec.is_chain:
+        raise NoScale(
+            f"`{spec.name}` has blocks or norms, and `richc scale` is for chains of layers: "
+            "`richc verify` and `richc transfer --over depth` measure blocks"
+        )
     if not spec.layers[0].fan_out.wide:
         raise NoScale(f"`{spec.name}` has no hidden layer whose features could change")
     if spec.richness is None or not depends_on_richness(spec):
@@ -251,7 +256,7 @@ def _train(
 ) -> list[Spot]:
     """Every network; those of ``jobs`` narrow ones first, whose time tells that of the others."""
     spots = []
-    pace = Pace(lambda width: _OVERHEAD + weights(recipe.program.spec, width))
+    pace = Pace(lambda width: _OVERHEAD + weights(recipe.program.at(width)))
     expected: dict[int, float] = {}
     for index, (n, r, gamma) in enumerate([*jobs, *extra]):
         if not expected and n > max(_TIMED, jobs[0][0]):

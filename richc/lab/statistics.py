@@ -27,15 +27,25 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-#: Prior deviations of b and c.
-ROOT_CURVATURE = 0.5
-CURVATURE = 15.0
 
-#: The values of K, and the scale on which large ones are unlikely before anything is measured: in
-#: proportion to (1 + K / scale)^-2.  The largest seen was about 400: what a read-in's bias adds to
-#: f where the classes of a batch cancel.
-CROSSINGS = (0.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
-CROSSING_SCALE = 64.0
+class Limit(NamedTuple):
+    """How far sizes are from their powers of what grows, before anything is measured."""
+
+    #: Prior deviations of b and c.
+    root_curvature: float
+    curvature: float
+    #: The values of K, and the scale on which large ones are unlikely: in proportion to
+    #: (1 + K / scale)^-2.
+    crossings: tuple[float, ...]
+    crossing_scale: float
+
+
+#: The largest K seen was about 400: what a read-in's bias adds to f where the classes of a batch
+#: cancel.
+WIDTH_LIMIT = Limit(0.5, 15.0, (0.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0), 64.0)
+#: Of blocks, in the formula above with L for n: what each adds may be several times as large as the
+#: stream where few are there.
+DEPTH_LIMIT = Limit(0.25, 4.0, (0.0, 1.0, 2.0, 4.0, 8.0, 16.0), 2.0)
 
 #: What v is taken as before anything is measured, by p, and how many observations that is worth.
 PRIOR_VARIANCE = {0: 0.02, 1: 2.0}
@@ -48,6 +58,7 @@ class Noise(NamedTuple):
     power: int = 1
     #: Whether there may be an incoherent sum behind the coherent one.
     crosses: bool = True
+    limit: Limit = WIDTH_LIMIT
 
 
 class Fit(NamedTuple):
@@ -132,18 +143,19 @@ def _regress(
     n = torch.tensor(widths, dtype=torch.float64)
     count = torch.tensor([counts[width] for width in widths], dtype=torch.float64)
     covariance = torch.diag(variance * n**-noise.power / count)
-    for deviation, shape in ((ROOT_CURVATURE, n**-0.5), (CURVATURE, 1 / n)):
+    limit = noise.limit
+    for deviation, shape in ((limit.root_curvature, n**-0.5), (limit.curvature, 1 / n)):
         covariance += deviation**2 * torch.outer(shape, shape)
     precision = torch.linalg.inv(covariance)
     design = torch.stack([torch.ones_like(n), n.log()], 1)
     inverse = torch.linalg.inv(design.mT @ precision @ design)
-    crossings = torch.tensor(CROSSINGS if noise.crosses else (0.0,), dtype=torch.float64)
+    crossings = torch.tensor(limit.crossings if noise.crosses else (0.0,), dtype=torch.float64)
     # A column for each K.
     straight = means.unsqueeze(1) - torch.log1p(crossings / n.unsqueeze(1)) / 2
     solutions = inverse @ (design.mT @ (precision @ straight))
     residuals = straight - design @ solutions
     chi_squares = (residuals * (precision @ residuals)).sum(0)
-    weights = torch.softmax(-chi_squares / 2 - 2 * torch.log1p(crossings / CROSSING_SCALE), 0)
+    weights = torch.softmax(-chi_squares / 2 - 2 * torch.log1p(crossings / limit.crossing_scale), 0)
     exponents = solutions[1]
     exponent = float(weights @ exponents)
     spread = float(weights @ (exponents - exponent).square())

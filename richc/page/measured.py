@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from markupsafe import Markup
 
+from richc.algebra.joint import depth_of, width_of
+from richc.algebra.sizes import Size
 from richc.calculus.verdict import Verdict
 from richc.figures import verification as figures
 from richc.lab.outcome import Outcome
@@ -40,10 +44,10 @@ def measured(report: VerificationReport, name: str) -> Markup:
 
 def _told(report: VerificationReport, panel: str) -> str:
     """One panel in words; the table has the numbers."""
-    rows = [row for row in report.rows if row.quantity == panel]
-    rows = [row for row in rows if row.step in (0, report.run.judged_step)]
+    rows = [row for row in report.rows if figures.panel_of(row) == panel and report.is_judged(row)]
     words = [f"{_name(report, row)}: {_exponents(row)}" for row in rows]
-    return f"Sizes over the width on logarithmic axes. {'; '.join(words)}."
+    over = "width" if rows[0].symbol == "n" else "depth"
+    return f"Sizes over the {over} on logarithmic axes. {'; '.join(words)}."
 
 
 def _name(report: VerificationReport, row: Row) -> str:
@@ -55,9 +59,9 @@ def _exponents(row: Row) -> str:
         None if row.measured is None else str(row.measured)
     )
     if isinstance(row.measured, float):
-        shown = f"measured n^{row.measured:+.2f}"
+        shown = f"measured {row.symbol}^{row.measured:+.2f}"
     predicted = {None: "not predicted", "-inf": "predicted zero"}.get(
-        row.predicted, f"predicted n^{row.predicted}"
+        row.predicted, f"predicted {row.symbol}^{row.predicted}"
     )
     return f"{shown}, {predicted}"
 
@@ -73,30 +77,37 @@ def require_same(report: VerificationReport, model: ModelResult) -> None:
     for row in report.rows:
         at = names.index(row.layer)
         # On the way to the step that is judged, one phase may run into the other.
-        is_judged = row.step in (0, report.run.judged_step)
-        if row.quantity not in ("h", "dh", "own", "df") or not is_judged:
+        if row.quantity not in ("h", "dh", "own", "df") or not report.is_judged(row):
             continue
         now = _predicted(model.verdict, row, at)
         if row.predicted != now:
             raise PageProblem(
                 f"it is of another version of model `{report.model}`: there the check said "
-                f"{_said(row.predicted)} of {quantity(row)} of `{row.layer}`, now {_said(now)}"
+                f"{_said(row, row.predicted)} of {quantity(row)} of `{row.layer}`, now "
+                f"{_said(row, now)}"
             )
 
 
 def _predicted(verdict: Verdict, row: Row, at: int) -> str | None:
     """What the check says of a row today."""
+    size = _size(verdict, row, at)
+    if not isinstance(size, Fraction):
+        return None if size is None else str(size)
+    return str(width_of(size) if row.symbol == "n" else depth_of(size))
+
+
+def _size(verdict: Verdict, row: Row, at: int) -> Size | None:
     if row.quantity == "h":
-        return str(verdict.flow.later[at].h) if at < verdict.known_heights else None
+        return verdict.flow.later[at].h if at < verdict.known_heights else None
     if verdict.nontrivial is None:
         return None
     flow = (verdict.flow.first if row.step == 1 else verdict.flow.later)[at]
     if row.quantity == "dh":
-        return str(flow.dh)
+        return flow.dh
     if row.quantity == "own":
-        return str(flow.bias_own if row.of_bias else flow.own)
-    return str(flow.bias_df if row.of_bias else flow.df)
+        return flow.bias_own if row.of_bias else flow.own
+    return flow.bias_df if row.of_bias else flow.df
 
 
-def _said(exponent: str | None) -> str:
-    return "nothing" if exponent is None else size(exponent)
+def _said(row: Row, exponent: str | None) -> str:
+    return "nothing" if exponent is None else size(exponent, row.symbol)

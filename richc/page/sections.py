@@ -38,6 +38,7 @@ WORDS = {
     "D1": "Each step changes the output by order one.",
     "D2": "The update of every representation contributes to that change.",
     "D3": "The update of every weight contributes to the representation that follows.",
+    "D4": "Inside a block, the update of every weight contributes to what follows it there.",
 }
 
 _LIMITS = {"feature_learning": "features learn", "kernel": "kernel machine"}
@@ -70,13 +71,15 @@ def sections(
     found = [
         section("desiderata", "Desiderata", _desiderata(model)),
         section("findings", "Findings", _findings(result, model)),
-        section("signals", "Signals", _signals(model, f"{anchor}-signals")),
-        section("layers", "Layers", _layers(model)),
     ]
+    if model.spec.is_chain or model.verdict.known_heights:
+        found.append(section("signals", "Signals", _signals(model, f"{anchor}-signals")))
+    found.append(section("layers", "Layers", _layers(model)))
     for number, run in enumerate(runs, start=1):
         name = "training" if number == 1 else f"training-{number}"
         found.append(section(name, *_shown(run, f"{anchor}-{name}")))
-    found.append(section("derivation", "Derivation", _derivation(model)))
+    if model.spec.is_chain:
+        found.append(section("derivation", "Derivation", _derivation(model)))
     return found
 
 
@@ -84,7 +87,7 @@ def _shown(run: Run, name: str) -> tuple[str, Markup]:
     """A title, and what was measured."""
     if isinstance(run, TransferReport):
         what = WORDS_OF_VALUES[run.parameter]
-        return f"Transfer of the {what} over widths", transferred(run, name)
+        return f"Transfer of the {what} over {run.over}s", transferred(run, name)
     return "What training shows", measured(run, name)
 
 
@@ -109,7 +112,9 @@ def _reasons(model: ModelResult, name: str, status: str) -> Iterator[str]:
     yield from faults(violations, verdict, model.spec.layers)
     if status == VIOLATED and not violations:
         yield f"Not at r = {model.spec.richness}, but elsewhere in the interval: see the findings."
-    if status == NOT_EVALUATED:
+    if status == NOT_EVALUATED and verdict.reason:
+        yield f"Not evaluated: {verdict.reason}."
+    elif status == NOT_EVALUATED:
         yield (
             "Nothing is learnt, so there is no change to contribute to."
             if verdict.nontrivial is False
@@ -124,8 +129,13 @@ def _facts(model: ModelResult) -> Iterator[tuple[str, str]]:
     if spec.base_width is not None:
         width += f", base {spec.base_symbol or ''} = {spec.base_width:,}".replace("  ", " ")
     yield "Width", width
-    rate = rich_formula(spec.optimizer.lr, spec.symbols)
-    yield "Optimizer", f"{spec.optimizer.law.title}, rate `{rate}`"
+    if spec.depth is not None:
+        base = "" if spec.depth.base is None else f", base {spec.depth.base_symbol}"
+        base += f" = {spec.depth.base}" if base else ""
+        yield "Depth", f"{spec.depth.symbol} = {spec.depth.value}{base}"
+    for optimizer in spec.optimizers:
+        rate = rich_formula(optimizer.lr, spec.symbols)
+        yield "Optimizer", f"{optimizer.law.title}, rate `{rate}`"
     yield "Loss", _LOSSES[spec.loss]
     if spec.richness is not None:
         low_high = "" if spec.interval is None else f" in [{spec.interval[0]}, {spec.interval[1]}]"
@@ -136,6 +146,9 @@ def _facts(model: ModelResult) -> Iterator[tuple[str, str]]:
     if verdict.richness is not None:
         yield "On the richness scale", point_name(verdict.richness)
         yield "Gauge", gauge_words(verdict.gauges) if verdict.gauges else "without a name"
+    if verdict.depth_exponent is not None:
+        power = f"L^{-verdict.depth_exponent}"
+        yield "Branches", f"small as `{power}`, beside their stream"
 
 
 class _Silenced(NamedTuple):

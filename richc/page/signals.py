@@ -26,6 +26,9 @@ _BROKEN = {
     Breach.USELESS: "dh",
     Breach.WEIGHT: "own",
     Breach.READOUT: "own",
+    Breach.EXPONENTIAL: "h",
+    Breach.FAMILY: "df",
+    Breach.LAZY: "own",
 }
 
 

@@ -54,10 +54,11 @@ def transferred(report: TransferReport, name: str) -> Markup:
 
 def _told(report: TransferReport, panel: str) -> str:
     """One panel in words; the table has the numbers."""
+    symbol = report.over.symbol
     if panel == "losses":
-        bests = ", ".join(f"{best.value:.5g} at n = {best.width}" for best in report.bests)
-        return f"A curve a width, on logarithmic axes. Lowest at {bests}."
-    bests = ", ".join(f"{best.refined:.3g} at n = {best.width}" for best in report.bests)
+        bests = ", ".join(f"{best.value:.5g} at {symbol} = {best.width}" for best in report.bests)
+        return f"A curve a {report.over}, on logarithmic axes. Lowest at {bests}."
+    bests = ", ".join(f"{best.refined:.3g} at {symbol} = {best.width}" for best in report.bests)
     words = prediction(report)
     predicted = "" if words is None else f", predicted {words}"
     return f"{bests}: {drift(report)}{predicted}."

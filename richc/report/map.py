@@ -103,6 +103,8 @@ def position(place: Place) -> str:
     """Where it is, in words."""
     if not place.on_scale:
         broken = ", ".join(place.violated)
+        if not broken and not place.excess:
+            return "nowhere on it: the desiderata are not decided"
         if not broken:
             return f"outside (mixed): updates that are {power(place)} apart"
         off = (

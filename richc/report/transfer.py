@@ -8,7 +8,7 @@ from fractions import Fraction
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from richc.algebra.formula import power
+from richc.lab.growth import Growth
 from richc.report.scale import LOSSES
 from richc.report.style import Style
 from richc.words import counted
@@ -41,9 +41,9 @@ def verdict(found: TransferReport) -> str:
     if found.carries_over is None:
         said = f"whether {what} stays is undecided"
     elif found.carries_over:
-        said = f"{what} carries over to every width"
+        said = f"{what} carries over to every {found.over}"
     else:
-        said = f"{what} moves with the width"
+        said = f"{what} moves with the {found.over}"
     return f"{said}: {drift(found)}, {_predicted(found)}"
 
 
@@ -51,7 +51,7 @@ def drift(found: TransferReport) -> str:
     """The measured exponent with its interval."""
     low, high = found.drift.low, found.drift.high
     half = "∞" if low is None or high is None else f"{(high - low) / 2:.2f}"
-    return f"n^{found.drift.measured:+.2f} ± {half}"
+    return f"{found.over.symbol}^{found.drift.measured:+.2f} ± {half}"
 
 
 def prediction(found: TransferReport) -> str | None:
@@ -59,7 +59,8 @@ def prediction(found: TransferReport) -> str | None:
     if found.drift.predicted_low is None or found.drift.predicted_high is None:
         return None
     low, high = Fraction(found.drift.predicted_low), Fraction(found.drift.predicted_high)
-    return power(low) if low == high else f"{power(low)} to {power(high)}"
+    least, most = (f"{found.over.symbol}^{exponent}" for exponent in (low, high))
+    return least if low == high else f"{least} to {most}"
 
 
 def by_place(found: TransferReport) -> dict[int, dict[float, list[Training]]]:
@@ -84,7 +85,9 @@ def _predicted(found: TransferReport) -> str:
     if words is None:
         return "nothing is predicted"
     if found.drift.approaches:
-        return f"n^{found.drift.wide:+.2f} over the wider half, towards what is predicted ({words})"
+        larger = {Growth.WIDTH: "wider", Growth.DEPTH: "deeper"}[found.over]
+        wide = f"{found.over.symbol}^{found.drift.wide:+.2f}"
+        return f"{wide} over the {larger} half, towards what is predicted ({words})"
     mark = {True: "as predicted", False: "not as predicted", None: "predicted"}
     if found.drift.agrees is False and _is_short(found):
         return f"short of what is predicted ({words})"
@@ -121,7 +124,7 @@ def shown_losses(found: TransferReport) -> Iterator[tuple[float, list[tuple[str,
 
 
 def _table(found: TransferReport) -> Iterator[str]:
-    """A row a value, a column a width."""
+    """A row a value, a column a width, or a depth."""
     heads = (f"{best.width:>11}" for best in found.bests)
     yield "  " + "".join([f"{WORDS[found.parameter]:>14}", *heads])
     for value, losses in shown_losses(found):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from richc._version import __version__
+from richc.lab.growth import Growth
 from richc.lab.outcome import Outcome
 from richc.report.names import FileName
 from richc.report.strict import Strict
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Training(Strict):
     """One training; null for what is not finite: with such a loss, it diverged."""
 
-    width: int
+    width: int = Field(description="or the depth, in a sweep over depths")
     value: float = Field(description="of what is swept")
     seed: int
     train_loss: float | None
@@ -34,7 +35,7 @@ class Training(Strict):
 class Best(Strict):
     """The best value at one width, by the training loss."""
 
-    width: int
+    width: int = Field(description="or the depth")
     value: float = Field(description="of those tried")
     refined: float = Field(description="between them, by a parabola through the lowest three")
     loss: float = Field(description="geometric mean over seeds, at `value`")
@@ -42,7 +43,7 @@ class Best(Strict):
 
 
 class Drift(Strict):
-    """The best value goes as a power of n: measured and predicted exponents."""
+    """The best value goes as a power of n, or of L: measured and predicted exponents."""
 
     measured: float
     low: float | None = Field(description="of the interval; null where there is too little to tell")
@@ -68,7 +69,7 @@ class Run(Strict):
     loss: Literal["cross_entropy", "mse"]
     precision: str
     seeds: list[int]
-    widths: list[int]
+    widths: list[int] = Field(description="or the depths")
     data: FileName
     device: str
     kept: int = Field(description="trainings that were done before, and read from -o's file")
@@ -84,6 +85,7 @@ class TransferReport(Strict):
     model: str
     sentence: str = Field(description="the check's")
     parameter: Literal["lr", "init", "gamma", "momentum"]
+    over: Growth = Field(Growth.WIDTH, description="what the networks differ in")
     verdict: Outcome
     decide: str | None = Field(
         default=None, description="a command that would decide it; null where it is decided"
@@ -115,6 +117,7 @@ def report(path: str, found: Transfer, decide: str | None = None) -> TransferRep
             "model": spec.name,
             "sentence": found.result.sentence,
             "parameter": job.parameter,
+            "over": job.over,
             "verdict": found.outcome,
             "decide": decide,
             "carries_over": measured.carries_over,

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from fractions import Fraction
 
+from richc.calculus.verdict import NOT_EVALUATED
 from richc.lab.outcome import Outcome
 from richc.report.style import Style
 from richc.report.verification_schema import Fault, Row, VerificationReport
@@ -75,6 +76,8 @@ def place(report: VerificationReport, row: Row) -> str:
 
 def verdict(report: VerificationReport) -> str:
     """One line: whether the check is right, and what training is like."""
+    if report.nothing_predicted:
+        return f"the check predicts no exponent; {_shown(report)}"
     judged = [row for row in report.rows if row.predicted is not None]
     agreeing = sum(row.agrees is True for row in judged)
     wrong = sum(row.agrees is False for row in judged)
@@ -91,13 +94,16 @@ def verdict(report: VerificationReport) -> str:
 
 def _shown(report: VerificationReport) -> str:
     measured = report.measured
+    if measured.desiderata.D0 == NOT_EVALUATED:
+        return "desiderata are not judged where nothing is decided"
     if measured.broken:
         names = ", ".join(sorted({finding.desideratum for finding in measured.broken}))
         return f"it breaks {names} ({measured.regime})"
     if any(row.predicted is not None and row.agrees is None for row in report.rows):
         return "no desideratum is seen broken"
     point = "" if measured.richness is None else f", r = {measured.richness:.2f}"
-    shown = f"D0-D3 hold{point} ({measured.regime})"
+    last = "D3" if measured.desiderata.D4 is None else "D4"
+    shown = f"D0-{last} hold{point} ({measured.regime})"
     return shown if not measured.unmet else f"{shown}, which is not what is required"
 
 
@@ -118,8 +124,12 @@ def trust(report: VerificationReport) -> str | None:
         f"wrong would be: one of these {len(judged)} exponents is in truth off by more than "
         f"{Fraction(usual).limit_denominator(1000)} (kernels twice that) from what was fitted. "
         "Assumed is that logarithms of sizes scatter normally from network to network, and bend "
-        "with the width by corrections in n^(-1/2) and 1/n of the usual size"
+        f"with the width by corrections in n^(-1/2) and 1/n{_in_depth(report)} of the usual size"
     )
+
+
+def _in_depth(report: VerificationReport) -> str:
+    return "" if report.run.depth is None else ", and with the depth in L^(-1/2) and 1/L,"
 
 
 def _fault(fault: Fault) -> str:
@@ -134,11 +144,21 @@ def run_words(report: VerificationReport) -> str:
     run = report.run
     counts = run.networks
     networks = sum(counts.values())
-    seeds = " ".join(f"{width}:{count}" for width, count in counts.items())
+    seeds = _by_size(counts)
+    depth = ""
+    if run.depth is not None:
+        networks += sum(run.depth.networks.values())
+        depth = f"; depth:number at width {run.depth.width} {_by_size(run.depth.networks)}"
+    rates = f"{run.rate:.3g}" + ("" if run.depth is None else f" and {run.depth.rate:.3g}")
     return (
-        f"{counted(networks, 'network')} (width:number {seeds}), {counted(run.steps, 'step')} on "
-        f"{run.data} at {run.rate:.3g} x the file's rates, {run.seconds:.1f} s"
+        f"{counted(networks, 'network')} (width:number {seeds}{depth}), "
+        f"{counted(run.steps, 'step')} on {run.data} at {rates} x the file's rates, "
+        f"{run.seconds:.1f} s"
     )
+
+
+def _by_size(counts: dict[int, int]) -> str:
+    return " ".join(f"{size}:{count}" for size, count in counts.items())
 
 
 def _table(report: VerificationReport, style: Style) -> Iterator[str]:
@@ -161,14 +181,14 @@ def cells(report: VerificationReport, row: Row) -> tuple[str, ...]:
     elif isinstance(row.measured, str):
         measured = "0"
     else:
-        measured = f"n^{row.measured:+.3f}"
+        measured = f"{row.symbol}^{row.measured:+.3f}"
         if row.low is not None and row.high is not None:
             interval = f"± {(row.high - row.low) / 2:.3f}"
-    predicted = "" if row.predicted is None else size(row.predicted)
+    predicted = "" if row.predicted is None else size(row.predicted, row.symbol)
     mark = "" if row.predicted is None else Outcome.of([row.agrees]).sign
     return quantity(row), place(report, row), predicted, measured, interval, mark
 
 
-def size(exponent: str) -> str:
+def size(exponent: str, symbol: str) -> str:
     """``n^-1/2``, or ``0`` for what is exactly zero."""
-    return "0" if exponent == "-inf" else f"n^{exponent}"
+    return "0" if exponent == "-inf" else f"{symbol}^{exponent}"

@@ -15,6 +15,7 @@ from richc.report.strict import Strict
 
 if TYPE_CHECKING:
     from richc.lab import verify
+    from richc.lab.comparison import ExponentComparison
     from richc.lab.statistics import Fit
 
 
@@ -40,7 +41,10 @@ class Row(Strict):
     confidence: float = Field(description="of the interval from low to high")
     tolerance: float
     agrees: bool | None = Field(description="null where there is no prediction, or undecided")
-    sizes: dict[_Width, float | None] = Field(description="geometric means of the RMS by width")
+    sizes: dict[_Width, float | None] = Field(
+        description="geometric means of the RMS by width, or by depth"
+    )
+    symbol: Literal["n", "L"] = Field("n", description="what the exponents are of")
 
 
 class Finding(Strict):
@@ -72,6 +76,15 @@ class Measured(Strict):
     fault: Fault | None
 
 
+class DepthRun(Strict):
+    """What ``Run`` has of widths, of depths."""
+
+    networks: dict[_Width, int] = Field(description="by depth")
+    width: int = Field(description="of all of them")
+    judged_step: int
+    rate: float
+
+
 class Run(Strict):
     """How it was measured."""
 
@@ -83,6 +96,7 @@ class Run(Strict):
     data: FileName
     risk: float = Field(description="a bound on how often such a run errs")
     seconds: float
+    depth: DepthRun | None = Field(None, description="null for a model without a depth")
 
 
 class VerificationReport(Strict):
@@ -101,6 +115,17 @@ class VerificationReport(Strict):
     rows: list[Row]
     run: Run
 
+    def is_judged(self, row: Row) -> bool:
+        """Whether it is of init, or of the step whose changes tell."""
+        depth = self.run.depth
+        step = depth.judged_step if row.symbol == "L" and depth else self.run.judged_step
+        return row.step in (0, step)
+
+    @property
+    def nothing_predicted(self) -> bool:
+        """Whether the check evaluates none of what is measured."""
+        return all(row.predicted is None for row in self.rows)
+
     @property
     def layers(self) -> list[str]:
         """Every layer's name, from the input to the output: signals at init come first."""
@@ -112,6 +137,7 @@ def report(
 ) -> VerificationReport:
     """The report on one run; ``decide`` is the command that would decide it."""
     findings, fault = verification.findings, verification.fault
+    first, *others = verification.grids
     agrees = False if verification.disagreeing else None if verification.open_rows else True
     return VerificationReport(
         richc=__version__,
@@ -135,19 +161,26 @@ def report(
         ),
         rows=[_row(row) for row in verification.rows],
         run=Run(
-            networks=verification.counts,
+            networks=first.counts,
             steps=verification.steps,
-            judged_step=verification.step,
+            judged_step=first.step,
             seed=verification.seed,
-            rate=verification.rate,
+            rate=first.rate,
             data=verification.data,
             risk=min(1.0, verification.risk),
             seconds=verification.seconds,
+            depth=_depth(verification, others[0]) if others else None,
         ),
     )
 
 
-def _row(row: verify.ExponentComparison) -> Row:
+def _depth(verification: verify.Verification, grid: verify.Grid) -> DepthRun:
+    return DepthRun(
+        networks=grid.counts, width=verification.narrow, judged_step=grid.step, rate=grid.rate
+    )
+
+
+def _row(row: ExponentComparison) -> Row:
     confidence = 0.95
     fit = row.fit
     half = 0.0 if fit is None else fit.half_width(confidence)
@@ -166,6 +199,7 @@ def _row(row: verify.ExponentComparison) -> Row:
             "tolerance": row.tolerance,
             "agrees": row.agrees,
             "sizes": {width: _size(size) for width, size in row.sizes.items()},
+            "symbol": row.growth.symbol,
         }
     )
 

@@ -64,3 +64,15 @@ def residuals(parts: tuple[Part, ...]) -> Iterator[tuple[ResidualBlock, Repeated
             yield part, None
         elif isinstance(part, RepeatedBlocks):
             yield from ((inner, part) for inner, _ in residuals(part.parts))
+
+
+def unrolled(parts: tuple[Part, ...], depth: int) -> Iterator[int]:
+    """The layers' indices as the forward pass meets them: those of a repeat once a block."""
+    for part in parts:
+        if isinstance(part, int):
+            yield part
+        elif isinstance(part, ResidualBlock):
+            yield from (index for index in part.parts if isinstance(index, int))
+        elif isinstance(part, RepeatedBlocks):
+            for _ in range(depth if part.times is None else part.times):
+                yield from unrolled(part.parts, depth)

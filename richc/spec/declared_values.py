@@ -69,9 +69,11 @@ def values(model: Model, tensor: Tensor) -> Values:
 def as_float(model: Model, value: Monomial) -> float:
     """The nearest float where the value is rational, else one that is right to a few ulps."""
     known = at_numbers(value, model)
-    width = number(model.width).power(known.exponent(WIDTH))
+    symbols = number(model.width).power(known.exponent(WIDTH))
+    if model.depth is not None:
+        symbols = symbols.times(number(model.depth.value).power(known.exponent(DEPTH)))
     product = Fraction(not known.is_zero)
-    for base, power in known.without(WIDTH).times(width).powers:
+    for base, power in known.without(WIDTH).without(DEPTH).times(symbols).powers:
         assert isinstance(base, int)
         whole = power.const.__floor__()
         product *= Fraction(base) ** whole * Fraction(base ** float(power.const - whole))
@@ -79,7 +81,7 @@ def as_float(model: Model, value: Monomial) -> float:
 
 
 def at_numbers(value: Monomial, model: Model) -> Monomial:
-    """The monomial with all but n replaced by the numbers that the model declares."""
+    """The monomial with all but n and L replaced by the numbers that the model declares."""
     if value.is_zero:
         return value
     richness = model.richness if model.richness is not None else Fraction(0)
@@ -90,8 +92,6 @@ def at_numbers(value: Monomial, model: Model) -> Monomial:
             factor = number(model.base_width or 1)
         elif base == GAMMA:
             factor = number(model.gamma)
-        elif base == DEPTH and model.depth is not None:
-            factor = number(model.depth.value)
         elif base == BASE_DEPTH and model.depth is not None:
             factor = number(model.depth.base or 1)
         else:

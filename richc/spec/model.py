@@ -16,7 +16,7 @@ from richc.algebra.monomial import Affine, Monomial
 from richc.diagnostics import Span
 from richc.optimizers import law
 from richc.spec.activation import Activation
-from richc.spec.arrangement import DeclaredDepth, Part, RepeatedBlocks, ResidualBlock
+from richc.spec.arrangement import DeclaredDepth, Part, RepeatedBlocks, ResidualBlock, unrolled
 from richc.words import Regime
 
 if TYPE_CHECKING:
@@ -269,6 +269,13 @@ class Model(NamedTuple):
     @property
     def is_chain(self) -> bool:
         return not self.arrangement
+
+    @property
+    def unrolled(self) -> tuple[int, ...]:
+        """The layers' indices as the forward pass meets them: those of a repeat once a block."""
+        if self.is_chain:
+            return tuple(range(len(self.layers)))
+        return tuple(unrolled(self.arrangement, 1 if self.depth is None else self.depth.value))
 
     @property
     def optimizers(self) -> tuple[Optimizer, ...]:

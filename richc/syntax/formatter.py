@@ -35,24 +35,28 @@ def format_text(text: str) -> str:
     return ("\ufeff" if source.has_mark else "") + layout(source, file)
 
 
-def without_columns(text: str) -> str | None:
-    """A text that is in the one layout, without its columns; None for others.
+def unfolded(text: str) -> str | None:
+    """A text that is in the one layout, without columns and with blocks on one line; else None.
 
-    What is edited there, ``format_text`` lays out again.
+    What is edited there, ``format_text`` lays out again.  A block with a comment stays as it is.
     """
     source = Source("<text>", text)
     file, problems = parse(source)
     if problems or layout(source, file) != source.text:
         return None
-    return layout(source, file, with_columns=False)
+    return layout(source, file, folds=False)
 
 
-def layout(source: Source, file: tree.File, *, with_columns: bool = True) -> str:
-    """The text of a source that parsed without problems into this tree, in the one layout."""
+def layout(source: Source, file: tree.File, *, folds: bool = True) -> str:
+    """The text of a source that parsed without problems into this tree, in the one layout.
+
+    Without ``folds``: no columns, and lines of any length.
+    """
     tokens = lex(source.text)
     newline = next((token.text for token in tokens if token.type == "NEWLINE"), "\n")
-    writer = _Writer(source, file, [token for token in tokens if token.type != "NEWLINE"])
-    lines = align(writer.lines) if with_columns else writer.lines
+    code = [token for token in tokens if token.type != "NEWLINE"]
+    writer = _Writer(source, file, code, LINE_LENGTH if folds else len(source.text))
+    lines = align(writer.lines) if folds else writer.lines
     return "".join(f"{line}{newline}" for line in render(lines))
 
 
@@ -66,10 +70,11 @@ class _Comment(NamedTuple):
 class _Writer:
     """Walks the tree, line by line, and puts each comment where it belongs on the way."""
 
-    def __init__(self, source: Source, file: tree.File, tokens: list[Token]) -> None:
+    def __init__(self, source: Source, file: tree.File, tokens: list[Token], longest: int) -> None:
         self.lines: list[CodeLine] = []
         self._source = source
         self._tokens = tokens
+        self._longest = longest
         self._starts = [token.start for token in tokens]
         self._comment_starts = [comment.span.start for comment in file.comments]
         self._comments = [self._comment(comment) for comment in file.comments]
@@ -189,7 +194,7 @@ class _Writer:
         inside = bisect_left(self._comment_starts, self._brace(node.span.start))
         if inside < len(self._comments) and self._comment_starts[inside] < node.span.end:
             return False
-        return CodeLine(depth, self._one_line(node)).length <= LINE_LENGTH
+        return CodeLine(depth, self._one_line(node)).length <= self._longest
 
     def _one_line(self, node: _Node) -> str:
         nodes = _held(node)

@@ -31,7 +31,7 @@ from richc.torchfront.reading import WIDEST, FactoryReading, read
 
 WIDTHS = (64, 128, 256, 512)
 #: The most rounds, each of which doubles the networks; more where that is a matter of seconds.
-_ROUNDS, _MOST_ROUNDS, _CHEAP = 3, 7, 6.0
+_ROUNDS, _MOST_ROUNDS, _CHEAP = 4, 7, 6.0
 #: The most kinds of faults that are mended one after the other.
 _MENDINGS = 6
 #: Networks of every width that are only read.
@@ -164,7 +164,7 @@ class _Examination:
             if not mends or len(faults) > 40 or self._tries() > _MENDINGS:
                 break
         faults = blaming_schedules(self._reading, faults)
-        warnings = warnings_of(self._reading, first[1], faults)
+        warnings = warnings_of(self._reading, first[0].own, first[1], faults)
         return Audit(
             self._factory.name,
             settings,
@@ -284,12 +284,12 @@ class _Examination:
         widths = [n for n in self._settings.widths if n <= WIDEST]
         if len(widths) < 3:
             narrow = self._settings.widths[0]
-            while narrow > WIDEST // 4:
+            while narrow > WIDEST // 8:
                 narrow //= 2
-            widths = [narrow, 2 * narrow, 4 * narrow]
+            widths = [narrow, 2 * narrow, 4 * narrow, 8 * narrow]
         networks: dict[int, list[AuditedNetwork]] = {n: [] for n in widths}
         planned = dict.fromkeys(widths, _READ)
-        rounds = 0
+        rounds, began = 0, time.process_time()
         while True:
             rounds += 1
             for n, count in planned.items():
@@ -301,10 +301,10 @@ class _Examination:
             richness = self._settings.richness
             judgement = Judge(evidence, self._reading, richness, self._is_free).read()
             enough = not judgement.open and judgement.risk <= RISK
-            if enough or rounds == _MOST_ROUNDS:
+            if enough or rounds == _MOST_ROUNDS or time.process_time() - began > _CHEAP / 4:
                 break
             planned = more(planned)
-        warnings = warnings_of(self._reading, evidence, ())
+        warnings = warnings_of(self._reading, judgement.own, evidence, ())
         count = sum(map(len, networks.values()))
         return Audit(
             self._factory.name, self._settings, 0.0, None, self._reading, judgement, evidence,

@@ -9,7 +9,7 @@ that then multiplies the output belongs to it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -302,10 +302,10 @@ class ForwardWatch(TorchDispatchMode):
         kept = None if values.min() > _MASKED else values > _MASKED
         shown = LOSS if op == "_log_softmax" else "soft-max"
         pair = self._pairs.get(memory(values))
-        if pair is not None:
-            self.scores |= pair
-            self.valued -= pair
         self._record(shown, values.detach(), kept, attends=pair is not None)
+        if pair is not None:
+            self._queries(pair)
+            self.valued -= pair
 
     def _attention(self, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
         names = [a.name for a in func._schema.arguments]
@@ -326,9 +326,15 @@ class ForwardWatch(TorchDispatchMode):
         if self._follows:
             self._taint(out)
             places = [self._origins.get(memory(given[k])) for k in ("query", "key", "value")]
-            self.scores |= {place for place in places[:2] if place is not None}
+            self._queries({place for place in places[:2] if place is not None})
             self.valued |= {place for place in places[2:] if place is not None}
         return out
+
+    def _queries(self, keys: Iterable[str]) -> None:
+        """Of the soft-max seen last."""
+        self.scores |= set(keys)
+        if self.softs:
+            list(self.softs.values())[-1].queries = tuple(sorted(keys))
 
     def _scores(self, query: Tensor, keys: Tensor, number: float, given: Mapping[str, Any]) -> None:
         if keys.shape[1] != query.shape[1]:

@@ -81,6 +81,8 @@ def _are(
 def _is_of(finding: AuditFinding, fault: Fault, everything: Sequence[str]) -> bool:
     if finding.knob != fault.knob or finding.excess in {None, "-inf"}:
         return False
+    if not finding.parameters and fault.knob not in {SCALE, MULTIPLIER}:
+        return False
     near = abs(Fraction(str(finding.excess)) - fault.excess) <= TOLERANCE
     return near and set(finding.parameters) <= fault.matches(everything)
 

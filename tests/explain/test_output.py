@@ -56,7 +56,8 @@ def test_fits_a_terminal(path: Path) -> None:
     assert max(map(len, path.read_text(encoding="utf-8").splitlines())) <= 100
 
 
-@pytest.mark.parametrize("name", NAMES)
+# Sums are written out for chains.
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("blocks")])
 def test_every_sum_adds_up(name: str) -> None:
     (model,) = analyse((GOLDEN / f"{name}.rich").read_text(encoding="utf-8")).models
 

@@ -10,12 +10,10 @@ import torch
 from torch import Tensor
 
 from richc.lab.statistics import (
-    CROSSING_SCALE,
-    CROSSINGS,
-    CURVATURE,
+    DEPTH_LIMIT,
     PRIOR_VARIANCE,
     PRIOR_WEIGHT,
-    ROOT_CURVATURE,
+    WIDTH_LIMIT,
     Fit,
     Noise,
     expected_error,
@@ -24,6 +22,7 @@ from richc.lab.statistics import (
     t_tails,
 )
 
+ROOT_CURVATURE, CURVATURE, CROSSINGS, CROSSING_SCALE = WIDTH_LIMIT
 WIDTHS = (64, 128, 256, 512, 1024)
 COUNTS = {64: 16, 128: 8, 256: 4, 512: 2, 1024: 1}
 
@@ -257,3 +256,24 @@ def test_what_is_promised_is_what_is_found() -> None:
     scatter = float(torch.tensor(found).std())
 
     assert expected_error(COUNTS, noise, 1.0) == pytest.approx(scatter, rel=0.1)
+
+
+def test_depths_tell_half_powers_apart_however_blocks_bend_them() -> None:
+    """A few networks at each depth: what blocks add at first is as large as the prior says."""
+    noise = Noise(power=0, crosses=False, limit=DEPTH_LIMIT)
+    generator = torch.Generator().manual_seed(1)
+    depths, tries, missed, wide = (4, 8, 16, 32, 64), 200, 0, 0
+    for _ in range(tries):
+        bend = float(torch.randn((), generator=generator))
+        sizes_by_depth = {
+            depth: 0.5 * math.log(depth)
+            + DEPTH_LIMIT.curvature * bend / depth
+            + 0.14 * torch.randn(8, generator=generator, dtype=torch.float64)
+            for depth in depths
+        }
+        found = fit(sizes_by_depth, noise)
+        assert found is not None
+        wide += found.half_width(0.95) > 0.25
+        missed += abs(found.exponent - 0.5) > found.half_width(0.95)
+    assert missed <= 0.08 * tries
+    assert wide <= 0.1 * tries

@@ -13,7 +13,7 @@ from richc.emit.parts.data import load, number
 from richc.emit.parts.network import _Network
 from richc.emit.parts.training import evaluate, train
 
-WIDTH, RICHNESS, GAMMA = 64, 0.5, 1.0
+WIDTH, DEPTH, RICHNESS, GAMMA = 64, 4, 0.5, 1.0
 DATA: str | None = None
 TARGET: str | None = None
 STEPS, BATCH, SEED, PRECISION = 1000, 128, 0, "fp32"
@@ -46,9 +46,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--ignore", metavar="NAMES", help="columns to leave out, with commas between")
     add("--missing", choices=("error", "drop"), default="error", help="rows with missing values")
     add("--width", type=int, default=WIDTH, help="n")
+    add("--depth", type=int, default=DEPTH, help="L, the number of blocks")  # keep if depth
     add("--richness", type=number, default=RICHNESS, help="the exponent r")
     add("--gamma", type=number, default=GAMMA, help="the prefactor of alpha")
     add("--lr", type=number, help="the optimizer's learning rate (the specification's)")
+    # fill rates
+    # end
     add("--steps", type=int, default=STEPS, help="of training")
     add("--batch", type=int, default=BATCH, help="examples a step")
     add("--seed", type=int, default=SEED, help="of init, split and order")
@@ -139,7 +142,13 @@ def main(argv: list[str] | None = None) -> int:
         options = parse(argv)
         train_x, train_y, test_x, test_y = (part.to(options.device) for part in load(options))
         torch.manual_seed(options.seed)
+        # keep if not depth
         model = _Network(options.width, options.richness, options.gamma).to(options.device)
+        # end
+        # keep if depth
+        sizes = (options.width, options.depth, options.richness, options.gamma)
+        model = _Network(*sizes).to(options.device)
+        # end
         train(model, train_x, train_y, options)
         loss, known = evaluate(model, train_x, train_y, options.precision)
         held_out, unseen = evaluate(model, test_x, test_y, options.precision)

@@ -21,6 +21,7 @@ from torch import Tensor
 from richc.emit.parts.stream import BLOCK, open_rows, standardise
 
 FEATURES, OUTPUTS = 64, 10
+TOKENS = 256
 MISSING, UNPACKED_BYTES = ("",), 1 << 30
 
 
@@ -226,6 +227,10 @@ def load(options: argparse.Namespace) -> list[Tensor]:
                 f"{(~bad).sum()} rows of {columns} features: too few, or not {FEATURES}"
             )
         x, y = x[~bad], encode(labels[~bad])
+        # keep if embedding
+        if ((x != x.floor()) | (x < 0) | (x >= TOKENS)).any():
+            raise ValueError(f"an index is no integer from 0 to {TOKENS - 1}")
+        # end
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(options.seed))
         test, train = order[: max(2, len(x) // 5)], order[max(2, len(x) // 5) :]
         x = standardise(x, train, options.statistics_rows)  # keep if stream
@@ -236,7 +241,8 @@ def load(options: argparse.Namespace) -> list[Tensor]:
         y = (y - y[train].mean(0)) / y[train].std(0, correction=0).clamp(min=1e-30)
     y = y.float()
     # end
-    # keep if not stream
+    x = x[:, 0].long()  # keep if embedding
+    # keep if not stream and not embedding
     mean, deviation = x[train].mean(0), x[train].std(0, correction=0)
     deviation[deviation <= 1e-9 * mean.abs()] = 1.0  # a constant deviates by rounding alone
     x = ((x - mean) / deviation).float()

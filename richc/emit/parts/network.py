@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from richc.emit.parts.dense import Dense
+from richc.emit.parts.shifted import Shifted
 from richc.emit.parts.weights import check_weights, describe_weights
 
-WIDTH, BASE_WIDTH, RICHNESS, GAMMA = 64, 64, 0.5, 1.0
+WIDTH, DEPTH, BASE_WIDTH, RICHNESS, GAMMA = 64, 4, 64, 0.5, 1.0
 
 
 # ---- emitted from here on ----
@@ -23,14 +24,18 @@ class _Network(nn.Module):
 
     # end
     # fill constructor
-    def __init__(
-        self, width: int = WIDTH, richness: float = RICHNESS, gamma: float = GAMMA, **factory: Any
-    ) -> None:
+    def __init__(self, width: int = WIDTH, *others: Any, **factory: Any) -> None:
+        depth, richness, gamma = int(others[0]), float(others[1]), float(others[2])
         # end
         super().__init__()
         # fill checks
         # end
+        # keep if depth
+        self.width, self.depth, self.richness, self.gamma = width, depth, richness, gamma
+        # end
+        # keep if not depth
         self.width, self.richness, self.gamma = width, richness, gamma
+        # end
         # fill layers
         # end
         self.reset_parameters()
@@ -50,8 +55,21 @@ class _Network(nn.Module):
     # end
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw every tensor anew, in order; ``generator`` is on the parameters' device."""
+        # keep if not norms
         for layer in [layer for layer in self.modules() if isinstance(layer, Dense)]:
             layer.reset_parameters(generator)
+        # end
+        # keep if norms
+        for module in self.modules():
+            if isinstance(module, Dense):
+                module.reset_parameters(generator)
+            elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
+                module.reset_parameters()
+            # keep if shifted
+            elif isinstance(module, Shifted):
+                module.reset_parameters(generator)
+            # end
+        # end
 
     def forward(self, x: Tensor) -> Tensor:
         # fill forward
@@ -59,8 +77,18 @@ class _Network(nn.Module):
         # end
 
     def extra_repr(self) -> str:
-        return f"width={self.width}, richness={self.richness}, gamma={self.gamma}"
+        # keep if depth
+        sizes = f"width={self.width}, depth={self.depth}"
+        y = f"{sizes}, richness={self.richness}, gamma={self.gamma}"
+        # end
+        # keep if not depth
+        y = f"width={self.width}, richness={self.richness}, gamma={self.gamma}"
+        # end
+        return y
 
+    # fill several
+    # end
+    # keep if not several
     def param_groups(self, lr: float | None = None) -> list[dict[str, Any]]:
         # fill groups
         raise NotImplementedError
@@ -71,3 +99,5 @@ class _Network(nn.Module):
         # fill optimizer
         raise NotImplementedError
         # end
+
+    # end

@@ -148,7 +148,13 @@ def run(options: argparse.Namespace) -> int:
         model = shard(options, device)  # keep if fsdp
         # keep if not fsdp
         # Drawn on the CPU, so that a seed means the same network on every device.
+        # keep if not depth
         model = _Network(options.width, options.richness, options.gamma).to(device)
+        # end
+        # keep if depth
+        sizes = (options.width, options.depth, options.richness, options.gamma)
+        model = _Network(*sizes).to(device)
+        # end
         # end
         batches = Batches(train_x, train_y, options.batch, options.seed, device)
         trainer = Trainer(model, batches, options)
@@ -172,6 +178,7 @@ def run(options: argparse.Namespace) -> int:
     if options.save is not None:
         told = {"model": MODEL, "compiler": COMPILER, "steps": str(trainer.taken)}
         told |= {key: str(vars(options)[key]) for key in ("width", "richness", "gamma", "seed")}
+        told["depth"] = str(options.depth)  # keep if depth
         with refused_for(f"--save {options.save}"):
             save_weights(model, options.save, told)
     return code

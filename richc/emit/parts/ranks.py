@@ -74,7 +74,13 @@ def shard(options: argparse.Namespace, device: torch.device) -> _Network:
     kinds = {"bf16": torch.bfloat16}  # keep if not options
     kind = kinds.get(options.precision)  # of products; averages and updates are in fp32
     policy = MixedPrecisionPolicy(kind, torch.float32, cast_forward_inputs=False)
+    # keep if not depth
     model = _Network(options.width, options.richness, options.gamma, device="meta")
+    # end
+    # keep if depth
+    sizes = (options.width, options.depth, options.richness, options.gamma)
+    model = _Network(*sizes, device="meta")
+    # end
     for layer in [layer for layer in model.modules() if isinstance(layer, Dense)]:
         layer.to_empty(device="cpu").reset_parameters()  # whole, and alike on every process
         fully_shard(layer, mesh=mesh, mp_policy=policy)

@@ -25,7 +25,9 @@ SCORE = "accuracy"
 # keep if not features
 def train(model: _Network, x: Tensor, y: Tensor, options: argparse.Namespace) -> None:
     """Train on shuffled full batches, and show the loss ten times."""
+    # fill loop
     optimizer, steps = model.make_optimizer(options.lr), options.steps
+    # end
     generator, size = torch.Generator().manual_seed(options.seed), min(options.batch, len(x))
     batches: list[Tensor] = []
     for step in range(1, steps + 1):
@@ -151,7 +153,9 @@ class Trainer:
         # keep if ddp
         self.network = DistributedDataParallel(self.network, gradient_as_bucket_view=True)
         # end
+        # fill optimizer
         self.optimizer = model.make_optimizer(options.lr)
+        # end
         # keep if options
         steps, warmup = options.steps, options.warmup
         warmup = round(warmup * steps) if warmup < 1 else int(warmup)

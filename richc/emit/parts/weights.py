@@ -24,12 +24,17 @@ def identity(model: _Network) -> dict[str, Any]:
     """What weights belong to: elsewhere they stand for another function."""
     known: dict[str, Any] = {"width": model.width, "gamma": model.gamma}
     known["richness"] = model.richness  # keep if richness
+    known["depth"] = model.depth  # keep if depth
     for name, layer in model.named_modules():
         if isinstance(layer, Dense):
             known[f"multiplier of {name}"] = f"{layer.scale:.6g}"  # keep if scale
             known[f"multiplier of {name}"] = "1"  # keep if not scale
             known[f"multiplier of {name}.bias"] = f"{layer.bias_scale:.6g}"  # keep if bias_scale
             known[f"multiplier of {name}.bias"] = "1"  # keep if bias and not bias_scale
+        # keep if blocks
+        elif hasattr(layer, "scale"):
+            known[f"multiplier of {name}"] = f"{layer.scale:.6g}"
+        # end
     return known
 
 

@@ -21,7 +21,7 @@ from richc.gauge.equivalence import IDENTICAL, compare
 from richc.gauge.moves import Target
 from richc.pipeline import FileResult, ModelResult, analyse
 from richc.spec.infer import Frame
-from richc.syntax.formatter import format_text, without_columns
+from richc.syntax.formatter import format_text, unfolded
 from richc.syntax.source import MAX_BYTES
 
 
@@ -48,10 +48,10 @@ def regauge(result: FileResult, target: Target, model: str | None = None) -> Reg
     A text that is in the one layout stays in it.  Raises UnknownLayer.
     """
     moved = _regauge(result, target, model)
-    plain = without_columns(result.source.text)
+    plain = unfolded(result.source.text)
     if plain is None or moved.text == result.source.text:
         return moved
-    # What a move puts in, the way back knows by its place and spacing, which columns would hide.
+    # What a move puts in, the way back knows by place and spacing, which the layout would hide.
     path = result.source.path
     text = format_text(_regauge(analyse(plain, path), target, model).text)
     return Regauged(text, (), tuple(_broken(result, analyse(text, path))))
@@ -61,6 +61,9 @@ def _regauge(result: FileResult, target: Target, model: str | None) -> Regauged:
     text = result.source.text
     chosen = [m for m in result.models if model in (None, m.spec.name)]
     _refuse_unknown_layers(chosen, target)
+    blocked = [m.spec.name_place for m in chosen if not m.spec.is_chain or m.spec.others]
+    if blocked:
+        return Regauged(text, tuple(map(refusals.of_blocks, blocked)), ())
     unwritten = [
         refusals.holes([h.place for h in m.spec.inferred]) for m in chosen if m.spec.inferred
     ]

@@ -9,7 +9,7 @@ from richc.lab.outcome import Outcome
 from richc.lab.sweep import grid
 from richc.lab.sweep.optimum import TOLERANCE
 from richc.lab.sweep.runs import LR, MOMENTUM
-from richc.lab.sweep.transfer import SEEDS, WIDTHS, Transfer, TransferSettings
+from richc.lab.sweep.transfer import SEEDS, Transfer, TransferSettings, default_sizes
 
 #: By how much an interval should be narrower than it has to be, and so many more seeds at most.
 _MARGIN, _MOST_SEEDS = 0.8, 8
@@ -48,7 +48,7 @@ def decisive(found: Transfer, settings: TransferSettings) -> TransferSettings | 
     known = math.isfinite(measured.half_width)
     more = min((measured.half_width / wanted) ** 2, _MOST_SEEDS) if known else 1
     seeds = max(SEEDS, math.ceil(settings.seeds * more))
-    if widths[-1] < WIDTHS[-1]:
+    if widths[-1] < default_sizes(found.job)[-1]:
         return settings._replace(widths=None, seeds=seeds)
     return settings._replace(widths=(*widths, 2 * widths[-1]), seeds=seeds)
 

@@ -37,7 +37,7 @@ def _together(job: Job, point: Point) -> tuple[float, ...]:
 
 def _stacks(job: Job, points: list[Point], workers: int) -> Iterator[Task]:
     """Stacks of about equal size, as many for every worker."""
-    most = max(1, _WEIGHTS[job.device] // weights(job.spec, points[0].width))
+    most = max(1, _WEIGHTS[job.device] // weights(job.at(points[0].width)))
     rounds = -(-len(points) // (most * workers))
     count = min(rounds * workers, len(points))
     start = 0

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from richc.lab.growth import Growth
 from richc.spec.model import Model
 
 #: Hyperparameters that may be swept: the optimizer's learning rate, a factor on every init std,
@@ -18,7 +19,7 @@ _WEIGHTS_OF_A_STEP = 30_000
 
 
 class Point(NamedTuple):
-    """One training."""
+    """One training; ``width`` is the depth in a sweep over depths."""
 
     width: int
     value: float
@@ -73,13 +74,21 @@ class Job(NamedTuple):
     precision: str
     #: cpu or cuda.
     device: str
+    #: What its networks differ in: the width, or the depth at the file's width.
+    over: Growth = Growth.WIDTH
+
+    def at(self, size: int) -> Model:
+        """The model of a width, or of a depth."""
+        return self.over.at(self.spec, size)
 
 
-def weights(spec: Model, width: int) -> int:
-    """How many weights a network of a width has."""
-    return sum(layer.fan_in.at(width) * layer.fan_out.at(width) for layer in spec.layers)
+def weights(spec: Model) -> int:
+    """How many weights the network has."""
+    layers = (spec.layers[index] for index in spec.unrolled)
+    n = spec.width
+    return sum(layer.fan_in.at(n) * layer.fan_out.at(n) for layer in layers)
 
 
-def cost(spec: Model, width: int) -> int:
+def cost(spec: Model) -> int:
     """What a training takes, up to a constant: its steps cost something however few weights."""
-    return _WEIGHTS_OF_A_STEP + weights(spec, width)
+    return _WEIGHTS_OF_A_STEP + weights(spec)

@@ -8,9 +8,9 @@ initial values, split, batches, rates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +32,7 @@ class Worker:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.device = torch.device(job.device)
-        self.program = Program(job.program, job.spec)
+        self.program = Program(job.program, job.spec, job.over)
         self.program.read_no_more(job.table)
         self._data: dict[int, Split] = {}
 
@@ -62,7 +62,7 @@ class _Stack:
         self.batches = {point.seed: self._batches(point.seed) for point in self.points}
         self._place()
         # Networks of the same rate are one tensor to an optimizer that treats entries one by one.
-        self.entrywise = self.job.spec.optimizer.law.is_entrywise
+        self.entrywise = all(one.law.is_entrywise for one in self.job.spec.optimizers)
         self.model: nn.Module
         self.parameters: dict[str, Tensor] = {}
         self._draw()
@@ -191,11 +191,14 @@ class _Stack:
         #: For each trained tensor of the stack: its views, and the networks that each holds.
         self.moved: list[list[tuple[Tensor, tuple[int, int]]]] = [[] for _ in names]
         optimizer: torch.optim.Optimizer | None = None
-        groups = []
+        #: Of each optimizer of a network, the groups of all networks.
+        groups: list[list[dict[str, Any]]] = []
         for start, stop in self._alike():
             made = self._optimizer_of(self.points[start])
             optimizer = optimizer or made
-            for group in made.param_groups:
+            groups = groups or [[] for _ in _parts(made)]
+            kinds = [i for i, part in enumerate(_parts(made)) for _ in part.param_groups]
+            for kind, group in zip(kinds, made.param_groups, strict=True):
                 views = []
                 for name in group["params"]:
                     stack = self._seen(self.parameters[name].detach())
@@ -203,9 +206,11 @@ class _Stack:
                     self.moved[names.index(name)].append((view, (start, stop)))
                     views.append(view)
                 group["params"] = views
-                groups.append(group)
+                groups[kind].append(group)
         assert optimizer is not None
-        optimizer.param_groups[:] = groups
+        for part, its in zip(_parts(optimizer), groups, strict=True):
+            part.param_groups = its
+        optimizer.param_groups = [group for its in groups for group in its]
         return optimizer
 
     def _optimizer_of(self, point: Point) -> torch.optim.Optimizer:
@@ -269,6 +274,12 @@ class _Stack:
             parameters = {name: p.detach()[index] for name, p in self.parameters.items()}
             outputs: Tensor = functional_call(self.model, parameters, (x,))
         return outputs.float()
+
+
+def _parts(optimizer: torch.optim.Optimizer) -> Sequence[torch.optim.Optimizer]:
+    """The optimizers that one stands for: itself, where it is no more than that."""
+    found: Sequence[torch.optim.Optimizer] = getattr(optimizer, "parts", (optimizer,))
+    return found
 
 
 def _laid_out(gradient: Tensor) -> Tensor:

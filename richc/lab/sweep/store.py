@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from richc._version import __version__
+from richc.lab.growth import Growth
 from richc.lab.sweep.runs import Job, Point, Run
 
 #: The key that every file of ours begins with, and the version of what follows.
@@ -32,9 +33,11 @@ class StoreProblem(Exception):
 
 def describe(job: Job, data_digest: str) -> dict[str, Any]:
     """What decides the result of a point, apart from the point itself."""
+    over = {} if job.over is Growth.WIDTH else {"over": job.over, "width": job.spec.width}
     return {
         _KEY: _VERSION,
         "model": job.spec.name,
+        **over,
         "parameter": job.parameter,
         "lr": job.lr,
         "steps": job.steps,

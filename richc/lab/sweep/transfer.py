@@ -1,4 +1,4 @@
-"""``richc transfer``: does the best value of a hyperparameter stay where it is as n grows?"""
+"""``richc transfer``: does the best value of a hyperparameter stay as n, or as L, grows?"""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import torch
 from richc.calculus.drift import Drift, rate_drift
 from richc.compilation import program as emit
 from richc.emit.program import BATCH, STEPS
+from richc.lab.growth import Growth
 from richc.lab.outcome import Outcome
-from richc.lab.program import Program, rate_at
+from richc.lab.program import Program, rate_of
 from richc.lab.sweep import engines, grid, optimum
 from richc.lab.sweep.plan import tasks
 from richc.lab.sweep.runs import GAMMA, LR, MOMENTUM, Job, Point, Run, Task, weights
@@ -24,6 +25,7 @@ from richc.lab.sweep.store import Store, describe, digest
 from richc.pipeline import ModelResult
 
 WIDTHS = (64, 128, 256, 512, 1024)
+DEPTHS = (2, 4, 8, 16, 32)
 SEEDS = 3
 #: Values that fp32 bears, with those that a grid may grow by.
 _LEAST, _MOST = 1e-20, 1e25
@@ -33,6 +35,8 @@ class TransferSettings(NamedTuple):
     """What a run may choose; None leaves it to richc or to the file."""
 
     parameter: str = LR
+    over: Growth = Growth.WIDTH
+    #: Or depths, as ``over`` has it.
     widths: tuple[int, ...] | None = None
     #: The values to try, or how many.
     values: tuple[float, ...] | None = None
@@ -87,6 +91,8 @@ def prepare(result: ModelResult, settings: TransferSettings) -> Job:
     if settings.data is None:
         raise TransferProblem("which data? name a file with --data")
     options = dict(spec.optimizer.options)
+    if settings.over is Growth.DEPTH and spec.depth is None:
+        raise TransferProblem(f"`{spec.name}` declares no depth to go over")
     if settings.parameter == MOMENTUM and not {"momentum", "betas"} & _knobs(program):
         raise TransferProblem(f"{spec.optimizer.name} has no momentum")
     if settings.parameter == MOMENTUM and options.get("nesterov"):
@@ -110,6 +116,7 @@ def prepare(result: ModelResult, settings: TransferSettings) -> Job:
         warmup=float(train.warmup or 0),
         precision="bf16" if train.precision == "bf16" else "fp32",
         device=settings.device,
+        over=settings.over,
     )
     tried = values_of(job, settings)
     if not _LEAST <= max(tried) <= _MOST:
@@ -126,7 +133,7 @@ def values_of(job: Job, settings: TransferSettings) -> tuple[float, ...]:
     spec = job.spec
     centre = 1.0
     if settings.parameter == LR:
-        centre = settings.lr or rate_at(spec, spec.width)
+        centre = settings.lr or rate_of(spec)
     elif settings.parameter == GAMMA:
         centre = float(spec.gamma)
     return grid.values(settings.parameter, centre, settings.number)
@@ -147,7 +154,7 @@ def transfer(
     """
     began = time.perf_counter()
     workers = workers_of(settings)
-    widths = sorted(settings.widths or job.spec.fitting(WIDTHS))
+    widths = sorted(settings.widths or default_sizes(job))
     _refuse_too_large(job, widths[-1], workers)
     seeds = range(settings.seed, settings.seed + settings.seeds)
     tried = {width: values_of(job, settings) for width in widths}
@@ -183,6 +190,11 @@ def transfer(
     return Transfer(result, job, ordered, measured, predict(result, job), kept, seconds)
 
 
+def default_sizes(job: Job) -> list[int]:
+    """The widths, or the depths."""
+    return [*DEPTHS] if job.over is Growth.DEPTH else job.spec.fitting(WIDTHS)
+
+
 def workers_of(settings: TransferSettings) -> int:
     """How many processes train: on a GPU one, else one a core."""
     return settings.workers or (1 if settings.device == "cuda" else os.cpu_count() or 1)
@@ -197,7 +209,12 @@ def predict(result: ModelResult, job: Job) -> Drift | None:
     if verdict.nontrivial is None:
         return None
     forgiving = job.spec.loss == "cross_entropy" or job.spec.optimizer.law.ignores_gradient_size
-    return rate_drift(result.context.network, forgives_outputs=forgiving)
+    network = result.context.network
+    if network.ops:
+        from richc.calculus.stack_drift import stack_drift  # most networks are chains
+
+        return stack_drift(network, job.over.symbol)
+    return rate_drift(network, forgives_outputs=forgiving)
 
 
 def head_of(job: Job) -> dict[str, object]:
@@ -253,10 +270,10 @@ def _refuse_too_large(job: Job, width: int, workers: int) -> None:
     """Raises TransferProblem: weights, gradients and the optimizer's state, in each worker."""
     if job.device == "cuda":
         return
-    wanted = 4 * 6 * weights(job.spec, width) * workers
+    wanted, over = 4 * 6 * weights(job.at(width)) * workers, job.over
     has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if wanted > 0.8 * has:
         raise TransferProblem(
-            f"{workers} trainings of width {width} at once need about {wanted / 2**30:.0f} GiB, "
+            f"{workers} trainings of {over} {width} at once need about {wanted / 2**30:.0f} GiB, "
             f"and there are {has / 2**30:.0f}: fewer --workers or smaller --widths"
         )

@@ -41,6 +41,8 @@ def _sentence(group: Sequence[Violation], verdict: Verdict, layers: Sequence[Lay
     shown = f"the bias of {name}" if first.of_bias else name
     prime = PRIME if first.of_bias else ""
     index = span(at)
+    if first.kind == Breach.EXPONENTIAL:
+        return f"{shown}: what its branch adds to the stream makes that grow faster than any power."
     flow = verdict.flow.later[first.layer]
     if first.kind == Breach.SIZE:
         return _size(group, shown, verdict)
@@ -62,6 +64,11 @@ def _sentence(group: Sequence[Violation], verdict: Verdict, layers: Sequence[Lay
         return (
             f"{shown}: T = {number(first.size)} < 0 at l = {index}: "
             f"the change of h ~ {power(flow.dh)} adds {_little(first)} to the change of f."
+        )
+    if first.kind == Breach.FAMILY:
+        return (
+            f"{shown}: t{prime} = {number(first.size)} in all blocks together (l = {index}), less "
+            "than what the update of the stream adds to the change of f."
         )
     letter, whole = ("t", "Δf") if first.kind == Breach.READOUT else ("u", "U")
     beside = "is zero beside" if first.size is ZERO_SIZE else "vanishes beside"

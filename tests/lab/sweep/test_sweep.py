@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from richc.calculus.drift import Drift, rate_drift
+from richc.lab.growth import Growth
 from richc.lab.program import Program
 from richc.lab.sweep import engines, grid, optimum
 from richc.lab.sweep.plan import tasks
@@ -53,7 +54,7 @@ def job_of(text: str, parameter: str = LR) -> Job:
 
 def alone(job: Job, point: Point) -> float:
     """The training loss of the same training in the plainest loop."""
-    program = Program(job.program, job.spec)
+    program = Program(job.program, job.spec, job.over)
     module = program.module
     data = program.split(job.path, "digit", point.seed)
     gamma = {"gamma": point.value} if job.parameter == GAMMA else {}
@@ -79,6 +80,60 @@ def test_stacked_trainings_are_single_ones(optimizer: str) -> None:
     assert set(points) == {run.point for run in runs}
     for run in runs:
         assert run.train_loss == pytest.approx(alone(job, run.point), rel=2e-3)
+
+
+#: Two optimizers, of which one treats whole matrices.
+BLOCKS = """model small {
+  width n = 16, base n0 = 16
+  depth L = 2, base L0 = 2
+  input 64
+  embed: dense -> n { std = 1 / sqrt(fan_in), lr = 1 }
+  blocks: repeat L {
+    mlp: residual {
+      scale = L0 / L
+      rmsnorm { gain { lr = 1 } }
+      up: dense -> n { std = 1 / sqrt(fan_in), lr = 1, optimizer = muon }
+      relu
+      down: dense -> n { std = 1 / sqrt(fan_in), lr = 1, optimizer = muon }
+    }
+  }
+  head: dense -> 10 { std = sqrt(n0) / n, lr = n0 / n }
+  optimizer adam { lr = 0.01 }
+  optimizer muon { lr = 0.02, shape_factor = spectral }
+  loss cross_entropy
+  train { target = digit, steps = 6, batch = 32 }
+}"""
+
+
+@pytest.mark.parametrize("optimizers", [1, 2])
+def test_a_sweep_over_depths_trains_deeper_networks(optimizers: int) -> None:
+    text = BLOCKS
+    if optimizers == 1:
+        text = text.replace(", optimizer = muon", "").replace("  optimizer muon", "  # muon")
+    (result,) = analyse(text).models
+    settings = TransferSettings(over=Growth.DEPTH, data=DIGITS, target="digit")
+    job = prepare(result, settings)
+    for depth in (1, 3):
+        points = tuple(Point(depth, value, seed) for value in (0.01, 0.02) for seed in (0, 3))
+        for run in Worker(job).train(Task(points)):
+            assert run.train_loss == pytest.approx(alone(job, run.point), rel=2e-3)
+    assert "depth" == describe(job, "digest")["over"]
+
+
+@pytest.mark.parametrize(
+    ("change", "low"),
+    [
+        (("relu", "gelu"), Fraction(0)),
+        (("scale = L0 / L", ""), -Fraction(1, 2)),
+    ],
+)
+def test_the_best_rate_is_predicted_over_depths(change: tuple[str, str], low: Fraction) -> None:
+    text = BLOCKS.replace("lr = 1, optimizer = muon", "lr = n0 / n")
+    text = text.replace("  optimizer muon", "  # muon").replace("  head", "  rmsnorm\n  head")
+    assert change[0] in text
+    (result,) = analyse(text.replace(*change)).models
+    job = prepare(result, TransferSettings(over=Growth.DEPTH, data=DIGITS, target="digit"))
+    assert predict(result, job) == Drift(low, low)
 
 
 def test_gamma_is_the_networks_own() -> None:
