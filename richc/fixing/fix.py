@@ -120,8 +120,10 @@ def _mend(
         return None
     notes = (*known_mistakes(model.context), *mistakes(found.changes))
     for base in found.bases:
-        symbol = "depth" if "L0" in base else "width"
-        notes = (*notes, f"{base}: the values at this {symbol} stay as they are")
+        depth = model.spec.depth
+        is_depth = depth is not None and base.startswith(f"`base {depth.symbol}0 ")
+        what = "depth" if is_depth else "width"
+        notes = (*notes, f"{base}: the values at this {what} stay as they are")
     moves = ", ".join(change.moves for change in found.changes)
     lazy = f"; {found.lazy}" if found.lazy else ""
     return Step(f"`{found.model}` {found.becomes}: {moves}{lazy}", notes, found.edits)

@@ -51,14 +51,14 @@ def read(context: Context, text: str) -> Context | None:
     return Context(specs[0], file.models[0], text, context.path)
 
 
-def holds(context: Context, edits: Iterable[Edit], richness: Fraction | None) -> bool:
-    """Whether the text that edits make passes at a richness (None: for every r of its interval)."""
+def proved(context: Context, edits: Iterable[Edit], richness: Fraction | None) -> Context | None:
+    """The text that edits make, if it passes at a richness (None: for every r of its interval)."""
     after = read(context, edited(context, edits))
     if after is None:
-        return False
+        return None
     required = [r for r in after.model.requirements if r.kind != Claim.EQUIVALENT]
     if not all(is_true(after, requirement) for requirement in required):
-        return False
+        return None
     if after.model.interval is not None:
         from richc.rules.interval import decide
 
@@ -67,7 +67,7 @@ def holds(context: Context, edits: Iterable[Edit], richness: Fraction | None) ->
         # D4 is for a requirement to ask.
         kept = (status == HOLDS for name, status in after.verdict.statuses if name != "D4")
         passes = all(kept) and after.verdict.richness == richness
-    return passes and _keeps(context, after)
+    return after if passes and _keeps(context, after) else None
 
 
 def _keeps(before: Context, after: Context) -> bool:

@@ -14,13 +14,13 @@ from typing import NamedTuple
 from richc.algebra.formula import general_power
 from richc.algebra.monomial import DEPTH, WIDTH, Affine, Monomial
 from richc.diagnostics import Diagnostic, Edit, Label, Span
-from richc.repair.proof import edited, holds, is_close, log2_at_base, read
+from richc.repair.proof import edited, is_close, log2_at_base, proved, read
 from richc.repair.search import PlannedChange, RepairPlan, obstacle, plans
 from richc.repair.target import MUP, NTP, Contradiction, RepairTarget, target
 from richc.rules.attributes import added, added_to_residual
 from richc.rules.context import Context
 from richc.rules.mending import at_base, depth_unit, fresh, swap, unit
-from richc.rules.sentence import point_name
+from richc.rules.sentence import depth_words, point_name
 from richc.spec.infer import STANDARD
 from richc.spec.model import Claim
 from richc.syntax import tree
@@ -58,6 +58,8 @@ class Repair(NamedTuple):
     declares: tuple[Edit, ...] = ()
     #: Whether ``--to`` may lead elsewhere.
     has_choice: bool = True
+    #: The power of L that branches are then small by, where there are as many as the depth.
+    alpha: Fraction | None = None
 
     @property
     def edits(self) -> tuple[Edit, ...]:
@@ -78,7 +80,8 @@ class Repair(NamedTuple):
         """``becomes μP (r = 1/2)``."""
         if self.richness is None:
             return "passes for every r of its interval"
-        return f"becomes {point_name(self.richness)}"
+        depth = "" if self.alpha is None else f", {depth_words(self.alpha)}"
+        return f"becomes {point_name(self.richness)}{depth}"
 
     @property
     def lazy(self) -> str | None:
@@ -124,9 +127,11 @@ def _first(context: Context, goal: RepairTarget) -> Repair | None:
     # Both come with the fewest changes first, and are written out one after the other.
     plain = (_done(context, plan) for plan in plans(context, goal)[:_MOST_TRIED])
     ways = merge(plain, _with_another_word(context, goal), key=lambda way: len(way.changes))
-    return next(
-        (way for way in ways if way.changes and holds(context, way.edits, way.richness)), None
-    )
+    for way in ways:
+        after = proved(context, way.edits, way.richness) if way.changes else None
+        if after is not None:
+            return way._replace(alpha=after.verdict.depth_exponent)
+    return None
 
 
 def advise(

@@ -34,7 +34,7 @@ from richc.repair.target import MUP, NTP, RepairTarget
 from richc.rules.context import Context
 from richc.spec.arrangement import ResidualBlock
 from richc.spec.infer import STANDARD
-from richc.spec.model import Layer, Optimizer, Tensor
+from richc.spec.model import BRANCH_LAST, Layer, Optimizer, Tensor
 
 #: Where there is a choice: a change of scale is a change of gauge besides.
 _ORDER = (STD, RATE, SCALE)
@@ -372,6 +372,8 @@ def _is_editable(member: Member, knob: str) -> bool:
     if place is not None:
         return not _has_hole(context, place)
     preset = context.model.parameterization
+    if knob == SCALE and member.layer.role == BRANCH_LAST:
+        return False  # The residual multiplies it.
     return preset == STANDARD or (preset is None and knob == SCALE)
 
 
