@@ -107,8 +107,7 @@ def _judged(context: Context) -> ModelResult:
 
         statuses, found = decide(context)
     repair = None
-    is_repairable = context.model.is_chain and not context.model.others
-    if is_repairable and any(d.is_error for d in found):
+    if any(d.is_error for d in found):
         from richc.repair.repair import advise  # most models pass
 
         repair, found = advise(context, found)

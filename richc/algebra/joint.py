@@ -58,7 +58,9 @@ class Joint(Fraction):
     __rmul__ = __mul__  # type: ignore[assignment]  # Fraction's is declared with more overloads
 
     def __truediv__(self, other: object) -> Joint:  # type: ignore[override]  # fewer types
-        return self * (1 / Fraction(other)) if isinstance(other, int) else NotImplemented
+        if not isinstance(other, Fraction | int) or isinstance(other, Joint):
+            return NotImplemented
+        return self * (1 / Fraction(other))
 
     def _key(self) -> tuple[Fraction, Fraction]:
         return self.width, self.depth

@@ -80,12 +80,20 @@ def scale(step: Step, sides: Sequence[Sides], richness: Fraction) -> list[Parame
     for wide_in, wide_out in sides:
         init = UNIT if not wide_in else -_HALF if wide_out else readout
         own, gradient = (richness - _HALF, readout) if wide_out else (UNIT, UNIT)
-        entry = own - (_ONE if wide_in else UNIT)
-        # Every law is a product of powers, so the rate is what a rate of one lacks.
-        unit = step(UNIT, UNIT, gradient, int(wide_in) + int(wide_out))
-        assert isinstance(unit, Fraction)
-        weights.append(Parameter(init, entry - unit))
+        weights.append(Parameter(init, rate_of(step, own, gradient, (wide_in, wide_out))))
     return weights
+
+
+def rate_of(step: Step, own: Fraction, gradient: Fraction, sides: Sides) -> Fraction:
+    """The rate n^-C by which a layer's own update of what it makes is of the size ``own``.
+
+    ``gradient`` is the size of the gradient there; the layer's input is of order one.
+    """
+    wide_in, wide_out = sides
+    # Every law is a product of powers, so the rate is what a rate of one lacks.
+    unit = step(UNIT, UNIT, gradient, int(wide_in) + int(wide_out))
+    assert isinstance(unit, Fraction)
+    return own + -(_ONE if wide_in else UNIT) + -unit
 
 
 def plain_rates(

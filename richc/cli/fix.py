@@ -61,10 +61,10 @@ def command(
     """Fix the models in PATHS: files, folders (searched for *.rich) or - for standard input.
 
     Slips of syntax are mended where it is certain what is meant. Holes are filled, and a model that
-    fails gets the fewest changes of exponents that make it pass, each a power of n/n0: at the base
-    width every multiplier, std and rate stays. Where there is no base width, the declared width
-    becomes one, or stands there as a number. Models go where they require or declare to be, else to
-    μP; --to names another place, also for models that pass.
+    fails gets the fewest changes of exponents that make it pass, each a power of n/n0 and L/L0: at
+    the base width and depth every multiplier, std and rate stays. Where there is no base, the
+    declared width or depth becomes one, or stands there as a number. Models go where they require
+    or declare to be, else to μP; --to names another place, also for models that pass.
 
     Edits that warnings offer are made where they bring up nothing new; suppressions that suppress
     nothing go. Those of R701 and R702, which change values, are made where --select names them.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _POSITIVE = click.IntRange(min=1)
 #: What a program takes in place of what its file declares, and of what its file says of training.
-_DECLARED = ("width", "richness", "gamma")
+_DECLARED = ("width", "depth", "richness", "gamma")
 _SAID = ("lr", "steps", "batch", "data", "save", "checkpoint")
 
 
@@ -42,6 +42,7 @@ _SAID = ("lr", "steps", "batch", "data", "save", "checkpoint")
     show_default="error",
 )
 @click.option("--width", type=_POSITIVE, help="The width n.", show_default="FILE's")
+@click.option("--depth", type=_POSITIVE, help="The depth L, where FILE has one.")
 @click.option(
     "--richness", metavar="R", help="The exponent r, as 0.25 or 1/4.", show_default="FILE's"
 )
@@ -115,6 +116,8 @@ def command(
     chosen, judged = declared_and_judged(
         file, name, allow_violations=allow_violations, at=_other(given)
     )
+    if options["depth"] is not None and chosen.spec.depth is None:
+        raise Unusable(f"{file} declares no depth (--depth)")
     data = chosen.spec.train.data
     if options["data"] is None and data is not None:
         # The program runs from a cache; the path is relative to the file.
@@ -186,15 +189,17 @@ def _other(options: Mapping[str, str | float | None]) -> Callable[[Model], Model
     What cannot be read, and what the model has no use for, the program refuses.
     """
     try:
-        width, richness, gamma = (_number(options.get(name)) for name in _DECLARED)
+        width, depth, richness, gamma = (_number(options.get(name)) for name in _DECLARED)
     except (ValueError, ZeroDivisionError, OverflowError):
         return None
-    if width is richness is gamma is None:
+    if width is depth is richness is gamma is None:
         return None
 
     def other(model: Model) -> Model:
         if width:
             model = model._replace(width=int(width))
+        if depth and model.depth is not None:
+            model = model._replace(depth=model.depth._replace(value=int(depth)))
         if gamma and gamma > 0:
             model = model._replace(gamma=gamma)
         # An interval is judged as a whole, and the program refuses what lies outside of it.

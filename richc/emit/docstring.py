@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from richc.algebra.formula import rich_formula
 from richc.algebra.monomial import (
-    BASE_DEPTH,
-    BASE_WIDTH,
-    DEPTH,
-    GAMMA,
     ONE,
-    WIDTH,
     Base,
     Monomial,
     symbol,
@@ -29,6 +23,7 @@ from richc.emit.plan import (
     shape,
 )
 from richc.emit.text import LINE_LENGTH, indented, prose
+from richc.spec.declared_values import logs
 from richc.spec.model import Tensor
 
 _HEADS = ("layer", "shape", "multiplier", "init std", "learning rate", "optimizer")
@@ -104,13 +99,17 @@ def _rows(decided: Plan, steps: Iterable[Step]) -> Iterator[_Row]:
     for step in steps:
         if isinstance(step, PlannedModule):
             residual = step.residual
-            if residual is not None and residual.scale != ONE:
-                yield [residual.name, "branch"], [_value(decided, residual.scale)], []
-            if residual is not None and residual.is_leaky:
-                yield [residual.name, "stream"], [("1 - 1 / L", "")], []
-            elif residual is not None and residual.skip != ONE:
-                yield [residual.name, "stream"], [_value(decided, residual.skip)], []
-            yield from _rows(decided, step.steps)
+            rows = _rows(decided, step.steps)
+            if residual is None:
+                yield from rows
+                continue
+            yield [residual.name, "branch"], [_value(decided, residual.scale)], []
+            if residual.is_leaky:
+                yield ["  skip", "stream"], [("1 - 1 / L", "")], []
+            elif residual.skip != ONE:
+                yield ["  skip", "stream"], [_value(decided, residual.skip)], []
+            for (name, *others), values, last in rows:
+                yield [f"  {name.removeprefix(f'{residual.name}.')}", *others], values, last
         elif isinstance(step, PlannedBlock):
             for run in step.runs:
                 yield from _of_layer(decided, step, run)
@@ -154,14 +153,7 @@ def _values(decided: Plan, tensor: Tensor) -> tuple[list[tuple[str, str]], list[
 def _value(decided: Plan, value: Monomial, lr: Monomial = ONE) -> tuple[str, str]:
     text = rich_formula(value, decided.symbols)
     model = decided.model
-    known: dict[Base, float] = {
-        WIDTH: math.log2(model.width),
-        BASE_WIDTH: math.log2(model.base_width or 1),
-        GAMMA: math.log2(model.gamma),
-    }
-    if model.depth is not None:
-        known[DEPTH] = math.log2(model.depth.value)
-        known[BASE_DEPTH] = math.log2(model.depth.base or 1)
+    known: dict[Base, float] = logs(model)
     richness = float(model.richness or 0)
     known[RATE] = lr.log2(known, richness)
     try:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from richc.algebra.formula import Symbols, python_formula
 from richc.algebra.monomial import DEPTH, GAMMA, ONE, Monomial, symbol
-from richc.emit.names import attribute, class_name, free_class_name
+from richc.emit.names import TakenName, attribute, class_name, free_class_name
 from richc.spec.activation import Activation
 from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, residuals
 from richc.spec.model import Dim, Layer, LayerKind, Model, Optimizer, Tensor
@@ -31,6 +31,9 @@ _BINDINGS = {
     "gamma": "self.gamma",
     "alpha": "self.alpha",
 }
+
+#: More symbols would make the line too long.
+_BOUND_IN_A_LINE = 5
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 #: A name by itself in emitted Python: not an attribute, not inside of a string.
@@ -125,17 +128,21 @@ class Plan(NamedTuple):
         return [word for word in _BINDINGS if word in found]
 
     def binding(self, expressions: Iterable[str]) -> list[str]:
-        """One line that binds the symbols used in Python ``expressions``, or none."""
+        """A line that binds the symbols used in Python ``expressions``, or two, or none."""
         words = self.words(expressions)
-        if not words:
-            return []
-        return [f"{', '.join(words)} = {', '.join(_BINDINGS[word] for word in words)}"]
+        sizes = [word for word in words if word in ("n", "n0", "L", "L0")]
+        several = (sizes, words[len(sizes) :]) if len(words) > _BOUND_IN_A_LINE else (words,)
+        return [
+            f"{', '.join(bound)} = {', '.join(_BINDINGS[word] for word in bound)}"
+            for bound in several
+            if bound
+        ]
 
 
 def plan(model: Model) -> Plan:
     """Decide names, runs and groups.
 
-    Raises ValueError for names that are no identifiers, or stand for something else.
+    Raises ValueError for names that are no identifiers; TakenName, which is one.
     """
     depth = model.depth
     symbols = Symbols(
@@ -182,7 +189,8 @@ def _steps(
         else:
             step = _module(model, first, holder, loop, classes)
         if step.name in reserved:
-            raise ValueError(f"`{step.name}` is an attribute of the compiled module")
+            why = "the compiled module has an attribute of this name"
+            raise TakenName(f"a layer cannot be called `{step.name}` here: {why}")
         yield step
 
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.emit.docstring import docstring
-from richc.emit.features import PARTS, chosen
+from richc.emit.features import PARTS, UnknownFeature, chosen
 from richc.emit.module import fills, words_of
 from richc.emit.plan import Plan, plan
 from richc.emit.text import (
@@ -99,7 +99,7 @@ def emit_program(
     words |= {"ranks"} if {"ddp", "fsdp"} & words else set()
     words |= {"features"} if asked else set()
     if {"stream", "embedding"} <= words:
-        raise ValueError("`stream` reads features, not indices of tokens")
+        raise UnknownFeature("`stream` reads features, not indices of tokens")
     names = [name for name, condition in PARTS if holds(condition, words)]
     optimizers = {o.name: o.law.torch for o in decided.optimizers}
     names = [*(name for name, torch in optimizers.items() if torch.is_a_part), *names]
@@ -141,27 +141,20 @@ def emit_program(
 
 def _imports(parts: Iterable[Part], text: str) -> list[str]:
     """The import block: what the parts need and the text mentions, merged and sorted."""
-    plain: set[str] = set()
-    named: dict[tuple[str, str], set[str]] = {}
     mentioned = set(re.findall(r"\w+", text))
-    for line in (line for part in parts for line in part.imports):
-        if line.startswith("import "):
-            if line.split()[-1].split(".")[0] in mentioned:
-                plain.add(line)
-            continue
-        module, _, names = line.removeprefix("from ").partition(" import ")
-        if not module.startswith("richc."):
-            for name in names.split(", "):
-                if name.split()[-1] in mentioned:
-                    # One that gets another name stands on a line of its own.
-                    place = (module, name if " as " in name else "")
-                    named.setdefault(place, set()).add(name)
-    lines = sorted(plain)
-    for (module, _), found in sorted(named.items()):
-        line = f"from {module} import {', '.join(sorted(found))}"
+    found: dict[tuple[str, str], set[str]] = {}
+    for line in (line for part in parts for line in part.imports if " richc." not in line):
+        head, _, names = line.rpartition("import ")
+        for name in names.split(", "):
+            if name.split()[-1].split(".")[0] in mentioned:
+                # A module, and what gets another name, stand on a line of their own.
+                alone = name if not head or " as " in name else ""
+                found.setdefault((head, alone), set()).add(name)
+    lines = []
+    for (head, _), wanted in sorted(found.items()):
+        line = f"{head}import {', '.join(sorted(wanted))}"
         if len(line) > LINE_LENGTH:
-            names = "".join(f"    {name},\n" for name in sorted(found))
-            line = f"from {module} import (\n{names})"
+            line = f"{head}import (\n" + "".join(f"    {name},\n" for name in sorted(wanted)) + ")"
         lines.append(line)
     others = [line for line in lines if line.split()[1].split(".")[0] in ("numpy", "torch")]
     own = [line for line in lines if line not in others]

@@ -112,11 +112,18 @@ def _mend(
     if found is None:
         done = "makes `{}` pass" if failing else "that keeps its values takes `{}` there"
         reason = f"no change of exponents alone {done.format(name)}"
+        if not model.spec.is_chain:
+            # Not all that a network with blocks may be is tried.
+            done = "makes it pass" if failing else "takes it there"
+            reason = f"`{name}` stays as it is: no change of exponents was found that {done}"
         left.append(reason if why is None else f"{reason}: {why}")
         return None
     notes = (*known_mistakes(model.context), *mistakes(found.changes))
-    if found.base is not None:
-        notes = (*notes, f"{found.base}: the values at this width stay as they are")
+    for base in found.bases:
+        depth = model.spec.depth
+        is_depth = depth is not None and base.startswith(f"`base {depth.symbol}0 ")
+        what = "depth" if is_depth else "width"
+        notes = (*notes, f"{base}: the values at this {what} stay as they are")
     moves = ", ".join(change.moves for change in found.changes)
     lazy = f"; {found.lazy}" if found.lazy else ""
     return Step(f"`{found.model}` {found.becomes}: {moves}{lazy}", notes, found.edits)

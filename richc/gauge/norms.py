@@ -2,7 +2,7 @@
 
 A branch's multiplier and its last layer's are one.  A weight that a norm follows may have any size
 if its rate goes with it, and so may all writers of a stream that only norms read, together
-(docs/theory.md, "Norms").
+(docs/theory.md, "What is left free").
 """
 
 from __future__ import annotations

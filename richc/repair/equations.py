@@ -13,14 +13,16 @@ from functools import cache
 from itertools import combinations
 from typing import NamedTuple
 
-from richc.algebra.monomial import WIDTH, Affine, symbol
-from richc.algebra.sizes import ZERO_SIZE
+from richc.algebra.joint import depth_of, width_of
+from richc.algebra.monomial import DEPTH, WIDTH, Affine, symbol
+from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.nearest import scale
 from richc.calculus.ops import Parameter
 from richc.optimizers import law
-from richc.optimizers.law import coefficients
+from richc.optimizers.law import Law, coefficients
 from richc.repair.target import MUP
 from richc.rules.context import Context
+from richc.spec.arrangement import ResidualBlock
 from richc.spec.model import READ_IN, READ_OUT, Layer, Tensor
 
 NONE = Fraction(0)
@@ -30,13 +32,28 @@ SCALE, STD, RATE = "scale", "std", "lr"
 _SWITCHED_OFF = {"stp": SCALE, "mup": RATE, "rescaling": STD}
 
 
+class BranchGoal(NamedTuple):
+    """How large a branch is to be, and the power by which its multiplier changes."""
+
+    block: ResidualBlock
+    size: Fraction
+    shift: Fraction = NONE
+
+
 class ScalePoint(NamedTuple):
     """One richness to satisfy, and the exponents of the model there."""
 
     context: Context
     richness: Fraction
-    #: The exponent by which the optimizer's rate changes.
+    #: The exponent by which an optimizer's rate changes, and the word of that optimizer.
     shift: Fraction = NONE
+    shifted: str = ""
+    #: What the branches of a network with blocks are to be there.
+    branches: tuple[BranchGoal, ...] = ()
+
+    def shift_of(self, tensor: Tensor) -> Fraction:
+        is_shifted = self.context.model.optimizer_of(tensor).name == self.shifted
+        return self.shift if is_shifted else NONE
 
 
 class Member(NamedTuple):
@@ -50,6 +67,14 @@ class Member(NamedTuple):
     #: Whether an init below the goal does as well.
     is_bound: bool
     shift: Fraction
+    #: Whether a rate below the goal, or none, does as well.
+    may_be_slow: bool = False
+    #: The size of what a residual multiplies the weight by.
+    multiplier: Fraction = NONE
+
+    @property
+    def family(self) -> Law:
+        return self.context.model.optimizer_of(self.tensor).law
 
     @property
     def tensor(self) -> Tensor:
@@ -63,17 +88,20 @@ class Member(NamedTuple):
         init_fits = after.init == self.goal.init or (
             self.is_bound and self.now.init < self.goal.init and after.init < self.goal.init
         )
+        rate = after.rate + self.shift
         # A bias that never moves breaks nothing.
         is_still = self.of_bias and self.now.rate is ZERO_SIZE
-        return init_fits and (is_still or after.rate + self.shift == self.goal.rate)
+        is_slow = self.may_be_slow and rate < self.goal.rate
+        return init_fits and (is_still or is_slow or rate == self.goal.rate)
 
     def after(self, exponents: dict[str, Fraction]) -> Parameter:
         if not exponents:
             return self.now
         tensor = self.tensor
         for knob, exponent in exponents.items():
-            value = getattr(tensor, knob).times(symbol(WIDTH, Affine(exponent)))
-            tensor = tensor._replace(**{knob: value})
+            power = symbol(WIDTH, Affine(width_of(exponent)))
+            power = power.times(symbol(DEPTH, Affine(depth_of(exponent))))
+            tensor = tensor._replace(**{knob: getattr(tensor, knob).times(power)})
         layer = self.layer
         changed_layer = (
             layer._replace(bias=tensor) if self.of_bias else layer._replace(weight=tensor)
@@ -81,24 +109,36 @@ class Member(NamedTuple):
         stage = self.context.stage(changed_layer)
         changed = stage.bias if self.of_bias else stage.weight
         assert changed is not None
-        return changed
+        return multiplied(changed, self.multiplier, self.family)
+
+
+def multiplied(weight: Parameter, by: Fraction, family: Law) -> Parameter:
+    """The invariants of a weight with one more multiplier."""
+    rate: Size = weight.rate
+    if isinstance(rate, Fraction):
+        rate = rate + by * family.gauge_power
+    return Parameter(weight.init + by, rate)
 
 
 def member_at(point: ScalePoint, index: int, *, of_bias: bool) -> Member:
     context = point.context
     layer, stage = context.model.layers[index], context.network.stages[index]
-    step = context.model.optimizer.law.step
     is_rich = point.richness == MUP
     if of_bias:
+        assert layer.bias is not None
         assert stage.bias is not None
+        step = context.model.optimizer_of(layer.bias).law.step
         (goal,) = scale(step, [(False, stage.wide_out)], point.richness)
         # Of order one at most.
-        return Member(context, layer, True, stage.bias, goal, True, point.shift)
+        shift = point.shift_of(layer.bias)
+        return Member(context, layer, True, stage.bias, goal, True, shift)
+    step = context.model.optimizer_of(layer.weight).law.step
     (goal,) = scale(step, [(stage.wide_in, stage.wide_out)], point.richness)
     # A read-out may start smaller than its update, and a read-in beside a bias of order one.
     carried = layer.role == READ_IN and stage.bias is not None and stage.bias.init == NONE
     is_bound = carried or (layer.role == READ_OUT and is_rich)
-    return Member(context, layer, False, stage.weight, goal, is_bound, point.shift)
+    shift = point.shift_of(layer.weight)
+    return Member(context, layer, False, stage.weight, goal, is_bound, shift)
 
 
 def solve(
@@ -120,7 +160,7 @@ def _candidates(
         knob = _SWITCHED_OFF[gauge]
         size = member.context.size(getattr(member.tensor, knob))
         if knob == RATE:
-            size = size + member.context.size(member.context.model.optimizer.lr) + member.shift
+            size = member.context.rate(member.tensor) + member.shift
         if isinstance(size, Fraction):
             known[knob] = -size
         if (known.get(knob, NONE) != NONE) != (knob in knobs):
@@ -128,8 +168,8 @@ def _candidates(
     lacks_init, lacks_rate = lacking(member)
     init, goal = member.now.init, member.goal.init
     if gauge is not None and isinstance(init, Fraction) and isinstance(goal, Fraction):
-        lacks_init = goal - init  # A bound would leave one of three unknowns open.
-    by_scale, by_std, by_rate = _powers(member.context.model.optimizer.name)
+        lacks_init = goal + -init  # A bound would leave one of three unknowns open.
+    by_scale, by_std, by_rate = _powers(member.family.name)
     # Below a floor of RMS(W), the std has no say in the rate.
     for of_std in dict.fromkeys((by_std, NONE)):
         equations = [({SCALE: Fraction(1), STD: Fraction(1)}, lacks_init)]
@@ -154,10 +194,12 @@ def lacking(member: Member) -> tuple[Fraction | None, Fraction | None]:
     lacks_init = None
     if isinstance(init, Fraction) and isinstance(member.goal.init, Fraction):
         is_below = member.is_bound and init < member.goal.init
-        lacks_init = None if is_below else member.goal.init - init
+        lacks_init = None if is_below else member.goal.init + -init
     lacks_rate = None
     if isinstance(rate, Fraction) and isinstance(member.goal.rate, Fraction):
-        lacks_rate = member.goal.rate - member.shift - rate
+        lacks_rate = member.goal.rate + -member.shift + -rate
+        if member.may_be_slow and lacks_rate > NONE:
+            lacks_rate = None
     return lacks_init, lacks_rate
 
 

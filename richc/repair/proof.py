@@ -1,7 +1,7 @@
 """What a repair promises, held to the text that it makes.
 
 The text is read and judged again: it passes, is where the repair leads, and has at the base width
-every multiplier, std, rate and decay that the file had.
+and depth every multiplier, std, rate and decay that the file had.
 """
 
 from __future__ import annotations
@@ -10,11 +10,21 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from math import isclose, log2
 
-from richc.algebra.monomial import BASE_WIDTH, GAMMA, WIDTH, Base, Monomial
+from richc.algebra.monomial import (
+    BASE_DEPTH,
+    BASE_WIDTH,
+    DEPTH,
+    GAMMA,
+    WIDTH,
+    Base,
+    Monomial,
+)
+from richc.calculus.verdict import HOLDS
 from richc.diagnostics import Edit, Span, apply
 from richc.resolve import resolve
 from richc.rules.context import Context
 from richc.rules.requirement_fails import is_true
+from richc.spec.arrangement import residuals
 from richc.spec.model import Claim
 from richc.syntax.parser import parse
 from richc.syntax.source import Source
@@ -41,25 +51,27 @@ def read(context: Context, text: str) -> Context | None:
     return Context(specs[0], file.models[0], text, context.path)
 
 
-def holds(context: Context, edits: Iterable[Edit], richness: Fraction | None) -> bool:
-    """Whether the text that edits make passes at a richness (None: for every r of its interval)."""
+def proved(context: Context, edits: Iterable[Edit], richness: Fraction | None) -> Context | None:
+    """The text that edits make, if it passes at a richness (None: for every r of its interval)."""
     after = read(context, edited(context, edits))
     if after is None:
-        return False
+        return None
     required = [r for r in after.model.requirements if r.kind != Claim.EQUIVALENT]
     if not all(is_true(after, requirement) for requirement in required):
-        return False
+        return None
     if after.model.interval is not None:
         from richc.rules.interval import decide
 
         passes = not any(found.is_error for found in decide(after).diagnostics)
     else:
-        passes = after.verdict.passes and after.verdict.richness == richness
-    return passes and _keeps(context, after)
+        # D4 is for a requirement to ask.
+        kept = (status == HOLDS for name, status in after.verdict.statuses if name != "D4")
+        passes = all(kept) and after.verdict.richness == richness
+    return after if passes and _keeps(context, after) else None
 
 
 def _keeps(before: Context, after: Context) -> bool:
-    """Whether every multiplier, std, rate and decay at the base width is as it was."""
+    """Whether every multiplier, std, rate and decay at the base is as it was."""
     return all(
         is_close(log2_at_base(before, one), log2_at_base(after, other))
         for one, other in zip(_values(before), _values(after), strict=True)
@@ -70,17 +82,22 @@ def _values(context: Context) -> Iterator[Monomial]:
     model = context.model
     for layer in model.layers:
         for tensor in layer.tensors:
-            rate = model.optimizer.lr.times(tensor.lr)
+            rate = model.optimizer_of(tensor).lr.times(tensor.lr)
             yield from (tensor.scale, tensor.std, rate, tensor.decay)
+    for block, _ in residuals(model.arrangement):
+        yield block.scale
 
 
 def log2_at_base(context: Context, value: Monomial) -> float:
-    """log2 of a value at n = n0; n0 is the declared width where there is no base width."""
+    """log2 of a value at n = n0 and L = L0; those are the declared ones where there is no base."""
     model = context.model
     width = log2(model.base_width or model.width)
+    depth = 0.0 if model.depth is None else log2(model.depth.base or model.depth.value)
     values: dict[Base, float] = {
         WIDTH: width,
         BASE_WIDTH: width,
+        DEPTH: depth,
+        BASE_DEPTH: depth,
         GAMMA: log2(model.gamma.numerator) - log2(model.gamma.denominator),
     }
     return value.log2(values, float(context.richness))

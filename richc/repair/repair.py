@@ -1,7 +1,7 @@
 """A plan as edits of the text, held to what it promises before it is offered.
 
 The text that the edits make is read and judged again: it must pass, be where the plan leads, and at
-the base width have every multiplier, std, rate and decay that the file had.
+the base width and depth have every multiplier, std, rate and decay that the file had.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from heapq import merge
 from typing import NamedTuple
 
 from richc.algebra.formula import general_power
-from richc.algebra.monomial import WIDTH, Affine, Monomial
+from richc.algebra.monomial import DEPTH, WIDTH, Affine, Monomial
 from richc.diagnostics import Diagnostic, Edit, Label, Span
-from richc.repair.proof import edited, holds, is_close, log2_at_base, read
+from richc.repair.proof import edited, is_close, log2_at_base, proved, read
 from richc.repair.search import PlannedChange, RepairPlan, obstacle, plans
 from richc.repair.target import MUP, NTP, Contradiction, RepairTarget, target
-from richc.rules.attributes import added
+from richc.rules.attributes import added, added_to_residual
 from richc.rules.context import Context
-from richc.rules.mending import at_base, fresh, swap, unit
-from richc.rules.sentence import point_name
+from richc.rules.mending import at_base, depth_unit, fresh, swap, unit
+from richc.rules.sentence import depth_words, point_name
 from richc.spec.infer import STANDARD
 from richc.spec.model import Claim
 from richc.syntax import tree
@@ -32,7 +32,7 @@ _MOST_TRIED, _MOST_NAMED = 8, 3
 class Repaired(NamedTuple):
     """One change of a plan, done."""
 
-    #: The statement's name; None for the optimizer and for statements that are no layers.
+    #: The name of the statement or residual; None for optimizers and what else is no layer.
     layer: str | None
     #: What is written now: "`lr = n0 / n`".
     words: str
@@ -54,10 +54,12 @@ class Repair(NamedTuple):
     changes: tuple[Repaired, ...]
     #: Where it leads; None for every richness of an interval.
     richness: Fraction | None
-    #: What declares a base width, where the file has none and may have one.
+    #: What declares a base width or depth, where the file has none and may have one.
     declares: tuple[Edit, ...] = ()
     #: Whether ``--to`` may lead elsewhere.
     has_choice: bool = True
+    #: The power of L that branches are then small by, where there are as many as the depth.
+    alpha: Fraction | None = None
 
     @property
     def edits(self) -> tuple[Edit, ...]:
@@ -65,9 +67,9 @@ class Repair(NamedTuple):
         return (*dict.fromkeys(change.edit for change in self.changes), *self.declares)
 
     @property
-    def base(self) -> str | None:
-        """``base n0 = 256``, where the file declares one from now on."""
-        return f"`{self.declares[0].text.removeprefix(', ')}`" if self.declares else None
+    def bases(self) -> tuple[str, ...]:
+        """``base n0 = 256``: what the file declares from now on."""
+        return tuple(f"`{edit.text.removeprefix(', ')}`" for edit in self.declares)
 
     def beginning_with(self, layer: str | None) -> Repair:
         """What concerns a layer first."""
@@ -78,7 +80,8 @@ class Repair(NamedTuple):
         """``becomes μP (r = 1/2)``."""
         if self.richness is None:
             return "passes for every r of its interval"
-        return f"becomes {point_name(self.richness)}"
+        depth = "" if self.alpha is None else f", {depth_words(self.alpha)}"
+        return f"becomes {point_name(self.richness)}{depth}"
 
     @property
     def lazy(self) -> str | None:
@@ -94,8 +97,7 @@ class Repair(NamedTuple):
             c.words if c.layer in (None, layer) else f"{c.words} on `{c.layer}`"
             for c in self.changes
         ]
-        if self.base is not None:
-            shown.append(self.base)
+        shown += self.bases
         more = len(shown) - _MOST_NAMED
         if more > 0:
             shown[_MOST_NAMED:] = [f"{more} more"]
@@ -110,6 +112,8 @@ def repair(context: Context, wanted: Fraction | str | None = None) -> Repair | N
     None where exponents alone cannot, or not without another value at the base width.  Raises
     Contradiction.
     """
+    if not context.verdict.is_decided:
+        return None
     goal = target(context.model, wanted)
     found = _first(context, goal)
     if found is None and goal.is_declared:
@@ -123,9 +127,11 @@ def _first(context: Context, goal: RepairTarget) -> Repair | None:
     # Both come with the fewest changes first, and are written out one after the other.
     plain = (_done(context, plan) for plan in plans(context, goal)[:_MOST_TRIED])
     ways = merge(plain, _with_another_word(context, goal), key=lambda way: len(way.changes))
-    return next(
-        (way for way in ways if way.changes and holds(context, way.edits, way.richness)), None
-    )
+    for way in ways:
+        after = proved(context, way.edits, way.richness) if way.changes else None
+        if after is not None:
+            return way._replace(alpha=after.verdict.depth_exponent)
+    return None
 
 
 def advise(
@@ -152,8 +158,7 @@ def is_mended(found: Diagnostic) -> bool:
 
 
 def _helped(found: Diagnostic, done: Repair) -> Diagnostic:
-    # The statement: layers of a repeat are called `body.0`.
-    layer = found.layer and found.layer.partition(".")[0]
+    layer = found.layer and _statement(found.layer, done)
     if found.code == "R502":
         if found.help is not None:
             return found  # What it is to be equivalent to is in another file.
@@ -162,6 +167,13 @@ def _helped(found: Diagnostic, done: Repair) -> Diagnostic:
         found = found._replace(labels=labels, layer=layer if len(done.changes) == 1 else None)
     ordered = done.beginning_with(layer)
     return found._replace(help=ordered.help(layer), edits=ordered.edits)
+
+
+def _statement(layer: str, done: Repair) -> str:
+    """The changed statement that a finding is at: layers of a repeat are called `body.0`."""
+    base, _, number = layer.rpartition(".")
+    is_changed = any(change.layer == base for change in done.changes)
+    return base if number.isdigit() and is_changed else layer
 
 
 # ---- plans as edits ----
@@ -173,7 +185,11 @@ def _done(context: Context, plan: RepairPlan) -> Repair:
         changes.append(_declared(context, plan.declared))
     made = [_made(context, change) for change in plan.changes]
     changes += _together(context, list(zip(plan.changes, made, strict=True)))
-    declares = unit(context).edits if plan.changes else ()
+    declares: tuple[Edit, ...] = ()
+    if any(not change.exponent.is_zero for change in plan.changes):
+        declares += unit(context).edits
+    if any(not change.depth.is_zero for change in plan.changes):
+        declares += depth_unit(context).edits
     choice = _has_choice(context)
     return Repair(context.model.name, tuple(changes), plan.richness, declares, choice)
 
@@ -192,11 +208,11 @@ def _together(
     """What is added to one weight or bias becomes one edit."""
     words: dict[tuple[str, bool], list[str]] = {}
     for change, done in made:
-        if change.place is None:
+        if change.place is None and change.layers:
             key = (change.layers[0].statement, change.of_bias)
             words.setdefault(key, []).append(done.attribute)
     for change, done in made:
-        if change.place is None:
+        if change.place is None and change.layers:
             layer = change.layers[0]
             attributes = ", ".join(words[layer.statement, change.of_bias])
             yield done._replace(edit=added(context, layer, attributes, change.of_bias))
@@ -267,26 +283,29 @@ class _Shift(NamedTuple):
 
 def _made(context: Context, change: PlannedChange) -> Repaired:
     """One change as an edit, and in words."""
-    model = context.model
-    name, place = change.attribute, change.place
-    layer = change.layers[0].statement if change.layers else None
-    if layer is None:
-        shown, value = f"`optimizer {model.optimizer.name}`", model.optimizer.lr
-    else:
-        shown = f"the bias of `{layer}`" if change.of_bias else f"`{layer}`"
-        std = change.tensor.std
-        value = std.times(std) if name == "var" else getattr(change.tensor, name)
-    old = value.exponent(WIDTH)
-    new = old.plus(change.exponent)
-    moves = f"`{name}` of {shown} ~ {general_power(old)} -> {general_power(new)}"
+    name, place, value = change.attribute, change.place, change.value
+    layer, shown, around = _subject(change)
+    before = value.exponent(WIDTH), value.exponent(DEPTH)
+    after = before[0].plus(change.exponent), before[1].plus(change.depth)
+    moves = f"`{name}` of {shown} ~ {_power(*before)} -> {_power(*after)}"
     mistake = None
     if place is None:
-        words = f"{name} = {fresh(context, value, change.exponent)}"
-        edit = added(context, change.layers[0], words, change.of_bias)
-        place = change.layers[0].name_place
+        words = f"{name} = {fresh(context, value, change.exponent, change.depth)}"
+        if change.block is not None:
+            edit, place = added_to_residual(context, change.block, words), change.block.name_place
+        else:
+            edit = added(context, change.layers[0], words, change.of_bias)
+            place = change.layers[0].name_place
     else:
         other = _other_word(context, change, value)
-        text = at_base(context, change.layers, place, change.exponent, of_bias=change.of_bias)
+        text = at_base(
+            context,
+            change.layers,
+            place,
+            change.exponent,
+            of_bias=change.of_bias,
+            depth=change.depth,
+        )
         swapped = None if other is None else swap(context, place, other)
         if other is not None and swapped is not None:
             edit = swapped
@@ -297,13 +316,30 @@ def _made(context: Context, change: PlannedChange) -> Repaired:
             words = f"{name} = {text}"
             mistake = _mistake(context, change, value, text)
     attribute = words
-    if layer is None:
-        words = f"optimizer {model.optimizer.name} {{ {words} }}"
-    elif change.of_bias:
-        words = f"bias {{ {words} }}"
+    if around:
+        words = f"{around} {{ {words} }}"
     if mistake is not None:
         mistake = f"`{name}` of {shown}: {mistake}"
     return Repaired(layer, f"`{words}`", moves, place, edit, attribute, mistake)
+
+
+def _subject(change: PlannedChange) -> tuple[str | None, str, str]:
+    """What is changed: its name, how messages call it, and what its attributes stand in."""
+    if change.optimizer is not None:
+        around = f"optimizer {change.optimizer.name}"
+        return None, f"`{around}`", around
+    if change.block is not None:
+        return change.block.name, f"`{change.block.name}`", ""
+    name = change.layers[0].statement
+    part = "bias" if change.of_bias else "gain" if change.layers[0].kind.is_norm else ""
+    return name, f"the {part} of `{name}`" if part else f"`{name}`", part
+
+
+def _power(width: Affine, depth: Affine) -> str:
+    if depth.is_zero:
+        return general_power(width)
+    of_depth = general_power(depth, "L")
+    return of_depth if width.is_zero else f"{general_power(width)} {of_depth}"
 
 
 def _other_word(context: Context, change: PlannedChange, value: Monomial) -> str | None:
@@ -311,7 +347,9 @@ def _other_word(context: Context, change: PlannedChange, value: Monomial) -> str
     other = {"std": "var", "var": "std"}.get(change.attribute)
     half = Fraction(1, 2) if change.attribute == "std" else Fraction(2)
     exponent = value.exponent(WIDTH)
-    if other is None or exponent.plus(change.exponent) != exponent.times(half):
+    if other is None or not change.depth.is_zero:
+        return None
+    if exponent.plus(change.exponent) != exponent.times(half):
         return None
     return other if is_close(log2_at_base(context, value), 0.0) else None
 
@@ -320,7 +358,7 @@ def _mistake(context: Context, change: PlannedChange, value: Monomial, text: str
     """A well-known one; ``text`` undoes it, with the value that the file has at the base width."""
     old = value.exponent(WIDTH)
     assert change.place is not None
-    if change.attribute != "std":
+    if change.attribute != "std" or not change.depth.is_zero:
         return None
     if old.plus(change.exponent) == old.times(Fraction(2)) and is_close(
         log2_at_base(context, value), 0

@@ -2,7 +2,7 @@
 
 At one richness the invariants of every weight and bias are known, so what one statement lacks
 concerns that statement alone (see richc.repair.equations).  What all rates lack may be changed in
-the optimizer's.
+the optimizer's, what a whole branch lacks in its multiplier.
 """
 
 from __future__ import annotations
@@ -11,34 +11,53 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, groupby
+from operator import itemgetter
 from typing import NamedTuple
 
-from richc.algebra.monomial import Affine
-from richc.calculus.nearest import scale
+from richc.algebra.joint import depth_of, width_of
+from richc.algebra.monomial import NO_POWER, Affine, Monomial
 from richc.diagnostics import Span
-from richc.repair.equations import NONE, RATE, SCALE, STD, ScalePoint, lacking, member_at, solve
+from richc.repair.equations import (
+    NONE,
+    RATE,
+    SCALE,
+    STD,
+    BranchGoal,
+    Member,
+    ScalePoint,
+    lacking,
+    member_at,
+    solve,
+)
+from richc.repair.stack import BranchLayers, branches, member, sizes, ways
 from richc.repair.target import MUP, NTP, RepairTarget
 from richc.rules.context import Context
+from richc.spec.arrangement import ResidualBlock
 from richc.spec.infer import STANDARD
-from richc.spec.model import Layer, Tensor
+from richc.spec.model import BRANCH_LAST, Layer, Optimizer, Tensor
 
 #: Where there is a choice: a change of scale is a change of gauge besides.
 _ORDER = (STD, RATE, SCALE)
 #: Of richness and of the optimizer's rate; more are not worth trying.
 _MAX_POINTS, _MAX_SHIFTS = 12, 4
+#: Of one branch.
+_MAX_WAYS = 4
 
 
 class PlannedChange(NamedTuple):
-    """Multiply one attribute by (n / n0)^exponent."""
+    """Multiply one attribute by (n / n0)^exponent, and by (L / L0)^depth."""
 
     #: "scale", "std", "var" or "lr".
     attribute: str
     exponent: Affine
     #: Where it is written; None where it is to be added.
     place: Span | None
-    #: The layers of the statement; none of them for the optimizer's rate.
+    #: The layers of the statement; none of them for an optimizer's rate and a branch's multiplier.
     layers: tuple[Layer, ...]
     of_bias: bool = False
+    depth: Affine = NO_POWER
+    optimizer: Optimizer | None = None
+    block: ResidualBlock | None = None
 
     @property
     def tensor(self) -> Tensor:
@@ -46,6 +65,17 @@ class PlannedChange(NamedTuple):
         tensor = layer.bias if self.of_bias else layer.weight
         assert tensor is not None
         return tensor
+
+    @property
+    def value(self) -> Monomial:
+        """What is multiplied."""
+        if self.block is not None:
+            return self.block.scale
+        if self.optimizer is not None:
+            return self.optimizer.lr
+        std = self.tensor.std
+        value: Monomial = getattr(self.tensor, self.attribute.replace("var", "std"))
+        return std.times(std) if self.attribute == "var" else value
 
 
 class RepairPlan(NamedTuple):
@@ -87,13 +117,13 @@ def _cost(plan: RepairPlan, declared: Fraction | None) -> tuple[int, bool, Fract
     is_off = declared is not None and not NTP <= declared <= MUP
     is_odd = is_off and plan.declared is None
     added = sum(change.place is None for change in plan.changes)
-    size = sum((_size(change.exponent) for change in plan.changes), NONE)
+    size = sum(map(_extent, plan.changes), NONE)
     # Of equally many changes never those that end lazier.
     return edits, is_odd, -richness, added, size
 
 
-def _size(exponent: Affine) -> Fraction:
-    return abs(exponent.const) + abs(exponent.slope)
+def _extent(change: PlannedChange) -> Fraction:
+    return sum((abs(part) for power in (change.exponent, change.depth) for part in power), NONE)
 
 
 def _at(context: Context, richness: Fraction) -> Context:
@@ -111,20 +141,16 @@ def _richnesses(context: Context, target: RepairTarget) -> list[Fraction]:
     if target.richness is not None:
         return [target.richness]
     found = dict.fromkeys((MUP, NTP))
-    stages = context.network.stages
-    family = context.model.optimizer.law
-    sides = [(stage.wide_in, stage.wide_out) for stage in stages]
-    lazy, rich = (scale(family.step, sides, r) for r in (NTP, MUP))
     counts: Counter[Fraction] = Counter()
-    for stage, low, high in zip(stages, lazy, rich, strict=True):
-        for size, at_low, at_high in (
-            (stage.weight.init, low.init, high.init),
-            (stage.weight.rate, low.rate, high.rate),
-        ):
+    for index in range(len(context.model.layers)):
+        low, high = (member_at(ScalePoint(context, r), index, of_bias=False) for r in (NTP, MUP))
+        for size, at_low, at_high in zip(low.now, low.goal, high.goal, strict=True):
             if isinstance(size, Fraction) and at_low != at_high:
                 assert isinstance(at_low, Fraction)
                 assert isinstance(at_high, Fraction)
-                counts[MUP * (size - at_low) / (at_high - at_low)] += 1
+                place = (size + -at_low) * (MUP / (at_high - at_low))
+                if not depth_of(place):
+                    counts[width_of(place)] += 1
     found |= dict.fromkeys(point for point, _ in counts.most_common(_MAX_POINTS))
     return [richness for richness in found if target.admits(richness)]
 
@@ -132,38 +158,112 @@ def _richnesses(context: Context, target: RepairTarget) -> list[Fraction]:
 def _with_shifts(
     points: tuple[ScalePoint, ...], gauge: str | None
 ) -> Iterator[tuple[PlannedChange, ...]]:
-    """The fewest changes, and those beside another rate of the optimizer."""
+    """The fewest changes, and those beside another rate of an optimizer."""
     found = _all(points, gauge)
-    if found is not None:
-        yield found
+    yield from found
+    context = points[0].context
+    for optimizer in context.model.optimizers:
+        place = dict(optimizer.places).get(RATE)
+        if place is not None and not _has_hole(context, place):
+            rate = PlannedChange(RATE, NO_POWER, place, (), optimizer=optimizer)
+            yield from _beside(rate, optimizer, points, gauge, found[0] if found else None)
+
+
+def _beside(
+    rate: PlannedChange,
+    optimizer: Optimizer,
+    points: tuple[ScalePoint, ...],
+    gauge: str | None,
+    found: tuple[PlannedChange, ...] | None,
+) -> Iterator[tuple[PlannedChange, ...]]:
+    """The changes beside another rate of an optimizer, where they may be fewer than ``found``."""
     model = points[0].context.model
-    place = dict(model.optimizer.places).get(RATE)
-    if place is None or _has_hole(points[0].context, place):
-        return
-    statements = {layer.statement: index for index, layer in enumerate(model.layers)}
+
+    def is_of(tensor: Tensor) -> bool:
+        return model.optimizer_of(tensor) is optimizer
+
+    statements = {x.statement: i for i, x in enumerate(model.layers) if is_of(x.weight)}
     counts = Counter(_lacking_rate(points, index) for index in statements.values())
-    right = len(statements) - len({(x.layers, x.of_bias) for x in found or ()})
+    changed = {(x.layers, x.of_bias) for x in found or () if x.layers and is_of(x.tensor)}
     for shifts, count in counts.most_common(_MAX_SHIFTS):
         # It saves a change where this is what lacks, and costs one where nothing does.
-        if any(shifts) and (found is None or count > right):
-            shifted = tuple(p._replace(shift=s) for p, s in zip(points, shifts, strict=True))
-            rest = _all(shifted, gauge)
-            if rest is not None:
-                yield (*rest, PlannedChange(RATE, _exponent(shifts, points), place, ()))
+        if any(shifts) and (found is None or count > len(statements) - len(changed)):
+            shifted = tuple(
+                point._replace(shift=shift, shifted=optimizer.name)
+                for point, shift in zip(points, shifts, strict=True)
+            )
+            for rest in _all(shifted, gauge):
+                yield (*rest, _by(rate, shifts, points))
 
 
 def _lacking_rate(points: Sequence[ScalePoint], index: int) -> tuple[Fraction, ...]:
     """What the rate of a layer lacks at each point; empty where it has none."""
-    lacks = (lacking(member_at(point, index, of_bias=False))[1] for point in points)
+    usual = (
+        tuple(BranchGoal(b.block, sizes(point, b)[0]) for b in branches(point.context))
+        for point in points
+    )
+    members = (
+        member(point._replace(branches=goals), index, of_bias=False)
+        for point, goals in zip(points, usual, strict=True)
+    )
+    lacks = (lacking(each)[1] for each in members)
     found = tuple(each for each in lacks if each is not None)
     return found if len(found) == len(points) else ()
 
 
-def _all(points: tuple[ScalePoint, ...], gauge: str | None) -> tuple[PlannedChange, ...] | None:
-    """The fewest changes of every statement; None where one cannot be mended."""
+def _all(points: tuple[ScalePoint, ...], gauge: str | None) -> list[tuple[PlannedChange, ...]]:
+    """The fewest changes of every statement, the best way first; empty where one has none."""
+    context = points[0].context
+    inside = list(branches(context))
+    within = {index for branch in inside for index in branch.layers}
+    outside = [i for i in range(len(context.model.layers)) if i not in within]
+    changes = _of_statements(points, outside, gauge)
+    choices = [_of_branch(points, branch, gauge) for branch in inside]
+    if changes is None or not all(choices):
+        return []
+    best = [choice[0] for choice in choices]
+    found = [best]
+    for at, choice in enumerate(choices):
+        found += [[*best[:at], other, *best[at + 1 :]] for other in choice[1:]]
+    return [(*changes, *(c for part in way for c in part)) for way in found]
+
+
+def _of_branch(
+    points: tuple[ScalePoint, ...], branch: BranchLayers, gauge: str | None
+) -> list[list[PlannedChange]]:
+    """Ways to mend a branch, the fewest changes first."""
+    context = points[0].context
+    place = dict(branch.block.places).get(SCALE)
+    preset = context.model.parameterization
+    is_editable = preset in (None, STANDARD) if place is None else not _has_hole(context, place)
+    found: list[tuple[tuple[int, Fraction, bool, Fraction], list[PlannedChange]]] = []
+    for goal in ways(points[0], branch):
+        if goal.shift and not (is_editable and len(points) == 1):
+            continue
+        at = tuple(point._replace(branches=(goal,)) for point in points)
+        rest = _of_statements(at, branch.layers, gauge)
+        if rest is None:
+            continue
+        if goal.shift:
+            scale = PlannedChange(SCALE, NO_POWER, place, (), block=branch.block)
+            rest = [_by(scale, [goal.shift], points), *rest]
+        last = member(at[0], branch.last, of_bias=False)
+        inits = {x.attribute for x in rest if last.layer in x.layers and not x.of_bias} - {RATE}
+        # Where there is a choice the branch starts at the size that it trains at.
+        is_smaller = not inits and last.now.init != last.goal.init
+        extent = sum(map(_extent, rest), NONE)
+        found.append(((len(rest), depth_of(goal.size), is_smaller, extent), rest))
+    found.sort(key=itemgetter(0))
+    return [changes for _, changes in found[:_MAX_WAYS]]
+
+
+def _of_statements(
+    points: tuple[ScalePoint, ...], layers: Sequence[int], gauge: str | None
+) -> list[PlannedChange] | None:
+    """The fewest changes of the statements of some layers; None where one cannot be mended."""
     model = points[0].context.model
     changes: list[PlannedChange] = []
-    for _, members in groupby(range(len(model.layers)), key=lambda i: model.layers[i].statement):
+    for _, members in groupby(layers, key=lambda i: model.layers[i].statement):
         indices = _kinds(points[0].context, list(members))
         of_biases = (False, True) if model.layers[indices[0]].bias is not None else (False,)
         for of_bias in of_biases:
@@ -171,7 +271,7 @@ def _all(points: tuple[ScalePoint, ...], gauge: str | None) -> tuple[PlannedChan
             if found is None:
                 return None
             changes += found
-    return tuple(changes)
+    return changes
 
 
 def obstacle(context: Context, target: RepairTarget) -> str | None:
@@ -180,7 +280,7 @@ def obstacle(context: Context, target: RepairTarget) -> str | None:
     readout = model.layers[-1]
     if target.richness not in (None, MUP) and readout.weight.std.is_zero:
         return f"`{readout.name}` starts at zero, which only μP does: give it a `std`"
-    for richness in _richnesses(context, target):
+    for richness in _richnesses(context, target) if model.is_chain else ():
         points = (ScalePoint(context, richness),)
         for name, members in groupby(range(len(model.layers)), lambda i: model.layers[i].statement):
             indices = _kinds(context, list(members))
@@ -207,12 +307,12 @@ def _fewest(
     points: tuple[ScalePoint, ...], indices: Sequence[int], gauge: str | None, *, of_bias: bool
 ) -> list[PlannedChange] | None:
     """The fewest changes of a statement's weight, or of its bias."""
-    members = [[member_at(point, index, of_bias=of_bias) for index in indices] for point in points]
-    if gauge is None and all(member.fits({}) for at_point in members for member in at_point):
+    members = [[member(point, index, of_bias=of_bias) for index in indices] for point in points]
+    if gauge is None and all(each.fits({}) for at_point in members for each in at_point):
         return []
     context = points[0].context
     layers = [context.model.layers[index] for index in indices]
-    knobs = [knob for knob in _ORDER if _is_editable(context, members[0][0].tensor, knob)]
+    knobs = [knob for knob in _ORDER if _is_editable(members[0][0], knob)]
     for count in range(len(knobs) + 1):
         for subset in combinations(knobs, count):
             solved = [solve(at_point, subset, gauge) for at_point in members]
@@ -236,11 +336,20 @@ def _change(
     *,
     of_bias: bool,
 ) -> PlannedChange:
-    exponent = _exponent(exponents, points)
-    found = PlannedChange(knob, exponent, None, layers, of_bias)
+    found = PlannedChange(knob, NO_POWER, None, layers, of_bias)
     if knob == STD and found.tensor.place("var"):
-        found = found._replace(attribute="var", exponent=exponent.times(Fraction(2)))
-    return found._replace(place=found.tensor.place(found.attribute))
+        exponents = [2 * exponent for exponent in exponents]
+        found = found._replace(attribute="var")
+    place = found.tensor.place(found.attribute)
+    return _by(found._replace(place=place), exponents, points)
+
+
+def _by(
+    change: PlannedChange, powers: Sequence[Fraction], points: Sequence[ScalePoint]
+) -> PlannedChange:
+    """A change by these powers of n and L, one for each point."""
+    width = _exponent([*map(width_of, powers)], points)
+    return change._replace(exponent=width, depth=_exponent([*map(depth_of, powers)], points))
 
 
 def _exponent(values: Sequence[Fraction], points: Sequence[ScalePoint]) -> Affine:
@@ -251,14 +360,20 @@ def _exponent(values: Sequence[Fraction], points: Sequence[ScalePoint]) -> Affin
     return Affine(values[0] - slope * points[0].richness, slope)
 
 
-def _is_editable(context: Context, tensor: Tensor, knob: str) -> bool:
+def _is_editable(member: Member, knob: str) -> bool:
     """Whether an attribute can be multiplied where it is written, or written as it is not."""
+    context, tensor = member.context, member.tensor
+    is_gain = member.layer.kind.is_norm and not member.of_bias
+    if is_gain and knob != RATE:
+        return False
     place = tensor.place(knob, "var") if knob == STD else tensor.place(knob)
     if getattr(tensor, knob).is_zero or (knob == RATE and tensor.frozen):
         return False
     if place is not None:
         return not _has_hole(context, place)
     preset = context.model.parameterization
+    if knob == SCALE and member.layer.role == BRANCH_LAST:
+        return False  # The residual multiplies it.
     return preset == STANDARD or (preset is None and knob == SCALE)
 
 

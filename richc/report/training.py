@@ -10,8 +10,9 @@ from richc.algebra.monomial import number
 from richc.pipeline import ModelResult
 from richc.report.scale import LOSSES
 from richc.report.table import group_name, groups
+from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock
 from richc.spec.declared_values import place, values
-from richc.spec.model import Model
+from richc.spec.model import Layer, LayerKind, Model
 from richc.words import counted
 
 #: Options as the command line has them, None where one is not given.
@@ -29,7 +30,8 @@ def before(judged: ModelResult, given: Given, steps: int, batch: int) -> Iterato
     yield f"  {place(model)}: {', '.join(sizes)}"
     rates = _rates(model, given["lr"])
     if rates:
-        yield f"  {model.optimizer.law.title}, rates: {rates}"
+        titles = " and ".join(optimizer.law.title for optimizer in model.optimizers)
+        yield f"  {titles}, rates: {rates}"
     train = model.train
     data = given["data"] or train.data or "no data"
     taken = given["steps"] or train.steps or steps
@@ -53,12 +55,28 @@ def after(judged: ModelResult, file: str, given: Given) -> Iterator[str]:
 
 
 def _parameters(model: Model) -> int:
-    """Entries of all weights and biases, at the width that the model declares."""
-    n = model.width
-    return sum(
-        layer.fan_out.at(n) * (layer.fan_in.at(n) + (layer.bias is not None))
-        for layer in model.layers
-    )
+    """Entries of all weights, biases and gains, at the width and depth that the model declares."""
+    n, total = model.width, 0
+    for layer, times in _copies(model, model.arrangement or tuple(range(len(model.layers)))):
+        sources = layer.fan_in.at(n)
+        if layer.kind == LayerKind.EMBEDDING:
+            sources = model.input_dim
+        elif layer.kind.is_norm:
+            sources = int(not layer.weight.frozen)
+        total += times * layer.fan_out.at(n) * (sources + (layer.bias is not None))
+    return total
+
+
+def _copies(model: Model, parts: tuple[Part, ...], times: int = 1) -> Iterator[tuple[Layer, int]]:
+    """Every layer, and how many of it there are."""
+    depth = 1 if model.depth is None else model.depth.value
+    for part in parts:
+        if isinstance(part, int):
+            yield model.layers[part], times
+        elif isinstance(part, ResidualBlock):
+            yield from _copies(model, part.parts, times)
+        elif isinstance(part, RepeatedBlocks):
+            yield from _copies(model, part.parts, depth if part.times is None else part.times)
 
 
 def _rates(model: Model, lr: str | float | None) -> str:

@@ -9,6 +9,7 @@ from richc.algebra.monomial import Affine
 from richc.diagnostics import Edit, Span
 from richc.rules.context import Context
 from richc.rules.mending import at_base, unit
+from richc.spec.arrangement import ResidualBlock
 from richc.spec.infer import STANDARD
 from richc.spec.model import Layer, Tensor
 from richc.syntax import tree
@@ -53,17 +54,33 @@ def times(context: Context, place: Span, factor: str) -> str:
     return f"({text}){factor}" if isinstance(node, tree.Sum | tree.Negative) else text + factor
 
 
+def added_to_residual(context: Context, block: ResidualBlock, attribute: str) -> Edit:
+    """One more attribute of a residual, which come first."""
+    node = next(
+        node
+        for node in tree.every(context.node.statements)
+        if isinstance(node, tree.Residual) and node.name.span == block.name_place
+    )
+    start = node.parts[0].span.start
+    line = context.text.rfind("\n", 0, start) + 1
+    before = context.text[line:start]
+    # On a line of its own where the branch is.
+    return Edit(Span(start, start), attribute + (", " if before.strip() else f"\n{before}"))
+
+
 def added(context: Context, layer: Layer, attribute: str, of_bias: bool = False) -> Edit:
     """One more attribute in the statement of a layer, or in its bias."""
     node = next(
-        s
-        for s in context.node.statements
-        if isinstance(s, tree.Layer) and s.name.text == layer.statement
+        node
+        for node in tree.every(context.node.statements)
+        if isinstance(node, tree.Layer | tree.Norm)
+        and (node.name or node.kind).span == layer.name_place
     )
     block, end = node.block, node.span.end
-    if of_bias and block is not None:
-        bias = next(item for item in block.items if item.name.text == "bias")
-        block, end = (bias.block if isinstance(bias, tree.Section) else None), bias.span.end
+    word = "bias" if of_bias else "gain" if layer.kind.is_norm else None
+    if word is not None and block is not None:
+        inner = next(item for item in block.items if item.name.text == word)
+        block, end = (inner.block if isinstance(inner, tree.Section) else None), inner.span.end
     if block is None:
         return Edit(Span(end, end), f" {{ {attribute} }}")
     if not block.items:

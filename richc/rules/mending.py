@@ -1,8 +1,8 @@
 """Edits of expressions, as a person would write them.
 
-``at_base`` multiplies an expression by a power of n / n0, so that its value at the base width stays
-what it was; ``scaled`` multiplies it by a number.  Factors that are not concerned stay as they are
-written.
+``at_base`` multiplies an expression by powers of n / n0 and L / L0, so that its value at the base
+stays what it was; ``scaled`` multiplies it by a number.  Factors that are not concerned stay as
+they are written.
 """
 
 from __future__ import annotations
@@ -13,24 +13,34 @@ from math import isqrt, sqrt
 from typing import NamedTuple
 
 from richc.algebra.formula import exponent_words, rich_formula
-from richc.algebra.monomial import BASE_WIDTH, WIDTH, Affine, Monomial, number, symbol
+from richc.algebra.monomial import (
+    BASE_DEPTH,
+    BASE_WIDTH,
+    DEPTH,
+    NO_POWER,
+    WIDTH,
+    Affine,
+    Monomial,
+    number,
+    symbol,
+)
 from richc.diagnostics import Edit, Span
 from richc.rules.context import Context
 from richc.spec.model import Layer
 from richc.syntax import tree
 
-_ZERO, _HALF, _ONE = Affine(Fraction(0)), Affine(Fraction(1, 2)), Affine(Fraction(1))
+_HALF, _ONE = Affine(Fraction(1, 2)), Affine(Fraction(1))
 #: Integers below this one read well under a root and in a fraction.
 _FEW = 10
 
 
 class Unit(NamedTuple):
-    """n and n0 in the words of a file: n / n0 is one at the base width."""
+    """n and n0, or L and L0, in the words of a file: their ratio is one at the base."""
 
     width: str
-    #: The declared width as a number where no base width may be declared.
+    #: The declared one as a number where no base may be declared.
     base: str
-    #: What declares a base width where the file has none.
+    #: What declares a base where the file has none.
     edits: tuple[Edit, ...] = ()
 
 
@@ -46,16 +56,37 @@ def unit(context: Context) -> Unit:
     (width,) = (s for s in context.node.statements if isinstance(s, tree.Width))
     symbol = f"{model.width_symbol}0"
     is_flat = model.richness == 0 and model.interval is None
-    taken = {layer.statement for layer in model.layers} | {model.name}
-    if (
-        model.parameterization not in (None, "standard")
-        or not (is_flat or "alpha" not in context.words)
-        or symbol in taken
-    ):
-        return Unit(model.width_symbol, str(model.width))
-    end = width.value.span.end
-    edit = Edit(Span(end, end), f", base {symbol} = {model.width}")
-    return Unit(model.width_symbol, symbol, (edit,))
+    may_declare = is_flat or "alpha" not in context.words
+    return _declared(context, width, symbol, model.width, may_declare=may_declare)
+
+
+def depth_unit(context: Context) -> Unit:
+    """L / L0 for a file that declares a depth, as ``unit`` is n / n0."""
+    depth = context.model.depth
+    assert depth is not None
+    if depth.base_symbol is not None:
+        return Unit(depth.symbol, depth.base_symbol)
+    (statement,) = (s for s in context.node.statements if isinstance(s, tree.Depth))
+    return _declared(context, statement, f"{depth.symbol}0", depth.value, may_declare=True)
+
+
+def _declared(
+    context: Context,
+    statement: tree.Width | tree.Depth,
+    base: str,
+    value: int,
+    *,
+    may_declare: bool,
+) -> Unit:
+    model, symbol = context.model, statement.symbol.text
+    taken = {part for layer in model.layers for part in layer.statement.split(".")}
+    taken |= {model.name, model.width_symbol, model.base_symbol or ""}
+    if model.depth is not None:
+        taken |= {model.depth.symbol, model.depth.base_symbol or ""}
+    if model.parameterization not in (None, "standard") or not may_declare or base in taken:
+        return Unit(symbol, str(value))
+    end = statement.value.span.end
+    return Unit(symbol, base, (Edit(Span(end, end), f", base {base} = {value}"),))
 
 
 class _Atom(NamedTuple):
@@ -66,11 +97,47 @@ class _Atom(NamedTuple):
 
 
 def at_base(
-    context: Context, layers: Collection[Layer], span: Span, change: Affine, *, of_bias: bool
+    context: Context,
+    layers: Collection[Layer],
+    span: Span,
+    change: Affine,
+    *,
+    of_bias: bool,
+    depth: Affine = NO_POWER,
 ) -> str:
-    """The expression at ``span`` times (n / n0)^change; ``layers`` are those that share it."""
-    words = unit(context)
-    alike = {words.width}
+    """The expression at ``span`` times (n / n0)^change (L / L0)^depth.
+
+    ``layers`` are those that share it.
+    """
+    ratios: list[tuple[Unit, set[str], Affine]] = []
+    if not change.is_zero:
+        ratios.append((unit(context), _alike(context, layers, of_bias=of_bias), change))
+    if not depth.is_zero:
+        words = depth_unit(context)
+        ratios.append((words, {words.width}, depth))
+    over: list[str] = []
+    under: list[str] = []
+    powers: dict[str, Affine] = {}
+    known = {name for words, alike, _ in ratios for name in (*alike, words.base)}
+    for factor, divides in _factors(context.expressions[span]):
+        atoms = _atoms(factor, _ONE.negated() if divides else _ONE)
+        if atoms is not None and all(atom.base in known for atom in atoms):
+            for atom in atoms:
+                powers[atom.base] = powers.get(atom.base, NO_POWER).plus(atom.power)
+        else:
+            (under if divides else over).append(_slice(context.text, factor))
+    for words, alike, by in ratios:
+        own = {base: power for base, power in powers.items() if base in (*alike, words.base)}
+        absorbing = _absorbing(own, alike, words.width, by)
+        for base, power in ((absorbing, by), (words.base, by.negated())):
+            own[base] = own.get(base, NO_POWER).plus(power)
+        _write(own, words, over, under)
+    return _fraction(over, under)
+
+
+def _alike(context: Context, layers: Collection[Layer], *, of_bias: bool) -> set[str]:
+    """The words that stand for the width in an attribute of these layers."""
+    alike = {unit(context).width}
     for name, dims in (
         ("fan_in", [] if of_bias else [layer.fan_in for layer in layers]),
         ("layer_fan_in", [layer.fan_in for layer in layers] if of_bias else []),
@@ -78,35 +145,28 @@ def at_base(
     ):
         if dims and all(dim.wide and (dim.factor, dim.over) == (1, 1) for dim in dims):
             alike.add(name)
-    over: list[str] = []
-    under: list[str] = []
-    powers: dict[str, Affine] = {}
-    for factor, divides in _factors(context.expressions[span]):
-        atoms = _atoms(factor, _ONE.negated() if divides else _ONE)
-        if atoms is not None and all(a.base in alike or a.base == words.base for a in atoms):
-            for atom in atoms:
-                powers[atom.base] = powers.get(atom.base, _ZERO).plus(atom.power)
-        else:
-            (under if divides else over).append(_slice(context.text, factor))
-    absorbing = _absorbing(powers, alike, words.width, change)
-    for base, by in ((absorbing, change), (words.base, change.negated())):
-        powers[base] = powers.get(base, _ZERO).plus(by)
-    _write(powers, words, over, under)
-    return _fraction(over, under)
+    return alike
 
 
-def fresh(context: Context, value: Monomial, change: Affine) -> str:
-    """A value that is not written so far, times (n / n0)^change."""
-    words = unit(context)
-    width = symbol(WIDTH, change)
-    if words.base.isdigit():
-        one = number(int(words.base)).power(change)
-    else:
-        one = symbol(BASE_WIDTH, change)
-    symbols = context.model.symbols._replace(
-        base=None if words.base.isdigit() else words.base, apart=True
-    )
-    return rich_formula(value.times(width).over(one), symbols)
+def fresh(context: Context, value: Monomial, change: Affine, depth: Affine = NO_POWER) -> str:
+    """A value that is not written so far, times (n / n0)^change (L / L0)^depth."""
+    symbols = context.model.symbols._replace(apart=True)
+    if not change.is_zero:
+        words = unit(context)
+        value = value.times(_ratio(words, (WIDTH, BASE_WIDTH), change))
+        symbols = symbols._replace(base=None if words.base.isdigit() else words.base)
+    if not depth.is_zero:
+        words = depth_unit(context)
+        value = value.times(_ratio(words, (DEPTH, BASE_DEPTH), depth))
+        symbols = symbols._replace(base_depth=None if words.base.isdigit() else words.base)
+    return rich_formula(value, symbols)
+
+
+def _ratio(words: Unit, bases: tuple[str, str], power: Affine) -> Monomial:
+    """n / n0, or L / L0, to a power."""
+    above, below = bases
+    one = number(int(words.base)) if words.base.isdigit() else symbol(below)
+    return symbol(above, power).over(one.power(power))
 
 
 def _absorbing(powers: dict[str, Affine], alike: set[str], width: str, change: Affine) -> str:
@@ -135,7 +195,7 @@ def _plainness(power: Affine) -> int:
 
 def _write(powers: dict[str, Affine], words: Unit, over: list[str], under: list[str]) -> None:
     """Powers of names as factors above and below the bar; those of n and n0 together if alike."""
-    up, down = powers.get(words.width, _ZERO), powers.get(words.base, _ZERO)
+    up, down = powers.get(words.width, NO_POWER), powers.get(words.base, NO_POWER)
     rest = dict(powers)
     falls = up.const < 0 and not up.slope
     if {up, down} <= {_HALF, _HALF.negated()}:

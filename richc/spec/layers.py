@@ -166,9 +166,11 @@ class _Reader:
         inferred = infer.gain_of_norm(frame, self.place) if frame else None
         plain = infer.InferredKnobs(ONE, ONE, None) if inferred is None else inferred
         scope = self.scope.with_names({"fan_out": dim_monomial(self.place.fan_out)})
-        return self._tensor(
+        found = self._tensor(
             given, complete & fine, scope, plain, item.span, "the gain of ", chosen, report
         )
+        # It is written, also where nothing of it is.
+        return found and found._replace(places=(*found.places, ("gain", item.span)))
 
     def _section(
         self, item: tree.Item, known: tuple[str, ...], word: str, report: Report

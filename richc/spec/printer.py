@@ -40,7 +40,7 @@ from richc.spec.names import MAX_NAME
 #: Blocks that would make a longer line get a line for each item.
 _LINE_LENGTH = 100
 
-_Formula = Callable[[Monomial], str]
+Formula = Callable[[Monomial], str]
 
 
 def print_models(models: Iterable[Model]) -> str:
@@ -56,18 +56,28 @@ def print_model(model: Model) -> str:
         return rich_formula(value, symbols)
 
     lines = [_width(model)]
+    if model.depth is not None:
+        base = model.depth.base_symbol
+        based = "" if base is None else f", base {base} = {model.depth.base}"
+        lines.append(f"depth {model.depth.symbol} = {model.depth.value}{based}")
     if model.richness is not None:
         within = ""
         if model.interval is not None:
             low, high = model.interval
             within = f" in [{low}, {high}]"
         lines.append(f"richness r = {model.richness}{within}, gamma = {_number(model.gamma)}")
-    lines.append(f"input {model.input_dim}")
-    lines += _stack(model, formula)
-    lines += _block(f"optimizer {model.optimizer.name}", _options(model.optimizer, formula))
+    lines.append(f"input {'tokens ' if model.is_token_input else ''}{model.input_dim}")
+    if model.is_chain:
+        lines += _stack(model, formula)
+    else:
+        from richc.spec.block_printer import BlockPrinter  # most models are chains
+
+        lines += BlockPrinter(model, formula).lines()
+    for optimizer in model.optimizers:
+        lines += statement_of(f"optimizer {optimizer.name}", _options(optimizer, formula))
     lines.append(f"loss {model.loss}")
     if model.train != Train():
-        lines += _block("train", _train(model.train))
+        lines += statement_of("train", _train(model.train))
     if model.features:
         lines.append(f"with {', '.join(model.features)}")
     lines += [_requirement(requirement) for requirement in model.requirements]
@@ -81,7 +91,7 @@ def _width(model: Model) -> str:
     return f"{declared}, base {model.base_symbol} = {model.base_width}"
 
 
-def _block(head: str, items: Sequence[str]) -> list[str]:
+def statement_of(head: str, items: Sequence[str]) -> list[str]:
     """A statement with its block, on one line if there is room."""
     line = f"{head} {{ {', '.join(items)} }}"
     if len(line) + 2 <= _LINE_LENGTH:
@@ -89,34 +99,34 @@ def _block(head: str, items: Sequence[str]) -> list[str]:
     return [f"{head} {{", *(f"  {item}" for item in items), "}"]
 
 
-def _stack(model: Model, formula: _Formula) -> list[str]:
+def _stack(model: Model, formula: Formula) -> list[str]:
     lines: list[str] = []
     taken = {layer.statement for layer in model.layers}
     for statement, members in groupby(model.layers, key=lambda layer: layer.statement):
         layers = list(members)
-        items = _shared_items(layers, formula)
+        items = shared_items(layers, formula)
         if items is not None:
             count = None if layers[0].position is None else len(layers)
-            lines += _statement(statement, count, layers[0], items, model.width_symbol)
+            lines += layer_statement(statement, count, layers[0], items, model.width_symbol)
             continue
-        for _, equal in groupby(layers, key=_content):
+        for _, equal in groupby(layers, key=content):
             run = list(equal)
             name = _free_name(statement, run[0].position or 0, taken)
             taken.add(name)
-            items = _shared_items(run, formula)
+            items = shared_items(run, formula)
             assert items is not None  # Equal layers share everything.
             count = len(run) if len(run) > 1 else None
-            lines += _statement(name, count, run[0], items, model.width_symbol)
+            lines += layer_statement(name, count, run[0], items, model.width_symbol)
     return lines
 
 
-def _statement(
+def layer_statement(
     name: str, count: int | None, layer: Layer, items: Sequence[str], width: str
 ) -> list[str]:
     repeat = "" if count is None else f"[{count}]"
-    lines = _block(f"{name}{repeat}: dense -> {layer.fan_out.words(width)}", items)
+    lines = statement_of(f"{name}{repeat}: {layer.kind} -> {layer.fan_out.words(width)}", items)
     if layer.activation is not None:
-        lines.append(_activation(layer.activation))
+        lines.append(activation_words(layer.activation))
     return lines
 
 
@@ -128,13 +138,13 @@ def _free_name(statement: str, position: int, taken: set[str]) -> str:
     return name
 
 
-def _content(layer: Layer) -> tuple[Tensor, Tensor | None, str]:
+def content(layer: Layer) -> tuple[Tensor, Tensor | None, str]:
     """What a block has to say of a layer; all else follows from its place in the stack."""
     bias = None if layer.bias is None else layer.bias._replace(places=())
     return layer.weight._replace(places=()), bias, layer.dist
 
 
-def _shared_items(layers: Sequence[Layer], formula: _Formula) -> list[str] | None:
+def shared_items(layers: Sequence[Layer], formula: Formula) -> list[str] | None:
     """The items of one block for all these layers, None where there is no such block."""
     first = layers[0]
     fan_ins = [layer.fan_in for layer in layers]
@@ -156,11 +166,12 @@ def _shared_items(layers: Sequence[Layer], formula: _Formula) -> list[str] | Non
 
 
 def _tensor(
-    tensors: Sequence[Tensor], word: str, fan_ins: Sequence[Dim], formula: _Formula
+    tensors: Sequence[Tensor], word: str, fan_ins: Sequence[Dim], formula: Formula
 ) -> list[str] | None:
     """The attributes that these tensors share, None where some attribute has no one formula."""
     first = tensors[0]
-    if any((t.frozen, t.eps is None) != (first.frozen, first.eps is None) for t in tensors):
+    alike = (first.frozen, first.eps is None, first.optimizer)
+    if any((t.frozen, t.eps is None, t.optimizer) != alike for t in tensors):
         return None
     columns = {
         "scale": [t.scale for t in tensors],
@@ -180,6 +191,8 @@ def _tensor(
     # A rate of zero says so already.
     if first.frozen and not first.lr.is_zero:
         items.append("frozen")
+    if first.optimizer is not None:
+        items.append(f"optimizer = {first.optimizer}")
     return items
 
 
@@ -204,13 +217,13 @@ def _one_formula(values: Sequence[Monomial], word: str, fan_ins: Sequence[Dim]) 
     return None
 
 
-def _activation(activation: Activation) -> str:
+def activation_words(activation: Activation) -> str:
     if activation.slope is None:
         return activation.name
     return f"{activation.name}({_number(activation.slope)})"
 
 
-def _options(optimizer: Optimizer, formula: _Formula) -> list[str]:
+def _options(optimizer: Optimizer, formula: Formula) -> list[str]:
     values = {name: _option(value) for name, value in optimizer.options}
     return [f"{name} = {text}" for name, text in {"lr": formula(optimizer.lr), **values}.items()]
 
@@ -244,6 +257,8 @@ def _train(train: Train) -> list[str]:
 def _requirement(requirement: Requirement) -> str:
     if requirement.kind == Claim.EQUIVALENT:
         return f'require equivalent "{requirement.value}"'
+    if requirement.kind == Claim.DEPTH:
+        return f"require {requirement.value}"
     if requirement.kind != Claim.POINT:
         return f"require {requirement.kind} {requirement.value}"
     if requirement.value != "rich":

@@ -31,7 +31,7 @@ from richc.torchfront.reading import WIDEST, FactoryReading, read
 
 WIDTHS = (64, 128, 256, 512)
 #: The most rounds, each of which doubles the networks; more where that is a matter of seconds.
-_ROUNDS, _MOST_ROUNDS, _CHEAP = 3, 7, 6.0
+_ROUNDS, _MOST_ROUNDS, _CHEAP = 4, 7, 6.0
 #: The most kinds of faults that are mended one after the other.
 _MENDINGS = 6
 #: Networks of every width that are only read.
@@ -164,7 +164,7 @@ class _Examination:
             if not mends or len(faults) > 40 or self._tries() > _MENDINGS:
                 break
         faults = blaming_schedules(self._reading, faults)
-        warnings = warnings_of(self._reading, first[1], faults)
+        warnings = warnings_of(self._reading, first[0].own, first[1], faults)
         return Audit(
             self._factory.name,
             settings,
@@ -304,7 +304,7 @@ class _Examination:
             if enough or rounds == _MOST_ROUNDS or time.process_time() - began > _CHEAP / 4:
                 break
             planned = more(planned)
-        warnings = warnings_of(self._reading, evidence, ())
+        warnings = warnings_of(self._reading, judgement.own, evidence, ())
         count = sum(map(len, networks.values()))
         return Audit(
             self._factory.name, self._settings, 0.0, None, self._reading, judgement, evidence,

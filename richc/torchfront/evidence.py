@@ -13,7 +13,7 @@ from torch import Tensor
 from richc.lab.planning import RISK
 from richc.lab.statistics import Fit, Noise, fit
 from richc.torchfront.measuring import ALL, LATER, AuditedNetwork, Place
-from richc.torchfront.seen import LOSS, Event
+from richc.torchfront.seen import LOSS, Event, SoftSeen
 
 #: Half of what faults that matter differ by.
 TOLERANCE = 0.25
@@ -91,7 +91,7 @@ class Evidence:
         }
 
     @property
-    def softs(self) -> dict[str, tuple[bool, tuple[int, ...], tuple[str, int] | None]]:
+    def softs(self) -> dict[str, SoftSeen]:
         return {
             key: soft
             for key, soft in self._narrow.softs.items()
@@ -126,11 +126,14 @@ class Evidence:
         return key in order and soft in order and order.index(soft) == order.index(key) + 1
 
     def names_before(self, soft: str) -> list[str]:
-        """The parameters of the event before a soft-max."""
-        order = self._narrow.order
-        before = [key for key in order[: order.index(soft)] if key in self._narrow.events]
-        changes = self._narrow.events[before[-1]].changes if before else {}
-        return list(dict.fromkeys(name for _, name in changes))
+        """The parameters of queries and keys; of another soft-max, those of the event before."""
+        network = self._narrow
+        keys = network.softs[soft].queries
+        if not keys:
+            before = [k for k in network.order[: network.order.index(soft)] if k in network.events]
+            keys = tuple(before[-1:])
+        names = [name for key in keys for _, name in network.events[key].changes]
+        return list(dict.fromkeys(names))
 
     def largest_response(self, who: str, key: str) -> float:
         """Of a soft-max input to a parameter, 0 where it is rounding."""

@@ -7,7 +7,7 @@ measured again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -275,15 +275,21 @@ class Judge:
         for excess, members in groups.items():
             places = [one.scalar.where for one in members]
             line = members[0].scalar.line
-            names = [n for n in self.own if any(n.startswith(f"{p}.") for p in places)]
+            softs = self._evidence.softs
+            names = self._queries(key for key in softs if key.partition(":")[0] in places)
             yield causes.scale(self._reading, names, places, excess, None, attends=True, line=line)
+
+    def _queries(self, softs: Iterable[str]) -> list[str]:
+        """The matrices that make queries and keys, or what else goes into a soft-max."""
+        names = dict.fromkeys(n for key in softs for n in self._evidence.names_before(key))
+        return [n for n in names if self._reading.parameters[n].is_matrix] or list(names)
 
     def _scales(self) -> Iterator[AuditFault]:
         evidence = self._evidence
         found: dict[tuple[bool, Fraction, str], list[tuple[str, Fit]]] = {}
         steps = {evidence.step(name) for name in self.own}
         families = (ALL, *self._reading.families)
-        for key, (attends, _, _) in evidence.softs.items():
+        for key, soft in evidence.softs.items():
             fits = [evidence.response(who, key, step) for who in families for step in steps]
             known = [f for f in (evidence.soft(key), *fits) if f is not None and not f.is_zero]
             if not known:
@@ -292,13 +298,14 @@ class Judge:
             row = AuditRow(f"the change of soft-max inputs at {place(key)}", (), largest, True)
             if self._side(row):
                 excess = halves(row.excess)
-                found.setdefault((attends, excess, pattern(key)), []).append((key, largest))
+                found.setdefault((soft.attends, excess, pattern(key.partition(":")[0])), []).append(
+                    (key, largest)
+                )
         for (attends, excess, _), members in found.items():
             places = [key.partition(":")[0] for key, _ in members]
-            names = [n for n in self.own if any(n.startswith(f"{p}.") for p in places)]
-            names = names or evidence.names_before(members[0][0])
+            names = self._queries(key for key, _ in members)
             fit = max((f for _, f in members), key=lambda f: f.exponent)
-            line = evidence.softs[members[0][0]][2]
+            line = evidence.softs[members[0][0]].line
             yield causes.scale(
                 self._reading, names, places, excess, fit, attends=attends, line=line
             )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
 from richc.torchfront.evidence import TOLERANCE, Evidence
 from richc.torchfront.faults import AuditFault, listed, powered
 from richc.torchfront.measuring import Place
+from richc.torchfront.own import Own
 from richc.torchfront.reading import FactoryReading, ParameterReading
 
 #: An eps of this part of a gradient is felt.
@@ -15,7 +16,10 @@ _FELT = 0.1
 
 
 def warnings_of(
-    reading: FactoryReading, evidence: Evidence, faults: Iterable[AuditFault]
+    reading: FactoryReading,
+    own: Mapping[str, Own],
+    evidence: Evidence,
+    faults: Iterable[AuditFault],
 ) -> tuple[AuditFault, ...]:
     """What does not decide the verdict, or what explains a fault."""
     parameters = [p for p in reading.parameters.values() if p.optimizer is not None]
@@ -23,7 +27,9 @@ def warnings_of(
     return (
         *(() if is_blamed else _schedules(parameters)),
         *_decays(parameters),
-        *_eps(parameters, evidence),
+        *_eps(
+            [p for p in parameters if p.name in own and own[p.name].exponent is not None], evidence
+        ),
     )
 
 

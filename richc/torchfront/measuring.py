@@ -20,7 +20,7 @@ from torch import Tensor
 from richc.torchfront.adapters import cast, output_of, tensors
 from richc.torchfront.factory import Made, Refusal, guarded
 from richc.torchfront.mending import AttentionMend, Mends, attention, mend
-from richc.torchfront.seen import Event, Line, Soft
+from richc.torchfront.seen import Event, Soft, SoftSeen
 from richc.torchfront.tensors import rms
 from richc.torchfront.watching import ForwardWatch
 
@@ -54,7 +54,7 @@ class AuditedNetwork(NamedTuple):
 
     sizes: dict[Place, float]
     events: dict[str, Event]
-    softs: dict[str, tuple[bool, tuple[int, ...], Line | None]]
+    softs: dict[str, SoftSeen]
     #: Keys of both, in order of execution.
     order: tuple[str, ...]
     output: tuple[int, ...]
@@ -164,7 +164,9 @@ class Measurement:
 
     def _network(self, dead: tuple[str, ...]) -> AuditedNetwork:
         assert self._output is not None
-        softs = {key: (s.attends, s.shape, s.line) for key, s in self._softs.items()}
+        softs = {
+            key: SoftSeen(s.attends, s.shape, s.line, s.queries) for key, s in self._softs.items()
+        }
         return AuditedNetwork(
             self.sizes,
             self._events,

@@ -47,7 +47,7 @@ def _own(evidence: Evidence, reading: FactoryReading, name: str) -> Own | None:
         read = predict(evidence, parameter, key)
         return Own(name, key, evidence.own(name, key), read, True, False)
     last = evidence.events[key].shape[-1:]
-    softs = (k for k, soft in evidence.softs.items() if soft[1][-1:] == last)
+    softs = (k for k, soft in evidence.softs.items() if soft.shape[-1:] == last)
     soft = next((k for k in softs if evidence.largest_response(name, k)), None)
     step = evidence.step(name)
     if soft is not None and evidence.comes_before(key, soft):

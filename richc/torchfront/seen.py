@@ -47,6 +47,16 @@ class Event:
     factors: dict[str, float] = field(default_factory=dict)
 
 
+class SoftSeen(NamedTuple):
+    """A soft-max of a network, without what went into it."""
+
+    attends: bool
+    shape: tuple[int, ...]
+    line: Line | None
+    #: Keys of the events that are its queries and keys.
+    queries: tuple[str, ...]
+
+
 @dataclass
 class Soft:
     """The input of a soft-max."""
@@ -59,3 +69,4 @@ class Soft:
     values: Tensor
     kept: Tensor | None
     line: Line | None
+    queries: tuple[str, ...] = ()

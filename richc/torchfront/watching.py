@@ -9,7 +9,7 @@ that then multiplies the output belongs to it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -138,9 +138,9 @@ class ForwardWatch(TorchDispatchMode):
         op = func.overloadpacket.__name__
         if op == "native_dropout":
             return args[0], torch.ones_like(args[0], dtype=torch.bool)
-        if op == "bernoulli_" and len(args) > 1 and isinstance(args[1], float):
-            # A dropout's mask, which is then divided by this.
-            return args[0].fill_(args[1])
+        if op == "bernoulli_" and func._overloadname == "float":
+            # A dropout's mask, which is then divided by this; a half is not handed on.
+            return args[0].fill_(args[1] if len(args) > 1 else kwargs.get("p", 0.5))
         if op in _ATTENTION:
             return self._attention(func, args, kwargs)
         if op in _SOFT:
@@ -302,10 +302,10 @@ class ForwardWatch(TorchDispatchMode):
         kept = None if values.min() > _MASKED else values > _MASKED
         shown = LOSS if op == "_log_softmax" else "soft-max"
         pair = self._pairs.get(memory(values))
-        if pair is not None:
-            self.scores |= pair
-            self.valued -= pair
         self._record(shown, values.detach(), kept, attends=pair is not None)
+        if pair is not None:
+            self._queries(pair)
+            self.valued -= pair
 
     def _attention(self, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
         names = [a.name for a in func._schema.arguments]
@@ -326,9 +326,15 @@ class ForwardWatch(TorchDispatchMode):
         if self._follows:
             self._taint(out)
             places = [self._origins.get(memory(given[k])) for k in ("query", "key", "value")]
-            self.scores |= {place for place in places[:2] if place is not None}
+            self._queries({place for place in places[:2] if place is not None})
             self.valued |= {place for place in places[2:] if place is not None}
         return out
+
+    def _queries(self, keys: Iterable[str]) -> None:
+        """Of the soft-max seen last."""
+        self.scores |= set(keys)
+        if self.softs:
+            list(self.softs.values())[-1].queries = tuple(sorted(keys))
 
     def _scores(self, query: Tensor, keys: Tensor, number: float, given: Mapping[str, Any]) -> None:
         if keys.shape[1] != query.shape[1]:

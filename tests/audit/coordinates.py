@@ -3,9 +3,10 @@
 The rule (CoordCheckCase in mup/test/__main__.py of github.com/microsoft/mup at 0518b39): between
 two widths that differ by 4, the mean of |h| of every layer, before each of 3 steps, differs by a
 factor of less than 1.2.  It is given every chance: means over 3 networks a width, the factory's
-rates and ten times them, either of which may find a fault; an output may shrink, as that of a
-correct network does, and its init does not count; nor does a tensor of fixed size that is not the
-output, such as logits before their multiplier.
+rates and ten times them, either of which may find a fault (SGD's alone, which ten times as large
+would diverge); an output may shrink, as that of a correct network does, and its init does not
+count; nor does a tensor of fixed size that is not the output, such as logits before their
+multiplier.
 """
 
 from __future__ import annotations
@@ -132,9 +133,10 @@ def farthest(make: Factory) -> Farthest:
     fixed = {name for name, shape in narrow.items() if shape == wide.get(name)}
     # The last module to return is the model, unless that returns no tensor.
     output = next(reversed(narrow))
+    is_sgd = isinstance(make(PAIR[0])["optimizer"], torch.optim.SGD)
     ratios = [
         found
-        for rate in RATES
+        for rate in (RATES[:1] if is_sgd else RATES)
         for found in _ratios(statistics(make, PAIR, NETWORKS, rate), fixed, output, rate)
     ]
     return max(ratios, key=lambda one: abs(math.log(one.ratio)))

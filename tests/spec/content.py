@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from richc.diagnostics import Span
 from richc.pipeline import analyse
+from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock
 from richc.spec.model import Layer, Model, Tensor
 
 _NOWHERE = Span(0, 0)
@@ -22,6 +23,9 @@ def content(model: Model) -> Model:
     return model._replace(
         layers=tuple(map(_layer, model.layers)),
         optimizer=optimizer,
+        others=tuple(o._replace(place=_NOWHERE, places=()) for o in model.others),
+        arrangement=tuple(map(_part, model.arrangement)),
+        depth_exponent=None,
         requirements=tuple(r._replace(place=_NOWHERE) for r in model.requirements),
         parameterization=None,
         gauge=None,
@@ -37,6 +41,14 @@ def nameless(model: Model) -> Model:
     """The same without the names of layers."""
     layers = (layer._replace(name="", statement="", position=None) for layer in model.layers)
     return model._replace(layers=tuple(layers))
+
+
+def _part(part: Part) -> Part:
+    if isinstance(part, ResidualBlock):
+        return part._replace(places=(), name_place=_NOWHERE)
+    if isinstance(part, RepeatedBlocks):
+        return part._replace(parts=tuple(map(_part, part.parts)), name_place=_NOWHERE)
+    return part
 
 
 def _layer(layer: Layer) -> Layer:

@@ -25,7 +25,7 @@ class _Network(nn.Module):
     # end
     # fill constructor
     def __init__(self, width: int = WIDTH, *others: Any, **factory: Any) -> None:
-        depth, richness, gamma = others
+        depth, richness, gamma = int(others[0]), float(others[1]), float(others[2])
         # end
         super().__init__()
         # fill checks
@@ -60,14 +60,14 @@ class _Network(nn.Module):
             layer.reset_parameters(generator)
         # end
         # keep if norms
-        for layer in self.modules():
-            if isinstance(layer, Dense):
-                layer.reset_parameters(generator)
-            elif isinstance(layer, nn.LayerNorm | nn.RMSNorm):
-                layer.reset_parameters()
+        for module in self.modules():
+            if isinstance(module, Dense):
+                module.reset_parameters(generator)
+            elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
+                module.reset_parameters()
             # keep if shifted
-            elif isinstance(layer, Shifted):
-                layer.reset_parameters(generator)
+            elif isinstance(module, Shifted):
+                module.reset_parameters(generator)
             # end
         # end
 

@@ -566,6 +566,5 @@ NETWORKS = grouped(
         mlp.mlp(),
         (fault(OUT, INIT, -1 / 2), fault(f"{IN}|{BODY}", LR, 1 / 2)),
         target="ntp",
-        richness=0.5,
     ),
 )

@@ -1,0 +1,167 @@
+"""What the weights of a network with blocks have to be, of which richness and branches decide all.
+
+The stream moves by U = n^(r - 1/2), and a branch is of the size rho, L^-1 or L^-1/2: every other
+size follows (docs/theory.md, "What is left free").  What a branch is multiplied by is one change of
+all that is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import zip_longest
+from typing import NamedTuple
+
+from richc.algebra.joint import Joint
+from richc.calculus.nearest import rate_of
+from richc.calculus.ops import Parameter
+from richc.repair.equations import (
+    NONE,
+    BranchGoal,
+    Member,
+    ScalePoint,
+    member_at,
+    multiplied,
+)
+from richc.repair.target import MUP
+from richc.rules.context import Context
+from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock
+from richc.spec.model import READ_OUT, Claim, Layer
+
+_HALF = Fraction(1, 2)
+
+
+class LayerSpot(NamedTuple):
+    """Where a layer stands in a network with blocks."""
+
+    #: The residual that it is in.
+    block: ResidualBlock | None
+    #: Whether there are as many of it as the depth.
+    is_deep: bool
+    #: Whether it is the last dense layer of its branch, which the multiplier moves.
+    is_last: bool
+    #: Whether only a norm reads it, so that its size is free.
+    is_normed: bool
+
+
+def spots(context: Context) -> dict[int, LayerSpot]:
+    """The spot of every layer, by its index; empty for a chain."""
+    model = context.model
+    return dict(_spots(model.layers, model.arrangement, None, is_deep=False))
+
+
+def _spots(
+    layers: Sequence[Layer], parts: Sequence[Part], block: ResidualBlock | None, *, is_deep: bool
+) -> Iterator[tuple[int, LayerSpot]]:
+    dense = [part for part in parts if isinstance(part, int) and not layers[part].kind.is_norm]
+    for part, after in zip_longest(parts, parts[1:]):
+        if isinstance(part, ResidualBlock):
+            yield from _spots(layers, part.parts, part, is_deep=is_deep)
+        elif isinstance(part, RepeatedBlocks):
+            yield from _spots(layers, part.parts, None, is_deep=part.times is None)
+        elif isinstance(part, int):
+            layer = layers[part]
+            keeps_size = layer.activation is None or layer.activation.is_homogeneous
+            before_norm = isinstance(after, int) and layers[after].kind.is_norm
+            is_normed = keeps_size and before_norm and not layer.kind.is_norm
+            is_last = block is not None and part == dense[-1]
+            yield part, LayerSpot(block, is_deep, is_last, is_normed)
+
+
+class BranchLayers(NamedTuple):
+    """A residual, with its layers by their index, and the last dense one among them."""
+
+    block: ResidualBlock
+    layers: tuple[int, ...]
+    last: int
+    spot: LayerSpot
+
+
+def branches(context: Context) -> Iterator[BranchLayers]:
+    """Every residual of a model."""
+    found = spots(context)
+    for last, spot in found.items():
+        if spot.is_last and spot.block is not None:
+            layers = tuple(i for i, other in found.items() if other.block is spot.block)
+            yield BranchLayers(spot.block, layers, last, spot)
+
+
+def sizes(point: ScalePoint, branch: BranchLayers) -> list[Fraction]:
+    """How large a branch may be: what is required, else what is usual and what it is now."""
+    update = point.richness - MUP
+    now = point.context.network.stages[branch.last].weight.init
+    if branch.spot.is_deep:
+        required = [r.alpha for r in point.context.model.requirements if r.kind == Claim.DEPTH]
+        powers = [alpha for alpha in required if alpha is not None] or [Fraction(1), _HALF]
+        found: list[Fraction] = [Joint(0, -alpha) for alpha in powers]
+        found += [Joint(update, -1)] * (1 in powers)
+        most: Fraction = Joint(0, -_HALF)
+        may_stay = not required
+    else:
+        found, most, may_stay = [NONE, update], NONE, True
+    if may_stay and isinstance(now, Fraction) and now + _HALF <= most:
+        found.append(now + _HALF)
+    return list(dict.fromkeys(found))
+
+
+def ways(point: ScalePoint, branch: BranchLayers) -> Iterator[BranchGoal]:
+    """Sizes that a branch may have, each with changes of its multiplier that may lead there.
+
+    That is none, or what the last layer's init lacks: its rate, where it starts at zero.
+    """
+    for size in sizes(point, branch):
+        goal = BranchGoal(branch.block, size)
+        last = member(point._replace(branches=(goal,)), branch.last, of_bias=False)
+        shifts = [NONE]
+        if branch.spot.is_normed:
+            written = point.context.size(branch.block.scale)
+            assert isinstance(written, Fraction)
+            shifts = [size + -written]
+        elif isinstance(last.now.init, Fraction) and isinstance(last.goal.init, Fraction):
+            shifts.append(last.goal.init + -last.now.init)
+        elif isinstance(last.now.rate, Fraction) and isinstance(last.goal.rate, Fraction):
+            gap = last.goal.rate + -last.shift + -last.now.rate
+            shifts.append(gap / last.family.gauge_power)
+        yield from (goal._replace(shift=shift) for shift in dict.fromkeys(shifts))
+
+
+def member(point: ScalePoint, index: int, *, of_bias: bool) -> Member:
+    """What one tensor is, and what it has to be, in any network."""
+    plain = member_at(point, index, of_bias=of_bias)
+    spot = spots(point.context).get(index)
+    return plain if spot is None else _in_stack(point, index, plain, spot)
+
+
+def _in_stack(point: ScalePoint, index: int, plain: Member, spot: LayerSpot) -> Member:
+    stage, of_bias = point.context.network.stages[index], plain.of_bias
+    is_vector = of_bias or plain.layer.kind.is_norm
+    if plain.layer.role == READ_OUT:
+        return plain._replace(may_be_slow=is_vector)
+    branch = next((goal for goal in point.branches if goal.block is spot.block), None)
+    now, multiplier = plain.now, NONE
+    sides = (stage.wide_in and not is_vector, stage.wide_out)
+    init = -_HALF if sides[0] else NONE
+    own: Fraction = point.richness - MUP
+    if spot.is_deep:
+        own = own + Joint(0, -1)
+    gradient = -_HALF - point.richness
+    is_bound = of_bias or plain.is_bound
+    if branch is not None and spot.is_last:
+        size = point.context.size(branch.block.scale)
+        assert isinstance(size, Fraction)
+        multiplier = size + branch.shift
+        now = multiplied(now, branch.shift, plain.family)
+        init = init + branch.size
+        # What starts smaller than its own update is as large after it.
+        is_bound = of_bias or branch.size == own
+    elif branch is not None:
+        own, gradient = own + -branch.size, gradient + branch.size
+    if isinstance(now.init, Fraction) and not of_bias:
+        if spot.is_normed:
+            own, gradient = own + now.init + -init, gradient + -now.init + init
+        if spot.is_normed or plain.layer.kind.is_norm:
+            init = now.init
+    goal = Parameter(init, rate_of(plain.family.step, own, gradient, sides))
+    return plain._replace(
+        now=now, goal=goal, is_bound=is_bound, may_be_slow=is_vector, multiplier=multiplier
+    )
