@@ -21,7 +21,7 @@ from richc.words import Regime
 def representations(network: Network) -> dict[int, Representation]:
     """Where each layer's representation stands, by layer; empty where that is not decided."""
     found = judge(network.ops, network.step)
-    return {value.layer: value for value in found.values if isinstance(value, Representation)}
+    return {value.layer: value for value in found.values}
 
 
 class StackDecision:
