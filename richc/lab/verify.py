@@ -346,7 +346,9 @@ def _findings(
     places = {} if result.spec.is_chain else representations(result.context.network)
 
     def found(at: int) -> Findings:
-        allowed = tolerance + exponents.chance(at, CHANCE)
+        chance = exponents.chance(at, CHANCE)
+        # Where powers differ by halves, the tolerance is half way between two already.
+        allowed = tolerance + chance if result.spec.is_chain else max(tolerance, chance)
         measured = exponents.measured(names, at)
         if result.spec.is_chain:
             return decide(measured, allowed)

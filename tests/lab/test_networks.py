@@ -298,7 +298,7 @@ def test_factors_are_what_the_weights_are(optimizer: str, layers: str) -> None:
     factored = networks(program, [1, 2], is_linear=True)
     dense = networks(program, [1, 2], is_linear=False)
     assert [{Factored}, {Dense}] == [
-        {type(weight) for weight in found._weights} for found in (factored, dense)
+        {type(weight) for weight in found._weights.values()} for found in (factored, dense)
     ]
 
     expected, travel = by_networks(dense, program)
