@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from math import inf, isnan, nan
 
 from richc.calculus.ops import Linear
+from richc.calculus.residual import Residual
 from richc.calculus.stack import Representation, judge
 from richc.calculus.verdict import HOLDS, MIXED, NOT_EVALUATED, VIOLATED, Network
 from richc.lab.findings import Finding, Findings, Measured, power
@@ -21,7 +22,9 @@ from richc.words import Regime
 def representations(network: Network) -> dict[int, Representation]:
     """Where each layer's representation stands, by layer; empty where that is not decided."""
     found = judge(network.ops, network.step)
-    return {value.layer: value for value in found.values}
+    # A stream after its blocks has the layer of the last one's last weight.
+    own = (v for v in found.values if not isinstance(v.sites[0].op, Residual))
+    return {value.layer: value for value in own}
 
 
 class StackDecision:
