@@ -222,6 +222,7 @@ def program_with(
     """The program with the features named in ``lists`` ("a,b").  Raises a usage error."""
     from richc.compilation import program
     from richc.emit.features import UnknownFeature
+    from richc.emit.names import TakenName
 
     names = [name.strip() for names in lists for name in names.split(",")]
     try:
@@ -229,6 +230,8 @@ def program_with(
         return program(chosen, wished, origin=origin, module_only=module_only)
     except UnknownFeature as error:
         raise click.UsageError(f"--with: {error}", click.get_current_context()) from None
+    except TakenName as error:
+        raise Unusable(f"{chosen.spec.name}: {error}") from None
 
 
 def _show(refused: Refused, color: str, why: str) -> None:

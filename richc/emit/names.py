@@ -22,6 +22,10 @@ MODULE_NAMES = frozenset(
 )
 
 
+class TakenName(ValueError):
+    """A layer that cannot be called so in this model; the message is one line for the user."""
+
+
 def attribute(layer: str) -> str:
     """The layer's name; ValueError if it could be anything but an attribute of its own.
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from richc.algebra.formula import Symbols, python_formula
 from richc.algebra.monomial import DEPTH, GAMMA, ONE, Monomial, symbol
-from richc.emit.names import attribute, class_name, free_class_name
+from richc.emit.names import TakenName, attribute, class_name, free_class_name
 from richc.spec.activation import Activation
 from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, residuals
 from richc.spec.model import Dim, Layer, LayerKind, Model, Optimizer, Tensor
@@ -142,7 +142,7 @@ class Plan(NamedTuple):
 def plan(model: Model) -> Plan:
     """Decide names, runs and groups.
 
-    Raises ValueError for names that are no identifiers, or stand for something else.
+    Raises ValueError for names that are no identifiers; TakenName, which is one.
     """
     depth = model.depth
     symbols = Symbols(
@@ -189,7 +189,8 @@ def _steps(
         else:
             step = _module(model, first, holder, loop, classes)
         if step.name in reserved:
-            raise ValueError(f"`{step.name}` is an attribute of the compiled module")
+            why = "the compiled module has an attribute of this name"
+            raise TakenName(f"a layer cannot be called `{step.name}` here: {why}")
         yield step
 
 

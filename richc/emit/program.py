@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.emit.docstring import docstring
-from richc.emit.features import PARTS, chosen
+from richc.emit.features import PARTS, UnknownFeature, chosen
 from richc.emit.module import fills, words_of
 from richc.emit.plan import Plan, plan
 from richc.emit.text import (
@@ -99,7 +99,7 @@ def emit_program(
     words |= {"ranks"} if {"ddp", "fsdp"} & words else set()
     words |= {"features"} if asked else set()
     if {"stream", "embedding"} <= words:
-        raise ValueError("`stream` reads features, not indices of tokens")
+        raise UnknownFeature("`stream` reads features, not indices of tokens")
     names = [name for name, condition in PARTS if holds(condition, words)]
     optimizers = {o.name: o.law.torch for o in decided.optimizers}
     names = [*(name for name, torch in optimizers.items() if torch.is_a_part), *names]

@@ -13,7 +13,7 @@ from torch import Tensor
 from richc.lab.planning import RISK
 from richc.lab.statistics import Fit, Noise, fit
 from richc.torchfront.measuring import ALL, LATER, AuditedNetwork, Place
-from richc.torchfront.seen import LOSS, Event
+from richc.torchfront.seen import LOSS, Event, SoftSeen
 
 #: Half of what faults that matter differ by.
 TOLERANCE = 0.25
@@ -91,7 +91,7 @@ class Evidence:
         }
 
     @property
-    def softs(self) -> dict[str, tuple[bool, tuple[int, ...], tuple[str, int] | None]]:
+    def softs(self) -> dict[str, SoftSeen]:
         return {
             key: soft
             for key, soft in self._narrow.softs.items()

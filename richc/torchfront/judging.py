@@ -298,7 +298,9 @@ class Judge:
             row = AuditRow(f"the change of soft-max inputs at {place(key)}", (), largest, True)
             if self._side(row):
                 excess = halves(row.excess)
-                found.setdefault((soft.attends, excess, pattern(key)), []).append((key, largest))
+                found.setdefault((soft.attends, excess, pattern(key.partition(":")[0])), []).append(
+                    (key, largest)
+                )
         for (attends, excess, _), members in found.items():
             places = [key.partition(":")[0] for key, _ in members]
             names = self._queries(key for key, _ in members)

@@ -138,9 +138,9 @@ class ForwardWatch(TorchDispatchMode):
         op = func.overloadpacket.__name__
         if op == "native_dropout":
             return args[0], torch.ones_like(args[0], dtype=torch.bool)
-        if op == "bernoulli_" and len(args) > 1 and isinstance(args[1], float):
-            # A dropout's mask, which is then divided by this.
-            return args[0].fill_(args[1])
+        if op == "bernoulli_" and func._overloadname == "float":
+            # A dropout's mask, which is then divided by this; a half is not handed on.
+            return args[0].fill_(args[1] if len(args) > 1 else kwargs.get("p", 0.5))
         if op in _ATTENTION:
             return self._attention(func, args, kwargs)
         if op in _SOFT:

@@ -38,7 +38,8 @@ PACKAGES = ("torch", "mup", "transformers", "timm")
 INTRODUCTION = """\
 # Faults that `richc audit` finds
 
-Written by `{command}` ({versions}), not by hand.
+Written by `{command}`, not by hand:
+{versions}.
 
 Each network is a factory in tests/audit/zoo. The truth about it follows from
 [the theory](theory.md), not from a measurement; `×` says by what power of n a knob is too large.

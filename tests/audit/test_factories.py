@@ -29,10 +29,13 @@ def as_object(n: int) -> SimpleNamespace:
 
 def two_optimizers(n: int) -> dict[str, Any]:
     made = right(n)
-    inside, outside = [], []
+    inside: list[dict[str, Any]] = []
+    outside: list[dict[str, Any]] = []
     for group in groups(made["model"], n):
         (inside if group["params"][0].shape == (n, n) else outside).append(group)
-    return made | {"optimizer": [torch.optim.Adam(inside), torch.optim.AdamW(outside)]}
+    return made | {
+        "optimizer": [torch.optim.Adam(inside), torch.optim.AdamW(outside, weight_decay=0.0)]
+    }
 
 
 class Wrapper:
@@ -52,7 +55,7 @@ def wrapped(n: int) -> dict[str, Any]:
 
 
 class Nested(Mlp):
-    def forward(self, given: Any, **more: Tensor) -> Any:
+    def forward(self, given: Any, **more: Tensor) -> Any:  # type: ignore[override]
         (x,), flag = given
         assert flag == "train"
         return super().forward(x + more["shift"])
@@ -68,7 +71,7 @@ def nested(n: int) -> dict[str, Any]:
 class WithLoss(Mlp):
     """Gives its output and its loss, as nanoGPT does."""
 
-    def forward(self, x: Tensor, y: Tensor) -> Any:
+    def forward(self, x: Tensor, y: Tensor) -> Any:  # type: ignore[override]
         output = super().forward(x)
         return output, loss(y)(output)
 
@@ -90,7 +93,7 @@ class ByConfig(Mlp):
         super().__init__(n)
         self.config = SimpleNamespace(hidden_size=n)
 
-    def forward(self, inputs: Tensor, labels: Tensor) -> Any:
+    def forward(self, inputs: Tensor, labels: Tensor) -> Any:  # type: ignore[override]
         output = super().forward(inputs)
         return Output(loss=loss(labels)(output), logits=output)
 

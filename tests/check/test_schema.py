@@ -51,14 +51,18 @@ MODEL = [
     "equivalent_to",
     "gauges",
     "point",
+    "depth",
+    "depth_point",
     "desiderata",
     "layers",
 ]
-DESIDERATA = ["D0", "D1", "D2", "D3"]
+DESIDERATA = ["D0", "D1", "D2", "D3", "D4"]
 LAYER = [
     *("name", "role", "a", "b", "c", "A", "C", "h", "dh", "df"),
-    *("optimizer", "values", "bias_values"),
+    *("optimizer", "L", "values", "bias_values"),
 ]
+DEPTH_EXPONENTS = ["a", "b", "c", "A", "C", "h", "dh", "df"]
+DEPTH_SYMBOL = ["symbol", "value", "base"]
 VALUES = ["scale", "std", "lr", "decay", "eps"]
 
 
@@ -141,11 +145,14 @@ def test_values(report: dict[str, Any]) -> None:
                         "equivalent_to": None,
                         "gauges": [],
                         "point": None,
+                        "depth": None,
+                        "depth_point": None,
                         "desiderata": {
                             "D0": "holds",
                             "D1": "holds",
                             "D2": "holds",
                             "D3": "violated",
+                            "D4": None,
                         },
                         "layers": [
                             {
@@ -160,6 +167,7 @@ def test_values(report: dict[str, Any]) -> None:
                                 "dh": "0",
                                 "df": "0",
                                 "optimizer": "sgd",
+                                "L": None,
                                 "values": {
                                     "scale": 1.0,
                                     "std": 1.0,
@@ -181,6 +189,7 @@ def test_values(report: dict[str, Any]) -> None:
                                 "dh": "0",
                                 "df": "-1/2",
                                 "optimizer": "sgd",
+                                "L": None,
                                 "values": {
                                     "scale": 1.0,
                                     "std": 1 / 256,
@@ -210,6 +219,8 @@ def test_the_schema_knows_every_key() -> None:
         "Edit": sorted(EDIT),
         "Model": sorted(MODEL),
         "Desiderata": sorted(DESIDERATA),
+        "DepthExponents": sorted(DEPTH_EXPONENTS),
+        "DepthSymbol": sorted(DEPTH_SYMBOL),
         "Layer": sorted(LAYER),
         "Values": sorted(VALUES),
     } == {name: sorted(part["properties"]) for name, part in parts.items()}

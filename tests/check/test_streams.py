@@ -57,6 +57,7 @@ WRITING = {
     "verify": ["verify", "net.rich", "--widths=4,8", "--steps=1", "--seeds=1"],
     "version": ["--version"],
 }
+WRITING["audit"] = ["audit", "factory.py:make", "--read-only"]
 #: Of every command that reads standard input.
 READING = {
     "check": ["check", "-"],

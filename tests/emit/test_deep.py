@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -213,7 +215,7 @@ def test_a_branch_multiplier_moved_into_std_and_rate_trains_alike(load_text: Tex
     )
     x = torch.randn(16, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     y = torch.arange(16) % 3
-    losses = []
+    losses: list[list[float]] = []
     for each in (text, moved):
         net: Any = load_text(emitted(each, module_only=True)).Mixed(depth=5, dtype=torch.float64)
         net.reset_parameters(torch.Generator().manual_seed(3))
@@ -237,7 +239,7 @@ def test_compiled_and_exported_it_is_the_same_function(load_text: Text) -> None:
     compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
     exported = torch.export.export(net, (x,)).module()
 
-    torch.testing.assert_close(compiled(x), net(x))
+    torch.testing.assert_close(compiled(x), net(x))  # type: ignore[no-untyped-call]
     torch.testing.assert_close(exported(x), net(x))
 
 
@@ -267,3 +269,23 @@ def test_an_example_learns_digits(
 
     assert module.main(["--data", str(examples / "digits.csv.gz"), *sizes]) == 0
     assert float(capsys.readouterr().out.split()[-1]) > 0.9
+
+
+def test_divided_among_processes_it_trains_alike(load_text: Text, tmp_path: Path) -> None:
+    """Of a group of one: what is drawn, gathered and updated is the same."""
+    biased = "rmsnorm { gain { lr = 1 }, bias { std = 1/2, lr = 1 } }"
+    text = SEVERAL.replace("rmsnorm { gain { lr = 1 } }", biased)
+    table = tmp_path / "table.csv"
+    rows = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)).tolist()
+    table.write_text("\n".join(f"{a},{b},{c},{int(a > 0) + int(b > 0)}" for a, b, c in rows))
+    shown = []
+    for features in ((), ("fsdp",)):
+        path = tmp_path / "program.py"
+        path.write_text(emitted(text, *features))
+        command = [sys.executable, str(path), "--data", str(table), "--quiet", "--device", "cpu"]
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+        shown.append(run.stdout)
+
+    assert biased in text
+    assert shown[0].startswith("train loss ")
+    assert shown[0] == shown[1]

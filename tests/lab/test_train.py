@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from safetensors.torch import load_file
 
 from richc.cli.main import cli
 from richc.emit import MARKER
@@ -333,3 +334,17 @@ def test_command_without_torch(spec: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     assert result.exit_code == 2
     assert 'pip install "richc[torch]"' in result.stderr
+
+
+def test_the_depth_that_is_trained_at(cache: Path, examples: Path, tmp_path: Path) -> None:
+    """It is told with the parameters that it makes, which are those that are saved."""
+    saved = tmp_path / "weights.safetensors"
+    arguments = ["--depth", "3", "--width", "32", "--steps", "2", "--save", str(saved)]
+
+    deep = CliRunner().invoke(cli, ["train", str(examples / "resmlp_muon_adamw.rich"), *arguments])
+    chain = CliRunner().invoke(cli, ["train", str(examples / "digits_ntp.rich"), "--depth", "3"])
+
+    count = sum(tensor.numel() for tensor in load_file(saved).values())
+    assert f"n = 32, L = 3: 6 layers, {count:,} parameters" in deep.stderr
+    assert chain.exit_code == 2
+    assert chain.stderr.endswith("declares no depth (--depth)\n")

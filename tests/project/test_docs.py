@@ -23,7 +23,7 @@ PAGES = [
 ]
 
 #: They train, or draw what was trained: their numbers are those of one machine.
-_MEASURED = ("audit", "train", "verify", "report")
+_MEASURED = ("audit", "train", "verify", "transfer", "report")
 
 
 def shown(page: Path, *, measured: bool) -> Iterator[Shown]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed import get_rank as rank
 from torch.distributed import get_world_size as ranks
 from torch.distributed.device_mesh import init_device_mesh
@@ -21,6 +21,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from richc.emit.parts.dense import Dense
 from richc.emit.parts.network import _Network
+from richc.emit.parts.shifted import Shifted
 
 #: Also what other parts call them.
 __all__ = ["gather", "processes", "rank", "ranks"]
@@ -81,9 +82,21 @@ def shard(options: argparse.Namespace, device: torch.device) -> _Network:
     sizes = (options.width, options.depth, options.richness, options.gamma)
     model = _Network(*sizes, device="meta")
     # end
+    # keep if not norms
     for layer in [layer for layer in model.modules() if isinstance(layer, Dense)]:
         layer.to_empty(device="cpu").reset_parameters()  # whole, and alike on every process
         fully_shard(layer, mesh=mesh, mp_policy=policy)
+    # end
+    # keep if norms
+    norms: tuple[Any, ...] = (nn.LayerNorm, nn.RMSNorm)  # keep if not shifted
+    norms = (nn.LayerNorm, nn.RMSNorm, Shifted)  # keep if shifted
+    drawn: list[Any] = [part for part in model.modules() if isinstance(part, (Dense, *norms))]
+    for part in drawn:  # whole, and alike on every process
+        part.to_empty(device="cpu", recurse=False).reset_parameters()
+    for part in drawn[::-1]:  # gains stay in fp32
+        fp32 = MixedPrecisionPolicy(cast_forward_inputs=False)
+        fully_shard(part, mesh=mesh, mp_policy=policy if isinstance(part, Dense) else fp32)
+    # end
     fully_shard(model, mesh=mesh, mp_policy=policy)
     return model
 
