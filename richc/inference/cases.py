@@ -63,10 +63,6 @@ class Cases:
 
     def __init__(self, written: OpenExponents) -> None:
         self._written = written
-        optimizer = written.model.optimizer
-        self._law = optimizer.law
-        self._shape = optimizer.shape_factor
-        self._rate_powers = coefficients(self._law.rate, 4)
 
     def of(self, layer: Layer, gradient: LinearForm, system: System) -> Iterator[Case]:
         inits = self._readout_inits if layer.role == READ_OUT else self._inits
@@ -189,9 +185,10 @@ class Cases:
             return found
         size = scale.plus(gradient)  # Of the gradient with respect to the tensor.
         layer, tensor, subject = part.layer, part.tensor, part.subject
+        family = self._written.model.optimizer_of(tensor).law
         if tensor.eps is not None and has_hole(tensor.eps):
             eps = self._written.plain(tensor.eps, layer)
-            if self._law.eps == Epsilon.GRADIENT:
+            if family.eps == Epsilon.GRADIENT:
                 over = eps.plus(size, -_ONE)
                 wish = Preference(_holes_in(eps), over, f"eps follows the gradient of {subject}")
                 found = found._replace(bounds=(over,), preferred=(wish,))
@@ -203,13 +200,13 @@ class Cases:
                     found = found._replace(preferred=(wish,))
         if has_hole(tensor.decay) and not tensor.frozen:
             decay = self._written.plain(tensor.decay, layer)
-            if self._law.decay_is_normalised:
+            if family.decay_is_normalised:
                 std = self._written.std(part)
                 pull = None if std is None else decay.plus(std).plus(size, -_ONE)
                 reason = f"the decay of {subject} keeps its size beside the gradient"
             else:
                 lr = self._written.rate(part)
-                pull = None if lr is None else decay.plus(lr).plus(self._written.global_rate(layer))
+                pull = None if lr is None else decay.plus(lr).plus(self._written.global_rate(part))
                 reason = f"{subject} decays by the same share a step at every width"
             if pull is not None:
                 found = found._replace(equal=(Constraint(pull, reason),))
@@ -228,9 +225,10 @@ class Cases:
         if scale is None or lr is None:
             yield (), None
             return
-        lr = lr.plus(self._written.global_rate(layer))
-        kappa = self._law.shape(self._shape, part.wide_in, layer.fan_out.wide)
-        _, of_scale, of_std, of_lr, of_shape = self._rate_powers
+        lr = lr.plus(self._written.global_rate(part))
+        optimizer = self._written.model.optimizer_of(tensor)
+        kappa = optimizer.law.shape(optimizer.shape_factor, part.wide_in, layer.fan_out.wide)
+        _, of_scale, of_std, of_lr, of_shape = _rate_powers(optimizer.law)
         rate = lr.times(of_lr).plus(scale, of_scale).shifted(of_shape * kappa)
         if not of_std:
             yield (), rate
@@ -256,8 +254,14 @@ class Cases:
     def _update(self, part: TensorPart, rate: LinearForm, gradient: LinearForm) -> LinearForm:
         """The size of a tensor's own update of its layer, from its rate."""
         fan_in, fan_out = part.layer.fan_in.wide, part.layer.fan_out.wide
-        constant, of_rate, of_gradient = _own_powers(self._law, part.is_bias, fan_in, fan_out)
+        family = self._written.model.optimizer_of(part.tensor).law
+        constant, of_rate, of_gradient = _own_powers(family, part.is_bias, fan_in, fan_out)
         return rate.times(of_rate).plus(gradient, of_gradient).shifted(constant)
+
+
+@cache
+def _rate_powers(family: Law) -> tuple[Fraction, ...]:
+    return coefficients(family.rate, 4)
 
 
 @cache

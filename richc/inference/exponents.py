@@ -60,9 +60,9 @@ class OpenExponents:
         scale, std = self.scale(part), self.std(part)
         return None if scale is None or std is None else scale.plus(std)
 
-    def global_rate(self, layer: Layer) -> LinearForm:
-        optimizer = self.model.optimizer
-        written = self.plain(optimizer.lr, layer)
+    def global_rate(self, part: TensorPart) -> LinearForm:
+        optimizer = self.model.optimizer_of(part.tensor)
+        written = self.plain(optimizer.lr, part.layer)
         place = dict(optimizer.places).get("lr")
         # A plain number says nothing about the width: there is nothing to give up.
         is_plain = written.is_constant and not written.const

@@ -59,12 +59,12 @@ def pin_of(model: Model) -> Pin | None:
 def find_givens(model: Model) -> Iterator[Given]:
     """Everything that could be given up, the richness last."""
     seen: set[Span] = set()
-    optimizer = model.optimizer
-    place = dict(optimizer.places).get("lr")
-    exponent = optimizer.lr.exponent(WIDTH)
-    if place is not None and not has_hole(optimizer.lr) and not exponent.is_zero:
-        shown = f"`lr` of `optimizer {optimizer.name}`"
-        yield Given(place, "lr", shown, given_name(place), exponent)
+    for optimizer in model.optimizers:
+        place = dict(optimizer.places).get("lr")
+        exponent = optimizer.lr.exponent(WIDTH)
+        if place is not None and not has_hole(optimizer.lr) and not exponent.is_zero:
+            shown = f"`lr` of `optimizer {optimizer.name}`"
+            yield Given(place, "lr", shown, given_name(place), exponent)
     for layer in model.layers:
         for tensor in layer.tensors:
             values = {
@@ -100,8 +100,8 @@ def find_uses(model: Model, holes: Mapping[str, PlacedHole]) -> dict[Span, Use]:
             if is_hole(base):
                 uses.setdefault(holes[str(base)].place, use)
 
-    optimizer = model.optimizer
-    visit(optimizer.lr, Use("lr", f"`optimizer {optimizer.name}`", None))
+    for optimizer in model.optimizers:
+        visit(optimizer.lr, Use("lr", f"`optimizer {optimizer.name}`", None))
     for layer in model.layers:
         for tensor in layer.tensors:
             subject, name = subject_of(layer, tensor), layer.statement
@@ -116,7 +116,8 @@ def find_uses(model: Model, holes: Mapping[str, PlacedHole]) -> dict[Span, Use]:
                 if tensor.place(attribute):
                     visit(value, Use(attribute, subject, name))
                 else:
-                    visit(value, Use(option, f"`optimizer {optimizer.name}`", None))
+                    word = model.optimizer_of(tensor).name
+                    visit(value, Use(option, f"`optimizer {word}`", None))
     return uses
 
 

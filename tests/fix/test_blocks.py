@@ -173,6 +173,24 @@ def test_chains_with_two_optimizers(right: str, wrong: str, shown: str) -> None:
     assert found
 
 
+def test_holes_of_two_optimizers() -> None:
+    """Each is filled by the law of the optimizer that trains it."""
+    text = re.sub(r"lr = 1,? ", lambda found: found[0].replace("1", "(n / n0)^?"), MIXED)
+
+    assert 4 == text.count("?")
+    assert asked(MIXED).models == asked(richc.fix(text)).models
+
+
+@pytest.mark.parametrize("hole", ["n^?", "L^?", "n^? * L^?"])
+def test_holes_among_blocks_are_refused(hole: str) -> None:
+    text = WRITTEN.replace("lr = 1 / n }\n  opt", f"lr = {hole} }}\n  opt")
+
+    (found,) = asked(text).diagnostics
+
+    assert "holes are not inferred in a network with blocks or norms" == found.message
+    assert text == richc.fix(text)
+
+
 def test_what_is_not_found_is_not_said_to_be_impossible() -> None:
     text = WRITTEN.replace("lr = 1 / n }\n    }", "frozen }\n    }")
 

@@ -61,7 +61,7 @@ def test_representations_of_different_richness(
     assert (None, None, None, []) == (
         model.richness, model.equivalent_to, model.point, model.gauges
     )  # fmt: skip
-    assert {"holds"} == set(model.desiderata.model_dump().values())
+    assert {"holds"} == set(model.desiderata.model_dump(exclude_none=True).values())
     assert updates == [layer.dh for layer in model.layers]
     warning = answer.only("R507")
     assert ("warning", "w2") == (warning.severity, warning.layer)
