@@ -57,7 +57,7 @@ class Tensor(Strict):
 
 class Layer(Strict):
     name: str
-    role: Literal["read-in", "hidden", "read-out"]
+    role: Literal["read-in", "hidden", "read-out", "branch", "branch-last", "vector"]
     fan_in: Dim
     fan_out: Dim
     weight: Tensor
@@ -84,7 +84,7 @@ class Train(Strict):
 
 
 class Requirement(Strict):
-    kind: Literal["point", "gauge", "regime", "equivalent"]
+    kind: Literal["point", "gauge", "regime", "equivalent", "depth"]
     value: str
     richness: str | None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from richc.activations import LINEAR
 from richc.algebra.monomial import ONE
@@ -107,7 +107,7 @@ class _Walk:
 
     def body(
         self,
-        statements: Sequence[tree.Item | tree.Statement],
+        statements: Sequence[Any],
         path: str,
         within: tuple[tree.Repeat | tree.Residual, ...] = (),
     ) -> tuple[Part, ...]:

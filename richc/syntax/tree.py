@@ -7,7 +7,7 @@ spelling; nothing is evaluated here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from richc.diagnostics import Span
 
@@ -198,7 +198,8 @@ class Residual(NamedTuple):
     """``NAME: residual { ... }``: attributes and statements, in the order in which they stand."""
 
     name: Name
-    parts: tuple[Item | Statement, ...]
+    #: Items and statements.  A type that held itself would keep mypy busy for minutes.
+    parts: tuple[Any, ...]
     span: Span
 
 
@@ -207,7 +208,8 @@ class Repeat(NamedTuple):
 
     name: Name
     times: Expression
-    statements: tuple[Statement, ...]
+    #: Statements, as above.
+    statements: tuple[Any, ...]
     span: Span
 
 

@@ -271,7 +271,7 @@ def row_of(case: Case, chosen: tuple[int, ...] | None, seed: int, mup: Mup | Non
     cells = [by_check(case, result), by_verify(case, result, found)]
     if mup is not None:
         program = Program(emit(result), result.spec)
-        rates = list(dict.fromkeys((1.0, found.rate)))
+        rates = list(dict.fromkeys((1.0, found.grids[0].rate)))
         cells += [mup(case, program, widths, rates, from_zero=zero) for zero in (True, False)]
     return cells
 

@@ -31,6 +31,16 @@ model net {
 """
 FAILING = GOOD.replace("-> n", "-> n { lr = 1 / n^3 }")
 
+FACTORY = """\
+import torch
+from torch import nn
+
+
+def make(n):
+    model = nn.Sequential(nn.Linear(4, n), nn.ReLU(), nn.Linear(n, 2))
+    return model, torch.optim.SGD(model.parameters(), lr=0.1), torch.randn(8, 4), torch.sum
+"""
+
 #: Of every command that writes to standard output, something that it writes.
 WRITING = {
     "check": ["check", "net.rich"],
@@ -92,6 +102,7 @@ class Run(NamedTuple):
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "net.rich").write_text(GOOD, encoding="utf-8")
     (tmp_path / "failing.rich").write_text(FAILING, encoding="utf-8")
+    (tmp_path / "factory.py").write_text(FACTORY, encoding="utf-8")
     (tmp_path / "untidy.rich").write_text(GOOD.replace("  ", "   "), encoding="utf-8")
     return tmp_path
 

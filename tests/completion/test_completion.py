@@ -99,8 +99,8 @@ def test_layers(folder: Path) -> None:
 @pytest.mark.parametrize("option", ["--select", "--ignore"])
 def test_rules(command: str, option: str) -> None:
     assert sorted(SLUGS) + [SLUGS[code] for code in sorted(SLUGS)] == complete(command, option, "")
-    assert ["R401", "R402"] == complete(command, option, "R4")
-    assert ["R401,R402"] == complete(command, option, "R401,R4")
+    assert ["R401", "R402", "R403"] == complete(command, option, "R4")
+    assert ["R401,R402", "R401,R403"] == complete(command, option, "R401,R4")
     assert ["R401,epsilon", "R401,epsilon-floor"] == complete(command, option, "R401,eps")
     assert [] == complete(command, option, "R9")
 
@@ -113,7 +113,7 @@ def test_features(command: str) -> None:
 
 
 def test_explain_takes_files_and_rules(folder: Path) -> None:
-    assert ["R401", "R402"] == complete("explain", "R4")
+    assert ["R401", "R402", "R403"] == complete("explain", "R4")
     assert ["two.rich"] == complete("explain", "tw")
     assert ["negligible-update", "negligible-readout"] == complete("explain", "negl")
     assert "two.rich" in complete("explain", "")
@@ -218,7 +218,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("check t", ["two.rich"]),
         ("check --model t", ["third"]),
         ("check two.rich --model s", ["second"]),
-        ("check --select R40", ["R401", "R402"]),
+        ("check --select R40", ["R401", "R402", "R403"]),
         ("explain negligible-u", ["negligible-update"]),
         ("check mod", ["models/"]),
     ],

@@ -78,5 +78,7 @@ def test_the_examples_explain(examples: Path) -> None:
         run = CliRunner().invoke(cli, ["explain", str(path)])
         assert run.exit_code == 0, run.output
         (model,) = analyse(path.read_text(encoding="utf-8")).models
-        assert check(run.stdout, model.spec.richness) >= 20
-        assert f"Verdict: {model.sentence}." in " ".join(run.stdout.split())
+        assert model.sentence in " ".join(run.stdout.split())
+        # Sums are written out for chains.
+        if model.spec.is_chain:
+            assert check(run.stdout, model.spec.richness) >= 20

@@ -21,8 +21,9 @@ from hypothesis import seed as seeded
 from hypothesis import settings as hypothesis_settings
 
 from richc.calculus.verdict import HOLDS, NOT_EVALUATED
+from richc.lab.comparison import ExponentComparison
 from richc.lab.coordinates import H
-from richc.lab.verify import CHANCE, ExponentComparison, Verification, VerifySettings, verify
+from richc.lab.verify import CHANCE, Verification, VerifySettings, verify
 from richc.pipeline import ModelResult, analyse
 from tests import strategies
 from tests.strategies import ZERO, Written
@@ -142,7 +143,7 @@ class Outcome(NamedTuple):
         """
         measured = dict(self.found.findings.statuses)
         flow = self.result.verdict.flow
-        in_phase = self.found.step > 1 or flow.first == flow.later
+        in_phase = self.found.grids[0].step > 1 or flow.first == flow.later
         return [
             (name, status, measured[name])
             for name, status in self.result.verdict.statuses
@@ -201,7 +202,8 @@ class Outcome(NamedTuple):
         wrong = [shown(row) for row in self.wrong_rows] + self.wrong_statuses
         if not wrong:
             return ""
-        rate = f"seed {self.number}, rate {self.found.rate:.3g}, step {self.found.step}"
+        grid = self.found.grids[0]
+        rate = f"seed {self.number}, rate {grid.rate:.3g}, step {grid.step}"
         still = [f"undecided: {shown(row)}" for row in self.open_rows]
         return "\n".join([*wrong, *still, rate, self.text])
 

@@ -45,6 +45,14 @@ model everything {
   require gauge stp
   require equivalent "other.rich"
   with ckpt, log
+  depth L = 24, base L0 = 4
+  blocks: repeat L {
+    mlp: residual {
+      scale = L0 / L
+      norm1: rmsnorm { gain { lr = 1 } }
+      up: dense -> n { lr = 1 }
+    }
+  }
 }
 
 model empty { }

@@ -222,10 +222,10 @@ def load(options: argparse.Namespace) -> list[Tensor]:
             raise ValueError(f"row {bad.argmax() + 1}: a value is missing or infinite (--missing)")
         if bad.any():
             print(f"left out {bad.sum()} rows with missing or infinite values", file=sys.stderr)
-        if columns != FEATURES or (~bad).sum() < 4:
-            raise ValueError(
-                f"{(~bad).sum()} rows of {columns} features: too few, or not {FEATURES}"
-            )
+        if columns != FEATURES:
+            raise ValueError(f"{columns} features, not {FEATURES}")
+        if (~bad).sum() < 4:
+            raise ValueError(f"{(~bad).sum()} rows are too few")
         x, y = x[~bad], encode(labels[~bad])
         # keep if embedding
         if ((x != x.floor()) | (x < 0) | (x >= TOKENS)).any():

@@ -54,7 +54,7 @@ def _given(result: ModelResult, kept: frozenset[int]) -> Iterator[str]:
         "Each weight is V = M W. A is the size n^-A of its entries at init, C that of its rate "
         "n^-C, which no gauge move changes; a branch's multiplier counts with its last layer's."
     )
-    rows = [("layer", "optimizer", "M", "std", "rate", "n^-A", "n^-C")]
+    rows: list[tuple[str, ...]] = [("layer", "optimizer", "M", "std", "rate", "n^-A", "n^-C")]
     for index, (layer, stage, written) in enumerate(
         zip(spec.layers, network.stages, network.written, strict=True)
     ):
@@ -87,7 +87,7 @@ def _sizes(result: ModelResult, kept: frozenset[int]) -> Iterator[str]:
     if verdict.reason:
         yield ""
         yield from _wrapped(f"Only the sizes at init are known: {verdict.reason}.")
-    rows = [("layer", "h", "g", "own", "below", "Δh", "share")]
+    rows: list[tuple[str, ...]] = [("layer", "h", "g", "own", "below", "Δh", "share")]
     for index, flow in enumerate(verdict.flow.later):
         if index in kept:
             sizes: tuple[Size, ...] = (flow.h,)
