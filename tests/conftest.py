@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from richc.lab.threads import calm
+
+# Two processes of tests share the cores; said before any of them imports torch.
+calm(os.environ)
+
 # A deadline fails a test on a busy machine and says nothing about the code.
 settings.register_profile("default", deadline=None)
 # The same examples in every run of CI, and the means to repeat one that fails.
@@ -27,6 +32,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how many random specs tests/measured trains; from 200 on, false alarms as many",
     )
+
+
+#: From so many random specs on, a run is a nightly one.
+_NIGHTLY = 200
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--random-specs") >= _NIGHTLY:
+        return
+    for item in items:
+        if item.get_closest_marker("nightly"):
+            item.add_marker(pytest.mark.skip(reason=f"nightly: --random-specs={_NIGHTLY}"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,6 +15,7 @@ from tests.audit.zoo.cases import Case
 
 pytestmark = [
     pytest.mark.measured,
+    pytest.mark.nightly,
     # torch.compile imports what torch itself calls out of date.
     pytest.mark.filterwarnings("ignore:.torch.jit.script_method:DeprecationWarning"),
 ]

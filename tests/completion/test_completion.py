@@ -115,7 +115,9 @@ def test_features(command: str) -> None:
 def test_explain_takes_files_and_rules(folder: Path) -> None:
     assert ["R401", "R402", "R403"] == complete("explain", "R4")
     assert ["two.rich"] == complete("explain", "tw")
-    assert ["negligible-update", "negligible-readout", "negligible-family"] == complete("explain", "negl")
+    assert ["negligible-update", "negligible-readout", "negligible-family"] == complete(
+        "explain", "negl"
+    )
     assert "two.rich" in complete("explain", "")
     assert [os.path.join("models", "a file.rich")] == complete("explain", "models/")
 

@@ -13,7 +13,7 @@ from richc.lab.outcome import Outcome
 from richc.lab.verify import Verification, VerifySettings, verify
 from richc.pipeline import analyse
 
-pytestmark = pytest.mark.measured
+pytestmark = [pytest.mark.measured, pytest.mark.nightly]
 
 MODEL = """\
 model net {{

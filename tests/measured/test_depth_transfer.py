@@ -11,7 +11,7 @@ from richc.lab.sweep.optimum import MeasuredOptimum
 from richc.lab.sweep.transfer import TransferSettings, prepare, transfer
 from richc.pipeline import analyse
 
-pytestmark = pytest.mark.measured
+pytestmark = [pytest.mark.measured, pytest.mark.nightly]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
