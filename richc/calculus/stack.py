@@ -64,7 +64,7 @@ class StackVerdict(NamedTuple):
     #: With the sizes of the last step; empty where none could be run.
     values: tuple[Representation, ...] = ()
     sites: tuple[Site, ...] = ()
-    #: The sites' first step.
+    #: The sizes of the first step, by layer.
     first: Mapping[int, LayerFlow] = MappingProxyType({})
 
 
@@ -141,9 +141,7 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
                 consequence = fault.is_consequence or is_late
                 exploded[key] = fault._replace(is_consequence=consequence)
         if not number:
-            roots = frozenset(exploded)
-        if not number:
-            first = summaries(values)
+            roots, first = frozenset(exploded), summaries(values)
         if not wake(sites) and number >= _STEPS - 1:
             break
     faults += exploded.values()

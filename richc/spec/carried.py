@@ -106,7 +106,9 @@ def gradients_of(model: Model) -> list[tuple[Monomial, Monomial]]:
         of_depth = _line(depth_of(size), depth_of(slope), model.richness)
         return width.power(of_width).times(depth.power(of_depth))
 
-    here, near = (_stack_gradients(model, step) for step in (0, _NEAR))
+    here = _stack_gradients(model, 0)
+    # Without a richness no exponent has a slope.
+    near = here if model.richness is None else _stack_gradients(model, _NEAR)
     return [(ratio(a, b), ratio(c, d)) for (a, c), (b, d) in zip(here, near, strict=True)]
 
 
@@ -118,8 +120,7 @@ _NEAR = Fraction(1, 1000)
 def _stack_gradients(model: Model, step: Fraction | int) -> list[tuple[Size, Size]]:
     """The sizes of the gradients near the declared richness; zero where none is decided."""
     richness = Fraction(0) if model.richness is None else model.richness
-    if model.richness is not None:
-        richness += step if richness < Fraction(1, 4) else -step
+    richness += step if richness < Fraction(1, 4) else -step
     network = Exponents(model, richness).network(model.optimizer.name)
     return [(at.gradient + at.source, at.gradient) for at in judge(network).flow.later]
 
