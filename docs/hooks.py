@@ -31,9 +31,10 @@ ELSEWHERE = {
     "changes.md": "CHANGELOG.md",
     **{f"rules/{p.slug}.md": f"richc/rules/{pages.file_name(p.code)}" for p in pages.every()},
 }
-#: The other way round.
+#: The other way round, and the playground, which is no page of Markdown.
 _PAGES = {
     **{f"docs/{path.name}": path.name for path in (ROOT / "docs").glob("*.md")},
+    "docs/playground/index.html": "playground/index.html",
     **{path: page for page, path in ELSEWHERE.items()},
 }
 

@@ -125,7 +125,7 @@ def repair(context: Context, wanted: Fraction | str | None = None) -> Repair | N
 def _first(context: Context, goal: RepairTarget) -> Repair | None:
     """The fewest changes that lead to a target and are what they say."""
     # Both come with the fewest changes first, and are written out one after the other.
-    plain = (_done(context, plan) for plan in plans(context, goal)[:_MOST_TRIED])
+    plain = (carried_out(context, plan) for plan in plans(context, goal)[:_MOST_TRIED])
     ways = merge(plain, _with_another_word(context, goal), key=lambda way: len(way.changes))
     for way in ways:
         after = proved(context, way.edits, way.richness) if way.changes else None
@@ -179,7 +179,8 @@ def _statement(layer: str, done: Repair) -> str:
 # ---- plans as edits ----
 
 
-def _done(context: Context, plan: RepairPlan) -> Repair:
+def carried_out(context: Context, plan: RepairPlan) -> Repair:
+    """A plan as edits and in words, not yet held to what it promises."""
     changes: list[Repaired] = []
     if plan.declared is not None:
         changes.append(_declared(context, plan.declared))
@@ -256,7 +257,7 @@ def _with_another_word(context: Context, goal: RepairTarget) -> list[Repair]:
     if after is not None and not after.verdict.passes:
         back = _Shift(found[0].edits, context.node.span.start)
         for plan in plans(after, goal)[:_MOST_TRIED]:
-            rest = (back.moved(change) for change in _done(after, plan).changes)
+            rest = (back.moved(change) for change in carried_out(after, plan).changes)
             found.append(found[0]._replace(changes=(*words, *rest)))
     return found
 

@@ -24,7 +24,7 @@ def find_browser() -> str | None:
 
 
 @contextmanager
-def opened(path: Path, profile: Path) -> Iterator[Page]:
+def opened(url: str, profile: Path) -> Iterator[Page]:
     """A page in a browser of its own.  ``profile`` is a folder for what that writes."""
     executable = find_browser()
     assert executable is not None
@@ -32,6 +32,8 @@ def opened(path: Path, profile: Path) -> Iterator[Page]:
     to_read, to_write = os.pipe(), os.pipe()
     script = f'exec 3<&{to_read[0]} 4>&{to_write[1]}; exec "$@"'
     options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    # A page that needs anything from elsewhere shall fail.
+    options += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
     options += ["--remote-debugging-pipe", "--no-first-run", f"--user-data-dir={profile}"]
     browser = subprocess.Popen(
         ["bash", "-c", script, "bash", executable, *options],
@@ -42,7 +44,7 @@ def opened(path: Path, profile: Path) -> Iterator[Page]:
     os.close(to_read[0])
     os.close(to_write[1])
     try:
-        yield Page(to_read[1], to_write[0], path)
+        yield Page(to_read[1], to_write[0], url)
     finally:
         browser.terminate()
         browser.wait(_SECONDS)
@@ -53,7 +55,7 @@ def opened(path: Path, profile: Path) -> Iterator[Page]:
 class Page:
     """What the tests ask of a page that is open."""
 
-    def __init__(self, write: int, read: int, path: Path) -> None:
+    def __init__(self, write: int, read: int, url: str) -> None:
         self._write, self._read = write, read
         self._buffer = b""
         self._number = 0
@@ -65,11 +67,8 @@ class Page:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self._call(f"{domain}.enable")
-        self._call("Page.navigate", url=path.as_uri())
-        end = time.monotonic() + _SECONDS
-        while self.evaluate("document.readyState + location.protocol") != "completefile:":
-            assert time.monotonic() < end, "the page does not load"
-            time.sleep(0.05)
+        self._call("Page.navigate", url=url)
+        self.wait("document.readyState === 'complete' && location.protocol !== 'about:'")
 
     def show(self, width: int, scheme: str = "light", media: str = "") -> None:
         """In a window of this width, in a colour scheme, on screen or as printed."""
@@ -88,6 +87,23 @@ class Page:
         result = self._call("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
+
+    def press(self, key: str, code: int) -> None:
+        """A key that is no letter: its name and number in the DOM, as ArrowLeft is 37."""
+        known = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        self._call("Input.dispatchKeyEvent", type="rawKeyDown", **known)
+        self._call("Input.dispatchKeyEvent", type="keyUp", **known)
+
+    def type(self, text: str) -> None:
+        """Into what has the focus."""
+        self._call("Input.insertText", text=text)
+
+    def wait(self, condition: str, seconds: float = _SECONDS) -> None:
+        """Until a JavaScript expression is true."""
+        end = time.monotonic() + seconds
+        while not self.evaluate(condition):
+            assert time.monotonic() < end, f"never: {condition}"
+            time.sleep(0.05)
 
     def screenshot(self) -> bytes:
         """All of the page, as PNG."""

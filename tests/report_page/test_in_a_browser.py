@@ -55,7 +55,7 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_themes_widths_and_paper(target: Path, tmp_path: Path) -> None:
-    with opened(target, tmp_path / "profile") as page:
+    with opened(target.as_uri(), tmp_path / "profile") as page:
         shots = set()
         for scheme in ("light", "dark"):
             for width in (400, 1200):
@@ -85,6 +85,6 @@ def test_what_the_policy_forbids_is_noticed(target: Path, tmp_path: Path) -> Non
     """So that no complaints means something."""
     text = target.read_text(encoding="utf-8")
     target.write_text(text.replace("<main", '<p style="color: red">x</p><main'), encoding="utf-8")
-    with opened(target, tmp_path / "profile") as page:
+    with opened(target.as_uri(), tmp_path / "profile") as page:
         page.show(400)
         assert any("Content Security Policy" in complaint for complaint in page.complaints)
