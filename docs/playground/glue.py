@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +44,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "map": ("map", "--color", "always"),
     "compile": ("compile",),
 }
+#: Problems and sliders that are shown: a page, unlike a terminal, is slow with thousands.
+MOST = 100
 
 
 class Refused(Exception):
@@ -96,7 +98,8 @@ def state(text: str, model: str | None = None) -> str:
     """All that the page shows beside a command's output: problems, verdict, sliders and map."""
     result = analyse(text, NAME)
     found: dict[str, Any] = {
-        "problems": [_problem(result, d) for d in result.diagnostics],
+        "problems": [_problem(result, d) for d in result.diagnostics[:MOST]],
+        "more_problems": max(0, len(result.diagnostics) - MOST),
         "models": list(result.names),
         "model": None,
     }
@@ -122,6 +125,7 @@ def _problem(result: FileResult, found: Diagnostic) -> dict[str, Any]:
 
 def _model(result: ModelResult) -> dict[str, Any]:
     spec, where = result.spec, place(result.spec, result.context.network, result.verdict)
+    first = list(islice(knobs(result), MOST + 1))
     richness = spec.richness if spec.richness is not None else result.verdict.richness
     return {
         "name": spec.name,
@@ -142,8 +146,9 @@ def _model(result: ModelResult) -> dict[str, Any]:
                 "exponent": None if knob.exponent is None else str(knob.exponent),
                 "fixed": knob.fixed,
             }
-            for knob in knobs(result)
+            for knob in first[:MOST]
         ],
+        "more_knobs": len(first) > MOST,
         "map": _map(Entry(1, NAME, NAME, result, where)),
     }
 

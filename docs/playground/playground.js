@@ -9,7 +9,7 @@ let model; // the name of the chosen one; undefined for the only one
 let command = "check";
 let wanted = null; // [slider, place] that the text is to be moved to
 let shown = null; // what glue.py says of the model that is shown
-let busy = false, again = false;
+let begun = false, rounds = 0, busy = false, again = false;
 
 function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -19,18 +19,30 @@ function element(tag, properties = {}, ...children) {
 
 // ---- the worker ----
 
-const worker = new Worker("worker.js", { type: "module" });
+// Milliseconds after which an answer is no longer waited for, if the text has changed since.
+const PATIENCE = 10_000;
 const waiting = new Map();
-let asked = 0;
+let worker, ready = false, asked = 0, since = 0;
+
+function start() {
+  worker?.terminate();
+  for (const { reject } of waiting.values()) reject(new Error("it took too long"));
+  waiting.clear();
+  ready = false;
+  worker = new Worker("worker.js", { type: "module" });
+  worker.onmessage = heard;
+  worker.onerror = (event) => heard({ data: { failed: event.message || "worker.js" } });
+}
 
 function ask(name, ...args) {
+  since = performance.now();
   return new Promise((resolve, reject) => {
     waiting.set(++asked, { resolve, reject });
     worker.postMessage({ id: asked, name, args });
   });
 }
 
-worker.onmessage = ({ data }) => {
+function heard({ data }) {
   if ("progress" in data) {
     $("progress").value = data.progress;
     const percent = Math.floor(100 * data.progress);
@@ -47,19 +59,20 @@ worker.onmessage = ({ data }) => {
     if ("error" in data) reject(new Error(data.error));
     else resolve(data.result);
   }
-};
-worker.onerror = (event) => {
-  worker.onmessage({ data: { failed: event.message || "worker.js" } });
-};
+}
 
 function begin(manifest) {
+  $("progress").hidden = true;
+  ready = true;
+  since = performance.now();
+  if (begun) return;
+  begun = true;
   for (const name of Object.keys(manifest.examples)) $("examples").append(new Option(name, name));
   $("examples").onchange = () => {
     if ($("examples").value) open(manifest.examples[$("examples").value]);
   };
   $("versions").textContent = `${manifest.wheels.map((name) => name.split("-", 2).join(" ")).join(", ")}`
     + `, Pyodide ${manifest.pyodide}.`;
-  $("progress").hidden = true;
   addEventListener("hashchange", async () => {
     const text = await unpacked(location.hash);
     if (text !== null && text !== editor.value) open(text);
@@ -72,6 +85,7 @@ function open(text) {
   editor.value = text;
   model = undefined;
   $("notice").textContent = "";
+  paint([]);
   refresh();
 }
 
@@ -79,9 +93,14 @@ function open(text) {
 
 // One at a time; what comes meanwhile is one more round, with the text as it then is.
 async function refresh() {
-  paint([]);
   again = true;
-  if (busy) return;
+  if (busy && ready && performance.now() - since > PATIENCE) {
+    start(); // and the round that is under way ends
+  } else if (busy || !begun) {
+    setTimeout(() => again && busy && refresh(), PATIENCE);
+    return;
+  }
+  const round = ++rounds;
   busy = true;
   document.body.classList.add("busy");
   try {
@@ -98,6 +117,7 @@ async function refresh() {
     }
     $("status").textContent = "Ready";
   } catch (error) {
+    if (round !== rounds) return;
     $("status").textContent = `A bug of richc: ${error.message.trim().split("\n").at(-1)}`;
   }
   busy = false;
@@ -114,7 +134,8 @@ async function move() {
 
 function show(state) {
   paint(state.problems);
-  $("problems").replaceChildren(...state.problems.filter((p) => p.severity !== "info").map(problem));
+  $("problems").replaceChildren(...state.problems.filter((p) => p.severity !== "info").map(problem),
+    ...(state.more_problems ? [element("li", {}, `${state.more_problems} more: see what check prints`)] : []));
   editor.setAttribute("aria-invalid", state.problems.some((p) => p.severity === "error"));
   choices(state.models);
   shown = state.model;
@@ -174,6 +195,7 @@ editor.addEventListener("input", () => {
   wanted = null;
   $("examples").value = "";
   $("notice").textContent = "";
+  paint([]);
   refresh();
 });
 
@@ -200,6 +222,7 @@ function sliders(found) {
     $("knobs").replaceChildren(
       group("the model", slider("richness", 0, 4), gauges(found.gauges)),
       ...[...groups].map(([name, knobs]) => group(name, ...knobs.map((knob) => slider(knob.key, -16, 16)))),
+      ...(found.more_knobs ? [element("p", { className: "about" }, "What follows has no sliders here.")] : []),
     );
   }
   set("richness", { attribute: "richness", exponent: found.richness, fixed: "" }, `r = ${found.richness}`);
@@ -252,7 +275,7 @@ $("model").onchange = () => {
 // ---- the prism ----
 
 function draw({ title, edges, point, exact, x, depth, ticks, violated }) {
-  const height = depth ? 290 : 205;
+  const height = depth ? 322 : 205;
   const at = ([across, up]) => [92 + 250 * across, 142 - 108 * up];
   const shape = (tag, properties, text) => {
     const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -297,16 +320,17 @@ function draw({ title, edges, point, exact, x, depth, ticks, violated }) {
     const [left, y] = at(point);
     parts.push(shape("circle", { cx: left, cy: y, r: 7, class: exact ? "on" : "near" }));
   } else {
-    const level = (share) => 205 + 70 * share;
+    const level = (share) => 212 + 98 * share;
     const left = at([x, 0])[0], y = level(depth);
-    parts.push(text([492, level(0)], "off by", "end", "small"));
+    parts.push(text([492, level(0) + 4], "off by", "end", "small"));
     for (const [words, share] of ticks) {
       parts.push(line([axis(0)[0], level(share)], [axis(1)[0] + 62, level(share)], "level"),
         text([492, level(share) + 4], words, "end", "small"));
     }
     parts.push(
       shape("path", { d: `M${left - 6} ${y - 6}l12 12m0 -12l-12 12`, class: "off" }),
-      text([left - 14, y + 4], violated.length ? `${violated.join(", ")} violated` : "mixed", "end"));
+      text([left + (x > 0.5 ? -14 : 14), y + 4], violated.length ? `${violated.join(", ")} violated` : "mixed",
+        x > 0.5 ? "end" : "start"));
   }
   $("map").setAttribute("viewBox", `0 0 500 ${height}`);
   $("map").replaceChildren(...parts);
@@ -380,5 +404,6 @@ $("share").onclick = async () => {
 };
 
 $("status").textContent = "Loading Python";
+start();
 if (location.hash.length > 1) editor.value = (await unpacked(location.hash)) ?? "";
 paint([]);
