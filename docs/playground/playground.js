@@ -8,7 +8,8 @@ const tabs = [...$("tabs").children];
 let model; // the name of the chosen one; undefined for the only one
 let command = "check";
 let wanted = null; // [slider, place] that the text is to be moved to
-let shown = null; // what glue.py says of the model that is shown
+let read = {}; // {text, name}: that and the model that the sliders were last read off
+let made = null; // the text that a slider made last
 let begun = false, rounds = 0, busy = false, again = false;
 
 function element(tag, properties = {}, ...children) {
@@ -127,9 +128,10 @@ async function refresh() {
 async function move() {
   const [what, to] = wanted, text = editor.value;
   wanted = null;
-  const moved = await ask("move", text, shown.name, what, to);
+  // From where a slider led the text, perhaps to no verdict, it also leads back.
+  const moved = await ask("move", text === made ? read.text : text, read.name, what, to);
   $("notice").textContent = moved.refused;
-  if (editor.value === text) editor.value = moved.text; // else somebody has typed: that goes first
+  if (editor.value === text) editor.value = made = moved.text; // else somebody has typed: that goes first
 }
 
 function show(state) {
@@ -138,14 +140,20 @@ function show(state) {
     ...(state.more_problems ? [element("li", {}, `${state.more_problems} more: see what check prints`)] : []));
   editor.setAttribute("aria-invalid", state.problems.some((p) => p.severity === "error"));
   choices(state.models);
-  shown = state.model;
+  const shown = state.model;
   $("verdict").className = shown ? (shown.passes ? "passes" : "fails") : "none";
   $("verdict").textContent = shown ? `${shown.passes ? "✓" : "✗"} ${shown.name}: ${shown.sentence}`
     : "No verdict: the text has errors.";
   $("position").textContent = shown ? shown.position : "";
   $("map").toggleAttribute("hidden", !shown);
-  for (const input of $("knobs").querySelectorAll("input, button")) input.disabled = !shown;
-  if (shown) draw(shown.map), sliders(shown);
+  for (const input of $("knobs").querySelectorAll("input, button")) {
+    input.disabled = !shown && editor.value !== made;
+  }
+  if (shown) {
+    read = { text: editor.value, name: shown.name };
+    draw(shown.map);
+    sliders(shown);
+  }
 }
 
 function choices(names) {

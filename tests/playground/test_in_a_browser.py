@@ -171,6 +171,21 @@ def test_mistakes_of_syntax_leave_the_page_usable(playground: Page) -> None:
     assert "✓" in text_of(playground, "verdict")
 
 
+def test_a_slider_leads_back_from_where_there_is_no_verdict(playground: Page) -> None:
+    holes = MUP.replace("lr = n0 / n", "lr = n^?")
+    write(playground, holes)
+    playground.evaluate("document.getElementById('embed.lr.n').focus()")
+
+    for key, number in (("ArrowRight", 39), ("ArrowLeft", 37)):
+        playground.press(key, number)
+        settle(playground)
+        if key == "ArrowRight":
+            assert "No verdict" in text_of(playground, "verdict")
+
+    assert holes == text(playground)
+    assert "✓ digits: μP" in text_of(playground, "verdict")
+
+
 def test_the_point_moves_with_richness_and_gauge(playground: Page) -> None:
     def point() -> tuple[str, str]:
         place = "document.querySelector('#map .on').getAttribute"
