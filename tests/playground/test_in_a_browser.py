@@ -221,6 +221,23 @@ def test_compile_prints_what_the_command_line_prints(playground: Page, tmp_path:
     assert done.stdout.decode("utf-8") == program
 
 
+def test_of_several_models_one_is_chosen(playground: Page) -> None:
+    write(playground, MUP + MUP.replace("digits", "other").replace("r = 1/2", "r = 1/4"))
+    assert text_of(playground, "verdict").startswith("✓ digits: μP")
+
+    playground.evaluate(
+        "(e => { e.value = 'other'; e.onchange(); })(document.getElementById('model'))"
+    )
+    settle(playground)
+
+    assert text_of(playground, "verdict").startswith("✓ other: r = 1/4")
+    assert "$ richc check model.rich --model other" in text_of(playground, "output")
+    playground.evaluate("document.getElementById('gauge-mup').click()")
+    settle(playground)
+    first, second = text(playground).split("model other")
+    assert (MUP, True) == (first, "scale = " in second)
+
+
 def test_a_link_holds_the_text(playground: Page) -> None:
     link = playground.evaluate("location.hash")
     other = MUP.replace("digits", "Ziffern")
