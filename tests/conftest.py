@@ -39,11 +39,20 @@ _NIGHTLY = 200
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """By day a ``nightly`` test runs as many of its cases as its mark says, spread over all."""
     if config.getoption("--random-specs") >= _NIGHTLY:
         return
+    cases: dict[tuple[str, int], list[pytest.Item]] = {}
     for item in items:
-        if item.get_closest_marker("nightly"):
-            item.add_marker(pytest.mark.skip(reason=f"nightly: --random-specs={_NIGHTLY}"))
+        if mark := item.get_closest_marker("nightly"):
+            test = item.nodeid.partition("[")[0], mark.kwargs.get("by_day", 0)
+            cases.setdefault(test, []).append(item)
+    left: set[pytest.Item] = set()
+    for (_, by_day), same in cases.items():
+        left.update(same)
+        left.difference_update(same[at * len(same) // by_day] for at in range(by_day))
+    config.hook.pytest_deselected(items=[item for item in items if item in left])
+    items[:] = [item for item in items if item not in left]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,8 +23,6 @@ from tests.measured.stacks import Sweep
 pytestmark = pytest.mark.measured
 
 SPECS = 40
-#: Of them, those that are no nightly tests.
-EVERY_RUN = 6
 TOLERANCE = 0.25
 WIDTHS, WIDTHS_OF_MUON, DEPTHS = (64, 128, 256, 512), (64, 128, 256), (4, 8, 16, 32)
 #: The depth of a sweep over widths, and the width of one over depths.
@@ -107,13 +105,8 @@ def _disagreements(spec: generate.Spec, said: Said) -> Iterator[str]:
                     )
 
 
-@pytest.mark.parametrize(
-    "index",
-    [
-        *range(EVERY_RUN),
-        *(pytest.param(index, marks=pytest.mark.nightly) for index in range(EVERY_RUN, SPECS)),
-    ],
-)
+@pytest.mark.nightly(by_day=6)
+@pytest.mark.parametrize("index", range(SPECS))
 def test_training_agrees(index: int) -> None:
     spec = chosen()[index]
     text = writing.text(spec.network, style=spec.style)

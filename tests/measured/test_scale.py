@@ -44,6 +44,7 @@ def cases() -> list[tuple[str, str, str, str, int]]:
     return found
 
 
+@pytest.mark.nightly(by_day=14)
 @pytest.mark.parametrize(("optimizer", "r", "gauge", "activation", "hidden"), cases())
 def test_inferred_specs_train_as_reported(
     optimizer: str, r: str, gauge: str, activation: str, hidden: int
@@ -69,6 +70,7 @@ def test_biases(optimizer: str) -> None:
     assert "" == disagreements(text, rows)
 
 
+@pytest.mark.nightly(by_day=8)
 @pytest.mark.parametrize("excess", ["0", "-1/2", "1/2"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_biases_alone(optimizer: str, excess: str) -> None:

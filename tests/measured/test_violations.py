@@ -106,6 +106,7 @@ def test_named(name: str) -> None:
     assert (model.stable, model.nontrivial) == (stable(rows), learns(rows))
 
 
+@pytest.mark.nightly(by_day=20)
 @pytest.mark.parametrize("seed", range(100))
 def test_knocked_off(seed: int) -> None:
     case = knocked_off(seed)

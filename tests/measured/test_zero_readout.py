@@ -12,6 +12,7 @@ from tests.measured.specs import OPTIMIZERS, inferred, widths
 pytestmark = pytest.mark.measured
 
 
+@pytest.mark.nightly(by_day=6)
 @pytest.mark.parametrize("hidden", [1, 2])
 @pytest.mark.parametrize("optimizer", [name for name in OPTIMIZERS if name != "adafactor"])
 def test_it_is_mup(optimizer: str, hidden: int) -> None:

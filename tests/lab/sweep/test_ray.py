@@ -49,7 +49,7 @@ def test_it_finds_what_processes_find(tmp_path: Path) -> None:
 
 
 @needs_ray
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_worker_that_dies_and_an_interrupt(tmp_path: Path) -> None:
     output = tmp_path / "runs.jsonl"
     process = sweep("--steps", "1500", "--workers", "2", "-o", str(output), "--ray")
