@@ -273,7 +273,8 @@ def test_weights_are_not_saved_through_a_link(classifier: ModuleType, tmp_path: 
     for name in ("w.pt", f".w.pt.{os.getpid()}", ".w.pt.tmp"):
         (tmp_path / name).symlink_to(precious)
 
-    classifier.save_weights(classifier.Iris(), tmp_path / "w.pt", {})
+    arguments = ["--quiet", "--data", str(write(tmp_path, "csv")), "--save"]
+    assert classifier.main([*arguments, str(tmp_path / "w.pt")]) == 0
 
     assert precious.read_text() == "precious"
-    assert torch.load(tmp_path / "w.pt", weights_only=True)["metadata"] == {}
+    assert torch.load(tmp_path / "w.pt", weights_only=True)["metadata"]["model"] == "iris"

@@ -195,10 +195,9 @@ def test_resumed(stream: ModuleType, tmp_path: Path, capsys: Captured) -> None:
 
 def test_rows_that_are_reported_and_measured(stream: ModuleType, tmp_path: Path) -> None:
     data = mapped(tmp_path, "pt")
-    portion: Callable[..., Any] = stream.portion
     split: Any = Split(*stream.load(stream.parse(["--data", str(data)])))
 
-    x, y = portion(split.train_x, split.train_y, 10)
+    x, y = split.train_x.some(split.train_y, 10)
 
     order = {int(row): label for row, label in zip(split.train_x.index, split.train_y, strict=True)}
     assert len(x) == len(y) == 10
@@ -212,13 +211,10 @@ def test_statistics_of_some_rows(stream: ModuleType, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(stream, "BLOCK", 1000)
     train = torch.arange(len(x))
 
-    (mean, deviation), (some_mean, some) = (
-        (rows.mean, rows.deviation)
-        for rows in (
-            stream.standardise(stream.Rows([(len(x), lambda: x)]), train, most)
-            for most in (None, 20_000)
-        )
-    )
+    whole, part = (stream.Rows([len(x)], lambda _: x) for _ in range(2))
+    whole.standardise(train, None)
+    part.standardise(train, 20_000)
+    (mean, deviation), (some_mean, some) = ((rows.mean, rows.deviation) for rows in (whole, part))
 
     torch.testing.assert_close(mean, x.double().mean(0))
     torch.testing.assert_close(deviation, x.double().std(0, correction=0))

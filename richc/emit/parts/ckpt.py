@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib
 import json
@@ -39,27 +38,24 @@ class Checkpoints:
     def __init__(self, trainer: Trainer) -> None:
         """Go on from the newest, if there is one.  Raises ValueError where that would be wrong."""
         self.trainer, self.options = trainer, trainer.options
-        self.folder = self.options.checkpoint
-        self.noted, self.stop, self.undo = 0, 0, contextlib.ExitStack()
+        self.folder, self.noted, self.stop = self.options.checkpoint, 0, 0
         if self.folder is None:
             return
-        with refused_for(f"--checkpoint {self.folder}"), self.undo:
+        with refused_for(f"--checkpoint {self.folder}"):
             self.format = importlib.import_module("safetensors.torch")  # missed here, not later
             # keep if ranks
             if rank() == 0:
                 self.claim()
             # end
             self.claim()  # keep if not ranks
-            states = self.states()
-            if states and not self.options.resume:
-                raise ValueError("holds a run; go on with it by --resume")
-            if states:
-                restore(trainer, states[-1])
+            for newest in self.states()[-1:]:
+                if not self.options.resume:
+                    raise ValueError("holds a run; go on with it by --resume")
+                restore(trainer, newest)
                 print(f"going on from step {trainer.taken}", file=sys.stderr)
             if threading.current_thread() is threading.main_thread():  # others must not
                 for number in (signal.SIGTERM, signal.SIGINT):
-                    self.undo.callback(signal.signal, number, signal.signal(number, self.note))
-            self.undo = self.undo.pop_all()
+                    trainer.undo.callback(signal.signal, number, signal.signal(number, self.note))
 
     def claim(self) -> None:
         """Have the folder alone, and clear what killed runs left there.  Raises ValueError."""
@@ -68,7 +64,7 @@ class Checkpoints:
             import fcntl
 
             lock = os.open(self.folder, os.O_RDONLY)
-            self.undo.callback(os.close, lock)
+            self.trainer.undo.callback(os.close, lock)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -84,8 +80,7 @@ class Checkpoints:
 
     def states(self) -> list[Path]:
         """What there is, oldest first."""
-        found = [path for path in self.folder.glob("step-*") if path.name[5:].isdecimal()]
-        return sorted(found, key=lambda path: int(path.name[5:]))
+        return sorted(self.folder.glob("step-*"), key=lambda path: int(path.name[5:]))
 
     def is_due(self, step: int) -> bool:
         """Whether to save: regularly, at the end, and before the run stops for a signal."""
@@ -212,8 +207,7 @@ def restore(trainer: Trainer, path: Path) -> None:
             tensor.copy_(whole)
         trainer.taken, batches = taken, trainer.batches
         batches.generator.set_state(tensors["rng.data"])
-        batches.shuffle()
-        batches.taken = (taken - 1) % len(batches.chosen) + 1
+        batches.shuffle((taken - 1) % len(batches.chosen) + 1)
         torch.set_rng_state(tensors["rng.cpu"])
         if trainer.device.type == "cuda":
             torch.cuda.set_rng_state(tensors["rng.cuda"], trainer.device)

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from richc.emit.parts.stream import BLOCK, open_rows, standardise
+from richc.emit.parts.stream import BLOCK, open_rows
 
 FEATURES, OUTPUTS = 64, 10
 TOKENS = 256
@@ -152,8 +152,8 @@ def lost(labels: np.ndarray) -> np.ndarray:
     """Which rows have a label that is missing (rows,)."""
     if labels.dtype.kind in "UO":
         labels = np.where(np.isin(np.char.lower(labels.astype(str)), MISSING), math.nan, 0.0)
-    found: np.ndarray = np.isfinite(labels).reshape(len(labels), -1)
-    return np.logical_not(found.all(1))
+    found: np.ndarray = ~np.isfinite(labels).reshape(len(labels), -1).all(1)
+    return found
 
 
 # end
@@ -196,7 +196,7 @@ def refused_for(what: str) -> Iterator[None]:
 
 
 # end
-def load(options: argparse.Namespace) -> list[Tensor]:
+def load(options: argparse.Namespace) -> list[Any]:
     """Features and targets to train on, and held-out ones: a fifth of the rows, by the seed."""
     try:
         # keep if not stream
@@ -233,7 +233,7 @@ def load(options: argparse.Namespace) -> list[Tensor]:
         # end
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(options.seed))
         test, train = order[: max(2, len(x) // 5)], order[max(2, len(x) // 5) :]
-        x = standardise(x, train, options.statistics_rows)  # keep if stream
+        x.standardise(train, options.statistics_rows)  # keep if stream
     except Exception as error:  # noqa: BLE001 - whatever a library comes to
         raise ValueError(f"{options.data}: {str(error)[:400] or type(error).__name__}") from None
     # keep if mse

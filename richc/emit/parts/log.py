@@ -10,6 +10,7 @@ from typing import Any
 
 from richc.emit.parts.data import refused_for
 from richc.emit.parts.ranks import rank
+from richc.emit.parts.training import Trainer
 
 MODEL = "model"
 
@@ -20,38 +21,41 @@ MODEL = "model"
 class Log:
     """Appends to a file: a line that tells of the run, then one every few steps."""
 
-    def __init__(self, options: argparse.Namespace, begin: int) -> None:
-        self.path, self.board_path, self.board = options.log, options.tensorboard, None
+    def __init__(self, trainer: Trainer) -> None:
+        options, begin = trainer.options, trainer.taken
+        self.path, folder = options.log, options.tensorboard
+        self.board: Any = None
+        self.told = f"--tensorboard {folder}"
         # keep if ranks
         if rank():
-            self.path = self.board_path = None
+            self.path = folder = None
         # end
         with refused_for(f"--log {self.path}"):
-            is_begun = self.path is None or make_ready(self.path, begin, options)
-        if not is_begun:
-            self.write({"run": MODEL, "options": vars(options)})
-        with refused_for(f"--tensorboard {self.board_path}"):
-            if self.board_path is not None:
+            if self.path is not None and not make_ready(self.path, begin, options):
+                self.write({"run": MODEL, "options": vars(options)})
+        with refused_for(self.told):
+            if folder is not None:
                 from torch.utils.tensorboard import SummaryWriter
 
-                self.board = SummaryWriter(str(self.board_path), purge_step=begin + 1)
+                self.board = SummaryWriter(str(folder), purge_step=begin + 1)
                 threading.excepthook = lambda _: None  # its thread's errors come at its next call
+        trainer.undo.callback(self.close)
 
     def write(self, line: dict[str, Any]) -> None:
         with refused_for(f"--log {self.path}"):
             if self.path is not None:
                 with self.path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(line, default=str) + "\n")
-        with refused_for(f"--tensorboard {self.board_path}"):
-            rest = [item for item in line.items() if item[0] != "step"]
+        with refused_for(self.told):
+            rest = list(line.items())[1:] if self.board is not None else []
             for name, value in rest:
                 if isinstance(value, dict):
                     rest += [(f"{name}/{key}", inner) for key, inner in value.items()]
-                elif value is not None and self.board is not None:
+                elif value is not None:
                     self.board.add_scalar(name, value, line["step"])
 
     def close(self) -> None:
-        with refused_for(f"--tensorboard {self.board_path}"):
+        with refused_for(self.told):
             if self.board is not None:
                 self.board.close()
 

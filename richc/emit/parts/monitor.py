@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -29,9 +28,18 @@ class Monitor:
     """
 
     def __init__(self, trainer: Trainer) -> None:
-        self.trainer, self.options = trainer, trainer.options
-        self.like, self.like_width = read_monitored(self.options.monitor_like)
+        self.trainer, self.options, self.like_width = trainer, trainer.options, WIDTH
         self.first = self.outputs() if self.options.monitor else {}
+        self.like, path = dict[tuple[int, str], float](), self.options.monitor_like
+        with refused_for(f"--monitor-like {path}"):
+            for line in path.read_text(encoding="utf-8").splitlines() if path is not None else ():
+                entry = json.loads(line)
+                if "run" in entry:
+                    self.like_width, self.like = int(entry["options"]["width"]), {}
+                for name, row in entry.get("monitor", {}).items():
+                    self.like[int(entry["step"]), name] = float(row["dh"])
+            if path is not None and (not self.like or self.like_width < 1):
+                raise ValueError("no log of a run with --monitor")
 
     @torch.no_grad()
     def outputs(self) -> dict[str, Tensor]:
@@ -73,19 +81,3 @@ def rms(values: Tensor) -> float:
 
 def scaled(size: float | None, ratio: float, power: float | None) -> float | None:
     return None if size is None or power is None else size * ratio**power
-
-
-def read_monitored(path: Path | None) -> tuple[dict[tuple[int, str], float], int]:
-    """What another run logged: dh by step and layer, and its width.  Raises ValueError."""
-    found, width = dict[tuple[int, str], float](), WIDTH if path is None else 0
-    if path is not None:
-        with refused_for(f"--monitor-like {path}"):
-            for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-                entry = json.loads(line)
-                if "run" in entry:
-                    width, found = int(entry["options"]["width"]), {}
-                for name, row in entry.get("monitor", {}).items():
-                    found[int(entry["step"]), name] = float(row["dh"])
-            if not found or width < 1:
-                raise ValueError("no log of a run with --monitor")
-    return found, width

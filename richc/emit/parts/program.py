@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from richc.emit.parts.ckpt import Checkpoints
 from richc.emit.parts.command import parse
@@ -21,7 +20,6 @@ from richc.emit.parts.log import Log
 from richc.emit.parts.monitor import Monitor
 from richc.emit.parts.network import _Network
 from richc.emit.parts.ranks import gather, processes, rank, shard
-from richc.emit.parts.stream import portion
 from richc.emit.parts.training import Batches, Trainer, evaluate
 
 MODEL, COMPILER, SCORE = "model", "richc", "accuracy"
@@ -35,7 +33,7 @@ def train(trainer: Trainer) -> int:
     options, begun = trainer.options, time.perf_counter()
     monitor = Monitor(trainer)  # changes are counted from the beginning  # keep if monitor
     checkpoints = Checkpoints(trainer)  # keep if ckpt
-    log = Log(options, trainer.taken)  # keep if log
+    log = Log(trainer)  # keep if log
     first, steps = trainer.taken, options.steps
     # keep if monitor
     if options.monitor and not trainer.taken:
@@ -44,87 +42,62 @@ def train(trainer: Trainer) -> int:
     # end
     # keep if options
     in_place = options.progress or (sys.stderr.isatty() and not options.quiet)
+    if in_place:
+        trainer.undo.callback(print, file=sys.stderr)
     times = 100 if in_place else 10  # keep if not ranks
     # end
-    try:
-        for step in range(first + 1, steps + 1):
-            loss, outputs, y = trainer.step()
-            is_due = step * 10 // steps > (step - 1) * 10 // steps  # keep if ranks or not options
-            # keep if options and not ranks
-            is_due = step * times // steps > (step - 1) * times // steps
-            # end
-            # keep if log
-            is_logged = bool(options.log or options.tensorboard) and step % options.log_every == 0
-            # end
-            # keep if log and ranks
-            if is_due or is_logged:
-                outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
-            # end
-            # keep if ranks and not log
-            if is_due:
-                outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
-            # end
-            # keep if log
-            if is_logged:
-                rates = {group["name"]: group["lr"] for group in trainer.optimizer.param_groups}
-                found = {"loss": loss.item(), SCORE: score(outputs, y)}
-                log.write({"step": step, **found, "lr": rates})
-            # end
-            # keep if monitor
-            if options.monitor and step % options.monitor == 0:
-                log.write({"step": step, "monitor": monitor.show(step)})  # keep if log
-                monitor.show(step)  # keep if not log
-            # end
-            if is_due and not options.quiet:
-                left = (time.perf_counter() - begun) / (step - first) * (steps - step)
-                shown = f"loss {loss:.4g}  {SCORE} {score(outputs, y):.4f}  {left:.0f} s left"
-                # keep if options
-                start, end = ("\r", "\x1b[K") if in_place else ("", "\n")
-                print(f"{start}step {step}/{steps}  {shown}", end=end, file=sys.stderr, flush=True)
-                # end
-                # keep if not options
-                print(f"step {step}/{steps}  {shown}", file=sys.stderr, flush=True)
-                # end
-            # keep if ckpt
-            is_kept = checkpoints.is_due(step)
-            if (is_due or is_kept) and not loss.isfinite():
-                return 1
-            if is_kept:
-                checkpoints.save()
-                if checkpoints.stop:
-                    return 128 + checkpoints.stop
-            # end
-            # keep if not ckpt
-            if is_due and not loss.isfinite():
-                return 1
-            # end
-    finally:
-        # keep if options
-        if in_place:
-            print(file=sys.stderr)
+    for step in range(first + 1, steps + 1):
+        loss, outputs, y = trainer.step()
+        is_due = step * 10 // steps > (step - 1) * 10 // steps  # keep if ranks or not options
+        # keep if options and not ranks
+        is_due = step * times // steps > (step - 1) * times // steps
         # end
-        log.close()  # keep if log
-        checkpoints.undo.close()  # keep if ckpt
+        # keep if log
+        is_logged = bool(options.log or options.tensorboard) and step % options.log_every == 0
+        # end
+        # keep if log and ranks
+        if is_due or is_logged:
+            outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
+        # end
+        # keep if ranks and not log
+        if is_due:
+            outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
+        # end
+        # keep if log
+        if is_logged:
+            rates = {group["name"]: group["lr"] for group in trainer.optimizer.param_groups}
+            found = {"loss": loss.item(), SCORE: score(outputs, y)}
+            log.write({"step": step, **found, "lr": rates})
+        # end
+        # keep if monitor
+        if options.monitor and step % options.monitor == 0:
+            log.write({"step": step, "monitor": monitor.show(step)})  # keep if log
+            monitor.show(step)  # keep if not log
+        # end
+        if is_due and not options.quiet:
+            left = (time.perf_counter() - begun) / (step - first) * (steps - step)
+            shown = f"loss {loss:.4g}  {SCORE} {score(outputs, y):.4f}  {left:.0f} s left"
+            # keep if options
+            start, end = ("\r", "\x1b[K") if in_place else ("", "\n")
+            print(f"{start}step {step}/{steps}  {shown}", end=end, file=sys.stderr, flush=True)
+            # end
+            # keep if not options
+            print(f"step {step}/{steps}  {shown}", file=sys.stderr, flush=True)
+            # end
+        # keep if ckpt
+        is_kept = checkpoints.is_due(step)
+        if (is_due or is_kept) and not loss.isfinite():
+            return 1
+        if is_kept:
+            checkpoints.save()
+            if checkpoints.stop:
+                return 128 + checkpoints.stop
+        # end
+        # keep if not ckpt
+        if is_due and not loss.isfinite():
+            return 1
+        # end
     return 0
-
-
-def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None:
-    """Weights and metadata, as .safetensors or for torch.load as .pt: the whole file or none."""
-    # keep if fsdp
-    state = {k: getattr(v, "full_tensor", v.detach)().cpu() for k, v in model.state_dict().items()}
-    # end
-    state = {name: tensor.cpu() for name, tensor in model.state_dict().items()}  # keep if not fsdp
-    # keep if ranks
-    if rank():
-        return
-    # end
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        draft = Path(folder) / path.name
-        if path.suffix == ".pt":
-            torch.save({"model": state, "metadata": metadata}, draft)
-        else:
-            draft.write_bytes(importlib.import_module("safetensors.torch").save(state, metadata))
-        draft.replace(path)
 
 
 @processes()  # keep if ranks
@@ -136,13 +109,13 @@ def run(options: argparse.Namespace) -> int:
     if options.tf32:
         torch.set_float32_matmul_precision("high")
     # end
-    train_x, train_y, test_x, test_y = load(options)  # keep if stream
     # keep if not stream and not options
     train_x, train_y, test_x, test_y = (part.to(device) for part in load(options))
     # end
     # keep if not stream and options
     train_x, train_y, test_x, test_y = place(load(options), device, options.data_on)
     # end
+    train_x, train_y, test_x, test_y = load(options)  # keep if stream
     torch.manual_seed(options.seed)
     with refused_for("the network"):
         model = shard(options, device)  # keep if fsdp
@@ -159,14 +132,18 @@ def run(options: argparse.Namespace) -> int:
         batches = Batches(train_x, train_y, options.batch, options.seed, device)
         trainer = Trainer(model, batches, options)
         trainer.probe = test_x[:256].to(device)  # keep if monitor
-    code = train(trainer)
+    code = train(trainer)  # keep if not ckpt and not log and not options
+    # keep if ckpt or log or options
+    with trainer.undo:
+        code = train(trainer)
+    # end
     # keep if ckpt
     if code > 1:  # a signal's
         return code
     # end
     # keep if stream
-    train_x, train_y = portion(train_x, train_y, options.report_rows)
-    test_x, test_y = portion(test_x, test_y, options.report_rows)
+    train_x, train_y = train_x.some(train_y, options.report_rows)
+    test_x, test_y = test_x.some(test_y, options.report_rows)
     # end
     loss, known = evaluate(model, train_x, train_y, options.precision)
     held_out, unseen = evaluate(model, test_x, test_y, options.precision)
@@ -179,8 +156,22 @@ def run(options: argparse.Namespace) -> int:
         told = {"model": MODEL, "compiler": COMPILER, "steps": str(trainer.taken)}
         told |= {key: str(vars(options)[key]) for key in ("width", "richness", "gamma", "seed")}
         told["depth"] = str(options.depth)  # keep if depth
-        with refused_for(f"--save {options.save}"):
-            save_weights(model, options.save, told)
+        # keep if fsdp
+        weights = {k: w.full_tensor().cpu() for k, w in model.state_dict().items()}
+        # end
+        weights = {k: w.cpu() for k, w in model.state_dict().items()}  # keep if not fsdp
+        # keep if ranks
+        if rank():
+            return code
+        # end
+        folder = tempfile.TemporaryDirectory(dir=options.save.parent)
+        with folder, refused_for(f"--save {options.save}"):
+            draft = Path(folder.name) / options.save.name
+            if draft.suffix == ".pt":
+                torch.save({"model": weights, "metadata": told}, draft)
+            else:
+                draft.write_bytes(importlib.import_module("safetensors.torch").save(weights, told))
+            draft.replace(options.save)
     return code
 
 
@@ -190,9 +181,7 @@ def main(argv: list[str] | None = None) -> int:
         return run(parse(argv))
     except KeyboardInterrupt:
         line, code = "interrupted", 130
-    except torch.OutOfMemoryError:
-        line, code = "error: out of memory: use a smaller --width or --batch", 1
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, torch.OutOfMemoryError) as error:
         line, code = f"error: {error}", 2
     print("".join(c if c.isprintable() else "?" for c in line.split("\n")[0]), file=sys.stderr)
     return code

@@ -43,8 +43,7 @@ def processes() -> Iterator[None]:
         alone = "tcp://localhost:0?rank=0&world_size=1"
         store, number, count = next(rendezvous("env://" if "RANK" in os.environ else alone))
         if torch.cuda.is_available():
-            local = int(os.environ.get("LOCAL_RANK", "0"))
-            torch.cuda.set_device(local % torch.cuda.device_count())
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         try:
             dist.init_process_group(store=store, rank=number, world_size=count)
             yield
@@ -71,9 +70,8 @@ def shard(options: argparse.Namespace, device: torch.device) -> _Network:
         raise ValueError(f"--shard-over {each}: does not divide {ranks()} processes")
     names = ("copies", "shards")
     mesh = init_device_mesh(device.type, (ranks() // each, each), mesh_dim_names=names)
-    kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}  # keep if options
-    kinds = {"bf16": torch.bfloat16}  # keep if not options
-    kind = kinds.get(options.precision)  # of products; averages and updates are in fp32
+    # Of products: averages and updates are in fp32.
+    kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(options.precision)
     policy = MixedPrecisionPolicy(kind, torch.float32, cast_forward_inputs=False)
     # keep if not depth
     model = _Network(options.width, options.richness, options.gamma, device="meta")

@@ -6,8 +6,8 @@ import argparse
 import copy
 import functools
 import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,23 +22,17 @@ from richc.emit.parts.ranks import rank, ranks
 # ---- emitted from here on ----
 
 # ---- data on the disk ----------------------------------------------------------------------------
-
 BLOCK = 1 << 16  # rows that are read at once for statistics
 
 
 class Rows:
     """Rows on the disk, in chunks; indexed like a tensor, read when they go to a device."""
 
-    device = torch.device("cpu")
-
-    def __init__(self, chunks: Sequence[tuple[int, Callable[[], Tensor]]], window: int = 1) -> None:
-        counts = torch.tensor([count for count, _ in chunks])
-        self.starts, self.index = counts.cumsum(0) - counts, torch.arange(int(counts.sum()))
-        self.chunk = functools.lru_cache(2 * window + 1)(lambda number: chunks[number][1]())
-        self.columns, self.window = math.prod(self.chunk(0).shape[1:]), window
+    def __init__(self, counts: list[int], chunk: Callable[[int], Tensor], window: int = 1) -> None:
+        self.starts, self.index = torch.tensor([0, *counts]).cumsum(0), torch.arange(sum(counts))
+        self.chunk, self.window = functools.lru_cache(2 * window + 1)(chunk), window
+        self.columns = math.prod(self.chunk(0).shape[1:])
         self.mean, self.deviation = torch.zeros(1), torch.ones(1)
-        self.thread = ThreadPoolExecutor(1)  # the only one that reads
-        self.coming, self.found = torch.empty(0), Future[Tensor]()
 
     def __len__(self) -> int:
         return len(self.index)
@@ -48,15 +42,17 @@ class Rows:
         found.index = self.index[rows]
         return found
 
-    def to(self, device: torch.device) -> Tensor:
-        return self.thread.submit(self.read, self.index).result().to(device)
+    def to(self, device: torch.device | str) -> Tensor:
+        return self.read(self.index).to(device)
 
-    def ahead(self, rows: Tensor, coming: Tensor) -> Tensor:
-        """Those rows; while they are trained on, the coming ones are read."""
-        is_read = torch.equal(self.coming, rows)
-        found = self.found.result() if is_read else self[rows].to(self.device)
-        self.coming, self.found = coming, self.thread.submit(self.read, self.index[coming])
-        return found
+    def ahead(self, batches: Sequence[Tensor]) -> Iterator[Tensor]:
+        """The rows of each; while they are trained on, the next are read."""
+        with ThreadPoolExecutor(1) as thread:
+            coming: Any = None
+            for rows in (*batches, torch.arange(0)):
+                found, coming = coming, thread.submit(self.read, self.index[rows])
+                if found is not None:
+                    yield found.result()
 
     def chunk_of(self, rows: Tensor) -> Tensor:
         return torch.searchsorted(self.starts, rows, right=True) - 1
@@ -70,48 +66,66 @@ class Rows:
             found[here] = values.reshape(-1, self.columns).float()
         return ((found.double() - self.mean) / self.deviation).float()
 
+    def arrange(self, order: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Batches of an epoch, from a random order of the rows; each in the order of the disk."""
+        # Chunks are shuffled, and rows only within a window of them, so that few are open at once.
+        if len(self.starts) - 1 > self.window:
+            place = torch.randperm(len(self.starts) - 1, generator=generator)
+            window_of = place[self.chunk_of(self.index[order])] // self.window
+            order = order[window_of.argsort(stable=True)]
+        batches = order[: len(order) - len(order) % size].view(-1, size)
+        return batches.gather(1, self.index[batches].argsort(1)).unbind()
 
-def arrange(x: Any, order: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """Batches of an epoch, from a random order of the rows; each in the order of the disk."""
-    # Chunks are shuffled, and rows only within a window of them, so that few are open at once.
-    if len(x.starts) > x.window:
-        place = torch.randperm(len(x.starts), generator=generator)
-        order = order[(place[x.chunk_of(x.index[order])] // x.window).argsort(stable=True)]
-    batches = order[: len(order) - len(order) % size].view(-1, size)
-    return batches.gather(1, x.index[batches].argsort(1)).unbind()
+    def some(self, y: Tensor, rows: int) -> tuple[Self, Tensor]:
+        """As many, drawn by the seed, as they lie on the disk; and their part of ``y``."""
+        order = self.index[:rows].argsort()
+        return self[order], y[order]
 
-
-def portion(x: Any, y: Tensor, rows: int) -> tuple[Tensor, Tensor]:
-    """Some rows, drawn by the seed, as they lie on the disk."""
-    order = x.index[:rows].argsort()
-    return x[order], y[order]
+    def standardise(self, train: Tensor, most: int | None) -> None:
+        """By columns' mean and deviation over training rows, evenly some if not all of them."""
+        blocks = self.index[train].sort().values.split(BLOCK)
+        blocks = blocks[:: math.ceil(len(train) / (most or len(train)))]
+        # As if around 0, so that a small deviation is not lost beside a large mean.
+        shift = self.read(blocks[0]).double().mean(0)
+        sums = torch.zeros(2, self.columns, dtype=torch.float64)
+        count = sum(map(len, blocks))
+        blocks = blocks[rank() :: ranks()]  # keep if ranks
+        for block in blocks:
+            values = self.read(block).double()
+            wrong = ~values.isfinite().all(1)
+            if wrong.any():
+                raise ValueError(f"a feature of row {block[wrong][0] + 1} is not finite")
+            values -= shift
+            sums += torch.stack([values.sum(0), values.square().sum(0)])
+        dist.all_reduce(sums)  # keep if ranks
+        first, second = sums / count
+        deviation = (second - first.square()).clamp(min=0.0).sqrt()
+        deviation[deviation <= 1e-9 * (shift + first).abs()] = 1.0  # a constant's is rounding
+        self.mean, self.deviation = shift + first, deviation
 
 
 def open_rows(options: argparse.Namespace) -> tuple[Any, np.ndarray]:
     """A file, all files of a folder, or those of a pattern such as ``data/*.parquet``; labels."""
-    path = options.data
-    files = sorted(path.parent.glob(path.name)) or [path]
-    if path.is_dir():
-        files = sorted(file for file in path.iterdir() if not file.name.startswith((".", "_")))
-    if any(file.is_fifo() for file in files):
-        raise ValueError("a pipe, not a file")
+    path = options.data / "[!._]*" if options.data.is_dir() else options.data
+    files = sorted(path.parent.glob(path.name)) or [options.data]
     kinds = sorted({file.suffix.lower() for file in files})
     is_shards = kinds in ([".parquet"], [".arrow"], [".feather"])
-    if len(kinds) != 1 or (len(files) > 1 and not is_shards and kinds != [".npy"]):
+    if kinds == [""] or kinds[1:] or not (is_shards or kinds == [".npy"] or len(files) == 1):
         raise ValueError(f"no files, several kinds of files, or of one that stands alone: {kinds}")
+    if any(file.is_fifo() for file in files):
+        raise ValueError("a pipe, not a file")
     if is_shards:
         return open_shards(files, options)
     if kinds[0] in (".csv", ".gz"):
         found, labels = read_csv(options)
-        x = torch.from_numpy(found)
-    else:
-        # Writable, as torch wants memory to be; the files are never written.
-        arrays = {file.stem: np.load(file, mmap_mode="c") for file in files if kinds == [".npy"]}
-        arrays = arrays or open_arrays(files[0])
-        features, name = choose(list(arrays), options.target, options.ignore)
-        as_array(arrays[features][:1], features, "biuf")
-        x, labels = torch.as_tensor(arrays[features]).detach(), as_array(arrays[name], name)
-    return Rows([(len(x), lambda: x)]), labels
+        return Rows([len(found)], lambda _: torch.from_numpy(found)), labels
+    # Writable, as torch wants memory to be; the files are never written.
+    arrays = {file.stem: np.load(file, mmap_mode="c") for file in files if kinds == [".npy"]}
+    arrays = arrays or open_arrays(files[0])
+    features, name = choose(list(arrays), options.target, options.ignore)
+    as_array(arrays[features][:1], features, "biuf")
+    x = torch.as_tensor(arrays[features]).detach()
+    return Rows([len(x)], lambda _: x), as_array(arrays[name], name)
 
 
 def open_shards(files: list[Path], options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
@@ -121,34 +135,31 @@ def open_shards(files: list[Path], options: argparse.Namespace) -> tuple[Rows, n
 
     if files[0].suffix.lower() == ".parquet":
         whole = ds.dataset([str(file) for file in files], format="parquet").get_fragments()
-        groups = [group for file in whole for group in file.split_by_row_group()]
-        parts = [(group.row_groups[0].num_rows, group) for group in groups]
+        parts = [group for file in whole for group in file.split_by_row_group()]
+        counts = [group.row_groups[0].num_rows for group in parts]
     else:
         tables = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files]
-        batches = ds.dataset([batch for table in tables for batch in table.to_batches()])
-        parts = [(batch.count_rows(), batch) for batch in batches.get_fragments()]
-    names = parts[0][1].physical_schema.names if parts else []
-    targets = names[-1:]
-    if options.target is not None:
-        targets = [names[i] for i in find_columns(names, options.target)]
-    ignored = [names[i] for i in find_columns(names, options.ignore)] if options.ignore else []
-    inputs = [name for name in names if name not in targets + ignored]
+        batches = [batch for table in tables for batch in table.to_batches()]
+        parts, counts = list(ds.dataset(batches).get_fragments()), list(map(len, batches))
+    names = parts[0].physical_schema.names if parts else []
+    targets = [len(names) - 1] if options.target is None else find_columns(names, options.target)
+    ignored = find_columns(names, options.ignore) if options.ignore else []
+    inputs = [i for i in range(len(names)) if i not in targets + ignored]
     if not inputs:
         raise ValueError("no column holds features")
-    labels = np.concatenate([matrix(part, targets) for _, part in parts])
+
+    def features(number: int) -> Tensor:
+        return torch.from_numpy(as_array(matrix(parts[number], inputs), "features"))
+
+    labels = np.concatenate([matrix(part, targets) for part in parts])
     labels = labels.astype(str) if labels.dtype.kind == "O" else labels
-
-    def features(part: Any) -> Tensor:
-        return torch.from_numpy(as_array(matrix(part, inputs), "features"))
-
-    chunks = [(count, functools.partial(features, part)) for count, part in parts]
-    return Rows(chunks, options.window), as_array(labels, "labels")
+    return Rows(counts, features, options.window), as_array(labels, "labels")
 
 
-def matrix(part: Any, names: list[str]) -> np.ndarray:
+def matrix(part: Any, places: list[int]) -> np.ndarray:
     """Columns side by side; lists of one length are several.  Raises ValueError."""
-    columns = []
-    for column in part.to_table(columns=names).columns:
+    names, columns = part.physical_schema.names, []
+    for column in part.to_table(columns=[names[i] for i in places]).columns:
         if column.null_count:
             raise ValueError("there are empty cells")
         values = column.combine_chunks()
@@ -156,26 +167,3 @@ def matrix(part: Any, names: list[str]) -> np.ndarray:
         values = (values.flatten() if is_list else values).to_numpy(zero_copy_only=False)
         columns.append(values.reshape(len(column), -1))
     return np.hstack(columns)
-
-
-def standardise(x: Any, train: Tensor, most: int | None) -> Any:
-    """With mean and deviation of the columns over training rows, evenly some if not all of them."""
-    blocks = x.index[train].sort().values.split(BLOCK)
-    blocks = blocks[:: math.ceil(len(train) / (most or len(train)))]
-    # As if around 0, so that a small deviation is not lost beside a large mean.
-    shift = x.read(blocks[0]).double().mean(0)
-    sums = torch.zeros(3, x.columns, dtype=torch.float64)
-    blocks = blocks[rank() :: ranks()]  # keep if ranks
-    for block in blocks:
-        values = x.read(block).double()
-        wrong = ~values.isfinite().all(1)
-        if wrong.any():
-            raise ValueError(f"a feature of row {block[wrong][0] + 1} is not finite")
-        values, count = values - shift, torch.full_like(shift, len(block))
-        sums += torch.stack([values.sum(0), values.square().sum(0), count])
-    dist.all_reduce(sums)  # keep if ranks
-    first, second = sums[:2] / sums[2]
-    deviation = (second - first.square()).clamp(min=0.0).sqrt()
-    deviation[deviation <= 1e-9 * (shift + first).abs()] = 1.0  # a constant deviates by rounding
-    x.mean, x.deviation = shift + first, deviation
-    return x

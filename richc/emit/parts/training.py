@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import sys
 from typing import Any
@@ -15,7 +16,6 @@ from torch.nn.parallel import DistributedDataParallel  # keep if ddp
 from richc.emit.parts.cross_entropy import loss_of, score
 from richc.emit.parts.network import _Network
 from richc.emit.parts.ranks import gather, rank, ranks
-from richc.emit.parts.stream import arrange
 
 SCORE = "accuracy"
 
@@ -98,24 +98,24 @@ class Batches:
         # end
         self.shuffle()
 
-    def shuffle(self) -> None:
-        """Begin an epoch."""
-        self.begun, self.taken = self.generator.get_state(), 0
-        order = torch.randperm(len(self.x), generator=self.generator).to(self.x.device)
-        chosen = order[: len(order) - len(order) % self.size].split(self.size)  # keep if not stream
-        chosen = arrange(self.x, order, self.size, self.generator)  # keep if stream
+    def shuffle(self, taken: int = 0) -> None:
+        """Begin an epoch, or go on behind its first batches."""
+        self.begun, self.taken = self.generator.get_state(), taken
+        order = torch.randperm(len(self.x), generator=self.generator)
+        # keep if not stream
+        chosen = order[: len(order) - len(order) % self.size].to(self.x.device).split(self.size)
+        # end
+        chosen = self.x.arrange(order, self.size, self.generator)  # keep if stream
         chosen = tuple(rows.tensor_split(ranks())[rank()] for rows in chosen)  # keep if ranks
         self.chosen = chosen
+        self.coming = self.x.ahead(chosen[taken:])  # keep if stream
 
     def __next__(self) -> tuple[Tensor, Tensor]:
         if self.taken == len(self.chosen):
             self.shuffle()
         rows = self.chosen[self.taken]
         self.taken += 1
-        # keep if stream
-        coming = self.chosen[self.taken] if self.taken < len(self.chosen) else rows[:0]
-        x, y = self.x.ahead(rows, coming), self.y[rows]
-        # end
+        x, y = next(self.coming), self.y[rows]  # keep if stream
         x, y = self.x[rows], self.y[rows]  # keep if not stream
         if self.device.type == "cuda" and not x.is_cuda:
             x, y = x.pin_memory(), y.pin_memory()  # so that nothing waits for the copies
@@ -142,6 +142,9 @@ class Trainer:
         self.device, self.taken = batches.device, 0
         self.network: Any = model
         self.probe: Tensor  # keep if monitor
+        # keep if ckpt or log or options
+        self.undo = contextlib.ExitStack()  # what ends with training
+        # end
         # keep if options and not fsdp
         if options.compile:
             self.network = torch.compile(model, fullgraph=True, mode=options.compile_mode)
