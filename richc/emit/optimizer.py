@@ -179,7 +179,6 @@ def _made(
     """An optimizer's constructor, and the lines that have to stand before it."""
     law = optimizer.law
     torch = law.torch
-    wrapper = "Whole" if sharded and not torch.steps_on_shards else torch.name
     arguments, body = [groups, *_options(optimizer), *torch.arguments], []
     if torch.is_fused:
         arguments.append("fused=fused or None")
@@ -192,7 +191,10 @@ def _made(
         body.append('fused = next(self.parameters()).device.type in ("cpu", "cuda")')
     if torch.caps_rate:
         body.append("# torch caps every rate at 1 / sqrt(step): long runs flatten large ones.")
-    return body, Items(f"{wrapper}(", arguments, ")", hugs=True)
+    made = Items(f"{torch.name}(", arguments, ")", hugs=True)
+    if sharded and not torch.steps_on_shards:
+        made = Items("Whole(", [made], ")", hugs=True)
+    return body, made
 
 
 def _options(optimizer: Optimizer) -> list[str]:

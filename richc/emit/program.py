@@ -35,9 +35,8 @@ STEPS, BATCH, _SEED, _PRECISION, _SCHEDULE = 1000, 128, 0, "fp32", "constant"
 #: What the program shows beside the loss.
 _SCORES = {"cross_entropy": "accuracy", "mse": "R^2"}
 
-#: What stands for the model's class in the parts, which no layer can be called, and for the class
-#: that is made whole.
-_CLASS, _WHOLE = "_Network", "torch.optim.Muon"
+#: What stands for the model's class in the parts, which no layer can be called.
+_CLASS = "_Network"
 
 
 class Origin(NamedTuple):
@@ -109,15 +108,6 @@ def emit_program(
     text = "\n\n".join(part.body for part in parts.values())
     # Parts have one return, for the type checker; what is returned at once needs no name.
     text = re.sub(r"(\n +)y = (.*)\1return y\n", r"\1return \2\n", text)
-    # A try whose end has nothing to do is none.
-    text = re.sub(
-        r"^( *)try:\n((?:\1    .*\n|\n)+)\1finally:\n(?!\1 )",
-        lambda found: re.sub("^    ", "", found[2], flags=re.MULTILINE),
-        text,
-        flags=re.MULTILINE,
-    )
-    for torch in optimizers.values() if {"fsdp", "whole"} <= words else ():
-        text = text if torch.steps_on_shards else text.replace(_WHOLE, torch.name)
     header = (
         [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
         if origin is None

@@ -105,12 +105,16 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-class Whole(torch.optim.Muon):
-    """On tensors divided among processes: each in turn is gathered, updated, and divided again.
+class Whole(torch.optim.Optimizer):
+    """An optimizer on tensors divided among processes: each is gathered, updated, divided again.
 
-    What torch's class does has no counterpart on shards.  Here every process does all of it: a
-    step costs no less than on one process, and the memory of four whole tensors, one layer's.
+    What torch's own does has no counterpart on shards.  Here every process does all of it: a step
+    costs no less than on one process, and the memory of four whole tensors, one layer's.
     """
+
+    def __init__(self, inner: torch.optim.Optimizer) -> None:
+        super().__init__(inner.param_groups, {})
+        self.inner = inner
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -118,29 +122,23 @@ class Whole(torch.optim.Muon):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        held = [group["params"] for group in self.param_groups]
         for group in self.param_groups:
-            group["params"] = []
-        for group, params in zip(self.param_groups, held, strict=True):
-            for mine in params:
+            for mine in group["params"]:
                 if mine.grad is not None:
-                    self.step_one(group, mine, mine.grad)
-        for group, params in zip(self.param_groups, held, strict=True):
-            group["params"] = params
+                    self.step_one(group, mine)
         return loss
 
-    def step_one(self, group: dict[str, Any], mine: Tensor, grad: Tensor) -> None:
-        """The step of one tensor, which is all that the groups hold meanwhile."""
-        full = whole(mine.detach())
-        full.grad = whole(grad)
-        state = self.state.pop(mine, {})
-        self.state[full] = {k: whole(v) if isinstance(v, Tensor) else v for k, v in state.items()}
-        group["params"] = [full]
-        step: Callable[[], Any] = super().step
-        step()
-        group["params"] = []
+    def step_one(self, group: dict[str, Any], mine: Tensor) -> None:
+        """The step of one tensor, which is all that the inner optimizer has meanwhile."""
+        full, state = whole(mine.detach()), self.state.pop(mine, {})
+        full.grad = None if mine.grad is None else whole(mine.grad)
+        self.inner.param_groups = [{**group, "params": [full]}]
+        self.inner.state[full] = {
+            k: whole(v) if torch.is_tensor(v) else v for k, v in state.items()
+        }
+        self.inner.step()
         # Every process has the whole, so that none has to send.
-        kept = {name: self.divided(value, mine) for name, value in self.state.pop(full).items()}
+        kept = {name: self.divided(v, mine) for name, v in self.inner.state.pop(full).items()}
         self.state[mine] = kept
         mine.copy_(self.divided(full, mine))
 
