@@ -10,7 +10,10 @@ from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.emit.features import chosen as choose_features
 from richc.emit.program import Origin, Prediction, emit_program
 from richc.pipeline import FileResult, ModelResult
+from richc.rules.context import Context
 from richc.rules.signal import following, signal
+from richc.spec.activation import Activation
+from richc.spec.arrangement import Part, ResidualBlock
 from richc.words import did_you_mean
 
 
@@ -84,21 +87,55 @@ def program(
 
 
 def predict(chosen: ModelResult) -> dict[str, Prediction]:
-    """Every layer's, by the name that its module has; only what the verdict calls exact."""
+    """Every dense layer's, by its name in the model; only what the verdict calls exact."""
     context, verdict, layers = chosen.context, chosen.verdict, chosen.spec.layers
-    bits = signal(context)
+    bits = dict(enumerate(signal(context))) if chosen.spec.is_chain else {}
+    if bits or not chosen.spec.arrangement:
+        last, below = len(bits), bits.get(len(bits) - 1, 0.0)
+        before = layers[last - 1].activation if last else None
+        bits[last] = following(context, layers[last], before, below)
+    else:
+        _follow(context, chosen.spec.arrangement, 0.0, None, bits)
     found: dict[str, Prediction] = {}
     for index, (layer, flow) in enumerate(zip(layers, verdict.flow.later, strict=True)):
+        if layer.kind.is_norm:
+            continue
         if index >= verdict.known_heights:
             found[layer.name] = Prediction(None, None, None)
             continue
         size = None
-        if flow.h is not ZERO_SIZE and len(bits) >= index:
-            below = bits[index - 1] if index else 0.0
-            before = layers[index - 1].activation if index else None
-            size = 2.0 ** (following(context, layer, before, below) / 2)
+        if flow.h is not ZERO_SIZE and index in bits:
+            size = 2.0 ** (bits[index] / 2)
         found[layer.name] = Prediction(size, _rational(flow.h), _rational(flow.dh))
     return found
+
+
+def _follow(
+    context: Context,
+    parts: Iterable[Part],
+    bits: float | None,
+    before: Activation | None,
+    found: dict[int, float],
+) -> None:
+    """Fill in log2 of the mean square of every layer's output at init.
+
+    What a stream holds behind a block is a sum that is not followed, up to the next norm.
+    """
+    for part in parts:
+        if isinstance(part, int):
+            layer = context.model.layers[part]
+            if layer.kind.is_norm:
+                is_plain = layer.bias is None or layer.bias.std.is_zero
+                bits = 0.0 if is_plain else None
+            elif bits is not None:
+                bits = found[part] = following(context, layer, before, bits)
+            before = layer.activation
+        elif isinstance(part, Activation):
+            bits, before = None if before is not None else bits, part
+        else:
+            inside = bits if isinstance(part, ResidualBlock) else None
+            _follow(context, part.parts, inside, before, found)
+            bits, before = None, None
 
 
 def _rational(size: Size) -> Fraction | None:

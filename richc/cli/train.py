@@ -49,7 +49,13 @@ _SAID = ("lr", "steps", "batch", "data", "save", "checkpoint")
 @click.option("--gamma", type=float, help="The prefactor of alpha.", show_default="FILE's, else 1")
 @click.option("--steps", type=_POSITIVE, help="Training steps.", show_default="FILE's, else 1000")
 @click.option("--batch", type=_POSITIVE, help="Rows a step.", show_default="FILE's, else 128")
-@click.option("--lr", type=float, help="The optimizer's learning rate.", show_default="FILE's")
+@click.option(
+    "--lr",
+    type=float,
+    help="The learning rate; where there are several optimizers the first's, and the others keep "
+    "their ratio to it.",
+    show_default="FILE's",
+)
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
@@ -180,6 +186,8 @@ def _after_the_dashes(arguments: Sequence[str]) -> dict[str, str]:
         for name in (*_DECLARED, *_SAID):
             if len(option) > len("--w") and f"--{name}".startswith(option):
                 found[name] = value
+        if option.endswith("-lr"):  # of one among several optimizers
+            found[option.strip("-").replace("-", "_")] = value
     return found
 
 

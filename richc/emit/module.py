@@ -145,6 +145,9 @@ def _program_fills(plan: Plan) -> dict[str, Fills]:
         f'add("--{rate.replace("_", "-")}", type=number, help="that of {optimizer.law.title}")'
         for rate, optimizer in zip(rates(plan)[1:], plan.optimizers[1:], strict=True)
     ]
+    if own:
+        about = f"that of {plan.optimizers[0].law.title}; the other rates keep their ratio to it"
+        own.insert(0, f'add("--lr", type=number, help="{about}")')
     loop = [f"optimizer, steps = {made}, options.steps"]
     return {
         "command": {"rates": own},

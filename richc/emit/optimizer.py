@@ -6,7 +6,7 @@ foreach kernels that users know; lion and signsgd come as parts (``richc/emit/pa
 
 from __future__ import annotations
 
-from richc.emit.plan import RATE, ParameterGroup, Plan
+from richc.emit.plan import BASE_RATES, RATE, ParameterGroup, Plan
 from richc.emit.text import Items, indented, literal, number, wrapped
 from richc.optimizers.knobs import Kind, Value
 from richc.optimizers.law import Epsilon
@@ -144,26 +144,39 @@ def several_lines(plan: Plan, *, sharded: bool, scaled: bool) -> list[str]:
         body, call = _made(optimizer, f"self.{name}({rate})", sharded=sharded, scaled=scaled)
         before += [line for line in body if line not in before]
         made.append(call)
-    arguments = ["self", *(f"{rate}: float | None = None" for rate in rates(plan))]
+    names = ", ".join(rates(plan))
     groups = [
         f"*self.{optimizer.name}_groups({rate})"
         for optimizer, rate in zip(plan.optimizers, rates(plan), strict=True)
     ]
+    arguments = ["self", *(f"{rate}: float | None = None" for rate in rates(plan))]
 
     def head_of(name: str, returned: str) -> list[str]:
         return wrapped(Items(f"def {name}(", arguments, f") -> {returned}:", hugs=True), 0, "", 4)
 
     if any(line.startswith("first = ") for line in before):
         before = [line for line in before if not line.startswith("fused = next(")]
+    defaults = [plan.formula(optimizer.lr) for optimizer in plan.optimizers]
+    titles = " and ".join(optimizer.law.title for optimizer in plan.optimizers)
     return [
         *lines,
+        *head_of(BASE_RATES, "list[float]"),
+        f'    """Of {titles}: what is not given keeps its ratio to ``{RATE}``."""',
+        *indented(plan.binding(defaults), 4),
+        *wrapped(Items("defaults = [", defaults, "]"), 4, margin=4),
+        f"    factor = 1.0 if {RATE} is None else {RATE} / defaults[0]",
+        f"    given = zip(({names}), defaults, strict=True)",
+        "    return [factor * default if rate is None else rate for rate, default in given]",
+        "",
         *head_of("param_groups", "list[dict[str, Any]]"),
         '    """Every trainable tensor, in one group each, with the rates of its optimizer."""',
+        f"    {names} = self.{BASE_RATES}({names})",
         *wrapped(Items("return [", groups, "]"), 4, margin=4),
         "",
         *head_of("make_optimizer", "torch.optim.Optimizer"),
         '    """The optimizers, side by side as one; build it once the model is on its device."""',
         *indented(before, 4),
+        f"    {names} = self.{BASE_RATES}({names})",
         *wrapped(Items("return SideBySide(", made, ")"), 4, margin=4),
     ]
 

@@ -20,6 +20,8 @@ from richc.spec.model import Dim, Layer, LayerKind, Model, Optimizer, Tensor
 
 #: The optimizer's learning rate in formulas; an argument of the emitted functions.
 RATE = "lr"
+#: The method that says those of several optimizers.
+BASE_RATES = "base_rates"
 
 #: How each symbol is bound, from attributes of the module.
 _BINDINGS = {
@@ -63,6 +65,14 @@ class PlannedBlock(NamedTuple):
     @property
     def statement(self) -> str:
         return self.layers[0].statement
+
+    def path(self, position: int) -> str:
+        """A layer's name among the network's modules, with ``*`` for any of several blocks."""
+        holder = self.holder
+        if self.loop:
+            holder = holder.replace("block", f"{self.loop.removeprefix('for block in ')}.*", 1)
+        place = f".{position}" if self.is_list else ""
+        return f"{holder}.{self.name}{place}".removeprefix("self.")
 
 
 class PlannedModule(NamedTuple):
@@ -153,7 +163,8 @@ def plan(model: Model) -> Plan:
     )
     own = class_name(model.name)
     reserved = {"depth"} if depth is not None else set()
-    reserved |= {f"{optimizer.name}_groups" for optimizer in model.optimizers if model.others}
+    if model.others:
+        reserved |= {BASE_RATES, *(f"{optimizer.name}_groups" for optimizer in model.optimizers)}
     parts = model.arrangement or tuple(range(len(model.layers)))
     steps = tuple(_steps(model, parts, "self", "", {own}, reserved))
     used: set[str] = set()

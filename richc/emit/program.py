@@ -120,7 +120,7 @@ def emit_program(
         *_imports(parts.values(), text),
         "",
         *_constants(decided, words, richc_version),
-        *(_predicted(predictions or {}) if "monitor" in words else ()),
+        *(_predicted(decided, predictions or {}) if "monitor" in words else ()),
         "",
         "",
     ]
@@ -209,17 +209,19 @@ def _digest(decided: Plan) -> str:
     return hashlib.sha256(print_model(bare).encode()).hexdigest()[:16]
 
 
-def _predicted(predictions: Mapping[str, Prediction]) -> list[str]:
+def _predicted(decided: Plan, predictions: Mapping[str, Prediction]) -> list[str]:
     """Per layer: RMS of h at WIDTH, and the exponents of n of that and of its change."""
 
     def exponent(value: Fraction | None) -> str:
         return "None" if value is None else number(value)
 
-    rows = [
-        f"{literal(name)}: ({'None' if p.size is None else f'{p.size:.6g}'}, "
-        f"{exponent(p.power)}, {exponent(p.power_of_change)})"
-        for name, p in predictions.items()
-    ]
+    rows = []
+    for block in decided.blocks:
+        for position, layer in enumerate(block.layers):
+            if layer.name in predictions:
+                size, *powers = predictions[layer.name]
+                values = ["None" if size is None else f"{size:.6g}", *map(exponent, powers)]
+                rows.append(f"{literal(block.path(position))}: ({', '.join(values)})")
     return [
         "# RMS of h at init at WIDTH; the power of n of that, and of the RMS of h's change.",
         "PREDICTED: dict[str, tuple[float | None, float | None, float | None]] = {",

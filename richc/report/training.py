@@ -28,7 +28,7 @@ def before(judged: ModelResult, given: Given, steps: int, batch: int) -> Iterato
     yield f"{model.name}: {judged.sentence}"
     sizes = counted(len(model.layers), "layer"), counted(_parameters(model), "parameter")
     yield f"  {place(model)}: {', '.join(sizes)}"
-    rates = _rates(model, given["lr"])
+    rates = _rates(model, given)
     if rates:
         titles = " and ".join(optimizer.law.title for optimizer in model.optimizers)
         yield f"  {titles}, rates: {rates}"
@@ -79,13 +79,23 @@ def _copies(model: Model, parts: tuple[Part, ...], times: int = 1) -> Iterator[t
             yield from _copies(model, part.parts, depth if part.times is None else part.times)
 
 
-def _rates(model: Model, lr: str | float | None) -> str:
-    """The rate of every layer's weight; empty where ``lr`` is no number."""
-    if lr is not None:
-        try:
-            rate = number(Fraction(repr(float(lr))))
-        except ValueError:
-            return ""
-        model = model._replace(optimizer=model.optimizer._replace(lr=rate))
+def _rates(model: Model, given: Given) -> str:
+    """The rate of every layer's weight, as the program has it; empty where one is no number."""
+    first, *others = model.optimizers
+    asked = {first.name: given["lr"], **{o.name: given.get(f"{o.name}_lr") for o in others}}
+    try:
+        told = {
+            name: number(Fraction(repr(float(rate))))
+            for name, rate in asked.items()
+            if rate is not None
+        }
+    except ValueError:
+        return ""
+    factor = told.get(first.name, first.lr).over(first.lr)
+    first, *others = (
+        optimizer._replace(lr=told.get(optimizer.name, optimizer.lr.times(factor)))
+        for optimizer in model.optimizers
+    )
+    model = model._replace(optimizer=first, others=tuple(others))
     found = ((group_name(g), values(model, g[0].weight).lr) for g in groups(model.layers))
     return ", ".join(f"{name} {rate:.4g}" for name, rate in found)

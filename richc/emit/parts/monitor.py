@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import torch
@@ -12,7 +13,7 @@ from richc.emit.parts.data import refused_for
 from richc.emit.parts.dense import Dense
 from richc.emit.parts.training import Trainer, autocast
 
-WIDTH, RICHNESS = 64, 0.5
+WIDTH, DEPTH, RICHNESS = 64, 4, 0.5
 PREDICTED: dict[str, tuple[float | None, float | None, float | None]] = {}
 
 # ---- emitted from here on ----
@@ -60,8 +61,13 @@ class Monitor:
         """Measure, and print the table."""
         rows, width = dict[str, dict[str, float | None]](), self.options.width
         for name, y in self.outputs().items():
-            is_known = self.options.richness == RICHNESS and name in PREDICTED  # of this one alone
-            size, power, power_of_change = PREDICTED[name] if is_known else (None, None, None)
+            is_known = self.options.richness == RICHNESS  # of this one alone
+            is_known &= self.options.depth == DEPTH  # keep if depth
+            found = PREDICTED.get(name)  # keep if not blocks
+            # keep if blocks
+            found = PREDICTED.get(name) or PREDICTED.get(re.sub(r"\.\d+\.", ".*.", name))
+            # end
+            size, power, power_of_change = found if found and is_known else (None, None, None)
             h = scaled(size, width / WIDTH, power)
             dh = scaled(self.like.get((step, name)), width / self.like_width, power_of_change)
             sizes = {"h": rms(y), "h_predicted": h, "dh": rms(y - self.first[name])}
