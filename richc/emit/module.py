@@ -224,7 +224,7 @@ def _assignment(plan: Plan, step: Step) -> list[str]:
         if not step.number:
             return wrapped(call._replace(opening=f"self.{step.name} = {call.opening}"), 0)
         inside: Sequence[str | Items] = [call, f"for _ in range({step.number})"]
-        return wrapped(Items(f"self.{step.name} = nn.ModuleList(", inside, ")", True, " "), 0)
+        return wrapped(Items(f"self.{step.name}: Any = nn.ModuleList(", inside, ")", True, " "), 0)
     if not step.is_list:
         call = _layer(plan, step.runs[0].layer)
         return wrapped(call._replace(opening=f"self.{step.name} = {call.opening}"), 0)
@@ -366,10 +366,9 @@ def _class(plan: Plan, module: PlannedModule) -> list[str]:
     if residual is not None:
         held = [word for word in ("skip", "scale") if any(f"self.{word} =" in b for b in body)]
         words = {word: f"self.{word} * " if word in held else "" for word in ("skip", "scale")}
-        forward = [
-            *_lines(module.steps, to="y"),
-            f"return {words['skip']}x + {words['scale']}y",
-        ]
+        first, *others = _lines(module.steps, to="y")
+        total = f"return {words['skip']}x + {words['scale']}y"
+        forward = [f"y: Tensor = {first.removeprefix('y = ')}", *others, total]
         about = f"{'skip * ' * ('skip' in held)}x + {'scale * ' * ('scale' in held)}branch(x)"
         about = f"``{about}``, for the x of a stream."
         shown = [f"{word}={{self.{word}:.4g}}" for word in held]

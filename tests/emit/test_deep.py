@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import subprocess
 import sys
@@ -80,6 +81,10 @@ model mixed {
   train { steps = 8, batch = 8 }
 }
 """
+
+
+#: And beside one that has no step on shards either.
+FACTORED = SEVERAL.replace("adamw { lr = 0.01, weight_decay = 0.1 }", "adafactor { lr = 0.01 }")
 
 
 def emitted(text: str, *features: str, module_only: bool = False) -> str:
@@ -179,10 +184,36 @@ def test_several_optimizers_step_as_each_alone_and_are_saved_as_one(load_text: T
     assert len({group["name"] for group in resumed.param_groups}) == len(resumed.param_groups) == 5
 
 
-def test_a_run_of_two_optimizers_resumes_to_the_bit(
-    load_text: Text, tmp_path: Path, capsys: Captured
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, [0.01, 0.02]),
+        ({"lr": 0.05}, [0.05, 0.1]),
+        ({"muon_lr": 0.3}, [0.01, 0.3]),
+        ({"lr": 0.05, "muon_lr": 0.3}, [0.05, 0.3]),
+    ],
+)
+def test_rates_keep_their_ratio_to_the_first(
+    given: dict[str, float], expected: list[float], load_text: Text
 ) -> None:
-    module = load_text(emitted(SEVERAL, "ckpt", "options"))
+    net: Any = load_text(emitted(SEVERAL, module_only=True)).Mixed()
+
+    groups = {group["name"]: group["lr"] for group in net.param_groups(**given)}
+    made = {group["name"]: group["lr"] for group in net.make_optimizer(**given).param_groups}
+
+    assert groups == made
+    assert groups["embed"] == pytest.approx(expected[0])
+    of_one = {group["name"]: group["lr"] for group in net.muon_groups(1.0)}
+    assert groups["blocks.mlp.up"] == pytest.approx(expected[1] * of_one["blocks.mlp.up"])
+
+
+@pytest.mark.parametrize(
+    ("text", "features"), [(SEVERAL, ()), (FACTORED, ()), (FACTORED, ("fsdp",))]
+)
+def test_a_run_of_two_optimizers_resumes_to_the_bit(
+    text: str, features: tuple[str, ...], load_text: Text, tmp_path: Path, capsys: Captured
+) -> None:
+    module = load_text(emitted(text, "ckpt", "options", *features))
     table = tmp_path / "table.csv"
     rows = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)).tolist()
     table.write_text("\n".join(f"{a},{b},{c},{int(a > 0) + int(b > 0)}" for a, b, c in rows))
@@ -271,10 +302,11 @@ def test_an_example_learns_digits(
     assert float(capsys.readouterr().out.split()[-1]) > 0.9
 
 
-def test_divided_among_processes_it_trains_alike(load_text: Text, tmp_path: Path) -> None:
+@pytest.mark.parametrize("several", [SEVERAL, FACTORED])
+def test_divided_among_processes_it_trains_alike(several: str, tmp_path: Path) -> None:
     """Of a group of one: what is drawn, gathered and updated is the same."""
     biased = "rmsnorm { gain { lr = 1 }, bias { std = 1/2, lr = 1 } }"
-    text = SEVERAL.replace("rmsnorm { gain { lr = 1 } }", biased)
+    text = several.replace("rmsnorm { gain { lr = 1 } }", biased)
     table = tmp_path / "table.csv"
     rows = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)).tolist()
     table.write_text("\n".join(f"{a},{b},{c},{int(a > 0) + int(b > 0)}" for a, b, c in rows))
@@ -289,3 +321,47 @@ def test_divided_among_processes_it_trains_alike(load_text: Text, tmp_path: Path
     assert biased in text
     assert shown[0].startswith("train loss ")
     assert shown[0] == shown[1]
+
+
+def test_sizes_inside_of_blocks_are_predicted(
+    load_text: Text, examples: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    """At init, and how changes go with the width: from a narrow run to a wide one."""
+    text = (examples / "resmlp_completep.rich").read_text(encoding="utf-8")
+    module = load_text(emitted(text, "monitor", "log"))
+    data = ["--data", str(examples / "digits.csv.gz"), "--quiet", "--monitor", "5", "--steps", "5"]
+
+    def rows(width: int, *more: str) -> list[dict[str, Any]]:
+        path = tmp_path / f"{width}{len(more)}.jsonl"
+        assert module.main([*data, f"--width={width}", f"--log={path}", *more]) == 0
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        return [line["monitor"] for line in lines if "monitor" in line]
+
+    rows(32)
+    start, later = rows(256, f"--monitor-like={tmp_path / '320.jsonl'}")
+    (other, _) = rows(32, "--depth=2")
+
+    assert list(start) == [
+        "embed",
+        *(f"blocks.{i}.{w}" for i in range(8) for w in ("up", "down")),
+        "head",
+    ]
+    inside = [name for name in start if name.startswith("blocks")]
+    assert [start[name]["h"] for name in inside] == pytest.approx(
+        [start[name]["h_predicted"] for name in inside], rel=0.1
+    )
+    factors = [later[name]["dh"] / later[name]["dh_predicted"] for name in later]
+    assert all(0.6 < factor < 1.6 for factor in factors), factors
+    assert {row["h_predicted"] for row in other.values()} == {None}
+
+
+def test_a_stream_without_a_norm_has_no_size_that_is_followed(load_text: Text) -> None:
+    """It is a sum over blocks; where it goes with the width is known all the same."""
+    text = SEVERAL.replace("rmsnorm { gain { lr = 1 } }\n", "relu\n")
+    module: Any = load_text(emitted(text, "monitor"))
+
+    sizes = {name: row[0] for name, row in module.PREDICTED.items()}
+
+    assert sizes["embed"] is not None
+    assert sizes["blocks.*.up"] is sizes["blocks.*.down"] is None
+    assert sizes["head"] is None

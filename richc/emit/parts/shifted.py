@@ -24,7 +24,8 @@ class Shifted(nn.Module):
         **factory: Any,
     ) -> None:
         super().__init__()
-        self.norm, self.std, self.scale = norm, std, scale
+        self.norm: Any = norm
+        self.std, self.scale = std, scale
         self.bias = nn.Parameter(torch.empty(width, **factory), requires_grad=trainable)
 
     @torch.no_grad()
