@@ -31,7 +31,7 @@ ROOMS: dict[str, str] = {
     "repair": "words diagnostics algebra optimizers calculus syntax spec resolve rules",
     "pipeline": "words diagnostics calculus syntax spec resolve rules repair",
     "emit": "words files algebra optimizers spec",
-    "compilation": "_version words algebra rules pipeline emit",
+    "compilation": "_version words algebra rules pipeline emit spec",
     "fixing": "words diagnostics algebra optimizers syntax spec gauge rules repair pipeline",
     "lab": "_version words files algebra calculus spec rules pipeline emit compilation",
     "torchfront": "files optimizers pipeline lab",
