@@ -52,7 +52,8 @@ def judge_stack(network: Network) -> Verdict:
     powers = {exact(width_of(size)) for size in changes if isinstance(size, Fraction)}
     richness = max(powers) + HALF if passes and len(powers) == 1 else None
     features = any(power >= ZERO for power in powers)
-    gauges = named_gauges(network.written) if richness is not None else ()
+    weights = [network.written[index] for index in sorted({*_weights(found.sites)})]
+    gauges = named_gauges(weights) if richness is not None else ()
     later = _flow(network, summaries(found.values))
     regime = Regime.UNSTABLE
     if stable:
@@ -85,6 +86,15 @@ def judge_stack(network: Network) -> Verdict:
 
 #: Of a layer of which nothing is run: a norm without a gain, or a network that is not decided.
 _NOTHING = LayerFlow(*[ZERO_SIZE] * len(LayerFlow._fields))
+
+
+def _weights(sites: Sequence[Site]) -> Iterator[int]:
+    """Layers with a weight: a norm's gain has no multiplier, and so no gauge."""
+    for site in sites:
+        if isinstance(site.op, Linear):
+            yield site.layer
+        for inner in site.inner:
+            yield from _weights(inner)
 
 
 def _flow(network: Network, known: Mapping[int, LayerFlow]) -> tuple[LayerFlow, ...]:

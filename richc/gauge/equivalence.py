@@ -344,6 +344,8 @@ def _moves(
     )
     for index, (at, _) in enumerate(one):
         layer, to = first.layers[at.layer], second.layers[at.layer]
+        if layer.kind.is_norm and not at.of_bias:
+            continue  # A gain has no multiplier.
         tensors = (layer.bias, to.bias) if at.of_bias else (layer.weight, to.weight)
         assert tensors[0] is not None
         assert tensors[1] is not None

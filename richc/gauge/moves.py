@@ -22,7 +22,9 @@ KNOBS = {"a": "scale", "b": "std", "c": "lr"}
 #: What each named gauge switches off.
 NAMED = {"stp": "a", "mup": "c", "rescaling": "b"}
 
-_CONDITION = re.compile(r"(?:(?P<layer>\w+)(?P<bias>\.bias)?\.)?(?P<knob>[abc])\s*=\s*(?P<q>\S+)")
+_CONDITION = re.compile(
+    r"(?:(?P<layer>[\w.]+?)(?P<bias>\.bias)?\.)?(?P<knob>[abc])\s*=\s*(?P<q>\S+)"
+)
 
 
 class BadTarget(ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from richc.spec import messages
 from richc.spec.activation import Activation
@@ -17,8 +17,8 @@ from richc.spec.model import (
     READ_OUT,
     VECTOR,
     Dim,
-    Layer,
     LayerKind,
+    Model,
     Role,
 )
 from richc.spec.shapes import Slot
@@ -40,19 +40,42 @@ class LayerPlace(NamedTuple):
     is_of_stream: bool = False
 
 
-def place_of(layer: Layer, before: Activation | None) -> LayerPlace:
-    """The place of a layer of a chain."""
-    return LayerPlace(0, 0, layer.role, layer.fan_in, layer.fan_out, before)
+class _Placed(Protocol):
+    """What is asked of the layers of a statement; ``repeats`` of them follow each other."""
+
+    @property
+    def kind(self) -> LayerKind: ...
+    @property
+    def repeats(self) -> int: ...
+    @property
+    def dim(self) -> Dim: ...
+    @property
+    def activation(self) -> Activation | None: ...
 
 
-def places(slots: Sequence[Slot], parts: Sequence[Part], input_dim: int) -> Iterator[LayerPlace]:
+class _Single(NamedTuple):
+    """A layer of a model, which is one of its own here."""
+
+    kind: LayerKind
+    dim: Dim
+    activation: Activation | None
+    repeats: int = 1
+
+
+def places_of(model: Model) -> tuple[LayerPlace, ...]:
+    """Every layer of a model in its place; slots are the layers' indices."""
+    layers = [_Single(layer.kind, layer.fan_out, layer.activation) for layer in model.layers]
+    return tuple(places(layers, model.arrangement, model.input_dim))
+
+
+def places(slots: Sequence[_Placed], parts: Sequence[Part], input_dim: int) -> Iterator[LayerPlace]:
     """Every layer in its place, in the order of the slots; parts are those of slots."""
     walk = _PlaceWalk(slots)
     yield from walk.along(parts or range(len(slots)), Dim(input_dim, wide=False), is_whole=True)
 
 
 class _PlaceWalk:
-    def __init__(self, slots: Sequence[Slot]) -> None:
+    def __init__(self, slots: Sequence[_Placed]) -> None:
         self._slots = slots
         self._dim = Dim(1, wide=False)
         self._before: Activation | None = None

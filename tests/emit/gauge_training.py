@@ -40,6 +40,8 @@ def losses(module: ModuleType, start: dict[str, torch.Tensor]) -> torch.Tensor:
                 layer.weight.copy_(start[f"{name}.weight"] * layer.std)
                 if getattr(layer, "bias", None) is not None:
                     layer.bias.copy_((start[f"{name}.bias"] * layer.bias_std).view_as(layer.bias))
+            elif hasattr(module, "Shifted") and isinstance(layer, module.Shifted):
+                layer.bias.copy_(start[f"{name}.bias"] * layer.std)
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(STEPS, 8, 8, generator=generator, dtype=torch.float64)
     y = torch.randint(0, 3, (STEPS, 8), generator=generator)

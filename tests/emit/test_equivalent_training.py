@@ -286,3 +286,45 @@ def test_adam_with_decay_is_not() -> None:
 
     assert compare(first, second).status == DIFFERENT
     assert trained_apart(first, second) > 1e-7
+
+
+STACK = """
+model net {
+  width n = 16, base n0 = 8
+  depth L = 4, base L0 = 2
+  input 8
+  embed: dense -> n { std = 1/3, lr = n / n0 }
+  relu
+  blocks: repeat L {
+    mlp: residual {
+      scale = 2 * L0 / L
+      norm: rmsnorm { gain { lr = L / L0 }, bias { std = 1/8, lr = L / L0 } }
+      up: dense -> 2*n { std = sqrt(2 / n), lr = L / L0, bias { std = 1/8, lr = L / L0 } }
+      gelu
+      down: dense -> n { std = 1 / sqrt(n), lr = n0 * L / (n * L0)OF }
+    }
+  }
+  layernorm
+  head: dense -> 3 { std = 4 / n, lr = n0 / n }
+  optimizer FIRST
+  OTHER
+}
+"""
+
+
+@pytest.mark.parametrize("to", ["mup", "rescaling", "blocks.mlp.up.a=1,blocks.mlp.norm.bias.a=-1"])
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        (OPTIMIZERS["sgd"], ""),
+        (OPTIMIZERS["adamw"], "sgd { lr = 0.02, momentum = 0.9, weight_decay = 0.01 }"),
+    ],
+)
+def test_blocks_train_alike_in_every_gauge(first: str, other: str, to: str) -> None:
+    text = STACK.replace("FIRST", first).replace("OTHER", f"optimizer {other}" if other else "")
+    text = text.replace("OF", f", optimizer = {other.split(maxsplit=1)[0]}" if other else "")
+    moved = move(text, to)
+    models = [result.spec for source in (text, moved) for result in analyse(source).models]
+
+    assert text != moved
+    assert trained_apart(models[0], models[1]) <= 1e-9

@@ -32,8 +32,9 @@ class Moving:
 
     def move(self, place: TensorBlock, frame: Frame | None) -> Factors:
         """Raises Unmovable."""
-        name = place.statement.name.text
-        conditions = [c for c in self.target.conditions if c.concerns(name, of_bias=place.of_bias)]
+        conditions = [
+            c for c in self.target.conditions if c.concerns(place.name, of_bias=place.of_bias)
+        ]
         if not conditions:
             return self._still(place)
         for condition in conditions:
@@ -42,7 +43,7 @@ class Moving:
         inferred = self.inferred_move(place, frame, conditions)
         if inferred is not None:
             return inferred
-        if self.target.gauge is not None and self.reading.powers[KNOBS[conditions[0].knob]]:
+        if self.target.gauge is not None and self.reading.powers(place)[KNOBS[conditions[0].knob]]:
             words = self._to_one(place, conditions[0].knob)
         else:
             words = self._to_exponents(place, conditions)
@@ -69,22 +70,22 @@ class Moving:
             tensor = self.reading.tensor(place, member)
             scale = self.reading.inferred(place, member, frame, tensor).scale
             factors.append(scale.over(tensor.scale))
-            after = moved(tensor, factors[-1], self.reading.model.optimizer.name)
+            after = moved(tensor, factors[-1], self.reading.optimizer(place).name)
             for condition in conditions:
-                exponent = self._exponent(after, condition.knob)
+                exponent = self._exponent(place, after, condition.knob)
                 if exponent is not None and exponent != condition.exponent:
                     return None
         return Factors(
             tuple(factors), self.reading.words.lift(factors, self.reading.all_dims(place))
         )
 
-    def _exponent(self, tensor: Tensor, knob: str) -> Fraction | None:
+    def _exponent(self, place: TensorBlock, tensor: Tensor, knob: str) -> Fraction | None:
         """q, where a knob goes like n^-q; None for zeros and what does not train."""
         value = attribute_of(tensor, KNOBS[knob])
         if knob == "c":
             if tensor.frozen:
                 return None
-            value = value.times(self.reading.model.optimizer.lr)
+            value = value.times(self.reading.optimizer(place).lr)
         return None if value.is_zero else -_finite(self.reading.size(value))
 
     def _to_one(self, place: TensorBlock, knob: str) -> Monomial | None:
@@ -94,7 +95,7 @@ class Moving:
             raise Unmovable(refusals.no_one_formula(place.words, place.repeats, place.span))
         if value.is_zero:
             return None
-        if knob == "c" and (rate := self.reading.global_words.get("lr")) is not None:
+        if knob == "c" and (rate := self.reading.global_words(place).get("lr")) is not None:
             # The optimizer's statement is left alone; what of it grows is taken back here.
             value = value.times(self.reading.words.growing(rate, self.reading.all_dims(place)))
         if knob == "b" and not place.of_bias:
@@ -102,7 +103,7 @@ class Moving:
             plain = Monomial(tuple(p for p in value.powers if not isinstance(p[0], str)))
             if {self.reading.gain(member) for member in place.members} == {plain}:
                 value = value.over(plain)
-        return value.power(Affine(-1 / self.reading.powers[KNOBS[knob]]))
+        return value.power(Affine(-1 / self.reading.powers(place)[KNOBS[knob]]))
 
     def _to_exponents(self, place: TensorBlock, conditions: Sequence[Condition]) -> Monomial | None:
         """A move that makes all conditions hold; None where nothing needs to move."""
@@ -123,10 +124,10 @@ class Moving:
         dims = self.reading.all_dims(place)
         # They agree on the power; one that takes it away altogether leaves the simplest formulas.
         first = min((condition for condition, _ in found), key=lambda c: c.exponent != 0)
-        power = self.reading.powers[KNOBS[first.knob]]
+        power = self.reading.powers(place)[KNOBS[first.knob]]
         value = self.reading.value(place, KNOBS[first.knob])
         if value is not None:
-            if first.knob == "c" and (rate := self.reading.global_words.get("lr")) is not None:
+            if first.knob == "c" and (rate := self.reading.global_words(place).get("lr")):
                 value = value.times(rate)
             wanted = self.reading.words.ratio.power(Affine(-first.exponent))
             words = wanted.over(self.reading.words.growing(value, dims)).power(Affine(1 / power))
@@ -134,20 +135,20 @@ class Moving:
                 return words
         if len(set(shifts)) > 1:
             raise Unmovable(refusals.no_one_formula(place.words, place.repeats, place.span))
-        return self.reading.words.ratio.power(Affine(shifts[0]))
+        return self.reading.words.to_power(shifts[0])
 
     def _shift(self, place: TensorBlock, member: int, condition: Condition) -> Fraction | None:
         """The exponent of t that one condition asks for; None where it asks for nothing."""
-        current = self._exponent(self.reading.tensor(place, member), condition.knob)
+        current = self._exponent(place, self.reading.tensor(place, member), condition.knob)
         if current is None:
             return None
-        power = self.reading.powers[KNOBS[condition.knob]]
+        power = self.reading.powers(place)[KNOBS[condition.knob]]
         if power:
             return (current - condition.exponent) / power
         if current != condition.exponent:
             gauge = self.target.gauge
             wanted = f"the {gauge} gauge" if gauge else f"c = {condition.exponent}"
-            name = self.reading.model.optimizer.name
+            name = self.reading.optimizer(place).name
             place_of_rate = place.span_of("lr")
             raise Unmovable(refusals.fixed_rate(name, wanted, current, place_of_rate))
         return None
@@ -182,7 +183,7 @@ class Moving:
         if frame is None or frame.parameterization == STANDARD:
             yield frame
             return
-        has_mup = self.reading.powers["lr"] != 0
+        has_mup = all(optimizer.law.gauge_power for optimizer in self.reading.model.optimizers)
         if self.target.gauge is not None:
             gauge = self.target.gauge
             yield frame._replace(gauge=gauge) if gauge != "mup" or has_mup else frame

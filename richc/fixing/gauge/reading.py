@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from itertools import groupby
 from typing import NamedTuple
 
@@ -12,22 +13,26 @@ from richc.fixing.gauge.words import Dims, Words, is_equal
 from richc.gauge.moves import powers
 from richc.pipeline import ModelResult
 from richc.spec import infer
-from richc.spec.activation import Activation
 from richc.spec.carried import with_carried
 from richc.spec.expressions import Rejected
 from richc.spec.infer import Frame
-from richc.spec.model import Dim, Model, Tensor, map_tensors
-from richc.spec.places import place_of
+from richc.spec.model import Model, Optimizer, Tensor, map_tensors
+from richc.spec.places import LayerPlace, places_of
 from richc.syntax import tree
 
-#: Role, fan-in and the activation before: the layers of one statement differ in nothing else.
-Kind = tuple[str, Dim, Activation | None]
+#: What of a model has tensors, in their order.
+_STATEMENTS = (tree.Layer, tree.Norm)
 
 
 class TensorBlock(NamedTuple):
-    """The weights, or the biases, of one statement: what one block says of them."""
+    """The weights, or the biases, of one statement: what one block says of them.
 
-    statement: tree.Layer
+    A norm has none but its bias: nothing multiplies a gain, so that it has no gauge.
+    """
+
+    statement: tree.Layer | tree.Norm
+    #: With the names of what it stands in: ``blocks.mlp.up``.
+    name: str
     of_bias: bool
     #: One layer of every kind: the first of a statement may be the read-in.
     members: tuple[int, ...]
@@ -37,8 +42,13 @@ class TensorBlock(NamedTuple):
 
     @property
     def words(self) -> str:
-        name = f"`{self.statement.name.text}`"
-        return f"the bias of {name}" if self.of_bias else name
+        return f"the bias of `{self.name}`" if self.of_bias else f"`{self.name}`"
+
+    @property
+    def head_end(self) -> int:
+        """Where what stands before the statement's block ends."""
+        node = self.statement
+        return (node.dim if isinstance(node, tree.Layer) else node.kind).span.end
 
     def span_of(self, *attributes: str) -> Span:
         found = (self.written[a].value.span for a in attributes if a in self.written)
@@ -62,51 +72,62 @@ class Reading:
         self.size = result.context.size
         self.text = text
         self.words = Words(self.model)
-        self.powers = powers(self.model.optimizer.name)
-        self._read_optimizer()
+        nodes = [s for s in self.node.statements if isinstance(s, tree.Optimizer)]
+        #: By the optimizers' words: what their statements say of rates, decays and eps.
+        self._global_words = {node.name.text: self._options_of(node) for node in nodes}
         self.frame = _frame(self.model)
+        self._kinds = [p._replace(slot=0, position=0) for p in places_of(self.model)]
         self.places = list(self._places())
 
-    def _read_optimizer(self) -> None:
-        node = next(s for s in self.node.statements if isinstance(s, tree.Optimizer))
+    def _options_of(self, node: tree.Optimizer) -> Mapping[str, Monomial]:
         given = {
             item.name.text: item.value
             for item in (node.block.items if node.block else ())
             if isinstance(item, tree.Option) and not isinstance(item.value, tree.String | tree.List)
         }
-        self.global_words = {
+        return {
             name: self.words.of_model(given[option])
             for name, option in (("lr", "lr"), ("decay", "weight_decay"), ("eps", "eps"))
             if option in given
         }
-        values = {name: self.words.concrete(v) for name, v in self.global_words.items()}
-        self.decay, self.eps = values.get("decay", ZERO), values.get("eps")
+
+    def optimizer(self, place: TensorBlock) -> Optimizer:
+        """The optimizer that trains a place's tensors."""
+        return self.model.optimizer_of(self.tensor(place, place.members[0]))
+
+    def powers(self, place: TensorBlock) -> Mapping[str, Fraction]:
+        """Attribute -> the power of t that a move of this place multiplies it by."""
+        return powers(self.optimizer(place).name)
+
+    def global_words(self, place: TensorBlock) -> Mapping[str, Monomial]:
+        """What the statement of a place's optimizer says: ``lr``, ``decay``, ``eps``."""
+        return self._global_words[self.optimizer(place).name]
 
     def _places(self) -> Iterator[TensorBlock]:
-        statements = {s.name.text: s for s in self.node.statements if isinstance(s, tree.Layer)}
+        nodes = (s for s in tree.every(self.node.statements) if isinstance(s, _STATEMENTS))
         numbered = enumerate(self.model.layers)
-        for name, run in groupby(numbered, key=lambda item: item[1].statement):
-            statement = statements[name]
+        runs = groupby(numbered, key=lambda item: item[1].statement)
+        for statement, (name, run) in zip(nodes, runs, strict=True):
             layers = list(run)
-            kinds: dict[Kind, int] = {}
+            kinds: dict[LayerPlace, int] = {}
             for index, _ in layers:
                 kinds.setdefault(self.kind(index), index)
             members = tuple(kinds.values())
             items = statement.block.items if statement.block else ()
-            yield TensorBlock(
-                statement, False, members, len(layers), _options(items), statement.name.span
-            )
+            if isinstance(statement, tree.Layer):
+                span = statement.name.span
+                written = _options(items)
+                yield TensorBlock(statement, name, False, members, len(layers), written, span)
             section = next((item for item in items if item.name.text == "bias"), None)
             if section is not None:
                 inner = section.block.items if isinstance(section, tree.Section) else ()
-                yield TensorBlock(
-                    statement, True, members, len(layers), _options(inner), section.name.span
-                )
+                written = _options(inner)
+                span = section.name.span
+                yield TensorBlock(statement, name, True, members, len(layers), written, span)
 
-    def kind(self, index: int) -> Kind:
-        layer = self.model.layers[index]
-        before = self.model.layers[index - 1].activation if index else None
-        return layer.role, layer.fan_in, before
+    def kind(self, index: int) -> LayerPlace:
+        """The place of a layer, but for what the layers of one statement never differ in."""
+        return self._kinds[index]
 
     def tensor(self, place: TensorBlock, member: int, model: Model | None = None) -> Tensor:
         layer = (model or self.model).layers[member]
@@ -130,7 +151,9 @@ class Reading:
         if attribute in place.written:
             return self.written(place, attribute, dims)
         values = [attribute_of(self.tensor(place, m), attribute) for m in place.members]
-        known = self.global_words.get(attribute) if attribute in ("decay", "eps") else None
+        known = None
+        if attribute in ("decay", "eps"):
+            known = self.global_words(place).get(attribute)
         if known is not None and all(
             is_equal(self.words.concrete(known, d), v) for d, v in zip(dims, values, strict=True)
         ):
@@ -146,18 +169,18 @@ class Reading:
             raise Unmovable(rejected.diagnostic) from None
 
     def gain(self, member: int) -> Monomial:
-        before = self.model.layers[member - 1].activation if member else None
-        return infer.gain(self.model.layers[member].role, before)
+        kind = self.kind(member)
+        return infer.gain(kind.role, kind.before)
 
     def inferred(
         self, place: TensorBlock, member: int, frame: Frame, tensor: Tensor
     ) -> infer.InferredKnobs:
-        layer = self.model.layers[member]
-        before = self.model.layers[member - 1].activation if member else None
+        known = self.model.optimizer_of(tensor)
+        frame = frame._replace(optimizer=known.name, shape_factor=known.shape_factor)
         if place.of_bias:
             has_std = "std" in place.written or "var" in place.written
-            return infer.bias(frame, place_of(layer, before), tensor.std if has_std else None)
-        return infer.weight(frame, place_of(layer, before))
+            return infer.bias(frame, self.kind(member), tensor.std if has_std else None)
+        return infer.weight(frame, self.kind(member))
 
     def defaults(
         self, place: TensorBlock, member: int, frame: Frame | None, model: Model, carried: Model
@@ -179,16 +202,21 @@ class Reading:
 
     def carried(self, model: Model, frame: Frame | None) -> Model:
         """The model with the decay and eps that it has where no layer writes any."""
-        has_eps = model.optimizer.law.eps is not None
+        given = {
+            name: {knob: self.words.concrete(value) for knob, value in words.items()}
+            for name, words in self._global_words.items()
+        }
 
         def plain(tensor: Tensor) -> Tensor:
             places = tuple(p for p in tensor.places if p[0] not in ("decay", "eps"))
-            eps = self.eps if has_eps else None
-            return tensor._replace(decay=self.decay, eps=eps, places=places)
+            optimizer = model.optimizer_of(tensor)
+            known = given[optimizer.name]
+            eps = None if optimizer.law.eps is None else known.get("eps")
+            return tensor._replace(decay=known.get("decay", ZERO), eps=eps, places=places)
 
         gauge = model.gauge if frame is None or model.gauge is None else frame.gauge
         model = map_tensors(model, plain)._replace(gauge=gauge)
-        return with_carried(model, () if self.eps is None else (model.optimizer.name,))
+        return with_carried(model, [name for name, known in given.items() if "eps" in known])
 
 
 def _frame(model: Model) -> Frame | None:
@@ -200,6 +228,8 @@ def _frame(model: Model) -> Frame | None:
         model.optimizer.name,
         model.optimizer.shape_factor,
         model.base_width is not None,
+        Fraction(1) if model.depth_exponent is None else model.depth_exponent,
+        model.depth is not None and model.depth.base is not None,
     )
 
 

@@ -25,15 +25,6 @@ def holes(places: Sequence[Span]) -> Diagnostic:
     )._replace(labels=tuple(Label(place, "") for place in others))
 
 
-def of_blocks(span: Span) -> Diagnostic:
-    return _refusal(
-        "only a chain of layers with one optimizer can be moved into another gauge so far",
-        span,
-        help="by hand: a branch's multiplier times t is its last layer's std times t, and its rate "
-        "times t^k; `richc equiv` says whether that was the same training",
-    )
-
-
 def fixed_rate(optimizer: str, wanted: str, exponent: Fraction, span: Span) -> Diagnostic:
     name = law(optimizer).title
     return _refusal(

@@ -61,9 +61,6 @@ def _regauge(result: FileResult, target: Target, model: str | None) -> Regauged:
     text = result.source.text
     chosen = [m for m in result.models if model in (None, m.spec.name)]
     _refuse_unknown_layers(chosen, target)
-    blocked = [m.spec.name_place for m in chosen if not m.spec.is_chain or m.spec.others]
-    if blocked:
-        return Regauged(text, tuple(map(refusals.of_blocks, blocked)), ())
     unwritten = [
         refusals.holes([h.place for h in m.spec.inferred]) for m in chosen if m.spec.inferred
     ]
@@ -101,7 +98,8 @@ def _regauge(result: FileResult, target: Target, model: str | None) -> Regauged:
 def _refuse_unknown_layers(chosen: Sequence[ModelResult], target: Target) -> None:
     for condition in target.conditions:
         for result in chosen:
-            layers = [x for x in result.spec.layers if condition.statement in (None, x.statement)]
+            named = [x for x in result.spec.layers if condition.statement in (None, x.statement)]
+            layers = [x for x in named if condition.of_bias or not x.kind.is_norm]
             if not layers:
                 raise UnknownLayer(
                     f"model `{result.spec.name}` has no layer `{condition.statement}`"

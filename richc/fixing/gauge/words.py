@@ -1,7 +1,7 @@
 """Scaling expressions in the words of the file: ``alpha^2 / fan_in`` stays that.
 
 A monomial here may hold ``alpha``, ``fan_in`` (of a bias: ``layer_fan_in``) and ``fan_out`` as
-bases beside n, n0 and gamma.
+bases beside n, n0, L, L0 and gamma.
 What it comes to in one layer is ``concrete``; ``lift`` finds words for values that nobody wrote.
 """
 
@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.algebra.formula import ALPHA, Symbols, rich_formula
+from richc.algebra.formula import ALPHA, rich_formula
+from richc.algebra.joint import Joint, depth_of, width_of
 from richc.algebra.monomial import (
+    BASE_DEPTH,
     BASE_WIDTH,
+    DEPTH,
     GAMMA,
     ONE,
     WIDTH,
@@ -21,6 +24,7 @@ from richc.algebra.monomial import (
     Affine,
     Monomial,
     activity,
+    depth_ratio,
     is_one,
     symbol,
     width_ratio,
@@ -56,15 +60,21 @@ class Words:
         names = {model.width_symbol: symbol(WIDTH)}
         if model.base_symbol is not None:
             names[model.base_symbol] = symbol(BASE_WIDTH)
+        if model.depth is not None:
+            names[model.depth.symbol] = symbol(DEPTH)
+            if model.depth.base_symbol is not None:
+                names[model.depth.base_symbol] = symbol(BASE_DEPTH)
+        self._has_depth = model.depth is not None
         self._has_base = model.base_symbol is not None
         self.ratio = width_ratio(self._has_base)
+        self._depth_ratio = depth_ratio(model.depth is not None and model.depth.base is not None)
         self._richness = model.richness if model.richness is not None else Fraction(0)
         self._alpha = activity(self._has_base)
         if has_richness:
             names |= {GAMMA: symbol(GAMMA), ALPHA: symbol(ALPHA)}
         self._has_alpha = has_richness
         self._scope = Scope(names, has_richness=has_richness)
-        self._symbols = Symbols(model.width_symbol, model.base_symbol, apart=True)
+        self._symbols = model.symbols._replace(alpha=False, apart=True)
 
     def of_model(self, node: tree.Expression) -> Monomial:
         """An expression outside of the layers.  Raises Rejected."""
@@ -100,16 +110,23 @@ class Words:
         return result
 
     def exponent(self, value: Monomial, dims: Dims) -> Fraction:
-        """The exponent of n at the declared richness."""
-        return self.concrete(value, dims).exponent(WIDTH).at(self._richness)
+        """The exponent of n, and of L where there is a depth, at the declared richness."""
+        found = self.concrete(value, dims)
+        power = found.exponent(WIDTH).at(self._richness)
+        return Joint(power, found.exponent(DEPTH).at(self._richness)) if self._has_depth else power
+
+    def to_power(self, power: Fraction) -> Monomial:
+        """n / n0 to a power, and L / L0 to that of L."""
+        of_depth = self._depth_ratio.power(Affine(depth_of(power)))
+        return self.ratio.power(Affine(width_of(power))).times(of_depth)
 
     def growing(self, value: Monomial, dims: Sequence[Dims]) -> Monomial:
-        """The factors that depend on n in some of the layers, with the n0 that goes along."""
-        wide = {WIDTH, ALPHA}
+        """The factors that depend on n or L in some of the layers, with their n0 and L0."""
+        wide = {WIDTH, ALPHA, DEPTH}
         wide |= {d.word for d in dims if d.fan_in.wide}
         wide |= {FAN_OUT for d in dims if d.fan_out.wide}
         if any(base in wide for base, _ in value.powers):
-            wide.add(BASE_WIDTH)
+            wide |= {BASE_WIDTH, BASE_DEPTH}
         return Monomial(tuple(power for power in value.powers if power[0] in wide))
 
     def lift(self, values: Sequence[Monomial], dims: Sequence[Dims]) -> Monomial | None:

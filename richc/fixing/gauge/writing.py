@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from richc.algebra.monomial import ONE, Affine, Monomial
 from richc.diagnostics import Diagnostic, Edit, Span
 from richc.fixing.gauge import blocks, refusals
 from richc.fixing.gauge.blocks import BlockText
 from richc.fixing.gauge.moving import Factors
-from richc.fixing.gauge.reading import Kind, Reading, TensorBlock, Unmovable, attribute_of
+from richc.fixing.gauge.reading import Reading, TensorBlock, Unmovable, attribute_of
 from richc.fixing.gauge.words import is_equal
 from richc.gauge.moves import moved
 from richc.spec.infer import Frame
-from richc.spec.model import Layer, Model
+from richc.spec.model import Layer, Model, Tensor
+from richc.spec.places import LayerPlace
 from richc.syntax import tree
 
 ATTRIBUTES = ("scale", "std", "lr", "decay", "eps")
@@ -41,21 +43,19 @@ class Writing:
         refusals: list[Diagnostic] = []
         for place, move in zip(self.reading.places, moves, strict=True):
             try:
-                new_blocks[place.statement.name.text, place.of_bias] = self._block(
+                new_blocks[place.name, place.of_bias] = self._block(
                     place, move, frame, before, after
                 )
             except Unmovable as refused:
                 refusals.append(refused.diagnostic)
         if refusals:
             return [], refusals
-        for place in self.reading.places:
-            if place.of_bias:
-                continue
-            name = place.statement.name.text
-            block = new_blocks[name, False]
+        for name, of_statement in groupby(self.reading.places, key=lambda place: place.name):
+            place = next(of_statement)
+            block = new_blocks.get((name, False)) or self._whole_block(place)
             if (name, True) in new_blocks:
                 block = block.replaced("bias", "bias" + new_blocks[name, True].text)
-            span = Span(place.statement.dim.span.end, place.statement.span.end)
+            span = Span(place.head_end, place.statement.span.end)
             if block.text != self.reading.text[span.start : span.end]:
                 edits.append(Edit(span, block.text))
         if (
@@ -68,20 +68,24 @@ class Writing:
 
     def _move_model(self, moves: Sequence[Factors]) -> None:
         """Apply the moves to the specification."""
-        factors: dict[tuple[str, bool], dict[Kind, Monomial]] = {}
+        factors: dict[tuple[str, bool], dict[LayerPlace, Monomial]] = {}
         for place, move in zip(self.reading.places, moves, strict=True):
             kinds = map(self.reading.kind, place.members)
-            factors[place.statement.name.text, place.of_bias] = dict(
-                zip(kinds, move.factors, strict=True)
-            )
-        name = self.reading.model.optimizer.name
+            factors[place.name, place.of_bias] = dict(zip(kinds, move.factors, strict=True))
+
+        def tensor_moved(tensor: Tensor, index: int, *, of_bias: bool) -> Tensor:
+            statement = self.reading.model.layers[index].statement
+            of_kinds = factors.get((statement, of_bias))
+            if of_kinds is None:  # A gain has no multiplier.
+                return tensor
+            optimizer = self.reading.model.optimizer_of(tensor).name
+            return moved(tensor, of_kinds[self.reading.kind(index)], optimizer)
 
         def layer_moved(index: int, layer: Layer) -> Layer:
-            kind = self.reading.kind(index)
-            weight = moved(layer.weight, factors[layer.statement, False][kind], name)
+            weight = tensor_moved(layer.weight, index, of_bias=False)
             bias = layer.bias
             if bias is not None:
-                bias = moved(bias, factors[layer.statement, True][kind], name)
+                bias = tensor_moved(bias, index, of_bias=True)
             return layer._replace(weight=weight, bias=bias)
 
         layers = tuple(layer_moved(i, layer) for i, layer in enumerate(self.reading.model.layers))
@@ -106,13 +110,15 @@ class Writing:
 
     def _read_block(self, place: TensorBlock) -> BlockText:
         if not place.of_bias:
-            return blocks.read(
-                self.reading.text, place.statement.dim.span.end, place.statement.block
-            )
+            return self._whole_block(place)
         assert place.statement.block is not None
         section = next(i for i in place.statement.block.items if i.name.text == "bias")
         inner = section.block if isinstance(section, tree.Section) else None
         return blocks.read(self.reading.text, section.name.span.end, inner)
+
+    def _whole_block(self, place: TensorBlock) -> BlockText:
+        """The block of the place's statement."""
+        return blocks.read(self.reading.text, place.head_end, place.statement.block)
 
     def _with_written(
         self,
@@ -141,7 +147,7 @@ class Writing:
             and (shorter := block.without(attribute)) is not None
         ):
             return shorter
-        power = Affine(self.reading.powers[attribute])
+        power = Affine(self.reading.powers(place)[attribute])
         if all(t.power(power) == ONE for t in move.factors):
             return block
         value = self.reading.written(place, attribute, self.reading.all_dims(place))
@@ -177,7 +183,7 @@ class Writing:
         words = self.reading.value(place, attribute)
         value = None
         if words is not None and move.words is not None:
-            value = words.times(move.words.power(Affine(self.reading.powers[attribute])))
+            value = words.times(move.words.power(Affine(self.reading.powers(place)[attribute])))
         if value is None:
             value = self.reading.words.lift(needed, dims)
         if value is None:
@@ -191,11 +197,13 @@ class Writing:
     def _gauge_edit(self, gauge: str) -> Edit:
         """The ``gauge`` option, which is left out for the one that is meant without it."""
         node = next(s for s in self.reading.node.statements if isinstance(s, tree.Parameterization))
-        if not node.options:
+        at = next((i for i, o in enumerate(node.options) if o.name.text == "gauge"), None)
+        if at is None:
             return Edit(Span(node.span.end, node.span.end), f", gauge = {gauge}")
-        (option,) = node.options
-        if gauge == "stp" and self.reading.text[node.preset.span.end : option.span.start] == ", ":
-            return Edit(Span(node.preset.span.end, option.span.end), "")
+        option = node.options[at]
+        before = node.options[at - 1].span.end if at else node.preset.span.end
+        if gauge == "stp" and self.reading.text[before : option.span.start] == ", ":
+            return Edit(Span(before, option.span.end), "")
         return Edit(option.value.span, gauge)
 
 
