@@ -14,6 +14,7 @@ Floats: for warnings about sizes at one width, never for a verdict.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import exp, pi, sqrt
 
 from richc.activations import FAR, NONLINEARITIES
@@ -33,6 +34,18 @@ def second_moment(name: str, slope: float, q: float) -> float:
         return known.far(q)
     (total,) = expectations(name, q, lambda _, value: [value * value])
     return total
+
+
+@lru_cache(maxsize=256)
+def mean_share(name: str, slope: float, q: float) -> float:
+    """(E phi(z))^2 / E phi(z)^2 for z ~ N(0, q): what of the mean square all entries share."""
+    known = NONLINEARITIES[name]
+    if known.is_homogeneous:
+        below = known.below(slope)
+        return (1 - below) ** 2 / (pi * (1 + below**2))
+    q = min(q, FAR)
+    (mean,) = expectations(name, q, lambda _, value: [value])
+    return mean**2 / second_moment(name, slope, q)
 
 
 def expectations(name: str, q: float, of: Callable[[float, float], Sequence[float]]) -> list[float]:

@@ -41,14 +41,19 @@ def _decays(context: Context) -> bool:
     )
 
 
+#: Sizes at init that are of another order than they should be.
+_SIZES = (Breach.SIZE, Breach.EXPONENTIAL)
+
+
 def _signal_drifts(context: Context) -> bool:
     """Sizes at init are of order one in n, but not at the declared width and depth."""
-    flow = context.verdict.flow.first
-    if (
-        not context.model.is_chain
-        or not context.is_declared
-        or any(layer.h != 0 for layer in flow[:-1])
-    ):
+    if not context.is_declared:
+        return False
+    verdict = context.verdict
+    if context.model.is_chain:
+        if any(layer.h != 0 for layer in verdict.flow.first[:-1]):
+            return False
+    elif not verdict.is_decided or any(v.kind in _SIZES for v in verdict.violations):
         return False
     from richc.rules.signal import drifts
 
@@ -74,17 +79,17 @@ _HARMLESS, _SMALL_STEP = 20, -18
 def _strains_precision(context: Context) -> bool:
     """Whether some number might leave its format: cheap, and true of few files."""
     model = context.model
-    if not context.is_declared or not model.is_chain or model.others:
+    if not context.is_declared or (model.is_chain and model.others):
         return False
     if model.train.precision == "fp16":
         return True
     # A gradient is hardly smaller than this beside the rest.
     gradient = -1.5 * context.logs[WIDTH]
-    rate = context.log2(model.optimizer.lr)
     for tensor in {id(layer.weight): layer.weight for layer in model.layers}.values():
         if tensor.frozen or tensor.std.is_zero or tensor.lr.is_zero:
             continue
         sizes = [context.log2(value) for value in (tensor.scale, tensor.std, tensor.lr)]
+        rate = context.log2(model.optimizer_of(tensor).lr)
         step = rate + sizes[2] + sizes[0] + gradient
         if step - sizes[1] < _SMALL_STEP or any(abs(size) > _HARMLESS for size in sizes):
             return True
@@ -94,11 +99,11 @@ def _strains_precision(context: Context) -> bool:
 def _writes_epsilon(context: Context) -> bool:
     """What the file does not write is small, and follows the gradient."""
     model = context.model
-    if context.model.optimizer.law.eps != Epsilon.GRADIENT or not context.is_declared:
+    if not context.is_declared or (model.is_chain and model.others):
         return False
-    if not model.is_chain or model.others:
+    if not _any(context, lambda law: law.eps == Epsilon.GRADIENT):
         return False
-    return "eps" in dict(model.optimizer.places) or any(
+    return any("eps" in dict(optimizer.places) for optimizer in model.optimizers) or any(
         layer.weight.place("eps") for layer in model.layers
     )
 

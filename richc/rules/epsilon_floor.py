@@ -15,7 +15,7 @@ from richc.diagnostics import WARNING, Diagnostic
 from richc.rules.common import decimal, trained
 from richc.rules.context import Context
 from richc.rules.knobs import KnobFinding, findings, named
-from richc.rules.precision_range import measure
+from richc.rules.step_sizes import measure
 
 #: log2 of eps beside the gradient: an eps of its size halves a step, a larger one rules it.
 _LIMIT = 1.0
@@ -42,6 +42,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
 def _parts(context: Context) -> Iterator[tuple[float, KnobFinding]]:
     """What is found of each tensor, after log2 of the share of the rate that is left of a step."""
     sizes = measure(context)
+    if not sizes:
+        return
     model = context.model
     seen: set[tuple[str, bool]] = set()
     for item in trained(context):

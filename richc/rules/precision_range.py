@@ -23,10 +23,9 @@ from math import inf, log2
 from typing import NamedTuple
 
 from richc.diagnostics import WARNING, Diagnostic, Edit, Span
-from richc.optimizers.law import UpdateSizes
 from richc.rules.attributes import added, times
 from richc.rules.context import Context
-from richc.rules.signal import signal
+from richc.rules.step_sizes import Sizes, measure
 from richc.spec.model import Layer
 
 
@@ -48,25 +47,6 @@ _TYPICAL_TOP = 2.0
 _LOSS_SCALE = 16.0
 #: log2 of a relative change that is lost in fp32, of entries of the size of their RMS or larger.
 _LOST = -25.0
-_DEFAULT_BATCH = 128
-
-
-class Sizes(NamedTuple):
-    """log2 of the RMS of everything at one layer; -inf for what is zero."""
-
-    scale: float
-    weight: float
-    #: What the matrix is multiplied with, and what comes out before a multiplier on that side.
-    source: float
-    product: float
-    #: The gradients with respect to those two, and to the weight, of examples that cancel.
-    source_gradient: float
-    product_gradient: float
-    weight_gradient: float
-    #: The change of a weight's entries in one step, at most.
-    update: float
-    #: Whether the multiplier is applied to the inputs, which are then the fewer entries.
-    is_on_input: bool
 
 
 class Trouble(NamedTuple):
@@ -84,10 +64,12 @@ def check(context: Context) -> Iterator[Diagnostic]:
     precision = context.model.train.precision or "fp32"
     held = _FORMATS.get(precision, _FP32)
     sizes = measure(context)
+    if not sizes:
+        return
     shift = _loss_scale(held, sizes)
     seen: set[str] = set()
     for layer, at in zip(context.model.layers, sizes, strict=True):
-        if layer.statement in seen:
+        if layer.statement in seen or layer.is_bare:
             continue
         found = _of_layer(context, layer, at, held, shift)
         if found is not None:
@@ -159,7 +141,7 @@ def _finding(context: Context, layer: Layer, trouble: Trouble, held: Format) -> 
 
 def _move(context: Context, layer: Layer, bits: int) -> tuple[Edit, ...]:
     """The gauge move M t, s / t, eta / t^k for t = 2^bits, where it is exact and all is written."""
-    tensor, optimizer = layer.weight, context.model.optimizer
+    tensor, optimizer = layer.weight, context.model.optimizer_of(layer.weight)
     std, rate = tensor.place("std", "var"), tensor.place("lr")
     power = optimizer.law.gauge_power
     if std is None or (power and rate is None):
@@ -185,7 +167,7 @@ def _move(context: Context, layer: Layer, bits: int) -> tuple[Edit, ...]:
 
 
 def _help(context: Context, layer: Layer, trouble: Trouble, held: Format) -> str | None:
-    power = context.model.optimizer.law.gauge_power
+    power = context.model.optimizer_of(layer.weight).law.gauge_power
     if trouble.move is None:
         return "`precision = bf16` has the range of fp32" if held is _FP16 else None
     bits = round(trouble.move)
@@ -199,7 +181,7 @@ def _help(context: Context, layer: Layer, trouble: Trouble, held: Format) -> str
 
 def _state(context: Context, layer: Layer, at: Sizes) -> Diagnostic | None:
     """What the optimizer keeps of gradients, in fp32."""
-    optimizer = context.model.optimizer
+    optimizer = context.model.optimizer_of(layer.weight)
     gradient = at.weight_gradient
     if gradient == -inf:
         return None
@@ -251,7 +233,8 @@ def _step(context: Context, layer: Layer, at: Sizes) -> Diagnostic | None:
 
 
 def _rate_place(context: Context, layer: Layer) -> Span:
-    return layer.weight.place("lr") or context.model.optimizer.located("lr")
+    tensor = layer.weight
+    return tensor.place("lr") or context.model.optimizer_of(tensor).located("lr")
 
 
 def _loss_scale(held: Format, sizes: list[Sizes]) -> float:
@@ -260,64 +243,3 @@ def _loss_scale(held: Format, sizes: list[Sizes]) -> float:
         return 0.0
     largest = max(max(at.source_gradient, at.product_gradient, at.weight_gradient) for at in sizes)
     return min(_LOSS_SCALE, held.high - _TYPICAL_TOP - largest)
-
-
-def measure(context: Context) -> list[Sizes]:
-    """Sizes at init and in the first steps, layer by layer."""
-    model = context.model
-    heights = [variance / 2 for variance in signal(context)]
-    heights += [0.0] * (len(model.layers) - 1 - len(heights))
-    batch = log2(model.train.batch or _DEFAULT_BATCH)
-    outputs = log2(model.layers[-1].fan_out.at(model.width))
-    # What the loss hands back for one example, before the mean over the batch.
-    gradient = 1 - outputs if model.loss == "mse" else -outputs / 2
-    found: list[Sizes] = []
-    for index in reversed(range(len(model.layers))):
-        layer = model.layers[index]
-        tensor = layer.weight
-        below = heights[index - 1] if index else 0.0
-        scale, weight = context.log2(tensor.scale), context.log2(tensor.std)
-        rate = context.log2(model.optimizer.lr) + context.log2(tensor.lr)
-        fan_in, fan_out = layer.fan_in.at(model.width), layer.fan_out.at(model.width)
-        on_input = fan_in < fan_out  # As in the compiled Dense.
-        source = below + (scale if on_input else 0.0)
-        product = source + weight + log2(fan_in) / 2
-        product_gradient = gradient + (0.0 if on_input else scale)
-        coherent = product_gradient + source
-        update = _update(context, layer, rate, coherent)
-        # A read-out that starts smaller than its update is its update from the second step on.
-        source_gradient = product_gradient + max(weight, update) + log2(fan_out) / 2
-        found.append(
-            Sizes(
-                scale,
-                weight,
-                source,
-                product,
-                source_gradient - batch if index else -inf,
-                product_gradient - batch,
-                coherent - batch / 2,
-                update,
-                on_input,
-            )
-        )
-        gradient = source_gradient + (scale if on_input else 0.0)
-    found.reverse()
-    return found
-
-
-def _update(context: Context, layer: Layer, rate: float, gradient: float) -> float:
-    if layer.weight.frozen:
-        return -inf
-    optimizer, width = context.model.optimizer, context.model.width
-    floor = layer.weight.eps
-    return optimizer.law.update(
-        UpdateSizes(
-            rate=rate,
-            weight=context.log2(layer.weight.std),
-            gradient=gradient,
-            floor=None if floor is None else context.log2(floor),
-            fan_in=log2(layer.fan_in.at(width)),
-            fan_out=log2(layer.fan_out.at(width)),
-            options=dict(optimizer.options),
-        )
-    )

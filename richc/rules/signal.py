@@ -22,14 +22,14 @@ _MAX_SUMS = 500
 
 
 #: log2 of a layer's factor below which h does not drift: tanh fades like 1/depth, and may.
-_STILL = 0.05
+STILL = 0.05
 
 
 def first_far(variances: list[float]) -> int | None:
     """The first representation that is far from order one, and on its way there."""
     before = 0.0
     for index, variance in enumerate(variances):
-        if abs(variance) > 2 * LIMIT and abs(variance - before) > _STILL:
+        if abs(variance) > 2 * LIMIT and abs(variance - before) > STILL:
             return index
         before = variance
     return None
@@ -37,7 +37,11 @@ def first_far(variances: list[float]) -> int | None:
 
 def drifts(context: Context) -> bool:
     """Whether a representation is far from order one."""
-    return first_far(signal(context)) is not None
+    if context.model.is_chain:
+        return first_far(signal(context)) is not None
+    from richc.rules import stack_signal  # most models are chains
+
+    return stack_signal.first_far(stack_signal.passed(context)) is not None
 
 
 def signal(context: Context) -> list[float]:
@@ -64,14 +68,22 @@ def following(context: Context, layer: Layer, before: Activation | None, varianc
     tensor = layer.weight
     result = 2 * (context.log2(tensor.scale) + context.log2(tensor.std))
     result += log2(layer.fan_in.at(context.model.width))
-    if before is None:
-        result += variance
-    elif before.is_homogeneous:
-        result += variance + log2((1 + before.below**2) / 2)
-    else:
-        from richc.algebra.gaussian import second_moment
+    return with_bias(context, layer, result + reaching(before, variance))
 
-        result += log2(second_moment(*known(before), 2.0**variance))
+
+def reaching(before: Activation | None, variance: float) -> float:
+    """log2 of the mean square of what an activation makes of a Gaussian with this variance."""
+    if before is None:
+        return variance
+    if before.is_homogeneous:
+        return variance + log2((1 + before.below**2) / 2)
+    from richc.algebra.gaussian import second_moment
+
+    return log2(second_moment(*known(before), 2.0**variance))
+
+
+def with_bias(context: Context, layer: Layer, result: float) -> float:
+    """log2 of the mean square, with that of the layer's bias."""
     bias = layer.bias
     if bias is not None and not bias.std.is_zero:
         more = 2 * context.log2(bias.scale.times(bias.std))

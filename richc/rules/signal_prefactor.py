@@ -12,13 +12,14 @@ with one that keeps the size by less than between seeds; beyond, by several time
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import groupby
 from math import log2, sqrt
 from typing import NamedTuple
 
 from richc.algebra.gaussian import second_moment
+from richc.algebra.monomial import WIDTH
 from richc.diagnostics import WARNING, Diagnostic, Edit, Label, Span
 from richc.rules.common import decimal
 from richc.rules.context import Context
@@ -28,7 +29,7 @@ from richc.spec.activation import Activation
 from richc.spec.model import Layer
 
 #: log2 of a variance that nobody would change: an RMS between 0.8 and 1.25 times.
-_FINE = 2 * log2(1.25)
+FINE = 2 * log2(1.25)
 _MAX_LABELS = 3
 
 
@@ -50,6 +51,11 @@ class Share(NamedTuple):
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
+    if not context.model.is_chain:
+        from richc.rules.stack_prefactor import of_blocks  # most models are chains
+
+        yield from of_blocks(context)
+        return
     layers = context.model.layers[:-1]
     variances = signal(context)
     sizes = [variance / 2 for variance in variances]
@@ -61,28 +67,35 @@ def check(context: Context) -> Iterator[Diagnostic]:
     shares = [
         share
         for share in _shares(context, layers[: len(sizes)], variances)
-        if share.total * sign > _FINE and layers.index(share.layers[0]) <= first
+        if share.total * sign > FINE and layers.index(share.layers[0]) <= first
     ]
     if not shares:
         return
-    shares.sort(key=lambda share: -share.total * sign)
+    start = f"entries of `{layers[first].name}` start at about {decimal(sizes[first])}"
+    drift = f"the signal {'fades' if shrinks else 'grows'} with depth: {start}"
+    note = None
+    if first < len(sizes) - 1:
+        last = len(sizes) - 1
+        note = f"the last representation, `{layers[last].name}`, {_about(sizes[last])}"
+    yield finding(context, shares, sign, drift if first else f"{start}, not near 1", note)
+
+
+def finding(
+    context: Context, shares: Sequence[Share], sign: int, message: str, note: str | None = None
+) -> Diagnostic:
+    """What statements do to a signal that fades (``sign`` -1) or grows, the gravest first."""
+    shares = sorted(shares, key=lambda share: -share.total * sign)
     worst = shares[0]
     places = [_place(share.layers[0]) for share in shares[:_MAX_LABELS]]
     edits = [edit for share in shares if (edit := _edit(context, share)) is not None]
-    start = f"entries of `{layers[first].name}` start at about {decimal(sizes[first])}"
-    notes = [_why(worst)]
-    if first < len(sizes) - 1:
-        last = len(sizes) - 1
-        notes.append(f"the last representation, `{layers[last].name}`, {_about(sizes[last])}")
+    notes = [_why(worst), *([note] if note else [])]
     if len(shares) > _MAX_LABELS:
         notes.append(f"{len(shares) - _MAX_LABELS} more statements do the same")
-    yield Diagnostic(
+    return Diagnostic(
         "R701",
         "signal-prefactor",
         WARNING,
-        f"the signal {'fades' if shrinks else 'grows'} with depth: {start}"
-        if first
-        else f"{start}, not near 1",
+        message,
         places[0],
         label=_label(worst),
         layer=worst.layers[0].name,
@@ -125,7 +138,9 @@ def _label(share: Share) -> str:
 
 def _why(share: Share) -> str:
     if share.before is None:
-        return f"inputs of size 1 are summed over fan_in = {share.layers[0].fan_in.factor} entries"
+        first = share.layers[0].fan_in
+        fan_in = str(first.factor) if not first.wide else first.words(WIDTH)
+        return f"inputs of size 1 are summed over fan_in = {fan_in} entries"
     kept = second_moment(*known(share.before), 1.0)
     name = share.before.name
     words = f"`{name}` makes {kept:.3g} of a variance of 1"

@@ -9,7 +9,7 @@ import pytest
 from torch import nn
 
 from richc.pipeline import analyse
-from richc.rules.precision_range import measure
+from richc.rules.step_sizes import measure
 from tests.measured.measuring import mean, trained_on_digits
 
 pytestmark = pytest.mark.measured

@@ -8,7 +8,7 @@ from richc.diagnostics import Diagnostic
 from richc.fixing.gauge.rewrite import regauge
 from richc.gauge.moves import read_target
 from richc.pipeline import analyse
-from richc.rules.precision_range import measure
+from richc.rules.step_sizes import measure
 
 MODEL = """\
 model net {{
