@@ -51,7 +51,8 @@ def command(
     named gauges, and what shares a cross-section trains alike. A gauge without a name is drawn at
     the nearest mixture of named ones. What violates a desideratum is drawn below the prism, under
     the r whose exponents are nearest, the deeper the more powers of n a size is off. Optimizers
-    have prisms of their own.
+    have prisms of their own. Networks with a depth are drawn a second time, by r and by the power
+    of L that their branches are small by: from 1/2, Depth-μP, to 1, CompleteP.
 
     Exit codes: 0 drawn, whatever the verdicts; 1 a file has errors of syntax or names (the others
     are drawn); 2 wrong usage, unreadable input, or a picture that cannot be written.

@@ -14,8 +14,19 @@ from richc.algebra.exponent import HALF, ZERO
 from richc.calculus.verdict import named_point
 from richc.figures.labels import Box, Paper
 from richc.figures.style import COLORS, COLUMN, GRID, INK, TWO_COLUMNS, write
-from richc.report.map import BEYOND, TICKS, Entry, Panel, clamped, depth, panels, short, tags
-from richc.rules.sentence import GAUGE_NAMES, POINT_NAMES
+from richc.report.map import (
+    BEYOND,
+    TICKS,
+    Entry,
+    Panel,
+    clamped,
+    depth,
+    depths,
+    panels,
+    short,
+    tags,
+)
+from richc.rules.sentence import DEPTH_NAMES, GAUGE_NAMES, POINT_NAMES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,11 +58,15 @@ def figure(entries: Sequence[Entry]) -> Figure:
     """A panel a prism, in one column or, from three on, in two; and the legend."""
     from matplotlib.figure import Figure
 
-    found = panels(entries)
+    found: list[tuple[type[_Panel], Panel]] = []
+    for panel in panels(entries):
+        found.append((_Panel, panel))
+        if (deep := depths(panel)) is not None:
+            found.append((_Depths, deep))
     columns = 1 if len(found) < 3 else 2
     width = COLUMN if columns == 1 else TWO_COLUMNS
     rows = [found[at : at + columns] for at in range(0, len(found), columns)]
-    heights = [_PANEL + _OUTSIDE * any(_has_outside(panel) for panel in row) for row in rows]
+    heights = [_PANEL + _OUTSIDE * any(_has_outside(panel) for _, panel in row) for row in rows]
     lines = _legend_lines(entries)
     per_column = -(-len(lines) // columns)
     legend = _LINE * per_column + 0.1
@@ -60,12 +75,12 @@ def figure(entries: Sequence[Entry]) -> Figure:
     top = total
     for row, height in zip(rows, heights, strict=True):
         top -= height
-        for column, panel in enumerate(row):
+        for column, (kind, panel) in enumerate(row):
             part = width / columns
             axes = drawn.add_axes(
                 (column / columns, top / total, 1 / columns, height / total), frameon=False
             )
-            _Panel(axes, part, height, panel).draw()
+            kind(axes, part, height, panel).draw()
     for at, line in enumerate(lines):
         axes = drawn.add_axes((at // per_column / columns, 0, 1 / columns, legend / total))
         _legend_line(axes, line, width / columns, legend, at % per_column)
@@ -149,17 +164,20 @@ class _Panel:
                     name, word = named[where][0], f"{named[where][1]}s"
                 named[where] = name, word
             for (x, y), (name, word) in named.items():
-                self.axes.plot(
-                    [x], [y], "o", markersize=3, markerfacecolor="white",
-                    markeredgecolor=_EDGE, markeredgewidth=0.8, zorder=4,
-                )  # fmt: skip
-                self.paper.take(x, y, 5, 5)
+                self.vertex(x, y)
                 side, align = (7, "left") if end else (-7, "right")
                 self.write(x + side, y + (3.5 if end else 0), name, _NAME, align=align)
                 if end:
                     gauge_word = word.split(" gauge")[0] + " gauge"
                     grey = {"color": "#555555"}
                     self.write(x + side, y - 3.8, gauge_word, _SMALL, align=align, **grey)
+
+    def vertex(self, x: float, y: float) -> None:
+        self.axes.plot(
+            [x], [y], "o", markersize=3, markerfacecolor="white",
+            markeredgecolor=_EDGE, markeredgewidth=0.8, zorder=4,
+        )  # fmt: skip
+        self.paper.take(x, y, 5, 5)
 
     def richness_axis(self) -> None:
         y = self.base - _AXIS * _INCH
@@ -225,6 +243,46 @@ class _Panel:
         for one, other in combinations(corners, 2):
             self.paper.line(one, other)
         self.line([*corners, corners[0]], color=_SECTION, linewidth=0.5, linestyle=(0, (1, 1.5)))
+
+
+class _Depths(_Panel):
+    """Richness beside the power of L that the branches of L blocks are small by."""
+
+    def draw(self) -> None:
+        title = f"{self.panel.title}: branches ~ $L^{{-\\alpha}}$"
+        self.write(4, self.height - 8, title, 8, align="left", weight="bold")
+        self.body()
+        self.vertices()
+        self.richness_axis()
+        self.marks()
+
+    def level_of(self, alpha: Fraction) -> Fraction:
+        return 2 * alpha - 1
+
+    def body(self) -> None:
+        corners = [self.at(Fraction(x), Fraction(y)) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1))]
+        self.axes.fill(*zip(*corners, strict=True), color=_FACES[0], linewidth=0, zorder=1)
+        for one, other in zip(corners, [*corners[1:], corners[0]], strict=True):
+            self.line([one, other])
+            self.paper.line(one, other)
+
+    def vertices(self) -> None:
+        for alpha in (HALF, Fraction(3, 4), Fraction(1)):
+            x, y = self.at(ZERO, self.level_of(alpha))
+            self.line([(x - 2, y), (x + 2, y)], color=INK, linewidth=0.7)
+            self.write(x - 7, y, f"$\\alpha$ = {alpha}", _SMALL, align="right")
+            if alpha in DEPTH_NAMES:
+                x, y = self.at(Fraction(1), self.level_of(alpha))
+                self.vertex(x, y)
+                self.write(x + 7, y, DEPTH_NAMES[alpha], _NAME, align="left")
+
+    def spot(self, entry: Entry) -> tuple[float, float]:
+        alpha = entry.place.depth
+        assert alpha is not None
+        return self.at(clamped(entry.place.richness), self.level_of(alpha))
+
+    def section(self, entry: Entry) -> None:
+        """There is no depth of a picture here."""
 
 
 def _mark(axes: Any, x: float, y: float, entries: Sequence[Entry]) -> None:

@@ -42,6 +42,9 @@ class Place(NamedTuple):
     #: Off the scale: the largest power of n by which a size is off, or by which the updates of a
     #: mixed model differ; None for one that is zero.
     excess: Fraction | None
+    #: On the scale, of a model with as many blocks as its depth: the power of L that their branches
+    #: are small by, from 1/2 (Depth-μP) to 1 (CompleteP).
+    depth: Fraction | None = None
 
     @property
     def on_scale(self) -> bool:
@@ -55,6 +58,13 @@ class Place(NamedTuple):
 
 def place(model: Model, network: Network, verdict: Verdict) -> Place:
     """Where a judged model is, at its declared richness."""
+    if not model.is_chain:
+        # A norm's gain has no multiplier, and so no gauge.
+        kept = [i for i, layer in enumerate(model.layers) if not layer.kind.is_norm]
+        network = network._replace(
+            stages=tuple(network.stages[i] for i in kept),
+            written=tuple(network.written[i] for i in kept),
+        )
     sides = [(stage.wide_in, stage.wide_out) for stage in network.stages]
     where = prism(model, sides)
     violated = tuple(d for d in DESIDERATA if verdict.status(d) == VIOLATED)
@@ -72,9 +82,10 @@ def place(model: Model, network: Network, verdict: Verdict) -> Place:
     if named:
         # In several at once, the first names the point.
         shares: Shares = ((named[0], Fraction(1)),)
-        return Place(where, richness, (), shares, Fraction(0), True, None)
+        return Place(where, richness, (), shares, Fraction(0), True, None, verdict.depth_exponent)
     shares, distance, is_whole = _mixture(network, sides)
-    return Place(where, richness, (), shares, distance, is_whole and not distance, None)
+    is_exact = is_whole and not distance
+    return Place(where, richness, (), shares, distance, is_exact, None, verdict.depth_exponent)
 
 
 def _spread(verdict: Verdict) -> Fraction:

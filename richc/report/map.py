@@ -11,7 +11,7 @@ from richc.gauge.place import Place
 from richc.gauge.prism import Prism
 from richc.pipeline import ModelResult
 from richc.report.style import Style
-from richc.rules.sentence import GAUGE_NAMES, POINT_NAMES
+from richc.rules.sentence import DEPTH_NAMES, GAUGE_NAMES, POINT_NAMES
 
 #: What stands for the letters and signs of a drawing where there is ASCII only.
 _ASCII = {
@@ -30,6 +30,9 @@ _ASCII = {
     "●": "@",
     "◇": "%",
     "×": "X",
+    "α": "alpha",
+    "┬": "+",
+    "┴": "+",
     "±": "+-",
 }
 
@@ -52,7 +55,7 @@ class Entry(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """The models of one prism."""
+    """The models of one prism, or those of its depths."""
 
     prism: Prism
     entries: tuple[Entry, ...]
@@ -66,6 +69,12 @@ class Panel(NamedTuple):
         return title + (", one hidden representation" if self.prism.is_shallow else "")
 
 
+def depths(panel: Panel) -> Panel | None:
+    """Those of a prism that have a place between Depth-μP and CompleteP; None where none has."""
+    found = tuple(entry for entry in panel.entries if entry.place.depth is not None)
+    return panel._replace(entries=found) if found else None
+
+
 def panels(entries: Sequence[Entry]) -> list[Panel]:
     """The entries by prism, in order of their first."""
     found: dict[Prism, list[Entry]] = {}
@@ -76,12 +85,15 @@ def panels(entries: Sequence[Entry]) -> list[Panel]:
 
 def render(entries: Sequence[Entry], *, color: bool, ascii_only: bool = False) -> Iterator[str]:
     """Lines without line ends."""
-    from richc.report.map_drawing import draw, key
+    from richc.report.map_drawing import draw, draw_depths, key
 
     style = Style(color)
     lines: list[str] = []
     for panel in panels(entries):
         lines += [style.strong(panel.title), "", *draw(panel), ""]
+        if (deep := depths(panel)) is not None:
+            title = f"{deep.title}: branches of L blocks, each times L^-α"
+            lines += [style.strong(title), "", *draw_depths(deep), ""]
     lines += [*key(entries), ""]
     width = len(str(len(entries)))
     for entry in entries:
@@ -101,6 +113,13 @@ def plain(text: str) -> str:
 
 def position(place: Place) -> str:
     """Where it is, in words."""
+    if place.depth is None:
+        return _position(place)
+    point = DEPTH_NAMES.get(place.depth)
+    return f"{_position(place)}, at depth α = {place.depth}{f' ({point})' if point else ''}"
+
+
+def _position(place: Place) -> str:
     if not place.on_scale:
         broken = ", ".join(place.violated)
         if not broken and not place.excess:

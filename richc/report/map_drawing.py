@@ -10,12 +10,12 @@ from richc.algebra.exponent import HALF, ZERO
 from richc.calculus.verdict import named_point
 from richc.gauge.place import Place
 from richc.report.map import BEYOND, TICKS, Entry, Panel, clamped, depth, tags
-from richc.rules.sentence import GAUGE_NAMES, POINT_NAMES
+from richc.rules.sentence import DEPTH_NAMES, GAUGE_NAMES, POINT_NAMES
 
 #: Columns: of the margin for names on the left, and of the scale from r = 0 to r = 1/2.
 _LEFT, _WIDE = 12, 44
-#: Rows: of the prism, and of what is outside of it.
-_HIGH, _DEEP = 10, 6
+#: Rows: of the prism, of what is outside of it, and of the depths.
+_HIGH, _DEEP, _FLAT = 10, 6, 6
 
 _AXIS = _HIGH + 3
 _OUTSIDE = _AXIS + 1
@@ -116,17 +116,50 @@ def draw(panel: Panel) -> list[str]:
         for one, other in combinations(end.values(), 2):
             canvas.line(one, other)
     _names(canvas, corners)
-    _axis(canvas)
+    _axis(canvas, _AXIS)
     marks: dict[Cell, list[Entry]] = {}
     for entry in panel.entries:
         marks.setdefault(_cell(entry.place), []).append(entry)
     if any(not entry.place.on_scale for entry in panel.entries):
         _outside(canvas)
+    _put(canvas, marks)
+    return canvas.lines()
+
+
+def draw_depths(panel: Panel) -> list[str]:
+    """Richness beside the power of L that branches are small by, with the models as marks."""
+    canvas = Canvas()
+    start, end = _column(ZERO), _column(Fraction(1))
+    for column in (start, end):
+        canvas.line((_level(Fraction(1)), column), (_level(HALF), column))
+    for alpha in (HALF, Fraction(3, 4), Fraction(1)):
+        row, word = _level(alpha), f"α = {alpha}" if alpha != Fraction(3, 4) else str(alpha)
+        canvas.text(row, start - len(word) - 2, word)
+        if alpha in DEPTH_NAMES:
+            canvas.line((row, start), (row, end))
+            canvas.text(row, end, _EMPTY)
+            canvas.text(row, end + 2, DEPTH_NAMES[alpha])
+    _axis(canvas, _FLAT + 3)
+    marks: dict[Cell, list[Entry]] = {}
+    for entry in panel.entries:
+        power = entry.place.depth
+        assert power is not None
+        cell = _level(power), _column(clamped(entry.place.richness))
+        marks.setdefault(cell, []).append(entry)
+    _put(canvas, marks)
+    return canvas.lines()
+
+
+def _level(alpha: Fraction) -> int:
+    # The first row is for numbers.
+    return 1 + _round((1 - alpha) * 2 * _FLAT)
+
+
+def _put(canvas: Canvas, marks: dict[Cell, list[Entry]]) -> None:
     for cell, those in marks.items():
         canvas.text(*cell, _mark(those))
     for cell, those in marks.items():
         canvas.near(*cell, tags(those))
-    return canvas.lines()
 
 
 def _names(canvas: Canvas, corners: Sequence[dict[str, Cell]]) -> None:
@@ -143,8 +176,7 @@ def _names(canvas: Canvas, corners: Sequence[dict[str, Cell]]) -> None:
             canvas.text(row, column, _EMPTY)
 
 
-def _axis(canvas: Canvas) -> None:
-    row = _AXIS
+def _axis(canvas: Canvas, row: int) -> None:
     start, middle, end = (_column(Fraction(x, 2)) for x in range(3))
     canvas.text(row, 0, "lazy")
     canvas.text(row, start - 5, "r = 0")

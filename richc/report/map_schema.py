@@ -37,6 +37,9 @@ class Place(Strict):
         description="largest difference of an exponent theta from that mixture's"
     )
     is_exact: bool = Field(description="its gauge is that mixture, in every layer")
+    depth: str | None = Field(
+        description="the power of L that branches of L blocks are small by, on the scale"
+    )
     violated: list[Literal["D0", "D1", "D2", "D3", "D4"]]
     excess: str | None = Field(
         description="the power of n by which the gravest violation is off; inf where a size is zero"
@@ -73,6 +76,7 @@ def _place(entry: values.Entry) -> dict[str, object]:
         "shares": {gauge: str(share) for gauge, share in place.shares},
         "distance": str(place.distance) if place.on_scale else None,
         "is_exact": place.is_exact,
+        "depth": None if place.depth is None else str(place.depth),
         "violated": list(place.violated),
         "excess": off,
         "position": values.position(place),

@@ -13,6 +13,8 @@ from richc.spec.model import Model
 from richc.words import Regime
 
 GAUGE_NAMES = {"stp": "STP", "mup": "μP", "rescaling": "rescaling"}
+#: By the power of the depth that branches are small by.
+DEPTH_NAMES = {Fraction(1): "CompleteP", Fraction(1, 2): "Depth-μP"}
 POINT_NAMES = {"mup-lr": "μP-lr", "mup": "μP", "mfp": "MFP", "ntp-lr": "NTP-lr", "ntp": "NTP"}
 
 
@@ -32,8 +34,7 @@ def gauge_words(gauges: Sequence[str]) -> str:
 
 def depth_words(alpha: Fraction | None) -> str:
     """``CompleteP (L^-1)``: what branches are small by."""
-    names = {Fraction(1): "CompleteP", Fraction(1, 2): "Depth-μP"}
-    name = names.get(alpha) if alpha is not None else None
+    name = DEPTH_NAMES.get(alpha) if alpha is not None else None
     return f"{name} (branches ~ L^-{alpha})" if name else f"of branches ~ L^-{alpha}"
 
 

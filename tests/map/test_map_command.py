@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
@@ -324,7 +325,67 @@ def crowd(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.rich"))
 
 
-@pytest.mark.parametrize("what", ["one", "examples", "crowd"])
+STACK = """\
+model net {
+  width n = 64
+  depth L = 8
+  parameterization POINT, depth = ALPHA
+  input 8
+  embed: dense -> n
+  blocks: repeat L {
+    mlp: residual {
+      rmsnorm { gain }
+      up: dense -> n
+      relu
+      down: dense -> n
+    }
+  }
+  rmsnorm
+  head: dense -> 4
+  optimizer adam
+}
+"""
+
+
+def deep(folder: Path) -> list[Path]:
+    """Networks of three depth exponents and three richnesses."""
+    paths = []
+    for alpha in ("1/2", "3/4", "1"):
+        for r in ("0", "1/4", "1/2"):
+            paths.append(folder / f"stack_{alpha}_{r}.rich".replace("/", "over"))
+            text = STACK.replace("POINT", f"rich(r = {r})").replace("ALPHA", alpha)
+            paths[-1].write_text(text, encoding="utf-8")
+    return paths
+
+
+def test_the_power_of_the_depth_is_an_axis_of_its_own(folder: Path) -> None:
+    """Rows: from CompleteP to Depth-μP; columns: from lazy to rich."""
+    result = run(*deep(folder), "mup.rich")
+
+    assert 0 == result.exit_code
+    before, _, drawing = result.stdout.partition("Adam: branches of L blocks, each times L^-α\n")
+    assert "SGD" not in before
+    drawing = drawing.partition("lazy")[0]
+    rows = [line for line in drawing.splitlines() if "●" in line]
+    assert 3 == len(rows)
+    assert all(3 == row.count("●") for row in rows)
+    assert rows[0].endswith("CompleteP")
+    assert rows[2].endswith("Depth-μP")
+    columns = {tuple(i for i, sign in enumerate(row) if sign == "●") for row in rows}
+    assert 1 == len(columns), "r is where it is in the prism above"
+    legend = result.stdout.splitlines()
+    assert "     at the vertex μP-lr, at depth α = 1 (CompleteP)" in legend
+    assert "     on the STP edge, r = 1/4, at depth α = 3/4" in legend
+    assert 9 == result.stdout.count("at depth α = ")
+    places = Map.model_validate_json(run(*deep(folder), "--format", "json").stdout).places
+    assert [*["1/2"] * 3, *["3/4"] * 3, *["1"] * 3] == [place.depth for place in places]
+    assert [None] == [
+        place.depth
+        for place in Map.model_validate_json(run("mup.rich", "--format", "json").stdout).places
+    ]
+
+
+@pytest.mark.parametrize("what", ["one", "examples", "crowd", "deep"])
 def test_no_text_of_a_picture_is_on_another(what: str, folder: Path, examples: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -332,10 +393,13 @@ def test_no_text_of_a_picture_is_on_another(what: str, folder: Path, examples: P
     from richc.figures.prism import figure
     from richc.figures.style import styled
 
-    paths = {"one": ["mup.rich"], "examples": [str(examples)], "crowd": None}[what]
-    entries, worst = read_entries(
-        tuple(paths if paths is not None else map(str, crowd(folder))), None, "-"
-    )
+    paths: dict[str, Callable[[], list[Path]]] = {
+        "one": lambda: [Path("mup.rich")],
+        "examples": lambda: [examples],
+        "crowd": lambda: crowd(folder),
+        "deep": lambda: [*deep(folder), examples / "depth"],
+    }
+    entries, worst = read_entries(tuple(map(str, paths[what]())), None, "-")
     with styled():
         drawn = figure(entries)
         canvas: Any = FigureCanvasAgg(drawn)
