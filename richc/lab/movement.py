@@ -24,7 +24,8 @@ class Travel(NamedTuple):
     All but the losses are relative.
     """
 
-    #: RMS of Δh over that of h, for the last representation, before its activation.
+    #: RMS of Δh over that of h, for the last representation, before its activation; with blocks as
+    #: the read-out reads it.
     features: float
     #: Frobenius norm of Δ(h hᵀ) over that of h hᵀ.
     kernel: float
@@ -49,6 +50,8 @@ class Recipe(NamedTuple):
 def no_kernel(recipe: Recipe) -> str | None:
     """Why no kernel describes the lazy limit of this training; None where one does."""
     spec = recipe.program.spec
+    if not spec.is_chain:
+        return "the tangent kernel of blocks and norms is not computed"
     if spec.optimizer.law.ignores_gradient_size:
         return (
             f"the steps of {spec.optimizer.name} are not linear in gradients: they have no kernel"
@@ -75,11 +78,12 @@ def travel(recipe: Recipe, width: int, richness: float, gamma: float, seed: int)
         if has_kernel
         else None
     )
-    h, f = _look(model, layers, probe)
+    is_chain = program.spec.is_chain
+    h, f = _look(model, layers, probe, is_chain=is_chain)
     with torch.no_grad():
         f_trained = model(data.x)
     losses = _train(recipe, model, optimizer)
-    h_after, f_after = _look(model, layers, probe)
+    h_after, f_after = _look(model, layers, probe, is_chain=is_chain)
     with torch.no_grad():
         train_loss = program.loss(model(data.x), data.y).item()
         held_out_loss = program.loss(model(data.held_out_x), data.held_out_y).item()
@@ -120,10 +124,18 @@ def _options(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def _look(model: nn.Module, layers: list[nn.Module], x: Tensor) -> tuple[Tensor, Tensor]:
-    """The last representation (N, n), before its activation, and the outputs (N, k)."""
+def _look(
+    model: nn.Module, layers: list[nn.Module], x: Tensor, *, is_chain: bool
+) -> tuple[Tensor, Tensor]:
+    """The last representation (N, n), before its activation, and the outputs (N, k).
+
+    Behind blocks no one layer makes it: it is what the last layer reads.
+    """
     seen: list[Tensor] = []
-    hook = layers[-2].register_forward_hook(lambda _layer, _inputs, output: seen.append(output))
+    if is_chain:
+        hook = layers[-2].register_forward_hook(lambda _layer, _inputs, output: seen.append(output))
+    else:
+        hook = layers[-1].register_forward_pre_hook(lambda _layer, inputs: seen.append(inputs[0]))
     try:
         f = model(x)
     finally:

@@ -217,11 +217,6 @@ def _places(
 ) -> tuple[list[Fraction], list[Fraction], str | None]:
     """Every r and every gamma to train at, and why there is no gamma.  Raises NoScale."""
     spec = result.spec
-    if not spec.is_chain:
-        raise NoScale(
-            f"`{spec.name}` has blocks or norms, and `richc scale` is for chains of layers: "
-            "`richc verify` and `richc transfer --over depth` measure blocks"
-        )
     if not spec.layers[0].fan_out.wide:
         raise NoScale(f"`{spec.name}` has no hidden layer whose features could change")
     if spec.richness is None or not depends_on_richness(spec):

@@ -85,6 +85,38 @@ def test_tables(tmp_path: Path) -> None:
     assert "features change as n^(r - 1/2)" in lines[-1]
 
 
+BLOCKS = """\
+model net {
+  width n = 16, base n0 = 16
+  depth L = 3
+  parameterization rich(r = 1/2)
+  input 8
+  embed: dense -> n
+  blocks: repeat L {
+    mlp: residual {
+      rmsnorm { gain }
+      up: dense -> n
+      gelu
+      down: dense -> n
+    }
+  }
+  head: dense -> 4
+  optimizer sgd { lr = 0.1 }
+  loss cross_entropy
+}
+"""
+
+
+def test_blocks_are_measured_where_the_readout_reads_them(tmp_path: Path) -> None:
+    report = as_json(tmp_path, BLOCKS, *TINY)
+
+    assert [("0", "-1/2"), ("1/2", "0")] == [
+        (row.richness, row.predicted) for row in report.rows if row.quantity == "features"
+    ]
+    assert all(size(spot, "features") > 0 for spot in report.spots)
+    assert "not computed" in run(tmp_path, BLOCKS, *TINY).stdout
+
+
 def test_quiet(tmp_path: Path) -> None:
     result = run(tmp_path, RICH, *TINY, "--quiet")
 
