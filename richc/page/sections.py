@@ -26,7 +26,7 @@ from richc.report.table import KnobCell, group_name, groups, knobs
 from richc.report.transfer import WORDS as WORDS_OF_VALUES
 from richc.report.transfer_schema import TransferReport
 from richc.report.verification_schema import VerificationReport
-from richc.rules.sentence import gauge_words, point_name
+from richc.rules.sentence import DEPTH_NAMES, gauge_words, point_name
 from richc.spec.declared_values import place, values
 from richc.spec.model import Tensor
 from richc.syntax.source import Source
@@ -148,7 +148,8 @@ def _facts(model: ModelResult) -> Iterator[tuple[str, str]]:
         yield "Gauge", gauge_words(verdict.gauges) if verdict.gauges else "without a name"
     if verdict.depth_exponent is not None:
         power = f"L^{-verdict.depth_exponent}"
-        yield "Branches", f"small as `{power}`, beside their stream"
+        name = DEPTH_NAMES.get(verdict.depth_exponent)
+        yield "Branches", f"small as `{power}`, beside their stream{f': {name}' if name else ''}"
 
 
 class _Silenced(NamedTuple):
