@@ -1,6 +1,7 @@
 """Build hook: compile the grammar's LALR tables whenever a wheel of richc is built.
 
-A standard wheel gets ``richc/syntax/_tables.json`` and a copy of the grammar; an editable one
+A standard wheel gets ``richc/syntax/_tables.json``, a copy of the grammar, and the examples that
+``richc init`` copies; an editable one
 gets the tables written into the checkout, beside the module that reads them, and the checkout's
 modules compiled.
 """
@@ -23,6 +24,8 @@ class TablesHook(BuildHookInterface):  # type: ignore[type-arg]  # generic in a 
         """Generate what this kind of wheel (``standard`` or ``editable``) lacks."""
         root = Path(self.root)
         grammar = root / "grammar" / "rich.lark"
+        # What `richc init` copies.
+        examples = [*(root / "examples").glob("*.rich"), root / "examples" / "digits.csv.gz"]
         tables = _module(root / "richc" / "syntax" / "tables.py")
         tables.write(grammar=grammar.read_text(encoding="utf-8"))
         if version == "editable":
@@ -34,7 +37,12 @@ class TablesHook(BuildHookInterface):  # type: ignore[type-arg]  # generic in a 
         else:
             # Not through `force-include`: that would put a richc folder without any module into
             # the site-packages of an editable install.
-            build_data["force_include"][str(grammar)] = "richc/_grammar/rich.lark"
+            taken = {"_grammar": [grammar], "_examples": examples}
+            build_data["force_include"] |= {
+                str(path): f"richc/{folder}/{path.name}"
+                for folder, paths in taken.items()
+                for path in paths
+            }
 
 
 def _module(path: Path) -> ModuleType:

@@ -155,6 +155,13 @@ def explainable(
     return found + rules(context, parameter, incomplete) + _items(words, "")
 
 
+def examples(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What ``richc init --from`` copies."""
+    from richc.cli.init import example_names
+
+    return _items(((name, None) for name in example_names()), incomplete)
+
+
 def gauges(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The gauges that have names, and the exponents that fix the others."""
     from richc.words import GAUGES

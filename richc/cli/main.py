@@ -21,6 +21,7 @@ COMMANDS = {
     "fix": "fix",
     "fmt": "fmt",
     "gauge": "gauge",
+    "init": "init",
     "lsp": "lsp",
     "map": "map",
     "report": "report",

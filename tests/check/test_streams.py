@@ -58,6 +58,7 @@ WRITING = {
     "fmt of standard input": ["fmt", "-"],
     "gauge": ["gauge", "net.rich", "--to", "mup", "--diff"],
     "help": ["--help"],
+    "init": ["init", "--from", "digits_ntp", "-o", "-"],
     "help of a command": ["verify", "--help"],
     "map": ["map", "net.rich"],
     "report": ["report", "net.rich"],

@@ -139,7 +139,7 @@ TAKING = {
 } | {
     command: [command, "NET"]
     for command in COMMANDS
-    if command not in ("audit", "equiv", "gauge", "completion", "lsp", "rules", "schema")
+    if command not in ("audit", "equiv", "gauge", "completion", "init", "lsp", "rules", "schema")
 }
 
 

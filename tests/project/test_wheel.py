@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 
 _GRAMMAR = "richc/_grammar/rich.lark"
 _TABLES = "richc/syntax/_tables.json"
+_EXAMPLES = "richc/_examples/"
 
 _GOOD = """\
 model small {
@@ -80,7 +81,9 @@ def test_contains_the_package_and_nothing_else(wheel: Path, source: Path) -> Non
 
     in_source = (path for path in (source / "richc").rglob("*") if path.is_file())
     expected = {path.relative_to(source).as_posix() for path in in_source}
-    assert names == expected | {_GRAMMAR, _TABLES}
+    examples = [*source.glob("examples/*.rich"), source / "examples" / "digits.csv.gz"]
+    copied = {f"{_EXAMPLES}{path.name}" for path in examples}
+    assert names == expected | copied | {_GRAMMAR, _TABLES}
     assert "richc/py.typed" in names
 
 
