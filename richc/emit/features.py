@@ -53,7 +53,7 @@ FEATURES: dict[str, Feature] = {
     "options": Feature(
         "Schedules and warm-up, fp16, TF32, `--compile`, `--accumulate`; .npz .pt .safetensors.",
         (
-            *("--schedule", "--warmup", "--accumulate", "--tf32", "--data-on"),
+            *("--epochs", "--schedule", "--warmup", "--accumulate", "--tf32", "--data-on"),
             *("--compile", "--compile-mode", "--progress"),
         ),
     ),

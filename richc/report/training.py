@@ -34,8 +34,13 @@ def before(judged: ModelResult, given: Given, steps: int, batch: int) -> Iterato
         yield f"  {titles}, rates: {rates}"
     train = model.train
     data = given["data"] or train.data or "no data"
-    taken = given["steps"] or train.steps or steps
-    yield f"  {taken} steps of {given['batch'] or train.batch or batch} rows of {data}"
+    rows = f"{given['batch'] or train.batch or batch} rows of {data}"
+    epochs, taken = given.get("epochs"), given["steps"] or train.steps or steps
+    yield (
+        f"  {_number_of(epochs, 'epoch')}, in batches of {rows}"
+        if epochs
+        else (f"  {_number_of(taken, 'step')} of {rows}")
+    )
     yield f"  loss: {LOSSES[model.loss]}"
 
 
@@ -52,6 +57,11 @@ def after(judged: ModelResult, file: str, given: Given) -> Iterator[str]:
         yield f"next: is the learning rate best at every width? richc transfer {named}"
     else:
         yield f"next: what would mend the model? richc fix --diff {named}"
+
+
+def _number_of(given: str | float, thing: str) -> str:
+    """``20 epochs``; what is no number the program refuses."""
+    return counted(int(given), thing) if str(given).isdecimal() else f"{given} {thing}s"
 
 
 def _parameters(model: Model) -> int:
@@ -97,5 +107,7 @@ def _rates(model: Model, given: Given) -> str:
         for optimizer in model.optimizers
     )
     model = model._replace(optimizer=first, others=tuple(others))
-    found = ((group_name(g), values(model, g[0].weight).lr) for g in groups(model.layers))
+    # A norm without a gain has nothing to train.
+    trained = [g for g in groups(model.layers) if not (g[0].kind.is_norm and g[0].weight.frozen)]
+    found = ((group_name(g), values(model, g[0].weight).lr) for g in trained)
     return ", ".join(f"{name} {rate:.4g}" for name, rate in found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import signal
 import stat
@@ -241,11 +242,32 @@ def at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("at_hand")
+def test_epochs(spec: Path) -> None:
+    """So many steps as have full batches; at the end of each, what is held out is tried."""
+    epochs = CliRunner().invoke(cli, ["train", str(spec), "--batch=5", "--epochs=3"])
+    count = int(re.findall(r"step \d+/(\d+)", epochs.stderr)[0])
+    steps = CliRunner().invoke(cli, ["train", str(spec), "--batch=5", f"--steps={count}"])
+
+    assert "  3 epochs, in batches of 5 rows of d.csv" in epochs.stderr.splitlines()
+    rows = len((spec.parent / "d.csv").read_text().splitlines())
+    assert count == 3 * ((rows - max(2, rows // 5)) // 5)
+    assert epochs.stdout == steps.stdout
+    held_out = re.findall(
+        r"^step (\d+)/.*  held-out loss (\S+) accuracy (\S+)  ", epochs.stderr, re.M
+    )
+    assert [str(count * i // 3) for i in (1, 2, 3)] == [step for step, *_ in held_out]
+    last_loss, last_score = re.findall(r"held-out loss (\S+) accuracy (\S+)", epochs.stdout)[0]
+    assert (f"{float(last_loss):.4g}", last_score) == held_out[-1][1:]
+
+
+@pytest.mark.usefixtures("at_hand")
 def test_exit_codes(spec: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for arguments, code, word in (
         (["--data", str(tmp_path / "none.csv")], 2, "No such file"),
         (["--target", "color"], 2, "color"),
         (["--steps", "0"], 2, "steps"),
+        (["--steps", "9", "--epochs", "1"], 2, "--epochs and --steps"),
+        (["--", "--epochs", "x"], 2, "epochs"),
         (["--", "--nope"], 2, "nope"),
         (["--model", "other"], 2, "other"),
         (["--quiet", "--lr", "1e38"], 1, "diverged"),

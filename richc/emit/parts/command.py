@@ -55,6 +55,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     # fill rates
     # end
     add("--steps", type=int, default=STEPS, help="of training")
+    # keep if options
+    add("--epochs", type=int, metavar="K", help="passes over the training rows (--steps)")
+    # end
     add("--batch", type=int, default=BATCH, help="examples a step")
     add("--seed", type=int, default=SEED, help="of init, split and order")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda, mps")

@@ -44,7 +44,7 @@ def train(trainer: Trainer) -> int:
     in_place = options.progress or (sys.stderr.isatty() and not options.quiet)
     if in_place:
         trainer.undo.callback(print, file=sys.stderr)
-    times = 100 if in_place else 10  # keep if not ranks
+    times = 100 if in_place else min(options.epochs or 10, 100)  # keep if not ranks
     # end
     for step in range(first + 1, steps + 1):
         loss, outputs, y = trainer.step()
@@ -76,13 +76,18 @@ def train(trainer: Trainer) -> int:
         # end
         if is_due and not options.quiet:
             left = (time.perf_counter() - begun) / (step - first) * (steps - step)
-            shown = f"loss {loss:.4g}  {SCORE} {score(outputs, y):.4f}  {left:.0f} s left"
+            shown = f"loss {loss:.4g}  {SCORE} {score(outputs, y):.4f}"
+            # keep if options and not ranks
+            held_out, unseen = evaluate(trainer.model, *trainer.held_out, options.precision)
+            shown = f"{shown}  held-out loss {held_out:.4g} {SCORE} {unseen:.4f}"
+            # end
+            shown = f"step {step}/{steps}  {shown}  {left:.0f} s left"
             # keep if options
             start, end = ("\r", "\x1b[K") if in_place else ("", "\n")
-            print(f"{start}step {step}/{steps}  {shown}", end=end, file=sys.stderr, flush=True)
+            print(f"{start}{shown}", end=end, file=sys.stderr, flush=True)
             # end
             # keep if not options
-            print(f"step {step}/{steps}  {shown}", file=sys.stderr, flush=True)
+            print(shown, file=sys.stderr, flush=True)
             # end
         # keep if ckpt
         is_kept = checkpoints.is_due(step)
@@ -116,6 +121,10 @@ def run(options: argparse.Namespace) -> int:
     train_x, train_y, test_x, test_y = place(load(options), device, options.data_on)
     # end
     train_x, train_y, test_x, test_y = load(options)  # keep if stream
+    # keep if options
+    if options.epochs:
+        options.steps = options.epochs * (len(train_x) // min(options.batch, len(train_x)))
+    # end
     torch.manual_seed(options.seed)
     with refused_for("the network"):
         model = shard(options, device)  # keep if fsdp
@@ -132,6 +141,7 @@ def run(options: argparse.Namespace) -> int:
         batches = Batches(train_x, train_y, options.batch, options.seed, device)
         trainer = Trainer(model, batches, options)
         trainer.probe = test_x[:256].to(device)  # keep if monitor
+        trainer.held_out = test_x[:4096], test_y[:4096]  # keep if options and not ranks
     code = train(trainer)  # keep if not ckpt and not log and not options
     # keep if ckpt or log or options
     with trainer.undo:

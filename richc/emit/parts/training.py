@@ -142,6 +142,7 @@ class Trainer:
         self.device, self.taken = batches.device, 0
         self.network: Any = model
         self.probe: Tensor  # keep if monitor
+        self.held_out: tuple[Any, Tensor]  # seen while it trains  # keep if options and not ranks
         # keep if ckpt or log or options
         self.undo = contextlib.ExitStack()  # what ends with training
         # end
