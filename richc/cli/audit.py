@@ -54,11 +54,12 @@ class _Ignore(click.ParamType[tuple[str, str]]):
 
 @click.command("audit", short_help="Audit PyTorch code: is it μP, and what is wrong?")
 @click.argument("factory", metavar="FACTORY")
-@click.option("--widths", type=_Widths(), help="Default: 64,128,256,512.")
+@click.option("--widths", type=_Widths(), help="Widths to build.", show_default="64,128,256,512")
 @click.option(
     "--seeds",
     type=click.IntRange(1, 10_000),
-    help="Networks of every width.  Default: as many as the risk of error asks for.",
+    help="Networks of every width.",
+    show_default="as many as the risk of error asks for",
 )
 @click.option(
     "--target", default="mup", show_default=True, metavar="mup|ntp|rich(R)",

@@ -10,7 +10,7 @@ import click
 from richc.cli.color import color_option, use_color
 from richc.cli.common_options import stdin_filename_option
 from richc.cli.completing import models, rich_files
-from richc.cli.errors import Unusable
+from richc.cli.errors import Unusable, no_such_model
 from richc.cli.selecting import selecting, wanted
 
 FORMATS = ("text", "concise", "json", "sarif", "github")
@@ -82,10 +82,10 @@ def command(
 
     unreadable = 0
     problems = 0
-    named = False
+    names: set[str] = set()
 
     def results() -> Iterator[FileResult]:
-        nonlocal unreadable, problems, named
+        nonlocal unreadable, problems
         for item in inputs:
             if not isinstance(item, Source):
                 unreadable += 1
@@ -93,14 +93,14 @@ def command(
                 continue
             result = analyse_source(item)
             if model is not None:
-                named = named or model in result.names
+                names.update(result.names)
                 result = result.only(model)
             if codes is not None:
                 result = result.of_rules(codes)
             problems += result.has_errors or (strict and result.has_warnings)
             yield result
-        if model is not None and not named and not unreadable:
-            raise Unusable(f"no model `{model}` in these files")
+        if model is not None and model not in names and not unreadable:
+            raise no_such_model(model, names)
 
     for chunk in renderer(output_format)(results(), options):
         click.echo(chunk, nl=False, color=options.color)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
@@ -60,6 +60,8 @@ def _sentence(error: click.ClickException) -> str:
         case click.MissingParameter(param=click.Parameter() as param) if context:
             usage = " ".join(context.command.get_usage(context).split())
             return f"{_name(param)} is missing: {usage.removeprefix('Usage: ')}"
+        case click.BadParameter(param_hint=str() as option):
+            return f"{option}: {error.message}"
         case click.BadParameter(param=click.Parameter() as param):
             choices = getattr(param.type, "choices", ())
             wrong = re.match(r"'(.*?)' is not one of", error.message)
@@ -76,6 +78,13 @@ def _name(param: click.Parameter) -> str:
     return (
         param.opts[0] if isinstance(param, click.Option) else param.metavar or param.opts[0].upper()
     )
+
+
+def no_such_model(name: str, known: Iterable[str]) -> Unusable:
+    """For a name that no model of the files that were read has."""
+    from richc.words import did_you_mean
+
+    return Unusable(f"no model `{name}` in these files{did_you_mean(name, known)}")
 
 
 def show_diagnostics(result: FileResult, color: str = "auto") -> None:

@@ -8,7 +8,7 @@ import click
 
 from richc.cli.common_options import quiet_option, stdin_filename_option
 from richc.cli.completing import models, rich_files
-from richc.cli.errors import Unusable, show_diagnostics
+from richc.cli.errors import no_such_model, show_diagnostics
 from richc.cli.inputs import STDIN
 from richc.cli.selecting import selecting, wanted
 
@@ -88,10 +88,10 @@ def command(
     if STDIN in paths and len(paths) > 1:
         raise click.UsageError("- stands alone: its text goes to standard output")
     texts = Texts(paths, stdin_filename)
-    named = problems = False
+    problems, names = False, set[str]()
     for path, source in texts:
         done = fix(source, model, mended, to)
-        named = named or model in done.result.names
+        names.update(done.result.names)
         writes = not (diff or only_check)
         if diff:
             write_out(unified(source, done.result.source.text))
@@ -103,8 +103,8 @@ def command(
         _tell(done, left, writes=writes, quiet=quiet)
         problems = problems or left.has_errors or bool(done.left)
         problems = problems or (done.is_changed and not writes)
-    if model is not None and not named and texts.all_readable:
-        raise Unusable(f"no model `{model}` in these files")
+    if model is not None and model not in names and texts.all_readable:
+        raise no_such_model(model, names)
     if not texts.all_readable:
         raise SystemExit(2)
     if problems:

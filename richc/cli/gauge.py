@@ -8,7 +8,7 @@ import click
 
 from richc.cli.common_options import quiet_option, stdin_filename_option
 from richc.cli.completing import gauges, models, rich_files
-from richc.cli.errors import Unusable, show_diagnostics
+from richc.cli.errors import Unusable, no_such_model, show_diagnostics
 from richc.cli.inputs import STDIN
 
 if TYPE_CHECKING:
@@ -111,11 +111,7 @@ def _refuse_errors(result: FileResult, name: str | None) -> None:
     """Exit where the text, or the one model of it that is meant, has errors of syntax or names."""
     if name is not None:
         if result.names and name not in result.names:
-            listed = ", ".join(result.names[:8]) + (", ..." if len(result.names) > 8 else "")
-            raise click.UsageError(
-                f"{result.source.shown}: there is no model `{name}`, only {listed}",
-                click.get_current_context(),
-            )
+            raise no_such_model(name, result.names)
         result = result.only(name)
     if result.is_unresolved:
         judged = {d for model in result.models for d in model.diagnostics}

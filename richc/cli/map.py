@@ -11,7 +11,7 @@ import click
 from richc.cli.color import color_option, use_color
 from richc.cli.common_options import format_option, stdin_filename_option
 from richc.cli.completing import models, rich_files
-from richc.cli.errors import Unusable, show_diagnostics
+from richc.cli.errors import Unusable, no_such_model, show_diagnostics
 from richc.cli.outputs import keep_apart
 from richc.cli.training import plotting
 
@@ -62,7 +62,7 @@ def command(
     if not entries:
         if worst:
             raise SystemExit(worst)
-        raise Unusable(f"no model `{model}` in these files" if model else "there is no model")
+        raise Unusable("there is no model")
     # First, for who reads no more than the head of the text.
     _draw(entries, outputs, force)
     if output_format == "json":
@@ -114,7 +114,7 @@ def _can_draw() -> bool:
 
 
 def read_entries(paths: tuple[str, ...], model: str | None, stdin: str) -> tuple[list[Entry], int]:
-    """Every model that has a verdict, and the exit code for what has none."""
+    """Every model that has a verdict, and the exit code for what has none.  Raises Unusable."""
     from richc.cli.inputs import NoInput, sources
     from richc.gauge.place import place
     from richc.pipeline import FileResult, analyse_source
@@ -126,6 +126,7 @@ def read_entries(paths: tuple[str, ...], model: str | None, stdin: str) -> tuple
     except NoInput as error:
         raise Unusable(str(error)) from None
     entries: list[Entry] = []
+    names: set[str] = set()
     worst = 0
     for item in inputs:
         if not isinstance(item, Source):
@@ -134,6 +135,7 @@ def read_entries(paths: tuple[str, ...], model: str | None, stdin: str) -> tuple
             continue
         result = analyse_source(item)
         several = len(result.names) > 1
+        names.update(result.names)
         if model is not None:
             result = result.only(model)
         if result.is_unresolved:
@@ -143,6 +145,8 @@ def read_entries(paths: tuple[str, ...], model: str | None, stdin: str) -> tuple
             name = f"{item.shown}::{judged.spec.name}" if several else item.shown
             where = place(judged.spec, judged.context.network, judged.verdict)
             entries.append(Entry(len(entries) + 1, name, item.path, judged, where))
+    if model is not None and not entries and not worst:
+        raise no_such_model(model, names)
     return entries, worst
 
 

@@ -42,7 +42,9 @@ _SAID = ("lr", "steps", "epochs", "batch", "data", "save", "checkpoint")
     show_default="error",
 )
 @click.option("--width", type=_POSITIVE, help="The width n.", show_default="FILE's")
-@click.option("--depth", type=_POSITIVE, help="The depth L, where FILE has one.")
+@click.option(
+    "--depth", type=_POSITIVE, help="The depth L, of a FILE that has one.", show_default="FILE's"
+)
 @click.option(
     "--richness", metavar="R", help="The exponent r, as 0.25 or 1/4.", show_default="FILE's"
 )

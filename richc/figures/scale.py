@@ -13,6 +13,7 @@ from richc.figures.style import COLORS, INK, MARKERS, TWO_COLUMNS, write
 from richc.lab.outcome import Outcome
 from richc.report.scale import LOSSES
 from richc.report.scale_schema import number
+from richc.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,8 +60,9 @@ def figure(found: ScaleReport) -> Figure:
     _key(axes[2, 2], found)
     sign = f"{found.verdict.sign} " if found.verdict is Outcome.UNDECIDED else ""
     drawn.suptitle(
-        f"{sign}{found.model}: {found.run.steps} steps on {found.run.examples} examples of "
-        f"{found.run.data}, {found.run.seeds} networks a point (bars: least to greatest)",
+        f"{sign}{found.model}: {counted(found.run.steps, 'step')} on "
+        f"{counted(found.run.examples, 'example')} of {found.run.data}, "
+        f"{counted(found.run.seeds, 'network')} a point (bars: least to greatest)",
         fontsize=9,
     )
     return drawn

@@ -15,6 +15,7 @@ from richc.figures.style import COLORS, COLUMN, INK, MARKERS, TWO_COLUMNS, write
 from richc.lab.outcome import Outcome
 from richc.optimizers import title
 from richc.report.transfer import WORDS, by_place, drift, loss_words, prediction, typical
+from richc.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,7 +85,7 @@ def _title(found: TransferReport, length: int) -> str:
 
     point = found.sentence.partition(": ")[0]
     run = found.run
-    measured = f"{title(run.optimizer)}, {run.steps} steps on {run.data}"
+    measured = f"{title(run.optimizer)}, {counted(run.steps, 'step')} on {run.data}"
     return "\n".join([*textwrap.wrap(f"{found.model}: {point}", length), measured])
 
 

@@ -14,7 +14,7 @@ from richc.algebra.monomial import Affine, Monomial
 from richc.optimizers import law
 from richc.optimizers.law import Epsilon
 from richc.spec.model import Tensor
-from richc.words import GAUGES
+from richc.words import GAUGES, did_you_mean
 
 #: The knob that each letter of the abc-parameterization counts.
 KNOBS = {"a": "scale", "b": "std", "c": "lr"}
@@ -62,7 +62,7 @@ def read_target(text: str) -> Target:
         if match is None:
             raise BadTarget(
                 f"{part.strip()!r} is neither a gauge ({', '.join(GAUGES)}) nor a condition such "
-                "as a=0, c=1/2, embed.a=1/2 or embed.bias.c=0"
+                f"as a=0, c=1/2, embed.a=1/2 or embed.bias.c=0{did_you_mean(part.strip(), GAUGES)}"
             )
         try:
             exponent = Fraction(match["q"])

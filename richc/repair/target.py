@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.spec.model import Claim, Model, Requirement
-from richc.words import Regime
+from richc.words import Regime, did_you_mean
 
 MUP = Fraction(1, 2)
 NTP = Fraction(0)
@@ -45,7 +45,8 @@ def parse_target(word: str) -> Fraction | str:
     try:
         richness = Fraction(word)
     except (ValueError, ZeroDivisionError):
-        raise ValueError(f"`{word}` is none of mup, ntp, nearest and a richness") from None
+        guess = did_you_mean(word, named)
+        raise ValueError(f"`{word}` is none of mup, ntp, nearest and a richness{guess}") from None
     if not NTP <= richness <= MUP:
         raise ValueError("the richness scale is 0 to 1/2")
     return richness

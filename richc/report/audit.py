@@ -10,6 +10,7 @@ from richc.report.audit_schema import AuditFinding, AuditReport
 from richc.report.github import annotation
 from richc.report.sarif import LEVELS, artifact, document
 from richc.report.style import Style
+from richc.words import counted
 
 _SIGNS = {"pass": "✓", "fail": "✗", "undecided": "?", "refused": "✗"}
 #: Of findings: knob -> what was read of it.
@@ -70,12 +71,11 @@ def _risk(report: AuditReport) -> str:
 
 
 def _run(report: AuditReport) -> str:
-    parameters = len(report.parameters)
     widths = f"widths {report.widths[0]} to {report.widths[-1]}"
-    groups = f"{report.groups} group{'s' if report.groups > 1 else ''}"
+    parameters = counted(len(report.parameters), "parameter")
     return (
-        f"{parameters} parameters in {groups}, {report.optimizers}, {widths}, "
-        f"{report.networks} networks, {report.seconds:.0f} s"
+        f"{parameters} in {counted(report.groups, 'group')}, {report.optimizers}, {widths}, "
+        f"{counted(report.networks, 'network')}, {report.seconds:.0f} s"
     )
 
 

@@ -39,8 +39,8 @@ def _knob(model: ModelResult, value: Monomial, whole: Monomial | None = None) ->
     spec = model.spec
     size = power(model.context.size(value if whole is None else whole))
     if spec.richness is None or spec.interval is not None:
-        return KnobCell(rich_formula(value, spec.symbols), size)
-    symbols = spec.symbols._replace(alpha=False)
+        return KnobCell(rich_formula(value, spec.symbols._replace(apart=True)), size)
+    symbols = spec.symbols._replace(alpha=False, apart=True)
     return KnobCell(rich_formula(_at_richness(value, spec), symbols), size)
 
 

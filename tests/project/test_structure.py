@@ -38,7 +38,7 @@ ROOMS: dict[str, str] = {
     "glossary": "activations words optimizers emit",
     "report": "_version activations words diagnostics algebra optimizers calculus syntax spec "
     "gauge rules pipeline lab torchfront glossary",
-    "figures": "_version files algebra optimizers calculus rules lab report",
+    "figures": "_version words files algebra optimizers calculus rules lab report",
     "page": "_version diagnostics files algebra optimizers calculus syntax spec rules pipeline "
     "lab report figures",
     "editor": "_version words diagnostics algebra optimizers syntax spec rules pipeline fixing "
