@@ -184,7 +184,7 @@ def _made_for(
             outputs=found.outputs,
             loss=found.loss,
             data=shown,
-            target=named[0] if named[0] else found.target,
+            target=named[0] or found.target,
             optimizer=words["optimizer"] or "adamw",
             depth=None if made["depth"] is None else int(made["depth"]),
         )
@@ -193,7 +193,7 @@ def _made_for(
         asked = f"richc init{'' if is_ours else ' ' + shlex.quote(str(path))}"
         text = starting_text(start, asked, train, f"richc check {_shell(target)}")
         result = analyse(text)
-        assert result.models and result.models[0].passes, text
+        assert all(model.passes for model in result.models), text
         refuse_unloadable(result.models[0], choice, found)
     except DataProblem as error:
         raise Unusable(str(error)) from None

@@ -73,6 +73,7 @@ def starting_text(start: Start, command: str, train: str, check: str) -> str:
         "say.  `richc explain WORD` tells what a word means.",
     ]
     about = "# one for each class" if classes else "# one for each number"
+    other = "mse is for numbers" if classes else "cross_entropy is for classes"
     train_line = [f'data = "{start.data}"']
     train_line += [] if start.target is None else [f"target = {_target(start.target)}"]
     train_line += ["steps = 1000", f"batch = {min(128, max(1, start.rows // 8))}"]
@@ -80,7 +81,7 @@ def starting_text(start: Start, command: str, train: str, check: str) -> str:
     lines = [
         *(f"# {printable(line)}".rstrip() for line in head),
         f"model {start.name} {{",
-        f"  width n = {WIDTH}, base n0 = {BASE}  # change n, and the rate stays good; n0: where it was tuned",
+        f"  width n = {WIDTH}, base n0 = {BASE}  # change n: the rate, tuned at n0, stays good",
         *(
             []
             if start.depth is None
@@ -96,8 +97,7 @@ def starting_text(start: Start, command: str, train: str, check: str) -> str:
         "",
         f"  # The rate is a guess. Try others where it is cheap: {train} {tuned} --lr 1e-2",
         f"  optimizer {start.optimizer} {{ {OPTIMIZERS[start.optimizer]} }}",
-        f"  loss {start.loss}  # {'classes' if classes else 'numbers'}; "
-        f"{'mse is for numbers' if classes else 'cross_entropy is for classes'}",
+        f"  loss {start.loss}  # {other}",
         f"  train {{ {', '.join(train_line)} }}",
         "",
         "  require mup  # the check fails if an edit breaks it",

@@ -44,6 +44,15 @@ _NAME, _SMALL, _MARK = 7.0, 6.0, 5.5
 #: Of a legend: who has more models reads the list in the terminal.
 _MOST = 60
 
+#: What the corners of a prism are, each in a line of the legend.
+_CORNERS = (
+    "left: r = 0, lazy (NTP); right: r = 1/2, rich (μP)",
+    "STP gauge: every multiplier is 1",
+    "μP gauge: every layer's own rate is 1",
+    "rescaling gauge: every std is 1, or its gain",
+    "μP-lr, μP, MFP train alike; so do NTP-lr and NTP",
+)
+
 _ON, _NEAR, _OFF = COLORS[0], COLORS[2], COLORS[5]
 _FACES = ("#eaf2f8", "#d6e6f2")
 _EDGE, _HIDDEN, _SECTION = "#444444", "#999999", "#7a7a7a"
@@ -298,7 +307,7 @@ def _mark(axes: Any, x: float, y: float, entries: Sequence[Entry]) -> None:
 
 
 def _legend_lines(entries: Sequence[Entry]) -> list[Entry | str]:
-    lines: list[Entry | str] = list(entries[:_MOST])
+    lines: list[Entry | str] = [*_CORNERS, *entries[:_MOST]]
     if len(entries) > _MOST:
         lines.append(f"and {len(entries) - _MOST:,} more")
     return lines

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from richc.figures.style import COLORS, INK, MARKERS, TWO_COLUMNS, write
+from richc.figures.style import COLORS, INK, MARKERS, TWO_COLUMNS, log_scale, write
 from richc.lab.outcome import Outcome
 from richc.report.scale import LOSSES
 from richc.report.scale_schema import number
@@ -51,7 +51,7 @@ def figure(found: ScaleReport) -> Figure:
         title, label = _PANELS[quantity]
         for axis in axes[:2, column]:
             axis.set_ylabel(label)
-            _log_scale(axis)
+            log_scale(axis)
         axes[0, column].set_title(title)
         _over_r(axes[0, column], found, quantity)
         _over_width(axes[1, column], found, quantity)
@@ -107,7 +107,7 @@ def _slope(axis: Any, row: Row, spots: Sequence[Spot], quantity: str, color: Any
 def _losses(axis: Any, found: ScaleReport) -> None:
     axis.set_title("Loss at the end")
     axis.set_ylabel(LOSSES[found.run.loss])
-    _log_scale(axis)
+    log_scale(axis)
     for width, spots in _by(found.spots, "width").items():
         style = _of_width(found, width)
         places = [number(s.richness) for s in spots]
@@ -130,7 +130,7 @@ def _over_gamma(axis: Any, found: ScaleReport) -> None:
     axis.set_xscale("log", base=2)
     axis.set_yscale("log")
     for index, (quantity, label) in enumerate(_BY_GAMMA.items()):
-        color = (INK, *COLORS[3:])[index]
+        color = COLORS[(1, 3, 4, 5)[index]]
         style = {"color": color, "marker": MARKERS[index], "label": label, "linestyle": "-"}
         _line(axis, places, spots, quantity, style)
     axis.set_xticks(places, [s.gamma for s in spots])
@@ -169,17 +169,6 @@ def _key(axis: Any, found: ScaleReport) -> None:
     )
     axis.add_artist(second)
     axis.legend(handles=[dashed, dotted], loc="lower left", bbox_to_anchor=(-0.12, 0.05), **_LEGEND)
-
-
-def _log_scale(axis: Any) -> None:
-    """With plain numbers where it spans a decade or two."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axis.set_yscale("log")
-    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0), numticks=12))
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.yaxis.set_minor_formatter(NullFormatter())
-    axis.yaxis.set_minor_locator(LogLocator(subs="all", numticks=40))
 
 
 def _line(
@@ -245,9 +234,12 @@ def _widths(found: ScaleReport) -> list[int]:
 
 
 def _of_width(found: ScaleReport, width: int) -> dict[str, Any]:
-    place = _widths(found).index(width)
+    """A shade of grey and a shape: hues are for r, and for quantities."""
+    widths = _widths(found)
+    place = widths.index(width)
+    shade = 0.65 * (1 - place / max(1, len(widths) - 1))
     return {
-        "color": COLORS[place % len(COLORS)],
+        "color": INK if not shade else (shade, shade, shade),
         "marker": MARKERS[place % len(MARKERS)],
         "linestyle": "-",
     }
@@ -260,4 +252,4 @@ def _of_richness(found: ScaleReport, richness: str) -> dict[str, Any]:
     points = list(_by(found.spots, "richness"))
     place = points.index(richness)
     shade = colormaps["viridis"](0.85 * place / max(1, len(points) - 1))
-    return {"color": shade, "marker": MARKERS[place % len(MARKERS)], "linestyle": "-"}
+    return {"color": shade, "marker": "o", "linestyle": "-"}

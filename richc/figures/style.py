@@ -130,3 +130,14 @@ def _bytes(figure: Figure, kind: str, **options: Any) -> bytes:
 
 def _is_ours(path: Path) -> bool:
     return starts_with(path, _AUTHOR.encode(), within=_HEAD)
+
+
+def log_scale(axis: Any) -> None:
+    """With plain numbers where it spans a decade or two."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0), numticks=12))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
+    axis.yaxis.set_minor_locator(LogLocator(subs="all", numticks=40))

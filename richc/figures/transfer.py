@@ -136,8 +136,15 @@ def _losses(axis: Any, found: TransferReport, beside: Sequence[TransferReport]) 
 
 
 def _key_of_widths(drawn: Figure, axis: Any, columns: int) -> None:
-    """Below all panels, where no curve is."""
+    """Below all panels, where no curve is: widths, and what marks are."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
     handles, labels = axis.get_legend_handles_labels()
+    ring = Line2D([], [], color=INK, marker="o", ls="none", markersize=8, markerfacecolor="none")
+    cross = Line2D([], [], color=INK, marker="x", ls="none", markersize=3.5)
+    handles = [*handles, ring, Patch(color=INK, alpha=0.18, linewidth=0), cross]
+    labels = [*labels, "best", "least to greatest of the seeds", "some diverged"]
     columns = min(columns, len(labels))
     drawn.legend(handles, labels, loc="outside lower center", ncols=columns, **_LEGEND)
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from richc.figures.style import COLORS, INK, MARKERS, write
+from richc.figures.style import COLORS, INK, MARKERS, log_scale, write
 from richc.lab.outcome import Outcome
 from richc.report.verification import place, size
 
@@ -51,7 +51,7 @@ def draw(report: VerificationReport, sentence: str, path: Path, *, force: bool =
 
 def panels(report: VerificationReport) -> dict[str, str]:
     """What there is to draw: panel -> its title."""
-    measured = {panel_of(row) for row in report.rows}
+    measured = {panel_of(row) for row in report.rows if report.is_judged(row) and _drawable(row)}
     titles = {quantity: title for quantity, (title, _) in _PANELS.items()}
     over_depth = {_over_depth(q): f"{title}, over the depth" for q, title in titles.items()}
     return {panel: title for panel, title in (titles | over_depth).items() if panel in measured}
@@ -71,7 +71,7 @@ def figure(report: VerificationReport, title: str | None = None, only: str | Non
     from matplotlib.figure import Figure
 
     quantities = list(panels(report)) if only is None else [only]
-    columns = min(3, len(quantities))
+    columns = 2 if len(quantities) == 4 else min(3, len(quantities))
     lines = -(-len(quantities) // columns)
     drawn = Figure(
         figsize=(4.4 * columns, 3.6 * lines + (0.9 if title else 0.0)), layout="constrained"
@@ -84,10 +84,32 @@ def figure(report: VerificationReport, title: str | None = None, only: str | Non
         _panel(axis, titles[panel], rows, report)
     for axis in axes.flat[len(quantities) :]:
         axis.set_axis_off()
+    if title is not None and len(quantities) < axes.size:
+        _key(axes.flat[len(quantities)])
     if title is not None:
         drawn.suptitle(title, fontsize=10)
     drawn.align_ylabels()
     return drawn
+
+
+def _key(axis: Any) -> None:
+    """What marks and lines are, where a panel has room for it."""
+    from matplotlib.lines import Line2D
+
+    marks = {
+        "mean over networks": Line2D([], [], color=INK, marker="o", linestyle="none"),
+        "of a bias": Line2D([], [], color=INK, marker="o", linestyle="none", fillstyle="none"),
+        "fitted slope, the number in a legend": Line2D([], [], color=INK),
+        "predicted slope, in brackets": Line2D([], [], color=INK, dashes=(4, 3)),
+    }
+    axis.legend(marks.values(), marks, loc="center left", fontsize=9, frameon=False)
+
+
+def _drawable(row: Row) -> dict[int, float]:
+    """The sizes that a logarithm shows, of a row that a slope was fitted to."""
+    if not isinstance(row.measured, float):
+        return {}
+    return {n: value for n, value in row.sizes.items() if value and _SMALL < value < 1 / _SMALL}
 
 
 def _panel(axis: Any, title: str, rows: Sequence[Row], report: VerificationReport) -> None:
@@ -95,16 +117,13 @@ def _panel(axis: Any, title: str, rows: Sequence[Row], report: VerificationRepor
     of_depth = report.run.depth if rows[0].symbol == "L" else None
     axis.set_title(title, fontsize=10)
     axis.set_xscale("log", base=2)
-    axis.set_yscale("log")
+    log_scale(axis)
     axis.set_xlabel("width n" if of_depth is None else "depth L")
     axis.set_ylabel(label)
     nothing: list[str] = []
     drawn: list[float] = []
     for row in rows:
-        sizes = {
-            n: value for n, value in row.sizes.items() if value and _SMALL < value < 1 / _SMALL
-        }
-        exponent = row.measured
+        sizes, exponent = _drawable(row), row.measured
         if not sizes or not isinstance(exponent, float):
             nothing.append(row.layer)
             continue
@@ -128,11 +147,11 @@ def _panel(axis: Any, title: str, rows: Sequence[Row], report: VerificationRepor
 
 
 def _limit(axis: Any, values: Sequence[float], legend_lines: int) -> None:
-    """Two decades at least, so that noise looks like noise, and room for the legend above."""
+    """What there is, on half a decade at least, so that noise looks like noise; and the legend."""
     low, high = math.log10(min(values)), math.log10(max(values))
-    spare = max(0.0, 2.0 - (high - low)) / 2
-    low, high = low - spare - 0.1, high + spare + 0.1
-    room = (high - low) * 0.075 * legend_lines
+    spare = max(0.0, 0.5 - (high - low)) / 2
+    low, high = low - spare - 0.05, high + spare + 0.05
+    room = (high - low) * 0.09 * legend_lines
     axis.set_ylim(10**low, 10 ** (high + room))
 
 

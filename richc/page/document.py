@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from richc._version import __version__
 from richc.files import starts_with
-from richc.page.rendering import render, style_sheet
+from richc.page.rendering import render, style_sheet, words_of
 from richc.page.sections import PageSection, Run, sections
 from richc.page.snippets import findings
 from richc.pipeline import FileResult, ModelResult
@@ -48,6 +48,11 @@ def page(result: FileResult, runs: Sequence[Run]) -> str:
         style=style,
         style_hash=style.hash,
         chapters=chapters,
+        words=words_of(
+            text
+            for chapter in chapters
+            for text in (chapter.model.sentence, *(section.html for section in chapter.sections))
+        ),
         findings=findings(result.source, others),
         text_hash=hashlib.sha256(result.source.text.encode()).hexdigest()[:16],
     )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
+
+from richc.glossary import CONCEPTS, concept
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -54,6 +57,7 @@ def _environment() -> Environment:
     made.filters["powers"] = powers
     made.filters["code"] = code
     made.filters["pieces"] = pieces
+    made.filters["explained"] = explained
     return made
 
 
@@ -103,6 +107,42 @@ def code(text: str) -> Markup:
         Markup("<code>{}</code>").format(part) if index % 2 else powers(part)
         for index, part in enumerate(quoted)
     )
+
+
+#: A tag, or text between tags.
+_TAG = re.compile(r"(<[^>]*>)")
+
+
+@cache
+def _concepts() -> re.Pattern[str]:
+    words = "|".join(map(re.escape, sorted(CONCEPTS, key=len, reverse=True)))
+    return re.compile(rf"(?<![\w-])(?:{words})(?![\w-])", re.IGNORECASE)
+
+
+def explained(text: str) -> Markup:
+    """Words of the glossary with what they mean, for who points at them; code as it is."""
+    from markupsafe import Markup, escape
+
+    def with_meaning(found: re.Match[str]) -> str:
+        word = concept(found[0])
+        if word is None:
+            return found[0]
+        return f'<abbr title="{escape(CONCEPTS[word])}">{found[0]}</abbr>'
+
+    depth = 0
+    parts = []
+    for part in _TAG.split(str(escape(text))):
+        depth += part.startswith("<code") - part.startswith("</code")
+        is_text = not part.startswith("<") and not depth
+        parts.append(_concepts().sub(with_meaning, part) if is_text else part)
+    return Markup("".join(parts))  # noqa: S704 - escaped above
+
+
+def words_of(texts: Iterable[str]) -> list[tuple[str, str]]:
+    """Words of the glossary that texts have, with what they mean, in the glossary's order."""
+    plain = (_TAG.sub(" ", str(text)) for text in texts)
+    found = {concept(match[0]) for text in plain for match in _concepts().finditer(text)}
+    return [(word, about) for word, about in CONCEPTS.items() if word in found]
 
 
 class Fragment(NamedTuple):

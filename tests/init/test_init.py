@@ -1,4 +1,4 @@
-"""``richc init``: from a data file to a model that passes its check and trains, text in, text out."""
+"""``richc init``: from a data file to a model that passes its check and trains."""
 
 from __future__ import annotations
 

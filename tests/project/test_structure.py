@@ -40,7 +40,7 @@ ROOMS: dict[str, str] = {
     "gauge rules pipeline lab torchfront glossary",
     "figures": "_version words files algebra optimizers calculus rules lab report",
     "page": "_version diagnostics files algebra optimizers calculus syntax spec rules pipeline "
-    "lab report figures",
+    "lab glossary report figures",
     "editor": "_version words diagnostics algebra optimizers syntax spec rules pipeline fixing "
     "glossary",
     "richc": "_version syntax gauge pipeline emit compilation fixing lab torchfront report",
