@@ -1,3 +1,3 @@
 """The version: of the package, of what it writes, and of the reports' producer."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -146,7 +146,7 @@ def test_a_protected_file_is_left_alone(path: Path) -> None:
         ([], "--to is missing"),
         (["--to", "spt"], "neither a gauge"),
         (["--to", "c.a=0"], "model `net` has no layer `c`"),
-        (["--to", "mup", "--model", "nat"], "there is no model `nat`, only net"),
+        (["--to", "mup", "--model", "nat"], "no model `nat` in these files; did you mean `net`?"),
     ],
 )
 def test_wrong_usage(arguments: list[str], reason: str, path: Path) -> None:

@@ -253,7 +253,7 @@ def test_epochs(spec: Path) -> None:
     assert count == 3 * ((rows - max(2, rows // 5)) // 5)
     assert epochs.stdout == steps.stdout
     held_out = re.findall(
-        r"^step (\d+)/.*  held-out loss (\S+) accuracy (\S+)  ", epochs.stderr, re.M
+        r"^step (\d+)/.*  held-out loss (\S+) accuracy (\S+)  ", epochs.stderr, re.MULTILINE
     )
     assert [str(count * i // 3) for i in (1, 2, 3)] == [step for step, *_ in held_out]
     last_loss, last_score = re.findall(r"held-out loss (\S+) accuracy (\S+)", epochs.stdout)[0]
