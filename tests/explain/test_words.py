@@ -132,6 +132,28 @@ def test_unknown_options(command: str) -> None:
     assert "--model" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["gauge", "NET", "--to", "rescalling"], "rescaling"),
+        (["fix", "NET", "--to", "nearst"], "nearest"),
+        (["check", "NET", "--model", "digitz"], "digits"),
+        (["fix", "NET", "--model", "digitz"], "digits"),
+        (["map", "NET", "--model", "digitz"], "digits"),
+        (["gauge", "NET", "--to", "stp", "--model", "digitz"], "digits"),
+        (["compile", "NET", "--with", "ckp"], "ckpt"),
+        (["init", "--optimizer", "adamv"], "adam"),
+    ],
+)
+def test_what_was_meant_is_guessed_at(arguments: list[str], meant: str, examples: Path) -> None:
+    net = str(examples / "digits_mup_sgd.rich")
+    result = run(*(word.replace("NET", net) for word in arguments))
+
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert 1 == result.stderr.count("error: ")
+    assert f"did you mean `{meant}`" in result.stderr
+
+
 #: Of every command that takes a model, how it is given one.
 TAKING = {
     "equiv": ["equiv", "NET", "NET"],
