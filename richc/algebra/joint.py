@@ -10,27 +10,27 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import final
 
-from richc.algebra.exponent import Exponent
+from richc.algebra.exponent import Exponent, exact
 
 _ZERO = Exponent(0)
 
 
 @final
 class Joint(Fraction):
-    """The exponent of n, and beside it that of L; for the operations that the calculus uses."""
+    """The exponent of n, and beside it that of L; for the operations that the calculus uses.
 
-    __slots__ = ("depth",)
+    Both may be of a kind of their own: traced ones, and ones that are sums of unknowns.
+    """
 
+    __slots__ = ("depth", "width")
+
+    width: Fraction
     depth: Fraction
 
     def __new__(cls, width: Fraction | int, depth: Fraction | int) -> Joint:
-        self = super().__new__(cls, width)
-        self.depth = Fraction(depth)
+        self = super().__new__(cls, width.numerator, width.denominator)
+        self.width, self.depth = _part(width), _part(depth)
         return self
-
-    @property
-    def width(self) -> Fraction:
-        return Fraction(self.numerator, self.denominator)
 
     def __add__(self, other: object) -> Joint:  # type: ignore[override]  # fewer types
         if not isinstance(other, Fraction | int):
@@ -101,9 +101,13 @@ class Joint(Fraction):
 
 def width_of(value: Fraction | int) -> Fraction:
     """The power of n."""
-    return Fraction(value.numerator, value.denominator)
+    return value.width if isinstance(value, Joint) else _part(value)
 
 
 def depth_of(value: Fraction | int) -> Fraction:
     """The power of L."""
     return value.depth if isinstance(value, Joint) else _ZERO
+
+
+def _part(value: Fraction | int) -> Fraction:
+    return exact(value if isinstance(value, Fraction) else Fraction(value))

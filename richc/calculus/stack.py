@@ -55,6 +55,11 @@ class StackFault(NamedTuple):
     #: Only because something else is too large.
     is_consequence: bool = False
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What two of one kind at one place have in common."""
+        return self.desideratum, self.kind, self.layer, self.of_bias
+
 
 class StackVerdict(NamedTuple):
     statuses: dict[str, Status]
@@ -134,7 +139,7 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
         backward(sites, UNIT, phase)
         upward(sites, ZERO_SIZE, phase)
         for fault in _explosions(values):
-            key = fault.desideratum, fault.kind, fault.layer, fault.of_bias
+            key = fault.key
             # What explodes in a later step only, does so through what did in the first.
             is_late = number > 0 and bool(roots)
             if key not in roots and (key not in exploded or fault.size > exploded[key].size):
@@ -147,8 +152,7 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
     faults += exploded.values()
     explodes = bool(faults)
     for fault in _of_families(_lazy(values), values):
-        key = fault.desideratum, fault.kind, fault.layer, fault.of_bias
-        exploded[key] = fault._replace(is_consequence=explodes)
+        exploded[fault.key] = fault._replace(is_consequence=explodes)
     faults += [fault for fault in exploded.values() if fault not in faults]
     broken = {fault.desideratum for fault in faults}
     statuses = {d: VIOLATED if d in broken else HOLDS for d in names}
@@ -318,8 +322,7 @@ def _of_families(
     copies = Counter(value.layer for value in values if value.region is not None)
     groups: dict[tuple[object, ...], list[StackFault]] = {}
     for fault in faults:
-        key = fault.desideratum, fault.kind, fault.layer, fault.of_bias
-        groups.setdefault(key, []).append(fault)
+        groups.setdefault(fault.key, []).append(fault)
     for group in groups.values():
         first = group[0]
         if first.desideratum in ("D2", "D3") and len(group) < copies[first.layer]:
@@ -335,14 +338,13 @@ def _lazy(values: Sequence[Representation]) -> Iterator[StackFault]:
         yield StackFault("D1", Breach.STILL, values[-1].layer, moved, excess=moved)
     for value in values:
         at, region = value.at, value.region
-        trained = [site for site in value.sites if isinstance(site.op, Linear)]
         if region is not None:
+            trained = [(site, by) for site, by in _shares(value) if isinstance(site.op, Linear)]
             stream = ONE + region.gradient + region.change
             reach = value.blocks.whole + value.to_output() + at.coherent
             if not value.is_added and trained and reach < UNIT:
                 yield StackFault("D2", Breach.USELESS, value.layer, reach, excess=reach)
-            for site in trained:
-                share = value.blocks.whole + value.to_output(site) + site.own
+            for site, share in trained:
                 if share < stream:
                     gap = _over(share, stream)
                     yield StackFault("D3", Breach.FAMILY, value.layer, share, excess=gap)

@@ -49,8 +49,9 @@ def judge_stack(network: Network) -> Verdict:
     nontrivial = not is_still if evaluated else None
     passes = evaluated and broken.isdisjoint(DESIDERATA)
     changes = [*_changes(found)] if evaluated else []
-    powers = {exact(width_of(size)) for size in changes if isinstance(size, Fraction)}
-    richness = max(powers) + HALF if passes and len(powers) == 1 else None
+    powers = [exact(width_of(size)) for size in changes if isinstance(size, Fraction)]
+    is_one = bool(powers) and all(power == powers[0] for power in powers)
+    richness = powers[0] + HALF if passes and is_one else None
     features = any(power >= ZERO for power in powers)
     weights = [network.written[index] for index in sorted({*_weights(found.sites)})]
     gauges = named_gauges(weights) if richness is not None else ()
@@ -159,7 +160,7 @@ def _depth_exponent(found: StackVerdict) -> Fraction | None:
     A branch that is smaller at init than what its updates make it trains as if it were as large
     as they do (docs/theory.md, "Residual stacks and depth").
     """
-    powers: set[Fraction] = set()
+    powers: list[Fraction] = []
     for site in _regions(found.sites):
         op = site.op
         assert isinstance(op, Residual)
@@ -169,7 +170,7 @@ def _depth_exponent(found: StackVerdict) -> Fraction | None:
             reached = largest(size, moved)
             if isinstance(reached, Fraction) and isinstance(site.height, Fraction):
                 relative = reached + -site.height
-                powers.add(-depth_of(relative))
+                powers.append(-depth_of(relative))
     return min(powers) if powers else None
 
 

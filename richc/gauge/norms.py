@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from richc.algebra.monomial import ONE, Monomial
-from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, residuals
+from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, last_dense, residuals
 from richc.spec.model import Model, Tensor
 
 #: A layer, and whether it is about its bias.
@@ -63,8 +63,10 @@ def _move(factors: dict[_At, Monomial], index: int, factor: Monomial) -> None:
 
 
 def _last(model: Model, parts: Sequence[Part]) -> int:
-    """The last dense layer of some parts."""
-    return [p for p in parts if isinstance(p, int) and not model.layers[p].kind.is_norm][-1]
+    """The last dense layer of a branch."""
+    last = last_dense(parts, model.layers)
+    assert last is not None
+    return last
 
 
 def _is_norm(model: Model, part: Part) -> bool:

@@ -25,7 +25,7 @@ from richc.repair.equations import (
 )
 from richc.repair.target import MUP
 from richc.rules.context import Context
-from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock
+from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, last_dense
 from richc.spec.model import READ_OUT, Claim, Layer
 
 _HALF = Fraction(1, 2)
@@ -53,7 +53,7 @@ def spots(context: Context) -> dict[int, LayerSpot]:
 def _spots(
     layers: Sequence[Layer], parts: Sequence[Part], block: ResidualBlock | None, *, is_deep: bool
 ) -> Iterator[tuple[int, LayerSpot]]:
-    dense = [part for part in parts if isinstance(part, int) and not layers[part].kind.is_norm]
+    last = None if block is None else last_dense(parts, layers)
     for part, after in zip_longest(parts, parts[1:]):
         if isinstance(part, ResidualBlock):
             yield from _spots(layers, part.parts, part, is_deep=is_deep)
@@ -64,8 +64,7 @@ def _spots(
             keeps_size = layer.activation is None or layer.activation.is_homogeneous
             before_norm = isinstance(after, int) and layers[after].kind.is_norm
             is_normed = keeps_size and before_norm and not layer.kind.is_norm
-            is_last = block is not None and part == dense[-1]
-            yield part, LayerSpot(block, is_deep, is_last, is_normed)
+            yield part, LayerSpot(block, is_deep, part == last, is_normed)
 
 
 class BranchLayers(NamedTuple):

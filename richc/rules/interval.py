@@ -39,8 +39,6 @@ def decide(context: Context) -> Decision:
     assert model.interval is not None
     assert model.richness is not None
     try:
-        if not model.is_chain:
-            raise TooManyPieces  # Sizes in two symbols are not traced.
         parts = cut(context)
     except TooManyPieces:
         undecided = tuple((name, NOT_EVALUATED) for name, _ in context.verdict.statuses)

@@ -5,12 +5,16 @@ A chain has none of this: there each layer reads the one before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from richc.algebra.monomial import Monomial
 from richc.diagnostics import Span
 from richc.spec.activation import Activation
+
+if TYPE_CHECKING:
+    from richc.spec.model import Layer
+    from richc.spec.shapes import Slot
 
 
 class DeclaredDepth(NamedTuple):
@@ -64,6 +68,12 @@ def residuals(parts: tuple[Part, ...]) -> Iterator[tuple[ResidualBlock, Repeated
             yield part, None
         elif isinstance(part, RepeatedBlocks):
             yield from ((inner, part) for inner, _ in residuals(part.parts))
+
+
+def last_dense(parts: Sequence[Part], items: Sequence[Layer | Slot]) -> int | None:
+    """The index of the last dense one of some parts, which are those of ``items``, if any is."""
+    dense = (part for part in reversed(parts) if isinstance(part, int))
+    return next((index for index in dense if not items[index].kind.is_norm), None)
 
 
 def unrolled(parts: tuple[Part, ...], depth: int) -> Iterator[int]:

@@ -23,7 +23,7 @@ from richc.calculus.ops import (
 from richc.calculus.residual import DEPTH, Branch, Opaque, Residual
 from richc.calculus.run import Stage
 from richc.spec.activation import Activation
-from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, residuals
+from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, last_dense, residuals
 from richc.spec.model import Layer, LayerKind, Tensor
 
 if TYPE_CHECKING:
@@ -99,8 +99,9 @@ class Blocks:
 
     def _last(self, part: ResidualBlock) -> int:
         """The last dense layer of a branch: what the stream's size is laid to."""
-        layers = [p for p in part.parts if isinstance(p, int)]
-        return [p for p in layers if not self._layers[p].kind.is_norm][-1]
+        last = last_dense(part.parts, self._layers)
+        assert last is not None
+        return last
 
     def _branch(self, part: ResidualBlock) -> Branch:
         return Branch(tuple(self.ops(part.parts)), self._exponents.size(part.scale))
@@ -150,7 +151,8 @@ class Blocks:
             return "a norm of the stream begins each block, so that nothing skips it"
         if not others and any(r.skip != ONE for r in branches):
             return "a skip other than one forgets the input, or grows"
-        if len({self._exponents.size(residual.skip) for residual in branches}) > 1:
+        skips = [self._exponents.size(residual.skip) for residual in branches]
+        if any(skip != skips[0] for skip in skips):
             return "the branches of a block have different skips"
         return ""
 

@@ -37,12 +37,13 @@ class Exponents:
         """The exponent of n, and of L in a model with a depth."""
         if value.is_zero:
             return ZERO_SIZE
-        exponent = value.exponent(WIDTH)
         if self.model.depth is not None:
-            return Joint(exponent.at(self.richness), value.exponent(DEPTH).at(self.richness))
-        return exact(
-            exponent.at(self.richness) if self._trace is None else self._trace.value(exponent)
-        )
+            return Joint(self._power(value, WIDTH), self._power(value, DEPTH))
+        return exact(self._power(value, WIDTH))
+
+    def _power(self, value: Monomial, symbol: str) -> Fraction:
+        exponent = value.exponent(symbol)
+        return exponent.at(self.richness) if self._trace is None else self._trace.value(exponent)
 
     def network(self, optimizer: str) -> Network:
         """The model's exponents, read with the update law of some optimizer.

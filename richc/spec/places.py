@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from richc.spec import messages
 from richc.spec.activation import Activation
-from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock
+from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, last_dense
 from richc.spec.items import Report
 from richc.spec.model import (
     BRANCH,
@@ -91,11 +91,10 @@ class _PlaceWalk:
         is_deep: bool = False,
     ) -> Iterator[LayerPlace]:
         self._dim = source
-        dense = [p for p in parts if isinstance(p, int) and not self._slots[p].kind.is_norm]
+        last = last_dense(parts, self._slots)
         for part in parts:
             if isinstance(part, int):
-                is_last = bool(dense) and part == dense[-1]
-                yield from self._layers(part, is_whole, in_branch, is_deep, is_last)
+                yield from self._layers(part, is_whole, in_branch, is_deep, part == last)
             elif isinstance(part, Activation):
                 self._before = part
             else:
