@@ -149,10 +149,6 @@ class _Resolver(Reader):
         refuse_denominators(self, model)
         if len(self.found) > errors or (errors and holes):
             return None
-        if holes and arrangement:
-            place = min(hole.place for hole in holes.by_symbol.values())
-            self.report(messages.hole_among_blocks(place))
-            return None
         if holes:
             # Solving needs the calculus of the stages after this one; few files have holes.
             from richc.inference.holes import solve

@@ -9,7 +9,7 @@ section 3: the difference between Depth-muP and CompleteP); docs/theory.md, "Des
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import groupby
 from operator import attrgetter
@@ -37,9 +37,6 @@ from richc.calculus.ops import (
 from richc.calculus.residual import READS_GROWTH, Exponential, Residual, is_centred
 from richc.calculus.run import LayerFlow, most_steps
 from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED, Breach, Status
-
-#: A branch that starts at zero wakes its neighbours one step later.
-_STEPS = 4
 
 
 class StackFault(NamedTuple):
@@ -111,22 +108,15 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
     """Decide D0 to D4; D4 only where there are branches.  Never raises Undecided."""
     names = ["D0", "D1", "D2", "D3"]
     names += ["D4"] * any(isinstance(op, Residual) for _, op in ops)
-    sites = place(ops)
     try:
-        forward(sites, UNIT, PLAIN)
-        for index, site in enumerate(sites):
-            if site.is_forgetful and is_centred(op for _, op in ops[index + 1 :]):
-                raise Undecided(READS_GROWTH)
+        sites, values = begin(ops)
     except Exponential as error:
         statuses = dict.fromkeys(names, NOT_EVALUATED) | {"D0": VIOLATED}
         fault = StackFault("D0", Breach.EXPONENTIAL, error.layer, ZERO_SIZE)
         return StackVerdict(statuses, (fault,), "the stream grows faster than any power of L")
     except Undecided as error:
         return StackVerdict(dict.fromkeys(names, NOT_EVALUATED), (), str(error))
-    values = [*_values(sites)]
-    for value in values:
-        _limit(value)
-    faults = [*_sizes(values)]
+    faults = [*sizes(values)]
     if faults and not _is_homogeneous(sites, values):
         statuses = dict.fromkeys(names, NOT_EVALUATED) | {"D0": VIOLATED}
         reason = "sizes away from order one are not exact"
@@ -134,11 +124,8 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
     exploded: dict[tuple[object, ...], StackFault] = {}
     roots: frozenset[tuple[object, ...]] = frozenset()
     first: dict[int, LayerFlow] = {}
-    for number in range(most_steps(len(sites))):
-        phase = Phase(step, PLAIN, is_later=number > 0)
-        backward(sites, UNIT, phase)
-        upward(sites, ZERO_SIZE, phase)
-        for fault in _explosions(values):
+    for number in steps(sites, step):
+        for fault in explosions(values):
             key = fault.key
             # What explodes in a later step only, does so through what did in the first.
             is_late = number > 0 and bool(roots)
@@ -147,16 +134,41 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
                 exploded[key] = fault._replace(is_consequence=consequence)
         if not number:
             roots, first = frozenset(exploded), summaries(values)
-        if not wake(sites) and number >= _STEPS - 1:
-            break
     faults += exploded.values()
     explodes = bool(faults)
-    for fault in _of_families(_lazy(values), values):
+    for fault in lacks(values):
         exploded[fault.key] = fault._replace(is_consequence=explodes)
     faults += [fault for fault in exploded.values() if fault not in faults]
     broken = {fault.desideratum for fault in faults}
     statuses = {d: VIOLATED if d in broken else HOLDS for d in names}
     return StackVerdict(statuses, tuple(faults), "", tuple(values), tuple(sites), first)
+
+
+def begin(ops: Sequence[Placed]) -> tuple[list[Site], list[Representation]]:
+    """The sites of a network at init, and its representations.
+
+    Raises Undecided and Exponential.
+    """
+    sites = place(ops)
+    forward(sites, UNIT, PLAIN)
+    for index, site in enumerate(sites):
+        if site.is_forgetful and is_centred(op for _, op in ops[index + 1 :]):
+            raise Undecided(READS_GROWTH)
+    values = [*_values(sites)]
+    for value in values:
+        _limit(value)
+    return sites, values
+
+
+def steps(sites: Sequence[Site], step: Step) -> Iterator[int]:
+    """Every step until nothing is new, by its number: the sizes are then those of that step."""
+    for number in range(most_steps(len(sites))):
+        phase = Phase(step, PLAIN, is_later=number > 0)
+        backward(sites, UNIT, phase)
+        upward(sites, ZERO_SIZE, phase)
+        yield number
+        if not wake(sites) and number:
+            return
 
 
 def summaries(values: Sequence[Representation]) -> dict[int, LayerFlow]:
@@ -182,7 +194,7 @@ def _summary(value: Representation, sites: Sequence[Site]) -> LayerFlow:
     trained = [site for site in sites if site.op.letter]
     bias = next((site for site in trained if isinstance(site.op, Bias)), None)
     weight = next((site for site in trained if site is not bias), sites[0])
-    shares = {id(site): share for site, share in _shares(value)}
+    known = {id(site): share for site, share in shares(value)}
     return LayerFlow(
         h=last.height,
         source=weight.source,
@@ -192,8 +204,8 @@ def _summary(value: Representation, sites: Sequence[Site]) -> LayerFlow:
         bias_own=ZERO_SIZE if bias is None else bias.own,
         carried=weight.carried,
         dh=last.change,
-        df=shares.get(id(weight), ZERO_SIZE),
-        bias_df=ZERO_SIZE if bias is None else shares[id(bias)],
+        df=known.get(id(weight), ZERO_SIZE),
+        bias_df=ZERO_SIZE if bias is None else known[id(bias)],
         reach=value.blocks.whole + value.to_output() + last.change,
     )
 
@@ -267,7 +279,7 @@ def _activations(sites: Sequence[Site]) -> Iterator[Elementwise]:
             yield from _activations(inner)
 
 
-def _sizes(values: Sequence[Representation]) -> Iterator[StackFault]:
+def sizes(values: Sequence[Representation]) -> Iterator[StackFault]:
     """D0 at init.  What a branch adds has no least size, and what only norms read has none."""
     for value in values:
         height = value.at.height
@@ -283,7 +295,7 @@ def _sizes(values: Sequence[Representation]) -> Iterator[StackFault]:
             )
 
 
-def _explosions(values: Sequence[Representation]) -> Iterator[StackFault]:
+def explosions(values: Sequence[Representation]) -> Iterator[StackFault]:
     """What no step may exceed: D0 of updates, and D1."""
     for value in values:
         change, most = value.at.change, value.at.height if value.is_normed else UNIT
@@ -299,29 +311,28 @@ def _explosions(values: Sequence[Representation]) -> Iterator[StackFault]:
                 excess=change + -most,
                 is_consequence=not roots,
             )
-        for site, share in _shares(value):
+        for site, share in shares(value):
             if share > UNIT:
                 of_bias = isinstance(site.op, Bias)
                 yield StackFault("D1", Breach.EXPLODES, value.layer, share, of_bias, share)
 
 
-def _shares(value: Representation) -> Iterator[tuple[Site, Size]]:
+def shares(value: Representation) -> Iterator[tuple[Site, Size]]:
     """What the weight, the bias and the gain of a value, in all blocks, add to the output."""
     for site in value.sites:
         if site.op.letter:
             yield site, value.blocks.whole + value.to_output(site) + site.own
 
 
-def _of_families(
-    faults: Iterable[StackFault], values: Sequence[Representation]
-) -> Iterator[StackFault]:
-    """One fault for all copies of a weight in several blocks in a row.
+def lacks(values: Sequence[Representation]) -> Iterator[StackFault]:
+    """What does too little in the last step: D1, D2, D3 and D4.
 
-    Their largest share is the family's, so that D2 and D3 fail in all of them or not at all.
+    All copies of a weight in several blocks in a row have one fault: their largest share is the
+    family's, so that D2 and D3 fail in all of them or not at all.
     """
     copies = Counter(value.layer for value in values if value.region is not None)
     groups: dict[tuple[object, ...], list[StackFault]] = {}
-    for fault in faults:
+    for fault in _lazy(values):
         groups.setdefault(fault.key, []).append(fault)
     for group in groups.values():
         first = group[0]
@@ -332,14 +343,14 @@ def _of_families(
 
 def _lazy(values: Sequence[Representation]) -> Iterator[StackFault]:
     """What the last phase must reach: D1, D2, D3 and D4."""
-    moved = largest(*(share for value in values for _, share in _shares(value)))
+    moved = largest(*(share for value in values for _, share in shares(value)))
     has_stream = any(value.region is not None for value in values)
     if moved < UNIT:
         yield StackFault("D1", Breach.STILL, values[-1].layer, moved, excess=moved)
     for value in values:
         at, region = value.at, value.region
         if region is not None:
-            trained = [(site, by) for site, by in _shares(value) if isinstance(site.op, Linear)]
+            trained = [(site, by) for site, by in shares(value) if isinstance(site.op, Linear)]
             stream = ONE + region.gradient + region.change
             reach = value.blocks.whole + value.to_output() + at.coherent
             if not value.is_added and trained and reach < UNIT:

@@ -14,7 +14,7 @@ from richc.algebra.sizes import ZERO_SIZE, Size, Zero, largest
 from richc.calculus.ops import Elementwise, Linear, Site
 from richc.calculus.residual import Residual
 from richc.calculus.run import Flow, LayerFlow
-from richc.calculus.stack import Representation, StackFault, StackVerdict, judge, summaries
+from richc.calculus.stack import Representation, StackFault, judge, summaries
 from richc.calculus.verdict import (
     DESIDERATA,
     POINTS,
@@ -48,8 +48,8 @@ def judge_stack(network: Network) -> Verdict:
     is_still = any(fault.kind == "still" for fault in found.faults)
     nontrivial = not is_still if evaluated else None
     passes = evaluated and broken.isdisjoint(DESIDERATA)
-    changes = [*_changes(found)] if evaluated else []
-    powers = [exact(width_of(size)) for size in changes if isinstance(size, Fraction)]
+    moved = [*changes(found.sites, found.values)] if evaluated else []
+    powers = [exact(width_of(size)) for size in moved if isinstance(size, Fraction)]
     is_one = bool(powers) and all(power == powers[0] for power in powers)
     richness = powers[0] + HALF if passes and is_one else None
     features = any(power >= ZERO for power in powers)
@@ -81,7 +81,7 @@ def judge_stack(network: Network) -> Verdict:
         function_richness=None,
         reason=found.reason,
         is_grown=any(map(_is_grown, _regions(found.sites))) if evaluated else False,
-        depth_exponent=_depth_exponent(found) if evaluated else None,
+        depth_exponent=depth_exponent(found.sites) if evaluated else None,
     )
 
 
@@ -126,26 +126,23 @@ def _violation(fault: StackFault) -> Violation:
     )
 
 
-def _changes(found: StackVerdict) -> Iterator[Size]:
+def changes(sites: Sequence[Site], values: Sequence[Representation]) -> Iterator[Size]:
     """How much the representations outside of branches move, those that only norms read by share.
 
     The last is the stream, as the read-out reads it.
     """
-    for value in found.values:
+    for value in values:
         if value.region is None and not value.is_output:
             yield _share(value, value.at)
     before: Site | None = None
-    for site in found.sites:
-        if site is found.sites[-1] or (isinstance(site.op, Linear) and site.layer == _last(found)):
+    for site in sites:
+        is_readout = isinstance(site.op, Linear) and site.layer == sites[-1].layer
+        if site is sites[-1] or is_readout:
             break
         before = site
     if before is not None:
         change = before.change
         yield change if isinstance(before.height, Zero) else change + -before.height
-
-
-def _last(found: StackVerdict) -> int:
-    return found.sites[-1].layer
 
 
 def _share(value: Representation, site: Site) -> Size:
@@ -154,14 +151,14 @@ def _share(value: Representation, site: Site) -> Size:
     return site.change
 
 
-def _depth_exponent(found: StackVerdict) -> Fraction | None:
+def depth_exponent(sites: Sequence[Site]) -> Fraction | None:
     """The power of L that the branches of L blocks are small by, beside their stream.
 
     A branch that is smaller at init than what its updates make it trains as if it were as large
     as they do (docs/theory.md, "Residual stacks and depth").
     """
     powers: list[Fraction] = []
-    for site in _regions(found.sites):
+    for site in _regions(sites):
         op = site.op
         assert isinstance(op, Residual)
         for branch, inner in zip(op.branches, site.inner, strict=True):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import NamedTuple, final
 
-from richc.algebra.monomial import Affine
+from richc.algebra.monomial import Monomial
 
 _ZERO = Fraction(0)
 
@@ -28,10 +28,11 @@ class Trace:
         #: Some comparison comes out as it does at this one r only.
         self.is_point = False
 
-    def value(self, exponent: Affine) -> Fraction:
-        """An exponent at this richness, traced unless it does not depend on it."""
-        value = exponent.at(self.at)
-        return Traced(value, exponent.slope, self) if exponent.slope else value
+    def power(self, value: Monomial, symbol: str) -> Fraction:
+        """The exponent of a symbol at this richness, traced unless it does not depend on it."""
+        exponent = value.exponent(symbol)
+        at = exponent.at(self.at)
+        return Traced(at, exponent.slope, self) if exponent.slope else at
 
     def note(self, difference: Fraction, slope: Fraction) -> None:
         """A number of this value and slope was compared with zero."""

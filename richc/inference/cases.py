@@ -42,6 +42,8 @@ class Preference(NamedTuple):
     holes: tuple[str, ...]
     expression: LinearForm
     reason: str
+    #: Whether a smaller one would do as well.
+    is_bound: bool = True
 
 
 class Case(NamedTuple):

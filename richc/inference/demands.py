@@ -75,6 +75,7 @@ class Demands:
     ) -> None:
         self.model = model
         self.universal = universal
+        self.placed_holes = holes
         self.holes: dict[str, PlacedHole] = holes.by_symbol
         self.uses = find_uses(model, self.holes)
         self.givens = tuple(find_givens(model))

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.algebra.monomial import WIDTH, ZERO, Affine, Monomial
+from richc.algebra.monomial import DEPTH, NO_POWER, WIDTH, ZERO, Affine, Monomial
 from richc.diagnostics import Span
 from richc.inference.linear import RICHNESS
+from richc.spec.arrangement import residuals
 from richc.spec.holes import PlacedHole, has_hole, is_hole
 from richc.spec.model import Layer, Model, Tensor
 
@@ -36,6 +37,8 @@ class Given(NamedTuple):
     name: str
     #: The exponent of n that is written; None for zero, and for what is more than an exponent.
     written: Affine | None
+    #: That of L.
+    depth: Affine = NO_POWER
 
 
 class Pin(NamedTuple):
@@ -61,10 +64,16 @@ def find_givens(model: Model) -> Iterator[Given]:
     seen: set[Span] = set()
     for optimizer in model.optimizers:
         place = dict(optimizer.places).get("lr")
-        exponent = optimizer.lr.exponent(WIDTH)
-        if place is not None and not has_hole(optimizer.lr) and not exponent.is_zero:
+        powers = optimizer.lr.exponent(WIDTH), optimizer.lr.exponent(DEPTH)
+        is_plain = all(power.is_zero for power in powers)
+        if place is not None and not has_hole(optimizer.lr) and not is_plain:
             shown = f"`lr` of `optimizer {optimizer.name}`"
-            yield Given(place, "lr", shown, given_name(place), exponent)
+            yield Given(place, "lr", shown, given_name(place), *powers)
+    for block, _ in residuals(model.arrangement):
+        place = dict(block.places).get("scale")
+        if place is not None and not has_hole(block.scale):
+            powers = block.scale.exponent(WIDTH), block.scale.exponent(DEPTH)
+            yield Given(place, "scale", f"`scale` of `{block.name}`", given_name(place), *powers)
     for layer in model.layers:
         for tensor in layer.tensors:
             values = {
@@ -81,7 +90,8 @@ def find_givens(model: Model) -> Iterator[Given]:
                 value = values[name]
                 written = None if value.is_zero else value.exponent(WIDTH)
                 shown = f"`{name}` of {subject_of(layer, tensor)}"
-                yield Given(place, name, shown, given_name(place), written)
+                depth = value.exponent(DEPTH)
+                yield Given(place, name, shown, given_name(place), written, depth)
     place = model.parameterization_place
     if place is not None:
         yield Given(place, "parameterization", "`parameterization`", "", None)
@@ -102,6 +112,8 @@ def find_uses(model: Model, holes: Mapping[str, PlacedHole]) -> dict[Span, Use]:
 
     for optimizer in model.optimizers:
         visit(optimizer.lr, Use("lr", f"`optimizer {optimizer.name}`", None))
+    for block, _ in residuals(model.arrangement):
+        visit(block.scale, Use("scale", f"`{block.name}`", block.name))
     for layer in model.layers:
         for tensor in layer.tensors:
             subject, name = subject_of(layer, tensor), layer.statement
@@ -131,7 +143,14 @@ def given_name(place: Span) -> str:
     return f"={place}"
 
 
+def depth_name(name: str) -> str:
+    """The unknown that stands for the change in L, beside the one in n."""
+    return f"{name} L"
+
+
 def subject_of(layer: Layer, tensor: Tensor) -> str:
-    """A layer's weight or bias in words: ``the bias of `body```."""
+    """A layer's weight, gain or bias in words: ``the bias of `body```."""
     name = f"`{layer.statement}`"
-    return name if tensor is layer.weight else f"the bias of {name}"
+    if tensor is not layer.weight:
+        return f"the bias of {name}"
+    return f"the gain of {name}" if layer.kind.is_norm else name

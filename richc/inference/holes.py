@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.algebra.monomial import Affine
+from richc.algebra.monomial import NO_POWER, Affine
 from richc.diagnostics import Diagnostic, Span
 from richc.inference import messages
 from richc.inference.conflicts import minimal_conflict
 from richc.inference.demands import Demands, Solution, TooManyCases
-from richc.inference.givens import Given, Use, hole_name
+from richc.inference.givens import Given, Use, depth_name, hole_name
 from richc.inference.linear import RICHNESS, LinearForm, unknown
 from richc.spec.holes import Holes, fill
 from richc.spec.model import Inferred, Model
@@ -27,10 +27,10 @@ def solve(model: Model, holes: Holes, report: Report) -> Model | None:
     Under a ``richness`` statement the exponents are affine in r, if one formula does for the whole
     scale (or for the declared interval), and plain numbers otherwise.
     """
-    demands = Demands(model, holes, model.interval)
+    demands = _demands(model, holes, model.interval)
     places = sorted(demands.uses)
     # The base may be a number in one layer and grow in another, as `fan_in` does.
-    growing = {h.place for h in demands.holes.values() if not h.base.exponent().is_zero}
+    growing = {hole.place for hole in demands.holes.values() if hole.grows}
     idle = [place for place in places if place not in growing]
     unused = {hole.place for hole in demands.holes.values()} - demands.uses.keys()
     for place in idle:
@@ -62,6 +62,14 @@ def solve(model: Model, holes: Holes, report: Report) -> Model | None:
     return fill(model, holes, exponents)._replace(inferred=inferred)
 
 
+def _demands(model: Model, holes: Holes, universal: tuple[Fraction, Fraction] | None) -> Demands:
+    if model.is_chain and model.depth is None:
+        return Demands(model, holes, universal)
+    from richc.inference.stack import StackDemands  # most models are chains
+
+    return StackDemands(model, holes, universal)
+
+
 class _Value(NamedTuple):
     """What is known of one hole."""
 
@@ -81,7 +89,7 @@ def _affine(model: Model, holes: Holes, places: Sequence[Span]) -> _Found | None
         return None
     if model.richness is None or not _SCALE[0] <= model.richness <= _SCALE[1]:
         return None
-    found = _settle(Demands(model, holes, _SCALE), places)
+    found = _settle(_demands(model, holes, _SCALE), places)
     if found is None or any(value.affine is None for value in found.values):
         return None
     return found
@@ -105,7 +113,7 @@ def _inferred(
     place: Span, value: _Value, use: Use, reasons: Mapping[str, _Reason], where: str
 ) -> Inferred:
     assert value.affine is not None
-    words, is_bound = reasons[hole_name(place)]
+    words, is_bound = reasons.get(hole_name(place), _NO_OTHER)
     return Inferred(
         place, value.affine, use.attribute, use.subject, use.layer, words + where, is_bound
     )
@@ -116,6 +124,10 @@ class _Reason(NamedTuple):
 
     words: str
     is_bound: bool
+
+
+#: Of what no single demand decides.
+_NO_OTHER = _Reason("with no other one all desiderata hold", False)
 
 
 def _reasons(solution: Solution) -> dict[str, _Reason]:
@@ -131,7 +143,7 @@ def _reasons(solution: Solution) -> dict[str, _Reason]:
                 found[name] = _Reason(demand.reason, demand.is_bound_when_rich and is_rich)
     for preference in solution.taken:
         for name in preference.holes:
-            found[name] = _Reason(preference.reason, True)
+            found[name] = _Reason(preference.reason, preference.is_bound)
     return found
 
 
@@ -153,7 +165,7 @@ def _undetermined(demands: Demands, places: Sequence[Span]) -> Diagnostic:
     if demands.universal is not None:
         free = [name for name in free if name != RICHNESS]
     ranges = found.solution.system.ranges(free)
-    bounded = {name for taken in found.solution.taken for name in taken.holes}
+    bounded = {name for taken in found.solution.taken if taken.is_bound for name in taken.holes}
     if _is_rich(found.solution):
         for demand in found.solution.constraints:
             bounded |= set(demand.expression.terms) if demand.is_bound_when_rich else set()
@@ -182,7 +194,7 @@ def _contradiction(demands: Demands, report: Report) -> None:
     parties = []
     for given in core:
         others = [other for other in core if other is not given]
-        parties.append(messages.Party(given, _wanted(demands, given, others)))
+        parties.append(messages.Party(given, *_wanted(demands, given, others)))
     report(messages.unsolvable(parties))
 
 
@@ -197,17 +209,21 @@ def _shared(demands: Demands) -> Diagnostic:
     return messages.shared(places, demands.uses)
 
 
-def _wanted(demands: Demands, given: Given, others: Iterable[Given]) -> Affine | None:
-    """What the other parties of a conflict ask of this one: a change of its exponent."""
+def _wanted(
+    demands: Demands, given: Given, others: Iterable[Given]
+) -> tuple[Affine | None, Affine]:
+    """What the other parties of a conflict ask of this one: another exponent, of n and of L."""
     solution = demands.solve(_places(others))
     assert solution is not None
     if not given.name:
-        return None
+        return None, NO_POWER
     change = solution.system.value(unknown(given.name)).affine()
     if change is None or given.written is None:
-        return change
+        return change, NO_POWER
     # Of a variance, the exponent is twice that of the std that the demands speak of.
-    return change.times(Fraction(2 if given.attribute == "var" else 1)).plus(given.written)
+    factor = Fraction(2 if given.attribute == "var" else 1)
+    deeper = solution.system.value(unknown(depth_name(given.name))).affine() or NO_POWER
+    return change.times(factor).plus(given.written), deeper.times(factor).plus(given.depth)
 
 
 def _places(givens: Iterable[Given]) -> frozenset[Span]:

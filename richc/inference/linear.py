@@ -99,6 +99,12 @@ class System:
         twin._bounds = list(self._bounds)
         return twin
 
+    def without_bounds(self) -> System:
+        """The equalities alone."""
+        twin = self.copy()
+        twin._bounds = []
+        return twin
+
     def value(self, expression: LinearForm) -> LinearForm:
         """``expression`` in terms of the unknowns that are still free."""
         while True:
@@ -161,12 +167,16 @@ class System:
             found = {name: _meet(found[name], at_end[name]) for name in wanted}
         return found
 
+    def within(self, name: str) -> Range | None:
+        """Between which ends an unknown may lie; None where the bounds cannot be satisfied."""
+        return _project([self.value(row) for row in self._bounds], name)
+
     def is_feasible(self) -> bool:
         """Whether the inequalities can be satisfied.
 
         Where r is universal: for every r, by values that may depend on it.
         """
-        found = _project([self.value(row) for row in self._bounds], RICHNESS)
+        found = self.within(RICHNESS)
         if found is None or self.universal is None:
             return found is not None
         low, high = self.universal

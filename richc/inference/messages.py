@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from richc.algebra.monomial import Affine
+from richc.algebra.monomial import NO_POWER, Affine
 from richc.diagnostics import ERROR, Diagnostic, Label, Span
 from richc.inference.givens import Given, Use
 from richc.inference.linear import RICHNESS, LinearForm, Range, affine
@@ -35,10 +35,12 @@ class Freedom(NamedTuple):
 
 
 class Party(NamedTuple):
-    """One side of a conflict, and by which power of n the others want it changed."""
+    """One side of a conflict, and which power of n the others want there."""
 
     given: Given
     wanted: Affine | None
+    #: The same of L.
+    depth: Affine = NO_POWER
 
 
 def undetermined(
@@ -245,11 +247,14 @@ def _wish(party: Party) -> str:
     if given.name == RICHNESS:
         return "" if wanted is None or wanted.slope else f"the others need r = {wanted.const}"
     if given.written is None:
-        return "" if wanted is None else f"should be ~ {_power(wanted)}"
-    written = f"~ {_power(given.written)}"
-    return written if wanted is None else f"{written}; should be ~ {_power(wanted)}"
+        return "" if wanted is None else f"should be ~ {_power(wanted, party.depth)}"
+    written = f"~ {_power(given.written, given.depth)}"
+    return written if wanted is None else f"{written}; should be ~ {_power(wanted, party.depth)}"
 
 
-def _power(exponent: Affine) -> str:
-    text = formula(affine(exponent), {})
-    return f"n^({text})" if exponent.slope else f"n^{text}"
+def _power(width: Affine, depth: Affine) -> str:
+    def power(symbol: str, exponent: Affine) -> str:
+        text = formula(affine(exponent), {})
+        return f"{symbol}^({text})" if exponent.slope else f"{symbol}^{text}"
+
+    return power("n", width) if depth.is_zero else f"{power('n', width)} {power('L', depth)}"

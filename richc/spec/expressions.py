@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TypeVar
 
-from richc.algebra.monomial import DEPTH, Affine, Monomial, number, symbol
+from richc.algebra.monomial import Affine, Monomial, number, symbol
 from richc.diagnostics import Diagnostic, Span
 from richc.spec import messages
 from richc.spec.holes import Holes, PlacedHole, has_hole, is_base
@@ -266,11 +266,10 @@ def _unknown_power(node: tree.Power, hole: tree.Hole, base: Monomial, scope: Sco
     """``base^?``, with a symbol for the unknown power."""
     if scope.holes is None:
         raise Rejected(_hole(hole.span))
-    if not base.exponent(DEPTH).is_zero:
-        raise Rejected(messages.hole_among_blocks(hole.span))
     # A fan-in is a plain number at the read-in, and may be n in the next layer of the statement.
     varies = isinstance(node.base, tree.Name) and node.base.text in _DIMENSIONS
-    if not is_base(base) or not (varies or base.exponent().const):
+    placed = PlacedHole(hole.span, base)
+    if not is_base(base) or not (varies or placed.grows):
         raise Rejected(
             messages.bad_exponent(
                 "a hole is the exponent of the width",
@@ -278,7 +277,7 @@ def _unknown_power(node: tree.Power, hole: tree.Hole, base: Monomial, scope: Sco
                 "write `n^?`, or `(n / n0)^?` with a base width",
             )
         )
-    return symbol(scope.holes.symbol(PlacedHole(hole.span, base)))
+    return symbol(scope.holes.symbol(placed))
 
 
 def _sum(node: tree.Sum, scope: Scope) -> Monomial:

@@ -23,9 +23,14 @@ class PlacedHole(NamedTuple):
 
     #: Of the question mark.
     place: Span
-    #: Free of holes, with a plain power of n.  In a repeated statement one hole may have several
-    #: bases: ``fan_in^?`` after layers of different sizes.
+    #: Free of holes, with a plain power of n or L.  In a repeated statement one hole may have
+    #: several bases: ``fan_in^?`` after layers of different sizes.
     base: Monomial
+
+    @property
+    def grows(self) -> bool:
+        """Whether its base does, with the width or the depth."""
+        return any(base in (WIDTH, DEPTH) for base, _ in self.base.powers)
 
 
 class Holes:
@@ -79,5 +84,5 @@ def fill(model: Model, holes: Holes, exponents: Mapping[Span, Affine]) -> Model:
 
 
 def is_base(value: Monomial) -> bool:
-    """Whether a power of ``value`` with an unknown exponent is one unknown power of n."""
+    """Whether a power of ``value`` with an unknown exponent is one of n or L."""
     return not value.is_zero and not any(is_hole(base) or e.slope for base, e in value.powers)

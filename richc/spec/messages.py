@@ -266,11 +266,6 @@ def bad_exponent(message: str, span: Span, help: str | None = None) -> Diagnosti
     return _error("R025", "bad-exponent", message, span, help=help)
 
 
-def hole_among_blocks(span: Span) -> Diagnostic:
-    help = "write any power: where it is wrong, `richc check` says which, and `richc fix` writes it"
-    return bad_exponent("holes are not inferred in a network with blocks or norms", span, help)
-
-
 def too_many_layers(count: str, limit: int, span: Span) -> Diagnostic:
     return _error(
         "R026", "too-many-layers", f"{count} layers are more than the limit of {limit:,}", span

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from richc.algebra.exponent import exact
 from richc.algebra.joint import Joint
@@ -19,14 +19,20 @@ from richc.optimizers.law import Epsilon
 from richc.spec.model import Layer, Model, Tensor
 
 if TYPE_CHECKING:
-    from richc.calculus.traced import Trace
     from richc.optimizers.law import Law
 
 
-class Exponents:
-    """The exponents of a model's values at one richness, traced where a trace is given."""
+class Powers(Protocol):
+    """Makes exponents of a kind of their own: traced ones, or sums of unknowns."""
 
-    def __init__(self, model: Model, richness: Fraction, trace: Trace | None = None) -> None:
+    def power(self, value: Monomial, symbol: str) -> Fraction:
+        """The exponent of a symbol in a value."""
+
+
+class Exponents:
+    """The exponents of a model's values at one richness, or those that ``trace`` makes of them."""
+
+    def __init__(self, model: Model, richness: Fraction, trace: Powers | None = None) -> None:
         self.model = model
         self.richness = richness
         self._trace = trace
@@ -42,8 +48,9 @@ class Exponents:
         return exact(self._power(value, WIDTH))
 
     def _power(self, value: Monomial, symbol: str) -> Fraction:
-        exponent = value.exponent(symbol)
-        return exponent.at(self.richness) if self._trace is None else self._trace.value(exponent)
+        if self._trace is not None:
+            return self._trace.power(value, symbol)
+        return value.exponent(symbol).at(self.richness)
 
     def network(self, optimizer: str) -> Network:
         """The model's exponents, read with the update law of some optimizer.

@@ -1,0 +1,483 @@
+"""What D0 to D4 demand of the exponents of a network with blocks, norms or a depth.
+
+The calculus runs on exponents that are not known (see richc.inference.unknown): a path through it
+that breaks nothing is a family of exponents that pass.  What every such family has in common is
+demanded at once, so that few paths are left: in the last step all members of a family of weights
+together move the output by order one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from richc.algebra.joint import depth_of, width_of
+from richc.algebra.monomial import WIDTH, Affine, symbol
+from richc.algebra.sizes import Size, Zero
+from richc.calculus.loop import backward
+from richc.calculus.ops import UNIT, Bias, Domain, Linear, Phase, Site, Undecided
+from richc.calculus.residual import Exponential, Residual
+from richc.calculus.run import placed
+from richc.calculus.stack import Representation, begin, explosions, lacks, sizes, steps
+from richc.calculus.stack_verdict import changes, depth_exponent
+from richc.calculus.traced import TooManyPieces, Trace, pieces
+from richc.calculus.verdict import judge
+from richc.diagnostics import Span
+from richc.inference.cases import Constraint, Preference
+from richc.inference.demands import Demands, Solution, TooManyCases
+from richc.inference.givens import hole_name, subject_of
+from richc.inference.linear import RICHNESS, LinearForm, System, unknown
+from richc.inference.opened import opened
+from richc.inference.unknown import (
+    GAP,
+    DeadEnd,
+    Letter,
+    Path,
+    TooManyPaths,
+    UnknownPowers,
+    form_of,
+    paths,
+)
+from richc.optimizers.law import Epsilon
+from richc.spec.holes import fill, has_hole
+from richc.spec.model import Claim, Layer, Model, Tensor
+from richc.spec.network import Exponents
+
+#: Ways through the calculus, and pieces of an interval of r, that are looked at in one question.
+_MOST_PATHS, _MOST_PIECES = 600, 60
+
+_ZERO = Fraction(0)
+_HALF = Fraction(1, 2)
+_ONE = Fraction(1)
+
+
+class Wish(NamedTuple):
+    """A preference of which both symbols' exponents are parts; ``key`` is the same on all paths."""
+
+    key: tuple[object, ...]
+    parts: tuple[Preference, ...]
+
+
+class _Outcome(NamedTuple):
+    """What was demanded on a path."""
+
+    constraints: tuple[Constraint, ...]
+    wishes: tuple[Wish, ...]
+
+
+class StackDemands(Demands):
+    """The demands on a model that is no chain, or that has a depth."""
+
+    def solve(
+        self,
+        kept: Collection[Span] | None = None,
+        *,
+        loose: Collection[Span] = (),
+        cautious: bool = False,
+    ) -> Solution | None:
+        pin = self.pin
+        is_pinned = pin is None or kept is None or pin.place in kept
+        if self.universal is not None and is_pinned:
+            return self._everywhere(*self.universal, kept, loose)
+        richness = pin.richness if pin is not None and is_pinned else None
+        return self._at(richness, kept, loose)
+
+    def _at(
+        self, richness: Fraction | None, kept: Collection[Span] | None, loose: Collection[Span]
+    ) -> Solution | None:
+        """Exponents at one richness, or at any."""
+        required = [r.alpha for r in self.model.requirements if r.kind == Claim.DEPTH]
+        wanted = required[0] if required else self.model.depth_exponent
+        question = _Question(self, richness, kept, loose, _ONE if wanted is None else wanted)
+        if question.alpha == _ONE and (found := question.answer(is_strict=True)) is not None:
+            return found
+        # Branches that move less than they could are a choice, unless all of it is required.
+        return None if required and question.alpha == _ONE else question.answer(is_strict=False)
+
+    def _everywhere(
+        self,
+        low: Fraction,
+        high: Fraction,
+        kept: Collection[Span] | None,
+        loose: Collection[Span],
+    ) -> Solution | None:
+        """Exponents, affine in r, that pass for every r of an interval."""
+        ends = [self._at(end, kept, loose) for end in dict.fromkeys((low, high))]
+        found = [end for end in ends if end is not None]
+        if len(found) < len(ends):
+            return None
+        system = System(self.rank, self.universal)
+        exponents: dict[Span, Affine] = {}
+        for place in self.uses:
+            name = hole_name(place)
+            values = [each.system.value(unknown(name)) for each in found]
+            if not all(value.is_constant for value in values):
+                continue
+            slope = (values[-1].const - values[0].const) / (high - low) if low < high else _ZERO
+            exponents[place] = Affine(values[0].const - slope * low, slope)
+            line = unknown(name).plus(unknown(RICHNESS), -slope)
+            system.equate(line.shifted(-exponents[place].const))
+        is_known = kept is None and len(exponents) == len(self.uses)
+        if is_known and not self._passes(exponents, low, high):
+            return None
+        return Solution(system, found[-1].constraints, found[-1].taken)
+
+    def _passes(self, exponents: dict[Span, Affine], low: Fraction, high: Fraction) -> bool:
+        """Whether these exponents are right at every r of an interval."""
+        model = fill(self.model, self.placed_holes, exponents)
+
+        def is_right(richness: Fraction, trace: Trace | None = None) -> bool:
+            verdict = judge(Exponents(model, richness, trace).network(model.optimizer.name))
+            at = richness if trace is None else trace.power(symbol(WIDTH, _IDENTITY), WIDTH)
+            return verdict.richness is not None and verdict.richness == at
+
+        try:
+            parts = pieces(low, high, lambda trace: is_right(trace.at, trace), limit=_MOST_PIECES)
+        except TooManyPieces:
+            raise TooManyCases from None
+        return all(is_right(part.middle) for part in parts)
+
+
+_IDENTITY = Affine(_ZERO, _ONE)
+
+
+class _Question:
+    """One question to the demands, at one richness (None: at any)."""
+
+    def __init__(
+        self,
+        demands: Demands,
+        richness: Fraction | None,
+        kept: Collection[Span] | None,
+        loose: Collection[Span],
+        alpha: Fraction,
+    ) -> None:
+        self.alpha = alpha
+        self._required = any(r.kind == Claim.DEPTH for r in demands.model.requirements)
+        self._rank = demands.rank
+        self._model, self._letters = opened(demands.model, demands.holes, kept, loose)
+        self._names = [hole_name(place) for place in demands.uses]
+        self._is_whole = kept is None
+        self._base = System(demands.rank)
+        r = unknown(RICHNESS)
+        for bound in (r.times(-_ONE), r.shifted(-_HALF), unknown(GAP).times(-_ONE)):
+            self._base.bound(bound)
+        if richness is not None:
+            # Off the scale there is nothing.
+            self._base.equate(r.shifted(-richness))
+        self._undecided = ""
+
+    def answer(self, *, is_strict: bool) -> Solution | None:
+        """``is_strict``: D4 is one of the desiderata."""
+        first = next(self._paths((), is_strict), None)
+        if first is None or not self._is_whole:
+            return None if first is None else self._solution([first], first[1], ())
+        wishes = [w.key for w in first[1].wishes]
+        taken = tuple(self._take((), wishes, is_strict))
+        found = []
+        known: set[tuple[Fraction, ...]] = set()
+        for system, outcome in self._paths(taken, is_strict, known):
+            found.append((system, outcome))
+            values = _constants(system, self._names)
+            if values is not None:
+                known.add(values)
+        return self._solution(found, found[0][1], taken)
+
+    def _take(
+        self, taken: tuple[object, ...], wishes: Sequence[object], is_strict: bool
+    ) -> tuple[object, ...]:
+        """As many of the wishes as can be had together with those before, the first first."""
+        if not wishes:
+            return taken
+        if next(self._paths((*taken, *wishes), is_strict), None) is not None:
+            return (*taken, *wishes)
+        if len(wishes) == 1:
+            return taken
+        half = len(wishes) // 2
+        taken = self._take(taken, wishes[:half], is_strict)
+        return self._take(taken, wishes[half:], is_strict)
+
+    def _paths(
+        self,
+        taken: Sequence[object],
+        is_strict: bool,
+        known: Collection[tuple[Fraction, ...]] = (),
+    ) -> Iterator[tuple[System, _Outcome]]:
+        def run(path: Path) -> _Outcome:
+            return _Run(self._model, self._letters, path, taken, self.alpha).outcome(
+                is_strict, self._required, self._names, known
+            )
+
+        try:
+            yield from paths(self._base, run, limit=_MOST_PATHS)
+        except TooManyPaths:
+            raise TooManyCases from None
+
+    def _solution(
+        self,
+        found: Sequence[tuple[System, _Outcome]],
+        outcome: _Outcome,
+        taken: Collection[object],
+    ) -> Solution:
+        system = _union([each for each, _ in found], self._names)
+        for name in self._names:
+            # Two bounds may meet.
+            value = system.value(unknown(name))
+            for free in list(value.terms):
+                reach = system.within(free)
+                if reach is not None and reach.low is not None and reach.low == reach.high:
+                    system.equate(unknown(free).shifted(-reach.low))
+        preferences = tuple(p for w in outcome.wishes if w.key in taken for p in w.parts)
+        return Solution(system, outcome.constraints, preferences)
+
+
+def _constants(system: System, names: Sequence[str]) -> tuple[Fraction, ...] | None:
+    """What these unknowns are, where all of them are determined."""
+    values = [system.value(unknown(name)) for name in names]
+    return tuple(v.const for v in values) if all(v.is_constant for v in values) else None
+
+
+def _union(found: Sequence[System], names: Sequence[str]) -> System:
+    """The family that holds the first of some, as far as these unknowns are concerned."""
+
+    def values(system: System) -> list[LinearForm]:
+        return [system.value(unknown(name)) for name in names]
+
+    def holds(family: System, other: System) -> bool:
+        gaps = (unknown(n).plus(v, -_ONE) for n, v in zip(names, values(family), strict=True))
+        return all(other.value(gap) == LinearForm(_ZERO, {}) for gap in gaps)
+
+    def freedom(system: System) -> int:
+        return len({name for value in values(system) for name in value.terms})
+
+    family = max((s for s in found if holds(s, found[0])), key=freedom)
+    parts = [system for system in found if holds(family, system)]
+    rows = [
+        LinearForm(row.const, {name: by for name, by in row.terms.items() if name != GAP})
+        for part in parts
+        for row in part.bounds
+    ]
+    result = family.without_bounds()
+    for row in {(*sorted(r.terms.items()), r.const): r for r in rows}.values():
+        if row.terms and all(_is_within(part, row) for part in parts):
+            result.bound(result.value(row))
+    return result
+
+
+def _is_within(system: System, row: LinearForm) -> bool:
+    """Whether a sum is at most zero wherever a system holds."""
+    beyond = system.copy()
+    beyond.bound(row.times(-_ONE).plus(unknown(GAP)))
+    found = beyond.within(GAP)
+    return found is None or (found.high is not None and found.high <= _ZERO)
+
+
+class _Run(Domain):
+    """The calculus on one path."""
+
+    def __init__(
+        self,
+        model: Model,
+        letters: dict[str, Letter],
+        path: Path,
+        taken: Collection[object],
+        alpha: Fraction,
+    ) -> None:
+        self._path, self._taken, self._alpha = path, taken, alpha
+        self._model = model
+        self._exponents = Exponents(model, _ZERO, UnknownPowers(path, letters))
+        self._constraints: list[Constraint] = []
+        self._wishes: dict[tuple[object, ...], Wish] = {}
+        self._values: dict[int, Representation] = {}
+        self._copies: Counter[int] = Counter()
+        self._first: Site | None = None
+        #: Sites with a parameter, as the way back from the output meets them, the next one last.
+        self._order: list[Site] = []
+
+    def outcome(
+        self,
+        is_strict: bool,
+        is_required: bool,
+        names: Sequence[str],
+        known: Collection[tuple[Fraction, ...]],
+    ) -> _Outcome:
+        """Run it.  Raises DeadEnd."""
+        network = self._exponents.network(self._model.optimizer.name)
+        ops = network.ops or tuple(placed(network.stages))
+        try:
+            sites, values = begin(ops)
+        except (Exponential, Undecided):
+            raise DeadEnd from None
+        for value in values:
+            if not (value.is_added or value.is_normed or value.is_output):
+                subject = f"`{self._model.layers[value.layer].statement}`"
+                reason = f"D0: {subject} keeps its signal of order one at init"
+                self._demand_one(_finite(value.at.height), reason)
+        if any(sizes(values)):
+            raise DeadEnd
+        self._values = {id(site): value for value in values for site in value.sites}
+        self._copies = Counter(value.layer for value in values)
+        self._first = values[0].sites[0]
+        self._order = [*_met(sites)][::-1]
+        self._of_branches(sites)
+        backward(sites, UNIT, Phase(network.step, self, is_later=True))
+        system = self._path.system
+        if known and _constants(system, names) in known:
+            raise DeadEnd  # Nothing new comes of it.
+        for _ in steps(sites, network.step):
+            if any(explosions(values)):
+                raise DeadEnd
+        if any(is_strict or fault.desideratum != "D4" for fault in lacks(values)):
+            raise DeadEnd
+        for change in changes(sites, values):
+            if isinstance(change, Zero):
+                raise DeadEnd
+            self._path.demand(
+                form_of(width_of(change)).plus(unknown(RICHNESS), -_ONE).shifted(_HALF)
+            )
+        if is_required:
+            power = depth_exponent(sites)
+            if power is None or (power != self._alpha if power < _ONE else self._alpha != _ONE):
+                raise DeadEnd
+        return _Outcome(tuple(self._constraints), tuple(self._wishes.values()))
+
+    def named(self, letter: str, layer: int, size: Size) -> Size:
+        """What a weight's, gain's or bias's own update adds in the last step is asked for here."""
+        if letter.startswith("u"):
+            self._of_update(self._order.pop(), size)
+        return size
+
+    def _of_branches(self, sites: Sequence[Site]) -> None:
+        """How large branches are, where there is a choice."""
+        for site in sites:
+            op = site.op
+            if not isinstance(op, Residual):
+                continue
+            power = self._alpha if op.blocks.wide else _ZERO
+            for number, (branch, inner) in enumerate(zip(op.branches, site.inner, strict=True)):
+                size = inner[-1].height + branch.multiplier
+                if isinstance(size, Zero) or isinstance(site.height, Zero):
+                    continue
+                over = size + -site.height
+                shown = {1: "D4: a branch is L^-1 of its stream, CompleteP"}.get(
+                    int(power) if power.denominator == 1 else 0,
+                    f"a branch is L^-{power} of its stream"
+                    if power
+                    else "a branch is as large as its stream",
+                )
+                parts = (form_of(width_of(over)), form_of(depth_of(over)).shifted(power))
+                self._wish(("branch", site.layer, number), parts, shown, is_bound=False)
+
+    def _of_update(self, site: Site, own: Size) -> None:
+        """All members of a family of weights together move the output by order one."""
+        value = self._values[id(site)]
+        layer = self._model.layers[site.layer]
+        tensor = layer.weight if layer.bias is None or not isinstance(site.op, Bias) else layer.bias
+        if isinstance(own, Zero):
+            if isinstance(site.op, Linear):
+                raise DeadEnd
+            self._of_options(site, layer, tensor)
+            return
+        share = value.blocks.whole + value.to_output(site) + own
+        assert isinstance(share, Fraction)
+        subject = subject_of(layer, tensor)
+        reason = f"D1, D2 and D3: the update of {subject} moves the output by order one"
+        parts = form_of(width_of(share)), form_of(depth_of(share))
+        if not isinstance(site.op, Linear):
+            self._path.bound(parts[0])
+            is_bias = isinstance(site.op, Bias)
+            self._wish(("rate", site.layer, is_bias), parts, reason, is_bound=True)
+        elif self._copies[value.layer] == 1 or not self._path.choose(2):
+            # Of several blocks in a row another may move most.
+            self._demand_one(share, reason)
+        self._of_options(site, layer, tensor)
+        if site is self._first:
+            change = own if not value.is_normed else own + -_finite(value.at.height)
+            reason = f"the richness is that of the update of {subject}"
+            self._demand(_beside_richness(change), reason)
+            reason = "in any joint limit of width and depth no power of the depth is left"
+            self._wish(("stream",), (form_of(depth_of(change)),), reason, is_bound=False)
+
+    def _of_options(self, site: Site, layer: Layer, tensor: Tensor) -> None:
+        """Epsilon and weight decay, and what a bias starts at, where they are what is asked for."""
+        of_bias = isinstance(site.op, Bias)
+        size, subject = self._exponents.size, subject_of(layer, tensor)
+        key = (site.layer, of_bias)
+        std, gradient = size(tensor.std), size(tensor.scale) + site.gradient
+        if isinstance(site.op, Bias):
+            reason = f"D0: {subject} is at most of order one at init"
+            self._wish_for(("init", *key), site.op.bias.init, UNIT, reason)
+        elif isinstance(site.op, Linear) and not site.op.fan_out.wide:
+            reason = "the read-out starts as large as its own update"
+            self._wish_for(("init", *key), site.op.weight.init, site.update, reason)
+        if not of_bias:
+            gradient = gradient + site.source
+        family = self._model.optimizer_of(tensor).law
+        if tensor.eps is not None and has_hole(tensor.eps):
+            is_floor = family.eps == Epsilon.WEIGHT
+            reason = f"eps follows the {'init' if is_floor else 'gradient'} of {subject}"
+            self._wish_for(("eps", *key), size(tensor.eps), std if is_floor else gradient, reason)
+        if has_hole(tensor.decay) and not tensor.frozen:
+            decay = size(tensor.decay)
+            if family.decay_is_normalised:
+                pull = decay + std + -_finite(gradient)
+                reason = f"the decay of {subject} keeps its size beside the gradient"
+            else:
+                pull = decay + size(tensor.lr) + size(self._model.optimizer_of(tensor).lr)
+                reason = f"{subject} decays by the same share a step at every width and depth"
+            if isinstance(pull, Fraction):
+                self._demand_one(pull, reason)
+
+    def _demand(self, form: LinearForm, reason: str) -> None:
+        self._constraints.append(Constraint(form, reason))
+        self._path.demand(form)
+
+    def _demand_one(self, size: Fraction, reason: str) -> None:
+        """Of order one."""
+        for part in (width_of(size), depth_of(size)):
+            self._demand(form_of(part), reason)
+
+    def _wish_for(self, key: tuple[object, ...], size: Size, most: Size, reason: str) -> None:
+        """At most one size, and that one where nothing else decides."""
+        if isinstance(size, Fraction) and isinstance(most, Fraction):
+            over = size + -most
+            parts = form_of(width_of(over)), form_of(depth_of(over))
+            self._wish(key, parts, reason, is_bound=True)
+
+    def _wish(
+        self, key: tuple[object, ...], parts: Sequence[LinearForm], reason: str, *, is_bound: bool
+    ) -> None:
+        found = []
+        for part in parts:
+            # What is open still.
+            terms = self._path.system.value(part).terms
+            holes = tuple(name for name in terms if name.startswith("?"))
+            found.append(Preference(holes, part, reason, is_bound))
+        if not any(preference.holes for preference in found):
+            return
+        self._wishes.setdefault(key, Wish(key, tuple(p for p in found if p.holes)))
+        if key in self._taken:
+            for part in parts:
+                self._path.demand(part)
+
+
+def _beside_richness(change: Fraction) -> LinearForm:
+    """By how much a change of a representation differs from n^(r - 1/2)."""
+    return form_of(width_of(change)).plus(unknown(RICHNESS), -_ONE).shifted(_HALF)
+
+
+def _finite(size: Size) -> Fraction:
+    if isinstance(size, Zero):
+        raise DeadEnd
+    return size
+
+
+def _met(sites: Sequence[Site]) -> Iterator[Site]:
+    """The sites with a parameter, from the last to the first, as gradients reach them."""
+    for site in reversed(sites):
+        if site.op.letter:
+            yield site
+        for inner in site.inner:
+            yield from _met(inner)

@@ -1,0 +1,234 @@
+"""Exponents that are not known: sums of unknowns, for the calculus to compute with.
+
+What a comparison of two such exponents says is a choice, of which every outcome that the rest
+allows is followed in turn.  Each way through a computation is a path: the equalities and
+inequalities under which it goes as it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from typing import NamedTuple, TypeVar, final
+
+from richc.algebra.exponent import exact
+from richc.algebra.monomial import Monomial
+from richc.inference.linear import LinearForm, System, affine, constant, unknown
+from richc.spec.holes import is_hole
+
+#: By how much everything that is less than something else is less than it, at least.
+GAP = "+"
+
+_ZERO = Fraction(0)
+_ONE = Fraction(1)
+
+_Result = TypeVar("_Result")
+
+
+class DeadEnd(Exception):
+    """No exponents are on this path."""
+
+
+class TooManyPaths(Exception):
+    """More paths than can be followed."""
+
+
+class Path:
+    """One way through a computation.  ``choices`` are the first outcomes to take."""
+
+    def __init__(self, system: System, choices: tuple[int, ...] = ()) -> None:
+        self.system = system
+        self._choices = choices
+        self._made: list[int] = []
+        self._known: dict[LinearForm, int] = {}
+        #: First outcomes of other paths, the most promising last.
+        self.others: list[tuple[int, ...]] = []
+
+    def demand(self, form: LinearForm) -> None:
+        """Only where a sum is zero.  Raises DeadEnd."""
+        if not self.system.equate(form):
+            raise DeadEnd
+
+    def bound(self, form: LinearForm) -> None:
+        """Only where a sum is at most zero.  Raises DeadEnd."""
+        if not self.system.bound(self.system.value(form)):
+            raise DeadEnd
+
+    def sign(self, form: LinearForm) -> int:
+        """Whether a sum is below, at or above zero: -1, 0 or 1.  Raises DeadEnd."""
+        rest = self.system.value(form)
+        if rest.is_constant:
+            return (rest.const > _ZERO) - (rest.const < _ZERO)
+        first = rest.terms[min(rest.terms)]
+        turn = 1 if first > _ZERO else -1
+        key = rest.times(1 / first)
+        key = LinearForm(key.const, tuple(sorted(key.terms.items())))  # type: ignore[arg-type]
+        if key not in self._known:
+            self._known[key] = turn * self._decide(rest)
+        return turn * self._known[key]
+
+    def choose(self, count: int) -> int:
+        """One of so many ways to go on, the first before the others."""
+        return self._pick(range(count))
+
+    def _decide(self, rest: LinearForm) -> int:
+        possible = [sign for sign in (0, -1, 1) if is_open(self._with(rest, sign))]
+        if not possible:
+            raise DeadEnd
+        sign = possible[0] if len(possible) == 1 else self._pick(possible)
+        self.system = self._with(rest, sign)
+        return sign
+
+    def _pick(self, ways: range | list[int]) -> int:
+        at = len(self._made)
+        if at < len(self._choices):
+            way = self._choices[at]
+        else:
+            way, *rest = ways
+            self.others += [(*self._made, other) for other in reversed(rest)]
+        self._made.append(way)
+        return way
+
+    def _with(self, rest: LinearForm, sign: int) -> System:
+        system = self.system.copy()
+        if not sign:
+            system.equate(rest)
+        else:
+            system.bound(rest.times(Fraction(-sign)).plus(unknown(GAP)))
+        return system
+
+
+def is_open(system: System) -> bool:
+    """Whether the bounds can be satisfied, those with a gap as strict ones."""
+    found = system.within(GAP)
+    return found is not None and (found.high is None or found.high > _ZERO)
+
+
+def paths(
+    base: System, compute: Callable[[Path], _Result], *, limit: int
+) -> Iterator[tuple[System, _Result]]:
+    """What comes of a computation on every path that does not end.
+
+    The most promising come first.  Raises TooManyPaths.
+    """
+    waiting: list[tuple[int, ...]] = [()]
+    for _ in range(limit):
+        if not waiting:
+            return
+        path = Path(base.copy(), waiting.pop())
+        result = None
+        try:
+            result = compute(path)
+            is_found = is_open(path.system)
+        except DeadEnd:
+            is_found = False
+        waiting += path.others
+        if is_found and result is not None:
+            yield path.system, result
+    if waiting:
+        raise TooManyPaths
+
+
+@final
+class Unknown(Fraction):
+    """A sum of unknowns; for the operations that the calculus uses."""
+
+    __slots__ = ("form", "path")
+
+    form: LinearForm
+    path: Path
+
+    def __new__(cls, form: LinearForm, path: Path) -> Unknown:
+        self = super().__new__(cls, 0)
+        self.form, self.path = form, path
+        return self
+
+    def _made(self, form: LinearForm) -> Fraction:
+        return Unknown(form, self.path) if form.terms else exact(Fraction(form.const))
+
+    def __add__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
+        if not isinstance(other, Fraction | int):
+            return NotImplemented
+        return self._made(self.form.plus(form_of(other)))
+
+    __radd__ = __add__  # type: ignore[assignment]  # Fraction's is declared with more overloads
+
+    def __neg__(self) -> Fraction:
+        return self._made(self.form.times(-_ONE))
+
+    def __sub__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
+        if not isinstance(other, Fraction | int):
+            return NotImplemented
+        return self._made(self.form.plus(form_of(other), -_ONE))
+
+    def __rsub__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
+        return -self + other if isinstance(other, Fraction | int) else NotImplemented
+
+    def __mul__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
+        if not isinstance(other, Fraction | int) or isinstance(other, Unknown):
+            return NotImplemented
+        return self._made(self.form.times(Fraction(other)))
+
+    __rmul__ = __mul__  # type: ignore[assignment]  # Fraction's is declared with more overloads
+
+    def _sign(self, other: object) -> int | None:
+        if not isinstance(other, Fraction | int):
+            return None
+        return self.path.sign(self.form.plus(form_of(other), -_ONE))
+
+    def __eq__(self, other: object) -> bool:
+        sign = self._sign(other)
+        return NotImplemented if sign is None else not sign
+
+    def __lt__(self, other: object) -> bool:
+        sign = self._sign(other)
+        return NotImplemented if sign is None else sign < 0
+
+    def __gt__(self, other: object) -> bool:
+        sign = self._sign(other)
+        return NotImplemented if sign is None else sign > 0
+
+    def __le__(self, other: object) -> bool:
+        sign = self._sign(other)
+        return NotImplemented if sign is None else sign <= 0
+
+    def __ge__(self, other: object) -> bool:
+        sign = self._sign(other)
+        return NotImplemented if sign is None else sign >= 0
+
+    def __bool__(self) -> bool:
+        return self != _ZERO
+
+    def __hash__(self) -> int:  # type: ignore[override]  # mypy takes Complex to have none
+        return 0
+
+
+def form_of(value: Fraction | int) -> LinearForm:
+    """An exponent of one symbol as a sum of unknowns."""
+    return value.form if isinstance(value, Unknown) else constant(Fraction(value))
+
+
+class Letter(NamedTuple):
+    """An unknown, and by how much of it each symbol's exponent grows."""
+
+    name: str
+    powers: Mapping[str, Fraction]
+
+
+class UnknownPowers:
+    """The exponents of values on one path; ``letters`` are what symbols in them stand for."""
+
+    def __init__(self, path: Path, letters: Mapping[str, Letter]) -> None:
+        self._path = path
+        self._letters = letters
+
+    def power(self, value: Monomial, symbol: str) -> Fraction:
+        """The exponent of n or L in a value."""
+        form = affine(value.exponent(symbol))
+        for base, power in value.powers:
+            if is_hole(base):
+                letter = self._letters[str(base)]
+                factor = power.const * letter.powers.get(symbol, _ZERO)
+                if factor:
+                    form = form.plus(unknown(letter.name), factor)
+        return Unknown(form, self._path) if form.terms else exact(form.const)
