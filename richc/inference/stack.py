@@ -318,7 +318,7 @@ class _Run(Domain):
         if any(sizes(values)):
             raise DeadEnd
         self._values = {id(site): value for value in values for site in value.sites}
-        self._copies = Counter(value.layer for value in values)
+        self._copies = Counter(value.layer for value in values if value.region is not None)
         self._first = values[0].sites[0]
         self._order = [*_met(sites)][::-1]
         self._of_branches(sites)
@@ -389,14 +389,18 @@ class _Run(Domain):
             self._path.bound(parts[0])
             is_bias = isinstance(site.op, Bias)
             self._wish(("rate", site.layer, is_bias), parts, reason, is_bound=True)
-        elif self._copies[value.layer] == 1 or not self._path.choose(2):
+        elif self._copies[value.layer] < 2 or not self._path.choose(2):
             # Of several blocks in a row another may move most.
             self._demand_one(share, reason)
         self._of_options(site, layer, tensor)
+        # All that moves the stream makes the output move by order one.
+        stream = value if value.region is None else self._values[id(value.region)]
+        if not stream.is_output and isinstance(site.op, Linear):
+            change = -stream.to_output()
+            if stream.is_normed:
+                change = change + -_finite(stream.at.height)
+            self._demand(_beside_richness(change), "the richness is that of all representations")
         if site is self._first:
-            change = own if not value.is_normed else own + -_finite(value.at.height)
-            reason = f"the richness is that of the update of {subject}"
-            self._demand(_beside_richness(change), reason)
             reason = "in any joint limit of width and depth no power of the depth is left"
             self._wish(("stream",), (form_of(depth_of(change)),), reason, is_bound=False)
 
