@@ -25,6 +25,7 @@ from richc.calculus.ops import (
     UNIT,
     Axis,
     Bias,
+    Domain,
     Elementwise,
     Gain,
     Linear,
@@ -144,13 +145,13 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
     return StackVerdict(statuses, tuple(faults), "", tuple(values), tuple(sites), first)
 
 
-def begin(ops: Sequence[Placed]) -> tuple[list[Site], list[Representation]]:
+def begin(ops: Sequence[Placed], domain: Domain = PLAIN) -> tuple[list[Site], list[Representation]]:
     """The sites of a network at init, and its representations.
 
     Raises Undecided and Exponential.
     """
     sites = place(ops)
-    forward(sites, UNIT, PLAIN)
+    forward(sites, UNIT, domain)
     for index, site in enumerate(sites):
         if site.is_forgetful and is_centred(op for _, op in ops[index + 1 :]):
             raise Undecided(READS_GROWTH)

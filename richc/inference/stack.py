@@ -8,16 +8,15 @@ together move the output by order one.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.algebra.joint import depth_of, width_of
+from richc.algebra.joint import Joint, depth_of, width_of
 from richc.algebra.monomial import WIDTH, Affine, symbol
 from richc.algebra.sizes import Size, Zero
 from richc.calculus.loop import backward
-from richc.calculus.ops import UNIT, Bias, Domain, Linear, Phase, Site, Undecided
+from richc.calculus.ops import UNIT, Bias, Domain, Gain, Linear, Phase, Site, Undecided
 from richc.calculus.residual import Exponential, Residual
 from richc.calculus.run import placed
 from richc.calculus.stack import Representation, begin, explosions, lacks, sizes, steps
@@ -28,7 +27,7 @@ from richc.diagnostics import Span
 from richc.inference.cases import Constraint, Preference
 from richc.inference.demands import Demands, Solution, TooManyCases
 from richc.inference.givens import hole_name, subject_of
-from richc.inference.linear import RICHNESS, LinearForm, System, unknown
+from richc.inference.linear import RICHNESS, LinearForm, System, constant, unknown
 from richc.inference.opened import opened
 from richc.inference.unknown import (
     GAP,
@@ -167,7 +166,7 @@ class _Question:
         if richness is not None:
             # Off the scale there is nothing.
             self._base.equate(r.shifted(-richness))
-        self._undecided = ""
+        self._held: set[int] = set()
 
     def answer(self, *, is_strict: bool) -> Solution | None:
         """``is_strict``: D4 is one of the desiderata."""
@@ -206,7 +205,7 @@ class _Question:
         known: Collection[tuple[Fraction, ...]] = (),
     ) -> Iterator[tuple[System, _Outcome]]:
         def run(path: Path) -> _Outcome:
-            return _Run(self._model, self._letters, path, taken, self.alpha).outcome(
+            return _Run(self._model, self._letters, path, taken, self.alpha, self._held).outcome(
                 is_strict, self._required, self._names, known
             )
 
@@ -284,14 +283,18 @@ class _Run(Domain):
         path: Path,
         taken: Collection[object],
         alpha: Fraction,
+        held: set[int],
     ) -> None:
+        #: Layers whose representations are of order one at init, as far as they are known.
+        self._held = held
         self._path, self._taken, self._alpha = path, taken, alpha
         self._model = model
         self._exponents = Exponents(model, _ZERO, UnknownPowers(path, letters))
         self._constraints: list[Constraint] = []
         self._wishes: dict[tuple[object, ...], Wish] = {}
         self._values: dict[int, Representation] = {}
-        self._copies: Counter[int] = Counter()
+        #: Layers inside of blocks that the way back has met.
+        self._met: set[int] = set()
         self._first: Site | None = None
         #: Sites with a parameter, as the way back from the output meets them, the next one last.
         self._order: list[Site] = []
@@ -306,24 +309,29 @@ class _Run(Domain):
         """Run it.  Raises DeadEnd."""
         network = self._exponents.network(self._model.optimizer.name)
         ops = network.ops or tuple(placed(network.stages))
+        for index, layer in enumerate(self._model.layers):
+            if layer.bias is not None:
+                reason = f"D0: {subject_of(layer, layer.bias)} is at most of order one at init"
+                init = self._exponents.size(layer.bias.scale) + self._exponents.size(layer.bias.std)
+                self._wish_for(("init", index, True), init, UNIT, reason)
         try:
-            sites, values = begin(ops)
+            sites, values = begin(ops, self)
         except (Exponential, Undecided):
             raise DeadEnd from None
-        for value in values:
-            if not (value.is_added or value.is_normed or value.is_output):
-                subject = f"`{self._model.layers[value.layer].statement}`"
-                reason = f"D0: {subject} keeps its signal of order one at init"
-                self._demand_one(_finite(value.at.height), reason)
-        if any(sizes(values)):
-            raise DeadEnd
+        self._keep_all(values)
         self._values = {id(site): value for value in values for site in value.sites}
-        self._copies = Counter(value.layer for value in values if value.region is not None)
         self._first = values[0].sites[0]
-        self._order = [*_met(sites)][::-1]
+        self._order = [*_trained(sites)][::-1]
         self._of_branches(sites)
+        self._path.check()
         backward(sites, UNIT, Phase(network.step, self, is_later=True))
+        self._path.check()
         system = self._path.system
+        readout = values[-1].sites[0]
+        if isinstance(readout.op, Linear) and system.value(unknown(RICHNESS)) == constant(_HALF):
+            reason = "the read-out starts as large as its own update"
+            key = ("init", readout.layer, False)
+            self._wish_for(key, readout.op.weight.init, readout.update, reason)
         if known and _constants(system, names) in known:
             raise DeadEnd  # Nothing new comes of it.
         for _ in steps(sites, network.step):
@@ -344,10 +352,28 @@ class _Run(Domain):
         return _Outcome(tuple(self._constraints), tuple(self._wishes.values()))
 
     def named(self, letter: str, layer: int, size: Size) -> Size:
-        """What a weight's, gain's or bias's own update adds in the last step is asked for here."""
+        """Where a size is asked for: that of a representation, and what an update adds to it."""
         if letter.startswith("u"):
             self._of_update(self._order.pop(), size)
+        elif letter == "q" and layer in self._held:
+            self._keep(layer, size)
         return size
+
+    def _keep_all(self, values: Sequence[Representation]) -> None:
+        """D0 at init."""
+        free = [v for v in values if v.is_added or v.is_normed or v.is_output]
+        self._held |= {v.layer for v in values} - {v.layer for v in free}
+        for value in values:
+            if value not in free:
+                self._keep(value.layer, value.at.height)
+        self._path.check()
+        if any(sizes(values)):
+            raise DeadEnd
+
+    def _keep(self, layer: int, size: Size) -> None:
+        """A representation is of order one at init."""
+        subject = f"`{self._model.layers[layer].statement}`"
+        self._demand_one(_finite(size), f"D0: {subject} keeps its signal of order one at init")
 
     def _of_branches(self, sites: Sequence[Site]) -> None:
         """How large branches are, where there is a choice."""
@@ -367,8 +393,8 @@ class _Run(Domain):
                     if power
                     else "a branch is as large as its stream",
                 )
-                parts = (form_of(width_of(over)), form_of(depth_of(over)).shifted(power))
-                self._wish(("branch", site.layer, number), parts, shown, is_bound=False)
+                key = ("branch", site.layer, number)
+                self._wish(key, over + Joint(0, power), size, shown, is_bound=False)
 
     def _of_update(self, site: Site, own: Size) -> None:
         """All members of a family of weights together move the output by order one."""
@@ -384,13 +410,15 @@ class _Run(Domain):
         assert isinstance(share, Fraction)
         subject = subject_of(layer, tensor)
         reason = f"D1, D2 and D3: the update of {subject} moves the output by order one"
-        parts = form_of(width_of(share)), form_of(depth_of(share))
-        if not isinstance(site.op, Linear):
-            self._path.bound(parts[0])
+        if isinstance(site.op, Bias | Gain):
+            self._path.bound(form_of(width_of(share)))
             is_bias = isinstance(site.op, Bias)
-            self._wish(("rate", site.layer, is_bias), parts, reason, is_bound=True)
-        elif self._copies[value.layer] < 2 or not self._path.choose(2):
-            # Of several blocks in a row another may move most.
+            rate = site.op.bias.rate if isinstance(site.op, Bias) else site.op.gain.rate
+            self._wish(("rate", site.layer, is_bias), share, rate, reason)
+        elif value.region is None or value.layer not in self._met:
+            # Of several blocks in a row the last, which the way back meets first, moves as much as
+            # any.
+            self._met.add(value.layer)
             self._demand_one(share, reason)
         self._of_options(site, layer, tensor)
         # All that moves the stream makes the output move by order one.
@@ -402,7 +430,8 @@ class _Run(Domain):
             self._demand(_beside_richness(change), "the richness is that of all representations")
         if site is self._first:
             reason = "in any joint limit of width and depth no power of the depth is left"
-            self._wish(("stream",), (form_of(depth_of(change)),), reason, is_bound=False)
+            power = Joint(0, depth_of(change))
+            self._wish(("stream",), power, power, reason, is_bound=False)
 
     def _of_options(self, site: Site, layer: Layer, tensor: Tensor) -> None:
         """Epsilon and weight decay, and what a bias starts at, where they are what is asked for."""
@@ -410,12 +439,6 @@ class _Run(Domain):
         size, subject = self._exponents.size, subject_of(layer, tensor)
         key = (site.layer, of_bias)
         std, gradient = size(tensor.std), size(tensor.scale) + site.gradient
-        if isinstance(site.op, Bias):
-            reason = f"D0: {subject} is at most of order one at init"
-            self._wish_for(("init", *key), site.op.bias.init, UNIT, reason)
-        elif isinstance(site.op, Linear) and not site.op.fan_out.wide:
-            reason = "the read-out starts as large as its own update"
-            self._wish_for(("init", *key), site.op.weight.init, site.update, reason)
         if not of_bias:
             gradient = gradient + site.source
         family = self._model.optimizer_of(tensor).law
@@ -446,18 +469,26 @@ class _Run(Domain):
     def _wish_for(self, key: tuple[object, ...], size: Size, most: Size, reason: str) -> None:
         """At most one size, and that one where nothing else decides."""
         if isinstance(size, Fraction) and isinstance(most, Fraction):
-            over = size + -most
-            parts = form_of(width_of(over)), form_of(depth_of(over))
-            self._wish(key, parts, reason, is_bound=True)
+            self._wish(key, size + -most, size, reason)
 
     def _wish(
-        self, key: tuple[object, ...], parts: Sequence[LinearForm], reason: str, *, is_bound: bool
+        self,
+        key: tuple[object, ...],
+        over: Fraction,
+        of: Size,
+        reason: str,
+        *,
+        is_bound: bool = True,
     ) -> None:
+        """That ``over`` is of order one, where that decides holes of ``of``."""
+        parts = form_of(width_of(over)), form_of(depth_of(over))
+        powers = (width_of(of), depth_of(of)) if isinstance(of, Fraction) else ()
+        own = {name for power in powers for name in form_of(power).terms}
         found = []
         for part in parts:
             # What is open still.
             terms = self._path.system.value(part).terms
-            holes = tuple(name for name in terms if name.startswith("?"))
+            holes = tuple(name for name in terms if name.startswith("?") and name in own)
             found.append(Preference(holes, part, reason, is_bound))
         if not any(preference.holes for preference in found):
             return
@@ -478,10 +509,10 @@ def _finite(size: Size) -> Fraction:
     return size
 
 
-def _met(sites: Sequence[Site]) -> Iterator[Site]:
+def _trained(sites: Sequence[Site]) -> Iterator[Site]:
     """The sites with a parameter, from the last to the first, as gradients reach them."""
     for site in reversed(sites):
         if site.op.letter:
             yield site
         for inner in site.inner:
-            yield from _met(inner)
+            yield from _trained(inner)

@@ -54,6 +54,11 @@ class Path:
         if not self.system.bound(self.system.value(form)):
             raise DeadEnd
 
+    def check(self) -> None:
+        """Whether anything is left.  Raises DeadEnd."""
+        if not is_open(self.system):
+            raise DeadEnd
+
     def sign(self, form: LinearForm) -> int:
         """Whether a sum is below, at or above zero: -1, 0 or 1.  Raises DeadEnd."""
         rest = self.system.value(form)
@@ -67,19 +72,16 @@ class Path:
             self._known[key] = turn * self._decide(rest)
         return turn * self._known[key]
 
-    def choose(self, count: int) -> int:
-        """One of so many ways to go on, the first before the others."""
-        return self._pick(range(count))
-
     def _decide(self, rest: LinearForm) -> int:
-        possible = [sign for sign in (0, -1, 1) if is_open(self._with(rest, sign))]
+        # What leaves most open comes first.
+        possible = [sign for sign in (-1, 1, 0) if is_open(self._with(rest, sign))]
         if not possible:
             raise DeadEnd
         sign = possible[0] if len(possible) == 1 else self._pick(possible)
         self.system = self._with(rest, sign)
         return sign
 
-    def _pick(self, ways: range | list[int]) -> int:
+    def _pick(self, ways: list[int]) -> int:
         at = len(self._made)
         if at < len(self._choices):
             way = self._choices[at]
@@ -119,11 +121,11 @@ def paths(
         result = None
         try:
             result = compute(path)
-            is_found = is_open(path.system)
+            path.check()
         except DeadEnd:
-            is_found = False
+            result = None
         waiting += path.others
-        if is_found and result is not None:
+        if result is not None:
             yield path.system, result
     if waiting:
         raise TooManyPaths

@@ -36,6 +36,8 @@ class Style:
     seed: int | None = None
     inputs: int = 16
     outputs: int = 4
+    #: Every power of n and L is written out, n^(0) too.
+    is_full: bool = False
 
 
 def text(network: Network, name: str = "net", style: Style | None = None) -> str:
@@ -140,6 +142,9 @@ class _Writer:
     def _power(self, size: Size) -> str:
         """A monomial of this size."""
         base = self._style.base
+        if self._style.is_full:
+            deep = f" * L^({Fraction(size.L)})" if self._has_depth() else ""
+            return f"n^({Fraction(size.n)}){deep}"
         parts = []
         for symbol, exponent in (("n", size.n), ("L", size.L)):
             if exponent:
