@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from fractions import Fraction
+from typing import Any
 
 from richc.algebra.monomial import DEPTH, ONE, WIDTH, Monomial, symbol
 from richc.diagnostics import Span
@@ -74,7 +75,7 @@ class _Opener:
         )
 
     def _tensor(self, layer: Layer, old: Tensor) -> Tensor:
-        changed = old
+        changes: dict[str, Any] = {}
         for field, names in _ATTRIBUTES:
             place = old.place(*reversed(names))
             key = f"={layer.statement} {field} {old is layer.bias}"
@@ -85,15 +86,13 @@ class _Opener:
                 key = given_name(place)
             new = self._value(value, place, key, layer)
             if new is not value:
-                changed = changed._replace(**{field: new})
+                changes[field] = new
                 if field == "lr":
-                    changed = changed._replace(frozen=False)
+                    changes["frozen"] = False
         if self._loose:
-            changed = changed._replace(
-                decay=self._loosened(old.decay, layer),
-                eps=None if old.eps is None else self._loosened(old.eps, layer),
-            )
-        return changed
+            changes["decay"] = self._loosened(old.decay, layer)
+            changes["eps"] = None if old.eps is None else self._loosened(old.eps, layer)
+        return old._replace(**changes)
 
     def _rate(self, value: Monomial, place: Span | None) -> Monomial:
         # A plain number says nothing about the width: there is nothing to give up.

@@ -40,7 +40,7 @@ from richc.inference.unknown import (
     paths,
 )
 from richc.optimizers.law import Epsilon
-from richc.spec.holes import fill, has_hole
+from richc.spec.holes import Holes, fill, has_hole
 from richc.spec.model import Claim, Layer, Model, Tensor
 from richc.spec.network import Exponents
 
@@ -52,22 +52,32 @@ _HALF = Fraction(1, 2)
 _ONE = Fraction(1)
 
 
-class Wish(NamedTuple):
-    """A preference of which both symbols' exponents are parts; ``key`` is the same on all paths."""
+#: Of a wish: the same on all paths.
+_Key = tuple[object, ...]
+#: The preferences for both symbols' exponents.
+Wish = tuple[Preference, ...]
 
-    key: tuple[object, ...]
-    parts: tuple[Preference, ...]
+
+#: What was demanded on a path, and what became of it.
+_Found = tuple[System, tuple[Constraint, ...]]
 
 
-class _Outcome(NamedTuple):
-    """What was demanded on a path."""
+class _Notes(NamedTuple):
+    """What paths have shown that is of use on others."""
 
-    constraints: tuple[Constraint, ...]
-    wishes: tuple[Wish, ...]
+    #: Layers whose representations are of order one at init.
+    held: set[int]
+    wishes: dict[_Key, Wish]
 
 
 class StackDemands(Demands):
     """The demands on a model that is no chain, or that has a depth."""
+
+    def __init__(
+        self, model: Model, holes: Holes, universal: tuple[Fraction, Fraction] | None = None
+    ) -> None:
+        super().__init__(model, holes, universal)
+        self._answers: dict[tuple[object, ...], Solution | None] = {}
 
     def solve(
         self,
@@ -81,7 +91,11 @@ class StackDemands(Demands):
         if self.universal is not None and is_pinned:
             return self._everywhere(*self.universal, kept, loose)
         richness = pin.richness if pin is not None and is_pinned else None
-        return self._at(richness, kept, loose)
+        question = richness, None if kept is None else frozenset(kept), frozenset(loose)
+        if question not in self._answers:
+            self._answers[question] = self._at(richness, kept, loose)
+        answer = self._answers[question]
+        return answer and answer._replace(system=answer.system.copy())
 
     def _at(
         self, richness: Fraction | None, kept: Collection[Span] | None, loose: Collection[Span]
@@ -166,27 +180,33 @@ class _Question:
         if richness is not None:
             # Off the scale there is nothing.
             self._base.equate(r.shifted(-richness))
-        self._held: set[int] = set()
+        self._notes = _Notes(set(), {})
 
     def answer(self, *, is_strict: bool) -> Solution | None:
         """``is_strict``: D4 is one of the desiderata."""
-        first = next(self._paths((), is_strict), None)
-        if first is None or not self._is_whole:
-            return None if first is None else self._solution([first], first[1], ())
-        wishes = [w.key for w in first[1].wishes]
-        taken = tuple(self._take((), wishes, is_strict))
+        taken: Collection[_Key] | None = None
+        first = next(self._paths(taken, is_strict), None)
+        if first is None:
+            taken = ()
+            first = next(self._paths(taken, is_strict), None)
+        if first is None:
+            return None
+        if not self._is_whole:
+            return self._solution([first], ())
+        if taken is not None:
+            taken = self._take((), [*self._notes.wishes], is_strict)
         found = []
         known: set[tuple[Fraction, ...]] = set()
-        for system, outcome in self._paths(taken, is_strict, known):
-            found.append((system, outcome))
+        for system, constraints in self._paths(taken, is_strict, known):
+            found.append((system, constraints))
             values = _constants(system, self._names)
             if values is not None:
                 known.add(values)
-        return self._solution(found, found[0][1], taken)
+        return self._solution(found, self._notes.wishes if taken is None else taken)
 
     def _take(
-        self, taken: tuple[object, ...], wishes: Sequence[object], is_strict: bool
-    ) -> tuple[object, ...]:
+        self, taken: tuple[_Key, ...], wishes: Sequence[_Key], is_strict: bool
+    ) -> tuple[_Key, ...]:
         """As many of the wishes as can be had together with those before, the first first."""
         if not wishes:
             return taken
@@ -200,14 +220,15 @@ class _Question:
 
     def _paths(
         self,
-        taken: Sequence[object],
+        taken: Collection[_Key] | None,
         is_strict: bool,
         known: Collection[tuple[Fraction, ...]] = (),
-    ) -> Iterator[tuple[System, _Outcome]]:
-        def run(path: Path) -> _Outcome:
-            return _Run(self._model, self._letters, path, taken, self.alpha, self._held).outcome(
-                is_strict, self._required, self._names, known
-            )
+    ) -> Iterator[_Found]:
+        """Paths on which nothing is broken, with the wishes ``taken`` (None: all) demanded."""
+
+        def run(path: Path) -> tuple[Constraint, ...]:
+            found = _Run(self._model, self._letters, path, taken, self.alpha, self._notes)
+            return found.demanded(is_strict, self._required, self._names, known)
 
         try:
             yield from paths(self._base, run, limit=_MOST_PATHS)
@@ -216,9 +237,8 @@ class _Question:
 
     def _solution(
         self,
-        found: Sequence[tuple[System, _Outcome]],
-        outcome: _Outcome,
-        taken: Collection[object],
+        found: Sequence[_Found],
+        taken: Collection[_Key],
     ) -> Solution:
         system = _union([each for each, _ in found], self._names)
         for name in self._names:
@@ -228,8 +248,8 @@ class _Question:
                 reach = system.within(free)
                 if reach is not None and reach.low is not None and reach.low == reach.high:
                     system.equate(unknown(free).shifted(-reach.low))
-        preferences = tuple(p for w in outcome.wishes if w.key in taken for p in w.parts)
-        return Solution(system, outcome.constraints, preferences)
+        wishes = self._notes.wishes
+        return Solution(system, found[0][1], tuple(p for key in taken for p in wishes[key]))
 
 
 def _constants(system: System, names: Sequence[str]) -> tuple[Fraction, ...] | None:
@@ -281,17 +301,15 @@ class _Run(Domain):
         model: Model,
         letters: dict[str, Letter],
         path: Path,
-        taken: Collection[object],
+        taken: Collection[_Key] | None,
         alpha: Fraction,
-        held: set[int],
+        notes: _Notes,
     ) -> None:
-        #: Layers whose representations are of order one at init, as far as they are known.
-        self._held = held
+        self._notes = notes
         self._path, self._taken, self._alpha = path, taken, alpha
         self._model = model
         self._exponents = Exponents(model, _ZERO, UnknownPowers(path, letters))
         self._constraints: list[Constraint] = []
-        self._wishes: dict[tuple[object, ...], Wish] = {}
         self._values: dict[int, Representation] = {}
         #: Layers inside of blocks that the way back has met.
         self._met: set[int] = set()
@@ -299,14 +317,14 @@ class _Run(Domain):
         #: Sites with a parameter, as the way back from the output meets them, the next one last.
         self._order: list[Site] = []
 
-    def outcome(
+    def demanded(
         self,
         is_strict: bool,
         is_required: bool,
         names: Sequence[str],
         known: Collection[tuple[Fraction, ...]],
-    ) -> _Outcome:
-        """Run it.  Raises DeadEnd."""
+    ) -> tuple[Constraint, ...]:
+        """Run it; returns what is demanded.  Raises DeadEnd."""
         network = self._exponents.network(self._model.optimizer.name)
         ops = network.ops or tuple(placed(network.stages))
         for index, layer in enumerate(self._model.layers):
@@ -349,20 +367,20 @@ class _Run(Domain):
             power = depth_exponent(sites)
             if power is None or (power != self._alpha if power < _ONE else self._alpha != _ONE):
                 raise DeadEnd
-        return _Outcome(tuple(self._constraints), tuple(self._wishes.values()))
+        return tuple(self._constraints)
 
     def named(self, letter: str, layer: int, size: Size) -> Size:
         """Where a size is asked for: that of a representation, and what an update adds to it."""
         if letter.startswith("u"):
             self._of_update(self._order.pop(), size)
-        elif letter == "q" and layer in self._held:
+        elif letter == "q" and layer in self._notes.held:
             self._keep(layer, size)
         return size
 
     def _keep_all(self, values: Sequence[Representation]) -> None:
         """D0 at init."""
         free = [v for v in values if v.is_added or v.is_normed or v.is_output]
-        self._held |= {v.layer for v in values} - {v.layer for v in free}
+        self._notes.held.update({v.layer for v in values} - {v.layer for v in free})
         for value in values:
             if value not in free:
                 self._keep(value.layer, value.at.height)
@@ -382,17 +400,16 @@ class _Run(Domain):
             if not isinstance(op, Residual):
                 continue
             power = self._alpha if op.blocks.wide else _ZERO
+            shown = f"a branch is L^-({power}) of its stream"
+            if power == _ONE:
+                shown = "D4: a branch is L^-1 of its stream, CompleteP"
+            elif not power:
+                shown = "a branch is as large as its stream"
             for number, (branch, inner) in enumerate(zip(op.branches, site.inner, strict=True)):
                 size = inner[-1].height + branch.multiplier
                 if isinstance(size, Zero) or isinstance(site.height, Zero):
                     continue
                 over = size + -site.height
-                shown = {1: "D4: a branch is L^-1 of its stream, CompleteP"}.get(
-                    int(power) if power.denominator == 1 else 0,
-                    f"a branch is L^-{power} of its stream"
-                    if power
-                    else "a branch is as large as its stream",
-                )
                 key = ("branch", site.layer, number)
                 self._wish(key, over + Joint(0, power), size, shown, is_bound=False)
 
@@ -411,7 +428,8 @@ class _Run(Domain):
         subject = subject_of(layer, tensor)
         reason = f"D1, D2 and D3: the update of {subject} moves the output by order one"
         if isinstance(site.op, Bias | Gain):
-            self._path.bound(form_of(width_of(share)))
+            if share > UNIT:
+                raise DeadEnd
             is_bias = isinstance(site.op, Bias)
             rate = site.op.bias.rate if isinstance(site.op, Bias) else site.op.gain.rate
             self._wish(("rate", site.layer, is_bias), share, rate, reason)
@@ -424,14 +442,14 @@ class _Run(Domain):
         # All that moves the stream makes the output move by order one.
         stream = value if value.region is None else self._values[id(value.region)]
         if not stream.is_output and isinstance(site.op, Linear):
-            change = -stream.to_output()
+            change = -_finite(stream.to_output())
             if stream.is_normed:
                 change = change + -_finite(stream.at.height)
             self._demand(_beside_richness(change), "the richness is that of all representations")
-        if site is self._first:
-            reason = "in any joint limit of width and depth no power of the depth is left"
-            power = Joint(0, depth_of(change))
-            self._wish(("stream",), power, power, reason, is_bound=False)
+            if site is self._first:
+                reason = "in any joint limit of width and depth no power of the depth is left"
+                power = Joint(0, depth_of(change))
+                self._wish(("stream",), power, power, reason, is_bound=False)
 
     def _of_options(self, site: Site, layer: Layer, tensor: Tensor) -> None:
         """Epsilon and weight decay, and what a bias starts at, where they are what is asked for."""
@@ -466,14 +484,14 @@ class _Run(Domain):
         for part in (width_of(size), depth_of(size)):
             self._demand(form_of(part), reason)
 
-    def _wish_for(self, key: tuple[object, ...], size: Size, most: Size, reason: str) -> None:
+    def _wish_for(self, key: _Key, size: Size, most: Size, reason: str) -> None:
         """At most one size, and that one where nothing else decides."""
         if isinstance(size, Fraction) and isinstance(most, Fraction):
             self._wish(key, size + -most, size, reason)
 
     def _wish(
         self,
-        key: tuple[object, ...],
+        key: _Key,
         over: Fraction,
         of: Size,
         reason: str,
@@ -490,10 +508,9 @@ class _Run(Domain):
             terms = self._path.system.value(part).terms
             holes = tuple(name for name in terms if name.startswith("?") and name in own)
             found.append(Preference(holes, part, reason, is_bound))
-        if not any(preference.holes for preference in found):
-            return
-        self._wishes.setdefault(key, Wish(key, tuple(p for p in found if p.holes)))
-        if key in self._taken:
+        if any(preference.holes for preference in found):
+            self._notes.wishes.setdefault(key, tuple(p for p in found if p.holes))
+        if key in (self._notes.wishes if self._taken is None else self._taken):
             for part in parts:
                 self._path.demand(part)
 
