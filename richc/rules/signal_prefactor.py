@@ -19,18 +19,20 @@ from math import log2, sqrt
 from typing import NamedTuple
 
 from richc.algebra.gaussian import second_moment
-from richc.algebra.monomial import WIDTH
+from richc.algebra.monomial import WIDTH, is_one
 from richc.diagnostics import WARNING, Diagnostic, Edit, Label, Span
 from richc.rules.common import decimal
 from richc.rules.context import Context
 from richc.rules.mending import scaled
 from richc.rules.signal import BEYOND, first_far, following, known, signal
 from richc.spec.activation import Activation
-from richc.spec.model import Layer
+from richc.spec.model import Layer, LayerKind
 
 #: log2 of a variance that nobody would change: an RMS between 0.8 and 1.25 times.
 FINE = 2 * log2(1.25)
 _MAX_LABELS = 3
+#: Inputs, from which on they may well be the words of a vocabulary.
+_MANY = 1_000
 
 
 class Share(NamedTuple):
@@ -88,6 +90,7 @@ def finding(
     worst = shares[0]
     places = [_place(share.layers[0]) for share in shares[:_MAX_LABELS]]
     edits = [edit for share in shares if (edit := _edit(context, share)) is not None]
+    index = _of_index(worst)
     notes = [_why(worst), *([note] if note else [])]
     if len(shares) > _MAX_LABELS:
         notes.append(f"{len(shares) - _MAX_LABELS} more statements do the same")
@@ -105,8 +108,8 @@ def finding(
             if place != places[0]
         ),
         notes=tuple(notes),
-        help=_help(worst, edits[0] if edits else None),
-        edits=tuple(edits) if len(edits) == len(shares) else (),
+        help=index or _help(worst, edits[0] if edits else None),
+        edits=tuple(edits) if len(edits) == len(shares) and index is None else (),
     )
 
 
@@ -173,6 +176,21 @@ def _edit(context: Context, share: Share) -> Edit | None:
     place = tensor.place(written)
     assert place is not None
     return scaled(context, place, _change(share), is_root=written == "std")
+
+
+def _of_index(share: Share) -> str | None:
+    """What to write if the input is an index, as a read-in of unit entries is for."""
+    layer = share.layers[0]
+    size = layer.fan_in.factor
+    is_unit = is_one(layer.weight.std.times(layer.weight.scale))
+    is_many = size >= _MANY and share.before is None and not layer.fan_in.wide
+    if not (is_many and is_unit and layer.kind == LayerKind.DENSE):
+        return None
+    name = layer.statement
+    return (
+        f"if the input is an index, write `input tokens {size}` and `{name}: embedding -> n`: its "
+        f"entries keep their size; if it is a vector, `std = 1 / sqrt(fan_in)`"
+    )
 
 
 def _help(share: Share, edit: Edit | None) -> str:

@@ -170,7 +170,12 @@ def _interval(
 
 def depth_symbol(node: tree.Model) -> str | None:
     """The depth's word, also where the rest of its statement is wrong."""
-    return next((s.symbol.text for s in node.statements if isinstance(s, tree.Depth)), None)
+    known = next((s.symbol.text for s in node.statements if isinstance(s, tree.Depth)), None)
+    if known is not None or not node.incomplete:
+        return known
+    # Its statement may be what could not be parsed.
+    repeats = (s.times for s in node.statements if isinstance(s, tree.Repeat))
+    return next((times.text for times in repeats if isinstance(times, tree.Name)), None)
 
 
 def width_symbol(node: tree.Model) -> str:
@@ -199,11 +204,14 @@ def scope_of(node: tree.Model, scale: Scale | None, holes: Holes | None = None) 
     bases = [s.base_symbol for s in node.statements if isinstance(s, tree.Width) and s.base_symbol]
     if bases:
         names[bases[0].text] = symbol(BASE_WIDTH)
-    for deep in node.statements:
-        if isinstance(deep, tree.Depth):
-            names[deep.symbol.text] = symbol(DEPTH)
-            if deep.base_symbol:
-                names[deep.base_symbol.text] = symbol(BASE_DEPTH)
+    deep = next((s for s in node.statements if isinstance(s, tree.Depth)), None)
+    depth = depth_symbol(node)
+    if depth is not None:
+        names[depth] = symbol(DEPTH)
+    if depth is not None and deep is None:
+        names[f"{depth}0"] = symbol(BASE_DEPTH)
+    elif deep is not None and deep.base_symbol:
+        names[deep.base_symbol.text] = symbol(BASE_DEPTH)
     declared = (
         (scale is not None and scale.richness is not None)
         or node.incomplete

@@ -13,6 +13,7 @@ _RESIDUAL = "NAME: residual { ... }"
 #: What a repeat is called elsewhere, and what a residual is.
 _LOOPS = frozenset("for while loop times stack".split())
 _BRANCHES = frozenset("skip branch block residual_block resblock shortcut".split())
+_LAYERS = ("dense", "embedding")
 _DEPTHS = frozenset("layers num_layers n_layers n_layer num_blocks n_blocks nlayers".split())
 _TOKENS = frozenset("tokens vocab vocab_size num_embeddings vocabulary".split())
 _TOKENS_MESSAGE = "how many tokens there are is said by `input`"
@@ -127,9 +128,14 @@ def missing_colon(f: Failure) -> Diagnostic | None:
 
 
 def branch(f: Failure) -> Diagnostic | None:
-    """``skip: {``, ``mlp: block {``, ``x + f(x)``, ``mlp: residual(scale = 1) {``."""
+    """``skip: {``, ``mlp: block {``, ``skip a -> b``, ``x + f(x)``, ``mlp: residual(1) {``."""
     kind = _kind(f)
     if kind is None:
+        is_edge = f.at == f.start + 1 and f.token.type in NAMES and f.peek(1).type == "ARROW"
+        if is_edge and f.first.text in _BRANCHES and f.token.text not in _LAYERS:
+            help = f"{_like(_RESIDUAL)}, around what is skipped"
+            message = "a branch beside the stream is a `residual`"
+            return syntax(message, f.span(f.start, f.line_end), help)
         if f.first.type in NAMES and f.token.type == "PLUS" and f.at == f.start + 1:
             help = f"{_like(_RESIDUAL)}, with the branch in its braces"
             message = "what adds to the stream is a `residual`"
