@@ -27,6 +27,7 @@ from richc.repair.target import MUP
 from richc.rules.context import Context
 from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, last_dense
 from richc.spec.model import READ_OUT, Claim, Layer
+from richc.syntax import tree
 
 _HALF = Fraction(1, 2)
 
@@ -86,12 +87,15 @@ def branches(context: Context) -> Iterator[BranchLayers]:
 
 
 def sizes(point: ScalePoint, branch: BranchLayers) -> list[Fraction]:
-    """How large a branch may be: what is required, else what is usual and what it is now."""
+    """How large a branch may be: what is required or declared, else what is usual and what it is.
+
+    Of two ways that take as many edits, the smaller branch, CompleteP's, comes first.
+    """
     update = point.richness - MUP
     now = point.context.network.stages[branch.last].weight.init
     if branch.spot.is_deep:
-        required = [r.alpha for r in point.context.model.requirements if r.kind == Claim.DEPTH]
-        powers = [alpha for alpha in required if alpha is not None] or [Fraction(1), _HALF]
+        required = _declared(point.context)
+        powers = required or [Fraction(1), _HALF]
         found: list[Fraction] = [Joint(0, -alpha) for alpha in powers]
         found += [Joint(update, -1)] * (1 in powers)
         most: Fraction = Joint(0, -_HALF)
@@ -101,6 +105,16 @@ def sizes(point: ScalePoint, branch: BranchLayers) -> list[Fraction]:
     if may_stay and isinstance(now, Fraction) and now + _HALF <= most:
         found.append(now + _HALF)
     return list(dict.fromkeys(found))
+
+
+def _declared(context: Context) -> list[Fraction]:
+    """The power of L that branches are to be small by, where the file says so."""
+    model = context.model
+    required = [r.alpha for r in model.requirements if r.kind == Claim.DEPTH]
+    statements = (s for s in context.node.statements if isinstance(s, tree.Parameterization))
+    if any(option.name.text == "depth" for s in statements for option in s.options):
+        required.append(model.depth_exponent)
+    return [alpha for alpha in required[:1] if alpha is not None]
 
 
 def ways(point: ScalePoint, branch: BranchLayers) -> Iterator[BranchGoal]:
