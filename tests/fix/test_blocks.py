@@ -181,14 +181,27 @@ def test_holes_of_two_optimizers() -> None:
     assert asked(MIXED).models == asked(richc.fix(text)).models
 
 
-@pytest.mark.parametrize("hole", ["n^?", "L^?", "n^? * L^?"])
-def test_holes_among_blocks_are_refused(hole: str) -> None:
-    text = WRITTEN.replace("lr = 1 / n }\n  opt", f"lr = {hole} }}\n  opt")
+@pytest.mark.parametrize("hole", ["n^?", "n^? * L^?"])
+def test_holes_among_blocks(hole: str) -> None:
+    """Both symbols' exponents are found, or the one that is asked for."""
+    text = WRITTEN.replace("      rms", "      scale = 1 / L\n      rms")
+    holed = text.replace("lr = 1 / n }\n  opt", f"lr = {hole} }}\n  opt")
 
-    (found,) = asked(text).diagnostics
+    assert asked(text).models == asked(richc.fix(holed)).models
 
-    assert "holes are not inferred in a network with blocks or norms" == found.message
-    assert text == richc.fix(text)
+
+@pytest.mark.parametrize("depth", ["1", "1/2"])
+def test_a_declared_depth_decides_where_a_branch_goes(depth: str) -> None:
+    """What takes the fewest edits is Depth-μP here."""
+    text = WRITTEN.replace("  input", f"  parameterization mup, depth = {depth}\n  input")
+    text = text.replace("      rms", "      scale = sqrt(1 / L)\n      rms")
+    text = text.replace("1 / n }\n      relu", "1 / (n * sqrt(L)) }\n      relu")
+
+    mended = fix(Source("net.rich", text))
+
+    assert mended.result.models[0].passes
+    (exponent,) = {model.verdict.depth_exponent for model in mended.result.models}
+    assert depth == str(exponent)
 
 
 def test_what_is_not_found_is_not_said_to_be_impossible() -> None:
