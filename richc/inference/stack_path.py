@@ -161,9 +161,11 @@ class StackPath(Domain):
                 shown = "a branch is as large as its stream"
             for number, (branch, inner) in enumerate(zip(op.branches, site.inner, strict=True)):
                 size = inner[-1].height + branch.multiplier
-                if isinstance(size, Zero) or isinstance(site.height, Zero):
+                # A stream that grows is the same in another gauge.
+                stream = site.height if op.post_norm else site.source
+                if isinstance(size, Zero) or isinstance(stream, Zero):
                     continue
-                over = size + -site.height
+                over = size + -stream
                 key = ("branch", site.layer, number)
                 self._wish(key, over + Joint(0, power), size, shown, is_bound=False)
 
