@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from richc.lab.statistics import Fit
@@ -147,30 +147,35 @@ def apart(lr: Fraction | None, members: Sequence[Own]) -> AuditFault:
 
 def one_power(
     reading: FactoryReading,
-    found: Iterable[Own],
-    names: Sequence[str],
+    readouts: Iterable[str],
+    members: Sequence[Own],
     excess: Fraction,
     r: Fraction,
     target: Fraction,
-    fit: Fit | None,
-) -> AuditFault:
-    """A network elsewhere on the richness scale than it should be."""
-    # What the read-out loses, gradients lose.
-    mends = [Mend(name, "lr", _counts(reading, name) * excess) for name in names]
-    readouts = [o.name for o in found if o.is_readout and reading.parameters[o.name].is_matrix]
-    mends += [Mend(name, "init", -excess) for name in readouts]
-    return AuditFault(
-        "A503",
-        _ERROR,
-        tuple(names),
-        "lr",
-        excess,
-        f"all hidden updates are off by one power: richness r = {r}, not {target}",
-        None,
-        *measured(fit),
-        f"lr × {powered(-excess)} for these, and the read-out's init × {powered(excess)}",
-        mends=tuple(mends),
-    )
+) -> Iterator[AuditFault]:
+    """A network elsewhere on the richness scale than it should be.
+
+    One change: of these rates, and of the init of the read-outs, which gradients inherit.
+    """
+    mends = tuple(Mend(name, "init", -excess) for name in readouts)
+    for count in (1, 2):
+        found = [own for own in members if _counts(reading, own.name) == count]
+        if not found:
+            continue
+        names, power = tuple(own.name for own in found), count * excess
+        yield AuditFault(
+            "A503",
+            _ERROR,
+            names,
+            "lr",
+            power,
+            f"all hidden updates are off by one power: richness r = {r}, not {target}",
+            None,
+            *measured(farthest(found)),
+            f"lr × {powered(-power)} for these, and the read-out's init × {powered(excess)}",
+            mends=(*(Mend(name, "lr", power) for name in names), *mends),
+        )
+        mends = ()
 
 
 def scale(

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -19,7 +20,8 @@ from torch.optim import Optimizer
 
 from richc.torchfront.adapters import batch_of, loss_of, unpacked
 
-_NUMPY_SEEDS = 2**32
+#: As many as NumPy has.
+_SEEDS = 2**32
 #: Folders whose frames say nothing to who wrote the factory.
 _OWN = str(Path(__file__).parents[1])
 _TORCH = str(Path(torch.__file__).parent)
@@ -82,18 +84,41 @@ class Factory:
 
     def __call__(self, width: int, seed: int = 0) -> Made:
         """A network of this width.  Raises Refusal."""
-        seed_all(width * 1_000_003 + seed)
-        with guarded(f"{self.name} raised at width {width}"):
+        with _seeded(width * 1_000_003 + seed), guarded(f"{self.name} raised at width {width}"):
             made = self._make(width)
         return normalised(made)
 
 
-def seed_all(seed: int) -> None:
-    """Python's, NumPy's and torch's generators."""
-    random.seed(seed)
-    torch.manual_seed(seed)
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Python's, NumPy's and torch's generators start here.
+
+    What a factory seeds itself, as scripts do, it seeds with its own number and this one: with the
+    same number always, all networks of a width would be one.
+    """
+    places: list[Any] = [random, torch.random, torch]
     if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(seed % _NUMPY_SEEDS)
+        places.append(sys.modules["numpy"].random)
+    kept = [
+        (place, name, getattr(place, name))
+        for place in places
+        for name in ("seed", "manual_seed")
+        if (place, name) not in ((torch, "seed"), (torch.random, "seed")) and hasattr(place, name)
+    ]
+
+    def moved(seeds: Callable[..., Any], number: Any = 0, *others: Any) -> Any:
+        if not isinstance(number, int | Tensor):
+            return seeds(number, *others)
+        return seeds((int(number) + seed) % _SEEDS, *others)
+
+    try:
+        for place, name, seeds in kept:
+            setattr(place, name, partial(moved, seeds))
+            getattr(place, name)(0)
+        yield
+    finally:
+        for place, name, seeds in kept:
+            setattr(place, name, seeds)
 
 
 def normalised(made: Any) -> Made:

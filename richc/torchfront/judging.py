@@ -16,8 +16,9 @@ from richc.torchfront import causes
 from richc.torchfront.causes import place
 from richc.torchfront.evidence import TOLERANCE, AuditRow, Evidence, halves
 from richc.torchfront.faults import AuditFault, listed, pattern
+from richc.torchfront.knobs import eps_excess, outgrown
 from richc.torchfront.measuring import ALL
-from richc.torchfront.own import Own, farthest, lazy, owns
+from richc.torchfront.own import Own, lazy, owns
 from richc.torchfront.predicting import snapped
 from richc.torchfront.reading import FactoryReading, ScalarReading
 
@@ -186,6 +187,7 @@ class Judge:
         wanted = float(self._target - _HALF)
         groups: dict[tuple[str, Fraction, Fraction | None], list[Own]] = {}
         shifted: list[Own] = []
+        unclear: list[tuple[Own, AuditRow]] = []
         for own in self.own.values():
             reading = self._reading.parameters[own.name]
             if own.fit is None or own.exponent is None or reading.optimizer is None:
@@ -199,51 +201,56 @@ class Judge:
             if own.is_wide and self._lazy is not None:
                 shifted += [own] if side else []
                 continue
-            code = self._code(own, side, goal)
-            if code is not None:
-                groups.setdefault((code, self._excess(own, row), reading.lr), []).append(own)
+            if side is None:
+                unclear.append((own, row))
+            wrong = self._wrong(own, side, row)
+            if wrong is not None:
+                lr = None if wrong[0] == "A602" else reading.lr
+                groups.setdefault((*wrong, lr), []).append(own)
         if shifted and self._lazy is not None:
             power = snapped(self._lazy)
-            yield self._one_power(shifted, halves(self._lazy - wanted), _HALF + power)
+            yield from self._one_power(shifted, halves(self._lazy - wanted), _HALF + power)
         for (code, excess, lr), members in groups.items():
-            yield (
-                causes.apart(lr, members)
-                if code == "A701"
-                else causes.update(code, excess, lr, members)
-            )
+            if code == "A701":
+                yield causes.apart(lr, members)
+            elif code == "A602":
+                yield outgrown("error", [own.name for own in members], excess)
+            else:
+                alike = self._alike(members, excess, unclear)
+                yield causes.update(code, excess, lr, [*members, *alike])
+
+    def _alike(
+        self, members: list[Own], excess: Fraction, unclear: list[tuple[Own, AuditRow]]
+    ) -> Iterator[Own]:
+        """Those of the members' families that cannot be told yet, and look as the members do."""
+        families = [set(names) for names in self._reading.families.values()]
+        kin = set().union(*(f for f in families if any(own.name in f for own in members)))
+        return (o for o, row in unclear if o.name in kin and halves(row.excess) == excess)
 
     def _is_late(self, own: Own) -> bool:
         """SGD's queries and keys get their gradient through values that are not aligned yet."""
         follows = not self._reading.parameters[own.name].ignores_gradient
         return follows and self._evidence.is_score(own.key)
 
-    def _code(self, own: Own, side: int | None, goal: float) -> str | None:
-        """What is wrong with an update, if anything is."""
-        assert own.fit is not None
-        if own.read is not None and abs(own.fit.exponent - float(own.read)) > TOLERANCE:
-            row = AuditRow("", (own.name,), own.fit, wanted=float(own.read))
-            if row.side(self._judged):
-                return "A701"
+    def _wrong(self, own: Own, side: int | None, row: AuditRow) -> tuple[str, Fraction] | None:
+        """The rule that an update breaks, and by what power."""
+        reading, fit = self._reading.parameters[own.name], row.fit
+        apart = own.read is not None and abs(fit.exponent - float(own.read)) > TOLERANCE
+        if apart and AuditRow("", (own.name,), fit, wanted=float(own.read or 0)).side(self._judged):
+            power = eps_excess(reading, self._evidence)
+            return ("A701", Fraction(0)) if power is None else ("A602", power)
         if not side:
             return None
-        if own.is_readout:
-            return "A502"
-        return "A301" if own.fit.exponent > goal else "A302"
+        # As read, which does not disagree with what was measured; else the nearest half.
+        exact = Fraction(0) if own.read is None else own.read - Fraction(row.wanted)
+        code = "A502" if own.is_readout else "A301" if row.excess > 0 else "A302"
+        return code, exact or halves(row.excess)
 
-    @staticmethod
-    def _excess(own: Own, row: AuditRow) -> Fraction:
-        """As read, which does not disagree with what was measured; else the nearest half."""
-        if own.read is not None:
-            exact = own.read - Fraction(row.wanted)
-            if exact:
-                return exact
-        return halves(row.excess)
-
-    def _one_power(self, members: list[Own], excess: Fraction, r: Fraction) -> AuditFault:
-        names = tuple(own.name for own in members)
-        return causes.one_power(
-            self._reading, self.own.values(), names, excess, r, self._target, farthest(members)
-        )
+    def _one_power(self, members: list[Own], excess: Fraction, r: Fraction) -> Iterator[AuditFault]:
+        reading = self._reading
+        readouts = [o.name for o in self.own.values() if o.is_readout]
+        matrices = [name for name in readouts if reading.parameters[name].is_matrix]
+        return causes.one_power(reading, matrices, members, excess, r, self._target)
 
     def _read_updates(self) -> Iterator[AuditFault]:
         wanted = self._target - _HALF
@@ -257,7 +264,7 @@ class Judge:
                 groups.setdefault((code, excess, lr), []).append(own)
         powers = {own.read for own in hidden if own.read is not None}
         if len(powers) == 1 and -_HALF <= (power := powers.pop()) < min(wanted, Fraction(0)):
-            yield self._one_power(hidden, power - wanted, _HALF + power)
+            yield from self._one_power(hidden, power - wanted, _HALF + power)
             groups = {key: found for key, found in groups.items() if not found[0].is_wide}
         for (code, excess, lr), members in groups.items():
             yield causes.update(code, excess, lr, members)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
 from richc.torchfront.evidence import TOLERANCE, Evidence
-from richc.torchfront.faults import AuditFault, listed, powered
+from richc.torchfront.faults import AuditFault, Mend, listed, powered
 from richc.torchfront.measuring import Place
 from richc.torchfront.own import Own
 from richc.torchfront.reading import FactoryReading, ParameterReading
@@ -23,13 +23,12 @@ def warnings_of(
 ) -> tuple[AuditFault, ...]:
     """What does not decide the verdict, or what explains a fault."""
     parameters = [p for p in reading.parameters.values() if p.optimizer is not None]
-    is_blamed = any(fault.knob == "schedule" for fault in faults)
+    blamed = {(fault.knob, name) for fault in faults for name in fault.parameters}
+    moving = [p for p in parameters if p.name in own and own[p.name].exponent is not None]
     return (
-        *(() if is_blamed else _schedules(parameters)),
+        *(() if any(knob == "schedule" for knob, _ in blamed) else _schedules(parameters)),
         *_decays(parameters),
-        *_eps(
-            [p for p in parameters if p.name in own and own[p.name].exponent is not None], evidence
-        ),
+        *_eps([p for p in moving if ("eps", p.name) not in blamed], evidence),
     )
 
 
@@ -88,22 +87,35 @@ def _decays(parameters: list[ParameterReading]) -> Iterator[AuditFault]:
 def _eps(parameters: list[ParameterReading], evidence: Evidence) -> Iterator[AuditFault]:
     felt: dict[Fraction, list[str]] = {}
     for one in parameters:
-        gradient = evidence.gradient(one.name)
-        if not one.is_entrywise or one.eps is None or gradient is None or gradient.is_zero:
-            continue
-        widest = evidence.values(Place("grad", "", one.name))[evidence.widths[-1]]
-        ahead = float(one.eps) - gradient.exponent
-        if ahead > TOLERANCE and one.eps_value > _FELT * min(widest, default=1.0):
-            power = Fraction(round(2 * ahead), 2)
+        power = eps_excess(one, evidence)
+        if power is not None:
             felt.setdefault(power, []).append(one.name)
     for power, names in felt.items():
-        yield AuditFault(
-            "A602",
-            "warning",
-            tuple(names),
-            "eps",
-            power,
-            f"eps outgrows the gradient of {listed(names)} by {powered(power)}, and is felt at the "
-            "widest network",
-            help=f"eps × {powered(-power)}",
-        )
+        yield outgrown("warning", names, power)
+
+
+def eps_excess(reading: ParameterReading, evidence: Evidence) -> Fraction | None:
+    """By what power an eps outgrows its gradient; None where it does not, or is not felt."""
+    gradient = evidence.gradient(reading.name)
+    if not reading.is_entrywise or reading.eps is None or gradient is None or gradient.is_zero:
+        return None
+    widest = evidence.values(Place("grad", "", reading.name))[evidence.widths[-1]]
+    ahead = float(reading.eps) - gradient.exponent
+    is_felt = reading.eps_value > _FELT * min(widest, default=1.0)
+    return Fraction(round(2 * ahead), 2) if ahead > TOLERANCE and is_felt else None
+
+
+def outgrown(severity: str, names: Iterable[str], power: Fraction) -> AuditFault:
+    """An eps that outgrows its gradient."""
+    names = tuple(names)
+    return AuditFault(
+        "A602",
+        severity,
+        names,
+        "eps",
+        power,
+        f"eps outgrows the gradient of {listed(names)} by {powered(power)}, and is felt at the "
+        "widest network",
+        help=f"eps × {powered(-power)}",
+        mends=tuple(Mend(name, "eps", power) for name in names),
+    )

@@ -36,6 +36,8 @@ _FREE = 0.01
 _SCHEDULED = 10
 #: The step that is judged where something has no gradient before.
 LATER = 3
+#: What a size costs to measure, however small a network is: as much as so many entries.
+_WORK_OF_A_SIZE = 2500
 #: A second forward pass may differ by this much from the first, relatively.
 _REPEATS = 1e-4
 
@@ -62,6 +64,13 @@ class AuditedNetwork(NamedTuple):
     scores: frozenset[str]
     #: Parameters without a gradient in the first step.
     dead: tuple[str, ...]
+    #: Of its parameters.
+    entries: int
+
+    @property
+    def work(self) -> int:
+        """What it cost, in entries of parameters: the same on every machine."""
+        return self.entries + _WORK_OF_A_SIZE * len(self.sizes)
 
 
 def prepare(made: Made, dtype: torch.dtype) -> Made:
@@ -175,6 +184,7 @@ class Measurement:
             tuple(self._output.shape),
             frozenset(self._scores),
             dead,
+            sum(p.numel() for p in self._parameters.values()),
         )
 
     def _step(self, number: int = 1) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -21,6 +21,9 @@ _LOGITS = {
     Tensor.softmax,
 }
 
+#: Knobs that a group of an optimizer has.
+_OF_GROUPS = {"lr", "eps"}
+
 #: (parameter, knob) -> the power of n by which the knob is too large.
 Mends = Mapping[tuple[str, str], Fraction]
 
@@ -30,24 +33,32 @@ def mend(made: Made, mends: Mends, ratio: float) -> None:
     if not mends or ratio == 1.0:
         return
     named = {plain(name): p for name, p in made.model.named_parameters()}
-    rates = {}
+    groups: dict[int, dict[str, float]] = {}
     for (name, knob), power in mends.items():
         times = ratio ** -float(power)
         if knob == "init":
             named[name].data.mul_(times)
-        elif knob == "lr":
-            rates[id(named[name])] = times
+        elif knob in _OF_GROUPS:
+            groups.setdefault(id(named[name]), {})[knob] = times
     for optimizer in made.optimizers:
-        groups = []
-        for group in optimizer.param_groups:
-            split: dict[float, list[object]] = {}
-            for parameter in group["params"]:
-                split.setdefault(rates.get(id(parameter), 1.0), []).append(parameter)
-            groups += [
-                group | {"params": params, "lr": group["lr"] * times}
-                for times, params in split.items()
-            ]
-        optimizer.param_groups[:] = groups
+        optimizer.param_groups[:] = [
+            group
+            | {"params": params}
+            | {knob: group[knob] * times for knob, times in changes if knob in group}
+            for group in optimizer.param_groups
+            for changes, params in _alike(group["params"], groups).items()
+        ]
+
+
+def _alike(
+    parameters: Iterable[Tensor], changes: Mapping[int, Mapping[str, float]]
+) -> dict[tuple[tuple[str, float], ...], list[Tensor]]:
+    """Parameters by what is changed of their group."""
+    found: dict[tuple[tuple[str, float], ...], list[Tensor]] = {}
+    for parameter in parameters:
+        mine = changes.get(id(parameter), {})
+        found.setdefault(tuple(sorted(mine.items())), []).append(parameter)
+    return found
 
 
 class AttentionMend(TorchFunctionMode):

@@ -113,9 +113,12 @@ class FactoryReading(NamedTuple):
         return {names[0]: tuple(names) for names in found.values()}
 
     def mended(self, mends: Mends) -> FactoryReading:
-        """As it reads once rates are changed."""
+        """As it reads once rates and eps are changed."""
         parameters = {
-            name: p if p.lr is None else p._replace(lr=p.lr - mends.get((name, "lr"), 0))
+            name: p._replace(
+                lr=None if p.lr is None else p.lr - mends.get((name, "lr"), 0),
+                eps=None if p.eps is None else p.eps - mends.get((name, "eps"), 0),
+            )
             for name, p in self.parameters.items()
         }
         return self._replace(parameters=parameters)

@@ -28,15 +28,7 @@ def reported(example: str, folder: Path) -> dict[str, str]:
     return {finding.code: finding.severity for finding in report.findings}
 
 
-#: Networks are doubled for so many seconds of CPU (``_CHEAP`` in richc/torchfront/audit.py), so a
-#: slow machine leaves the faults of these examples open.
-CHANCE = pytest.mark.xfail(strict=False, reason="undecided where the machine is slow")
-
-
-@pytest.mark.parametrize(
-    "code",
-    [pytest.param(c, marks=CHANCE) if c in ("A401", "A402") else c for c in sorted(AUDITED)],
-)
+@pytest.mark.parametrize("code", sorted(AUDITED))
 @pytest.mark.slow
 def test_examples_give_what_they_say(code: str, tmp_path: Path) -> None:
     page, found = pages.read(code), examples(code)
