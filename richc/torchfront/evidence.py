@@ -37,6 +37,8 @@ class AuditRow(NamedTuple):
     #: Whether only growth counts.
     upward: bool = False
     wanted: float = 0.0
+    #: What shapes and rates say that it is.
+    read: Fraction | None = None
 
     @property
     def excess(self) -> float:
@@ -50,15 +52,21 @@ class AuditRow(NamedTuple):
         return self.fit.risk(TOLERANCE)
 
     def side(self, judged: int) -> int | None:
-        """1 too large, -1 too small, 0 in order; None where it cannot be told."""
-        excess = self.excess
+        """1 too large, -1 too small, 0 in order; None where it cannot be told.
+
+        What was read is exact, and decides where what was measured is the same.
+        """
+        excess, told = self.excess, self.fit.half_width(CONFIDENCE) <= TOLERANCE
+        if told and self.read is not None and abs(self.fit.exponent - self.read) <= TOLERANCE:
+            exact = float(self.read) - self.wanted
+            return (exact > 0) - (exact < 0 and not self.upward)
         if self.upward and excess <= 0:
             half = self.fit.half_width(CONFIDENCE)
             return 0 if excess + half <= TOLERANCE else None
         if abs(excess) > TOLERANCE:
             beyond = self.fit.risk(abs(excess) - TOLERANCE)
             return (1 if excess > 0 else -1) if beyond <= RISK / max(1, judged) else None
-        return 0 if self.fit.half_width(CONFIDENCE) <= TOLERANCE else None
+        return 0 if told else None
 
 
 class Evidence:
@@ -276,8 +284,10 @@ class Evidence:
     def init(self, name: str) -> Fit | None:
         return self.fit(Place("init", "", name), _INIT)
 
-    def gradient(self, name: str) -> Fit | None:
-        return self.fit(Place("grad", "", name), _RESPONSE)
+    def gradient(self, name: str, key: str | None = None) -> Fit | None:
+        """Of a gradient, over the size of what an event reads."""
+        over = None if key is None else Place("source", key)
+        return self.fit(Place("grad", "", name), _RESPONSE, over)
 
 
 def halves(exponent: float) -> Fraction:

@@ -196,7 +196,8 @@ class Judge:
                 continue
             goal = wanted if own.is_wide else 0.0
             upward = not own.is_wide and not own.is_readout
-            row = AuditRow(f"the update of `{own.name}`", (own.name,), own.fit, upward, goal)
+            what = f"the update of `{own.name}`"
+            row = AuditRow(what, (own.name,), own.fit, upward, goal, own.read)
             side = self._side(row)
             if own.is_wide and self._lazy is not None:
                 shifted += [own] if side else []
@@ -243,7 +244,7 @@ class Judge:
             return None
         # As read, which does not disagree with what was measured; else the nearest half.
         exact = Fraction(0) if own.read is None else own.read - Fraction(row.wanted)
-        code = "A502" if own.is_readout else "A301" if row.excess > 0 else "A302"
+        code = "A502" if own.is_readout else "A301" if side > 0 else "A302"
         return code, exact or halves(row.excess)
 
     def _one_power(self, members: list[Own], excess: Fraction, r: Fraction) -> Iterator[AuditFault]:

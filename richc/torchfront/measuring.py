@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from inspect import signature
 from typing import Any, NamedTuple
 
@@ -151,6 +151,10 @@ class Measurement:
         self._order: tuple[str, ...] = ()
         self._scores: set[str] = set()
         self._output: Tensor | None = None
+        #: Whether passes are to be watched: for soft-maxes, or to leave dropout out.
+        self._is_watched = True
+        #: Whether the model returns no output, but a loss.
+        self._is_hidden = False
 
     def run(self, *, later: bool = False, trains: bool = True) -> AuditedNetwork:
         """The whole measurement; ``later``: the third step as well.  Raises Refusal."""
@@ -191,7 +195,7 @@ class Measurement:
         """The change of every parameter by a step of the user's optimizer, which is undone."""
         made, parameters = self._made, self._parameters
         made.zero_grad()
-        output = self._call(ForwardWatch(made.model))
+        output = self._call(self._watch())
         loss = self._loss(output)
         if not bool(torch.isfinite(loss)):
             raise Refusal("the loss is not finite")
@@ -221,19 +225,23 @@ class Measurement:
         for name, change in step.items():
             self._parameters[name].data.add_(change, alpha=part)
 
-    def _call(self, watch: ForwardWatch) -> Any:
-        with watch, guarded("the model raised"):
-            if not self._logits:
+    def _call(self, watch: ForwardWatch | None) -> Any:
+        with watch or nullcontext(), guarded("the model raised"):
+            if watch is None or not self._logits:
                 return self._made.call()
             with AttentionMend(self._logits, lambda: watch.where):
                 return self._made.call()
 
-    def _forward(self, watch: ForwardWatch) -> Tensor:
+    def _watch(self) -> ForwardWatch | None:
+        """For a pass of which the output and soft-max inputs are asked; watching takes time."""
+        return ForwardWatch(self._made.model) if self._is_watched else None
+
+    def _forward(self, watch: ForwardWatch | None) -> Tensor:
         with torch.no_grad():
             output = self._call(watch)
         found = output_of(output)
-        if found is None:
-            found = watch.last
+        if watch is not None and found is None:
+            found, self._is_hidden = watch.last, True
         if found is None:
             raise Refusal("the model's output holds no tensor of numbers")
         return found.detach()
@@ -254,6 +262,7 @@ class Measurement:
             raise Refusal("the model's output is not finite")
         self._output, self._softs = output, watch.softs
         if number == 1:
+            self._is_watched = bool(watch.softs) or watch.drops or self._is_hidden
             self._events, self._order = watch.events, tuple(watch.order)
             self._scores = watch.scores - watch.valued
             self.sizes[Place("f", "")] = rms(output)
@@ -287,7 +296,7 @@ class Measurement:
 
     def _check_repeats(self) -> None:
         assert self._output is not None
-        again = self._forward(ForwardWatch(self._made.model))
+        again = self._forward(self._watch())
         if again.shape != self._output.shape or (
             rms(again - self._output) > _REPEATS * (rms(self._output) + 1e-30)
         ):
@@ -307,14 +316,14 @@ class Measurement:
         part = _PART / largest if largest else _PART
         before = {name: self._parameters[name].detach().clone() for name in step}
         self._move(step, part)
-        watch = ForwardWatch(self._made.model)
+        watch = self._watch()
         output = self._forward(watch)
         for name, value in before.items():
             self._parameters[name].data.copy_(value)
         if output.shape != self._output.shape:
             raise Refusal("the shape of the output differs from call to call")
         sizes[Place("df", "", who, number)] = rms(output - self._output) / part
-        for key, soft in watch.softs.items():
+        for key, soft in (watch.softs if watch is not None else {}).items():
             base = self._softs.get(key)
             if base is not None and base.values.shape == soft.values.shape:
                 sizes[Place("dsoft", key, who, number)] = rms(soft.values - base.values) / part

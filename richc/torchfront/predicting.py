@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from richc.torchfront.evidence import Evidence
+from richc.lab.statistics import Fit
+from richc.torchfront.evidence import CONFIDENCE, Evidence
+from richc.torchfront.measuring import Place
 from richc.torchfront.reading import ParameterReading, power
 
 #: Sizes at init are multiples of this power.
@@ -14,13 +16,13 @@ _STEP = 4
 def predict(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
     """The exponent of a parameter's own change of a representation, relative to its size.
 
-    For optimizers whose update has the size of the rate: a matrix's is the rate times the terms
-    that an entry sums over, which an update aligns, times the input over the output; a bias's and
-    a row's of an embedding are the rate over the output.  Source: Yang & Littwin 2023
-    (arXiv 2308.01814), section 2.  None where the optimizer's update has another size.
+    A matrix's is an entry of its update times the terms that an entry of the output sums over,
+    which an update aligns, times the input over the output; a bias's and a row's of an embedding
+    are the entry over the output.  Source: Yang & Littwin 2023 (arXiv 2308.01814), section 2.
+    None where the size of the optimizer's update is not known.
     """
-    size = evidence.bare(key)
-    if not reading.is_entrywise or reading.lr is None or size is None or size.is_zero:
+    size, entry = evidence.bare(key), _entry(evidence, reading, key)
+    if entry is None or size is None or size.is_zero:
         return None
     name, event = reading.name, evidence.events[key]
     terms = power(evidence.terms(key), evidence.widths)
@@ -28,41 +30,80 @@ def predict(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction
     if terms is None or factor is None:
         return None
     if terms == 0 and event.op not in ("mm", "addmm", "bmm", "convolution"):
-        return _vector(evidence, reading, key)
+        return _vector(evidence, reading, key, entry)
     ndim = len(reading.dimensions)
     if ndim == 1 and event.op in ("addmm", "convolution", "baddbmm"):
-        return reading.lr - snapped(size.exponent)
+        return entry - snapped(size.exponent)
     gain = evidence.bare(key, over_source=True)
     if gain is None or gain.is_zero:
         return None
-    return reading.lr + factor + terms - snapped(gain.exponent)
+    return entry + factor + terms - snapped(gain.exponent)
 
 
 def predict_output(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
     """The exponent of a read-out's own change of the output; None where it cannot be said."""
-    source = evidence.source(key)
-    if not reading.is_entrywise or reading.lr is None or source is None or source.is_zero:
+    source, entry = evidence.source(key), _entry(evidence, reading, key)
+    if entry is None or source is None or source.is_zero:
         return None
     if not reading.is_matrix:
-        return reading.lr
+        return entry
     numbers = (evidence.terms(key), evidence.factors(key, reading.name), evidence.tails(key))
     powers = [power(values, evidence.widths) for values in numbers]
     known = [one for one in powers if one is not None]
     if len(known) < len(powers):
         return None
-    return reading.lr + sum(known, Fraction(0)) + snapped(source.exponent)
+    return entry + sum(known, Fraction(0)) + snapped(source.exponent)
 
 
-def _vector(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
+def _entry(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
+    """The power of an entry of an update, as if aligned."""
+    if reading.lr is None or reading.beside is None:
+        return None
+    known = reading.lr + reading.beside
+    if reading.times == "gradient":
+        power = _gradient(evidence, reading, key)
+        return None if power is None else known + power
+    if reading.times == "weight":
+        sizes = evidence.values(Place("init", "", reading.name)).values()
+        above = {size > reading.least for found in sizes for size in found}
+        power = _told(evidence.init(reading.name))
+        if above != {False}:
+            return None if power is None or above != {True} else known + power
+    return known
+
+
+def _gradient(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
+    """The power of a gradient; a matrix's is that of what reaches the event times its input's."""
+    source = evidence.source(key)
+    if not reading.is_matrix or source is None or source.is_zero:
+        return _told(evidence.gradient(reading.name))
+    power = _told(evidence.gradient(reading.name, key))
+    return None if power is None else power + snapped(source.exponent)
+
+
+def _told(fit: Fit | None) -> Fraction | None:
+    """The multiple of 1/2, else of 1/4, that an exponent is where no other can be meant."""
+    if fit is None or fit.is_zero:
+        return None
+    half = fit.half_width(CONFIDENCE)
+    for parts in (2, _STEP):
+        power = Fraction(round(fit.exponent * parts), parts)
+        if abs(fit.exponent - power) + half < 1 / (2 * parts):
+            return power
+    return None
+
+
+def _vector(
+    evidence: Evidence, reading: ParameterReading, key: str, entry: Fraction
+) -> Fraction | None:
     """Of a gain, a bias, or an embedding."""
-    assert reading.lr is not None
     init, size = evidence.init(reading.name), evidence.bare(key)
     itself = evidence.itself(reading.name, key)
     assert size is not None
     if init is None or init.is_zero or itself is None or itself.is_zero:
-        # It starts at zero: what it is added to, it changes by the rate.
-        return reading.lr - snapped(size.exponent)
-    return reading.lr - snapped(init.exponent) + snapped(itself.exponent)
+        # It starts at zero: what it is added to, it changes by the update.
+        return entry - snapped(size.exponent)
+    return entry - snapped(init.exponent) + snapped(itself.exponent)
 
 
 def snapped(exponent: float) -> Fraction:

@@ -35,6 +35,8 @@ _ENTRYWISE |= {
 }
 #: Those whose update is as large as the gradient.
 _FOLLOWS = {"sgd", "asgd", "sgdw"}
+#: What multiplies the updates of some beside the rate.
+_TIMES = dict.fromkeys(_FOLLOWS, "gradient") | {"adafactor": "weight"}
 #: Those that multiply their decay by the learning rate.
 _DECOUPLED = {"adamw", "lion", "muon", "sgdw", "adafactor"}
 
@@ -73,6 +75,13 @@ class ParameterReading(NamedTuple):
     is_entrywise: bool
     #: Whether its update has the same size whatever the gradient's is.
     ignores_gradient: bool
+    #: Of an entry of the update over the rate, where a sum over entries aligns; None where nothing
+    #: is known of the optimizer.
+    beside: Fraction | None
+    #: What else multiplies it: the size of the ``gradient``, or of the ``weight``, if that is more
+    #: than ``least``.
+    times: str | None
+    least: float
     #: The rates at all widths, where they are no power of n.
     odd: tuple[float, ...]
 
@@ -130,6 +139,11 @@ class _Group(NamedTuple):
     first: float
     decay: float
     eps: float | None
+    #: Whether the optimizer is torch's own; how Muon adjusts its rate; what Adafactor takes the
+    #: size of a weight for at least.
+    is_torchs: bool
+    adjusts: str | None
+    least: float
 
 
 class _SeenAt(NamedTuple):
@@ -201,7 +215,16 @@ def _seen(made: Made, *, has_values: bool) -> _SeenAt:
     for (optimizer, group), lr, before in zip(made.groups, scheduled(made), initial, strict=True):
         decay, eps = group.get("weight_decay", 0.0), group.get("eps")
         kind = type(optimizer).__name__
-        one = _Group(kind, lr, before, float(decay), None if eps is None else _first(eps))
+        one = _Group(
+            kind,
+            lr,
+            before,
+            float(decay),
+            None if eps is None else _first(eps),
+            type(optimizer).__module__.startswith("torch.optim."),
+            group.get("adjust_lr_fn"),
+            float(eps[1]) if isinstance(eps, tuple | list) and len(eps) > 1 else 0.0,
+        )
         groups |= {names[id(p)]: one for p in group["params"] if id(p) in names}
     classes = tuple(type(o).__name__ for o in made.optimizers)
     return _SeenAt(shapes, groups, watch.scalars, classes, len(list(made.groups)))
@@ -265,12 +288,14 @@ def _parameter(name: str, seen: Mapping[int, _SeenAt]) -> ParameterReading:
     known = [group for group in groups if group is not None]
     if len(known) < len(groups):
         return ParameterReading(
-            name, dimensions, None, None, None, False, None, 0.0, None, False, False, ()
-        )
+            name, dimensions, None, None, None, False, None, 0.0, None, False, False, None, None,
+            0.0, (),
+        )  # fmt: skip
     rates = [group.lr for group in known]
     lr = power(rates, widths)
     eps = [group.eps or 0.0 for group in known]
-    decays = any(group.decay for group in known) and known[0].optimizer.lower() in _DECOUPLED
+    kind = known[0].optimizer.lower()
+    decays = any(group.decay for group in known) and kind in _DECOUPLED
     return ParameterReading(
         name,
         dimensions,
@@ -281,10 +306,32 @@ def _parameter(name: str, seen: Mapping[int, _SeenAt]) -> ParameterReading:
         power(eps, widths),
         eps[-1],
         known[0].optimizer,
-        known[0].optimizer.lower() in _ENTRYWISE,
-        known[0].optimizer.lower() not in _FOLLOWS,
+        kind in _ENTRYWISE,
+        kind not in _FOLLOWS,
+        _beside(known[0], dimensions),
+        _TIMES.get(kind),
+        known[0].least,
         () if lr is not None or not any(rates) else tuple(rates),
     )
+
+
+def _beside(group: _Group, dimensions: tuple[Dimension, ...]) -> Fraction | None:
+    """Of an entry of an update over the rate; Muon's has one singular value, whatever its shape.
+
+    Such a matrix of m times n entries leaves an n-vector's norm as it is: entries of (m n)^(-1/2)
+    would, if all of a sum's terms were aligned.
+    """
+    kind = group.optimizer.lower()
+    if kind in _ENTRYWISE or kind in _FOLLOWS or (kind == "adafactor" and group.is_torchs):
+        return Fraction(0)
+    if kind != "muon" or not group.is_torchs or len(dimensions) != 2:
+        return None
+    rows, columns = (one.power for one in dimensions)
+    adjusted = {
+        "match_rms_adamw": max(rows, columns) / 2,
+        "original": max(Fraction(0), rows - columns) / 2,
+    }
+    return adjusted.get(group.adjusts or "original", Fraction(0)) - (rows + columns) / 2
 
 
 def _scalars(seen: Mapping[int, _SeenAt]) -> tuple[ScalarReading, ...]:

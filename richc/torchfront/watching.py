@@ -74,6 +74,8 @@ class ForwardWatch(TorchDispatchMode):
         self.events: dict[str, Event] = {}
         self.softs: dict[str, Soft] = {}
         self.scalars: list[Scalar] = []
+        #: Whether there was any dropout.
+        self.drops = False
         #: Keys of events and soft-maxes, in order of execution.
         self.order: list[str] = []
         #: Of products that are no parameter's: what a loss inside of the model is made from.
@@ -137,9 +139,11 @@ class ForwardWatch(TorchDispatchMode):
         kwargs = kwargs or {}
         op = func.overloadpacket.__name__
         if op == "native_dropout":
+            self.drops = True
             return args[0], torch.ones_like(args[0], dtype=torch.bool)
         if op == "bernoulli_" and func._overloadname == "float":
             # A dropout's mask, which is then divided by this; a half is not handed on.
+            self.drops = True
             return args[0].fill_(args[1] if len(args) > 1 else kwargs.get("p", 0.5))
         if op in _ATTENTION:
             return self._attention(func, args, kwargs)
