@@ -74,14 +74,16 @@ def chain(made: Made) -> list[DenseStep]:
     watch = _ChainWatch(made, batch)
     with torch.no_grad(), watch, guarded("the model raised"):
         made.call()
-    shapes = {plain(name): p.numel() for name, p in made.model.named_parameters()}
+    shapes = {plain(name): (p.ndim, p.numel()) for name, p in made.model.named_parameters()}
     return list(_folded(watch.steps, memory(batch[0]), shapes))
 
 
-def _folded(steps: list[_Step], batch: int, numel: dict[str, int]) -> Iterator[DenseStep]:
+def _folded(
+    steps: list[_Step], batch: int, sizes: dict[str, tuple[int, int]]
+) -> Iterator[DenseStep]:
     """Layers of operations: numbers and biases go to the product that they stand beside."""
     at, before, layer = batch, 1.0, None
-    for step in steps:
+    for number, step in enumerate(steps):
         if step.sources != (at,):
             raise Unsaid(f"`{step.where}` reads what is not the layer before: no chain")
         at = step.out
@@ -90,7 +92,7 @@ def _folded(steps: list[_Step], batch: int, numel: dict[str, int]) -> Iterator[D
             if layer is not None:
                 yield layer._replace(activation="linear")
                 before = 1.0
-            weight = max(step.names, key=lambda name: numel[name])
+            weight = max(step.names, key=lambda name: sizes[name])
             biases = [name for name in step.names if name != weight]
             bias = biases[0] if biases else None
             factor = step.names[bias] if bias is not None else 1.0
@@ -101,6 +103,9 @@ def _folded(steps: list[_Step], batch: int, numel: dict[str, int]) -> Iterator[D
             layer = layer._replace(bias=name, bias_scale=factor)
         elif op in ("mul", "div") and not step.names and len(step.numbers) == 1:
             times = float(step.numbers[0]) if op == "mul" else 1.0 / float(step.numbers[0])
+            if layer is not None and _is_next(steps[number:]):
+                yield layer._replace(activation="linear")
+                layer = None
             before *= 1.0 if layer is not None else times
             if layer is not None:
                 layer = layer._replace(
@@ -114,6 +119,13 @@ def _folded(steps: list[_Step], batch: int, numel: dict[str, int]) -> Iterator[D
     if layer is None:
         raise Unsaid("the last operation is no dense layer")
     yield layer
+
+
+def _is_next(steps: list[_Step]) -> bool:
+    """Whether a number is of the next layer's module, with nothing between the two layers."""
+    after = next((s for s in steps[1:] if s.names or s.op.rstrip("_") in _ACTIVATIONS), None)
+    is_product = after is not None and bool(after.names) and after.op in PRODUCTS
+    return after is not None and is_product and after.where == steps[0].where
 
 
 def _activation(op: str, step: _Step) -> str:

@@ -185,7 +185,7 @@ class Judge:
 
     def _updates(self) -> Iterator[AuditFault]:
         wanted = float(self._target - _HALF)
-        groups: dict[tuple[str, Fraction, Fraction | None], list[Own]] = {}
+        groups: dict[tuple[str, Fraction], list[Own]] = {}
         shifted: list[Own] = []
         unclear: list[tuple[Own, AuditRow]] = []
         for own in self.own.values():
@@ -206,27 +206,53 @@ class Judge:
                 unclear.append((own, row))
             wrong = self._wrong(own, side, row)
             if wrong is not None:
-                lr = None if wrong[0] == "A602" else reading.lr
-                groups.setdefault((*wrong, lr), []).append(own)
+                groups.setdefault(wrong, []).append(own)
         if shifted and self._lazy is not None:
             power = snapped(self._lazy)
             yield from self._one_power(shifted, halves(self._lazy - wanted), _HALF + power)
-        for (code, excess, lr), members in groups.items():
+        for (code, excess), members in self._joined(groups).items():
             if code == "A701":
-                yield causes.apart(lr, members)
+                yield causes.apart(self._rate(members), members)
             elif code == "A602":
                 yield outgrown("error", [own.name for own in members], excess)
             else:
-                alike = self._alike(members, excess, unclear)
-                yield causes.update(code, excess, lr, [*members, *alike])
+                whole = [*members, *self._alike(members, excess, unclear)]
+                yield causes.update(code, excess, self._rate(whole), whole)
+
+    def _joined(
+        self, groups: dict[tuple[str, Fraction], list[Own]]
+    ) -> dict[tuple[str, Fraction], list[Own]]:
+        """As one finding, where every update of the network is off by one power."""
+        if not groups:
+            return groups
+        judged = [o for o in self.own.values() if o.exponent is not None and not self._is_late(o)]
+        powers = {excess if code[:2] in ("A3", "A5") else None for code, excess in groups}
+        members = [own for found in groups.values() for own in found]
+        power = powers.pop()
+        if power is None or powers or len(members) < len(judged) or len(groups) == 1:
+            return groups
+        return {("A301" if power > 0 else "A302", power): members}
+
+    def _rate(self, members: Iterable[Own]) -> Fraction | None:
+        """The power of the rates, if it is one."""
+        rates = {self._reading.parameters[own.name].lr for own in members}
+        return rates.pop() if len(rates) == 1 else None
 
     def _alike(
         self, members: list[Own], excess: Fraction, unclear: list[tuple[Own, AuditRow]]
     ) -> Iterator[Own]:
-        """Those of the members' families that cannot be told yet, and look as the members do."""
+        """What is named with the members: of their families, what cannot be told yet and looks as
+        they do; and what moves late, where their shapes and rates are its own.
+        """
         families = [set(names) for names in self._reading.families.values()]
         kin = set().union(*(f for f in families if any(own.name in f for own in members)))
-        return (o for o, row in unclear if o.name in kin and halves(row.excess) == excess)
+        yield from (o for o, row in unclear if o.name in kin and halves(row.excess) == excess)
+        kinds = {self._kind(own) for own in members}
+        yield from (o for o in self.own.values() if self._is_late(o) and self._kind(o) in kinds)
+
+    def _kind(self, own: Own) -> tuple[object, ...]:
+        one = self._reading.parameters[own.name]
+        return one.dimensions, one.lr, one.optimizer
 
     def _is_late(self, own: Own) -> bool:
         """SGD's queries and keys get their gradient through values that are not aligned yet."""

@@ -21,7 +21,7 @@ from richc.torchfront.watching import ForwardWatch
 
 #: Ratios of an exact power agree as far as this.
 _EXACT = 1e-6
-_DENOMINATOR = 8
+_DENOMINATOR = 100
 #: Wider networks are read without values.
 WIDEST = 512
 

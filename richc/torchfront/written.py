@@ -31,6 +31,12 @@ _OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 #: How far numbers of double precision may be off after a few operations.
 _EXACT = 1e-13
+#: The largest denominator of a number that is meant; other numbers have all their digits.
+_LONGEST = 10_000
+#: Numerator times denominator: fractions with more are near to any number.
+_MEANT = 10**9
+#: Below it a number is an eps, of which PyTorch's 1e-8 is the unit.
+_SMALL = 1e-4
 _WORDS = set(
     "model width richness parameterization input optimizer loss train require with".split()
 )
@@ -86,10 +92,7 @@ def _lines(seen: list[_Seen], widths: list[int]) -> Iterator[str]:
         raise Unsaid("another width has other layers")
     if first.optimizer not in _OPTIMIZERS:
         raise Unsaid(f"the optimizer {first.optimizer}")
-    rates = [g["lr"] for g in first.groups.values() if g is not None]
-    if not rates:
-        raise Unsaid("nothing trains")
-    lr = max(rates)
+    lr = _common_rate(seen, widths)
     yield _HEADER
     yield "model net {"
     yield f"  width n = {widths[-1]}, base n0 = {widths[0]}"
@@ -97,7 +100,8 @@ def _lines(seen: list[_Seen], widths: list[int]) -> Iterator[str]:
     names = _names([layer.where for layer in first.layers])
     for at, (name, layer) in enumerate(zip(names, first.layers, strict=True)):
         size = _dimension([one.shapes[layer.weight][0] for one in seen], widths)
-        items = list(_tensor(seen, widths, layer.weight, [s.layers[at].scale for s in seen], lr))
+        scales = [s.layers[at].scale for s in seen]
+        items = list(_tensor(seen, widths, layer.weight, scales, lr, _dist(first, layer)))
         if layer.bias is not None:
             scales = [s.layers[at].bias_scale for s in seen]
             items.append(f"bias {{ {', '.join(_tensor(seen, widths, layer.bias, scales, lr))} }}")
@@ -110,19 +114,61 @@ def _lines(seen: list[_Seen], widths: list[int]) -> Iterator[str]:
     yield "}"
 
 
+def _common_rate(seen: list[_Seen], widths: list[int]) -> float:
+    """The optimizer's rate: where that can be, it and what multiplies it are short numbers."""
+    groups = [
+        g for g in zip(*(one.groups.values() for one in seen), strict=True) if g[0] is not None
+    ]
+    rates = [[float(g["lr"]) for g in found if g is not None] for found in groups]
+    if not rates:
+        raise Unsaid("nothing trains")
+    powers = [power(found, widths) for found in rates if any(found)]
+    for unit in (1, widths[0]):
+        sizes = [
+            found[0] / (widths[0] / unit) ** float(exponent)
+            for found, exponent in zip(filter(any, rates), powers, strict=True)
+            if exponent is not None
+        ]
+        if sizes and all(map(_exact, (*sizes, *(size / sizes[0] for size in sizes)))):
+            return float(sizes[0])
+    return float(max(found[0] for found in rates))
+
+
+def _dist(first: _Seen, layer: DenseStep) -> str:
+    """The distribution of a layer's weight and bias; biases of orthogonal layers are normal."""
+    drawn = [first.drawn[name] for name in (layer.weight, layer.bias) if name is not None]
+    weight, bias = (*(one.dist if one is not None and one.std else None for one in drawn), None)[:2]
+    if weight is None:
+        return bias or "normal"
+    if bias not in (None, "normal" if weight == "orthogonal" else weight):
+        raise Unsaid(f"`{layer.bias}` is drawn otherwise than `{layer.weight}`")
+    return weight
+
+
 def _tensor(
-    seen: list[_Seen], widths: list[int], name: str, scales: list[float], lr: float
+    seen: list[_Seen],
+    widths: list[int],
+    name: str,
+    scales: list[float],
+    lr: float,
+    dist: str = "normal",
 ) -> Iterator[str]:
-    """A weight's or bias's attributes."""
+    """A weight's or bias's attributes; the layer's ``dist`` stands beside the weight's."""
     if any(scale != 1.0 for scale in scales):
         yield f"scale = {_expression(scales, widths, f'a multiplier of `{name}`')}"
     drawn = [one.drawn[name] for one in seen]
     known = [d for d in drawn if d is not None]
     if len(known) < len(drawn) or len({d.dist for d in known}) > 1:
         raise Unsaid(f"`{name}` is drawn from no distribution of the language")
-    yield f"std = {_expression([d.std for d in known], widths, f'the std of `{name}`')}"
-    if known[0].dist != "normal" and known[0].std:
-        yield f"dist = {known[0].dist}"
+    stds = [d.std for d in known]
+    what = f"the std of `{name}`"
+    shown, squared = _short(stds, widths), _short([std**2 for std in stds], widths)
+    if shown is None and squared is not None:
+        yield f"var = {squared}"
+    else:
+        yield f"std = {shown or _expression(stds, widths, what)}"
+    if dist != "normal":
+        yield f"dist = {dist}"
     groups = [one.groups[name] for one in seen]
     kept = [group for group in groups if group is not None]
     if len(kept) < len(groups):
@@ -163,33 +209,44 @@ def _dimension(sizes: list[int], widths: list[int]) -> str:
 
 def _expression(values: list[float], widths: list[int], what: str) -> str:
     """A positive number times a power of n, or 0."""
-    if not any(values):
-        return "0"
+    exponent = power(values, widths)
+    if exponent is None and any(values):
+        raise Unsaid(f"{what} is no power of the width")
+    shown = _short(values, widths)
+    return shown or f"{_number(values[0])} * (n / n0)^({exponent})"
+
+
+def _short(values: list[float], widths: list[int]) -> str | None:
+    """The same where its number is short."""
     exponent = power(values, widths)
     if exponent is None:
-        raise Unsaid(f"{what} is no power of the width")
+        return None if any(values) else "0"
     if exponent == 0:
-        return _number(values[0])
-    alone = values[0] / widths[0] ** float(exponent)
-    shown = _exact(alone)
-    if shown is not None:
-        return f"{shown} * n^({exponent})"
-    return f"{_number(values[0])} * (n / n0)^({exponent})"
+        return _exact(values[0])
+    alone = _exact(values[0] / widths[0] ** float(exponent))
+    if alone is not None:
+        return f"{alone} * n^({exponent})"
+    based = _exact(values[0])
+    return None if based is None else f"{based} * (n / n0)^({exponent})"
 
 
 def _number(value: float) -> str:
+    """A number in full, or as it is meant."""
     return _exact(value) or format(value, ".17g")
 
 
 def _exact(value: float) -> str | None:
-    """A number, or the square root of one, that is short; the shortest."""
-    for most in (1_000, 1_000_000):
-        for size, form in ((value, "{}"), (value * value, "sqrt({})")):
-            near = Fraction(size).limit_denominator(most)
-            if near and math.isclose(float(near), size, rel_tol=_EXACT):
-                short = format(size, ".10g")
-                is_decimal = "e" not in short and Fraction(short) == near
-                return form.format(short if is_decimal else near)
+    """A number, or the square root of one, that is short; the shortest.  An eps has its unit."""
+    if 0 < value < _SMALL:
+        times = _exact(value / 1e-8) if value >= 1e-8 * _SMALL else None
+        return None if times is None else f"1e-8 * {times}"
+    for size, form in ((value, "{}"), (value * value, "sqrt({})")):
+        near = Fraction(size).limit_denominator(_LONGEST)
+        is_short = near.numerator * near.denominator <= _MEANT
+        if near and is_short and math.isclose(float(near), size, rel_tol=_EXACT):
+            short = format(size, ".10g")
+            is_decimal = "e" not in short and Fraction(short) == near
+            return form.format(short if is_decimal else near)
     return None
 
 
