@@ -245,6 +245,8 @@ class _Examination:
         ]
         if shift is None or not readouts or self._still or self._later:
             return found
+        if abs(shift - float(self._settings.richness - Fraction(1, 2))) <= TOLERANCE:
+            return found
         if all(parameters[o.name].ignores_gradient for o in found[0].own.values()):
             return found
         self._still, self._later = tuple(readouts), True

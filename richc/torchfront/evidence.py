@@ -17,6 +17,8 @@ from richc.torchfront.seen import LOSS, Event, SoftSeen
 
 #: Half of what faults that matter differ by.
 TOLERANCE = 0.25
+#: Half of the steps that sizes are read in.
+_READ = 0.125
 #: A row is decided on when its interval at this confidence is no wider than the tolerance.
 CONFIDENCE = 0.95
 #: Below it, relative to what it is compared with, a response is rounding.
@@ -54,12 +56,12 @@ class AuditRow(NamedTuple):
     def side(self, judged: int) -> int | None:
         """1 too large, -1 too small, 0 in order; None where it cannot be told.
 
-        What was read is exact, and decides where what was measured is the same.
+        What was read decides where what was measured is the same.
         """
         excess, told = self.excess, self.fit.half_width(CONFIDENCE) <= TOLERANCE
         if told and self.read is not None and abs(self.fit.exponent - self.read) <= TOLERANCE:
             exact = float(self.read) - self.wanted
-            return (exact > 0) - (exact < 0 and not self.upward)
+            return (exact > _READ) - (exact < -_READ and not self.upward)
         if self.upward and excess <= 0:
             half = self.fit.half_width(CONFIDENCE)
             return 0 if excess + half <= TOLERANCE else None

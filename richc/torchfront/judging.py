@@ -269,7 +269,11 @@ class Judge:
         if not side:
             return None
         # As read, which does not disagree with what was measured; else the nearest half.
-        exact = Fraction(0) if own.read is None else own.read - Fraction(row.wanted)
+        exact = (
+            Fraction(0)
+            if own.read is None
+            else own.read - Fraction(row.wanted).limit_denominator(100)
+        )
         code = "A502" if own.is_readout else "A301" if side > 0 else "A302"
         return code, exact or halves(row.excess)
 
