@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -71,11 +72,30 @@ class AttentionMend(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        if func in _LOGITS:
-            times = self._times.get(self._where(), 1.0)
-            if times != 1.0 and args:
-                args = (args[0] * times, *args[1:])
+        times = self._times.get(self._where(), 1.0)
+        if times != 1.0 and func is functional.multi_head_attention_forward:
+            with _multiplied(times):
+                return func(*args, **(kwargs or {}))
+        if times != 1.0 and func in _LOGITS and args:
+            args = (args[0] * times, *args[1:])
         return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def _multiplied(times: float) -> Iterator[None]:
+    """What nn.MultiheadAttention calls, under the names that it has there: modes do not see it."""
+
+    def by(inner: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        return lambda logits, *others, **named: inner(logits * times, *others, **named)
+
+    kept = {name: getattr(functional, name) for name in ("scaled_dot_product_attention", "softmax")}
+    try:
+        for name, inner in kept.items():
+            setattr(functional, name, by(inner))
+        yield
+    finally:
+        for name, inner in kept.items():
+            setattr(functional, name, inner)
 
 
 def attention(mends: Mends, ratio: float) -> dict[str, float]:

@@ -221,7 +221,7 @@ def _seen(made: Made, *, has_values: bool) -> _SeenAt:
             before,
             float(decay),
             None if eps is None else _first(eps),
-            type(optimizer).__module__.startswith("torch.optim."),
+            type(optimizer).__module__.split(".")[:2] == ["torch", "optim"],
             group.get("adjust_lr_fn"),
             float(eps[1]) if isinstance(eps, tuple | list) and len(eps) > 1 else 0.0,
         )

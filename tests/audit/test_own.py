@@ -1,0 +1,54 @@
+"""Own updates are read for optimizers of every law, and measured as they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import richc
+from tests.audit.factories import WIDTHS, Mlp, batch, groups, loss
+
+
+def sgd(model: nn.Module, n: int) -> Any:
+    rates = {"embed.weight": n / 64, "embed.bias": n / 64, "body.bias": n / 64}
+    rates["head.weight"] = 64 / n
+    return torch.optim.SGD(
+        [{"params": [p], "lr": 0.1 * rates.get(k, 1.0)} for k, p in model.named_parameters()]
+    )
+
+
+def muon(model: nn.Module, n: int) -> Any:
+    rest = [g for g in groups(model, n) if g["params"][0] is not model.body.weight]
+    inside = torch.optim.Muon([model.body.weight], lr=0.02, weight_decay=0.0)
+    return [inside, torch.optim.AdamW(rest, weight_decay=0.0)]
+
+
+def adafactor(model: nn.Module, n: int) -> Any:
+    """The weight's own size stands for part of the rate: n^-1/2 in the body, n^-1 in the head."""
+    rates = {"body.weight": (64 / n) ** 0.5}
+    return torch.optim.Adafactor(
+        [{"params": [p], "lr": 0.01 * rates.get(k, 1.0)} for k, p in model.named_parameters()]
+    )
+
+
+@pytest.mark.parametrize("optimizer", [sgd, muon, adafactor])
+@pytest.mark.slow
+def test_updates_are_read(optimizer: Callable[[nn.Module, int], Any]) -> None:
+    def make(n: int) -> dict[str, Any]:
+        model = Mlp(n)
+        x, y = batch()
+        return {"model": model, "optimizer": optimizer(model, n), "batch": x, "loss": loss(y)}
+
+    report = richc.audit(make, widths=WIDTHS, seeds=12)
+    found = {p.name: p.own for p in report.parameters if p.name.endswith("weight")}
+
+    assert [f.code for f in report.findings if "weight" in f.parameters[0]] == []
+    assert {"embed.weight", "body.weight", "head.weight"} == set(found)
+    for name, own in found.items():
+        assert own.read not in (None, "-inf"), name
+        assert abs(float(Fraction(str(own.read))) - float(own.measured)) <= 1 / 4, name
