@@ -17,8 +17,9 @@ from richc.torchfront.seen import LOSS, Event, SoftSeen
 
 #: Half of what faults that matter differ by.
 TOLERANCE = 0.25
-#: Half of the steps that sizes are read in.
-_READ = 0.125
+#: Half of the steps that sizes are read in; and of how far a law that does not hold is off: terms
+#: that are aligned, or are not, differ by half a power.
+_READ, _MISREAD = 0.125, 0.5
 #: A row is decided on when its interval at this confidence is no wider than the tolerance.
 CONFIDENCE = 0.95
 #: Below it, relative to what it is compared with, a response is rounding.
@@ -47,19 +48,28 @@ class AuditRow(NamedTuple):
         return self.fit.exponent - self.wanted
 
     @property
+    def is_told(self) -> bool:
+        return self.fit.half_width(CONFIDENCE) <= TOLERANCE
+
+    @property
+    def is_read(self) -> bool:
+        """Whether what was read decides: what was measured is the same."""
+        off = math.inf if self.read is None else abs(self.fit.exponent - float(self.read))
+        return self.is_told and off <= TOLERANCE
+
+    @property
     def risk(self) -> float:
-        """How likely it is decided wrongly."""
+        """How likely it is decided wrongly.  What is misread is off by half a power or more."""
+        if self.is_read and self.read is not None:
+            return self.fit.risk(_MISREAD - abs(self.fit.exponent - float(self.read)))
         if self.upward and self.excess < -TOLERANCE:
             return self.fit.risk(TOLERANCE - self.excess) / 2
         return self.fit.risk(TOLERANCE)
 
     def side(self, judged: int) -> int | None:
-        """1 too large, -1 too small, 0 in order; None where it cannot be told.
-
-        What was read decides where what was measured is the same.
-        """
-        excess, told = self.excess, self.fit.half_width(CONFIDENCE) <= TOLERANCE
-        if told and self.read is not None and abs(self.fit.exponent - self.read) <= TOLERANCE:
+        """1 too large, -1 too small, 0 in order; None where it cannot be told."""
+        excess = self.excess
+        if self.is_read and self.read is not None:
             exact = float(self.read) - self.wanted
             return (exact > _READ) - (exact < -_READ and not self.upward)
         if self.upward and excess <= 0:
@@ -68,7 +78,7 @@ class AuditRow(NamedTuple):
         if abs(excess) > TOLERANCE:
             beyond = self.fit.risk(abs(excess) - TOLERANCE)
             return (1 if excess > 0 else -1) if beyond <= RISK / max(1, judged) else None
-        return 0 if told else None
+        return 0 if self.is_told else None
 
 
 class Evidence:
