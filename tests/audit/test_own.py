@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 import richc
 from tests.audit.factories import WIDTHS, Mlp, batch, groups, loss
 
 
-def sgd(model: nn.Module, n: int) -> Any:
+def sgd(model: Mlp, n: int) -> Any:
     rates = {"embed.weight": n / 64, "embed.bias": n / 64, "body.bias": n / 64}
     rates["head.weight"] = 64 / n
     return torch.optim.SGD(
@@ -22,13 +21,13 @@ def sgd(model: nn.Module, n: int) -> Any:
     )
 
 
-def muon(model: nn.Module, n: int) -> Any:
+def muon(model: Mlp, n: int) -> Any:
     rest = [g for g in groups(model, n) if g["params"][0] is not model.body.weight]
     inside = torch.optim.Muon([model.body.weight], lr=0.02, weight_decay=0.0)
     return [inside, torch.optim.AdamW(rest, weight_decay=0.0)]
 
 
-def adafactor(model: nn.Module, n: int) -> Any:
+def adafactor(model: Mlp, n: int) -> Any:
     """The weight's own size stands for part of the rate: n^-1/2 in the body, n^-1 in the head."""
     rates = {"body.weight": (64 / n) ** 0.5}
     return torch.optim.Adafactor(
@@ -38,7 +37,7 @@ def adafactor(model: nn.Module, n: int) -> Any:
 
 @pytest.mark.parametrize("optimizer", [sgd, muon, adafactor])
 @pytest.mark.slow
-def test_updates_are_read(optimizer: Callable[[nn.Module, int], Any]) -> None:
+def test_updates_are_read(optimizer: Callable[[Mlp, int], Any]) -> None:
     def make(n: int) -> dict[str, Any]:
         model = Mlp(n)
         x, y = batch()
@@ -51,4 +50,4 @@ def test_updates_are_read(optimizer: Callable[[nn.Module, int], Any]) -> None:
     assert {"embed.weight", "body.weight", "head.weight"} == set(found)
     for name, own in found.items():
         assert own.read not in (None, "-inf"), name
-        assert abs(float(Fraction(str(own.read))) - float(own.measured)) <= 1 / 4, name
+        assert abs(Fraction(str(own.read)) - Fraction(str(own.measured))) <= 1 / 4, name
