@@ -105,6 +105,10 @@ class Demands:
         )
         return question.search(cautious)
 
+    def is_consistent(self, kept: Collection[Span], loose: Collection[Span] = ()) -> bool:
+        """Whether ``solve`` would find any.  Raises Undecided."""
+        return self.solve(kept, loose=loose) is not None
+
     def rank(self, name: str) -> int:
         """Rates follow from multipliers and stds, and everything from the richness."""
         if name == RICHNESS:

@@ -185,7 +185,7 @@ def _contradiction(demands: Demands, report: Report) -> None:
     """Report a minimal set of statements that leave no exponents to choose."""
 
     def consistent(givens: Sequence[Given]) -> bool:
-        return demands.solve(_places(givens)) is not None
+        return demands.is_consistent(_places(givens))
 
     core = minimal_conflict(demands.givens, consistent)
     if not core:
@@ -203,7 +203,7 @@ def _shared(demands: Demands) -> Diagnostic:
 
     def consistent(shared: Sequence[Span]) -> bool:
         loose = [place for place in demands.uses if place not in shared]
-        return demands.solve((), loose=loose) is not None
+        return demands.is_consistent((), loose)
 
     places = minimal_conflict(sorted(demands.uses), consistent) or sorted(demands.uses)
     return messages.shared(places, demands.uses)

@@ -59,28 +59,42 @@ class StackDemands(Demands):
         loose: Collection[Span] = (),
         cautious: bool = False,
     ) -> Solution | None:
-        pin = self.pin
-        is_pinned = pin is None or kept is None or pin.place in kept
-        if self.universal is not None and is_pinned:
+        if self.universal is not None and self._is_pinned(kept):
             return self._everywhere(*self.universal, kept, loose)
-        richness = pin.richness if pin is not None and is_pinned else None
+        richness = self._richness(kept)
         question = richness, None if kept is None else frozenset(kept), frozenset(loose)
         if question not in self._answers:
             self._answers[question] = self._at(richness, kept, loose)
         answer = self._answers[question]
         return answer and answer._replace(system=answer.system.copy())
 
+    def is_consistent(self, kept: Collection[Span], loose: Collection[Span] = ()) -> bool:
+        if self.universal is not None and self._is_pinned(kept):
+            return super().is_consistent(kept, loose)
+        # Wishes, and D4, are left out: whoever has an answer with them has one without.
+        return self._question(self._richness(kept), kept, loose).has_answer()
+
+    def _is_pinned(self, kept: Collection[Span] | None) -> bool:
+        return self.pin is None or kept is None or self.pin.place in kept
+
+    def _richness(self, kept: Collection[Span] | None) -> Fraction | None:
+        return self.pin.richness if self.pin is not None and self._is_pinned(kept) else None
+
+    def _question(
+        self, richness: Fraction | None, kept: Collection[Span] | None, loose: Collection[Span]
+    ) -> StackQuestion:
+        required = [r.alpha for r in self.model.requirements if r.kind == Claim.DEPTH]
+        wanted = required[0] if required else self.model.depth_exponent
+        return StackQuestion(self, richness, kept, loose, _ONE if wanted is None else wanted)
+
     def _at(
         self, richness: Fraction | None, kept: Collection[Span] | None, loose: Collection[Span]
     ) -> Solution | None:
         """Exponents at one richness, or at any."""
-        required = [r.alpha for r in self.model.requirements if r.kind == Claim.DEPTH]
-        wanted = required[0] if required else self.model.depth_exponent
-        question = StackQuestion(self, richness, kept, loose, _ONE if wanted is None else wanted)
+        question = self._question(richness, kept, loose)
         if question.alpha == _ONE and (found := question.answer(is_strict=True)) is not None:
             return found
-        # Branches that move less than they could are a choice, unless all of it is required.
-        return None if required and question.alpha == _ONE else question.answer(is_strict=False)
+        return None if question.is_strict else question.answer(is_strict=False)
 
     def _everywhere(
         self,
@@ -142,6 +156,8 @@ class StackQuestion:
     ) -> None:
         self.alpha = alpha
         self._required = any(r.kind == Claim.DEPTH for r in demands.model.requirements)
+        #: Branches that move less than they could are a choice, unless all of it is required.
+        self.is_strict = self._required and alpha == _ONE
         self._rank = demands.rank
         self._model, self._letters = opened(demands.model, demands.holes, kept, loose)
         self._names = [hole_name(place) for place in demands.uses]
@@ -154,6 +170,10 @@ class StackQuestion:
             # Off the scale there is nothing.
             self._base.equate(r.shifted(-richness))
         self._notes = PathNotes(set(), {})
+
+    def has_answer(self) -> bool:
+        """Whether ``answer`` finds one in the end."""
+        return next(self._paths((), self.is_strict), None) is not None
 
     def answer(self, *, is_strict: bool) -> Solution | None:
         """``is_strict``: D4 is one of the desiderata."""

@@ -83,7 +83,7 @@ def exponent(found: schema.Diagnostic) -> Fraction:
 
 def is_choice(found: schema.Diagnostic) -> bool:
     """Whether the reason of an answer says that there are others."""
-    words = ("a smaller one would do as well", "D4", "of its stream", "any joint limit")
+    words = ("a smaller one would do as well", "D4", "its stream", "any joint limit")
     return any(word in note for note in found.notes for word in words)
 
 
@@ -128,7 +128,7 @@ def test_all_exponents_of_a_grid(name: str) -> None:
     text = {"BLOCKS": BLOCKS, "SGD": SGD, "FIXED": FIXED, "WRONG": WRONG, "LAZY": LAZY}[name]
     pick = random.Random(name)
     count = len(POWER.findall(text))
-    for _ in range(4):
+    for _ in range(2):
         holed = punched(text, sorted(pick.sample(range(count), pick.choice([1, 2, 2]))))
         grid = product(HALVES, repeat=holed.count("?"))
         right = {values for values in grid if passes(asked(filled(holed, values)))}
