@@ -6,15 +6,21 @@ A chain has none of this: there each layer reads the one before it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from richc.algebra.monomial import Monomial
 from richc.diagnostics import Span
 from richc.spec.activation import Activation
 
 if TYPE_CHECKING:
-    from richc.spec.model import Layer
-    from richc.spec.shapes import Slot
+    from richc.spec.model import LayerKind
+
+
+class _OfKind(Protocol):
+    """A layer, or what is to be one."""
+
+    @property
+    def kind(self) -> LayerKind: ...
 
 
 class DeclaredDepth(NamedTuple):
@@ -70,7 +76,7 @@ def residuals(parts: tuple[Part, ...]) -> Iterator[tuple[ResidualBlock, Repeated
             yield from ((inner, part) for inner, _ in residuals(part.parts))
 
 
-def last_dense(parts: Sequence[Part], items: Sequence[Layer | Slot]) -> int | None:
+def last_dense(parts: Sequence[Part], items: Sequence[_OfKind]) -> int | None:
     """The index of the last dense one of some parts, which are those of ``items``, if any is."""
     dense = (part for part in reversed(parts) if isinstance(part, int))
     return next((index for index in dense if not items[index].kind.is_norm), None)
