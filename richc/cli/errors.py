@@ -46,17 +46,14 @@ def said() -> Iterator[None]:
 
 
 def _sentence(error: click.ClickException) -> str:
-    from richc.words import closest, did_you_mean
+    from richc.words import did_you_mean
 
     context = error.ctx if isinstance(error, click.UsageError) else None
     match error:
         case click.NoSuchOption() if context:
             params = (param for param in context.command.params if isinstance(param, click.Option))
-            options = {name.strip("-"): name for param in params for name in param.opts}
-            near = closest(error.option_name.strip("-"), options)
-            hint = f"did you mean `{options[near]}`?" if near else ""
-            hint = hint or f"`{context.command_path} --help` lists them"
-            return f"there is no option `{error.option_name}`; {hint}"
+            known = [name for param in params for name in param.opts]
+            return no_such_option(error.option_name, known, f"{context.command_path} --help")
         case click.MissingParameter(param=click.Parameter() as param) if context:
             usage = " ".join(context.command.get_usage(context).split())
             return f"{_name(param)} is missing: {usage.removeprefix('Usage: ')}"
@@ -66,7 +63,9 @@ def _sentence(error: click.ClickException) -> str:
             choices = getattr(param.type, "choices", ())
             wrong = re.match(r"'(.*?)' is not one of", error.message)
             guess = did_you_mean(wrong[1], map(str, choices)) if wrong else ""
-            return f"{_name(param)}: {error.message.removesuffix('.')}{guess}"
+            # click names its type: `'1.5' is not a valid integer range.`
+            message = error.message.removesuffix(".").removesuffix(" range")
+            return f"{_name(param)}: {message}{guess}"
         case click.UsageError():
             message = error.format_message()
             return message[:1].lower() + message[1:].removesuffix(".")
@@ -78,6 +77,16 @@ def _name(param: click.Parameter) -> str:
     return (
         param.opts[0] if isinstance(param, click.Option) else param.metavar or param.opts[0].upper()
     )
+
+
+def no_such_option(given: str, known: Iterable[str], asks: str) -> str:
+    """The line for an option that there is not; the command ``asks`` lists those that are."""
+    from richc.words import closest
+
+    options = {name.strip("-"): name for name in known}
+    near = closest(given.strip("-"), options)
+    hint = f"did you mean `{options[near]}`?" if near else f"`{asks}` lists them"
+    return f"there is no option `{given}`; {hint}"
 
 
 def no_such_model(name: str, known: Iterable[str]) -> Unusable:

@@ -124,7 +124,10 @@ def _target(output: str | None, stem: str) -> Path | None:
 
 
 def _shell(target: Path | None) -> str:
-    return STDIN if target is None else shlex.quote(str(target))
+    if target is None:
+        return STDIN
+    # A name that begins with a dash is an option's to a shell's commands.
+    return shlex.quote(f"./{target}" if str(target).startswith("-") else str(target))
 
 
 def _packaged(name: str = "") -> str:
@@ -190,7 +193,7 @@ def _made_for(
         )
         start = start._replace(target=_quotable(start.target, "--target"))
         train = f"richc train {_shell(target)}{_further(choice, found.is_incomplete)}"
-        asked = f"richc init{'' if is_ours else ' ' + shlex.quote(str(path))}"
+        asked = f"richc init{'' if is_ours else ' ' + _shell(path)}"
         text = starting_text(start, asked, train, f"richc check {_shell(target)}")
         result = analyse(text)
         assert all(model.passes for model in result.models), text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 from richc.cli.common_options import data_option, quiet_option, target_option
 from richc.cli.compile import declared_and_judged, model_option, program_with, wishes
 from richc.cli.completing import rich_files
-from richc.cli.errors import Unusable
+from richc.cli.errors import Unusable, no_such_option
 from richc.cli.inputs import STDIN
 from richc.cli.outputs import Output, keep_apart
 from richc.syntax.source import printable
@@ -142,11 +143,13 @@ def command(
     passed = [f"--{key}={value}" for key, value in options.items() if value is not None]
     passed += ["--quiet"] if quiet else []
     tells = not quiet and not {"-h", "--help", "--quiet"}.intersection(arguments)
+    text = program_with(chosen, ["options", *features, *needed(arguments)])
+    _refuse_unknown(arguments, text)
     if tells:
         _tell(before(judged, given, STEPS, BATCH))
     try:
         code = run_program(
-            program_with(chosen, ["options", *features, *needed(arguments)]),
+            text,
             chosen.spec.name,
             [*passed, *arguments],
             richc_version=__version__,
@@ -161,6 +164,21 @@ def command(
 def _tell(lines: Iterable[str]) -> None:
     for line in lines:
         click.echo(printable(line), err=True)
+
+
+def _refuse_unknown(arguments: Sequence[str], text: str) -> None:
+    """Raises Unusable for an option that neither the program nor a feature has.
+
+    The program takes options that are cut short.
+    """
+    from richc.emit.features import FEATURES
+
+    known = ["--help", *re.findall(r'\badd\("(--[a-z0-9-]+)"', text)]
+    known += [name for feature in FEATURES.values() for name in feature.options]
+    for argument in arguments:
+        option = argument.partition("=")[0]
+        if option.startswith("--") and not any(name.startswith(option) for name in known):
+            raise Unusable(no_such_option(option, known, "richc train FILE -- --help"))
 
 
 #: Options of the program that name a file which it writes.

@@ -104,8 +104,10 @@ def describe(choice: Choice) -> Dataset:
     table = x, labels
     lost = ~np.isfinite(x).all(1) | reader.program.module.lost(labels)
     x, labels = x[~lost], labels[~lost]
-    if not len(x) or not x.shape[1]:
-        raise DataProblem(f"{path}: no rows without missing values, or no column besides labels")
+    if not x.shape[1]:
+        raise DataProblem(f"{path}: no column besides the labels")
+    if not len(x):
+        raise DataProblem(f"{path}: no rows without missing values")
     if labels[:1].size > 1:
         if labels.dtype.kind != "f" or choice.loss == "cross_entropy":
             raise DataProblem(f"{path}: class labels must be one column")

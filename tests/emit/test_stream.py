@@ -251,7 +251,7 @@ def test_rows_that_lack_a_value(
     capsys.readouterr()
 
     assert losses(stream, paths["holes"], "--missing=drop") == expected
-    assert capsys.readouterr().err == "left out 2 rows with missing or infinite values\n"
+    assert capsys.readouterr().err == "left out rows with missing or infinite values: 2\n"
 
 
 # ---- refusals --------------------------------------------------------------------------------

@@ -214,6 +214,9 @@ WRONG = {
     "one class": (["same.csv"], "same.csv: all labels are the same"),
     "too few": (["few.csv"], "few.csv: 2 rows are too few"),
     "no such column": (["a.csv", "--target", "nope"], "a.csv: there is no column 'nope'"),
+    "nothing but labels": (["only.csv"], "only.csv: no column besides the labels"),
+    "all missing": (["gaps.csv"], "gaps.csv: no rows without missing values"),
+    "a depth that is no number": (["--depth", "1.5"], "--depth: '1.5' is not a valid integer\n"),
     "numbers as classes": (
         ["b.csv", "--loss", "cross_entropy"],
         "b.csv: class labels must be integers or words",
@@ -234,6 +237,8 @@ def test_errors_are_a_line(case: str, folder: Path) -> None:
     write_table(folder / "b.csv", "numbers")
     (folder / "a.xlsx").write_bytes(b"PK")
     (folder / "same.csv").write_text("x,y\n1,a\n2,a\n3,a\n4,a\n5,a\n", encoding="utf-8")
+    (folder / "only.csv").write_text("y\n1\n2\n3\n4\n5\n", encoding="utf-8")
+    (folder / "gaps.csv").write_text("x,y\n,1\n,2\n,3\n,4\n,5\n", encoding="utf-8")
     (folder / "few.csv").write_text("x,y\n1,a\n2,b\n", encoding="utf-8")
     result = run("init", *arguments, code=2)
 
@@ -241,3 +246,23 @@ def test_errors_are_a_line(case: str, folder: Path) -> None:
     errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert 1 == len(errors)
     assert not list(folder.glob("*.rich"))
+
+
+def test_words_in_any_script(folder: Path) -> None:
+    kinds = ("größe", "猫", "\u202edog")
+    rows = [f"{i},{kinds[i % 2]},{kinds[i % 3]}" for i in range(30)]
+    (folder / "a.csv").write_text("\n".join(["x,цвет,y", *rows]), encoding="utf-8")
+    told = run("init", "a.csv").stderr
+
+    assert "column 'цвет' becomes inputs, one for each word: 2\n" in told
+    # What turns the direction of a terminal's text is shown as its number.
+    assert "classes 0, 1, ... are 'größe', '\\u202edog', '猫'\n" in told
+
+
+def test_a_name_that_begins_with_a_dash(folder: Path) -> None:
+    write_table(folder / "-x.csv", "words")
+    told = run("init", "--", "-x.csv").stderr
+
+    assert "next: richc train ./-x.rich\n" in told
+    assert "richc init ./-x.csv" in (folder / "-x.rich").read_text(encoding="utf-8")
+    run("check", "./-x.rich")

@@ -268,7 +268,9 @@ def test_exit_codes(spec: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str
         (["--steps", "0"], 2, "steps"),
         (["--steps", "9", "--epochs", "1"], 2, "--epochs and --steps"),
         (["--", "--epochs", "x"], 2, "epochs"),
-        (["--", "--nope"], 2, "nope"),
+        (["--", "--zzyzx"], 2, "`--zzyzx`; `richc train FILE -- --help` lists them"),
+        (["--", "--epcohs", "3"], 2, "`--epcohs`; did you mean `--epochs`?"),
+        (["--", "--checkpiont=run"], 2, "did you mean `--checkpoint`?"),
         (["--model", "other"], 2, "other"),
         (["--quiet", "--lr", "1e38"], 1, "diverged"),
     ):

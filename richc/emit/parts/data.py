@@ -42,7 +42,7 @@ def find_columns(names: list[str], wanted: str) -> list[int]:
     places = {str(i): i for i in range(len(names))} | {name: i for i, name in enumerate(names)}
     words = [wanted] if wanted in places else [word.strip() for word in wanted.split(",")]
     if any(word not in places or names.count(word) > 1 for word in words):
-        raise ValueError(f"there is no column {wanted[:40]!a} or two ({', '.join(names)[:200]!a})")
+        raise ValueError(f"there is no column {wanted[:40]!r} or two ({', '.join(names)[:200]!r})")
     return [places[word] for word in words]
 
 
@@ -72,12 +72,12 @@ def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     inputs = [i for i in range(len(names)) if i not in targets + ignored]
     columns = [values[:, :0]]
     for i in inputs:
-        row, name = word[:, i].argmax(), f"column {names[i][:40]!a}"
+        row, name = word[:, i].argmax(), f"column {names[i][:40]!r}"
         if word[row, i] and not (word | empty)[:, i].all():
-            raise ValueError(f"row {row + 1}, {name}: {cells[row, i][:40]!a} is no number")
+            raise ValueError(f"row {row + 1}, {name}: {cells[row, i][:40]!r} is no number")
         kinds = np.unique(cells[word[:, i], i])
         if len(kinds):
-            print(f"{name} becomes {len(kinds)} inputs, one for each word", file=sys.stderr)
+            print(f"{name} becomes inputs, one for each word: {len(kinds)}", file=sys.stderr)
         columns.append(cells[:, [i]] == kinds if len(kinds) else values[:, [i]])
     x, labels = np.hstack(columns), (cells if word[:, targets].any() else values)[:, targets]
     x[empty[:, inputs + targets].any(1)] = math.nan
@@ -179,7 +179,7 @@ def encode(labels: np.ndarray) -> Tensor:
     elif len(classes) != OUTPUTS:
         raise ValueError(f"the labels hold {len(classes)} classes, the model has {OUTPUTS} outputs")
     elif list(classes) != list(range(OUTPUTS)):
-        print(f"classes 0, 1, ... are {', '.join(map(ascii, classes.tolist()))}", file=sys.stderr)
+        print(f"classes 0, 1, ... are {', '.join(map(repr, classes.tolist()))}", file=sys.stderr)
     numbers = np.eye(OUTPUTS, dtype=bool)[numbers]  # keep if mse
     return torch.from_numpy(numbers)
 
@@ -221,7 +221,7 @@ def load(options: argparse.Namespace) -> list[Any]:
         if bad.any() and options.missing == "error":
             raise ValueError(f"row {bad.argmax() + 1}: a value is missing or infinite (--missing)")
         if bad.any():
-            print(f"left out {bad.sum()} rows with missing or infinite values", file=sys.stderr)
+            print(f"left out rows with missing or infinite values: {bad.sum()}", file=sys.stderr)
         if columns != FEATURES:
             raise ValueError(f"{columns} features, not {FEATURES}")
         if (~bad).sum() < 4:
