@@ -69,6 +69,8 @@ CONCEPTS: dict[str, str] = {
     "is a constant, so it changes no exponent; powers of n/n0 leave all values there as they are.",
     "hole": "`n^?`: an exponent that the check infers from D0 to D3, saying what decided it. "
     "`richc fix` writes it into the file.",
+    "exponent": "The power of the width n, or of the depth L, by which a number scales: what goes "
+    "as n^-1/2 halves where n is four times as large. The check decides with exponents, exactly.",
     "prefactor": "What stands before the power of n, as the 2 of `2 / n`. It changes no verdict on "
     "D0 to D3; rules R7xx look at it.",
     "undecided": "A verdict where constants, and not exponents, decide: a warning, an error under "
