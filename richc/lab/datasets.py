@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import NamedTuple, final
+from typing import NamedTuple
 
 import numpy as np
 
 from richc.compilation import program
-from richc.lab.program import DataProblem, Program
+from richc.lab.program import DataProblem, Program, Table
 from richc.pipeline import ModelResult, analyse
 
 #: Rows that a class has at least, on average, where integers are taken for classes.
@@ -51,43 +51,7 @@ class Dataset(NamedTuple):
     target: str | None
     #: Whether rows with missing or infinite values are left out of ``rows``.
     is_incomplete: bool
-    #: All features (rows, inputs) and labels, as the reader has them.
-    table: tuple[np.ndarray, np.ndarray]
-
-
-@final
-class _TableReader:
-    """The program's reader, which also notes how the columns are called."""
-
-    def __init__(self) -> None:
-        result = analyse(_READER)
-        text = program(result.models[0], ["options"])
-        self.program = Program(text, result.models[0].spec)
-        self.names: list[str] = []
-        self.find = self.program.module.find_columns
-        vars(self.program.module)["find_columns"] = self._found
-
-    def _found(self, names: list[str], wanted: str) -> list[int]:
-        self.names = names
-        places: list[int] = self.find(names, wanted) if wanted else [len(names) - 1]
-        return places
-
-    def read(self, choice: Choice) -> tuple[np.ndarray, np.ndarray, str | None]:
-        """Features (rows, inputs), labels, and the labels' name.  Raises DataProblem."""
-        module, path = self.program.module, choice.path
-        is_array = not path.name.lower().endswith(_TABLES)
-        # An empty name is the last column, and has the names looked up.
-        target = choice.target if is_array else choice.target or ""
-        options = argparse.Namespace(data=path, target=target, ignore=choice.ignore)
-        try:
-            x, labels = (module.read_arrays if is_array else module.read_csv)(options)
-        except Exception as error:  # noqa: BLE001 - whatever a file that lies leads to
-            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-            raise DataProblem(f"{path}: {reason or type(error).__name__}") from None
-        if choice.target is not None or is_array:
-            return x, labels, choice.target
-        is_named = self.names != [str(i) for i in range(len(self.names))]
-        return x, labels, self.names[-1] if is_named else None
+    table: Table
 
 
 def describe(choice: Choice) -> Dataset:
@@ -99,10 +63,14 @@ def describe(choice: Choice) -> Dataset:
     path = choice.path
     if path.is_fifo() or path.is_dir():
         raise DataProblem(f"{path}: not a file")
-    reader = _TableReader()
-    x, labels, target = reader.read(choice)
-    table = x, labels
-    lost = ~np.isfinite(x).all(1) | reader.program.module.lost(labels)
+    result = analyse(_READER).models[0]
+    reader = Program(program(result, ["options"]), result.spec)
+    table = reader.table(path, choice.target, choice.ignore)
+    x, labels, names = table
+    # A number is the name of a column without one: the last, which needs no name.
+    is_named = path.name.lower().endswith(_TABLES) and not names[0].isdecimal()
+    target = choice.target or (names[0] if is_named else None)
+    lost = ~np.isfinite(x).all(1) | reader.module.lost(labels)
     x, labels = x[~lost], labels[~lost]
     if not x.shape[1]:
         raise DataProblem(f"{path}: no column besides the labels")

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -40,6 +41,17 @@ class Halves(NamedTuple):
     held_out_x: Tensor
     held_out_y: Tensor
     source: str
+
+
+class Table(NamedTuple):
+    """All of a file, as the program's reader has it."""
+
+    #: (rows, inputs).
+    x: np.ndarray
+    #: (rows,) or (rows, targets); numbers, or words.
+    labels: np.ndarray
+    #: Of the columns or the array of labels; of a table without names their 0-based numbers.
+    names: list[str]
 
 
 class Split(NamedTuple):
@@ -138,16 +150,18 @@ class Program:
         x = data.train_x[:size]
         return Batch(x if self.spec.is_token_input else x.double(), y, path.name)
 
-    def table(self, path: Path, target: str | None) -> Any:
+    def table(self, path: Path, target: str | None, ignore: str | None = None) -> Table:
         """What the program's reader makes of a file.  Raises DataProblem."""
         module = self.module
         is_csv = path.name.lower().endswith((".csv", ".csv.gz"))
         try:
-            return (module.read_csv if is_csv else module.read_arrays)(_chosen(path, target))
+            read = module.read_csv if is_csv else module.read_arrays
+            return Table(*read(_chosen(path, target, ignore=ignore)))
         except Exception as error:  # noqa: BLE001 - whatever a file that lies leads to
-            raise DataProblem(f"{path}: {' '.join(str(error).split())}") from None
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            raise DataProblem(f"{path}: {reason or type(error).__name__}") from None
 
-    def read_no_more(self, table: Any) -> None:
+    def read_no_more(self, table: Table) -> None:
         """Have the program take what was read of a file, whichever it is asked to read."""
         vars(self.module)["read_csv"] = vars(self.module)["read_arrays"] = lambda _: table
 
@@ -173,9 +187,11 @@ class Program:
         return data
 
 
-def _chosen(path: Path, target: str | None, seed: int = 0) -> argparse.Namespace:
+def _chosen(
+    path: Path, target: str | None, seed: int = 0, ignore: str | None = None
+) -> argparse.Namespace:
     """What the program's command line would say of its data."""
-    return argparse.Namespace(data=path, target=target, ignore=None, missing="error", seed=seed)
+    return argparse.Namespace(data=path, target=target, ignore=ignore, missing="error", seed=seed)
 
 
 def rate_of(spec: Model) -> float:

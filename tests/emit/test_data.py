@@ -52,7 +52,7 @@ def test_other_tables(separator: str, classifier: ModuleType, tmp_path: Path) ->
     text = "\ufeff" + csv_text('"kind",b,c,a\n', separator).replace("\n", "\r\n\r\n")
     path.write_bytes(text.encode())
 
-    x, labels = classifier.read_csv(chosen(path, "a"))
+    x, labels, _ = classifier.read_csv(chosen(path, "a"))
 
     expected, kinds = table()
     torch.testing.assert_close(torch.tensor(x), torch.tensor(expected), rtol=1e-6, atol=1e-6)
@@ -70,7 +70,7 @@ def test_headers(classifier: ModuleType, tmp_path: Path) -> None:
         (body.format(0, 1), 2, [0.0, 1.0]),
     ):
         path.write_text(text)
-        x, labels = classifier.read_csv(chosen(path))
+        x, labels, _ = classifier.read_csv(chosen(path))
 
         assert len(x) == rows
         assert list(labels) == words
@@ -81,7 +81,8 @@ def test_two_columns_of_one_name(classifier: ModuleType, tmp_path: Path) -> None
     path = tmp_path / "t.csv"
     path.write_text("a,b,a,kind\n1,2,3,0\n4,5,6,1\n7,8,9,2\n1,2,4,1\n")
 
-    x, labels = classifier.read_csv(chosen(path, "kind"))
+    x, labels, names = classifier.read_csv(chosen(path, "kind"))
+    assert ["kind"] == names
 
     assert x.shape == (4, 3)
     assert labels.tolist() == [0, 1, 2, 1]

@@ -46,8 +46,8 @@ def find_columns(names: list[str], wanted: str) -> list[int]:
     return [places[word] for word in words]
 
 
-def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
-    """Features and labels of a table; a column of words becomes one of 0 and 1 for each word."""
+def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Features, labels and their names; a column of words becomes one of 0 and 1 for each word."""
     path, limit = options.data, max(UNPACKED_BYTES, options.data.stat().st_size)
     # keep if not options and not stream
     if path.suffix.lower() not in (".csv", ".gz") or path.is_fifo():
@@ -81,13 +81,13 @@ def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
         columns.append(cells[:, [i]] == kinds if len(kinds) else values[:, [i]])
     x, labels = np.hstack(columns), (cells if word[:, targets].any() else values)[:, targets]
     x[empty[:, inputs + targets].any(1)] = math.nan
-    return x, labels[:, 0] if len(targets) == 1 else labels
+    return x, labels[:, 0] if len(targets) == 1 else labels, [names[i] for i in targets]
 
 
 # keep if options or stream
 # keep if not stream
-def read_arrays(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
-    """Features (rows, columns) and labels of a .npz, .pt or .safetensors file."""
+def read_arrays(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Features (rows, columns), labels and their name, of a .npz, .pt or .safetensors file."""
     arrays = open_arrays(options.data)
     features, name = choose(list(arrays), options.target, options.ignore)
     x, labels = as_array(arrays[features], features, "biuf"), as_array(arrays[name], name)
@@ -95,7 +95,7 @@ def read_arrays(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     if len(x) != len(labels):
         raise ValueError(f"{len(x)} rows of features and {len(labels)} labels")
     x[lost(labels)] = math.nan
-    return x, labels
+    return x, labels, [name]
 
 
 # end
@@ -204,9 +204,9 @@ def load(options: argparse.Namespace) -> list[Any]:
         if options.data.is_fifo():
             raise ValueError("a pipe, not a file")
         is_csv = options.data.name.lower().endswith((".csv", ".csv.gz"))
-        found, labels = (read_csv if is_csv else read_arrays)(options)
+        found, labels, _ = (read_csv if is_csv else read_arrays)(options)
         # end
-        found, labels = read_csv(options)  # keep if not options
+        found, labels, _ = read_csv(options)  # keep if not options
         x, columns = torch.from_numpy(found).float().double(), found.shape[1]
         bad = ~x.isfinite().all(1).numpy()
         # end

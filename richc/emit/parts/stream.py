@@ -117,7 +117,7 @@ def open_rows(options: argparse.Namespace) -> tuple[Any, np.ndarray]:
     if is_shards:
         return open_shards(files, options)
     if kinds[0] in (".csv", ".gz"):
-        found, labels = read_csv(options)
+        found, labels, _ = read_csv(options)
         return Rows([len(found)], lambda _: torch.from_numpy(found)), labels
     # Writable, as torch wants memory to be; the files are never written.
     arrays = {file.stem: np.load(file, mmap_mode="c") for file in files if kinds == [".npy"]}
