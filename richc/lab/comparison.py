@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
+from math import inf
 from typing import NamedTuple
 
 from richc.algebra.sizes import Size
@@ -113,6 +115,19 @@ def compare(
             )
         )
     return _decided(rows)
+
+
+def settled(rows: Iterable[ExponentComparison]) -> dict[Key, float]:
+    """The predicted exponents of the rows that agree, which is what these measured.
+
+    A tolerance is half of what two exponents differ by, so that a row that agrees tells its
+    exponent from all others.  The difference of two fitted ones may be off by twice the tolerance.
+    """
+    return {
+        row.key: float(row.predicted) if isinstance(row.predicted, Fraction) else -inf
+        for row in rows
+        if row.agrees
+    }
 
 
 def _place(key: Key) -> tuple[int, int, int, bool]:
