@@ -192,6 +192,8 @@ class Verification(NamedTuple):
         """What should decide what is undecided; None where nothing is, or nothing would."""
         if self.outcome is not Outcome.UNDECIDED or not self.result.verdict.is_decided:
             return None
+        if not self.open_rows:
+            return None  # On the way from one phase to the other, however many are drawn.
         settings = self.settings
         if (settings.widths or settings.depths or settings.seeds) and not isinstance(
             settings.seeds, tuple
@@ -349,7 +351,8 @@ def _findings(
         known: dict[Key, float] = {}
         if not result.spec.is_chain:
             # Depths are too few to compare two fitted exponents.
-            known = settled(compare(result, exponents, at, explodes=False, tolerance=tolerance))
+            known = settled(result, compare(result, exponents, at, False, tolerance))
+        # Where all are known, the tolerance is half way between two powers already.
         allowed = tolerance + exponents.chance(at, CHANCE, known)
         measured = exponents.measured(names, at, known)
         if result.spec.is_chain:

@@ -163,6 +163,8 @@ class Cell(NamedTuple):
 
     def mark(self, case: Case, expected: str, *, names: bool = True) -> str:
         """✓, (✓) or ✗ and the words; without ``names`` it is not asked who is blamed."""
+        if self.finds is None:
+            return f"? {self.words}"
         if self.finds != bool(expected):
             return f"✗ {self.words}"
         if not expected or not case.family or not names:
@@ -198,7 +200,7 @@ def by_verify(case: Case) -> Cell:
         return Cell(f"no answer ({done.returncode})", finds=None)
     if done.returncode == 0:
         return Cell("passes", finds=False)
-    return Cell("fails" if done.returncode == 1 else "undecided", finds=True)
+    return Cell("fails", finds=True) if done.returncode == 1 else Cell("undecided", finds=None)
 
 
 def broken(expected: reference.Expected) -> str:
@@ -235,7 +237,7 @@ def main() -> None:
         of_all = [[c for c in cases() if c.optimizer == name] for name in KNOBS]
         turns = [case for turn in zip(*of_all, strict=True) for case in turn]
         for case in sorted(turns, key=lambda case: "✗" not in trained.get(case[:2], "")):
-            if "✓" not in trained.get(case[:2], ""):
+            if trained.get(case[:2], "✗").startswith("✗"):
                 cell = by_verify(case).mark(case, broken(case.expected), names=False)
                 trained[case[:2]] = cell
                 print(_row([*case[:2], cell]), flush=True)
