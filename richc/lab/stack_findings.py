@@ -44,7 +44,9 @@ class StackDecision:
         self._symbol = growth.symbol
         self._tolerance = tolerance
         self._is_decided = is_decided
-        self._moves = [layer.farthest for layer in layers]
+        self._moves = [
+            _largest(df for df in (layer.df, layer.bias_df) if df is not None) for layer in layers
+        ]
 
     def findings(self) -> Findings:
         """All of it; a finding is a consequence where something else explodes."""
@@ -201,4 +203,4 @@ class StackDecision:
 def _largest(exponents: Iterable[float]) -> float:
     """That of a sum; nan where one is not known."""
     found = list(exponents)
-    return nan if any(map(isnan, found)) else max(found)
+    return nan if any(map(isnan, found)) else max(found, default=0.0)
