@@ -256,7 +256,8 @@ def write(table: Sequence[tuple[str, ...]], trained: Mapping[tuple[str, str], st
     lines = [_row(heads), _row(["---"] * len(heads))]
     lines += [_row([*row, trained.get((row[0], row[1]), "")]) for row in table]
     wrong = sum(cell.startswith("✗") for cell in trained.values())
-    about = TRAINED.format(trained=len(trained), all=len(table), wrong=wrong)
+    undecided = sum(cell.startswith("?") for cell in trained.values())
+    about = TRAINED.format(trained=len(trained), all=len(table), wrong=wrong, open=undecided)
     PAGE.write_text("\n".join([INTRODUCTION, about, *lines, ""]), encoding="utf-8")
 
 
@@ -282,7 +283,8 @@ trained yet, too.
 TRAINED = """\
 `richc verify`, with its default widths and depths, trained {trained} of the {all} networks; the
 other cells of its column are empty. A ✓ there says that training was called right or wrong as it
-is, which {wrong} times it was not.
+is, a ✗ that it was not ({wrong} times), a ? that it was left undecided ({open} times). A cell is
+kept when another is trained, so that they are of several days and versions.
 """
 
 
