@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from fractions import Fraction
 
@@ -12,9 +13,10 @@ from richc.emit.program import Origin, Prediction, emit_program
 from richc.pipeline import FileResult, ModelResult
 from richc.rules.context import Context
 from richc.rules.signal import following, signal
-from richc.spec.activation import Activation
-from richc.spec.arrangement import Part, ResidualBlock
 from richc.words import did_you_mean
+
+#: log2 of mean squares in different blocks that are called one size: 2 % of an RMS.
+_ALIKE = 0.06
 
 
 class WrongChoice(Exception):
@@ -89,13 +91,7 @@ def program(
 def predict(chosen: ModelResult) -> dict[str, Prediction]:
     """Every dense layer's, by its name in the model; only what the verdict calls exact."""
     context, verdict, layers = chosen.context, chosen.verdict, chosen.spec.layers
-    bits = dict(enumerate(signal(context))) if chosen.spec.is_chain else {}
-    if bits or not chosen.spec.arrangement:
-        last, below = len(bits), bits.get(len(bits) - 1, 0.0)
-        before = layers[last - 1].activation if last else None
-        bits[last] = following(context, layers[last], before, below)
-    else:
-        _follow(context, chosen.spec.arrangement, 0.0, None, bits)
+    bits = _of_chain(context) if chosen.spec.is_chain else _of_blocks(context)
     found: dict[str, Prediction] = {}
     for index, (layer, flow) in enumerate(zip(layers, verdict.flow.later, strict=True)):
         if layer.kind.is_norm:
@@ -110,32 +106,28 @@ def predict(chosen: ModelResult) -> dict[str, Prediction]:
     return found
 
 
-def _follow(
-    context: Context,
-    parts: Iterable[Part],
-    bits: float | None,
-    before: Activation | None,
-    found: dict[int, float],
-) -> None:
-    """Fill in log2 of the mean square of every layer's output at init.
+def _of_chain(context: Context) -> dict[int, float]:
+    """log2 of the mean square of each layer's output at init."""
+    layers, bits = context.model.layers, dict(enumerate(signal(context)))
+    last, below = len(bits), bits.get(len(bits) - 1, 0.0)
+    before = layers[last - 1].activation if last else None
+    bits[last] = following(context, layers[last], before, below)
+    return bits
 
-    What a stream holds behind a block is a sum that is not followed, up to the next norm.
-    """
-    for part in parts:
-        if isinstance(part, int):
-            layer = context.model.layers[part]
-            if layer.kind.is_norm:
-                is_plain = layer.bias is None or layer.bias.std.is_zero
-                bits = 0.0 if is_plain else None
-            elif bits is not None:
-                bits = found[part] = following(context, layer, before, bits)
-            before = layer.activation
-        elif isinstance(part, Activation):
-            bits, before = None if before is not None else bits, part
-        else:
-            inside = bits if isinstance(part, ResidualBlock) else None
-            _follow(context, part.parts, inside, before, found)
-            bits, before = None, None
+
+def _of_blocks(context: Context) -> dict[int, float]:
+    """The same where it is one number: in all blocks that a layer stands in."""
+    from richc.rules.stack_signal import passed  # most models are chains
+
+    sizes: defaultdict[int, list[float]] = defaultdict(list)
+    for step, _, size, _ in passed(context):
+        if isinstance(step, int):
+            sizes[step].append(size)
+    return {
+        at: sum(found) / len(found)
+        for at, found in sizes.items()
+        if max(found) - min(found) < _ALIKE
+    }
 
 
 def _rational(size: Size) -> Fraction | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
+from math import inf, nan
 from typing import NamedTuple
 
 from richc.algebra.sizes import Size
@@ -113,6 +115,26 @@ def compare(
             )
         )
     return _decided(rows)
+
+
+def settled(result: ModelResult, rows: Iterable[ExponentComparison]) -> dict[Key, float]:
+    """The predicted exponents of the rows that agree, which is what these measured; nan if open.
+
+    A tolerance is half of what two exponents differ by, so that a row that agrees tells its
+    exponent from all others.  The difference of two fitted ones may be off by twice the tolerance.
+    Open is also what is on the way from one phase to the other, where only the first step has a
+    prediction.  What contradicts the check is left out.
+    """
+    found: dict[Key, float] = {}
+    for row in rows:
+        first = row.key._replace(step=1)
+        if row.agrees:
+            found[row.key] = float(row.predicted) if isinstance(row.predicted, Fraction) else -inf
+        elif row.is_open or (
+            row.predicted is None and predict(result, first, row.growth) is not None
+        ):
+            found[row.key] = nan
+    return found
 
 
 def _place(key: Key) -> tuple[int, int, int, bool]:

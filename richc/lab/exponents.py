@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from richc.lab.coordinates import DF, DH, OWN, TERM, TRAVEL, H, Key, Sizes
 from richc.lab.findings import Measured
@@ -78,27 +78,42 @@ class MeasuredExponents:
         """The mean size at every width at which it was measured."""
         return {width: self.size(key, width) for width in self._sizes if key in self._sizes[width]}
 
-    def measured(self, names: Sequence[str], step: int) -> list[Measured]:
-        """Each layer's exponents in one step."""
+    def measured(
+        self, names: Sequence[str], step: int, settled: Mapping[Key, float] | None = None
+    ) -> list[Measured]:
+        """Each layer's exponents in one step: those that are ``settled``, else the fitted ones."""
+        known = settled or {}
+
+        def of(quantity: str, index: int, at: int) -> float:
+            key = Key(quantity, index, at)
+            return known[key] if key in known else self._exponent(key)
+
+        def of_bias(quantity: str, index: int) -> float | None:
+            key = Key(quantity, index, step, of_bias=True)
+            return known[key] if key in known else self._of_bias(key)
+
         return [
             Measured(
                 name,
-                h=self._exponent(Key(H, index, 0)),
-                dh=self._exponent(Key(DH, index, step)),
-                own=self._exponent(Key(OWN, index, step)),
-                bias_own=self._of_bias(Key(OWN, index, step, of_bias=True)),
-                df=self._exponent(Key(DF, index, step)),
-                bias_df=self._of_bias(Key(DF, index, step, of_bias=True)),
+                h=of(H, index, 0),
+                dh=of(DH, index, step),
+                own=of(OWN, index, step),
+                bias_own=of_bias(OWN, index),
+                df=of(DF, index, step),
+                bias_df=of_bias(DF, index),
             )
             for index, name in enumerate(names)
         ]
 
-    def chance(self, step: int, doubt: float) -> float:
-        """By how much any exponent at init or in a step may be off, but for a share ``doubt``."""
+    def chance(self, step: int, doubt: float, settled: Container[Key] = ()) -> float:
+        """By how much any exponent at init or in a step may be off, but for a share ``doubt``.
+
+        Of those that are not ``settled``.
+        """
         fits = [
             self.fit(key)
             for key in self.keys
-            if key.step in (0, step) and key.quantity in (H, DH, OWN, DF)
+            if key.step in (0, step) and key.quantity in (H, DH, OWN, DF) and key not in settled
         ]
         return max((f.half_width(1 - 2 * doubt) for f in fits if f is not None), default=0.0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from richc.algebra.sizes import Size
+from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.run import LayerFlow
 from richc.calculus.verdict import Verdict
 from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, H, Key
@@ -34,9 +34,12 @@ def _predict(result: ModelResult, key: Key) -> Size | None:
     if key.step == 1:
         return at_first
     predicted = _change(later[key.layer], key)
-    grows = any(one.source != other.source for one, other in zip(first, later, strict=True))
-    # Signals that fade at init grow step by step to the size of their updates: how far they are
-    # after a few steps depends on the rate at every width that is measured.
+    # Signals that fade at init grow step by step to the size of their updates, and so do weights:
+    # how far they are after a few steps depends on the rate at every width that is measured, and in
+    # blocks, which are narrower and fewer, at every depth.
+    grows = any(one.source != other.source for one, other in zip(first, later, strict=True)) or (
+        not result.spec.is_chain and at_first is not ZERO_SIZE
+    )
     return None if grows and predicted != at_first else predicted
 
 

@@ -1,13 +1,13 @@
 """The desiderata of a network with blocks, decided from measured exponents of n or of L alone.
 
 As richc.calculus.stack decides them from exact ones (docs/theory.md, "Desiderata of a stack"), with
-a tolerance in place of equality.  What the members of a family add to the output's change together
-stands for what their representations carry there.
+a tolerance in place of equality; nan decides nothing.  What the members of a family add to the
+output's change together stands for what their representations carry there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import inf, isnan, nan
 
 from richc.calculus.ops import Linear
@@ -44,13 +44,15 @@ class StackDecision:
         self._symbol = growth.symbol
         self._tolerance = tolerance
         self._is_decided = is_decided
-        self._moves = [layer.farthest for layer in layers]
+        self._moves = [
+            _largest(df for df in (layer.df, layer.bias_df) if df is not None) for layer in layers
+        ]
 
     def findings(self) -> Findings:
         """All of it; a finding is a consequence where something else explodes."""
         if not self._places:
             return self._unplaced()
-        is_still = max(self._moves) < -self._tolerance
+        is_still = _largest(self._moves) < -self._tolerance
         roots = [*self._sizes(), *self._explosions(), *self._overshoots()]
         carried = [] if roots else [*self._carried()]
         explodes = bool(roots or carried)
@@ -165,10 +167,10 @@ class StackDecision:
             if value.is_added:
                 continue
             own = [i for i, v in self._places.items() if v.region is value.region and i <= at]
-            yield from self._short_of_output(at, max(self._moves[i] for i in own))
+            yield from self._short_of_output(at, _largest(self._moves[i] for i in own))
         for at, value in self._trained(in_blocks=False):
             if not value.is_output:
-                yield from self._short_of_output(at, max(self._moves[: at + 1]))
+                yield from self._short_of_output(at, _largest(self._moves[: at + 1]))
 
     def _short_of_output(self, at: int, reach: float) -> Iterator[Finding]:
         if reach < -self._tolerance:
@@ -176,7 +178,7 @@ class StackDecision:
             yield Finding("D2", self._layers[at].name, words)
 
     def _negligible(self) -> Iterator[Finding]:
-        stream = max((m for m in self._moves[:-1]), default=0.0)
+        stream = _largest(self._moves[:-1])
         for at, _ in self._trained(in_blocks=True):
             short = self._layers[at].df - stream
             if short < -self._tolerance:
@@ -196,3 +198,9 @@ class StackDecision:
             if not value.is_added and short < -self._tolerance:
                 words = f"in its block, its own update is {self._power(short)} of the whole"
                 yield Finding("D4", layer.name, words)
+
+
+def _largest(exponents: Iterable[float]) -> float:
+    """That of a sum; nan where one is not known."""
+    found = list(exponents)
+    return nan if any(map(isnan, found)) else max(found, default=0.0)

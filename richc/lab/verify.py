@@ -18,8 +18,8 @@ import torch
 
 from richc.calculus.verdict import HOLDS, MIXED, NOT_EVALUATED, VIOLATED
 from richc.compilation import program as emit
-from richc.lab.comparison import ExponentComparison, compare, tolerance_of
-from richc.lab.coordinates import Sizes
+from richc.lab.comparison import ExponentComparison, compare, settled, tolerance_of
+from richc.lab.coordinates import Key, Sizes
 from richc.lab.experiment import Experiment, Listener
 from richc.lab.exponents import MeasuredExponents, noise_of
 from richc.lab.findings import Fault, Findings, decide, find_fault
@@ -192,6 +192,8 @@ class Verification(NamedTuple):
         """What should decide what is undecided; None where nothing is, or nothing would."""
         if self.outcome is not Outcome.UNDECIDED or not self.result.verdict.is_decided:
             return None
+        if not self.open_rows:
+            return None  # On the way from one phase to the other, however many are drawn.
         settings = self.settings
         if (settings.widths or settings.depths or settings.seeds) and not isinstance(
             settings.seeds, tuple
@@ -346,10 +348,13 @@ def _findings(
     places = {} if result.spec.is_chain else representations(result.context.network)
 
     def found(at: int) -> Findings:
-        chance = exponents.chance(at, CHANCE)
-        # Where powers differ by halves, the tolerance is half way between two already.
-        allowed = tolerance + chance if result.spec.is_chain else max(tolerance, chance)
-        measured = exponents.measured(names, at)
+        known: dict[Key, float] = {}
+        if not result.spec.is_chain:
+            # Depths are too few to compare two fitted exponents.
+            known = settled(result, compare(result, exponents, at, False, tolerance))
+        # Where all are known, the tolerance is half way between two powers already.
+        allowed = tolerance + exponents.chance(at, CHANCE, known)
+        measured = exponents.measured(names, at, known)
         if result.spec.is_chain:
             return decide(measured, allowed)
         decided = result.verdict.is_decided

@@ -99,7 +99,9 @@ def _shown(report: VerificationReport) -> str:
     if measured.broken:
         names = ", ".join(sorted({finding.desideratum for finding in measured.broken}))
         return f"it breaks {names} ({measured.regime})"
-    if any(row.predicted is not None and row.agrees is None for row in report.rows):
+    if NOT_EVALUATED in measured.desiderata.model_dump().values() or any(
+        row.predicted is not None and row.agrees is None for row in report.rows
+    ):
         return "no desideratum is seen broken"
     point = "" if measured.richness is None else f", r = {measured.richness:.2f}"
     last = "D3" if measured.desiderata.D4 is None else "D4"

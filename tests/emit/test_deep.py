@@ -355,13 +355,15 @@ def test_sizes_inside_of_blocks_are_predicted(
     assert {row["h_predicted"] for row in other.values()} == {None}
 
 
-def test_a_stream_without_a_norm_has_no_size_that_is_followed(load_text: Text) -> None:
-    """It is a sum over blocks; where it goes with the width is known all the same."""
+def test_a_stream_without_a_norm_is_followed_to_the_read_out(load_text: Text) -> None:
+    """In blocks it has not one size: it grows from each to the next."""
     text = SEVERAL.replace("rmsnorm { gain { lr = 1 } }\n", "relu\n")
     module: Any = load_text(emitted(text, "monitor"))
+    torch.manual_seed(0)
+    squares = [module.Mixed()(torch.randn(64, 3)).detach().square().mean() for _ in range(200)]
 
     sizes = {name: row[0] for name, row in module.PREDICTED.items()}
 
     assert sizes["embed"] is not None
     assert sizes["blocks.*.up"] is sizes["blocks.*.down"] is None
-    assert sizes["head"] is None
+    assert sizes["head"] == pytest.approx(float(torch.stack(squares).mean().sqrt()), rel=0.05)
