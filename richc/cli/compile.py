@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.common_options import quiet_option
 from richc.cli.completing import features, models, rich_files
 from richc.cli.errors import Unusable, show_diagnostics
 from richc.cli.inputs import STDIN
@@ -59,6 +60,7 @@ model_option = click.option(
     is_flag=True,
     help="FILE is a compiled one: say whether compiling it again would change it.",
 )
+@quiet_option
 def command(
     file: str,
     output: str | None,
@@ -68,6 +70,7 @@ def command(
     module_only: bool,
     force: bool,
     check: bool,
+    quiet: bool,
 ) -> None:
     """Compile the model in FILE (- for standard input) to a PyTorch program.
 
@@ -84,7 +87,7 @@ def command(
         if output is not None or name is not None or features or module_only or allow_violations:
             context = click.get_current_context()
             raise click.UsageError("--check takes no other options: FILE holds its own", context)
-        raise SystemExit(_check(Path(file)))
+        raise SystemExit(_check(Path(file), quiet=quiet))
     if module_only and features:
         raise click.UsageError("--module-only has no --with", click.get_current_context())
     keep_apart([("-o", output)], [file])
@@ -120,7 +123,7 @@ def _origin(file: str, options: Iterable[str]) -> Origin | None:
     return Origin(file, digest, tuple(options))
 
 
-def _check(path: Path) -> int:
+def _check(path: Path, *, quiet: bool) -> int:
     """Compile again what a compiled file says it is of, and compare: 0 the same, 1 another."""
     import shlex
 
@@ -157,7 +160,8 @@ def _check(path: Path) -> int:
         module_only=given["module_only"],
     )
     if text.encode() == content:
-        click.echo(f"{path}: up to date")
+        if not quiet:
+            click.echo(f"{path}: up to date")
         return 0
     if origin.digest[:16] != digest:
         click.echo(f"{path}: {file} has changed since: richc compile {command_line}")

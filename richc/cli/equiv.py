@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
 
 from richc.cli.color import color_option, use_color
-from richc.cli.common_options import format_option
+from richc.cli.common_options import format_option, quiet_option
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable, show_diagnostics
 from richc.cli.inputs import STDIN
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
 @click.argument("first", metavar="A", shell_complete=rich_files)
 @click.argument("second", metavar="B", shell_complete=rich_files)
 @click.option("--strict", is_flag=True, help="Exit with 0 for identical ones only.")
+@quiet_option
 @format_option
 @color_option
-def command(first: str, second: str, strict: bool, output_format: str, color: str) -> None:
+def command(
+    first: str, second: str, strict: bool, quiet: bool, output_format: str, color: str
+) -> None:
     """Compare A and B, each FILE or FILE::MODEL (- for standard input).
 
     Identical: one network in two gauges; the same losses at every step. The same up to constants:
@@ -46,7 +50,7 @@ def command(first: str, second: str, strict: bool, output_format: str, color: st
         from richc.report.equivalence import render
 
         colored = use_color(color, sys.stdout)
-        for line in render(*sides, found, color=colored):
+        for line in islice(render(*sides, found, color=colored), 1 if quiet else None):
             click.echo(line, color=colored)
     if found.status == DIFFERENT or (strict and found.status != IDENTICAL):
         raise SystemExit(1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from richc.cli.color import color_option, use_color
-from richc.cli.common_options import format_option, stdin_filename_option
+from richc.cli.common_options import format_option, quiet_option, stdin_filename_option
 from richc.cli.completing import models, rich_files
 from richc.cli.errors import Unusable, no_such_model, show_diagnostics
 from richc.cli.outputs import keep_apart
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     help="Draw a picture, too: a .png or .svg file.  May be given several times.",
 )
 @click.option("--force", is_flag=True, help="Overwrite a picture that richc did not draw.")
+@quiet_option
 @format_option
 @color_option
 @stdin_filename_option
@@ -41,6 +42,7 @@ def command(
     model: str | None,
     outputs: tuple[str, ...],
     force: bool,
+    quiet: bool,
     output_format: str,
     color: str,
     stdin_filename: str,
@@ -73,7 +75,7 @@ def command(
         from richc.report.map import render
 
         colored = use_color(color, sys.stdout)
-        for line in render(entries, color=colored, ascii_only=not _can_draw()):
+        for line in render(entries, color=colored, ascii_only=not _can_draw(), quiet=quiet):
             click.echo(line, color=colored)
     if worst:
         raise SystemExit(worst)

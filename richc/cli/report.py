@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     help="The same of `richc transfer --format json`.",
 )
 @click.option("--force", is_flag=True, help="Overwrite a file that richc did not write.")
+@click.option("-q", "--quiet", expose_value=False, is_flag=True, help="Without effect: nothing is told here.")
 def command(
     file: str,
     output: str | None,

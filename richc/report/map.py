@@ -83,18 +83,20 @@ def panels(entries: Sequence[Entry]) -> list[Panel]:
     return [Panel(prism, tuple(those)) for prism, those in found.items()]
 
 
-def render(entries: Sequence[Entry], *, color: bool, ascii_only: bool = False) -> Iterator[str]:
-    """Lines without line ends."""
+def render(
+    entries: Sequence[Entry], *, color: bool, ascii_only: bool = False, quiet: bool = False
+) -> Iterator[str]:
+    """Lines without line ends; with ``quiet``, no drawing."""
     from richc.report.map_drawing import draw, draw_depths, key
 
     style = Style(color)
     lines: list[str] = []
-    for panel in panels(entries):
+    for panel in () if quiet else panels(entries):
         lines += [style.strong(panel.title), "", *draw(panel), ""]
         if (deep := depths(panel)) is not None:
             title = f"{deep.title}: branches of L blocks, each times L^-α"
             lines += [style.strong(title), "", *draw_depths(deep), ""]
-    lines += [*key(entries), ""]
+    lines += [] if quiet else [*key(entries), ""]
     width = len(str(len(entries)))
     for entry in entries:
         mark = style.good("✓") if entry.result.passes else style.severity("error", "✗")
