@@ -14,9 +14,9 @@ from richc.cli.completing import examples
 from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN, SUFFIX
 from richc.cli.outputs import keep_apart
-from richc.cli.starting import OPTIMIZERS, Start, model_name, starting_text
+from richc.cli.starting import Start, model_name, starting_text
 from richc.syntax.source import printable
-from richc.words import LOSSES, did_you_mean
+from richc.words import LOSSES, OPTIMIZERS, did_you_mean
 
 if TYPE_CHECKING:
     from richc.lab.datasets import Choice
@@ -38,7 +38,7 @@ _MADE = ("data", "optimizer", "depth", "target", "ignore", "loss")
 )
 @click.option(
     "--optimizer",
-    type=click.Choice(tuple(OPTIMIZERS)),
+    type=click.Choice(OPTIMIZERS),
     help="What trains all layers.",
     show_default="adamw",
 )

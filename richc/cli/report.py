@@ -48,7 +48,9 @@ if TYPE_CHECKING:
     help="The same of `richc transfer --format json`.",
 )
 @click.option("--force", is_flag=True, help="Overwrite a file that richc did not write.")
-@click.option("-q", "--quiet", expose_value=False, is_flag=True, help="Without effect: nothing is told here.")
+@click.option(
+    "-q", "--quiet", expose_value=False, is_flag=True, help="Without effect: it tells nothing."
+)
 def command(
     file: str,
     output: str | None,

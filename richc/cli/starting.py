@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from richc.optimizers import law
 from richc.spec.names import refusal
 from richc.syntax.formatter import layout
 from richc.syntax.parser import parse
@@ -14,16 +15,6 @@ from richc.words import counted
 WIDTH, BASE = 256, 64
 #: Blocks at which the rate is meant to be tuned.
 BASE_DEPTH = 4
-#: Word -> options with a rate that trains tables of some thousand rows, standardised.
-OPTIMIZERS = {
-    "adam": "lr = 2e-3",
-    "adamw": "lr = 2e-3, weight_decay = 1e-2",
-    "sgd": "lr = 0.05, momentum = 0.9",
-    "lion": "lr = 3e-4",
-    "signsgd": "lr = 3e-4",
-    "adafactor": "lr = 1e-2",
-    "muon": "lr = 2e-3, shape_factor = match_rms_adamw",
-}
 
 
 class Start(NamedTuple):
@@ -96,7 +87,7 @@ def starting_text(start: Start, command: str, train: str, check: str) -> str:
         f"  head: dense -> {start.outputs}  {about}",
         "",
         f"  # The rate is a guess. Try others where it is cheap: {train} {tuned} --lr 1e-2",
-        f"  optimizer {start.optimizer} {{ {OPTIMIZERS[start.optimizer]} }}",
+        f"  optimizer {start.optimizer} {{ {law(start.optimizer).start} }}",
         f"  loss {start.loss}  # {other}",
         f"  train {{ {', '.join(train_line)} }}",
         "",

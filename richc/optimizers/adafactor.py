@@ -27,6 +27,7 @@ class Adafactor(Law):
     )
     lr = Fraction(1, 100)
     everyday = 1
+    start = "lr = 1e-2"
     knobs = (
         EPS,
         Knob(

@@ -20,6 +20,7 @@ class Adam(Entrywise):
     keeps_squares = True
     eps = Epsilon.GRADIENT
     decay_is_normalised = True
+    start = "lr = 2e-3"
     torch = Spelling("torch.optim.Adam", is_fused=True)
 
 

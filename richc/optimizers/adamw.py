@@ -15,6 +15,7 @@ class AdamW(Adam):
     about = "Adam with decoupled weight decay."
     decay_is_normalised = False
     without_decay = "adam"
+    start = "lr = 2e-3, weight_decay = 1e-2"
     torch = Spelling("torch.optim.AdamW", is_fused=True)
 
 

@@ -91,6 +91,9 @@ class Law(ABC):
     #: Up to this many times ``lr`` a rate is one of a plain network, not of n = 1; None where that
     #: cannot be told.
     everyday: ClassVar[int | None] = 3
+    #: The statement's options in a file to start from, with a rate that trains tables of some
+    #: thousand standardised rows.
+    start: ClassVar[str]
     #: Options beside lr and weight_decay, in the order in which they are listed.
     knobs: ClassVar[tuple[Knob, ...]]
 

@@ -20,6 +20,7 @@ class Lion(Entrywise):
     )
     lr = Fraction(1, 10000)
     knobs = (betas(Fraction(9, 10), Fraction(99, 100)),)
+    start = "lr = 3e-4"
     torch = Spelling("Lion")
 
 

@@ -25,6 +25,7 @@ class Muon(Law):
     lr = Fraction(1, 50)
     # It serves in both units, depending on the shape factor.
     everyday = None
+    start = "lr = 2e-3, shape_factor = match_rms_adamw"
     knobs = (
         momentum(Fraction(19, 20)),
         nesterov(default=True),

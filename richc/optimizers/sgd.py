@@ -22,6 +22,7 @@ class SGD(Law):
         "Weight decay is coupled (L2)."
     )
     lr = Fraction(1, 10)
+    start = "lr = 0.05, momentum = 0.9"
     knobs = (momentum(Fraction(0)), nesterov(default=False, needs="momentum"))
     gauge_power = 2
     ignores_gradient_size = False

@@ -16,6 +16,7 @@ class SignSGD(Entrywise):
     title = "signSGD"
     about = "Sign of the (momentum of the) gradient. Decoupled weight decay."
     knobs = (momentum(Fraction(0)),)
+    start = "lr = 3e-4"
     torch = Spelling("SignSGD")
 
 
