@@ -34,10 +34,11 @@ class _Shown:
         #: Seconds a unit; None before anything is done.
         self._pace: float | None = None
         self._over = threading.Event()
+        self._teller = threading.Thread(target=self._tell, daemon=True)
 
     def __enter__(self) -> Self:
         if not self._quiet and not sys.stderr.isatty():
-            threading.Thread(target=self._tell, daemon=True).start()
+            self._teller.start()
         return self
 
     def __exit__(
@@ -47,6 +48,8 @@ class _Shown:
         _trace: TracebackType | None,
     ) -> None:
         self._over.set()
+        if self._teller.is_alive():
+            self._teller.join()  # so that no line comes after the result
         self._stack.close()
 
     def _begin(self, total: float, pace: float | None, label: str, unit: float) -> None:
