@@ -48,6 +48,7 @@ def factory_of(text: str, folder: Path, name: str) -> Path:
     return path
 
 
+@pytest.mark.nightly(by_day=8)
 def test_a_compiled_chain_comes_back(number: int, tmp_path: Path) -> None:
     spec = spec_of(number)
     factory = Factory(f"{factory_of(spec.text, tmp_path, f'chain{number}')}:make")
@@ -61,6 +62,7 @@ def test_a_compiled_chain_comes_back(number: int, tmp_path: Path) -> None:
             written(factory, (64, 128, 256))
 
 
+@pytest.mark.nightly(by_day=2)
 @pytest.mark.slow
 def test_an_audit_agrees_with_the_check(audited: int, tmp_path: Path) -> None:
     spec = spec_of(audited)

@@ -99,6 +99,7 @@ def _fresh() -> Iterator[None]:
 # ---- export ----------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly(by_day=8)
 @pytest.mark.parametrize(("optimizer", "gauge"), PAIRS)
 def test_export(optimizer: str, gauge: str) -> None:
     """Each activation, for any number of rows."""
@@ -124,6 +125,7 @@ def test_exported_program_is_saved_and_loaded() -> None:
     assert set(loaded.state_dict()) == set(model.state_dict())
 
 
+@pytest.mark.nightly(by_day=5)
 @pytest.mark.parametrize(
     ("activation", "optimizer", "gauge"),
     [
@@ -185,6 +187,7 @@ def test_compiled_module(gauge: str) -> None:
         torch.testing.assert_close(found[0], found[1])
 
 
+@pytest.mark.nightly(by_day=8)
 @pytest.mark.parametrize(("optimizer", "gauge"), PAIRS)
 def test_compiled_step(optimizer: str, gauge: str) -> None:
     """torch's own optimizers break the graph where they begin; ours need not."""
@@ -201,6 +204,7 @@ def test_compiled_step(optimizer: str, gauge: str) -> None:
     torch.testing.assert_close(dict(twin.named_parameters()), dict(eager.named_parameters()))
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_inductor() -> None:
     """Generated kernels, of an optimizer of ours as well."""

@@ -90,6 +90,7 @@ def test_default_widths_are_made_to_fit() -> None:
     assert [72, 132, 264, 516] == spec.fitting((64, 128, 256, 512))
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_training_agrees_with_the_check(file: Path) -> None:
     found = CliRunner().invoke(cli, ["verify", str(file), "--format", "json"])

@@ -207,6 +207,7 @@ def expected_facts(layers: Sequence[Knobs], expected: Expected) -> dict[str, Any
     }
 
 
+@pytest.mark.nightly(by_day=16)
 @pytest.mark.parametrize("has_biases", [False, True])
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize(("optimizer", "shape"), FAMILIES)
