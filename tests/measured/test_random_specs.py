@@ -2,7 +2,7 @@
 
 The specs are those of tests/strategies.py: on the richness scale and off it, in any gauge, with any
 optimizer and activation, zero read-outs, frozen layers and biases.  A number is always that of the
-same spec.  CI measures the first 25; ``pytest -m measured --random-specs=200`` measures 200.
+same spec.  CI measures the first 12; ``pytest -m measured --random-specs=200`` measures 200.
 """
 
 from __future__ import annotations
