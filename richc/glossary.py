@@ -71,6 +71,12 @@ CONCEPTS: dict[str, str] = {
     "`richc fix` writes it into the file.",
     "exponent": "The power of the width n, or of the depth L, by which a number scales: what goes "
     "as n^-1/2 halves where n is four times as large. The check decides with exponents, exactly.",
+    "multiplier": "A number that a layer's W x is times, M in formulas and `scale` in a file. It "
+    "can depend on the width, and is not trained.",
+    "init": "How a weight is drawn before training: its entries' std, s in formulas.",
+    "rate": "A learning rate: the optimizer's `lr` times the layer's.",
+    "feature": "What a hidden layer computes of an example, its representation. Features are "
+    "learnt where training moves it by as much as its own size at every width: at r = 1/2.",
     "prefactor": "What stands before the power of n, as the 2 of `2 / n`. It changes no verdict on "
     "D0 to D3; rules R7xx look at it.",
     "undecided": "A verdict where constants, and not exponents, decide: a warning, an error under "
