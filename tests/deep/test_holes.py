@@ -122,7 +122,7 @@ WRONG = BLOCKS.replace(
 LAZY = WRONG.replace("require mup", "require mup\n  require depth(1/2)")
 
 
-@pytest.mark.nightly(by_day=3)
+@pytest.mark.nightly(by_day=2)
 @pytest.mark.parametrize("name", ["BLOCKS", "SGD", "FIXED", "WRONG", "LAZY"])
 def test_all_exponents_of_a_grid(name: str) -> None:
     """One or two holes, and each pair of halves written in their place."""

@@ -45,8 +45,8 @@ ROOMS: dict[str, str] = {
     "glossary",
     "richc": "_version syntax gauge pipeline emit compilation fixing lab torchfront report",
     "testing": "report richc",
-    "cli": "_version spelling words diagnostics files syntax spec gauge rules repair pipeline "
-    "emit compilation fixing lab torchfront glossary report figures page editor",
+    "cli": "_version spelling words diagnostics files optimizers syntax spec gauge rules repair "
+    "pipeline emit compilation fixing lab torchfront glossary report figures page editor",
     "__main__": "cli",
 }
 
