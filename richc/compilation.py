@@ -117,10 +117,8 @@ def _of_chain(context: Context) -> dict[int, float]:
 
 def _of_blocks(context: Context) -> dict[int, float]:
     """The same where it is one number: in all blocks that a layer stands in."""
-    from richc.rules.stack_signal import passed  # most models are chains
-
     sizes: defaultdict[int, list[float]] = defaultdict(list)
-    for step, _, size, _ in passed(context):
+    for step, _, size, _ in context.passed:
         if isinstance(step, int):
             sizes[step].append(size)
     return {

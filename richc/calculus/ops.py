@@ -16,7 +16,7 @@ are those of Karkada 2024 (arXiv 2404.19719), sections 3 and 4, and of Yang & Hu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -162,6 +162,14 @@ class Site:
         #: The layer of the file that the op belongs to, counted from 0; and whether it is the last.
         self.layer = layer
         self.ends = ends
+
+
+def every(sites: Iterable[Site]) -> Iterator[Site]:
+    """The sites, and behind each those of its branches."""
+    for site in sites:
+        yield site
+        for inner in site.inner:
+            yield from every(inner)
 
 
 class Linear(NamedTuple):

@@ -34,6 +34,7 @@ from richc.calculus.ops import (
     Site,
     Step,
     Undecided,
+    every,
 )
 from richc.calculus.residual import READS_GROWTH, Exponential, Residual, is_centred
 from richc.calculus.run import LayerFlow, most_steps
@@ -269,15 +270,8 @@ def _is_homogeneous(sites: Sequence[Site], values: Sequence[Representation]) -> 
         return False
     if any(isinstance(at.op, Bias) for v in values if not v.is_free for at in v.sites):
         return False
-    return all(op.is_homogeneous for op in _activations(sites))
-
-
-def _activations(sites: Sequence[Site]) -> Iterator[Elementwise]:
-    for site in sites:
-        if isinstance(site.op, Elementwise):
-            yield site.op
-        for inner in site.inner:
-            yield from _activations(inner)
+    ops = (site.op for site in every(sites))
+    return all(op.is_homogeneous for op in ops if isinstance(op, Elementwise))
 
 
 def sizes(values: Sequence[Representation]) -> Iterator[StackFault]:

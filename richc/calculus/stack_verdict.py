@@ -11,7 +11,7 @@ from fractions import Fraction
 from richc.algebra.exponent import HALF, ZERO, exact
 from richc.algebra.joint import depth_of, width_of
 from richc.algebra.sizes import ZERO_SIZE, Size, Zero, largest
-from richc.calculus.ops import Elementwise, Linear, Site
+from richc.calculus.ops import Elementwise, Linear, Site, every
 from richc.calculus.residual import Residual
 from richc.calculus.run import Flow, LayerFlow
 from richc.calculus.stack import Representation, StackFault, judge, summaries
@@ -53,8 +53,10 @@ def judge_stack(network: Network) -> Verdict:
     is_one = bool(powers) and all(power == powers[0] for power in powers)
     richness = powers[0] + HALF if passes and is_one else None
     features = any(power >= ZERO for power in powers)
-    weights = [network.written[index] for index in sorted({*_weights(found.sites)})]
-    gauges = named_gauges(weights) if richness is not None else ()
+    # A norm's gain has no multiplier, and so no gauge.
+    weights = {site.layer for site in every(found.sites) if isinstance(site.op, Linear)}
+    written = [network.written[index] for index in sorted(weights)]
+    gauges = named_gauges(written) if richness is not None else ()
     later = _flow(network, summaries(found.values))
     regime = Regime.UNSTABLE
     if stable:
@@ -87,15 +89,6 @@ def judge_stack(network: Network) -> Verdict:
 
 #: Of a layer of which nothing is run: a norm without a gain, or a network that is not decided.
 _NOTHING = LayerFlow(*[ZERO_SIZE] * len(LayerFlow._fields))
-
-
-def _weights(sites: Sequence[Site]) -> Iterator[int]:
-    """Layers with a weight: a norm's gain has no multiplier, and so no gauge."""
-    for site in sites:
-        if isinstance(site.op, Linear):
-            yield site.layer
-        for inner in site.inner:
-            yield from _weights(inner)
 
 
 def _flow(network: Network, known: Mapping[int, LayerFlow]) -> tuple[LayerFlow, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from richc.syntax import tree
 
 if TYPE_CHECKING:
     from richc.calculus.traced import Trace
+    from richc.rules.stack_signal import Passed
 
 
 class Context:
@@ -65,6 +66,13 @@ class Context:
     def size(self, value: Monomial) -> Size:
         """The exponent of n at the declared richness."""
         return self.exponents.size(value)
+
+    @cached_property
+    def passed(self) -> Sequence[Passed]:
+        """The forward pass of a network with blocks: several rules look at it."""
+        from richc.rules.stack_signal import passed  # most models are chains
+
+        return passed(self)
 
     def rate(self, tensor: Tensor) -> Size:
         """The exponent of a tensor's whole learning rate."""

@@ -41,7 +41,7 @@ def drifts(context: Context) -> bool:
         return first_far(signal(context)) is not None
     from richc.rules import stack_signal  # most models are chains
 
-    return stack_signal.first_far(stack_signal.passed(context)) is not None
+    return stack_signal.first_far(context.passed) is not None
 
 
 def signal(context: Context) -> list[float]:

@@ -14,14 +14,14 @@ from richc.rules.common import decimal
 from richc.rules.context import Context
 from richc.rules.signal import LIMIT, following
 from richc.rules.signal_prefactor import FINE, Share, finding
-from richc.rules.stack_signal import Closed, Opened, Passed, first_far, floor_of, passed
+from richc.rules.stack_signal import Closed, Opened, Passed, first_far, floor_of
 from richc.spec.activation import Activation
 from richc.spec.arrangement import ResidualBlock
 from richc.spec.model import Layer
 
 
 def of_blocks(context: Context) -> Iterator[Diagnostic]:
-    found = passed(context)
+    found = context.passed
     at = first_far(found)
     if at is None:
         return

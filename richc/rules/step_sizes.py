@@ -106,12 +106,12 @@ def measure(context: Context) -> list[Sizes]:
 
 
 def _of_blocks(context: Context, backward: _Backward) -> list[Sizes]:
-    from richc.rules.stack_signal import Closed, Opened, floor_of, passed, total
+    from richc.rules.stack_signal import Closed, Opened, floor_of, total
 
     layers = context.model.layers
     found: dict[int, Sizes] = {}
     skipped: list[float] = []
-    steps = passed(context)
+    steps = context.passed
     if not steps or steps[-1].step != len(layers) - 1:
         return []
     for at in reversed(steps):

@@ -48,7 +48,6 @@ def factory_of(text: str, folder: Path, name: str) -> Path:
     return path
 
 
-@pytest.mark.nightly(by_day=8)
 def test_a_compiled_chain_comes_back(number: int, tmp_path: Path) -> None:
     spec = spec_of(number)
     factory = Factory(f"{factory_of(spec.text, tmp_path, f'chain{number}')}:make")
