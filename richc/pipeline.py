@@ -93,12 +93,12 @@ class FileResult(NamedTuple):
         )
 
 
-def analyse(text: str, path: str = "<text>") -> FileResult:
+def analyse(text: str, path: str = "<text>", *, mend: bool = True) -> FileResult:
     """Check a text.  Mistakes of the user are diagnostics; this raises only for bugs."""
-    return analyse_source(Source(path, text))
+    return analyse_source(Source(path, text), mend=mend)
 
 
-def _judged(context: Context) -> ModelResult:
+def _judged(context: Context, *, mend: bool) -> ModelResult:
     verdict = context.verdict
     if context.model.interval is None:
         found, statuses = tuple(run(context)), verdict.statuses
@@ -107,17 +107,20 @@ def _judged(context: Context) -> ModelResult:
 
         statuses, found = decide(context)
     repair = None
-    if any(d.is_error for d in found):
+    if mend and any(d.is_error for d in found):
         from richc.repair.repair import advise  # most models pass
 
         repair, found = advise(context, found)
     return ModelResult(context.model, verdict, context, found, statuses, repair=repair)
 
 
-def analyse_source(source: Source, at: Callable[[Model], Model] | None = None) -> FileResult:
+def analyse_source(
+    source: Source, at: Callable[[Model], Model] | None = None, *, mend: bool = True
+) -> FileResult:
     """Check a text; ``at`` says what its models are trained as, where not as they declare.
 
-    Then nothing is offered: the text is right or wrong as it stands.
+    Then nothing is offered: the text is right or wrong as it stands.  Without ``mend`` no repair is
+    looked for, which for a model that fails takes longer than its verdict.
     """
     file, found = parse(source)
     specs, unresolved, at_large_width = resolve(file, source.text)
@@ -125,7 +128,7 @@ def analyse_source(source: Source, at: Callable[[Model], Model] | None = None) -
     results: list[ModelResult] = []
     for spec in specs if at is None else map(at, specs):
         context = Context(spec, nodes[spec.name_place], source.text, source.path)
-        result = _judged(context)
+        result = _judged(context, mend=mend)
         if at is not None:
             plain = tuple(d._replace(help=None, edits=()) for d in result.diagnostics)
             result = result._replace(diagnostics=plain)

@@ -78,7 +78,7 @@ def command(
         source = read_input(file, stdin_filename)
     except SourceError as error:
         raise Unusable(f"{file}: {error}") from None
-    result = analyse_source(source)
+    result = analyse_source(source, mend=False)
     _refuse_errors(result, name)
     try:
         regauged = regauge(result, target, name)

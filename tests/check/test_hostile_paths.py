@@ -109,7 +109,11 @@ def test_names_that_are_no_utf_8(path: str, output_format: str, latin: Path) -> 
         (0, ["map", ".", "--format=json"]),
         (0, ["map", LATIN, "-o", f"{LATIN}.svg"]),
         (0, ["report", LATIN]),
-        (4, ["verify", LATIN, "--widths=4,8", "--steps=1", "--seeds=1", "--format=json"]),
+        pytest.param(
+            4,
+            ["verify", LATIN, "--widths=4,8", "--steps=1", "--seeds=1", "--format=json"],
+            marks=pytest.mark.nightly,
+        ),
         (2, ["train", LATIN, "--allow-violations", "--steps=1", "--data", f"{LATIN}.csv"]),
         (2, ["check", f"no{LATIN}"]),
         (2, ["explain", f"no{LATIN}"]),

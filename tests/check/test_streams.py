@@ -124,7 +124,14 @@ def shell(folder: Path, arguments: Sequence[str], redirections: str) -> Run:
     return Run(run.returncode, (folder / "errors").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", WRITING)
+#: These import torch, and write as `check` does.
+_LONG = pytest.mark.nightly
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=_LONG if name in ("scale", "verify") else ()) for name in WRITING],
+)
 def test_full_output(name: str, folder: Path) -> None:
     run = shell(folder, WRITING[name], f"< net.rich > {FULL} 2> errors")
 

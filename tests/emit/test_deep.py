@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -303,7 +301,9 @@ def test_an_example_learns_digits(
 
 
 @pytest.mark.parametrize("several", [SEVERAL, FACTORED])
-def test_divided_among_processes_it_trains_alike(several: str, tmp_path: Path) -> None:
+def test_divided_among_processes_it_trains_alike(
+    several: str, load_text: Text, tmp_path: Path, capsys: Captured
+) -> None:
     """Of a group of one: what is drawn, gathered and updated is the same."""
     biased = "rmsnorm { gain { lr = 1 }, bias { std = 1/2, lr = 1 } }"
     text = several.replace("rmsnorm { gain { lr = 1 } }", biased)
@@ -312,11 +312,9 @@ def test_divided_among_processes_it_trains_alike(several: str, tmp_path: Path) -
     table.write_text("\n".join(f"{a},{b},{c},{int(a > 0) + int(b > 0)}" for a, b, c in rows))
     shown = []
     for features in ((), ("fsdp",)):
-        path = tmp_path / "program.py"
-        path.write_text(emitted(text, *features))
-        command = [sys.executable, str(path), "--data", str(table), "--quiet", "--device", "cpu"]
-        run = subprocess.run(command, capture_output=True, text=True, check=True)
-        shown.append(run.stdout)
+        module = load_text(emitted(text, *features))
+        assert module.main(["--data", str(table), "--quiet", "--device", "cpu"]) == 0
+        shown.append(capsys.readouterr().out)
 
     assert biased in text
     assert shown[0].startswith("train loss ")

@@ -16,7 +16,7 @@ from tests.explain.reading import check, evaluate, rows
 
 
 def only(text: str) -> ModelResult:
-    (model,) = analyse(text).models
+    (model,) = analyse(text, mend=False).models
     return model
 
 

@@ -55,7 +55,7 @@ def findings(text: str) -> list[tuple[str, ...]]:
     def facts(found: Diagnostic) -> tuple[str, ...]:
         return (found.code, found.severity, f"{found.layer}", f"{found.model}")
 
-    return sorted(map(facts, analyse(text).diagnostics))
+    return sorted(map(facts, analyse(text, mend=False).diagnostics))
 
 
 def could_break(text: str) -> list[str]:

@@ -10,7 +10,7 @@ from richc.pipeline import analyse
 
 def attempt(text: str, target: str) -> Regauged:
     """What the move says of a text without errors of syntax or names."""
-    result = analyse(text)
+    result = analyse(text, mend=False)
     assert not result.is_unresolved, [(d.code, d.message, d.label) for d in result.diagnostics]
     return regauge(result, read_target(target))
 

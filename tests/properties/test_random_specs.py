@@ -23,7 +23,7 @@ def only(text: str) -> ModelResult:
 
 
 def whole(text: str) -> FileResult:
-    result = analyse(text)
+    result = analyse(text, mend=False)
     assert not result.is_unresolved, [(d.code, d.message, d.label) for d in result.diagnostics]
     return result
 

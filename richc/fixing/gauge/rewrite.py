@@ -53,8 +53,8 @@ def regauge(result: FileResult, target: Target, model: str | None = None) -> Reg
         return moved
     # What a move puts in, the way back knows by place and spacing, which the layout would hide.
     path = result.source.path
-    text = format_text(_regauge(analyse(plain, path), target, model).text)
-    return Regauged(text, (), tuple(_broken(result, analyse(text, path))))
+    text = format_text(_regauge(analyse(plain, path, mend=False), target, model).text)
+    return Regauged(text, (), tuple(_broken(result, analyse(text, path, mend=False))))
 
 
 def _regauge(result: FileResult, target: Target, model: str | None) -> Regauged:
@@ -80,7 +80,7 @@ def _regauge(result: FileResult, target: Target, model: str | None) -> Regauged:
     if len(new_text.encode()) > MAX_BYTES:
         span = movers[0].reading.model.name_place
         return Regauged(text, (refusals.too_large(MAX_BYTES // 1024, span),), ())
-    after = analyse(new_text, result.source.path)
+    after = analyse(new_text, result.source.path, mend=False)
     refused = [
         refusals.out_of_range(d.message, mover.reading.model.name_place)
         for mover in movers

@@ -188,6 +188,5 @@ def test_a_full_disk(tmp_path: Path) -> None:
     text, errors = process.communicate(timeout=60)
     assert (2, "", f"error: {output}: File too large\n") == (process.returncode, text, errors)
     # What was cut off is done again.
-    process = begin(*TINY, "-o", str(output))
-    _, errors = process.communicate(timeout=60)
-    assert (4, "", 7) == (process.returncode, errors, len(output.read_text().splitlines()))
+    again = run(*TINY, "-o", str(output))
+    assert (4, "", 7) == (again.exit_code, again.stderr, len(output.read_text().splitlines()))

@@ -34,7 +34,7 @@ def test_a_sweep_is_kept_and_goes_on(tmp_path: Path) -> None:
 
 
 def test_what_is_predicted_of_sp() -> None:
-    found = run(SP, "--widths", "32,256", "--steps", "10", "--seeds", "2", "-q")
+    found = run(SP, "--widths", "32,256", "--steps", "10", "--seeds", "2", "--workers", "1", "-q")
     assert (4, False) == (found.exit_code, "carries over" in found.output)
     assert "(n^-1 to n^-1/2)" in found.output
 
