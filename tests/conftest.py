@@ -66,6 +66,12 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def at_night(pytestconfig: pytest.Config) -> bool:
+    """Whether a test may take minutes."""
+    return bool(pytestconfig.getoption("--random-specs") >= _NIGHTLY)
+
+
+@pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""
     return Path(__file__).resolve().parents[1]

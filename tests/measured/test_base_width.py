@@ -48,6 +48,7 @@ def losses(optimizer: str, preset: str, width: int = 256) -> tuple[float, float]
     return loss_after_training(with_base), loss_after_training(without)
 
 
+@pytest.mark.nightly(by_day=8)
 @pytest.mark.parametrize("preset", ["mup", "ntp"])
 @pytest.mark.parametrize(
     "optimizer",

@@ -28,6 +28,7 @@ WIDTHS = (64, 128, 256, 512, 1024)
 NTP = mixed.SGD | {"first": "1", "std": "n^(-1/2)"}
 
 
+@pytest.mark.nightly(by_day=4)
 @pytest.mark.parametrize(
     ("knobs", "optimizer", "regime"),
     [
@@ -61,6 +62,7 @@ def test_a_bias_that_never_moves_breaks_nothing(optimizer: str, bias: str) -> No
     assert "rich" == found.findings.regime
 
 
+@pytest.mark.nightly(by_day=3)
 @pytest.mark.parametrize("number", range(2))
 @pytest.mark.parametrize(("optimizer", "shape"), [("sgd", None), ("adamw", None), ("muon", "none")])
 def test_training_agrees_on_random_ones(optimizer: str, shape: str | None, number: int) -> None:

@@ -45,6 +45,7 @@ def text(activation: str, width: int, layers: int, bias: str = "") -> str:
     return MODEL.format(activation=activation, width=width, count=layers - 1, bias=bias)
 
 
+@pytest.mark.nightly(by_day=5)
 @pytest.mark.parametrize(
     ("activation", "bias"),
     [
