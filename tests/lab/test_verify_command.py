@@ -34,6 +34,8 @@ SLOW = MUP.replace("body: dense -> n", "body: dense -> n { lr = 1 / n }")
 FAST = MUP.replace("head: dense -> 4", "head: dense -> 4 { lr = 1 }")
 #: Few networks, none of them wide.
 QUICK = ("--widths", "64,128,256,512,1024", "--seeds", "12")
+#: After those: a fault is seen at these, and they cost a quarter.
+NARROW = ("--widths", "64,128,256,512")
 #: For what does not depend on what is found.
 TINY = ("--widths", "16,32", "--seeds", "2")
 
@@ -79,7 +81,7 @@ def test_json_holds_every_row_of_the_table(tmp_path: Path) -> None:
 
 
 def test_a_fault_is_named_and_placed(tmp_path: Path) -> None:
-    report = as_json(tmp_path, SLOW)
+    report = as_json(tmp_path, SLOW, *NARROW)
 
     assert ("fail", "partial") == (report.verdict, report.measured.regime)
     assert [("D3", "body")] == [(b.desideratum, b.layer) for b in report.measured.broken]
@@ -98,7 +100,7 @@ def test_what_explodes_is_judged_in_its_first_step(tmp_path: Path) -> None:
 
 
 def test_exit_code_and_last_line_of_a_fault(tmp_path: Path) -> None:
-    result = run(tmp_path, FAST, *QUICK, "--quiet")
+    result = run(tmp_path, FAST, *QUICK, *NARROW, "--quiet")
 
     assert 1 == result.exit_code
     assert "one fault: the learning rate of `head` is n^1 too large" in result.stdout
@@ -115,7 +117,7 @@ def test_it_contradicts_a_wrong_prediction(tmp_path: Path, monkeypatch: pytest.M
         "network_under",
         lambda self, name: read(self, "adam" if name == "sgd" else name),
     )
-    report = as_json(tmp_path, MUP)
+    report = as_json(tmp_path, MUP, *NARROW)
 
     assert ("fail", False) == (report.verdict, report.agrees)
     wrong = {row.quantity for row in report.rows if row.agrees is False}
@@ -148,7 +150,7 @@ def test_gauges_measure_alike(tmp_path: Path) -> None:
 
 def test_optimizer_state(tmp_path: Path) -> None:
     adam = MUP.replace("sgd { lr = 0.1 }", "adam")
-    report = as_json(tmp_path, adam, "--optimizer-state")
+    report = as_json(tmp_path, adam, *NARROW, "--optimizer-state")
 
     states = {row.layer: row for row in report.rows if row.quantity == "state"}
     assert ["embed", "body", "head"] == list(states)
@@ -160,7 +162,7 @@ def test_nothing_to_train(tmp_path: Path) -> None:
     frozen = "\n".join(
         f"{line} {{ frozen }}" if "dense" in line else line for line in MUP.splitlines()
     )
-    report = as_json(tmp_path, frozen)
+    report = as_json(tmp_path, frozen, *NARROW)
 
     assert ("fail", "trivial", True) == (report.verdict, report.measured.regime, report.agrees)
     assert {"-inf"} == {row.measured for row in report.rows if row.quantity in ("dh", "own", "df")}
