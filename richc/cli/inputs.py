@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from richc.diagnostics import ERROR, Diagnostic, Span
+from richc.diagnostics import Diagnostic, Span
 from richc.syntax.source import MAX_BYTES, Source, SourceError, decode, read_source
 
 SUFFIX = ".rich"
@@ -82,6 +82,4 @@ def read(path: str, stdin_name: str) -> Source | Unreadable:
         return read_input(path, stdin_name)
     except SourceError as error:
         shown = stdin_name if path == STDIN else path
-        return Unreadable(
-            shown, Diagnostic("R006", "unreadable", ERROR, f"cannot read: {error}", Span(0, 0))
-        )
+        return Unreadable(shown, Diagnostic("R006", f"cannot read: {error}", Span(0, 0)))

@@ -186,7 +186,7 @@ def ignoring(report: AuditReport, rules: Iterable[tuple[str, str]]) -> AuditRepo
 
 
 def _finding(fault: AuditFault) -> AuditFinding:
-    from richc.rules import AUDITED
+    from richc.diagnostics import AUDITED
 
     line = fault.source
     return AuditFinding.model_validate(

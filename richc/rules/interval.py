@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from richc.calculus.traced import Piece, TooManyPieces, Trace, pieces
 from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED, Status
-from richc.diagnostics import ERROR, INFO, Diagnostic, Span
+from richc.diagnostics import INFO, Diagnostic, Span
 from richc.rules import INFERRED, applicable, run
 from richc.rules.context import Context
 from richc.rules.requirement_fails import is_true
@@ -184,8 +184,6 @@ def _words(parts: Sequence[Piece], run: Sequence[Piece]) -> str:
 def _undecided(context: Context) -> Diagnostic:
     return Diagnostic(
         "R506",
-        "undecided-interval",
-        ERROR,
         "this interval of richness falls into too many pieces to decide each of them",
         context.model.richness_place or context.model.name_place,
         help="declare a shorter interval, or one value of `r`",
