@@ -251,7 +251,7 @@ def _model(result: ModelResult) -> Model:
             of_depth = _exponents(written, stage.weight, flow, verdict, index, depth_of)
         layers.append(
             {
-                "name": f"{layer.name}.gain" if layer.kind.is_norm else layer.name,
+                "name": layer.shown,
                 "role": layer.role,
                 **_exponents(written, stage.weight, flow, verdict, index, width_of),
                 "optimizer": result.spec.optimizer_of(layer.weight).name,

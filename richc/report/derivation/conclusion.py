@@ -8,8 +8,9 @@ from itertools import groupby
 from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.verdict import HOLDS, MIXED, NOT_EVALUATED, Breach
 from richc.calculus.written import rescale
-from richc.report.derivation.formulas import columns, number
+from richc.report.derivation.formulas import number
 from richc.report.derivation.sheet import Sheet
+from richc.report.style import columns
 from richc.rules.sentence import point_name
 from richc.words import Regime
 
