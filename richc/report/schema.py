@@ -91,8 +91,8 @@ class DepthSymbol(Strict):
 class Values(Strict):
     """The knobs of a weight, or of a bias, at the declared width, richness and gamma.
 
-    As the file has them, so before what an optimizer multiplies a rate with by itself (Muon's shape
-    factor, Adafactor's RMS(W), a schedule).
+    As the file has them, so before what an optimizer multiplies a rate with by itself (a shape
+    factor, RMS(W), a schedule).
     """
 
     scale: float = Field(description="the multiplier M")
@@ -100,7 +100,7 @@ class Values(Strict):
     lr: float = Field(description="the optimizer's rate times the layer's; 0 where frozen")
     decay: float
     eps: float | None = Field(
-        description="null where the optimizer has none, or Adafactor no floor of RMS(W)"
+        description="null where the optimizer has none, or no floor of RMS(W)"
     )
 
 

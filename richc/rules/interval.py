@@ -48,7 +48,7 @@ def decide(context: Context) -> Decision:
     for piece in parts:
         declared = piece.holds(model.richness)
         richness = model.richness if declared else piece.middle
-        here = context if declared else _at(context, richness)
+        here = context if declared else context.at(richness)
         at_each.append(dict(here.verdict.statuses))
         for diagnostic in run(here):
             found.setdefault(_key(diagnostic), []).append((piece, diagnostic))
@@ -86,15 +86,9 @@ def _key(diagnostic: Diagnostic) -> _Key:
     return _Key(diagnostic.code, diagnostic.span, layer)
 
 
-def _at(context: Context, richness: Fraction, trace: Trace | None = None) -> Context:
-    return Context(
-        context.model, context.node, context.text, context.path, richness=richness, trace=trace
-    )
-
-
 def _look(context: Context, trace: Trace) -> None:
     """Compare everything that the verdict and the rules compare."""
-    traced = _at(context, trace.at, trace)
+    traced = context.at(trace.at, trace)
     for requirement in context.model.requirements:
         if requirement.kind != Claim.EQUIVALENT:  # Exact in r by itself.
             is_true(traced, requirement)
