@@ -9,7 +9,8 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from richc.inference.linear import RICHNESS, LinearForm, Range, System
+from richc.inference.linear import RICHNESS, LinearForm, Range, System, unknown
+from richc.inference.unknown import GAP, Path, Unknown, paths
 
 NAMES = ("x", "y", RICHNESS)
 SMALL = st.integers(-3, 3).map(Fraction)
@@ -106,3 +107,23 @@ def test_for_all_of_an_interval_both_ends_count(
             low = max(min(p[at] for p in points) for points in at_ends)
             high = min(max(p[at] for p in points) for points in at_ends)
             assert Range(low, high) == asked.ranges([name])[name]
+
+
+def test_every_comparison_of_a_sum_of_unknowns_follows_one_sign() -> None:
+    """One question, whatever operator asks it: on each path the answers are of one sign."""
+    base = System(lambda _: 0)
+    gap = unknown(GAP)
+    base.bound(gap.times(Fraction(-1)))
+    base.bound(gap.shifted(Fraction(-1)))
+
+    def asked(path: Path) -> tuple[bool, ...]:
+        x, one = Unknown(unknown("x"), path), Fraction(1)
+        return x < one, x <= one, x == one, x >= one, x > one
+
+    found = {answers for _, answers in paths(base, asked, limit=10)}
+
+    assert found == {
+        (True, True, False, False, False),
+        (False, True, True, True, False),
+        (False, False, False, True, True),
+    }
