@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from fractions import Fraction
 
 from richc._version import __version__
-from richc.algebra.sizes import ZERO_SIZE, Size
+from richc.algebra.sizes import ZERO_SIZE, finite
 from richc.emit.features import chosen as choose_features
 from richc.emit.program import Origin, Prediction, emit_program
 from richc.pipeline import FileResult, ModelResult
@@ -102,7 +101,7 @@ def predict(chosen: ModelResult) -> dict[str, Prediction]:
         size = None
         if flow.h is not ZERO_SIZE and index in bits:
             size = 2.0 ** (bits[index] / 2)
-        found[layer.name] = Prediction(size, _rational(flow.h), _rational(flow.dh))
+        found[layer.name] = Prediction(size, finite(flow.h), finite(flow.dh))
     return found
 
 
@@ -126,7 +125,3 @@ def _of_blocks(context: Context) -> dict[int, float]:
         for at, found in sizes.items()
         if max(found) - min(found) < _ALIKE
     }
-
-
-def _rational(size: Size) -> Fraction | None:
-    return size if isinstance(size, Fraction) else None

@@ -22,6 +22,87 @@ class Severity(StrEnum):
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 
+#: Every code and its slug: stable, for `--select`, suppressions and documentation.
+SLUGS: dict[str, str] = {
+    "R001": "syntax",
+    "R002": "no-model",
+    "R003": "nesting",
+    "R004": "not-in-language",
+    "R006": "unreadable",
+    "R007": "too-many-errors",
+    "R010": "unknown-name",
+    "R011": "unknown-word",
+    "R012": "reserved-name",
+    "R013": "duplicate",
+    "R014": "missing-statement",
+    "R015": "missing-attribute",
+    "R016": "conflict",
+    "R017": "bad-value",
+    "R018": "misplaced",
+    "R019": "shape",
+    "R020": "sum",
+    "R021": "negative",
+    "R022": "zero",
+    "R023": "ambiguous-exponent",
+    "R024": "overflow",
+    "R025": "bad-exponent",
+    "R026": "too-many-layers",
+    "R101": "representation-size",
+    "R102": "output-size",
+    "R103": "update-explodes",
+    "R104": "exponential-stream",
+    "R201": "output-explodes",
+    "R202": "nothing-learnt",
+    "R203": "first-step-readout",
+    "R301": "useless-update",
+    "R401": "negligible-update",
+    "R402": "negligible-readout",
+    "R403": "negligible-family",
+    "R501": "no-such-gauge",
+    "R502": "requirement-fails",
+    "R503": "inferred-exponent",
+    "R504": "undetermined-exponent",
+    "R505": "unsolvable-exponents",
+    "R506": "undecided-interval",
+    "R507": "mixed-richness",
+    "R601": "epsilon",
+    "R602": "weight-decay",
+    "R603": "adafactor-zero",
+    "R604": "adafactor-rate",
+    "R605": "decay-beside-kernel",
+    "R606": "shape-factor-word",
+    "R701": "signal-prefactor",
+    "R702": "precision-range",
+    "R703": "adafactor-floor",
+    "R704": "no-base-width",
+    "R705": "epsilon-floor",
+    "R706": "plain-depth",
+    "R801": "unused-suppression",
+    "R802": "bad-suppression",
+    "R901": "lazy-branch",
+    "R902": "undecided-depth",
+    "R903": "grown-stream",
+}
+
+#: Codes of ``richc audit``, whose findings are of PyTorch code, and their slugs: just as stable.
+AUDITED: dict[str, str] = {
+    "A101": "init-size",
+    "A102": "output-at-init",
+    "A103": "multiplier-size",
+    "A301": "own-update-too-large",
+    "A302": "own-update-too-small",
+    "A401": "softmax-grows",
+    "A402": "attention-grows",
+    "A501": "readout-too-large",
+    "A502": "readout-update",
+    "A503": "lazy-scale",
+    "A601": "decay-with-width",
+    "A602": "eps-with-width",
+    "A603": "schedule-with-width",
+    "A701": "read-and-measured",
+}
+
+
 class Span(NamedTuple):
     """Character offsets into a source text, end exclusive."""
 
@@ -62,8 +143,6 @@ class Diagnostic(NamedTuple):
     """One finding, complete: renderers add nothing but layout."""
 
     code: str
-    slug: str
-    severity: Severity
     message: str
     span: Span
     #: Words beside the carets; empty when the message says it all.
@@ -75,6 +154,11 @@ class Diagnostic(NamedTuple):
     notes: tuple[str, ...] = ()
     help: str | None = None
     edits: tuple[Edit, ...] = ()
+    severity: Severity = ERROR
+
+    @property
+    def slug(self) -> str:
+        return SLUGS[self.code]
 
     @property
     def is_error(self) -> bool:

@@ -57,6 +57,11 @@ ZERO_SIZE: Final = Zero()
 Size = Fraction | Zero
 
 
+def finite(size: Size) -> Fraction | None:
+    """None for what is exactly zero."""
+    return size if isinstance(size, Fraction) else None
+
+
 def largest(*sizes: Size) -> Size:
     """The size of a sum: the largest exponent (``ZERO_SIZE`` for an empty one)."""
     best: Size = ZERO_SIZE

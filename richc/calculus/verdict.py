@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.algebra.exponent import HALF, ZERO
-from richc.algebra.sizes import ZERO_SIZE, Size, largest
+from richc.algebra.sizes import ZERO_SIZE, Size, finite, largest
 from richc.calculus.loop import Placed
 from richc.calculus.ops import Parameter, Step
 from richc.calculus.run import Flow, LayerFlow, Stage, flow
@@ -172,7 +172,7 @@ def judge(network: Network) -> Verdict:
     features = any(layer.dh >= ZERO for layer in later[:-1])
     passes = not violations
     on_scale = passes and all(layer.dh == later[0].dh for layer in later[1:-1])
-    richness: Fraction | None = _finite(later[0].dh + HALF) if on_scale else None
+    richness: Fraction | None = finite(later[0].dh + HALF) if on_scale else None
     gauges = named_gauges(network.written) if on_scale else ()
     function_richness = None
     if at_init and evaluated and not network.is_mixed:
@@ -204,10 +204,6 @@ def _status(evaluated: bool, violations: Sequence[Violation]) -> Status:
     return VIOLATED if violations else HOLDS
 
 
-def _finite(size: Size) -> Fraction | None:
-    return size if isinstance(size, Fraction) else None
-
-
 def _size_violations(stages: Sequence[Stage], flows: Flow) -> list[Violation]:
     """D0 at init, each at the layer whose own init is the cause."""
     found: list[Violation] = []
@@ -217,13 +213,13 @@ def _size_violations(stages: Sequence[Stage], flows: Flow) -> list[Violation]:
         if layer.h not in (ZERO, source):
             of_bias = stage.bias is not None and stage.bias.init == layer.h and layer.h > ZERO
             excess = layer.h if of_bias or not isinstance(source, Fraction) else layer.h + -source
-            found.append(Violation("D0", Breach.SIZE, index, of_bias, _finite(excess), layer.h))
+            found.append(Violation("D0", Breach.SIZE, index, of_bias, finite(excess), layer.h))
         source = layer.h
     readout = stages[-1]
     if output.h > ZERO and (not found or readout.weight.init + HALF > ZERO):
         of_bias = readout.bias is not None and readout.bias.init == output.h
         last = len(stages) - 1
-        found.append(Violation("D0", Breach.OUTPUT, last, of_bias, _finite(output.h), output.h))
+        found.append(Violation("D0", Breach.OUTPUT, last, of_bias, finite(output.h), output.h))
     return found
 
 
@@ -239,7 +235,7 @@ def _update_explosions(later: Sequence[LayerFlow]) -> list[Violation]:
     for index, layer in enumerate(later[:-1]):
         for of_bias, own in ((False, layer.own), (True, layer.bias_own)):
             if own > ZERO:
-                found.append(Violation("D0", Breach.UPDATE, index, of_bias, _finite(own), own))
+                found.append(Violation("D0", Breach.UPDATE, index, of_bias, finite(own), own))
     return found
 
 
@@ -250,17 +246,17 @@ def _output_violations(later: Sequence[LayerFlow]) -> list[Violation]:
     for index, layer in enumerate(later):
         for of_bias, df in ((False, layer.df), (True, layer.bias_df)):
             if df > ZERO:
-                found.append(Violation("D1", Breach.EXPLODES, index, of_bias, _finite(df), df))
+                found.append(Violation("D1", Breach.EXPLODES, index, of_bias, finite(df), df))
             moves = largest(moves, df)
     if moves < ZERO:
-        found.append(Violation("D1", Breach.STILL, len(later) - 1, False, _finite(moves), moves))
+        found.append(Violation("D1", Breach.STILL, len(later) - 1, False, finite(moves), moves))
     return found
 
 
 def _useless(later: Sequence[LayerFlow]) -> list[Violation]:
     """D2: representations whose update adds nothing to the output's change."""
     return [
-        Violation("D2", Breach.USELESS, index, False, _finite(layer.reach), layer.reach)
+        Violation("D2", Breach.USELESS, index, False, finite(layer.reach), layer.reach)
         for index, layer in enumerate(later[:-1])
         if layer.reach < ZERO
     ]
@@ -287,7 +283,7 @@ def _negligible(stages: Sequence[Stage], later: Sequence[LayerFlow]) -> list[Vio
             if own < whole and not (of_bias and own is ZERO_SIZE):
                 gap = own + -whole if isinstance(whole, Fraction) else own
                 kind = Breach.READOUT if index == last else Breach.WEIGHT
-                found.append(Violation("D3", kind, index, of_bias, _finite(gap), own, explodes))
+                found.append(Violation("D3", kind, index, of_bias, finite(gap), own, explodes))
     return found
 
 

@@ -43,7 +43,8 @@ class _Ignore(click.ParamType[tuple[str, str]]):
     ) -> tuple[str, str]:
         if isinstance(value, tuple):
             return value
-        from richc.rules import AUDITED, pages
+        from richc.diagnostics import AUDITED
+        from richc.rules import pages
 
         pattern, equals, code = str(value).rpartition("=")
         known = pages.known(code)

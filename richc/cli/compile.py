@@ -196,19 +196,18 @@ def declared_and_judged(
 
     Prints and raises as ``chosen_model``.
     """
-    from richc.cli.inputs import read_input
+    from richc.cli.inputs import analysed
     from richc.compilation import Refused, WrongChoice, choose
     from richc.pipeline import analyse_source
-    from richc.syntax.source import SourceError
 
     try:
-        source = read_input(file, "<stdin>")
-        judged = choose(analyse_source(source, at), name, allow_violations=allow_violations)
+        declared = analysed(file)
         if at is None:
-            return judged, judged
-        return choose(analyse_source(source), name, allow_violations=True), judged
-    except SourceError as error:
-        raise Unusable(f"{file}: {error}") from None
+            chosen = choose(declared, name, allow_violations=allow_violations)
+            return chosen, chosen
+        trained = analyse_source(declared.source, at)
+        judged = choose(trained, name, allow_violations=allow_violations)
+        return choose(declared, name, allow_violations=True), judged
     except WrongChoice as error:
         raise click.UsageError(f"{file}: {error}", click.get_current_context()) from None
     except Refused as refused:

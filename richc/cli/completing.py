@@ -114,7 +114,7 @@ def _listed(slugs: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
 
 def rule_lists(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The rule of a check behind the last comma."""
-    from richc.rules import SLUGS
+    from richc.diagnostics import SLUGS
 
     return _of_list(_listed(SLUGS), incomplete)
 

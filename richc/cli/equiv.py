@@ -58,19 +58,15 @@ def command(
 
 def _side(reference: str) -> Side:
     """One model.  Exits with 2, after its diagnostics, for a text that has errors."""
-    from richc.cli.inputs import read_input
+    from richc.cli.inputs import analysed
     from richc.compilation import Refused, WrongChoice, choose
-    from richc.pipeline import analyse_source
     from richc.report.equivalence import Side
     from richc.rules.model_reference import split
-    from richc.syntax.source import SourceError
 
     path, name = split(reference)
     try:
-        result = analyse_source(read_input(path, "<stdin>"))
+        result = analysed(path)
         chosen = choose(result, name, allow_violations=True)
-    except SourceError as error:
-        raise Unusable(f"{path}: {error}") from None
     except WrongChoice as error:
         raise Unusable(f"{path}: {error} (as in {path}::NAME)") from None
     except Refused as refused:

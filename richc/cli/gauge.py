@@ -62,23 +62,19 @@ def command(
     Exit codes: 0 done, 1 FILE has errors, has no such gauge, or (--check) would change, 2 wrong
     usage or unreadable input.
     """
-    from richc.cli.inputs import read_input
+    from richc.cli.inputs import analysed
     from richc.cli.rewriting import diff as unified
     from richc.cli.rewriting import write_back, write_out
     from richc.fixing.gauge.rewrite import UnknownLayer, regauge
     from richc.gauge.moves import BadTarget, read_target
-    from richc.pipeline import analyse_source
-    from richc.syntax.source import Source, SourceError
+    from richc.syntax.source import Source
 
     try:
         target = read_target(target_text)
     except BadTarget as error:
         raise click.BadParameter(str(error), param_hint="--to") from None
-    try:
-        source = read_input(file, stdin_filename)
-    except SourceError as error:
-        raise Unusable(f"{file}: {error}") from None
-    result = analyse_source(source, mend=False)
+    result = analysed(file, stdin_filename, mend=False)
+    source = result.source
     _refuse_errors(result, name)
     try:
         regauged = regauge(result, target, name)

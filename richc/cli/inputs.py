@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from richc.diagnostics import ERROR, Diagnostic, Span
+from richc.cli.errors import Unusable
+from richc.diagnostics import Diagnostic, Span
 from richc.syntax.source import MAX_BYTES, Source, SourceError, decode, read_source
+
+if TYPE_CHECKING:
+    from richc.pipeline import FileResult
 
 SUFFIX = ".rich"
 #: The path that stands for standard input.
@@ -76,12 +80,20 @@ def read_input(path: str, stdin_name: str) -> Source:
     return Source(stdin_name, decode(data))
 
 
+def analysed(path: str, stdin_name: str = "<stdin>", *, mend: bool = True) -> FileResult:
+    """A file, or standard input, checked (``richc.pipeline.analyse_source``).  Raises Unusable."""
+    from richc.pipeline import analyse_source
+
+    try:
+        return analyse_source(read_input(path, stdin_name), mend=mend)
+    except SourceError as error:
+        raise Unusable(f"{path}: {error}") from None
+
+
 def read(path: str, stdin_name: str) -> Source | Unreadable:
     """A source, or a diagnostic that says why there is none."""
     try:
         return read_input(path, stdin_name)
     except SourceError as error:
         shown = stdin_name if path == STDIN else path
-        return Unreadable(
-            shown, Diagnostic("R006", "unreadable", ERROR, f"cannot read: {error}", Span(0, 0))
-        )
+        return Unreadable(shown, Diagnostic("R006", f"cannot read: {error}", Span(0, 0)))

@@ -66,20 +66,16 @@ def command(
     Exit codes: 0 written, whatever the verdict; 1 written, but FILE has no model that could be
     judged; 2 wrong usage or unreadable input.
     """
-    from richc.cli.inputs import read_input
+    from richc.cli.inputs import analysed
     from richc.files import OutputError, write_file
     from richc.page.rendering import PageProblem, require_jinja
-    from richc.pipeline import analyse_source
-    from richc.syntax.source import SourceError
 
     keep_apart([("-o", output)], [file, *verifications, *transfers])
     try:
         require_jinja()
-        result = analyse_source(read_input(file, "<stdin>"))
+        result = analysed(file)
     except PageProblem as error:
         raise Unusable(str(error)) from None
-    except SourceError as error:
-        raise Unusable(f"{file}: {error}") from None
     if name is not None:
         result = _only(result, name)
 

@@ -11,6 +11,7 @@ from richc.cli.common_options import format_option
 @format_option
 def command(output_format: str) -> None:
     """List all rules: code, slug, desideratum, severity, whether it can offer a fix, summary."""
+    from richc.report.style import columns
     from richc.rules import pages
 
     if output_format == "json":
@@ -23,7 +24,5 @@ def command(output_format: str) -> None:
         (p.code, p.slug, p.desideratum or "", p.severity, "yes" if p.fixable else "", p.summary)
         for p in pages.every()
     ]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    for row in (head, *rows):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+    for line in columns([head, *rows]):
+        click.echo(line)

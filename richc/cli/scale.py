@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
+from functools import partial
 
 import click
 
@@ -15,14 +15,12 @@ from richc.cli.common_options import (
     quiet_option,
     target_option,
 )
-from richc.cli.compile import chosen_model, model_option
+from richc.cli.compile import model_option
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
-from richc.cli.inputs import STDIN
-from richc.cli.outputs import keep_apart
 from richc.cli.repeating import again, listed
-from richc.cli.training import plot_target, plotting, prepare_torch, print_found
-from richc.cli.verify import Widths, own_data, whole_widths
+from richc.cli.training import measuring
+from richc.cli.verify import Widths, whole_widths
 from richc.syntax.source import printable
 
 
@@ -106,8 +104,6 @@ class Rationals(click.ParamType[tuple[Fraction, ...]]):
 @quiet_option
 @color_option
 def command(
-    file: str,
-    name: str | None,
     points: tuple[Fraction, ...] | None,
     widths: tuple[int, ...] | None,
     gammas: tuple[Fraction, ...] | None,
@@ -116,13 +112,8 @@ def command(
     steps: int,
     examples: int,
     lr: float | None,
-    data: str | None,
-    target: str | None,
-    output_format: str,
-    plot: str | None,
-    force: bool,
     quiet: bool,
-    color: str,
+    **_: object,
 ) -> None:
     """Train the model in FILE (- for standard input) at several r and widths.
 
@@ -134,12 +125,10 @@ def command(
     Exit codes: 0 they do, 1 they do not, 2 wrong usage, bad data, or a file that is not on the
     scale at each r, 4 undecided (sign ?), with the command that would decide it.
     """
-    chosen = chosen_model(file, name, allow_violations=True)
-    path = Path(data) if data is not None else own_data(file, chosen.spec)
-    keep_apart([("--plot", plot)], [file, path])
-    prepare_torch()
-    figure = plot_target(plot, force=force)
+    asked = measuring()
+    chosen = asked.chosen
     from richc.cli.progress import Progress
+    from richc.figures.scale import draw
     from richc.lab.experiment import TooLarge
     from richc.lab.program import DataProblem
     from richc.lab.scale import WIDTHS, NoScale, ScaleSettings, scale
@@ -155,33 +144,26 @@ def command(
         steps=steps,
         examples=examples,
         lr=lr,
-        data=path,
-        target=target if target is not None or data is not None else chosen.spec.train.target,
+        data=asked.data,
+        target=asked.target,
     )
     try:
         with Progress(quiet) as progress:
             measured = scale(chosen, settings, progress)
     except (DataProblem, NoScale, TooLarge) as error:
-        raise Unusable(f"{file}: {error}" if isinstance(error, NoScale) else str(error)) from None
+        of_file = f"{asked.given['file']}: " if isinstance(error, NoScale) else ""
+        raise Unusable(f"{of_file}{error}") from None
 
-    shown = "<stdin>" if file == STDIN else file
     decisive = measured.decisive
     decide = None
     if decisive is not None:
         rate = None if decisive.lr is None else f"{decisive.lr:.3g}"
         lists = {"widths": decisive.widths, "seeds": decisive.seeds}
         decide = again({"lr": rate} | {name: listed(value) for name, value in lists.items()})
-    found = report(shown, measured, decide)
-    print_found(
+    found = report(asked.shown, measured, decide)
+    asked.tell(
         found,
-        output_format,
-        color,
-        lambda colored: render(printable(shown), found, color=colored, quiet=quiet),
+        measured.outcome,
+        partial(render, printable(asked.shown), found),
+        partial(draw, found),
     )
-    if figure is not None:
-        from richc.figures.scale import draw
-
-        with plotting():
-            draw(found, figure, force=force)
-    if measured.outcome.exit_code:
-        raise SystemExit(measured.outcome.exit_code)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from richc.cli.color import use_color
 from richc.cli.errors import Unusable
+from richc.cli.inputs import STDIN
+from richc.cli.outputs import Output, keep_apart
+from richc.syntax.source import printable
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from richc.lab.outcome import Outcome
+    from richc.pipeline import ModelResult
 
 
 def prepare_torch() -> None:
@@ -55,13 +61,64 @@ def plotting(option: str = "--plot") -> Iterator[None]:
         raise Unusable(f"{option}: {error}") from None
 
 
-def print_found(
-    found: BaseModel, output_format: str, color: str, render: Callable[[bool], Iterable[str]]
-) -> None:
-    """As JSON, or as the lines that ``render`` makes, in colour or not."""
-    if output_format == "json":
-        click.echo(found.model_dump_json(indent=2))
-        return
-    colored = use_color(color, sys.stdout)
-    for line in render(colored):
-        click.echo(line, color=colored)
+class Measuring(NamedTuple):
+    """What ``richc verify``, ``scale`` and ``transfer`` do alike before they train, and after."""
+
+    chosen: ModelResult
+    #: The data, and the column or key of the labels in them.
+    data: Path | None
+    target: str | None
+    #: The picture to draw.
+    figure: Path | None
+    #: The file, as reports name it.
+    shown: str
+    #: The command's options by name.
+    given: Mapping[str, Any]
+
+    def tell(
+        self,
+        found: BaseModel,
+        outcome: Outcome,
+        lines: Callable[..., Iterable[str]],
+        draw: Callable[..., None],
+    ) -> None:
+        """As JSON, or as ``lines``, and as a picture; exits with the outcome's code."""
+        if self.given["output_format"] == "json":
+            click.echo(found.model_dump_json(indent=2))
+        else:
+            colored = use_color(self.given["color"], sys.stdout)
+            for line in lines(color=colored, quiet=self.given["quiet"]):
+                click.echo(line, color=colored)
+        if self.figure is not None:
+            with plotting():
+                draw(path=self.figure, force=self.given["force"])
+        if outcome.exit_code:
+            raise SystemExit(outcome.exit_code)
+
+
+def measuring(
+    outputs: Sequence[Output] = (), inputs: Sequence[str] = (), *, needs_data: bool = False
+) -> Measuring:
+    """What the current command is about, before torch is imported.  Raises Unusable.
+
+    ``outputs`` and ``inputs`` are further files that it writes and reads.  Unless it
+    ``needs_data``, random ones stand in for those that the file names and that are not there.
+    """
+    from richc.cli.compile import chosen_model
+
+    given = click.get_current_context().params
+    file, data, target = given["file"], given["data"], given["target"]
+    chosen = chosen_model(file, given["name"], allow_violations=True)
+    train = chosen.spec.train
+    path = None if data is None else Path(data)
+    if path is None and train.data is not None:
+        path = (Path() if file == STDIN else Path(file).parent) / train.data
+        if not needs_data and not path.exists():
+            shown = printable(str(path))
+            click.echo(f"note: {shown} is not there: random data instead", err=True)
+            path = None
+    keep_apart([*outputs, ("--plot", given["plot"])], [file, path, *inputs])
+    prepare_torch()
+    figure = plot_target(given["plot"], force=given["force"])
+    labels = target if target is not None or data is not None else train.target
+    return Measuring(chosen, path, labels, figure, "<stdin>" if file == STDIN else file, given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,15 +17,13 @@ from richc.cli.common_options import (
     quiet_option,
     target_option,
 )
-from richc.cli.compile import chosen_model, model_option
+from richc.cli.compile import model_option
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
-from richc.cli.inputs import STDIN
 from richc.cli.number_types import NumberList, Positive
-from richc.cli.outputs import keep_apart
 from richc.cli.repeating import again, listed
 from richc.cli.stopping import resumable
-from richc.cli.training import plot_target, plotting, prepare_torch, print_found
+from richc.cli.training import measuring
 from richc.cli.verify import Depths, Widths, whole_widths
 from richc.lab.growth import Growth
 from richc.syntax.source import printable
@@ -114,8 +113,6 @@ _POSITIVE = click.IntRange(min=1)
 @color_option
 @resumable
 def command(
-    file: str,
-    name: str | None,
     parameter: str,
     over: str,
     widths: tuple[int, ...] | None,
@@ -127,19 +124,15 @@ def command(
     steps: int | None,
     batch: int | None,
     lr: float | None,
-    data: str | None,
-    target: str | None,
     output: str | None,
     parquet: str | None,
-    output_format: str,
-    plot: str | None,
     beside: tuple[str, ...],
     device: str,
     workers: int | None,
     ray: str | None,
     force: bool,
     quiet: bool,
-    color: str,
+    **_: object,
 ) -> None:
     """Train the model in FILE (- for standard input) at several widths or depths, values and seeds.
 
@@ -152,13 +145,11 @@ def command(
     _refuse_conflicts(parameter, number, values, lr)
     growth = Growth(over)
     _refuse_sizes(growth, widths, depths)
-    chosen = chosen_model(file, name, allow_violations=True)
-    path = _data(file, data, chosen.spec.train.data)
-    keep_apart([("-o", output), ("--parquet", parquet), ("--plot", plot)], [file, path, *beside])
-    prepare_torch()
-    figure = plot_target(plot, force=force)
-    others = _others(beside, parameter, growth, chosen.spec.loss, drawn=figure is not None)
+    asked = measuring([("-o", output), ("--parquet", parquet)], beside, needs_data=True)
+    chosen, has_figure = asked.chosen, asked.figure is not None
+    others = _others(beside, parameter, growth, chosen.spec.loss, drawn=has_figure)
     from richc.cli.progress import SweepProgress
+    from richc.figures.transfer import draw
     from richc.lab.program import DataProblem
     from richc.lab.sweep.deciding import decisive
     from richc.lab.sweep.engines import EngineProblem
@@ -186,8 +177,8 @@ def command(
         steps=steps,
         batch=batch,
         lr=lr,
-        data=path,
-        target=target if target is not None or data is not None else chosen.spec.train.target,
+        data=asked.data,
+        target=asked.target,
         device=device,
         workers=workers,
         ray=ray,
@@ -206,21 +197,13 @@ def command(
     except (DataProblem, EngineProblem, StoreProblem, TransferProblem) as error:
         raise Unusable(str(error)) from None
 
-    shown = "<stdin>" if file == STDIN else file
-    found = report(shown, swept, _decide(decisive(swept, settings)))
-    print_found(
+    found = report(asked.shown, swept, _decide(decisive(swept, settings)))
+    asked.tell(
         found,
-        output_format,
-        color,
-        lambda colored: render(printable(shown), found, color=colored, quiet=quiet),
+        swept.outcome,
+        partial(render, printable(asked.shown), found),
+        partial(draw, found, beside=others),
     )
-    if figure is not None:
-        from richc.figures.transfer import draw
-
-        with plotting():
-            draw(found, figure, beside=others, force=force)
-    if swept.outcome.exit_code:
-        raise SystemExit(swept.outcome.exit_code)
 
 
 def _decide(settings: TransferSettings | None) -> str | None:
@@ -287,10 +270,3 @@ def _refuse_sizes(
         raise click.UsageError("--widths: --over depth has one width, FILE's own", context)
     if over is Growth.WIDTH and depths is not None:
         raise click.UsageError("--depths are for --over depth", context)
-
-
-def _data(file: str, given: str | None, own: str | None) -> Path | None:
-    """The data on the command line, or those that the file names, relative to it."""
-    if given is not None:
-        return Path(given)
-    return None if own is None else (Path() if file == STDIN else Path(file).parent) / own

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,13 +15,11 @@ from richc.cli.common_options import (
     quiet_option,
     target_option,
 )
-from richc.cli.compile import chosen_model, model_option
+from richc.cli.compile import model_option
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
-from richc.cli.inputs import STDIN
-from richc.cli.outputs import keep_apart
 from richc.cli.repeating import again, listed
-from richc.cli.training import plot_target, plotting, prepare_torch, print_found
+from richc.cli.training import measuring
 from richc.syntax.source import printable
 
 if TYPE_CHECKING:
@@ -138,23 +136,16 @@ class Seeds(click.ParamType[int | tuple[int, ...]]):
 @quiet_option
 @color_option
 def command(
-    file: str,
-    name: str | None,
     widths: tuple[int, ...] | None,
     depths: tuple[int, ...] | None,
     seeds: int | tuple[int, ...] | None,
     seed: int,
     steps: int,
     lr: float | None,
-    data: str | None,
-    target: str | None,
     optimizer_state: bool,
     tolerance: float | None,
-    output_format: str,
-    plot: str | None,
-    force: bool,
     quiet: bool,
-    color: str,
+    **_: object,
 ) -> None:
     """Train the model in FILE (- for standard input) at several widths, whatever its verdict.
 
@@ -170,12 +161,10 @@ def command(
         raise click.BadParameter(
             "name one number, or one for each of --widths and --depths", param_hint="--seeds"
         )
-    chosen = chosen_model(file, name, allow_violations=True)
-    path = Path(data) if data is not None else own_data(file, chosen.spec)
-    keep_apart([("--plot", plot)], [file, path])
-    prepare_torch()
-    figure = plot_target(plot, force=force)
+    asked = measuring()
+    chosen = asked.chosen
     from richc.cli.progress import Progress
+    from richc.figures.verification import draw
     from richc.lab.experiment import TooLarge
     from richc.lab.program import DataProblem
     from richc.lab.verify import VerifySettings, verify
@@ -187,8 +176,8 @@ def command(
         seed=seed,
         steps=steps,
         lr=lr,
-        data=path,
-        target=target if target is not None or data is not None else chosen.spec.train.target,
+        data=asked.data,
+        target=asked.target,
         with_state=optimizer_state,
         tolerance=tolerance,
     )
@@ -201,37 +190,15 @@ def command(
     from richc.report.verification import render
     from richc.report.verification_schema import report
 
-    shown = "<stdin>" if file == STDIN else file
     decisive = verification.decisive
     decide = None
     if decisive is not None:
         lists = {"widths": decisive.widths, "depths": decisive.depths, "seeds": decisive.seeds}
         decide = again({name: listed(value) for name, value in lists.items()})
-    found = report(shown, verification, decide)
-    print_found(
+    found = report(asked.shown, verification, decide)
+    asked.tell(
         found,
-        output_format,
-        color,
-        lambda colored: render(
-            printable(shown), chosen.sentence, found, color=colored, quiet=quiet
-        ),
+        verification.outcome,
+        partial(render, printable(asked.shown), chosen.sentence, found),
+        partial(draw, found, chosen.sentence),
     )
-    if figure is not None:
-        from richc.figures.verification import draw
-
-        with plotting():
-            draw(found, chosen.sentence, figure, force=force)
-    if verification.outcome.exit_code:
-        raise SystemExit(verification.outcome.exit_code)
-
-
-def own_data(file: str, spec: Model) -> Path | None:
-    """The data that the file names, relative to it, where they are there."""
-    if spec.train.data is None:
-        return None
-    path = (Path() if file == STDIN else Path(file).parent) / spec.train.data
-    if not path.exists():
-        shown = printable(str(path))
-        click.echo(f"note: {shown} is not there: random data instead", err=True)
-        return None
-    return path

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple
 
-from richc.diagnostics import ERROR, Diagnostic, Span
+from richc.diagnostics import Diagnostic, Span
 from richc.editor.positions import UTF_16, Position, Positions
 from richc.pipeline import FileResult, ModelResult, analyse_source
 from richc.syntax import tree
@@ -72,7 +72,7 @@ class Document:
             # What is far too long need not be encoded to be known for it.
             decode(self.text[: MAX_BYTES + 1].encode("utf-8", "surrogatepass"))
         except SourceError as error:
-            return Diagnostic("R006", "unreadable", ERROR, f"cannot read: {error}", Span(0, 0))
+            return Diagnostic("R006", f"cannot read: {error}", Span(0, 0))
         return None
 
     @cached_property

@@ -9,7 +9,7 @@ from pathlib import Path
 from lsprotocol import types
 from pygls.uris import from_fs_path
 
-from richc.diagnostics import ERROR, WARNING, Diagnostic, Edit, Span
+from richc.diagnostics import ERROR, SLUGS, WARNING, Diagnostic, Edit, Span
 from richc.editor import positions
 from richc.editor.actions import Action
 from richc.editor.completion import Completion
@@ -17,7 +17,7 @@ from richc.editor.definition import Definition
 from richc.editor.document import Document, TextChange
 from richc.editor.hints import Hint
 from richc.editor.outline import Symbol
-from richc.rules import SLUGS, pages
+from richc.rules import pages
 
 _SEVERITIES = {
     ERROR: types.DiagnosticSeverity.Error,

@@ -11,8 +11,6 @@ import asyncio
 import gc
 import logging
 from collections.abc import Callable
-from functools import cache
-from importlib import import_module
 from typing import Any
 
 from lsprotocol import types
@@ -38,6 +36,7 @@ from richc.editor.hints import hints
 from richc.editor.hover import hover
 from richc.editor.outline import outline
 from richc.editor.positions import UTF_16
+from richc.syntax.formatter import format_text
 
 _log = logging.getLogger(__name__)
 
@@ -149,10 +148,7 @@ def _saved(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
             ls.keep(uri, document.again())
 
 
-def _hover(ls: Server, params: types.HoverParams) -> types.Hover | None:
-    document = ls.documents.get(params.text_document.uri)
-    if document is None:
-        return None
+def _hover(ls: Server, document: Document, params: types.HoverParams) -> types.Hover | None:
     found = hover(document, document.offset(to.position_in(params.position)))
     if found is None:
         return None
@@ -163,19 +159,15 @@ def _hover(ls: Server, params: types.HoverParams) -> types.Hover | None:
     return types.Hover(types.MarkupContent(kind, found.text), to.range_out(document, found.span))
 
 
-def _hints(ls: Server, params: types.InlayHintParams) -> list[types.InlayHint]:
-    document = ls.documents.get(params.text_document.uri)
-    if document is None:
-        return []
+def _hints(_: Server, document: Document, params: types.InlayHintParams) -> list[types.InlayHint]:
     span = to.span_in(document, params.range)
     return [to.hint_out(document, hint) for hint in hints(document, span.start, span.end)]
 
 
-def _actions(ls: Server, params: types.CodeActionParams) -> list[types.CodeAction]:
+def _actions(
+    ls: Server, document: Document, params: types.CodeActionParams
+) -> list[types.CodeAction]:
     uri = params.text_document.uri
-    document = ls.documents.get(uri)
-    if document is None:
-        return []
     span = to.span_in(document, params.range)
     only = params.context.only
     return [
@@ -209,53 +201,32 @@ def _resolve(ls: Server, params: types.CodeAction) -> types.CodeAction:
     return params
 
 
-def _completion(ls: Server, params: types.CompletionParams) -> list[types.CompletionItem]:
-    document = ls.documents.get(params.text_document.uri)
-    if document is None:
-        return []
+def _completion(
+    ls: Server, document: Document, params: types.CompletionParams
+) -> list[types.CompletionItem]:
     offset = document.offset(to.position_in(params.position))
     snippets = bool(ls.supports("text_document.completion.completion_item.snippet_support"))
     return [to.completion_out(item, snippets=snippets) for item in complete(document, offset)]
 
 
-def _definition(ls: Server, params: types.DefinitionParams) -> types.Location | None:
+def _definition(
+    _: Server, document: Document, params: types.DefinitionParams
+) -> types.Location | None:
     uri = params.text_document.uri
-    document = ls.documents.get(uri)
-    if document is None:
-        return None
     found = definition(document, document.offset(to.position_in(params.position)))
     return None if found is None else to.target_out(document, uri, found)
 
 
-def _symbols(ls: Server, params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
-    document = ls.documents.get(params.text_document.uri)
-    if document is None:
-        return []
+def _symbols(_: Server, document: Document, __: object) -> list[types.DocumentSymbol]:
     return [to.symbol_out(document, symbol) for symbol in outline(document)]
 
 
-@cache
-def _formatter() -> Callable[[str], str] | None:
-    """The formatter, where this richc has one."""
-    try:
-        module = import_module("richc.syntax.formatter")
-    except ImportError:
-        return None
-    format_text: Callable[[str], str] = module.format_text
-    return format_text
-
-
-def _format(ls: Server, params: types.DocumentFormattingParams) -> list[types.TextEdit]:
-    document = ls.documents.get(params.text_document.uri)
-    format_text = _formatter()
-    if document is None or format_text is None:
-        return []
+def _format(_: Server, document: Document, __: object) -> list[types.TextEdit]:
     text = document.source.text
     return to.edits_out(document, edits_between(text, format_text(text)))
 
 
-_FEATURES: tuple[tuple[str, Callable[..., object], object], ...] = (
-    (types.TEXT_DOCUMENT_DID_SAVE, _saved, types.SaveOptions(include_text=False)),
+_ANSWERS: tuple[tuple[str, Callable[[Server, Document, Any], object], object], ...] = (
     (types.TEXT_DOCUMENT_HOVER, _hover, None),
     (types.TEXT_DOCUMENT_INLAY_HINT, _hints, None),
     (
@@ -263,7 +234,6 @@ _FEATURES: tuple[tuple[str, Callable[..., object], object], ...] = (
         _actions,
         types.CodeActionOptions([QUICK_FIX, FIX_ALL, FILL_HOLES], resolve_provider=True),
     ),
-    (types.CODE_ACTION_RESOLVE, _resolve, None),
     (
         types.TEXT_DOCUMENT_COMPLETION,
         _completion,
@@ -271,16 +241,27 @@ _FEATURES: tuple[tuple[str, Callable[..., object], object], ...] = (
     ),
     (types.TEXT_DOCUMENT_DEFINITION, _definition, None),
     (types.TEXT_DOCUMENT_DOCUMENT_SYMBOL, _symbols, None),
+    (types.TEXT_DOCUMENT_FORMATTING, _format, None),
 )
+
+
+def _answering(answer: Callable[[Server, Document, Any], object]) -> Callable[..., object]:
+    """An answer for requests, which name a document: nothing where that is not open."""
+
+    def answered(ls: Server, params: Any) -> object:
+        document = ls.documents.get(params.text_document.uri)
+        return None if document is None else answer(ls, document, params)
+
+    return answered
 
 
 def create() -> Server:
     """A server with everything that this richc can do."""
     server = Server()
-    for method, answer, options in _FEATURES:
-        server.feature(method, options)(answer)
-    if _formatter() is not None:
-        server.feature(types.TEXT_DOCUMENT_FORMATTING)(_format)
+    server.feature(types.TEXT_DOCUMENT_DID_SAVE, types.SaveOptions(include_text=False))(_saved)
+    server.feature(types.CODE_ACTION_RESOLVE)(_resolve)
+    for method, answer, options in _ANSWERS:
+        server.feature(method, options)(_answering(answer))
     return server
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from richc.figures.style import COLORS, INK, MARKERS, TWO_COLUMNS, log_scale, write
+from richc.figures.style import (
+    COLORS,
+    INK,
+    MARKERS,
+    TWO_COLUMNS,
+    log_scale,
+    power_through,
+    width_ticks,
+    write,
+)
 from richc.lab.outcome import Outcome
 from richc.report.scale import LOSSES
 from richc.report.scale_schema import number
@@ -84,24 +92,21 @@ def _over_width(axis: Any, found: ScaleReport, quantity: str) -> None:
             _slope(axis, rows[richness], spots, quantity, style["color"])
     widths = _widths(found)
     axis.set_xscale("log", base=2)
-    axis.set_xticks(widths, [str(n) for n in widths], rotation=45 if len(widths) > 5 else 0)
-    axis.xaxis.minorticks_off()
+    width_ticks(axis, widths)
     axis.set_xlabel("width n")
     _finish(axis, found, quantity, found.spots)
 
 
 def _slope(axis: Any, row: Row, spots: Sequence[Spot], quantity: str, color: Any) -> None:
     """The predicted slope, or dotted the fitted one, through the middle of the wider points."""
-    known = [(s.width, size) for s in spots if (size := _typical(s, quantity))]
+    known = {s.width: size for s in spots if (size := _typical(s, quantity))}
     exponent = row.measured if row.predicted is None else number(row.predicted)
     if len(known) < 2 or not isinstance(exponent, float):
         return
-    wider = known[len(known) // 2 :]
-    middle = math.fsum(math.log(n) for n, _ in wider) / len(wider)
-    height = math.fsum(math.log(size) for _, size in wider) / len(wider)
-    widths = [n for n, _ in known]
-    sizes = [math.exp(height + exponent * (math.log(n) - middle)) for n in widths]
-    axis.plot(widths, sizes, ":" if row.predicted is None else "--", color=color, linewidth=1.1)
+    sizes = power_through(known, exponent)
+    axis.plot(
+        list(known), sizes, ":" if row.predicted is None else "--", color=color, linewidth=1.1
+    )
 
 
 def _losses(axis: Any, found: ScaleReport) -> None:

@@ -6,10 +6,12 @@ matplotlib (extra ``richc[plot]``) is imported when something is drawn.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from richc._version import __version__
@@ -130,6 +132,20 @@ def _bytes(figure: Figure, kind: str, **options: Any) -> bytes:
 
 def _is_ours(path: Path) -> bool:
     return starts_with(path, _AUTHOR.encode(), within=_HEAD)
+
+
+def power_through(points: Mapping[int, float], exponent: float) -> list[float]:
+    """A power of the width at these widths: through the middle of the wider half of the points."""
+    wider = sorted(points)[len(points) // 2 :]
+    middle = fmean(map(math.log, wider))
+    height = fmean(math.log(points[n]) for n in wider)
+    return [math.exp(height + exponent * (math.log(n) - middle)) for n in sorted(points)]
+
+
+def width_ticks(axis: Any, widths: Sequence[int]) -> None:
+    """Each of these widths with its number."""
+    axis.set_xticks(widths, [str(n) for n in widths], rotation=45 if len(widths) > 5 else 0)
+    axis.xaxis.minorticks_off()
 
 
 def log_scale(axis: Any) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from richc.figures.style import COLORS, COLUMN, INK, MARKERS, TWO_COLUMNS, write
+from richc.figures.style import COLORS, COLUMN, INK, MARKERS, TWO_COLUMNS, width_ticks, write
 from richc.lab.outcome import Outcome
 from richc.optimizers import title
 from richc.report.transfer import WORDS, by_place, drift, loss_words, prediction, typical
@@ -211,8 +211,7 @@ def _bests(axis: Any, reports: Sequence[TransferReport]) -> None:
     room = 2 ** (_ROOM + 0.55 * len(reports))
     axis.set_ylim(min(reach) / 2**_ROOM, max(reach) * room)
     widths = sorted({best.width for report in reports for best in report.bests})
-    axis.set_xticks(widths, [str(n) for n in widths], rotation=45 if len(widths) > 5 else 0)
-    axis.xaxis.minorticks_off()
+    width_ticks(axis, widths)
     axis.legend(loc="upper right", **_LEGEND)
 
 

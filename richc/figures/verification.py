@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from richc.figures.style import COLORS, INK, MARKERS, log_scale, write
+from richc.figures.style import COLORS, INK, MARKERS, log_scale, power_through, width_ticks, write
 from richc.lab.outcome import Outcome
 from richc.report.verification import place, size
 
@@ -136,8 +136,7 @@ def _panel(axis: Any, title: str, rows: Sequence[Row], report: VerificationRepor
         axis.plot([], [], style["marker"] + "-", label=_label(report, row, exponent), **marker)
     widths = sorted((of_depth or report.run).networks)
     axis.set_xlim(widths[0] / 1.3, widths[-1] * 1.3)
-    axis.set_xticks(widths, [str(n) for n in widths], rotation=45 if len(widths) > 5 else 0)
-    axis.xaxis.minorticks_off()
+    width_ticks(axis, widths)
     axis.tick_params(labelsize=8)
     if nothing:
         axis.text(0.02, 0.02, f"zero: {', '.join(nothing)}", transform=axis.transAxes, fontsize=8)
@@ -158,16 +157,9 @@ def _limit(axis: Any, values: Sequence[float], legend_lines: int) -> None:
 def _slopes(axis: Any, row: Row, fitted: float, sizes: dict[int, float], color: str) -> None:
     """The fitted line, and the predicted slope: both through the middle of the wider points."""
     widths = sorted(sizes)
-    wider = widths[len(widths) // 2 :]
-    middle = sum(map(math.log, wider)) / len(wider)
-    height = sum(math.log(sizes[n]) for n in wider) / len(wider)
-
-    def line(exponent: float) -> list[float]:
-        return [math.exp(height + exponent * (math.log(n) - middle)) for n in widths]
-
-    axis.plot(widths, line(fitted), "-", color=color, linewidth=1.2)
+    axis.plot(widths, power_through(sizes, fitted), "-", color=color, linewidth=1.2)
     if row.predicted not in (None, "-inf"):
-        predicted = line(float(Fraction(row.predicted)))
+        predicted = power_through(sizes, float(Fraction(row.predicted)))
         axis.plot(widths, predicted, "--", color=color, linewidth=1.2, dashes=(4, 3))
 
 

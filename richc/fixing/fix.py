@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.diagnostics import Diagnostic, Edit
+from richc.diagnostics import SLUGS, Diagnostic, Edit
 from richc.fixing.slips import ROUNDS, slips
 from richc.fixing.warning_edits import accept, edited
 from richc.pipeline import FileResult, ModelResult, analyse_source
 from richc.repair.repair import is_mended, mistakes, repair
 from richc.repair.search import obstacle
 from richc.repair.target import Contradiction, target
-from richc.rules import INFERRED, SLUGS
+from richc.rules import INFERRED
 from richc.rules.recognise import mistakes as known_mistakes
 from richc.syntax.formatter import format_text, unfolded
 from richc.syntax.source import Source

@@ -191,9 +191,6 @@ def _judged(differences: Sequence[Difference], knobs: Sequence[Setting]) -> Like
     return CONSTANTS if differences or knobs else IDENTICAL
 
 
-# ---- what must be the same before invariants can be compared ----
-
-
 # ---- invariants ----
 
 

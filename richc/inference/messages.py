@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from richc.algebra.monomial import NO_POWER, Affine
-from richc.diagnostics import ERROR, Diagnostic, Label, Span
+from richc.diagnostics import Diagnostic, Label, Span
 from richc.inference.givens import Given, Use
 from richc.inference.linear import RICHNESS, LinearForm, Range, affine
 
@@ -73,8 +73,6 @@ def undetermined(
     first, *others = open_holes
     return Diagnostic(
         "R504",
-        "undetermined-exponent",
-        ERROR,
         f"{'this exponent is' if count == 1 else f'{count} exponents are'} not determined: "
         f"{what} {verb} free",
         first.place,
@@ -89,8 +87,6 @@ def undetermined(
 def not_of_the_width(place: Span) -> Diagnostic:
     return Diagnostic(
         "R025",
-        "bad-exponent",
-        ERROR,
         "a hole is the exponent of the width, and its base is a plain number here",
         place,
         help="write `n^?`, or `(n / n0)^?` with a base width",
@@ -101,8 +97,6 @@ def decides_nothing(place: Span) -> Diagnostic:
     """A hole that no value of the model has left in it."""
     return Diagnostic(
         "R025",
-        "bad-exponent",
-        ERROR,
         "nothing depends on this hole, so nothing can decide it",
         place,
         help="write an exponent, or leave the value out: zero times any power is zero, and what "
@@ -116,8 +110,6 @@ def shared(places: Sequence[Span], uses: Mapping[Span, Use]) -> Diagnostic:
     of_layers = all(uses[place].layer is not None for place in places)
     return Diagnostic(
         "R505",
-        "unsolvable-exponents",
-        ERROR,
         f"the layers of `{uses[first].layer}` need different exponents"
         if of_layers
         else "no one exponent fits all layers",
@@ -142,8 +134,6 @@ def unsolvable(parties: Sequence[Party]) -> Diagnostic:
     )
     return Diagnostic(
         "R505",
-        "unsolvable-exponents",
-        ERROR,
         message,
         first_party.given.place,
         label=_wish(first_party),
@@ -163,8 +153,6 @@ def _outcome(parties: Sequence[Party]) -> str:
 def too_many_cases(place: Span) -> Diagnostic:
     return Diagnostic(
         "R505",
-        "unsolvable-exponents",
-        ERROR,
         "too many biases and floors could each be what gives a layer its size: this is not decided",
         place,
         help="write out the init stds of the biases, or `eps` where it is a floor",

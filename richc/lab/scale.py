@@ -31,7 +31,6 @@ from richc.lab.program import Batch, Program, rate_of
 from richc.lab.statistics import PRIOR_VARIANCE, Fit, Noise, expected_error, fit
 from richc.lab.sweep.runs import weights
 from richc.pipeline import ModelResult
-from richc.rules.context import Context
 
 POINTS = tuple(Fraction(eighths, 8) for eighths in range(5))
 WIDTHS = (64, 128, 256, 512)
@@ -278,9 +277,8 @@ def _seed(seed: int, width: int, index: int) -> int:
 
 def _refuse_off_the_scale(result: ModelResult, points: Iterable[Fraction]) -> None:
     """What is off it at some r has other exponents there.  Raises NoScale."""
-    known = result.context
     for r in points:
-        at = Context(known.model, known.node, known.text, known.path, richness=r).verdict
+        at = result.context.at(r).verdict
         if at.richness == r:
             continue
         failing = [name for name, status in at.statuses if status == VIOLATED]

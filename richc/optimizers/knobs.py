@@ -54,7 +54,7 @@ class Knob(NamedTuple):
 EPS = Knob(
     "eps",
     Kind.EXPRESSION,
-    "Adam's ε, or Adafactor's floor of RMS(W), as an absolute value. One that nobody writes "
+    "Adam's ε, or the floor of RMS(W), as an absolute value. One that nobody writes "
     "follows the size of each layer's gradient.",
 )
 AMSGRAD = Knob("amsgrad", Kind.TRUTH, "`true` or `false`: the AMSGrad variant.", False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
 from markupsafe import Markup
@@ -22,6 +21,7 @@ from richc.page.transferred import transferred
 from richc.pipeline import FileResult, ModelResult
 from richc.report.derivation import derivation
 from richc.report.derivation.faults import faults
+from richc.report.derivation.formulas import number
 from richc.report.table import KnobCell, group_name, groups, knobs
 from richc.report.transfer import WORDS as WORDS_OF_VALUES
 from richc.report.transfer_schema import TransferReport
@@ -75,8 +75,8 @@ def sections(
     if model.spec.is_chain or model.verdict.known_heights:
         found.append(section("signals", "Signals", _signals(model, f"{anchor}-signals")))
     found.append(section("layers", "Layers", _layers(model)))
-    for number, run in enumerate(runs, start=1):
-        name = "training" if number == 1 else f"training-{number}"
+    for at, run in enumerate(runs, start=1):
+        name = "training" if at == 1 else f"training-{at}"
         found.append(section(name, *_shown(run, f"{anchor}-{name}")))
     if model.spec.is_chain:
         found.append(section("derivation", "Derivation", _derivation(model)))
@@ -207,7 +207,7 @@ def _layers(model: ModelResult) -> Markup:
         stage = stages[first.name]
 
         def row(tensor: Tensor, name: str, init: Size, rate: Size, role: str) -> _LayerRow:
-            exponents = _inverse(init), _inverse(rate)
+            exponents = number(init, inverse=True), number(rate, inverse=True)
             words = values(model.spec, tensor).words
             return _LayerRow(name, role, role == "bias", knobs(model, tensor), *exponents, words)
 
@@ -222,11 +222,6 @@ def _layers(model: ModelResult) -> Markup:
         shape=shape,
         factor=SHAPE_FACTORS[shape] if shape is not None else None,
     )
-
-
-def _inverse(size: Size) -> str:
-    """The exponent of n^-x, as theory writes it."""
-    return str(-size) if isinstance(size, Fraction) else "∞"
 
 
 def _derivation(model: ModelResult) -> Markup:

@@ -94,7 +94,7 @@ def plans(context: Context, target: RepairTarget) -> list[RepairPlan]:
     """
     model = context.model
     if model.interval is not None:
-        ends = [_at(context, end) for end in dict.fromkeys(model.interval)]
+        ends = [context.at(end) for end in dict.fromkeys(model.interval)]
         points = tuple(ScalePoint(end, end.richness) for end in ends)
         return [RepairPlan(found, None) for found in _with_shifts(points, target.gauge)]
     found = [
@@ -104,7 +104,7 @@ def plans(context: Context, target: RepairTarget) -> list[RepairPlan]:
     ]
     if model.richness_place is not None and model.parameterization_place is None:
         for richness in _declarable(context, target):
-            points = (ScalePoint(_at(context, richness), richness),)
+            points = (ScalePoint(context.at(richness), richness),)
             found += [RepairPlan(c, richness, richness) for c in _with_shifts(points, target.gauge)]
     found.sort(key=lambda plan: _cost(plan, model.richness))
     return found
@@ -124,10 +124,6 @@ def _cost(plan: RepairPlan, declared: Fraction | None) -> tuple[int, bool, Fract
 
 def _extent(change: PlannedChange) -> Fraction:
     return sum((abs(part) for power in (change.exponent, change.depth) for part in power), NONE)
-
-
-def _at(context: Context, richness: Fraction) -> Context:
-    return Context(context.model, context.node, context.text, context.path, richness=richness)
 
 
 def _declarable(context: Context, target: RepairTarget) -> Iterator[Fraction]:

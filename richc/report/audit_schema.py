@@ -186,24 +186,14 @@ def ignoring(report: AuditReport, rules: Iterable[tuple[str, str]]) -> AuditRepo
 
 
 def _finding(fault: AuditFault) -> AuditFinding:
-    from richc.rules import AUDITED
+    from richc.diagnostics import AUDITED
 
-    line = fault.source
-    return AuditFinding.model_validate(
-        {
-            "code": fault.code,
-            "slug": AUDITED[fault.code],
-            "severity": fault.severity,
-            "parameters": list(fault.parameters),
-            "knob": fault.knob,
-            "excess": _power(fault.excess),
-            "read": _power(fault.read),
-            "measured": _rounded(fault.measured),
-            "interval": _rounded(fault.interval),
-            "message": fault.message,
-            "help": fault.help,
-            "source": None if line is None else {"path": line[0], "line": line[1]},
-        }
+    return AuditFinding.of(
+        fault,
+        slug=AUDITED[fault.code],
+        measured=_rounded(fault.measured),
+        interval=_rounded(fault.interval),
+        source=fault.source and dict(zip(UserLine.model_fields, fault.source, strict=True)),
     )
 
 
@@ -212,33 +202,22 @@ def _parameter(one: ParameterReading, own: Own | None, evidence: Evidence) -> Au
 
     fit = None if own is None else own.fit
     init = evidence.init(one.name)
-    return AuditedParameter.model_validate(
-        {
-            "name": one.name,
-            "shape": [str(d) for d in one.dimensions],
-            "init": None if init is None else "-inf" if init.is_zero else _snapped(init),
-            "lr": _power(one.lr),
-            "decay": _power(one.decay),
-            "eps": _power(one.eps),
-            "optimizer": one.optimizer,
-            "own": {
-                "read": None if own is None else _power(own.read),
-                "measured": None if fit is None else "-inf" if fit.is_zero
-                else round(fit.exponent, 3),
-                "interval": None if fit is None or fit.is_zero else round(interval_of(fit), 3),
-            },
-        }
-    )  # fmt: skip
+    return AuditedParameter.of(
+        one,
+        shape=[str(d) for d in one.dimensions],
+        init=None if init is None else "-inf" if init.is_zero else _snapped(init),
+        own={
+            "read": None if own is None else own.read,
+            "measured": fit and ("-inf" if fit.is_zero else round(fit.exponent, 3)),
+            "interval": None if fit is None or fit.is_zero else round(interval_of(fit), 3),
+        },
+    )
 
 
 def _snapped(fit: Fit) -> str | None:
     """The quarter that an init's exponent is, where it is near one."""
     near = Fraction(round(4 * fit.exponent), 4)
     return str(near) if abs(fit.exponent - near) < 0.125 else None
-
-
-def _power(power: Fraction | None) -> str | None:
-    return None if power is None else str(power)
 
 
 def _rounded(value: float | None) -> float | None:

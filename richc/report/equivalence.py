@@ -15,7 +15,7 @@ from richc.gauge.equivalence import (
     Equivalence,
     Move,
 )
-from richc.report.style import Style
+from richc.report.style import Style, columns
 from richc.rules.context import Context
 from richc.rules.sentence import sentence
 from richc.spec.model import Model
@@ -98,10 +98,7 @@ def _table(moves: Sequence[Move], model: Model, is_rescaled: bool) -> Iterator[s
         rows.append([*row, *([rich_formula(move.rescaled)] if is_rescaled else [])])
     hidden = max(0, len(rows) - _MOST)
     rows = rows[: len(rows) - hidden]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(head))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
+    yield from columns(rows)
     if hidden:
         yield f"and {hidden:,} more layers"
 

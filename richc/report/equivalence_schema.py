@@ -80,42 +80,30 @@ class Equivalence(Strict):
 
 
 def report(first: Side, second: Side, found: equivalence.Equivalence) -> Equivalence:
-    return Equivalence.model_validate(
-        {
-            "richc": __version__,
-            "status": found.status,
-            "first": _side(first),
-            "second": _side(second),
-            "structure": [
-                {"layer": s.layer, "message": structure_words(s)} for s in found.structure
-            ],
-            "differences": [
-                {
-                    "layer": d.layer,
-                    "of_bias": d.of_bias,
-                    "invariant": d.kind,
-                    "power": None if d.power is None else str(d.power),
-                    "ratio": None if d.ratio is None else rich_formula(d.ratio),
-                    "message": difference_words(d, first.model),
-                }
-                for d in found.differences
-            ],
-            "knobs": [{**k._asdict(), "message": knob_words(k)} for k in found.knobs],
-            "moves": [
-                {
-                    "layer": m.layer,
-                    "of_bias": m.of_bias,
-                    "t": move_formula(m.t, first.model),
-                    "theta": str(m.theta),
-                    "rescaled": rich_formula(m.rescaled),
-                }
-                for m in found.moves
-            ],
-            "is_rescaled": found.is_rescaled,
-            "notes": list(found.notes),
-        }
+    differences = [
+        Difference.of(
+            d,
+            invariant=d.kind,
+            ratio=None if d.ratio is None else rich_formula(d.ratio),
+            message=difference_words(d, first.model),
+        )
+        for d in found.differences
+    ]
+    moves = [
+        Move.of(m, t=move_formula(m.t, first.model), rescaled=rich_formula(m.rescaled))
+        for m in found.moves
+    ]
+    return Equivalence.of(
+        found,
+        richc=__version__,
+        first=_side(first),
+        second=_side(second),
+        structure=[Structure.of(s, message=structure_words(s)) for s in found.structure],
+        differences=differences,
+        knobs=[Knob.of(k, message=knob_words(k)) for k in found.knobs],
+        moves=moves,
     )
 
 
-def _side(side: Side) -> dict[str, str]:
-    return {"name": side.name, "model": side.model.name, "verdict": side.sentence}
+def _side(side: Side) -> Compared:
+    return Compared(name=side.name, model=side.model.name, verdict=side.sentence)

@@ -56,28 +56,23 @@ class Map(Strict):
 
 
 def report(entries: Sequence[values.Entry]) -> Map:
-    return Map.model_validate({"richc": __version__, "places": [_place(e) for e in entries]})
+    return Map(richc=__version__, places=[_place(entry) for entry in entries])
 
 
-def _place(entry: values.Entry) -> dict[str, object]:
+def _place(entry: values.Entry) -> Place:
     spec, verdict, place = entry.result.spec, entry.result.verdict, entry.place
-    off = None if place.on_scale else "inf" if place.excess is None else str(place.excess)
-    return {
-        "number": entry.number,
-        "path": entry.path,
-        "model": spec.name,
-        "optimizer": spec.optimizer.name,
-        "shape_factor": place.prism.shape,
-        "verdict": entry.result.sentence,
-        "on_scale": place.on_scale,
-        "richness": str(place.richness),
-        "gauges": list(verdict.gauges),
-        "point": verdict.point,
-        "shares": {gauge: str(share) for gauge, share in place.shares},
-        "distance": str(place.distance) if place.on_scale else None,
-        "is_exact": place.is_exact,
-        "depth": None if place.depth is None else str(place.depth),
-        "violated": list(place.violated),
-        "excess": off,
-        "position": values.position(place),
-    }
+    return Place.of(
+        place,
+        number=entry.number,
+        path=entry.path,
+        model=spec.name,
+        optimizer=spec.optimizer.name,
+        shape_factor=place.prism.shape,
+        verdict=entry.result.sentence,
+        gauges=verdict.gauges,
+        point=verdict.point,
+        shares={gauge: str(share) for gauge, share in place.shares},
+        distance=place.distance if place.on_scale else None,
+        excess=None if place.on_scale else "inf" if place.excess is None else place.excess,
+        position=values.position(place),
+    )

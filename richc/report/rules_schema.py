@@ -32,6 +32,4 @@ class RuleList(Strict):
 
 
 def rule_list(pages: Iterable[Page]) -> RuleList:
-    names = Rule.model_fields
-    rules = [Rule.model_validate({name: getattr(page, name) for name in names}) for page in pages]
-    return RuleList(version=1, richc=__version__, rules=rules)
+    return RuleList(version=1, richc=__version__, rules=[Rule.of(page) for page in pages])

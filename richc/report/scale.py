@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from richc.algebra.formula import power
 from richc.lab.outcome import Outcome
-from richc.report.style import Style
+from richc.report.style import Style, columns
 from richc.words import counted
 
 if TYPE_CHECKING:
@@ -100,14 +100,7 @@ def _columns(places: Sequence[tuple[str, str]], spots: Sequence[Spot]) -> Iterat
         cells = [_value(getattr(spot, q)) for q in quantities]
         note = f"{spot.diverged} of {spot.networks} diverged" if spot.diverged else ""
         rows.append((*place, *cells, note))
-    yield from _table(rows)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        padded = [f"{text:<{width}}" for text, width in zip(row, widths, strict=True) if width]
-        yield f"  {'  '.join(padded)}".rstrip()
+    yield from (f"  {line}" for line in columns(rows))
 
 
 def _value(values: Values | None) -> str:
@@ -125,9 +118,9 @@ def _exponents(found: ScaleReport, style: Style) -> Iterator[str]:
         )
         mark = Outcome.of([row.agrees]).sign if row.quantity == "features" else ""
         rows.append((row.richness, WORDS[row.quantity], predicted, _measured(row), interval, mark))
-    for line in _table(rows):
+    for line in columns(rows):
         # Escapes must not count in the widths of columns.
-        yield line[:-1] + style.sign(line[-1]) if line else line
+        yield f"  {line[:-1]}{style.sign(line[-1])}"
 
 
 def _measured(row: Row) -> str:

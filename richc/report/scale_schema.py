@@ -12,13 +12,10 @@ from richc._version import __version__
 from richc.lab.outcome import Outcome
 from richc.report.names import FileName
 from richc.report.strict import Strict
+from richc.report.verification_schema import fitted
 
 if TYPE_CHECKING:
     from richc.lab import scale
-    from richc.lab.statistics import Fit
-
-#: Of the intervals.
-_CONFIDENCE = 0.95
 
 
 class Values(Strict):
@@ -101,32 +98,25 @@ class ScaleReport(Strict):
 
 def report(path: str, found: scale.RichnessSweep, decide: str | None = None) -> ScaleReport:
     """The report on one run; ``decide`` is the command that would decide it."""
-    spec = found.result.spec
-    return ScaleReport(
+    spec, settings = found.result.spec, found.settings
+    return ScaleReport.of(
+        found,
         richc=__version__,
         path=path,
         model=spec.name,
         verdict=found.outcome,
         decide=decide,
-        tolerance=found.settings.tolerance,
+        tolerance=settings.tolerance,
         spots=[_spot(spot, found) for spot in found.spots],
         prefactors=[_spot(spot, found) for spot in found.prefactors],
-        rows=[_row(row) for row in found.rows],
-        no_kernel=found.no_kernel,
-        no_gammas=found.no_gammas,
-        run=Run.model_validate(
-            {
-                "steps": found.settings.steps,
-                "lr": found.lr,
-                "loss": spec.loss,
-                "examples": found.examples,
-                "held_out": found.held_out,
-                "seeds": found.settings.seeds,
-                "seed": found.settings.seed,
-                "base_width": spec.base_width,
-                "data": found.data,
-                "seconds": found.seconds,
-            }
+        rows=[Row.of(row, **fitted(row.fit)) for row in found.rows],
+        run=Run.of(
+            found,
+            steps=settings.steps,
+            loss=spec.loss,
+            seeds=settings.seeds,
+            seed=settings.seed,
+            base_width=spec.base_width,
         ),
     )
 
@@ -136,19 +126,16 @@ def _spot(spot: scale.Spot, found: scale.RichnessSweep) -> Spot:
         known = spot.values(quantity)
         return Values(typical=_typical(known), values=known)
 
-    has_kernel = found.no_kernel is None
-    return Spot(
-        richness=str(spot.richness),
-        gamma=str(spot.gamma),
-        width=spot.width,
+    wants_kernel = ("tangent_kernel", "distance")
+    return Spot.of(
+        spot,
         networks=len(spot.travels),
-        diverged=spot.diverged,
-        features=values("features"),
-        kernel=values("kernel"),
-        tangent_kernel=values("tangent_kernel") if has_kernel else None,
-        distance=values("distance") if has_kernel else None,
-        train_loss=values("train_loss"),
-        held_out_loss=values("held_out_loss"),
+        **{
+            quantity: None
+            if quantity in wants_kernel and found.no_kernel is not None
+            else values(quantity)
+            for quantity in ("features", "kernel", *wants_kernel, "train_loss", "held_out_loss")
+        },
     )
 
 
@@ -158,33 +145,6 @@ def _typical(values: list[float]) -> float | None:
     if not all(values):
         return 0.0
     return math.exp(math.fsum(math.log(value) for value in values) / len(values))
-
-
-def _row(row: scale.Row) -> Row:
-    low, high = _interval(row.fit)
-    return Row.model_validate(
-        {
-            "richness": str(row.richness),
-            "quantity": row.quantity,
-            "predicted": None if row.predicted is None else str(row.predicted),
-            "measured": None
-            if row.fit is None
-            else "-inf"
-            if row.fit.is_zero
-            else row.fit.exponent,
-            "low": low,
-            "high": high,
-            "confidence": _CONFIDENCE,
-            "agrees": row.agrees,
-        }
-    )
-
-
-def _interval(fit: Fit | None) -> tuple[float | None, float | None]:
-    if fit is None or fit.is_zero:
-        return None, None
-    half = fit.half_width(_CONFIDENCE)
-    return fit.exponent - half, fit.exponent + half
 
 
 def number(rational: str) -> float:

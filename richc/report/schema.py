@@ -91,8 +91,8 @@ class DepthSymbol(Strict):
 class Values(Strict):
     """The knobs of a weight, or of a bias, at the declared width, richness and gamma.
 
-    As the file has them, so before what an optimizer multiplies a rate with by itself (Muon's shape
-    factor, Adafactor's RMS(W), a schedule).
+    As the file has them, so before what an optimizer multiplies a rate with by itself (a shape
+    factor, RMS(W), a schedule).
     """
 
     scale: float = Field(description="the multiplier M")
@@ -100,7 +100,7 @@ class Values(Strict):
     lr: float = Field(description="the optimizer's rate times the layer's; 0 where frozen")
     decay: float
     eps: float | None = Field(
-        description="null where the optimizer has none, or Adafactor no floor of RMS(W)"
+        description="null where the optimizer has none, or no floor of RMS(W)"
     )
 
 
@@ -189,21 +189,11 @@ def _diagnostic(source: Source, diagnostic: found.Diagnostic) -> Diagnostic:
     message = diagnostic.message
     if diagnostic.label:
         message += f": {diagnostic.label}"
-    return Diagnostic.model_validate(
-        {
-            "code": diagnostic.code,
-            "slug": diagnostic.slug,
-            "severity": diagnostic.severity,
-            "desideratum": diagnostic.desideratum,
-            "layer": diagnostic.layer,
-            "message": message,
-            "span": _span(source, diagnostic.span),
-            "notes": list(diagnostic.notes),
-            "help": diagnostic.help,
-            "edits": [
-                Edit(span=_span(source, edit.span), text=edit.text) for edit in diagnostic.edits
-            ],
-        }
+    return Diagnostic.of(
+        diagnostic,
+        message=message,
+        span=_span(source, diagnostic.span),
+        edits=[Edit(span=_span(source, edit.span), text=edit.text) for edit in diagnostic.edits],
     )
 
 
@@ -246,7 +236,7 @@ def _model(result: ModelResult) -> Model:
 
     def values(tensor: Tensor) -> Values:
         if id(tensor) not in known:
-            known[id(tensor)] = Values(**declared_values.values(result.spec, tensor)._asdict())
+            known[id(tensor)] = Values.of(declared_values.values(result.spec, tensor))
         return known[id(tensor)]
 
     parts = zip(
@@ -261,7 +251,7 @@ def _model(result: ModelResult) -> Model:
             of_depth = _exponents(written, stage.weight, flow, verdict, index, depth_of)
         layers.append(
             {
-                "name": f"{layer.name}.gain" if layer.kind.is_norm else layer.name,
+                "name": layer.shown,
                 "role": layer.role,
                 **_exponents(written, stage.weight, flow, verdict, index, width_of),
                 "optimizer": result.spec.optimizer_of(layer.weight).name,
@@ -270,25 +260,14 @@ def _model(result: ModelResult) -> Model:
                 "bias_values": None if layer.bias is None else values(layer.bias),
             }
         )
-    depth = result.spec.depth
-    richness = verdict.richness
-    return Model.model_validate(
-        {
-            "name": result.spec.name,
-            "verdict": _word(result),
-            "stable": verdict.stable,
-            "nontrivial": verdict.nontrivial,
-            "regime": verdict.regime,
-            "limit": verdict.limit,
-            "richness": None if richness is None else str(richness),
-            "equivalent_to": verdict.equivalent_to,
-            "gauges": list(verdict.gauges),
-            "point": verdict.point,
-            "depth": depth and {"symbol": depth.symbol, "value": depth.value, "base": depth.base},
-            "depth_point": _depth_point(result),
-            "desiderata": dict(result.statuses),
-            "layers": layers,
-        }
+    return Model.of(
+        verdict,
+        name=result.spec.name,
+        verdict=_word(result),
+        depth=result.spec.depth,
+        depth_point=_depth_point(result),
+        desiderata=dict(result.statuses),
+        layers=layers,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Literal
 
 from pydantic import Field
@@ -123,10 +122,6 @@ def spec_file(result: FileResult) -> SpecFile:
     return SpecFile(richc=__version__, models=[_model(model.spec) for model in result.models])
 
 
-def _text(value: Fraction | None) -> str | None:
-    return None if value is None else str(value)
-
-
 def _model(model: spec.Model) -> Model:
     symbols = Symbols("n", "n0" if model.base_width else None, alpha=model.richness is not None)
 
@@ -141,59 +136,28 @@ def _model(model: spec.Model) -> Model:
         )
 
     def tensor(value: spec.Tensor) -> Tensor:
-        return Tensor(
-            scale=monomial(value.scale),
-            std=monomial(value.std),
-            lr=monomial(value.lr),
-            decay=monomial(value.decay),
-            eps=None if value.eps is None else monomial(value.eps),
-            frozen=value.frozen,
-        )
+        return Tensor.of(value, **{name: monomial(knob) for name, knob in value.values})
 
     layers = [
-        Layer.model_validate(
-            {
-                "name": layer.name,
-                "role": layer.role,
-                "fan_in": layer.fan_in._asdict(),
-                "fan_out": layer.fan_out._asdict(),
-                "weight": tensor(layer.weight),
-                "bias": None if layer.bias is None else tensor(layer.bias),
-                "dist": layer.dist,
-                "activation": None
-                if layer.activation is None
-                else {"name": layer.activation.name, "slope": _text(layer.activation.slope)},
-            }
+        Layer.of(
+            layer,
+            weight=tensor(layer.weight),
+            bias=None if layer.bias is None else tensor(layer.bias),
         )
         for layer in model.layers
     ]
-    return Model.model_validate(
-        {
-            "name": model.name,
-            "width": model.width,
-            "base_width": model.base_width,
-            "richness": _text(model.richness),
-            "richness_interval": None
-            if model.interval is None
-            else tuple(str(bound) for bound in model.interval),
-            "gamma": str(model.gamma),
-            "parameterization": model.parameterization,
-            "gauge": model.gauge,
-            "input": model.input_dim,
-            "layers": layers,
-            "optimizer": {
-                "name": model.optimizer.name,
-                "lr": monomial(model.optimizer.lr),
-                "options": {name: _option(value) for name, value in model.optimizer.options},
-            },
-            "loss": model.loss,
-            "train": model.train._asdict() | {"warmup": _text(model.train.warmup)},
-            "require": [
-                {"kind": r.kind, "value": r.value, "richness": _text(r.richness)}
-                for r in model.requirements
-            ],
-            "features": list(model.features),
-        }
+    optimizer = Optimizer.of(
+        model.optimizer,
+        lr=monomial(model.optimizer.lr),
+        options={name: _option(value) for name, value in model.optimizer.options},
+    )
+    return Model.of(
+        model,
+        richness_interval=model.interval and tuple(map(str, model.interval)),
+        input=model.input_dim,
+        layers=layers,
+        optimizer=optimizer,
+        require=model.requirements,
     )
 
 

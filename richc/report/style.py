@@ -1,6 +1,8 @@
-"""ANSI styles, or none."""
+"""ANSI styles, or none, and tables of plain text."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 _SEVERITIES = {"error": "1;31", "warning": "1;33", "info": "1;36"}
 
@@ -30,3 +32,12 @@ class Style:
 
     def frame(self, text: str) -> str:
         return self._wrap("1;34", text)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of a table, aligned; columns of which no row has anything are left out."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(f"{text:<{w}}" for text, w in zip(row, widths, strict=True) if w).rstrip()
+        for row in rows
+    ]

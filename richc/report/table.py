@@ -9,6 +9,7 @@ from richc.algebra.formula import power, rich_formula
 from richc.algebra.monomial import GAMMA, ONE, Affine, Monomial
 from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.pipeline import ModelResult
+from richc.report.style import columns
 from richc.spec.arrangement import residuals
 from richc.spec.declared_values import Values, place, values
 from richc.spec.model import Layer, Model, Tensor
@@ -113,11 +114,7 @@ def _lines(
             rows.append(row(name, first.weight))
         if first.bias is not None:
             rows.append(row("  bias", first.bias))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(f"{text:<{width}}" for text, width in zip(cells, widths, strict=True)).rstrip()
-        for cells in rows
-    ]
+    return columns(rows)
 
 
 def groups(layers: tuple[Layer, ...]) -> list[list[Layer]]:

@@ -14,9 +14,6 @@ from richc.report.names import FileName
 from richc.report.strict import Strict
 
 if TYPE_CHECKING:
-    from richc.calculus.drift import Drift as Prediction
-    from richc.lab.sweep import optimum
-    from richc.lab.sweep.runs import Run as SweepRun
     from richc.lab.sweep.transfer import Transfer
 
 
@@ -106,66 +103,48 @@ class TransferReport(Strict):
 
 def report(path: str, found: Transfer, decide: str | None = None) -> TransferReport:
     """The report on one sweep; ``decide`` is the command that would decide it."""
-    from richc.lab.sweep.optimum import TOLERANCE
+    from richc.lab.sweep.optimum import CONFIDENCE, TOLERANCE
 
     spec, job, measured = found.result.spec, found.job, found.measured
-    untrained = measured.untrained
-    return TransferReport.model_validate(
-        {
-            "richc": __version__,
-            "path": path,
-            "model": spec.name,
-            "sentence": found.result.sentence,
-            "parameter": job.parameter,
-            "over": job.over,
-            "verdict": found.outcome,
-            "decide": decide,
-            "carries_over": measured.carries_over,
-            "same_value": measured.same_point,
-            "tolerance": TOLERANCE,
-            "drift": _drift(measured, found.predicted, found.agrees),
-            "bests": [best._asdict() for best in measured.bests],
-            "untrained_loss": untrained if math.isfinite(untrained) else None,
-            "trainings": [_training(run) for run in found.runs],
-            "run": {
-                "steps": job.steps,
-                "batch": job.batch,
-                "lr": job.lr,
-                "schedule": job.schedule,
-                "optimizer": spec.optimizer.name,
-                "loss": spec.loss,
-                "precision": job.precision,
-                "seeds": sorted({run.point.seed for run in found.runs}),
-                "widths": sorted({run.point.width for run in found.runs}),
-                "data": job.path.name,
-                "device": job.device,
-                "kept": found.kept,
-                "seconds": found.seconds,
-            },
-        }
+    known = measured.half_width if math.isfinite(measured.half_width) else None
+    predicted = found.predicted
+    drift = Drift(
+        measured=measured.drift,
+        low=None if known is None else measured.drift - known,
+        high=None if known is None else measured.drift + known,
+        confidence=CONFIDENCE,
+        wide=measured.wide_drift,
+        predicted_low=None if predicted is None else str(predicted.low),
+        predicted_high=None if predicted is None else str(predicted.high),
+        agrees=found.agrees,
+        approaches=found.agrees is None
+        and predicted is not None
+        and measured.approaches(predicted),
     )
-
-
-def _drift(
-    measured: optimum.MeasuredOptimum, predicted: Prediction | None, agrees: bool | None
-) -> dict[str, object]:
-    from richc.lab.sweep.optimum import CONFIDENCE
-
-    known = math.isfinite(measured.half_width)
-    return {
-        "measured": measured.drift,
-        "low": measured.drift - measured.half_width if known else None,
-        "high": measured.drift + measured.half_width if known else None,
-        "confidence": CONFIDENCE,
-        "wide": measured.wide_drift,
-        "predicted_low": None if predicted is None else str(predicted.low),
-        "predicted_high": None if predicted is None else str(predicted.high),
-        "agrees": agrees,
-        "approaches": agrees is None and predicted is not None and measured.approaches(predicted),
-    }
-
-
-def _training(run: SweepRun) -> dict[str, object]:
-    fields = run.point._asdict() | run._asdict()
-    del fields["point"]
-    return fields
+    run = Run.of(
+        job,
+        optimizer=spec.optimizer.name,
+        loss=spec.loss,
+        seeds=sorted({run.point.seed for run in found.runs}),
+        widths=sorted({run.point.width for run in found.runs}),
+        data=job.path.name,
+        kept=found.kept,
+        seconds=found.seconds,
+    )
+    return TransferReport.of(
+        measured,
+        richc=__version__,
+        path=path,
+        model=spec.name,
+        sentence=found.result.sentence,
+        parameter=job.parameter,
+        over=job.over,
+        verdict=found.outcome,
+        decide=decide,
+        same_value=measured.same_point,
+        tolerance=TOLERANCE,
+        drift=drift,
+        untrained_loss=measured.untrained if math.isfinite(measured.untrained) else None,
+        trainings=[Training.of(one, **one.point._asdict()) for one in found.runs],
+        run=run,
+    )

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from richc.calculus.verdict import NOT_EVALUATED
 from richc.lab.outcome import Outcome
-from richc.report.style import Style
+from richc.report.style import Style, columns
 from richc.report.verification_schema import Fault, Row, VerificationReport
 from richc.rules.sentence import point_name
 from richc.words import counted
@@ -164,15 +164,11 @@ def _by_size(counts: dict[int, int]) -> str:
 
 
 def _table(report: VerificationReport, style: Style) -> Iterator[str]:
-    rows = [HEADER, *(cells(report, row) for row in report.rows)]
-    widths = [max(len(texts[column]) for texts in rows) for column in range(len(HEADER))]
-    for index, texts in enumerate(rows):
-        padded = [f"{text:<{width}}" for text, width in zip(texts, widths, strict=True)]
-        # The mark is coloured, so its escapes must not count.
-        mark = padded.pop().rstrip()
-        if index:
-            mark = style.sign(mark)
-        yield f"  {'  '.join(padded)}  {mark}".rstrip()
+    head, *rows = columns([HEADER, *(cells(report, row) for row in report.rows)])
+    yield f"  {head}"
+    for line in rows:
+        # Escapes must not count in the widths of columns.
+        yield f"  {line[:-1]}{style.sign(line[-1])}"
 
 
 def cells(report: VerificationReport, row: Row) -> tuple[str, ...]:

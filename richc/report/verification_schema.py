@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -146,29 +146,19 @@ def report(
         verdict=verification.outcome,
         decide=decide,
         agrees=agrees,
-        measured=Measured.model_validate(
-            {
-                "desiderata": dict(findings.statuses),
-                "broken": [finding._asdict() for finding in findings.broken],
-                "regime": findings.regime,
-                "richness": findings.richness,
-                "unmet": list(verification.unmet),
-                "fault": None
-                if fault is None
-                else fault._asdict()
-                | {"excess": str(fault.excess), "richness": str(fault.richness)},
-            }
+        measured=Measured.of(
+            findings,
+            desiderata=dict(findings.statuses),
+            unmet=verification.unmet,
+            fault=fault,
         ),
         rows=[_row(row) for row in verification.rows],
-        run=Run(
+        run=Run.of(
+            verification,
             networks=first.counts,
-            steps=verification.steps,
             judged_step=first.step,
-            seed=verification.seed,
             rate=first.rate,
-            data=verification.data,
             risk=min(1.0, verification.risk),
-            seconds=verification.seconds,
             depth=_depth(verification, others[0]) if others else None,
         ),
     )
@@ -181,33 +171,26 @@ def _depth(verification: verify.Verification, grid: verify.Grid) -> DepthRun:
 
 
 def _row(row: ExponentComparison) -> Row:
-    confidence = 0.95
-    fit = row.fit
-    half = 0.0 if fit is None else fit.half_width(confidence)
-    has_interval = fit is not None and not fit.is_zero
-    return Row.model_validate(
-        {
-            "quantity": row.key.quantity,
-            "layer": row.layer,
-            "of_bias": row.key.of_bias,
-            "step": row.key.step,
-            "predicted": None if row.predicted is None else str(row.predicted),
-            "measured": _exponent(fit),
-            "low": fit.exponent - half if fit is not None and has_interval else None,
-            "high": fit.exponent + half if fit is not None and has_interval else None,
-            "confidence": confidence,
-            "tolerance": row.tolerance,
-            "agrees": row.agrees,
-            "sizes": {width: _size(size) for width, size in row.sizes.items()},
-            "symbol": row.growth.symbol,
-        }
+    return Row.of(
+        row,
+        quantity=row.key.quantity,
+        of_bias=row.key.of_bias,
+        step=row.key.step,
+        **fitted(row.fit),
+        sizes={width: _size(size) for width, size in row.sizes.items()},
+        symbol=row.growth.symbol,
     )
 
 
-def _exponent(fit: Fit | None) -> float | str | None:
-    if fit is None:
-        return None
-    return "-inf" if fit.is_zero else fit.exponent
+def fitted(fit: Fit | None, confidence: float = 0.95) -> dict[str, Any]:
+    """What a row has of the exponent that was fitted, with its interval."""
+    half = None if fit is None or fit.is_zero else fit.half_width(confidence)
+    return {
+        "measured": fit and ("-inf" if fit.is_zero else fit.exponent),
+        "low": None if fit is None or half is None else fit.exponent - half,
+        "high": None if fit is None or half is None else fit.exponent + half,
+        "confidence": confidence,
+    }
 
 
 def _size(logarithm: float) -> float | None:

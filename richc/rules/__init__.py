@@ -1,8 +1,8 @@
 """The rules: one module a diagnostic, imported only when a model gives it something to say.
 
-``TABLE`` is the index: code, slug, module, and what makes the rule apply.  The messages R0xx of
-syntax and names live with the stages that find them (richc/syntax/messages.py,
-richc/spec/messages.py); ``SLUGS`` lists those codes too, for selection and for documentation.
+``TABLE`` is the index: a code, and what makes its rule apply; the module has the name of the slug
+(richc/diagnostics.py).  The messages R0xx of syntax and names live with the stages that find them
+(richc/syntax/messages.py, richc/spec/messages.py).
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ from typing import NamedTuple
 
 from richc.algebra.monomial import WIDTH
 from richc.calculus.verdict import HOLDS, MIXED, Breach
-from richc.diagnostics import Diagnostic
+from richc.diagnostics import SLUGS, Diagnostic
 from richc.optimizers.law import Epsilon, Law
 from richc.rules.context import Context
 
 
 class Rule(NamedTuple):
     code: str
-    slug: str
-    module: str
     #: The kind of violation that it reports; None for rules that look at something else.
     violation: tuple[str, Breach] | None = None
     applies: Callable[[Context], bool] | None = None
+
+    @property
+    def module(self) -> str:
+        return SLUGS[self.code].replace("-", "_")
 
 
 def _any(context: Context, has: Callable[[Law], bool]) -> bool:
@@ -115,63 +117,26 @@ INFERRED = "R503"
 MAX_FINDINGS = 100
 
 TABLE: tuple[Rule, ...] = (
-    Rule("R101", "representation-size", "representation_size", ("D0", Breach.SIZE)),
-    Rule("R102", "output-size", "output_size", ("D0", Breach.OUTPUT)),
-    Rule("R103", "update-explodes", "update_explodes", ("D0", Breach.UPDATE)),
-    Rule("R104", "exponential-stream", "exponential_stream", ("D0", Breach.EXPONENTIAL)),
-    Rule("R201", "output-explodes", "output_explodes", ("D1", Breach.EXPLODES)),
-    Rule("R202", "nothing-learnt", "nothing_learnt", ("D1", Breach.STILL)),
-    Rule(
-        "R203",
-        "first-step-readout",
-        "first_step_readout",
-        applies=lambda context: context.verdict.asleep > 0,
-    ),
-    Rule("R301", "useless-update", "useless_update", ("D2", Breach.USELESS)),
-    Rule("R401", "negligible-update", "negligible_update", ("D3", Breach.WEIGHT)),
-    Rule("R402", "negligible-readout", "negligible_readout", ("D3", Breach.READOUT)),
-    Rule("R403", "negligible-family", "negligible_family", ("D3", Breach.FAMILY)),
-    Rule(
-        "R502",
-        "requirement-fails",
-        "requirement_fails",
-        applies=lambda context: bool(context.model.requirements),
-    ),
-    Rule(
-        "R507",
-        "mixed-richness",
-        "mixed_richness",
-        applies=lambda context: context.verdict.regime == MIXED,
-    ),
-    Rule(
-        INFERRED,
-        "inferred-exponent",
-        "inferred_exponent",
-        applies=lambda context: bool(context.model.inferred),
-    ),
-    Rule(
-        "R601",
-        "epsilon",
-        "epsilon",
-        applies=lambda context: _any(context, lambda law: law.eps == Epsilon.GRADIENT),
-    ),
-    Rule("R602", "weight-decay", "weight_decay", applies=_decays),
-    Rule(
-        "R603",
-        "adafactor-zero",
-        "adafactor_zero",
-        applies=lambda context: _any(context, lambda law: law.is_relative_to_weight),
-    ),
-    Rule(
-        "R604",
-        "adafactor-rate",
-        "adafactor_rate",
-        applies=lambda context: _any(context, lambda law: law.torch.caps_rate),
-    ),
+    Rule("R101", ("D0", Breach.SIZE)),
+    Rule("R102", ("D0", Breach.OUTPUT)),
+    Rule("R103", ("D0", Breach.UPDATE)),
+    Rule("R104", ("D0", Breach.EXPONENTIAL)),
+    Rule("R201", ("D1", Breach.EXPLODES)),
+    Rule("R202", ("D1", Breach.STILL)),
+    Rule("R203", applies=lambda context: context.verdict.asleep > 0),
+    Rule("R301", ("D2", Breach.USELESS)),
+    Rule("R401", ("D3", Breach.WEIGHT)),
+    Rule("R402", ("D3", Breach.READOUT)),
+    Rule("R403", ("D3", Breach.FAMILY)),
+    Rule("R502", applies=lambda context: bool(context.model.requirements)),
+    Rule("R507", applies=lambda context: context.verdict.regime == MIXED),
+    Rule(INFERRED, applies=lambda context: bool(context.model.inferred)),
+    Rule("R601", applies=lambda context: _any(context, lambda law: law.eps == Epsilon.GRADIENT)),
+    Rule("R602", applies=_decays),
+    Rule("R603", applies=lambda context: _any(context, lambda law: law.is_relative_to_weight)),
+    Rule("R604", applies=lambda context: _any(context, lambda law: law.torch.caps_rate)),
     Rule(
         "R605",
-        "decay-beside-kernel",
-        "decay_beside_kernel",
         applies=lambda context: (
             context.verdict.limit == "kernel"
             and context.model.is_chain
@@ -181,96 +146,25 @@ TABLE: tuple[Rule, ...] = (
     ),
     Rule(
         "R606",
-        "shape-factor-word",
-        "shape_factor_word",
         applies=lambda context: any(
             optimizer.shape_factor == "spectral" for optimizer in context.model.optimizers
         ),
     ),
-    Rule("R701", "signal-prefactor", "signal_prefactor", applies=_signal_drifts),
-    Rule("R702", "precision-range", "precision_range", applies=_strains_precision),
+    Rule("R701", applies=_signal_drifts),
+    Rule("R702", applies=_strains_precision),
     Rule(
         "R703",
-        "adafactor-floor",
-        "adafactor_floor",
         applies=lambda context: (
             _any(context, lambda law: law.eps == Epsilon.WEIGHT) and context.is_declared
         ),
     ),
-    Rule(
-        "R704",
-        "no-base-width",
-        "no_base_width",
-        applies=lambda context: context.model.base_width is None and context.is_declared,
-    ),
-    Rule("R705", "epsilon-floor", "epsilon_floor", applies=_writes_epsilon),
-    Rule("R706", "plain-depth", "plain_depth", applies=_is_deep),
-    Rule("R901", "lazy-branch", "lazy_branch", ("D4", Breach.LAZY)),
-    Rule(
-        "R902",
-        "undecided-depth",
-        "undecided_depth",
-        applies=lambda context: not context.verdict.is_decided,
-    ),
-    Rule(
-        "R903",
-        "grown-stream",
-        "grown_stream",
-        applies=lambda context: context.verdict.is_grown,
-    ),
+    Rule("R704", applies=lambda context: context.model.base_width is None and context.is_declared),
+    Rule("R705", applies=_writes_epsilon),
+    Rule("R706", applies=_is_deep),
+    Rule("R901", ("D4", Breach.LAZY)),
+    Rule("R902", applies=lambda context: not context.verdict.is_decided),
+    Rule("R903", applies=lambda context: context.verdict.is_grown),
 )
-
-#: Every code and its slug: stable, for `--select`, suppressions and documentation.
-SLUGS: dict[str, str] = {
-    "R001": "syntax",
-    "R002": "no-model",
-    "R003": "nesting",
-    "R004": "not-in-language",
-    "R006": "unreadable",
-    "R007": "too-many-errors",
-    "R010": "unknown-name",
-    "R011": "unknown-word",
-    "R012": "reserved-name",
-    "R013": "duplicate",
-    "R014": "missing-statement",
-    "R015": "missing-attribute",
-    "R016": "conflict",
-    "R017": "bad-value",
-    "R018": "misplaced",
-    "R019": "shape",
-    "R020": "sum",
-    "R021": "negative",
-    "R022": "zero",
-    "R023": "ambiguous-exponent",
-    "R024": "overflow",
-    "R025": "bad-exponent",
-    "R026": "too-many-layers",
-    "R501": "no-such-gauge",
-    "R504": "undetermined-exponent",
-    "R505": "unsolvable-exponents",
-    "R506": "undecided-interval",
-    "R801": "unused-suppression",
-    "R802": "bad-suppression",
-    **{rule.code: rule.slug for rule in TABLE},
-}
-
-#: Codes of ``richc audit``, whose findings are of PyTorch code, and their slugs: just as stable.
-AUDITED: dict[str, str] = {
-    "A101": "init-size",
-    "A102": "output-at-init",
-    "A103": "multiplier-size",
-    "A301": "own-update-too-large",
-    "A302": "own-update-too-small",
-    "A401": "softmax-grows",
-    "A402": "attention-grows",
-    "A501": "readout-too-large",
-    "A502": "readout-update",
-    "A503": "lazy-scale",
-    "A601": "decay-with-width",
-    "A602": "eps-with-width",
-    "A603": "schedule-with-width",
-    "A701": "read-and-measured",
-}
 
 #: They leave a model without a verdict: no option and no comment silences them.
 LASTING = frozenset({*(c for c in SLUGS if c[1] == "0"), "R501", "R504", "R505"})

@@ -13,7 +13,6 @@ from richc.algebra.formula import power
 from richc.diagnostics import WARNING, Diagnostic
 from richc.optimizers import law
 from richc.optimizers.law import Epsilon
-from richc.rules import SLUGS
 from richc.rules.common import decimal, trained
 from richc.rules.context import Context
 from richc.rules.knobs import KnobFinding, findings, named
@@ -54,4 +53,4 @@ def _diagnose(optimizer: str, parts: Sequence[KnobFinding]) -> Diagnostic:
     consequence = f"{whose} steps are those of the floor"
     message = f"{named(parts)} {verb} below {optimizer}'s floor: {consequence}"
     help = "leave `eps` out, and each step is a share of RMS(W); or choose one below the std"
-    return Diagnostic("R703", SLUGS["R703"], WARNING, message, parts[0].place, help=help)
+    return Diagnostic("R703", message, parts[0].place, help=help, severity=WARNING)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from richc.algebra.formula import power
 from richc.diagnostics import WARNING, Diagnostic
-from richc.rules import SLUGS
 from richc.rules.common import trained
 from richc.rules.context import Context
 
@@ -28,11 +27,10 @@ def check(context: Context) -> Iterator[Diagnostic]:
         seen.add(item.statement)
         yield Diagnostic(
             "R604",
-            SLUGS["R604"],
-            WARNING,
             f"the rate of {item.shown} grows with the width, and PyTorch's {name} cuts it off",
             context.place(item.layer, item.tensor, "lr"),
             label=f"rate ~ {power(rate)}, used is min(rate, 1/sqrt(step))",
             layer=item.layer.name,
             help=f"{name}'s updates are relative to RMS(W): a larger std does the same",
+            severity=WARNING,
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.diagnostics import WARNING, Diagnostic
-from richc.rules import SLUGS
 from richc.rules.common import trained
 from richc.rules.context import Context
 
@@ -28,11 +27,10 @@ def check(context: Context) -> Iterator[Diagnostic]:
         seen.add(item.statement)
         yield Diagnostic(
             "R603",
-            SLUGS["R603"],
-            WARNING,
             f"{item.shown} starts at zero, and {name} never moves it",
             context.place(item.layer, item.tensor, "std", "var"),
             label="each update is a multiple of RMS(W) = 0",
             layer=item.layer.name,
             help=f"give it a `std`, or {name} an `eps` (the floor of RMS(W))",
+            severity=WARNING,
         )

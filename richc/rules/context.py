@@ -50,6 +50,10 @@ class Context:
         self.network = self.network_under(model.optimizer.name)
         self.verdict: Verdict = judge(self.network)
 
+    def at(self, richness: Fraction, trace: Trace | None = None) -> Context:
+        """The same model at another richness."""
+        return Context(self.model, self.node, self.text, self.path, richness=richness, trace=trace)
+
     @property
     def is_declared(self) -> bool:
         """Whether this is the file as it stands, not another r of its interval."""

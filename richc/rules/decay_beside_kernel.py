@@ -25,13 +25,12 @@ def check(context: Context) -> Iterator[Diagnostic]:
             continue
         yield Diagnostic(
             "R605",
-            "decay-beside-kernel",
-            INFO,
             "weight decay moves the representations, which the gradient of a lazy network does not",
             decay_place(context, tensor),
             label=f"decay shrinks h by {power(shrink)} a step, the gradient moves it by "
             f"{power(flow.dh)}",
             layer=layer.name,
             notes=("the kernel limit is that of training without decay",),
+            severity=INFO,
         )
         return

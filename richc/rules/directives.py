@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from richc.diagnostics import WARNING, Diagnostic, Edit, Span
-from richc.rules import LASTING, MAX_FINDINGS, SLUGS
+from richc.diagnostics import SLUGS, WARNING, Diagnostic, Edit, Span
+from richc.rules import LASTING, MAX_FINDINGS
 from richc.rules.pages import known, suggestion
 from richc.syntax import tree
 from richc.words import ADDRESS, closest, quotable
@@ -127,12 +127,5 @@ def _malformed(
     message: str, span: Span, model: str | None, help: str | None, edits: Iterable[Edit]
 ) -> Diagnostic:
     return Diagnostic(
-        "R802",
-        "bad-suppression",
-        WARNING,
-        message,
-        span,
-        model=model,
-        help=help,
-        edits=tuple(edits),
+        "R802", message, span, model=model, help=help, edits=tuple(edits), severity=WARNING
     )

@@ -65,7 +65,7 @@ def _diagnose(parts: Sequence[KnobFinding]) -> Diagnostic:
     )
     left_out = "" if first.edits else "leave `eps` out, and it follows each layer's gradient; or "
     help = f"{left_out}write {remedies(parts)}"
-    return Diagnostic("R601", "epsilon", WARNING, message, first.place, help=help)
+    return Diagnostic("R601", message, first.place, help=help, severity=WARNING)
 
 
 def _written(context: Context, item: Trained, eps: Size, gradient: Size) -> WrittenAttribute | None:

@@ -34,7 +34,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             f"{decimal(shares[group[0]])} of the rate there"
         )
         help = "leave `eps` out: it is then 1e-8 and follows each layer's gradient"
-        return Diagnostic("R705", "epsilon-floor", WARNING, message, group[0].place, help=help)
+        return Diagnostic("R705", message, group[0].place, help=help, severity=WARNING)
 
     yield from findings((part for _, part in parts), diagnose)
 

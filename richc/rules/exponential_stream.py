@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.calculus.verdict import Breach
-from richc.diagnostics import ERROR, Diagnostic
+from richc.diagnostics import Diagnostic
 from richc.rules.common import cases
 from richc.rules.context import Context
 from richc.spec.arrangement import residuals
@@ -18,8 +18,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
         )
         yield Diagnostic(
             "R104",
-            "exponential-stream",
-            ERROR,
             f"the stream grows exponentially in the depth: each block of `{block.name}` multiplies "
             "it (D0)",
             block.place("scale"),

@@ -27,11 +27,10 @@ def check(context: Context) -> Iterator[Diagnostic]:
     since = "the second step" if woken == 1 else f"step {woken + 1}"
     yield Diagnostic(
         "R203",
-        "first-step-readout",
-        INFO,
         f"the first step {what}",
         context.place(layer, layer.weight, "std", "var"),
         label=f"{name} starts at {start}, below its own update ~ {update}",
         layer=layer.name,
         notes=(f"from {since} on, every layer learns",),
+        severity=INFO,
     )

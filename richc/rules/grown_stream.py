@@ -18,12 +18,11 @@ def check(context: Context) -> Iterator[Diagnostic]:
     block = next(b for b, around in residuals(context.model.arrangement) if around is not None)
     yield Diagnostic(
         "R903",
-        "grown-stream",
-        INFO,
         "what precedes a stream that grows with the depth is decided up to constants only",
         block.place("scale"),
         label="these branches make it grow, and they are not homogeneous",
         layer=block.name,
         notes=(_NOTE,),
         help="branches ~ L^-1/2 or smaller keep the stream's size",
+        severity=INFO,
     )

@@ -31,8 +31,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
         value, reason = value_of(hole, context.richness), reason_of(hole)
         yield Diagnostic(
             "R503",
-            "inferred-exponent",
-            INFO,
             f"`{hole.attribute}` of {hole.subject}: the exponent is {value}",
             hole.place,
             label=f"= {value}: {reason}",
@@ -40,6 +38,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             help="`richc fix` writes it",
             notes=(reason,),
             edits=(Edit(hole.place, _written(hole, context.text)),),
+            severity=INFO,
         )
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from richc.calculus.traced import Piece, TooManyPieces, Trace, pieces
 from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED, Status
-from richc.diagnostics import ERROR, INFO, Diagnostic, Span
+from richc.diagnostics import INFO, Diagnostic, Span
 from richc.rules import INFERRED, applicable, run
 from richc.rules.context import Context
 from richc.rules.requirement_fails import is_true
@@ -48,7 +48,7 @@ def decide(context: Context) -> Decision:
     for piece in parts:
         declared = piece.holds(model.richness)
         richness = model.richness if declared else piece.middle
-        here = context if declared else _at(context, richness)
+        here = context if declared else context.at(richness)
         at_each.append(dict(here.verdict.statuses))
         for diagnostic in run(here):
             found.setdefault(_key(diagnostic), []).append((piece, diagnostic))
@@ -86,15 +86,9 @@ def _key(diagnostic: Diagnostic) -> _Key:
     return _Key(diagnostic.code, diagnostic.span, layer)
 
 
-def _at(context: Context, richness: Fraction, trace: Trace | None = None) -> Context:
-    return Context(
-        context.model, context.node, context.text, context.path, richness=richness, trace=trace
-    )
-
-
 def _look(context: Context, trace: Trace) -> None:
     """Compare everything that the verdict and the rules compare."""
-    traced = _at(context, trace.at, trace)
+    traced = context.at(trace.at, trace)
     for requirement in context.model.requirements:
         if requirement.kind != Claim.EQUIVALENT:  # Exact in r by itself.
             is_true(traced, requirement)
@@ -184,8 +178,6 @@ def _words(parts: Sequence[Piece], run: Sequence[Piece]) -> str:
 def _undecided(context: Context) -> Diagnostic:
     return Diagnostic(
         "R506",
-        "undecided-interval",
-        ERROR,
         "this interval of richness falls into too many pieces to decide each of them",
         context.model.richness_place or context.model.name_place,
         help="declare a shorter interval, or one value of `r`",

@@ -24,8 +24,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
     for case in cases(context, "D4", Breach.LAZY):
         yield Diagnostic(
             "R901",
-            "lazy-branch",
-            severity,
             f"inside a block the update of {case.shown} vanishes beside what comes from before "
             "(D4)",
             rate_place(case),
@@ -35,6 +33,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             notes=("each block is linear in the updates of its weights: it does not learn inside",),
             help="CompleteP: branches ~ L^-1, with rates to go with them "
             "(`parameterization mup, depth = 1`); Depth-μP is this by choice: `require depth(1/2)`",
+            severity=severity,
         )
 
 

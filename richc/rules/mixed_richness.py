@@ -24,8 +24,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
     ]
     yield Diagnostic(
         "R507",
-        "mixed-richness",
-        WARNING,
         f"representations are of different richness: {', '.join(kinds)}",
         context.place(layer, layer.weight, "std", "var", "scale"),
         label=f"beside a bias of order one, this passes on n^{flow[above].gain} of a gradient",
@@ -33,4 +31,5 @@ def check(context: Context) -> Iterator[Diagnostic]:
         notes=("D0 to D3 hold, but this is no point of the richness scale: neither NTP nor μP",),
         help=f"give `{layer.name}` a std that keeps its signal without the bias, ~ n^-1/2, and the "
         "layers below rates to go with it (`lr = n^?` infers them)",
+        severity=WARNING,
     )

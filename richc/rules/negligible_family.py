@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from richc.algebra.formula import power
 from richc.calculus.verdict import Breach
-from richc.diagnostics import ERROR, Diagnostic
+from richc.diagnostics import Diagnostic
 from richc.rules.common import blocked, cases, rate_place
 from richc.rules.context import Context
 
@@ -17,8 +17,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
         rate = power(context.rate(case.tensor)) if not case.tensor.frozen else "0"
         yield Diagnostic(
             "R403",
-            "negligible-family",
-            ERROR,
             f"the updates of {case.shown}, of all blocks together, are too small to matter (D3)",
             rate_place(case),
             label=f"lr ~ {rate}; their share of the output's change ~ {power(case.violation.size)}",

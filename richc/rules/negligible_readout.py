@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from richc.algebra.formula import power
 from richc.calculus.verdict import Breach
-from richc.diagnostics import ERROR, Diagnostic
+from richc.diagnostics import Diagnostic
 from richc.rules.common import blocked, cases, rate_place
 from richc.rules.context import Context
 
@@ -17,8 +17,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
         bias = "the bias of " if case.violation.of_bias else ""
         yield Diagnostic(
             "R402",
-            "negligible-readout",
-            ERROR,
             f"the update of {bias}the read-out `{case.name}` is too small to matter (D3)",
             rate_place(case),
             label=f"its share of the output's change ~ {power(case.violation.size)}, "

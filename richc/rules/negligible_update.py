@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from richc.algebra.formula import power
 from richc.calculus.verdict import Breach
-from richc.diagnostics import ERROR, Diagnostic
+from richc.diagnostics import Diagnostic
 from richc.rules.causes import dominant
 from richc.rules.common import blocked, cases, rate_place
 from richc.rules.context import Context
@@ -25,8 +25,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
         what = "Δb" if case.violation.of_bias else "ΔW·h" if case.at else "ΔW·x"
         yield Diagnostic(
             "R401",
-            "negligible-update",
-            ERROR,
             f"the update of {case.shown} is too small to matter (D3)",
             rate_place(case),
             label=f"lr ~ {power(rate)}; {what} ~ {power(case.violation.size)}, "

@@ -58,8 +58,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
     base = model.width if is_written else min(_USUAL_BASE, model.width)
     yield Diagnostic(
         "R704",
-        "no-base-width",
-        WARNING,
         f"without a base width this is the learning rate at {n} = 1: {slowest.shown} learns at "
         f"{decimal(context.log2(optimizer.lr) + least)}",
         optimizer.located("lr"),
@@ -69,6 +67,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         help="declare the width at which the rate suits a plain network: "
         f"`width {n} = {model.width}, base {n}0 = {base}`"
         + (f", and write rates as powers of {n} / {n}0" if is_written else ""),
+        severity=WARNING,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from richc.algebra.formula import power
 from richc.algebra.sizes import largest
 from richc.calculus.verdict import Breach
-from richc.diagnostics import ERROR, Diagnostic
+from richc.diagnostics import Diagnostic
 from richc.rules.common import cases
 from richc.rules.context import Context
 
@@ -27,8 +27,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
             help = f"learning rates are too small by {power(-case.violation.excess)} at least"
         yield Diagnostic(
             "R202",
-            "nothing-learnt",
-            ERROR,
             "wide networks do not learn: no step moves the output (D1)",
             context.model.optimizer.place,
             label=label,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from richc.algebra.formula import power
 from richc.calculus.verdict import Breach
-from richc.diagnostics import ERROR, Diagnostic
+from richc.diagnostics import Diagnostic
 from richc.rules.causes import readout
 from richc.rules.common import cases, rate_place
 from richc.rules.context import Context
@@ -16,8 +16,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
     for case in cases(context, "D1", Breach.EXPLODES):
         yield Diagnostic(
             "R201",
-            "output-explodes",
-            ERROR,
             f"each update of {case.shown} makes the output explode (D1)",
             rate_place(case),
             label=f"its share of the output's change ~ {power(case.violation.size)}, "

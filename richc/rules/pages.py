@@ -17,8 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from richc.diagnostics import Severity
-from richc.rules import AUDITED, SLUGS
+from richc.diagnostics import AUDITED, SLUGS, Severity
 from richc.words import closest
 
 #: Every code that has a page, and its slug.

@@ -83,12 +83,11 @@ def check(context: Context) -> Iterator[Diagnostic]:
         why, label, more = f"too many for {symbol} = {width}", scattered, alike
     yield Diagnostic(
         "R706",
-        "plain-depth",
-        WARNING,
         f"{len(layers)} layers without a skip: {why}",
         longest.name_place,
         label=label,
         layer=longest.statement,
         notes=(more,),
         help="fewer layers, or skips around them",
+        severity=WARNING,
     )

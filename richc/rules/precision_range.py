@@ -127,8 +127,6 @@ def _finding(context: Context, layer: Layer, trouble: Trouble, held: Format) -> 
     limit = f"its {'largest' if is_large else 'smallest'} number is about 2^"
     return Diagnostic(
         "R702",
-        "precision-range",
-        WARNING,
         f"{trouble.words} {'overflow' if is_large else 'underflow'} {held.name}",
         context.place(layer, layer.weight, *trouble.places),
         label=f"about 2^{trouble.size:.0f} at {model.width_symbol} = {model.width}",
@@ -136,6 +134,7 @@ def _finding(context: Context, layer: Layer, trouble: Trouble, held: Format) -> 
         notes=(f"{held.name} holds them: {limit}{held.high if is_large else held.least:.0f}",),
         help=_help(context, layer, trouble, held),
         edits=() if trouble.move is None else _move(context, layer, round(trouble.move)),
+        severity=WARNING,
     )
 
 
@@ -200,14 +199,13 @@ def _state(context: Context, layer: Layer, at: Sizes) -> Diagnostic | None:
         return None
     return Diagnostic(
         "R702",
-        "precision-range",
-        WARNING,
         f"{kept} of the weights of `{layer.name}` vanish in the optimizer's state",
         context.place(layer, layer.weight, "scale", "std", "var"),
         label=f"gradients of about 2^{gradient:.0f}",
         layer=layer.name,
         notes=(limit,),
         help="a larger `scale` with a smaller `std` is the same network with larger gradients",
+        severity=WARNING,
     )
 
 
@@ -218,8 +216,6 @@ def _step(context: Context, layer: Layer, at: Sizes) -> Diagnostic | None:
         return None
     return Diagnostic(
         "R702",
-        "precision-range",
-        WARNING,
         f"updates of `{layer.name}` are lost beside its weights: one step changes them by "
         f"2^{relative:.0f}",
         _rate_place(context, layer),
@@ -229,6 +225,7 @@ def _step(context: Context, layer: Layer, at: Sizes) -> Diagnostic | None:
         help="raise the learning rate: is it the one of a plain layer at some base width n0?"
         if context.model.base_width is None
         else "raise the learning rate",
+        severity=WARNING,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from richc.activations import HOMOGENEOUS
 from richc.algebra.formula import power
 from richc.calculus.verdict import NOT_EVALUATED, Breach, Violation
-from richc.diagnostics import ERROR, Diagnostic
+from richc.diagnostics import Diagnostic
 from richc.rules.common import FaultCase, cases, excess, grown
 from richc.rules.context import Context
 
@@ -30,8 +30,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
             )
         yield Diagnostic(
             "R101",
-            "representation-size",
-            ERROR,
             message,
             context.place(layer, case.tensor, "std", "var", "scale"),
             label=_label(violation),

@@ -61,7 +61,7 @@ def check(context: Context, requirement: Requirement) -> Iterator[Diagnostic]:
 
 
 def _finding(message: str, place: Span, severity: Severity) -> Diagnostic:
-    return Diagnostic("R502", "requirement-fails", severity, message, place)
+    return Diagnostic("R502", message, place, severity=severity)
 
 
 def _string(context: Context, requirement: Requirement) -> Span:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from richc.calculus.verdict import HOLDS
-from richc.diagnostics import ERROR, Diagnostic
+from richc.diagnostics import Diagnostic
 from richc.rules.context import Context
 from richc.rules.sentence import depth_words, describe, gauge_words, point_name
 from richc.spec.model import Claim, Requirement
@@ -46,7 +46,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
 
 
 def _failure(requirement: Requirement, message: str, label: str) -> Diagnostic:
-    return Diagnostic("R502", "requirement-fails", ERROR, message, requirement.place, label=label)
+    return Diagnostic("R502", message, requirement.place, label=label)
 
 
 def is_true(context: Context, requirement: Requirement) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from richc.rules import LASTING, SLUGS
+from richc.diagnostics import AUDITED, SLUGS
+from richc.rules import LASTING
 from richc.rules.pages import known, suggestion
 
 _PREFIX = re.compile(r"[Rr]\d{0,2}")
@@ -50,6 +51,9 @@ def _codes(words: Iterable[str], problems: list[str]) -> list[tuple[str, set[str
         if not word:
             continue
         code = known(word)
+        if code in AUDITED:
+            problems.append(f"`{word}` is of PyTorch code: `richc audit --ignore`")
+            continue
         codes = {code} if code else set()
         if not codes and _PREFIX.fullmatch(word):
             codes = {code for code in SLUGS if code.startswith(word.upper())}

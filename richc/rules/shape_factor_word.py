@@ -23,11 +23,10 @@ def check(context: Context) -> Iterator[Diagnostic]:
     optimizer = next(o for o in context.model.optimizers if o.shape_factor == "spectral")
     yield Diagnostic(
         "R606",
-        "shape-factor-word",
-        INFO,
         "`spectral` means another shape factor elsewhere",
         optimizer.located("shape_factor"),
         label=f"here it is {SHAPE_FACTORS['spectral']}",
         notes=(_ELSEWHERE,),
         help="for theirs write `shape_factor = match_rms_adamw`, which is 0.2 times theirs",
+        severity=INFO,
     )

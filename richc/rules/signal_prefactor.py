@@ -96,8 +96,6 @@ def finding(
         notes.append(f"{len(shares) - _MAX_LABELS} more statements do the same")
     return Diagnostic(
         "R701",
-        "signal-prefactor",
-        WARNING,
         message,
         places[0],
         label=_label(worst),
@@ -110,6 +108,7 @@ def finding(
         notes=tuple(notes),
         help=index or _help(worst, edits[0] if edits else None),
         edits=tuple(edits) if len(edits) == len(shares) and index is None else (),
+        severity=WARNING,
     )
 
 

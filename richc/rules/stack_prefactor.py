@@ -70,8 +70,6 @@ def _of_stream(
     share = found[closed].source / 2 + context.log2(block.scale) - found[opened].source / 2
     yield Diagnostic(
         "R701",
-        "signal-prefactor",
-        WARNING,
         f"the stream grows with depth: it starts at about {decimal(begins)} and reaches about "
         f"{decimal(ends)}{place}",
         block.place("scale"),
@@ -80,6 +78,7 @@ def _of_stream(
         notes=("powers of the depth are right, the number before them is not",),
         help="a smaller `scale`, or a norm in front of the read-out and of every branch: the "
         "stream's own size is then free",
+        severity=WARNING,
     )
 
 
@@ -89,14 +88,13 @@ def _of_norm(context: Context, layer: Layer, at: Passed) -> Diagnostic:
     written = "" if layer.floor is not None else ", which is PyTorch's own,"
     return Diagnostic(
         "R701",
-        "signal-prefactor",
-        WARNING,
         f"the eps of `{layer.name}`{written} outgrows what it normalises: entries start at about "
         f"{decimal(at.size / 2)}, not near 1",
         layer.name_place,
         label=f"eps is {decimal(floor)} beside a mean square of {decimal(at.source)}",
         layer=layer.name,
         help="a smaller `eps`, or a larger std in front of the norm",
+        severity=WARNING,
     )
 
 

@@ -194,13 +194,12 @@ def _unused(source: Source, directive: _Directive, used: set[str]) -> Iterator[D
         edit = Edit(first.to(last), words)
     yield Diagnostic(
         "R801",
-        "unused-suppression",
-        WARNING,
         f"{listed} {'is' if len(names) == 1 else 'are'} not reported here",
         place,
         model=directive.model,
         help=f"delete {'this suppression' if whole else listed}",
         edits=(edit,),
+        severity=WARNING,
     )
 
 

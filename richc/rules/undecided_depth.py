@@ -11,11 +11,10 @@ from richc.rules.context import Context
 def check(context: Context) -> Iterator[Diagnostic]:
     yield Diagnostic(
         "R902",
-        "undecided-depth",
-        WARNING,
         "this network is not decided",
         context.model.name_place,
         label=context.verdict.reason,
         notes=("no desideratum is evaluated, and every `require` fails",),
         help="`richc verify` measures it at widths and depths of your choice",
+        severity=WARNING,
     )

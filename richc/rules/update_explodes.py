@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from richc.algebra.formula import power
 from richc.calculus.verdict import Breach
-from richc.diagnostics import ERROR, Diagnostic
+from richc.diagnostics import Diagnostic
 from richc.rules.causes import readout
 from richc.rules.common import cases, rate_place
 from richc.rules.context import Context
@@ -17,8 +17,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
         of_its_own_size = context.model.optimizer_of(case.tensor).law.ignores_gradient_size
         yield Diagnostic(
             "R103",
-            "update-explodes",
-            ERROR,
             f"each update of {case.shown} makes its representation explode (D0)",
             rate_place(case),
             label=f"its own update of h ~ {power(case.violation.size)}, should be at most n^0",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from richc.algebra.formula import power
 from richc.calculus.verdict import Breach
-from richc.diagnostics import ERROR, Diagnostic
+from richc.diagnostics import Diagnostic
 from richc.rules.causes import readout
 from richc.rules.common import blocked, cases, rate_place
 from richc.rules.context import Context
@@ -17,8 +17,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
         layer = context.verdict.flow.later[case.at]
         yield Diagnostic(
             "R301",
-            "useless-update",
-            ERROR,
             f"the representation after {case.shown} does not learn (D2)",
             rate_place(case),
             label=f"Δh ~ {power(layer.dh)} moves the output by {power(case.violation.size)} only",

@@ -60,7 +60,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         which = grown(next(iter(excesses[part] for part in group)))
         message = f"weight decay of {named(group)} {word} {which}"
         help = f"{'write' if group[0].edits else 'use'} {remedies(group)}"
-        return Diagnostic("R602", "weight-decay", WARNING, message, group[0].place, help=help)
+        return Diagnostic("R602", message, group[0].place, help=help, severity=WARNING)
 
     yield from findings(excesses, diagnose)
 

@@ -12,10 +12,9 @@ from richc.spec.model import Layer, Model, Tensor
 from richc.spec.printer import (
     Formula,
     activation_words,
-    content,
-    layer_statement,
     shared_items,
     statement_of,
+    statements,
 )
 
 
@@ -51,18 +50,8 @@ class BlockPrinter:
             if group[0].kind.is_norm:
                 yield from self._norm(name, group[0])
                 continue
-            items = shared_items(group, self._formula)
             width = self._model.width_symbol
-            if items is not None:
-                count = None if group[0].position is None else len(group)
-                yield from layer_statement(name, count, group[0], items, width)
-                continue
-            for _, alike in groupby(group, key=content):
-                run = list(alike)
-                own = shared_items(run, self._formula)
-                assert own is not None  # Equal layers share everything.
-                count = len(run) if len(run) > 1 else None
-                yield from layer_statement(f"{name}_{run[0].position}", count, run[0], own, width)
+            yield from statements(name, group, self._formula, width, set())
 
     def _norm(self, name: str, layer: Layer) -> Iterator[str]:
         items = []

@@ -4,24 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from richc.diagnostics import ERROR, Diagnostic, Edit, Label, Span
+from richc.diagnostics import Diagnostic, Edit, Label, Span
 from richc.syntax import tree
 from richc.words import OPTIMIZERS, did_you_mean, not_in_language
-
-
-def _error(
-    code: str,
-    slug: str,
-    message: str,
-    span: Span,
-    label: str = "",
-    help: str | None = None,
-    labels: tuple[Label, ...] = (),
-    edits: tuple[Edit, ...] = (),
-) -> Diagnostic:
-    return Diagnostic(
-        code, slug, ERROR, message, span, label, help=help, labels=labels, edits=edits
-    )
 
 
 def _short(name: str) -> str:
@@ -33,13 +18,12 @@ def unknown_name(name: str, span: Span, known: Iterable[str], help: str | None) 
     message = f"unknown name `{_short(name)}`{did_you_mean(name, known)}"
     if help is None:
         help = "known here: " + ", ".join(f"`{k}`" for k in known)
-    return _error("R010", "unknown-name", message, span, help=help)
+    return Diagnostic("R010", message, span, help=help)
 
 
 def fan_in_of_a_bias(span: Span) -> Diagnostic:
-    return _error(
+    return Diagnostic(
         "R010",
-        "unknown-name",
         "`fan_in` in a bias can be read in two ways",
         span,
         help="write `1`, the bias's own fan-in, or `layer_fan_in`, that of the layer's weight, "
@@ -87,9 +71,8 @@ def unknown_word(
             else f"the only one is `{known[0]}`"
         )
     )
-    return _error(
+    return Diagnostic(
         "R011",
-        "unknown-word",
         f"unknown {kind} `{_short(word)}`{did_you_mean(word, known)}",
         span,
         help=help,
@@ -101,16 +84,15 @@ def unknown_word(
 def unknown_function(name: str, span: Span, is_value: bool) -> Diagnostic:
     if is_value:
         help = f"a product has a `*`: `{name} * (...)`"
-        return _error("R010", "unknown-name", f"`{_short(name)}` is no function", span, help=help)
+        return Diagnostic("R010", f"`{_short(name)}` is no function", span, help=help)
     guess = did_you_mean(name, ("sqrt",))
     message = f"unknown function `{_short(name)}`{guess}"
-    return _error("R010", "unknown-name", message, span, help="the only function is `sqrt`")
+    return Diagnostic("R010", message, span, help="the only function is `sqrt`")
 
 
 def reserved_name(name: str, span: Span, why: str) -> Diagnostic:
-    return _error(
+    return Diagnostic(
         "R012",
-        "reserved-name",
         f"`{_short(name)}` cannot be a name here: {why}",
         span,
         help=None if _short(name) != name else f"for example `my_{name.strip('_') or 'name'}`",
@@ -118,9 +100,8 @@ def reserved_name(name: str, span: Span, why: str) -> Diagnostic:
 
 
 def duplicate(what: str, span: Span, first: Span) -> Diagnostic:
-    return _error(
+    return Diagnostic(
         "R013",
-        "duplicate",
         f"{what} is given twice",
         span,
         labels=(Label(first, "first given here"),),
@@ -128,9 +109,8 @@ def duplicate(what: str, span: Span, first: Span) -> Diagnostic:
 
 
 def missing_statement(statement: str, model: str, span: Span, example: str) -> Diagnostic:
-    return _error(
+    return Diagnostic(
         "R014",
-        "missing-statement",
         f"model `{model}` has no `{statement}` statement",
         span,
         help=f"for example `{example}`",
@@ -143,7 +123,7 @@ def undeclared_optimizer(name: str, span: Span, declared: tuple[str, ...]) -> Di
         help = f"declare it beside the other: `optimizer {name} {{ lr = ... }}`"
     else:
         help = "declared here: " + ", ".join(f"`{word}`" for word in declared)
-    return _error("R011", "unknown-word", message, span, help=help)
+    return Diagnostic("R011", message, span, help=help)
 
 
 def vector_under_muon(what: str, span: Span, others: list[str]) -> Diagnostic:
@@ -152,23 +132,23 @@ def vector_under_muon(what: str, span: Span, others: list[str]) -> Diagnostic:
     else:
         help = "declare a second one for vectors, `optimizer adamw { lr = ... }`, and choose it"
     message = f"muon trains matrices only, and {what} is a vector"
-    return _error("R017", "bad-value", message, span, help=help)
+    return Diagnostic("R017", message, span, help=help)
 
 
 def missing_attribute(attribute: str, layer: str, span: Span, help: str) -> Diagnostic:
-    return _error("R015", "missing-attribute", f"{layer} has no {attribute}", span, help=help)
+    return Diagnostic("R015", f"{layer} has no {attribute}", span, help=help)
 
 
 def conflict(message: str, span: Span, other: Span, other_text: str) -> Diagnostic:
-    return _error("R016", "conflict", message, span, labels=(Label(other, other_text),))
+    return Diagnostic("R016", message, span, labels=(Label(other, other_text),))
 
 
 def bad_value(message: str, span: Span, help: str | None = None) -> Diagnostic:
-    return _error("R017", "bad-value", message, span, help=help)
+    return Diagnostic("R017", message, span, help=help)
 
 
 def misplaced(message: str, span: Span, help: str | None = None) -> Diagnostic:
-    return _error("R018", "misplaced", message, span, help=help)
+    return Diagnostic("R018", message, span, help=help)
 
 
 def no_expression(name: str, value: tree.String | tree.List) -> Diagnostic:
@@ -185,16 +165,15 @@ def no_expression(name: str, value: tree.String | tree.List) -> Diagnostic:
 def shape(
     message: str, span: Span, help: str | None = None, labels: tuple[Label, ...] = ()
 ) -> Diagnostic:
-    return _error("R019", "shape", message, span, help=help, labels=labels)
+    return Diagnostic("R019", message, span, help=help, labels=labels)
 
 
 def different_powers(
     operator: Span, largest: str | None = None, *, depends_on_r: bool = False
 ) -> Diagnostic:
     """``largest`` is the term that dominates, as a formula."""
-    return _error(
+    return Diagnostic(
         "R020",
-        "sum",
         "a sum of different powers of the width has no single exponent",
         operator,
         "" if largest is None else f"at large width `{largest}` dominates",
@@ -223,9 +202,8 @@ def is_at_large_width(found: Diagnostic) -> bool:
 
 
 def inexact_sum(operator: Span) -> Diagnostic:
-    return _error(
+    return Diagnostic(
         "R020",
-        "sum",
         "these terms have one power of the width, but no exact sum",
         operator,
         help="only rational multiples of one another add up exactly: write one term",
@@ -233,9 +211,8 @@ def inexact_sum(operator: Span) -> Diagnostic:
 
 
 def negative(span: Span, *, is_sum: bool = False) -> Diagnostic:
-    return _error(
+    return Diagnostic(
         "R021",
-        "negative",
         "a scaling expression is positive",
         span,
         help="more is subtracted here than there is at large width"
@@ -245,13 +222,12 @@ def negative(span: Span, *, is_sum: bool = False) -> Diagnostic:
 
 
 def zero(what: str, span: Span) -> Diagnostic:
-    return _error("R022", "zero", f"{what} cannot be 0", span)
+    return Diagnostic("R022", f"{what} cannot be 0", span)
 
 
 def ambiguous_exponent(base: str, exponent: str, divisor: str, span: Span) -> Diagnostic:
-    return _error(
+    return Diagnostic(
         "R023",
-        "ambiguous-exponent",
         f"`{base}^{exponent}/{divisor}` can be read in two ways",
         span,
         help=f"write `{base}^({exponent}/{divisor})` or `({base}^{exponent})/{divisor}`",
@@ -259,23 +235,20 @@ def ambiguous_exponent(base: str, exponent: str, divisor: str, span: Span) -> Di
 
 
 def overflow(message: str, span: Span) -> Diagnostic:
-    return _error("R024", "overflow", message, span)
+    return Diagnostic("R024", message, span)
 
 
 def bad_exponent(message: str, span: Span, help: str | None = None) -> Diagnostic:
-    return _error("R025", "bad-exponent", message, span, help=help)
+    return Diagnostic("R025", message, span, help=help)
 
 
 def too_many_layers(count: str, limit: int, span: Span) -> Diagnostic:
-    return _error(
-        "R026", "too-many-layers", f"{count} layers are more than the limit of {limit:,}", span
-    )
+    return Diagnostic("R026", f"{count} layers are more than the limit of {limit:,}", span)
 
 
 def no_such_gauge(gauge: str, optimizer: str, span: Span) -> Diagnostic:
-    return _error(
+    return Diagnostic(
         "R501",
-        "no-such-gauge",
         f"{optimizer} has no {gauge} gauge: its gauge move leaves every learning rate alone",
         span,
         help="use `gauge = stp` or `gauge = rescaling`",

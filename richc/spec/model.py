@@ -133,6 +133,11 @@ class Layer(NamedTuple):
         return (self.weight,) if self.bias is None else (self.weight, self.bias)
 
     @property
+    def shown(self) -> str:
+        """Its name, or that of the gain, which is what trains of a norm."""
+        return f"{self.name}.gain" if self.kind.is_norm and not self.is_bare else self.name
+
+    @property
     def is_bare(self) -> bool:
         """Whether it is a norm of which the file writes neither gain nor bias."""
         return self.kind.is_norm and not self.weight.places and self.bias is None

@@ -17,7 +17,7 @@ may hold; such a model prints, and its text is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
 
@@ -103,24 +103,29 @@ def _stack(model: Model, formula: Formula) -> list[str]:
     lines: list[str] = []
     taken = {layer.statement for layer in model.layers}
     for statement, members in groupby(model.layers, key=lambda layer: layer.statement):
-        layers = list(members)
-        items = shared_items(layers, formula)
-        if items is not None:
-            count = None if layers[0].position is None else len(layers)
-            lines += layer_statement(statement, count, layers[0], items, model.width_symbol)
-            continue
-        for _, equal in groupby(layers, key=content):
-            run = list(equal)
-            name = _free_name(statement, run[0].position or 0, taken)
-            taken.add(name)
-            items = shared_items(run, formula)
-            assert items is not None  # Equal layers share everything.
-            count = len(run) if len(run) > 1 else None
-            lines += layer_statement(name, count, run[0], items, model.width_symbol)
+        lines += statements(statement, list(members), formula, model.width_symbol, taken)
     return lines
 
 
-def layer_statement(
+def statements(
+    name: str, layers: Sequence[Layer], formula: Formula, width: str, taken: set[str]
+) -> Iterator[str]:
+    """One statement for these layers, or one for each run of equal ones, under free names."""
+    items = shared_items(layers, formula)
+    if items is not None:
+        count = None if layers[0].position is None else len(layers)
+        yield from _layer_statement(name, count, layers[0], items, width)
+        return
+    for _, equal in groupby(layers, key=_content):
+        run = list(equal)
+        free = _free_name(name, run[0].position or 0, taken)
+        taken.add(free)
+        items = shared_items(run, formula)
+        assert items is not None  # Equal layers share everything.
+        yield from _layer_statement(free, len(run) if len(run) > 1 else None, run[0], items, width)
+
+
+def _layer_statement(
     name: str, count: int | None, layer: Layer, items: Sequence[str], width: str
 ) -> list[str]:
     repeat = "" if count is None else f"[{count}]"
@@ -138,7 +143,7 @@ def _free_name(statement: str, position: int, taken: set[str]) -> str:
     return name
 
 
-def content(layer: Layer) -> tuple[Tensor, Tensor | None, str]:
+def _content(layer: Layer) -> tuple[Tensor, Tensor | None, str]:
     """What a block has to say of a layer; all else follows from its place in the stack."""
     bias = None if layer.bias is None else layer.bias._replace(places=())
     return layer.weight._replace(places=()), bias, layer.dist

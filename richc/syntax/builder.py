@@ -6,6 +6,7 @@ first child to its last.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from richc.diagnostics import Span
@@ -38,8 +39,29 @@ def _symbol(children: Children) -> tuple[Any, ...]:
     return (children[1], children[3], *base, _span(children))
 
 
+#: Rules of which some children are all that their node has, besides the span.
+_PLAIN: dict[str, tuple[Callable[..., Any], tuple[int, ...]]] = {
+    "interval": (tree.Interval, (2, 4)),
+    "loss": (tree.Loss, (1,)),
+    "train": (tree.Train, (1,)),
+    "flag": (tree.Flag, (0,)),
+    "section": (tree.Section, (0, 1)),
+    "neg": (tree.Negative, (1,)),
+    "power": (tree.Power, (0, 2)),
+    "group": (tree.Group, (1,)),
+    "hole": (tree.Hole, ()),
+    "call": (tree.Call, (0, 2)),
+}
+
+
 class Builder:
     """The callbacks; a method's name is the rule's (or its alias)."""
+
+    def __getattr__(self, rule: str) -> Callable[[Children], Any]:
+        if rule not in _PLAIN:
+            raise AttributeError(rule)
+        node, places = _PLAIN[rule]
+        return lambda children: node(*(children[at] for at in places), _span(children))
 
     def file(self, children: Children) -> tuple[tree.Model, ...]:
         return tuple(children)
@@ -57,9 +79,6 @@ class Builder:
         options = tuple(c for c in children[4:] if isinstance(c, tree.Option))
         interval = _one(children[4:], tree.Interval)
         return tree.Richness(children[1], children[3], interval, options, _span(children))
-
-    def interval(self, children: Children) -> tree.Interval:
-        return tree.Interval(children[2], children[4], _span(children))
 
     def parameterization(self, children: Children) -> tree.Parameterization:
         return tree.Parameterization(children[1], _nodes(children[2:]), _span(children))
@@ -105,12 +124,6 @@ class Builder:
     def optimizer(self, children: Children) -> tree.Optimizer:
         return tree.Optimizer(children[1], _one(children, tree.Block), _span(children))
 
-    def loss(self, children: Children) -> tree.Loss:
-        return tree.Loss(children[1], _span(children))
-
-    def train(self, children: Children) -> tree.Train:
-        return tree.Train(children[1], _span(children))
-
     def require(self, children: Children) -> tree.Require:
         return tree.Require(children[1], None, _span(children))
 
@@ -135,12 +148,6 @@ class Builder:
         name = children[0] if isinstance(children[0], tree.Name) else _name(children[0])
         return tree.Option(name, children[2], _span(children))
 
-    def flag(self, children: Children) -> tree.Flag:
-        return tree.Flag(children[0], _span(children))
-
-    def section(self, children: Children) -> tree.Section:
-        return tree.Section(children[0], children[1], _span(children))
-
     def string(self, children: Children) -> tree.String:
         return tree.String(children[0].text[1:-1], _span(children))
 
@@ -158,21 +165,6 @@ class Builder:
 
     def div(self, children: Children) -> tree.Product:
         return tree.Product(children[0], children[2], True, _span(children))
-
-    def neg(self, children: Children) -> tree.Negative:
-        return tree.Negative(children[1], _span(children))
-
-    def power(self, children: Children) -> tree.Power:
-        return tree.Power(children[0], children[2], _span(children))
-
-    def group(self, children: Children) -> tree.Group:
-        return tree.Group(children[1], _span(children))
-
-    def hole(self, children: Children) -> tree.Hole:
-        return tree.Hole(_span(children))
-
-    def call(self, children: Children) -> tree.Call:
-        return tree.Call(children[0], children[2], _span(children))
 
     def number(self, children: Children) -> tree.Number:
         return tree.Number(children[0].text, _span(children))

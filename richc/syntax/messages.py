@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from richc.diagnostics import ERROR, Diagnostic, Span
+from richc.diagnostics import Diagnostic, Span
 from richc.syntax.lalr import Token
 from richc.syntax.lexer import MAX_NESTING, NAMES, STATEMENT_WORDS
 from richc.syntax.mistakes import (
@@ -74,16 +74,12 @@ _RECOGNISERS = (
 
 def no_model(has_text: bool) -> Diagnostic:
     what = "there is no model in this file" if has_text else "the file is empty"
-    return Diagnostic(
-        "R002", "no-model", ERROR, what, Span(0, 0), help="a file holds `model NAME { ... }`"
-    )
+    return Diagnostic("R002", what, Span(0, 0), help="a file holds `model NAME { ... }`")
 
 
 def too_deep(span: Span) -> Diagnostic:
     return Diagnostic(
         "R003",
-        "nesting",
-        ERROR,
         f"brackets are nested more than {MAX_NESTING} deep",
         span,
         help="nothing in the language needs this",
@@ -91,9 +87,7 @@ def too_deep(span: Span) -> Diagnostic:
 
 
 def too_long(span: Span) -> Diagnostic:
-    return Diagnostic(
-        "R024", "overflow", ERROR, "this statement is longer than any model needs", span
-    )
+    return Diagnostic("R024", "this statement is longer than any model needs", span)
 
 
 def capped(found: list[Diagnostic], limit: int) -> list[Diagnostic]:
@@ -102,8 +96,6 @@ def capped(found: list[Diagnostic], limit: int) -> list[Diagnostic]:
         return found
     more = Diagnostic(
         "R007",
-        "too-many-errors",
-        ERROR,
         "too many errors; the rest is not reported",
         found[limit].span,
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import richc
-from richc.rules import AUDITED, pages
+from richc.diagnostics import AUDITED
+from richc.rules import pages
 
 _SECTION = re.compile(
     r"^## (Reported|Not reported)\n\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from richc.cli.main import cli
-from richc.diagnostics import ERROR, Diagnostic, Span
+from richc.diagnostics import Diagnostic, Span
 from richc.pipeline import FileResult
 from richc.report import Options, renderer
 from richc.report.snippet import visible
@@ -52,7 +52,7 @@ def test_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_columns_across_lines() -> None:
-    found = Diagnostic("R018", "misplaced", ERROR, "no", Span(3, 30))
+    found = Diagnostic("R018", "no", Span(3, 30))
 
     assert ("::error file=net.rich,line=1,endLine=3,title=R018 misplaced::no\n") == render(found)
 
@@ -62,7 +62,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 @given(message=TEXTS, path=TEXTS)
 def test_whatever_is_said_arrives(message: str, path: str) -> None:
-    found = Diagnostic("R018", "misplaced", ERROR, message, Span(0, 5))
+    found = Diagnostic("R018", message, Span(0, 5))
 
     shown = render(found, path)
     name, fields, data = read(shown)

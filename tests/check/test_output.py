@@ -24,10 +24,9 @@ from click.testing import CliRunner
 
 from richc import __version__
 from richc.cli.main import cli
-from richc.diagnostics import Diagnostic, Span
+from richc.diagnostics import SLUGS, Diagnostic, Span
 from richc.pipeline import FileResult, analyse
 from richc.report.schema import Report
-from richc.rules import SLUGS
 from tests.check import workflow
 
 GOLDEN = Path(__file__).parent / "golden"

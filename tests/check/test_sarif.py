@@ -16,8 +16,9 @@ from jsonschema import Draft4Validator
 
 from richc import __version__
 from richc.cli.main import cli
+from richc.diagnostics import SLUGS
 from richc.report.sarif import FINGERPRINT
-from richc.rules import SLUGS, pages
+from richc.rules import pages
 
 HERE = Path(__file__).parent
 SCHEMA = json.loads((HERE / "sarif-2.1.0.schema.json").read_text(encoding="utf-8"))

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from richc.cli.main import cli
+from richc.diagnostics import SLUGS
 from richc.pipeline import FileResult, analyse
-from richc.rules import LASTING, SLUGS
+from richc.rules import LASTING
 from richc.rules.selection import UnknownRules, wanted
 
 HERE = Path(__file__).parent
@@ -168,6 +169,13 @@ def test_words_in_any_form(words: list[str]) -> None:
     assert wanted(words, []) == wanted([",".join(reversed(words))], [])
 
 
+@pytest.mark.parametrize("word", ["A101", "init-size"])
+def test_what_only_the_audit_reports_cannot_be_selected(word: str) -> None:
+    with pytest.raises(UnknownRules, match=f"`{word}` is of PyTorch code"):
+        wanted([word], [])
+
+
+@example("A101")
 @given(st.text(max_size=12))
 def test_any_word(text: str) -> None:
     try:

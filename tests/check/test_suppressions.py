@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 import richc
 from richc.cli.main import cli
-from richc.diagnostics import Diagnostic
+from richc.diagnostics import SLUGS, Diagnostic
 from richc.fixing.fix import fix
 from richc.pipeline import FileResult, analyse
-from richc.rules import SLUGS
 from richc.syntax.source import Source
 
 #: R301 (D2) in `embed`, R601 in `optimizer`; where comments go is marked.

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from richc.cli.completion import SHELLS
 from richc.cli.main import COMMANDS, cli
-from richc.rules import SLUGS
+from richc.diagnostics import SLUGS
 from richc.words import FEATURES, GAUGES
 
 TWO = """\

@@ -7,10 +7,10 @@ import re
 import pytest
 
 import richc
+from richc.diagnostics import SLUGS
 from richc.fixing.fix import fix
 from richc.pipeline import analyse
 from richc.report import schema
-from richc.rules import SLUGS
 from richc.syntax.source import Source
 from tests.deep import fault_table, generate, writing
 from tests.fix.texts import apply

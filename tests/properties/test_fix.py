@@ -11,9 +11,9 @@ from hypothesis import assume, event, given, note, settings
 from hypothesis import strategies as st
 
 import richc
+from richc.diagnostics import SLUGS
 from richc.fixing.fix import fix
 from richc.pipeline import FileResult, analyse
-from richc.rules import SLUGS
 from richc.syntax.source import Source
 from tests import strategies
 from tests.fix.texts import apply, values

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 
 import richc.rules
 from richc.cli.main import cli
-from richc.diagnostics import Diagnostic
+from richc.diagnostics import SLUGS, Diagnostic
 from richc.pipeline import analyse
-from richc.rules import SLUGS, pages
+from richc.rules import pages
 from richc.rules.pages import Page
 
 CODES = sorted(SLUGS)

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from richc.algebra.formula import power_of_n
-from richc.diagnostics import ERROR, Diagnostic, Label, Span
+from richc.diagnostics import Diagnostic, Label, Span
 from richc.optimizers import law
 
 _KNOBS = {"a": "multiplier", "b": "init std", "c": "rate"}
 
 
 def _refusal(message: str, span: Span, label: str = "", help: str | None = None) -> Diagnostic:
-    return Diagnostic("R501", "no-such-gauge", ERROR, message, span, label=label, help=help)
+    return Diagnostic("R501", message, span, label=label, help=help)
 
 
 def holes(places: Sequence[Span]) -> Diagnostic:

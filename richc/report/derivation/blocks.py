@@ -13,7 +13,7 @@ from richc.algebra.formula import power, rich_formula
 from richc.algebra.sizes import Size, Zero, largest
 from richc.calculus.verdict import HOLDS, NOT_EVALUATED, Violation
 from richc.pipeline import ModelResult
-from richc.report.style import Style
+from richc.report.style import Style, columns
 from richc.rules.common import shown
 from richc.spec.arrangement import residuals
 
@@ -61,9 +61,9 @@ def _given(result: ModelResult, kept: frozenset[int]) -> Iterator[str]:
         if index in kept and not layer.is_bare:
             sizes = (*written, stage.weight.init, stage.weight.rate)
             word = "frozen" if layer.weight.frozen else spec.optimizer_of(layer.weight).name
-            rows.append((_name(result, index), word, *map(power, sizes)))
+            rows.append((layer.shown, word, *map(power, sizes)))
     yield ""
-    yield from _aligned(rows)
+    yield from (f"{_INDENT}{line}" for line in columns(rows))
     for block, around in residuals(spec.arrangement):
         size = power(result.context.size(block.scale))
         times = "1" if around is None else around.times or (spec.depth and spec.depth.symbol)
@@ -94,9 +94,10 @@ def _sizes(result: ModelResult, kept: frozenset[int]) -> Iterator[str]:
             if verdict.nontrivial is not None:
                 own, share = largest(flow.own, flow.bias_own), largest(flow.df, flow.bias_df)
                 sizes = (flow.h, flow.gradient, own, flow.carried, flow.dh, share)
-            rows.append((_name(result, index), *map(power, sizes), *["?"] * (6 - len(sizes))))
+            cells = (*map(power, sizes), *["?"] * (6 - len(sizes)))
+            rows.append((result.spec.layers[index].shown, *cells))
     yield ""
-    yield from _aligned(rows)
+    yield from (f"{_INDENT}{line}" for line in columns(rows))
 
 
 def _desiderata(result: ModelResult, style: Style) -> Iterator[str]:
@@ -123,19 +124,6 @@ def _fault(result: ModelResult, violation: Violation) -> str:
     how = "exactly zero" if off is None else f"off by {power(off)}"
     size = "0" if isinstance(violation.size, Zero) else power(violation.size)
     return f"{shown(layer, of_bias=violation.of_bias)}: {size}, {how}"
-
-
-def _name(result: ModelResult, index: int) -> str:
-    layer = result.spec.layers[index]
-    is_gain = layer.kind.is_norm and not layer.is_bare
-    return f"{layer.name}.gain" if is_gain else layer.name
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (f"{text:<{width}}" for text, width in zip(row, widths, strict=True))
-        yield f"{_INDENT}{'  '.join(cells)}".rstrip()
 
 
 def _wrapped(text: str) -> list[str]:

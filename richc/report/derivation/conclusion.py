@@ -8,12 +8,11 @@ from itertools import groupby
 from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.verdict import HOLDS, MIXED, NOT_EVALUATED, Breach
 from richc.calculus.written import rescale
-from richc.report.derivation.formulas import columns, number
+from richc.report.derivation.formulas import number
 from richc.report.derivation.sheet import Sheet
-from richc.rules.sentence import point_name
+from richc.report.style import columns
+from richc.rules.sentence import POINT_NAMES, point_name
 from richc.words import Regime
-
-_POINTS = {"mup-lr": "μP-lr", "mup": "μP", "mfp": "MFP", "ntp-lr": "NTP-lr", "ntp": "NTP"}
 
 #: Powers of 2 beyond this are not multiplied out.
 _LARGEST = 64
@@ -89,7 +88,7 @@ def _on_scale(sheet: Sheet, richness: Fraction) -> None:
         "rescaling": "weights of unit size, b = 0: the rescaling gauge",
     }
     named = "; ".join(gauge[g] for g in verdict.gauges) or "a gauge without a name"
-    point = f" Its common name is {_POINTS[verdict.point]}." if verdict.point else ""
+    point = f" Its common name is {POINT_NAMES[verdict.point]}." if verdict.point else ""
     shift = "" if "stp" in verdict.gauges else f"; θ = a from the STP gauge: {shifts}"
     sheet.say(f"Gauge: {named}{shift}.{point}")
 

@@ -56,15 +56,6 @@ class _SameSizes(NamedTuple):
         return self.lines[0]
 
 
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of a table, aligned."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(f"{text:<{w}}" for text, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-
-
 def formulas(lines: Sequence[Line], names: Sequence[str]) -> list[str]:
     """Every line as ``letters = numbers = value`` with its layer's name, aligned.
 

@@ -7,8 +7,9 @@ from itertools import groupby
 from richc.algebra.formula import rich_formula
 from richc.algebra.monomial import WIDTH, Monomial
 from richc.optimizers.law import Epsilon
-from richc.report.derivation.formulas import affine, columns, span
+from richc.report.derivation.formulas import affine, span
 from richc.report.derivation.sheet import Sheet
+from richc.report.style import columns
 from richc.rules.invariants import Invariants, invariants, rate_of, rate_powers
 from richc.spec.declared_values import Values, place, values
 from richc.spec.model import Layer, Tensor

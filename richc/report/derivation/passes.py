@@ -10,8 +10,9 @@ from richc.algebra.formula import power
 from richc.algebra.sizes import ZERO_SIZE, Size, largest
 from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED, Breach
 from richc.calculus.written import PhaseLines
-from richc.report.derivation.formulas import columns, number
+from richc.report.derivation.formulas import number
 from richc.report.derivation.sheet import Sheet
+from richc.report.style import columns
 
 _ZERO = Fraction(0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from richc.diagnostics import ERROR, Diagnostic, Edit, Label, Span
+from richc.diagnostics import Diagnostic, Edit, Label, Span
 from richc.syntax.lalr import Token
 from richc.syntax.lexer import NEWLINE
 from richc.words import ACTIVATIONS
@@ -42,8 +42,6 @@ def syntax(
 ) -> Diagnostic:
     return Diagnostic(
         "R001",
-        "syntax",
-        ERROR,
         message,
         span,
         label,

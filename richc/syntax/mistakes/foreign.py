@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from richc.activations import NONLINEARITIES
-from richc.diagnostics import ERROR, Diagnostic, Edit, Span
+from richc.diagnostics import Diagnostic, Edit, Span
 from richc.syntax.lalr import Token
 from richc.syntax.lexer import NAMES, STATEMENT_WORDS
 from richc.syntax.mistakes.failure import (
@@ -67,8 +67,6 @@ def reserved(f: Failure) -> Diagnostic | None:
 def reserved_name(token: Token) -> Diagnostic:
     return Diagnostic(
         "R012",
-        "reserved-name",
-        ERROR,
         f"`{token.text}` is a word of the language and cannot be a name here",
         token.span,
         help=f"for example `my_{token.text}`",
@@ -182,8 +180,6 @@ def _respelt(f: Failure, candidates: tuple[str, ...]) -> list[Edit]:
 def outside_language(what: str, span: Span) -> Diagnostic:
     return Diagnostic(
         "R004",
-        "not-in-language",
-        ERROR,
         f"{what} cannot be written in this language",
         span,
         help="a .rich file has dense layers, norms and residual blocks; PyTorch code with more is "
