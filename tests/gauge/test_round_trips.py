@@ -152,8 +152,10 @@ model net {{
 
     back = move(there.text, "stp")
 
+    # A text that happens to lie as fmt lays it out stays so on its way back.
+    kept = format_text(home.text) if format_text(there.text) == there.text else home.text
     # A block that holds nothing else goes with what was put into it.
-    assert home.text.replace(" { }", "") == back.replace(" { }", "")
+    assert kept.replace(" { }", "") == back.replace(" { }", "")
 
 
 def test_what_a_user_wrote_first_stays() -> None:
