@@ -103,7 +103,7 @@ def emit_program(
     optimizers = {o.name: o.law.torch for o in decided.optimizers}
     names = [*(name for name, torch in optimizers.items() if torch.is_a_part), *names]
     scaled = bool({"options", "module_only"} & words)
-    filled = fills(decided, sharded="fsdp" in words, scaled=scaled)
+    filled = fills(decided, sharded="fsdp" in words, scaled=scaled, plain=not asked)
     parts = {name: load_part(name, words | {*names}, filled.get(name)) for name in names}
     text = "\n\n".join(part.body for part in parts.values())
     # Parts have one return, for the type checker; what is returned at once needs no name.

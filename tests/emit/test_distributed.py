@@ -243,14 +243,14 @@ def test_the_first_error_is_the_only_message(tmp_path: Path, made: Made) -> None
         "import os, sys\n"
         "from tests.emit.on_ranks import imported\n"
         f"module = imported({str(run.program)!r})\n"
-        "original, calls = module.Batches.__next__, 0\n"
-        "def fetch(batches):\n"
+        "original, calls = module.Trainer.batch, 0\n"
+        "def fetch(trainer):\n"
         "    global calls\n"
         "    calls += 1\n"
         "    if (calls, os.environ['RANK']) == (3, '1'):\n"
         "        raise ValueError('the disk is gone')\n"
-        "    return original(batches)\n"
-        "module.Batches.__next__ = fetch\n"
+        "    return original(trainer)\n"
+        "module.Trainer.batch = fetch\n"
         f"sys.exit(module.main({run.arguments!r}))\n"
     )
 
