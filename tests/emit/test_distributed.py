@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -117,7 +119,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         mapped = (*common, *short, f"--data={folder / 'data.pt'}")
         others[f"stream-{way}"] = Run(program("adam", way, "stream"), folder / f"s-{way}", mapped)
     # Without the options: whole batches, no schedule.
-    plain = (f"--data={folder / 'data.pt'}", "--width=9", "--batch=11", "--steps=6", "--monitor=3")
+    table = folder / "data.parquet"
+    columns = {**dict(zip("abcdef", x.T, strict=True)), "kind": y}
+    pq.write_table(pa.table(columns), table, row_group_size=7)
+    plain = (f"--data={table}", "--width=9", "--batch=11", "--steps=6", "--monitor=3")
+    plain = (*plain, f"--save={folder / 'lean.pt'}")
     for way in WAYS:
         lean = program("adam", way, "stream", lean=True)
         first[f"lean-{way}"] = alone(Run(lean, folder / f"lean-alone-{way}", plain))
