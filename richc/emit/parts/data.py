@@ -40,7 +40,7 @@ def number(text: str) -> float:
 def find_columns(names: list[str], wanted: str) -> list[int]:
     """Places of columns by name or 0-based number, several with commas between."""
     places = {str(i): i for i in range(len(names))} | {name: i for i, name in enumerate(names)}
-    words = [wanted] if wanted in places else [w.strip() for w in wanted.split(",") if wanted]
+    words = [wanted] if wanted in places else [word.strip() for word in wanted.split(",")]
     if any(word not in places or names.count(word) > 1 for word in words):
         raise ValueError(f"there is no column {wanted[:40]!r} or two ({', '.join(names)[:200]!r})")
     return [places[word] for word in words]
@@ -67,8 +67,9 @@ def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, list[
     named = (word[0] & ~np.isnan(values[1])).any() or not (~word[0] | (cells[1:] == cells[0])).any()
     names = [str(name) for name in (cells[0] if named else range(len(cells[0])))]
     cells, values, empty, word = (part[int(named) :] for part in (cells, values, empty, word))
-    targets = find_columns(names, options.target or "") or [len(names) - 1]
-    inputs = sorted(set(range(len(names))) - {*targets, *find_columns(names, options.ignore or "")})
+    targets = [len(names) - 1] if options.target is None else find_columns(names, options.target)
+    ignored = find_columns(names, options.ignore) if options.ignore else []
+    inputs = [i for i in range(len(names)) if i not in targets + ignored]
     columns = [values[:, :0]]
     for i in inputs:
         row, name = word[:, i].argmax(), f"column {names[i][:40]!r}"

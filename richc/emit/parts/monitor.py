@@ -59,13 +59,17 @@ class Monitor:
     def show(self, step: int) -> dict[str, dict[str, float | None]]:
         """Measure, and print the table."""
         rows, width = dict[str, dict[str, float | None]](), self.options.width
+        known = PREDICTED if self.options.richness == RICHNESS else {}  # of this one alone
+        known = known if self.options.depth == DEPTH else {}  # keep if depth
         table = [[f"step {step}", "h", "predicted", "dh", "predicted"]]
         for name, y in self.outputs().items():
-            found = PREDICTED.get(name)
-            found = found or PREDICTED.get(re.sub(r"\.\d+\.", ".*.", name))  # keep if blocks
-            found = found if self.options.richness == RICHNESS else None  # what is known of one
-            found = found if self.options.depth == DEPTH else None  # keep if depth
+            # keep if not blocks
+            size, power, power_of_change = known.get(name, (None, None, None))
+            # end
+            # keep if blocks
+            found = known.get(name) or known.get(re.sub(r"\.\d+\.", ".*.", name))
             size, power, power_of_change = found or (None, None, None)
+            # end
             h, dh = (v.double().square().mean().sqrt().item() for v in (y, y - self.first[name]))
             like_h = scaled(size, width / WIDTH, power)
             like_dh = scaled(self.like.get((step, name)), width / self.like_width, power_of_change)

@@ -126,8 +126,9 @@ def open_rows(options: argparse.Namespace) -> tuple[Any, np.ndarray]:
 def open_shards(parts: list[Any], options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
     """Rows of pyarrow's fragments, each of which is a chunk; labels."""
     names = parts[0].physical_schema.names if parts else []
-    targets = find_columns(names, options.target or "") or [len(names) - 1]
-    inputs = sorted(set(range(len(names))) - {*targets, *find_columns(names, options.ignore or "")})
+    targets = [len(names) - 1] if options.target is None else find_columns(names, options.target)
+    ignored = find_columns(names, options.ignore) if options.ignore else []
+    inputs = [i for i in range(len(names)) if i not in targets + ignored]
     if not inputs:
         raise ValueError("no column holds features")
 
