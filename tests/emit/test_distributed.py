@@ -122,8 +122,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     table = folder / "data.parquet"
     columns = {**dict(zip("abcdef", x.T, strict=True)), "kind": y}
     pq.write_table(pa.table(columns), table, row_group_size=7)
-    plain = (f"--data={table}", "--width=9", "--batch=11", "--steps=6", "--monitor=3")
-    plain = (*plain, f"--save={folder / 'lean.pt'}")
+    where = (f"--data={table}", f"--save={folder / 'lean.pt'}")
+    plain = (*where, "--width=9", "--batch=11", "--steps=6", "--monitor=3")
     for way in WAYS:
         lean = program("adam", way, "stream", lean=True)
         first[f"lean-{way}"] = alone(Run(lean, folder / f"lean-alone-{way}", plain))
