@@ -14,8 +14,8 @@ from richc.spec.names import refusal
 MODULE_NAMES = frozenset(
     """
     Any Callable Checkpoints DTensor Dense DistributedDataParallel Embedding F
-    Iterable Iterator Lion Log MixedPrecisionPolicy Monitor Path Rows Self Shifted SideBySide SignSGD
-    Tensor Trainer Whole
+    Iterable Iterator Lion Log MixedPrecisionPolicy Monitor Path Rows Self Shifted SideBySide
+    SignSGD Tensor Trainer Whole
     BATCH BLOCK COMPILER DATA DEPTH FEATURES GAMMA MISSING MODEL OUTPUTS PRECISION PREDICTED
     RICHNESS SCHEDULE SCORE SEED SPEC STEPS TARGET TOKENS WARMUP WIDTH
     """.split()
