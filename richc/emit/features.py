@@ -58,7 +58,7 @@ FEATURES: dict[str, Feature] = {
         ),
     ),
     "stream": Feature(
-        "Data stays on the disk: mapped .npy .pt .safetensors, shards of Parquet and Arrow.",
+        "Data stays on the disk: shards of Parquet; with `options` of Arrow, and mapped arrays.",
         ("--window", "--statistics-rows", "--report-rows"),
     ),
 }

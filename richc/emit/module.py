@@ -55,12 +55,13 @@ def words_of(plan: Plan) -> frozenset[str]:
     return frozenset({*(word for word in said if said[word]), *dists, plan.model.loss})
 
 
-def fills(plan: Plan, *, sharded: bool, scaled: bool) -> dict[str, Fills]:
-    """What stands in the parts, by part and place."""
+def fills(plan: Plan, *, sharded: bool, scaled: bool, plain: bool) -> dict[str, Fills]:
+    """What stands in the parts, by part and place; ``plain`` is a program without features."""
     return {
         "dense": _dense_fills(plan, words_of(plan)),
         "blocks": {"classes": _classes(plan)},
         "network": _network_fills(plan, sharded=sharded, scaled=scaled),
+        "data": _PLAIN if plain else _REFUSED,
         **_program_fills(plan),
         "weights": _weights_fills(plan),
     }
@@ -136,6 +137,18 @@ def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
         "groups": group_lines(plan, plan.optimizers[0]),
         "optimizer": optimizer_lines(plan, sharded=sharded, scaled=scaled),
     }
+
+
+#: What goes wrong with data, where the program has no ``refused_for`` as yet, and where it has.
+_PLAIN: Fills = {
+    "refusal": ["try:"],
+    "refused": [
+        "except Exception as error:  # noqa: BLE001 - whatever a library comes to",
+        '    reason = str(getattr(error, "strerror", None) or error).partition("; use `")[0][:400]',
+        '    raise ValueError(f"{options.data}: {reason or type(error).__name__}") from None',
+    ],
+}
+_REFUSED: Fills = {"refusal": ['with refused_for(f"{options.data}"):'], "refused": []}
 
 
 def _program_fills(plan: Plan) -> dict[str, Fills]:

@@ -13,9 +13,9 @@ from richc.spec.names import refusal
 #: capital and hold no underscore.  A test compares.
 MODULE_NAMES = frozenset(
     """
-    Any Batches Callable Checkpoints DTensor Dense DistributedDataParallel Embedding F
-    Future Iterable Iterator Lion Log MixedPrecisionPolicy Monitor Path Rows Self Sequence
-    Shifted SideBySide SignSGD StateDictOptions Tensor ThreadPoolExecutor Trainer Whole
+    Any Callable Checkpoints DTensor Dense DistributedDataParallel Embedding F
+    Iterable Iterator Lion Log MixedPrecisionPolicy Monitor Path Rows Self Shifted SideBySide
+    SignSGD Tensor Trainer Whole
     BATCH BLOCK COMPILER DATA DEPTH FEATURES GAMMA MISSING MODEL OUTPUTS PRECISION PREDICTED
     RICHNESS SCHEDULE SCORE SEED SPEC STEPS TARGET TOKENS WARMUP WIDTH
     """.split()

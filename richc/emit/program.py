@@ -103,7 +103,7 @@ def emit_program(
     optimizers = {o.name: o.law.torch for o in decided.optimizers}
     names = [*(name for name, torch in optimizers.items() if torch.is_a_part), *names]
     scaled = bool({"options", "module_only"} & words)
-    filled = fills(decided, sharded="fsdp" in words, scaled=scaled)
+    filled = fills(decided, sharded="fsdp" in words, scaled=scaled, plain=not asked)
     parts = {name: load_part(name, words | {*names}, filled.get(name)) for name in names}
     text = "\n\n".join(part.body for part in parts.values())
     # Parts have one return, for the type checker; what is returned at once needs no name.
@@ -184,11 +184,11 @@ def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list
         features = {"FEATURES": "1", "TOKENS": str(model.input_dim)}
     named |= {**features, "OUTPUTS": str(outputs.factor)}
     lines += [f"{', '.join(named)} = {', '.join(named.values())}"]
-    if train.data is not None:
-        lines.append(f"DATA: str | None = {_optional(train.data)}")
+    data = {} if train.data is None else {"DATA": literal(train.data)}
+    data["TARGET"] = _optional(train.target)
     return [
         *lines,
-        f"TARGET: str | None = {_optional(train.target)}",
+        f"{', '.join(data)} = {', '.join(data.values())}",
         f"{', '.join(train_defaults)} = {', '.join(train_defaults.values())}",
         'MISSING, UNPACKED_BYTES = ("", "?", "na", "n/a", "nan", "null", "none"), 1 << 30',
         *([f"SPEC = {literal(_digest(decided))}"] if "ckpt" in words else ()),

@@ -126,8 +126,8 @@ class Loop:
         generator = torch.Generator().manual_seed(rounding)
         for p in model.parameters() if rounding else ():
             p.data *= 1.0 + 2.0**-22 * torch.randn(p.shape, generator=generator)
-        batches = module.Batches(data.train_x, data.train_y, job.batch, point.seed, CPU)
-        module.train(module.Trainer(model, batches, self.options))
+        self.options.batch, self.options.seed = job.batch, point.seed
+        module.train(module.Trainer(model, data.train_x, data.train_y, self.options))
         loss, _ = module.evaluate(model, data.train_x, data.train_y, job.precision)
         module.evaluate(model, data.test_x, data.test_y, job.precision)
         return loss if math.isfinite(loss) else None

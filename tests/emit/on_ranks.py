@@ -52,17 +52,17 @@ def imported(path: str) -> ModuleType:
 
 def interrupt(module: ModuleType, step: int) -> None:
     """Have this process signal itself when the program asks for the batch of a step."""
-    original = module.Batches.__next__
+    original = module.Trainer.batch
     calls = 0
 
-    def fetch(batches: Any) -> Any:
+    def fetch(trainer: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == step:
             os.kill(os.getpid(), signal.SIGTERM)
-        return original(batches)
+        return original(trainer)
 
-    module.Batches.__next__ = fetch
+    module.Trainer.batch = fetch
 
 
 def main() -> None:

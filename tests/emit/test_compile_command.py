@@ -146,7 +146,7 @@ def test_same_bytes_wherever_they_go(spec: Path, tmp_path: Path) -> None:
 
     assert (tmp_path / "src" / "net.py").read_bytes() == printed
     assert (tmp_path / "net.py").read_bytes() == printed
-    assert b'DATA: str | None = "data/d.csv"\n' in printed
+    assert b'DATA, TARGET = "data/d.csv", ' in printed
 
 
 def test_needs_no_torch(spec: Path, tmp_path: Path) -> None:

@@ -114,12 +114,17 @@ def test_split_follows_the_seed(classifier: ModuleType, tmp_path: Path) -> None:
 
 def test_batches_are_full_and_cover_an_epoch(classifier: ModuleType) -> None:
     x = torch.arange(10.0)[:, None]
-    stream = classifier.Batches(x, x[:, 0], 4, 0, torch.device("cpu"))
-    epochs = [[next(stream)[1] for _ in range(2)] for _ in range(3)]
+
+    def batches(size: int) -> Any:
+        options = classifier.parse(["--data", "none", f"--batch={size}"])
+        return classifier.Trainer(classifier.Iris(), x, x[:, 0], options)
+
+    trainer = batches(4)
+    epochs = [[trainer.batch()[1] for _ in range(2)] for _ in range(3)]
 
     assert all(len(batch) == 4 for epoch in epochs for batch in epoch)
     assert all(len(set(torch.cat(epoch).tolist())) == 8 for epoch in epochs)
-    assert len(next(classifier.Batches(x, x, 64, 0, x.device))[0]) == 10
+    assert len(batches(64).batch()[0]) == 10
 
 
 # ---- refusals --------------------------------------------------------------------------------

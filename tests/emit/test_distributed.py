@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -117,7 +119,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         mapped = (*common, *short, f"--data={folder / 'data.pt'}")
         others[f"stream-{way}"] = Run(program("adam", way, "stream"), folder / f"s-{way}", mapped)
     # Without the options: whole batches, no schedule.
-    plain = (f"--data={folder / 'data.pt'}", "--width=9", "--batch=11", "--steps=6", "--monitor=3")
+    table = folder / "data.parquet"
+    columns = {**dict(zip("abcdef", x.T, strict=True)), "kind": y}
+    pq.write_table(pa.table(columns), table, row_group_size=7)
+    where = (f"--data={table}", f"--save={folder / 'lean.pt'}")
+    plain = (*where, "--width=9", "--batch=11", "--steps=6", "--monitor=3")
     for way in WAYS:
         lean = program("adam", way, "stream", lean=True)
         first[f"lean-{way}"] = alone(Run(lean, folder / f"lean-alone-{way}", plain))
@@ -243,14 +249,14 @@ def test_the_first_error_is_the_only_message(tmp_path: Path, made: Made) -> None
         "import os, sys\n"
         "from tests.emit.on_ranks import imported\n"
         f"module = imported({str(run.program)!r})\n"
-        "original, calls = module.Batches.__next__, 0\n"
-        "def fetch(batches):\n"
+        "original, calls = module.Trainer.batch, 0\n"
+        "def fetch(trainer):\n"
         "    global calls\n"
         "    calls += 1\n"
         "    if (calls, os.environ['RANK']) == (3, '1'):\n"
         "        raise ValueError('the disk is gone')\n"
-        "    return original(batches)\n"
-        "module.Batches.__next__ = fetch\n"
+        "    return original(trainer)\n"
+        "module.Trainer.batch = fetch\n"
         f"sys.exit(module.main({run.arguments!r}))\n"
     )
 

@@ -115,3 +115,5 @@ def test_the_default_is_a_page(examples: Path) -> None:
 
     assert program(chosen, origin=origin).count("\n") <= 300
     assert program(chosen, origin=origin, module_only=True).count("\n") <= 160
+    six = [name for name in FEATURES if name != "options"]
+    assert program(chosen, origin=origin, features=six).count("\n") < 900

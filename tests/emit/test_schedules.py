@@ -219,6 +219,11 @@ def test_warmups_that_are_none(value: str, capsys: Captured) -> None:
 
 
 @pytest.mark.parametrize("value", ["-1", "1.5", "x", "nan"])
-def test_warmups_that_the_program_refuses(value: str, program: ModuleType) -> None:
-    with pytest.raises(SystemExit):
-        program.main([f"--warmup={value}"])
+def test_warmups_that_the_program_refuses(
+    value: str, program: ModuleType, capsys: Captured
+) -> None:
+    assert program.main([f"--warmup={value}"]) == 2
+
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: --warmup")
+    assert shown.count("\n") == 1

@@ -156,11 +156,12 @@ def test_regression(load: Load, read_model: ReadModel, tmp_path: Path) -> None:
 def test_an_epoch_goes_once_through_windows_of_chunks(stream: ModuleType, tmp_path: Path) -> None:
     options = stream.parse(["--data", str(shards(tmp_path, "parquet")), "--window=2"])
     data: Any = Split(*stream.load(options))
-    batches = stream.Batches(data.train_x, data.train_y, 1, 0, torch.device("cpu"))
+    options.batch = 1
+    trainer = stream.Trainer(stream.Net(), data.train_x, data.train_y, options)
 
     epochs, orders = [], []
     for _ in range(2):
-        rows = torch.cat([data.train_x.index[batch] for batch in batches.chosen]).tolist()
+        rows = torch.cat([data.train_x.index[batch] for batch in trainer.left]).tolist()
         chunks = [row // PIECE for row in rows]
         for number in set(chunks):
             seen = [i for i, chunk in enumerate(chunks) if chunk == number]
@@ -170,7 +171,7 @@ def test_an_epoch_goes_once_through_windows_of_chunks(stream: ModuleType, tmp_pa
         epochs.append(rows)
         order = list(dict.fromkeys(chunks))
         orders.append([set(order[i : i + 2]) for i in range(0, len(order), 2)])
-        batches.shuffle()
+        trainer.shuffle()
 
     assert orders[0] != orders[1]
     for epoch in epochs:

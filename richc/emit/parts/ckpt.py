@@ -135,10 +135,9 @@ def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
         found |= {f"optimizer.{name}.{k}": v for k, v in state.items() if isinstance(v, Tensor)}
     # keep if options
     found |= {f"scaler.{k}": torch.tensor(v) for k, v in trainer.scaler.state_dict().items()}
-    found["steps"] = torch.tensor([trainer.taken, trainer.scheduler.last_epoch])
+    found["scheduled"] = torch.tensor(trainer.scheduler.last_epoch)
     # end
-    found["steps"] = torch.tensor([trainer.taken])  # keep if not options
-    found |= {"rng.data": trainer.batches.begun, "rng.cpu": torch.get_rng_state()}
+    found |= {"rng.data": trainer.begun, "rng.cpu": torch.get_rng_state()}
     if trainer.device.type == "cuda":
         found["rng.cuda"] = torch.cuda.get_rng_state(trainer.device)
     return found
@@ -147,7 +146,7 @@ def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
 def common(trainer: Trainer, folder: Path) -> list[str]:
     """What a state in a folder and a run that goes on from it must have in common."""
     names = {parameter: name for name, parameter in trainer.model.named_parameters()}
-    found = ["format is 3"]
+    found = ["format is 4", f"state is {folder.name.lstrip('.')}"]
     # Of a group, but for how it is computed, and what the schedule made of its rate.
     others = {"name", "params", "initial_lr", "foreach", "fused", "capturable", "differentiable"}
     for group in trainer.optimizer.param_groups:
@@ -155,9 +154,8 @@ def common(trainer: Trainer, folder: Path) -> list[str]:
         knobs |= {k: group[k] for k in group if k not in others}
         knobs["lr"] = group["initial_lr"]  # keep if options
         found += [f"groups {group['name']!r} {k!r} is {v}" for k, v in knobs.items()]
-    batches, options = trainer.batches, trainer.options
-    order = f"{len(batches.x)} rows in batches of {batches.size}, seed {options.seed}"
-    order = f"{order}, window {options.window}"  # keep if stream
+    order = f"{len(trainer.x)} rows in batches of {trainer.size}, seed {trainer.options.seed}"
+    order = f"{order}, window {trainer.options.window}"  # keep if stream
     found += [f"order is of {order}", f"spec is {SPEC}"]
     for path in sorted(folder.glob("*.safetensors")):
         found.append(f"{path.name} is {hashlib.sha256(np.memmap(path, mode='r').data).hexdigest()}")
@@ -176,14 +174,12 @@ def restore(trainer: Trainer, path: Path) -> None:
             if there != ours:
                 raise ValueError(f"{there} there, but {ours} here")
         files: list[Any] = [safe_open(each, "pt") for each in sorted(path.glob("*.safetensors"))]
-        taken, scheduled = files[0].get_tensor("steps").tolist()  # keep if options
-        (taken,) = files[0].get_tensor("steps").tolist()  # keep if not options
+        trainer.taken = int(path.name[5:])
         # keep if options
-        if not 0 <= scheduled <= taken:
+        scheduled = int(files[0].get_tensor("scheduled"))
+        if not 0 <= scheduled <= trainer.taken:
             raise ValueError("there is no such schedule")
         # end
-        if path.name != f"step-{taken:08}":
-            raise ValueError("there is no such step")
         for parameter in trainer.model.parameters():  # as a step leaves it: with a state to fill
             parameter.grad = torch.zeros_like(parameter)
         trainer.optimizer.step()
@@ -205,9 +201,8 @@ def restore(trainer: Trainer, path: Path) -> None:
                 whole = distribute_tensor(whole, *where, src_data_rank=None)
             # end
             tensor.copy_(whole)
-        trainer.taken, batches = taken, trainer.batches
-        batches.generator.set_state(tensors["rng.data"])
-        batches.shuffle((taken - 1) % len(batches.chosen) + 1)
+        trainer.generator.set_state(tensors["rng.data"])
+        trainer.shuffle((trainer.taken - 1) % (len(trainer.x) // trainer.size) + 1)
         torch.set_rng_state(tensors["rng.cpu"])
         if trainer.device.type == "cuda":
             torch.cuda.set_rng_state(tensors["rng.cuda"], trainer.device)

@@ -25,21 +25,22 @@ SCHEDULE, WARMUP, SCORE = "constant", 0.0, "accuracy"
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.exit_on_error = False  # but raise: `main` prints a line  # keep if features
     add = parser.add_argument
     # keep if has_data
     data = Path(__file__).resolve().parent / str(DATA)
     # end
-    # keep if has_data and not options and not stream
+    # keep if has_data and not options
     add("--data", type=Path, default=str(data if data.exists() else DATA), help="CSV (%(default)a)")
     # end
-    # keep if has_data and options or has_data and stream
+    # keep if has_data and options
     known = str(data if data.exists() else DATA)
     add("--data", type=Path, default=known, help=".csv .csv.gz .npz .pt .safetensors (%(default)a)")
     # end
-    # keep if not has_data and not options and not stream
+    # keep if not has_data and not options
     add("--data", type=Path, help="a table, .csv or .csv.gz")
     # end
-    # keep if not has_data and options or not has_data and stream
+    # keep if not has_data and options
     add("--data", type=Path, help=".csv .csv.gz .npz .pt .safetensors")
     # end
     add("--target", default=TARGET, help="the labels' column, by name or number (the last one)")
@@ -103,10 +104,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--statistics-rows", type=int, metavar="N", help="of training, for scales (all)")
     add("--report-rows", type=int, default=10**6, metavar="N", help="of either part, at the end")
     # end
-    # keep if features
+    # keep if options
     add("--save", type=Path, metavar="PATH", help="write the weights, as .safetensors or .pt")
     # end
-    add("--save", type=Path, metavar="FILE.pt", help="write the weights")  # keep if not features
+    add("--save", type=Path, metavar="FILE.pt", help="write the weights")  # keep if not options
     add("--quiet", action="store_true", help="no progress on stderr")
     options = parser.parse_args(argv)
     for name, value in vars(options).items():
@@ -115,17 +116,17 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         # end
         least = {"seed": 0.0, "richness": -1e300}.get(name, 1e-300)  # keep if not options
         if type(value) in (int, float) and not least <= value < math.inf:
-            parser.error(f"--{name}: no number, or one that is too small or infinite")
+            raise ValueError(f"--{name}: no number, or one that is too small or infinite")
     # keep if options
     if options.warmup > 1 and options.warmup % 1:
-        parser.error(f"--warmup: {options.warmup} is no number of steps")
+        raise ValueError(f"--warmup: {options.warmup} is no number of steps")
     # end
-    # keep if features
+    # keep if options
     save = options.save
     if save and not (save.suffix in (".pt", ".safetensors") and save.parent.is_dir()):
         raise ValueError(f"--save {save}: no .pt or .safetensors, or no folder {save.parent}")
     # end
-    # keep if not features
+    # keep if not options
     if options.save and not (options.save.suffix == ".pt" and options.save.parent.is_dir()):
         raise ValueError(f"--save {options.save}: no .pt, or no folder {options.save.parent}")
     # end

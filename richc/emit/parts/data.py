@@ -84,7 +84,7 @@ def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, list[
     return x, labels[:, 0] if len(targets) == 1 else labels, [names[i] for i in targets]
 
 
-# keep if options or stream
+# keep if options
 # keep if not stream
 def read_arrays(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Features (rows, columns), labels and their name, of a .npz, .pt or .safetensors file."""
@@ -148,12 +148,13 @@ def as_array(value: Any, name: str, kinds: str = "biufU") -> np.ndarray:
     return np.asarray(value, None if value.dtype.kind == "U" else np.float64)
 
 
+# end
+# keep if options or stream
 def lost(labels: np.ndarray) -> np.ndarray:
     """Which rows have a label that is missing (rows,)."""
     if labels.dtype.kind in "UO":
         labels = np.where(np.isin(np.char.lower(labels.astype(str)), MISSING), math.nan, 0.0)
-    found: np.ndarray = ~np.isfinite(labels).reshape(len(labels), -1).all(1)
-    return found
+    return np.asarray(~np.isfinite(labels).reshape(len(labels), -1).all(1))
 
 
 # end
@@ -191,14 +192,16 @@ def refused_for(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever a library comes to
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise ValueError(f"{what}: {reason}") from None
+        reason = str(getattr(error, "strerror", None) or error).partition("; use `")[0][:400]
+        raise ValueError(f"{what}: {reason or type(error).__name__}") from None
 
 
 # end
 def load(options: argparse.Namespace) -> list[Any]:
     """Features and targets to train on, and held-out ones: a fifth of the rows, by the seed."""
-    try:
+    # fill refusal
+    with refused_for(f"{options.data}"):
+        # end
         # keep if not stream
         # keep if options
         if options.data.is_fifo():
@@ -212,11 +215,13 @@ def load(options: argparse.Namespace) -> list[Any]:
         # end
         # keep if stream
         x, labels = open_rows(options)
+        # keep if options
         if len(x) != len(labels):
             raise ValueError(f"{len(x)} rows of features and {len(labels)} labels")
+        # end
         columns, bad = x.columns, lost(labels)
         for block in x.index.split(BLOCK) if options.missing == "drop" else ():
-            bad[block] |= ~x.read(block).isfinite().all(1).numpy()
+            bad[block] |= ~x[block].to("cpu").isfinite().all(1).numpy()
         # end
         if bad.any() and options.missing == "error":
             raise ValueError(f"row {bad.argmax() + 1}: a value is missing or infinite (--missing)")
@@ -234,8 +239,8 @@ def load(options: argparse.Namespace) -> list[Any]:
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(options.seed))
         test, train = order[: max(2, len(x) // 5)], order[max(2, len(x) // 5) :]
         x.standardise(train, options.statistics_rows)  # keep if stream
-    except Exception as error:  # noqa: BLE001 - whatever a library comes to
-        raise ValueError(f"{options.data}: {str(error)[:400] or type(error).__name__}") from None
+    # fill refused
+    # end
     # keep if mse
     if y.dtype != torch.bool:
         y = (y - y[train].mean(0)) / y[train].std(0, correction=0).clamp(min=1e-30)

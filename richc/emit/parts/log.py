@@ -39,15 +39,14 @@ class Log:
 
                 self.board = SummaryWriter(str(folder), purge_step=begin + 1)
                 threading.excepthook = lambda _: None  # its thread's errors come at its next call
-        trainer.undo.callback(self.close)
+                trainer.undo.callback(self.close)
 
     def write(self, line: dict[str, Any]) -> None:
-        with refused_for(f"--log {self.path}"):
-            if self.path is not None:
-                with self.path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(line, default=str) + "\n")
+        if self.path is not None:
+            with refused_for(f"--log {self.path}"), self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line, default=str) + "\n")
+        rest = list(line.items())[1:] if self.board is not None else []
         with refused_for(self.told):
-            rest = list(line.items())[1:] if self.board is not None else []
             for name, value in rest:
                 if isinstance(value, dict):
                     rest += [(f"{name}/{key}", inner) for key, inner in value.items()]
@@ -56,8 +55,7 @@ class Log:
 
     def close(self) -> None:
         with refused_for(self.told):
-            if self.board is not None:
-                self.board.close()
+            self.board.close()
 
 
 def make_ready(path: Path, begin: int, options: argparse.Namespace) -> bool:

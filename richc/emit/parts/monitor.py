@@ -8,6 +8,7 @@ import sys
 
 import torch
 from torch import Tensor
+from torch.nn.modules.module import register_module_forward_hook
 
 from richc.emit.parts.data import refused_for
 from richc.emit.parts.dense import Dense
@@ -33,7 +34,8 @@ class Monitor:
         self.first = self.outputs() if self.options.monitor else {}
         self.like, path = dict[tuple[int, str], float](), self.options.monitor_like
         with refused_for(f"--monitor-like {path}"):
-            for line in path.read_text(encoding="utf-8").splitlines() if path is not None else ():
+            text = path.read_text(encoding="utf-8") if path and path.is_file() else ""
+            for line in text.splitlines():
                 entry = json.loads(line)
                 if "run" in entry:
                     self.like_width, self.like = int(entry["options"]["width"]), {}
@@ -47,42 +49,36 @@ class Monitor:
         """Every layer's output on the probe."""
         model, found = self.trainer.model, dict[str, Tensor]()
         names = {layer: name for name, layer in model.named_modules() if isinstance(layer, Dense)}
-        hooks = [
-            layer.register_forward_hook(lambda layer, _, y: found.update({names[layer]: y.float()}))
-            for layer in names
-        ]
-        with autocast(self.trainer.device, self.options.precision):
+        hook = register_module_forward_hook(
+            lambda layer, _, y: found.update({names[layer]: y.float()} if layer in names else {})
+        )
+        with hook, autocast(self.trainer.device, self.options.precision):
             model(self.trainer.probe)
-        for hook in hooks:
-            hook.remove()
         return found
 
     def show(self, step: int) -> dict[str, dict[str, float | None]]:
         """Measure, and print the table."""
         rows, width = dict[str, dict[str, float | None]](), self.options.width
+        known = PREDICTED if self.options.richness == RICHNESS else {}  # of this one alone
+        known = known if self.options.depth == DEPTH else {}  # keep if depth
+        table = [[f"step {step}", "h", "predicted", "dh", "predicted"]]
         for name, y in self.outputs().items():
-            is_known = self.options.richness == RICHNESS  # of this one alone
-            is_known &= self.options.depth == DEPTH  # keep if depth
-            found = PREDICTED.get(name)  # keep if not blocks
-            # keep if blocks
-            found = PREDICTED.get(name) or PREDICTED.get(re.sub(r"\.\d+\.", ".*.", name))
+            # keep if not blocks
+            size, power, power_of_change = known.get(name, (None, None, None))
             # end
-            size, power, power_of_change = found if found and is_known else (None, None, None)
-            h = scaled(size, width / WIDTH, power)
-            dh = scaled(self.like.get((step, name)), width / self.like_width, power_of_change)
-            sizes = {"h": rms(y), "h_predicted": h, "dh": rms(y - self.first[name])}
-            rows[name] = {**sizes, "dh_predicted": dh}
-        table = {f"step {step}": ["h", "predicted", "dh", "predicted"]}
-        for name, row in rows.items():
-            table[name] = ["-" if value is None else f"{value:.4g}" for value in row.values()]
-        for name, cells in table.items() if not self.options.quiet else ():
-            line = name.ljust(max(map(len, table))) + "".join(f"{cell:>11}" for cell in cells)
-            print(line, file=sys.stderr)
+            # keep if blocks
+            found = known.get(name) or known.get(re.sub(r"\.\d+\.", ".*.", name))
+            size, power, power_of_change = found or (None, None, None)
+            # end
+            h, dh = (v.double().square().mean().sqrt().item() for v in (y, y - self.first[name]))
+            like_h = scaled(size, width / WIDTH, power)
+            like_dh = scaled(self.like.get((step, name)), width / self.like_width, power_of_change)
+            rows[name] = {"h": h, "h_predicted": like_h, "dh": dh, "dh_predicted": like_dh}
+            table.append([name, *("-" if v is None else f"{v:.4g}" for v in rows[name].values())])
+        for name, *cells in table if not self.options.quiet else ():
+            shown = name.ljust(max(len(row[0]) for row in table))
+            print(shown + "".join(f"{cell:>11}" for cell in cells), file=sys.stderr)
         return rows
-
-
-def rms(values: Tensor) -> float:
-    return values.double().square().mean().sqrt().item()
 
 
 def scaled(size: float | None, ratio: float, power: float | None) -> float | None:

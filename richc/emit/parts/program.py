@@ -20,7 +20,7 @@ from richc.emit.parts.log import Log
 from richc.emit.parts.monitor import Monitor
 from richc.emit.parts.network import _Network
 from richc.emit.parts.ranks import gather, processes, rank, shard
-from richc.emit.parts.training import Batches, Trainer, evaluate
+from richc.emit.parts.training import Trainer, evaluate
 
 MODEL, COMPILER, SCORE = "model", "richc", "accuracy"
 
@@ -57,17 +57,16 @@ def train(trainer: Trainer) -> int:
         # end
         # keep if log and ranks
         if is_due or is_logged:
-            outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
+            outputs, y = (gather(v, trainer.size) for v in (outputs, y))
         # end
         # keep if ranks and not log
         if is_due:
-            outputs, y = (gather(v, trainer.batches.size) for v in (outputs, y))
+            outputs, y = (gather(v, trainer.size) for v in (outputs, y))
         # end
         # keep if log
         if is_logged:
             rates = {group["name"]: group["lr"] for group in trainer.optimizer.param_groups}
-            found = {"loss": loss.item(), SCORE: score(outputs, y)}
-            log.write({"step": step, **found, "lr": rates})
+            log.write({"step": step, "loss": loss.item(), SCORE: score(outputs, y), "lr": rates})
         # end
         # keep if monitor
         if options.monitor and step % options.monitor == 0:
@@ -76,18 +75,17 @@ def train(trainer: Trainer) -> int:
         # end
         if is_due and not options.quiet:
             left = (time.perf_counter() - begun) / (step - first) * (steps - step)
-            shown = f"loss {loss:.4g}  {SCORE} {score(outputs, y):.4f}"
+            shown = f"step {step}/{steps}  loss {loss:.4g}  {SCORE} {score(outputs, y):.4f}"
             # keep if options and not ranks
             held_out, unseen = evaluate(trainer.model, *trainer.held_out, options.precision)
             shown = f"{shown}  held-out loss {held_out:.4g} {SCORE} {unseen:.4f}"
             # end
-            shown = f"step {step}/{steps}  {shown}  {left:.0f} s left"
             # keep if options
             start, end = ("\r", "\x1b[K") if in_place else ("", "\n")
-            print(f"{start}{shown}", end=end, file=sys.stderr, flush=True)
+            print(f"{start}{shown}  {left:.0f} s left", end=end, file=sys.stderr, flush=True)
             # end
             # keep if not options
-            print(shown, file=sys.stderr, flush=True)
+            print(f"{shown}  {left:.0f} s left", file=sys.stderr, flush=True)
             # end
         # keep if ckpt
         is_kept = checkpoints.is_due(step)
@@ -138,8 +136,7 @@ def run(options: argparse.Namespace) -> int:
         model = _Network(*sizes).to(device)
         # end
         # end
-        batches = Batches(train_x, train_y, options.batch, options.seed, device)
-        trainer = Trainer(model, batches, options)
+        trainer = Trainer(model, train_x, train_y, options)
         trainer.probe = test_x[:256].to(device)  # keep if monitor
         trainer.held_out = test_x[:4096], test_y[:4096]  # keep if options and not ranks
     code = train(trainer)  # keep if not ckpt and not log and not options
@@ -177,10 +174,13 @@ def run(options: argparse.Namespace) -> int:
         folder = tempfile.TemporaryDirectory(dir=options.save.parent)
         with folder, refused_for(f"--save {options.save}"):
             draft = Path(folder.name) / options.save.name
-            if draft.suffix == ".pt":
-                torch.save({"model": weights, "metadata": told}, draft)
-            else:
+            # keep if options
+            if draft.suffix == ".safetensors":
                 draft.write_bytes(importlib.import_module("safetensors.torch").save(weights, told))
+            else:
+                torch.save({"model": weights, "metadata": told}, draft)
+            # end
+            torch.save({"model": weights, "metadata": told}, draft)  # keep if not options
             draft.replace(options.save)
     return code
 
@@ -191,7 +191,7 @@ def main(argv: list[str] | None = None) -> int:
         return run(parse(argv))
     except KeyboardInterrupt:
         line, code = "interrupted", 130
-    except (OSError, ValueError, torch.OutOfMemoryError) as error:
+    except (argparse.ArgumentError, OSError, ValueError, torch.OutOfMemoryError) as error:
         line, code = f"error: {error}", 2
     print("".join(c if c.isprintable() else "?" for c in line.split("\n")[0]), file=sys.stderr)
     return code

@@ -65,11 +65,10 @@ def gather(values: Tensor, rows: int) -> Tensor:
 # keep if fsdp
 def shard(options: argparse.Namespace, device: torch.device) -> _Network:
     """The network, its rows divided among processes: as many copies as ``--shard-over`` makes."""
-    each = options.shard_over or ranks()
-    if ranks() % each:
-        raise ValueError(f"--shard-over {each}: does not divide {ranks()} processes")
-    names = ("copies", "shards")
-    mesh = init_device_mesh(device.type, (ranks() // each, each), mesh_dim_names=names)
+    k = options.shard_over or ranks()
+    if ranks() % k:
+        raise ValueError(f"--shard-over {k}: does not divide {ranks()} processes")
+    mesh = init_device_mesh(device.type, (ranks() // k, k), mesh_dim_names=("copies", "shards"))
     # Of products: averages and updates are in fp32.
     kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(options.precision)
     policy = MixedPrecisionPolicy(kind, torch.float32, cast_forward_inputs=False)

@@ -1,4 +1,4 @@
-"""Part: training on data that stays on the disk: mapped arrays, shards of Parquet and Arrow."""
+"""Part: training on data that stays on the disk: shards of Parquet and Arrow, mapped arrays."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import argparse
 import copy
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -30,8 +28,9 @@ class Rows:
 
     def __init__(self, counts: list[int], chunk: Callable[[int], Tensor], window: int = 1) -> None:
         self.starts, self.index = torch.tensor([0, *counts]).cumsum(0), torch.arange(sum(counts))
+        self.chunk_of = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
         self.chunk, self.window = functools.lru_cache(2 * window + 1)(chunk), window
-        self.columns = math.prod(self.chunk(0).shape[1:])
+        self.columns = self.chunk(0).shape[1]
         self.mean, self.deviation = torch.zeros(1), torch.ones(1)
 
     def __len__(self) -> int:
@@ -43,35 +42,19 @@ class Rows:
         return found
 
     def to(self, device: torch.device | str) -> Tensor:
-        return self.read(self.index).to(device)
-
-    def ahead(self, batches: Sequence[Tensor]) -> Iterator[Tensor]:
-        """The rows of each; while they are trained on, the next are read."""
-        with ThreadPoolExecutor(1) as thread:
-            coming: Any = None
-            for rows in (*batches, torch.arange(0)):
-                found, coming = coming, thread.submit(self.read, self.index[rows])
-                if found is not None:
-                    yield found.result()
-
-    def chunk_of(self, rows: Tensor) -> Tensor:
-        return torch.searchsorted(self.starts, rows, right=True) - 1
-
-    def read(self, rows: Tensor) -> Tensor:
-        """Rows by their number on the disk, (rows, columns)."""
-        found, chunk_of = torch.empty(len(rows), self.columns), self.chunk_of(rows)
+        """What is on the disk, standardised, (rows, columns)."""
+        found, chunk_of = torch.empty(len(self), self.columns), self.chunk_of[self.index]
         for number in chunk_of.unique().tolist():
             here = chunk_of == number
-            values = self.chunk(number)[rows[here] - self.starts[number]]
-            found[here] = values.reshape(-1, self.columns).float()
-        return ((found.double() - self.mean) / self.deviation).float()
+            found[here] = self.chunk(number)[self.index[here] - self.starts[number]].float()
+        return ((found.double() - self.mean) / self.deviation).float().to(device)
 
     def arrange(self, order: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Batches of an epoch, from a random order of the rows; each in the order of the disk."""
         # Chunks are shuffled, and rows only within a window of them, so that few are open at once.
         if len(self.starts) - 1 > self.window:
             place = torch.randperm(len(self.starts) - 1, generator=generator)
-            window_of = place[self.chunk_of(self.index[order])] // self.window
+            window_of = place[self.chunk_of[self.index[order]]] // self.window
             order = order[window_of.argsort(stable=True)]
         batches = order[: len(order) - len(order) % size].view(-1, size)
         return batches.gather(1, self.index[batches].argsort(1)).unbind()
@@ -83,18 +66,17 @@ class Rows:
 
     def standardise(self, train: Tensor, most: int | None) -> None:
         """By columns' mean and deviation over training rows, evenly some if not all of them."""
-        blocks = self.index[train].sort().values.split(BLOCK)
+        blocks = train[self.index[train].argsort()].split(BLOCK)
         blocks = blocks[:: math.ceil(len(train) / (most or len(train)))]
         # As if around 0, so that a small deviation is not lost beside a large mean.
-        shift = self.read(blocks[0]).double().mean(0)
-        sums = torch.zeros(2, self.columns, dtype=torch.float64)
-        count = sum(map(len, blocks))
+        shift = self[blocks[0]].to("cpu").double().mean(0)
+        sums, count = torch.zeros(2, self.columns, dtype=torch.float64), sum(map(len, blocks))
         blocks = blocks[rank() :: ranks()]  # keep if ranks
-        for block in blocks:
-            values = self.read(block).double()
+        for rows in blocks:
+            values = self[rows].to("cpu").double()
             wrong = ~values.isfinite().all(1)
             if wrong.any():
-                raise ValueError(f"a feature of row {block[wrong][0] + 1} is not finite")
+                raise ValueError(f"a feature of row {self[rows].index[wrong][0] + 1} is not finite")
             values -= shift
             sums += torch.stack([values.sum(0), values.square().sum(0)])
         dist.all_reduce(sums)  # keep if ranks
@@ -108,39 +90,41 @@ def open_rows(options: argparse.Namespace) -> tuple[Any, np.ndarray]:
     """A file, all files of a folder, or those of a pattern such as ``data/*.parquet``; labels."""
     path = options.data / "[!._]*" if options.data.is_dir() else options.data
     files = sorted(path.parent.glob(path.name)) or [options.data]
-    kinds = sorted({file.suffix.lower() for file in files})
-    is_shards = kinds in ([".parquet"], [".arrow"], [".feather"])
-    if kinds == [""] or kinds[1:] or not (is_shards or kinds == [".npy"] or len(files) == 1):
-        raise ValueError(f"no files, several kinds of files, or of one that stands alone: {kinds}")
-    if any(file.is_fifo() for file in files):
-        raise ValueError("a pipe, not a file")
-    if is_shards:
-        return open_shards(files, options)
-    if kinds[0] in (".csv", ".gz"):
-        found, labels, _ = read_csv(options)
-        return Rows([len(found)], lambda _: torch.from_numpy(found)), labels
-    # Writable, as torch wants memory to be; the files are never written.
-    arrays = {file.stem: np.load(file, mmap_mode="c") for file in files if kinds == [".npy"]}
-    arrays = arrays or open_arrays(files[0])
-    features, name = choose(list(arrays), options.target, options.ignore)
-    as_array(arrays[features][:1], features, "biuf")
-    x = torch.as_tensor(arrays[features]).detach()
-    return Rows([len(x)], lambda _: x), as_array(arrays[name], name)
+    kinds = {"a pipe, not a file" if f.is_fifo() else f.suffix.lower() for f in files}
+    if kinds == {".parquet"}:
+        import pyarrow.dataset as ds
 
-
-def open_shards(files: list[Path], options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
-    """Row groups of Parquet files, or record batches of Arrow files, by pyarrow; labels."""
-    import pyarrow as pa
-    import pyarrow.dataset as ds
-
-    if files[0].suffix.lower() == ".parquet":
         whole = ds.dataset([str(file) for file in files], format="parquet").get_fragments()
-        parts = [group for file in whole for group in file.split_by_row_group()]
-        counts = [group.row_groups[0].num_rows for group in parts]
-    else:
+        groups = [group for file in whole for group in file.split_by_row_group()]
+        return open_shards(groups, options)
+    # keep if options
+    if kinds in ({".arrow"}, {".feather"}):
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+
         tables = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files]
         batches = [batch for table in tables for batch in table.to_batches()]
-        parts, counts = list(ds.dataset(batches).get_fragments()), list(map(len, batches))
+        return open_shards(list(ds.dataset(batches).get_fragments()), options)
+    # end
+    if len(files) == 1 and kinds <= {".csv", ".gz"}:
+        found, labels, _ = read_csv(options)
+        return Rows([len(found)], lambda _: torch.from_numpy(found)), labels
+    # keep if options
+    if kinds == {".npy"} or (len(files) == 1 and not kinds & {"", "a pipe, not a file"}):
+        # Writable, as torch wants memory to be; the files are never written.
+        arrays = {file.stem: np.load(file, mmap_mode="c") for file in files if kinds == {".npy"}}
+        arrays = arrays or open_arrays(files[0])
+        features, name = choose(list(arrays), options.target, options.ignore)
+        as_array(arrays[features][:1], features, "biuf")
+        x = torch.as_tensor(arrays[features]).detach()
+        x = x.reshape(len(x), math.prod(x.shape[1:]))
+        return Rows([len(x)], lambda _: x), as_array(arrays[name], name)
+    # end
+    raise ValueError(f"no files, or several kinds, or none that is read here: {sorted(kinds)}")
+
+
+def open_shards(parts: list[Any], options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
+    """Rows of pyarrow's fragments, each of which is a chunk; labels."""
     names = parts[0].physical_schema.names if parts else []
     targets = [len(names) - 1] if options.target is None else find_columns(names, options.target)
     ignored = find_columns(names, options.ignore) if options.ignore else []
@@ -149,21 +133,22 @@ def open_shards(files: list[Path], options: argparse.Namespace) -> tuple[Rows, n
         raise ValueError("no column holds features")
 
     def features(number: int) -> Tensor:
-        return torch.from_numpy(as_array(matrix(parts[number], inputs), "features"))
+        return torch.from_numpy(matrix(parts[number], [names[i] for i in inputs], "biuf"))
 
-    labels = np.concatenate([matrix(part, targets) for part in parts])
-    labels = labels.astype(str) if labels.dtype.kind == "O" else labels
-    return Rows(counts, features, options.window), as_array(labels, "labels")
+    found = [matrix(part, [names[i] for i in targets], "biufO") for part in parts]
+    rows, labels = Rows(list(map(len, found)), features, options.window), np.concatenate(found)
+    return rows, labels[:, 0] if labels.shape[1] == 1 else labels
 
 
-def matrix(part: Any, places: list[int]) -> np.ndarray:
-    """Columns side by side; lists of one length are several.  Raises ValueError."""
-    names, columns = part.physical_schema.names, []
-    for column in part.to_table(columns=[names[i] for i in places]).columns:
-        if column.null_count:
-            raise ValueError("there are empty cells")
+def matrix(part: Any, names: list[str], kinds: str) -> np.ndarray:
+    """Columns side by side, (rows, columns); lists of one length are several."""
+    columns = []
+    for name, column in zip(names, part.to_table(columns=names).columns, strict=True):
         values = column.combine_chunks()
         is_list = str(values.type).startswith("fixed_size_list")
         values = (values.flatten() if is_list else values).to_numpy(zero_copy_only=False)
+        if column.null_count or values.dtype.kind not in kinds:
+            raise ValueError(f"{name!a}: there are empty cells, or it is no array of real numbers")
+        values = values.astype(str if values.dtype.kind == "O" else float)
         columns.append(values.reshape(len(column), -1))
     return np.hstack(columns)

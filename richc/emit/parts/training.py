@@ -86,42 +86,6 @@ def evaluate(model: _Network, x: Tensor, y: Tensor, precision: str) -> tuple[flo
 
 
 # keep if features
-class Batches:
-    """Shuffled full batches for ever; what is left over at the end of an epoch is dropped."""
-
-    def __init__(self, x: Any, y: Tensor, size: int, seed: int, device: torch.device) -> None:
-        self.x, self.y, self.size, self.device = x, y, min(size, len(x)), device
-        self.generator = torch.Generator().manual_seed(seed)
-        # keep if ranks
-        if self.size < ranks():
-            raise ValueError(f"--batch: fewer examples than the {ranks()} processes")
-        # end
-        self.shuffle()
-
-    def shuffle(self, taken: int = 0) -> None:
-        """Begin an epoch, or go on behind its first batches."""
-        self.begun, self.taken = self.generator.get_state(), taken
-        order = torch.randperm(len(self.x), generator=self.generator)
-        # keep if not stream
-        chosen = order[: len(order) - len(order) % self.size].to(self.x.device).split(self.size)
-        # end
-        chosen = self.x.arrange(order, self.size, self.generator)  # keep if stream
-        chosen = tuple(rows.tensor_split(ranks())[rank()] for rows in chosen)  # keep if ranks
-        self.chosen = chosen
-        self.coming = self.x.ahead(chosen[taken:])  # keep if stream
-
-    def __next__(self) -> tuple[Tensor, Tensor]:
-        if self.taken == len(self.chosen):
-            self.shuffle()
-        rows = self.chosen[self.taken]
-        self.taken += 1
-        x, y = next(self.coming), self.y[rows]  # keep if stream
-        x, y = self.x[rows], self.y[rows]  # keep if not stream
-        if self.device.type == "cuda" and not x.is_cuda:
-            x, y = x.pin_memory(), y.pin_memory()  # so that nothing waits for the copies
-        return x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
-
-
 # keep if options
 def share_of_rate(schedule: str, step: int, steps: int, warmup: int = 0) -> float:
     """The factor on every group's rate, so that the ratios between layers stay as they are."""
@@ -137,15 +101,22 @@ def share_of_rate(schedule: str, step: int, steps: int, warmup: int = 0) -> floa
 class Trainer:
     """All that training changes: weights, the optimizer's state and rates, the data's order."""
 
-    def __init__(self, model: Any, batches: Batches, options: argparse.Namespace) -> None:
-        self.model, self.batches, self.options = model, batches, options
-        self.device, self.taken = batches.device, 0
-        self.network: Any = model
+    def __init__(self, model: Any, x: Any, y: Tensor, options: argparse.Namespace) -> None:
+        self.model, self.x, self.y, self.options = model, x, y, options
+        self.device = next(model.parameters()).device
+        self.size, self.taken = min(options.batch, len(x)), 0
+        # keep if ranks
+        if self.size < ranks():
+            raise ValueError(f"--batch: fewer examples than the {ranks()} processes")
+        # end
+        self.network: Any = model  # keep if ddp or options
         self.probe: Tensor  # keep if monitor
         self.held_out: tuple[Any, Tensor]  # seen while it trains  # keep if options and not ranks
         # keep if ckpt or log or options
         self.undo = contextlib.ExitStack()  # what ends with training
         # end
+        self.generator = torch.Generator().manual_seed(options.seed)
+        self.shuffle()
         # keep if options and not fsdp
         if options.compile:
             self.network = torch.compile(model, fullgraph=True, mode=options.compile_mode)
@@ -169,21 +140,45 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=options.precision == "fp16")
         # end
 
+    def shuffle(self, taken: int = 0) -> None:
+        """Begin an epoch, or go on behind its first batches; rows of no full one are left out."""
+        self.begun = self.generator.get_state()
+        order = torch.randperm(len(self.x), generator=self.generator)
+        # keep if not stream
+        chosen = order[: len(order) - len(order) % self.size].to(self.x.device).split(self.size)
+        # end
+        chosen = self.x.arrange(order, self.size, self.generator)  # keep if stream
+        self.left = list(chosen[taken:])  # keep if not ranks
+        # keep if ranks
+        self.left = [rows.tensor_split(ranks())[rank()] for rows in chosen[taken:]]
+        # end
+
+    def batch(self) -> tuple[Tensor, Tensor]:
+        """The next features and targets."""
+        if not self.left:
+            self.shuffle()
+        rows = self.left.pop(0)
+        x, y = self.x[rows].to("cpu"), self.y[rows]  # keep if stream
+        x, y = self.x[rows], self.y[rows]  # keep if not stream
+        if self.device.type == "cuda" and not x.is_cuda:
+            x, y = x.pin_memory(), y.pin_memory()  # so that nothing waits for the copies
+        return x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
+
     def step(self) -> tuple[Tensor, Tensor, Tensor]:
         """One step; the loss of its batch, the outputs and the targets, without waiting."""
-        x, y = next(self.batches)
+        x, y = self.batch()
         # keep if ranks
-        rows = self.batches.size / ranks()  # so that the mean over processes is the batch's
+        rows = self.size / ranks()  # so that the mean over processes is the batch's
         # end
         rows = len(x)  # keep if options and not ranks
         # keep if not options
         self.optimizer.zero_grad()
         with autocast(self.device, self.options.precision):
-            outputs = self.network(x)
+            outputs = self.network(x)  # keep if ddp
+            outputs = self.model(x)  # keep if not ddp
         loss = loss_of(outputs, y)  # keep if not ranks
         loss = loss_of(outputs, y) * (len(x) / rows)  # keep if ranks
         loss.backward()
-        loss = loss.detach()
         self.optimizer.step()
         # end
         # keep if options
@@ -209,9 +204,10 @@ class Trainer:
         if self.scaler.get_scale() >= scale:  # what overflowed in fp16 was skipped
             self.scheduler.step()
         # end
+        loss = loss.detach()  # keep if not ranks
         # keep if ranks
+        loss = loss.detach() / ranks()
         dist.all_reduce(loss)
-        loss /= ranks()
         # end
         self.taken += 1
         return loss, outputs.detach(), y

@@ -59,13 +59,13 @@ class _Stack:
     def __init__(self, worker: Worker, task: Task) -> None:
         self.worker, self.job, self.module = worker, worker.job, worker.program.module
         self.points = sorted(task.points, key=lambda point: (point.value, point.seed))
-        self.batches = {point.seed: self._batches(point.seed) for point in self.points}
-        self._place()
         # Networks of the same rate are one tensor to an optimizer that treats entries one by one.
         self.entrywise = all(one.law.is_entrywise for one in self.job.spec.optimizers)
         self.model: nn.Module
         self.parameters: dict[str, Tensor] = {}
         self._draw()
+        self.batches = {point.seed: self._batches(point.seed) for point in self.points}
+        self._place()
         self._begin()
 
     def _place(self) -> None:
@@ -247,11 +247,12 @@ class _Stack:
             start = stop
 
     def _batches(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-        data = self.worker.data(seed)
-        batches: Iterator[tuple[Tensor, Tensor]] = self.module.Batches(
-            data.train_x, data.train_y, self.job.batch, seed, self.worker.device
-        )
-        return batches
+        """As the program has them for this seed, for ever."""
+        data, order = self.worker.data(seed), [f"--batch={self.job.batch}", f"--seed={seed}"]
+        options = self.module.parse([f"--data={self.job.path}", *order])
+        trainer = self.module.Trainer(self.model, data.train_x, data.train_y, options)
+        trainer.device = self.worker.device
+        return iter(trainer.batch, None)
 
     @torch.no_grad()
     def _report(self, chosen: Tensor) -> Iterator[Run]:

@@ -61,9 +61,10 @@ def alone(job: Job, point: Point) -> float:
     torch.manual_seed(point.seed)
     network = program.build(point.width, **gamma)
     optimizer = network.make_optimizer(point.value if job.parameter == LR else None)  # type: ignore[operator]
-    batches = module.Batches(data.train_x, data.train_y, job.batch, point.seed, torch.device("cpu"))
+    options = module.parse([f"--data={job.path}", f"--batch={job.batch}", f"--seed={point.seed}"])
+    trainer = module.Trainer(network, data.train_x, data.train_y, options)
     for _ in range(job.steps):
-        x, y = next(batches)
+        x, y = trainer.batch()
         optimizer.zero_grad()
         module.loss_of(network(x), y).backward()
         optimizer.step()
