@@ -80,8 +80,12 @@ class Path:
         if at < len(self._choices):
             sign = self._choices[at]
         else:
-            # What leaves most open comes first.
-            possible = [sign for sign in (-1, 1, 0) if is_open(self._with(rest, sign))]
+            # What leaves most open comes first; where an unknown has no bound, all of it is open.
+            possible = [-1, 1, 0]
+            if rest.terms.keys() <= {name for row in self.system.bounds for name in row.terms}:
+                possible = [sign for sign in possible if is_open(self._with(rest, sign))]
+            elif not is_open(self.system):
+                possible = []
             if not possible:
                 raise DeadEnd
             sign, *rests = possible
