@@ -109,6 +109,12 @@ class Demands:
         """Whether ``solve`` would find any.  Raises Undecided."""
         return self.solve(kept, loose=loose) is not None
 
+    def undecided(
+        self, kept: Collection[Span] | None, loose: Collection[Span] = ()
+    ) -> tuple[str, ...]:
+        """Why some exponents leave a network that is not decided, where no others would do."""
+        return ()
+
     def rank(self, name: str) -> int:
         """Rates follow from multipliers and stds, and everything from the richness."""
         if name == RICHNESS:

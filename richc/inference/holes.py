@@ -45,7 +45,7 @@ def solve(model: Model, holes: Holes, report: Report) -> Model | None:
             _contradiction(demands, report)
             return None
     except TooManyCases:
-        report(messages.too_many_cases(places[0]))
+        report(messages.too_many_cases(places[0], of_blocks=not _is_plain(model)))
         return None
     if any(value.affine is None for value in found.values):
         report(_undetermined(demands, places))
@@ -63,11 +63,15 @@ def solve(model: Model, holes: Holes, report: Report) -> Model | None:
 
 
 def _demands(model: Model, holes: Holes, universal: tuple[Fraction, Fraction] | None) -> Demands:
-    if model.is_chain and model.depth is None:
+    if _is_plain(model):
         return Demands(model, holes, universal)
     from richc.inference.stack import StackDemands  # most models are chains
 
     return StackDemands(model, holes, universal)
+
+
+def _is_plain(model: Model) -> bool:
+    return model.is_chain and model.depth is None
 
 
 class _Value(NamedTuple):
@@ -189,13 +193,15 @@ def _contradiction(demands: Demands, report: Report) -> None:
 
     core = minimal_conflict(demands.givens, consistent)
     if not core:
-        report(_shared(demands))
+        reasons = demands.undecided((), list(demands.uses))
+        places = sorted(demands.uses)
+        report(messages.undecided(places, reasons) if reasons else _shared(demands))
         return
     parties = []
     for given in core:
         others = [other for other in core if other is not given]
         parties.append(messages.Party(given, *_wanted(demands, given, others)))
-    report(messages.unsolvable(parties))
+    report(messages.unsolvable(parties, demands.undecided(None)))
 
 
 def _shared(demands: Demands) -> Diagnostic:

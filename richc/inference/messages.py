@@ -123,8 +123,25 @@ def shared(places: Sequence[Span], uses: Mapping[Span, Use]) -> Diagnostic:
     )
 
 
-def unsolvable(parties: Sequence[Party]) -> Diagnostic:
-    """No exponents would do, because of these statements."""
+def undecided(places: Sequence[Span], reasons: Sequence[str]) -> Diagnostic:
+    """No exponents would do, because none decide the network."""
+    return Diagnostic(
+        "R505",
+        "this network is not decided whatever its exponents are, so nothing decides its holes",
+        places[0],
+        label=reasons[0],
+        labels=tuple(Label(place, "") for place in places[1:]),
+        notes=tuple(reasons[1:]),
+        help="write exponents in their place: the check then says what is left undecided (R902), "
+        "and `richc verify` measures it",
+    )
+
+
+def unsolvable(parties: Sequence[Party], reasons: Sequence[str] = ()) -> Diagnostic:
+    """No exponents would do, because of these statements.
+
+    ``reasons``: why some exponents leave a network that is not decided.
+    """
     first_party, *other_parties = parties
     whole = len(parties)
     message = (
@@ -138,7 +155,7 @@ def unsolvable(parties: Sequence[Party]) -> Diagnostic:
         first_party.given.place,
         label=_wish(first_party),
         labels=tuple(Label(p.given.place, _wish(p)) for p in other_parties),
-        notes=(_outcome(parties),),
+        notes=(_outcome(parties), *(f"others are not decided: {reason}" for reason in reasons)),
     )
 
 
@@ -150,12 +167,17 @@ def _outcome(parties: Sequence[Party]) -> str:
     return "D0 to D3 cannot hold whatever the holes are"
 
 
-def too_many_cases(place: Span) -> Diagnostic:
+def too_many_cases(place: Span, *, of_blocks: bool) -> Diagnostic:
+    message = "too many biases and floors could each be what gives a layer its size"
+    advice = "write out the init stds of the biases, or `eps` where it is a floor"
+    if of_blocks:
+        message = "too many sizes of the blocks could each be the larger of two"
+        advice = "write out some of the exponents; where none are left to find, the check is exact"
     return Diagnostic(
         "R505",
-        "too many biases and floors could each be what gives a layer its size: this is not decided",
+        f"{message}: this is not decided",
         place,
-        help="write out the init stds of the biases, or `eps` where it is a floor",
+        help=advice,
     )
 
 

@@ -74,6 +74,12 @@ class StackDemands(Demands):
         # Wishes, and D4, are left out: whoever has an answer with them has one without.
         return self._question(self._richness(kept), kept, loose).has_answer()
 
+    def undecided(
+        self, kept: Collection[Span] | None, loose: Collection[Span] = ()
+    ) -> tuple[str, ...]:
+        question = self._question(self._richness(kept), kept, loose)
+        return () if question.has_answer() else question.undecided
+
     def _is_pinned(self, kept: Collection[Span] | None) -> bool:
         return self.pin is None or kept is None or self.pin.place in kept
 
@@ -169,11 +175,16 @@ class StackQuestion:
         if richness is not None:
             # Off the scale there is nothing.
             self._base.equate(r.shifted(-richness))
-        self._notes = PathNotes(set(), {})
+        self._notes = PathNotes(set(), {}, {})
 
     def has_answer(self) -> bool:
         """Whether ``answer`` finds one in the end."""
         return next(self._paths((), self.is_strict), None) is not None
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Why networks that were looked at so far are not decided."""
+        return tuple(self._notes.undecided)
 
     def answer(self, *, is_strict: bool) -> Solution | None:
         """``is_strict``: D4 is one of the desiderata."""

@@ -39,6 +39,8 @@ class PathNotes(NamedTuple):
     #: Layers whose representations are of order one at init.
     held: set[int]
     wishes: dict[WishKey, Wish]
+    #: Why a network is not decided, on the paths that end there.
+    undecided: dict[str, None]
 
 
 def constants(system: System, names: Sequence[str]) -> tuple[Fraction, ...] | None:
@@ -88,7 +90,11 @@ class StackPath(Domain):
                 self._wish_for(("init", index, True), init, UNIT, reason)
         try:
             sites, values = begin(ops, self)
-        except (Exponential, Undecided):
+        except Exponential:
+            raise DeadEnd from None
+        except Undecided as error:
+            self._path.check()
+            self._notes.undecided[str(error)] = None
             raise DeadEnd from None
         self._keep_all(values)
         self._values = {id(site): value for value in values for site in value.sites}

@@ -34,7 +34,10 @@ class TooManyPaths(Exception):
 
 
 class Path:
-    """One way through a computation.  ``choices`` are the first outcomes to take."""
+    """One way through a computation.
+
+    ``choices`` are the first outcomes, forced ones as well: another path has found them possible.
+    """
 
     def __init__(self, system: System, choices: tuple[int, ...] = ()) -> None:
         self.system = system
@@ -56,7 +59,7 @@ class Path:
 
     def check(self) -> None:
         """Whether anything is left.  Raises DeadEnd."""
-        if not is_open(self.system):
+        if len(self._made) >= len(self._choices) and not is_open(self.system):
             raise DeadEnd
 
     def sign(self, form: LinearForm) -> int:
@@ -73,23 +76,23 @@ class Path:
         return turn * self._known[key]
 
     def _decide(self, rest: LinearForm) -> int:
-        # What leaves most open comes first.
-        possible = [sign for sign in (-1, 1, 0) if is_open(self._with(rest, sign))]
-        if not possible:
-            raise DeadEnd
-        sign = possible[0] if len(possible) == 1 else self._pick(possible)
-        self.system = self._with(rest, sign)
-        return sign
-
-    def _pick(self, ways: list[int]) -> int:
         at = len(self._made)
         if at < len(self._choices):
-            way = self._choices[at]
+            sign = self._choices[at]
         else:
-            way, *rest = ways
-            self.others += [(*self._made, other) for other in reversed(rest)]
-        self._made.append(way)
-        return way
+            # What leaves most open comes first; where an unknown has no bound, all of it is open.
+            possible = [-1, 1, 0]
+            if rest.terms.keys() <= {name for row in self.system.bounds for name in row.terms}:
+                possible = [sign for sign in possible if is_open(self._with(rest, sign))]
+            elif not is_open(self.system):
+                possible = []
+            if not possible:
+                raise DeadEnd
+            sign, *rests = possible
+            self.others += [(*self._made, other) for other in reversed(rests)]
+        self._made.append(sign)
+        self.system = self._with(rest, sign)
+        return sign
 
     def _with(self, rest: LinearForm, sign: int) -> System:
         system = self.system.copy()

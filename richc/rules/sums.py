@@ -25,6 +25,10 @@ def with_consequences(context: Context, errors: Sequence[Diagnostic]) -> list[Di
         here = {p for p in places if p.start <= error.span.start < p.end}
         fault = next((d for d in found if d.span in here), None)
         if fault is None:
+            if not context.verdict.is_decided:
+                return error._replace(
+                    notes=(f"with that, it is not decided: {context.verdict.reason}",)
+                )
             return error._replace(notes=() if found else ("with that, D0 to D3 hold",))
         return error._replace(notes=(f"so {fault.message}: {fault.label}", *error.notes))
 

@@ -157,6 +157,9 @@ def _name(node: tree.Name, scope: Scope) -> Monomial:
         return value
     if node.text == "fan_in" and "layer_fan_in" in scope.names:
         raise Rejected(messages.fan_in_of_a_bias(node.span))
+    is_vector = "fan_out" in scope.names and "fan_in" not in scope.names
+    if node.text in ("fan_in", "layer_fan_in") and is_vector:
+        raise Rejected(messages.fan_in_of_a_vector(node.span))
     if node.text == RICHNESS and scope.has_richness:
         raise Rejected(
             messages.unknown_name(

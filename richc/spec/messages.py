@@ -21,6 +21,15 @@ def unknown_name(name: str, span: Span, known: Iterable[str], help: str | None) 
     return Diagnostic("R010", message, span, help=help)
 
 
+def fan_in_of_a_vector(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "R010",
+        "a norm's gain and bias have no fan-in",
+        span,
+        help="each entry is multiplied, or added, by itself: write `1`",
+    )
+
+
 def fan_in_of_a_bias(span: Span) -> Diagnostic:
     return Diagnostic(
         "R010",
@@ -38,6 +47,11 @@ _ELSEWHERE = {
     ("layer attribute", "init"): "write `std` or `var`, and `dist` for another distribution",
     ("layer attribute", "initializer"): "write `std` or `var`, and `dist` for another distribution",
     ("layer attribute", "units"): "a layer's size stands after its `->`",
+    ("residual attribute", "alpha"): "the power of the depth: `scale = (L0 / L)^(1/2)`",
+    ("residual attribute", "multiplier"): "it is called `scale`",
+    ("parameterization", "completep"): "write `parameterization mup, depth = 1`",
+    ("parameterization", "depth_mup"): "write `parameterization mup, depth = 1/2`",
+    ("parameterization", "depthmup"): "write `parameterization mup, depth = 1/2`",
     ("option of train", "lr"): "rates belong to `optimizer` and to layers",
     ("option of train", "optimizer"): "`optimizer` is a statement of its own",
     ("option of train", "loss"): "`loss` is a statement of its own",
@@ -169,14 +183,14 @@ def shape(
 
 
 def different_powers(
-    operator: Span, largest: str | None = None, *, depends_on_r: bool = False
+    operator: Span, largest: str | None = None, *, depends_on_r: bool = False, size: str = "width"
 ) -> Diagnostic:
-    """``largest`` is the term that dominates, as a formula."""
+    """``largest`` is the term that dominates where ``size``, width or depth, is large."""
     return Diagnostic(
         "R020",
-        "a sum of different powers of the width has no single exponent",
+        f"a sum of different powers of the {size} has no single exponent",
         operator,
-        "" if largest is None else f"at large width `{largest}` dominates",
+        "" if largest is None else f"at large {size} `{largest}` dominates",
         help="write one of its terms: which dominates depends on `r`"
         if depends_on_r
         else "write the term that is meant; terms of one power add up, and exponents may be sums: "
@@ -188,11 +202,12 @@ def sum_at_large_width(
     found: Diagnostic, name: str, largest: str, smallest: str | None
 ) -> Diagnostic:
     """The same of an attribute, with the formulas that the largest and smallest terms make it."""
+    size = "depth" if "at large depth" in found.label else "width"
     alone = f"with its smallest term alone it is `{name} = {smallest}`"
     return found._replace(
         label=f"{found.label}: {name} ~ {largest}",
         notes=() if smallest is None else (alone,),
-        help=f"write the term that is meant: `{name} = {largest}` is the same at large width",
+        help=f"write the term that is meant: `{name} = {largest}` is the same at large {size}",
     )
 
 

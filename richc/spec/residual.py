@@ -42,7 +42,7 @@ def read_residual(reader: Reader, node: tree.Residual, scope: Scope) -> Residual
     known = ("scale", "skip")
     given, _ = collect(tuple(items), known, "residual attribute", reader.report)
     values = {name: _value(reader, item, scope) for name, item in given.items()}
-    if len(reader.found) > errors:
+    if not all(map(messages.is_at_large_width, reader.found[errors:])):
         return None
     places = tuple(
         (name, item.value.span if isinstance(item, tree.Option) else item.span)
@@ -54,10 +54,14 @@ def read_residual(reader: Reader, node: tree.Residual, scope: Scope) -> Residual
 
 
 def _value(reader: Reader, item: tree.Item, scope: Scope) -> Monomial | None:
-    """None for ``1 - 1/L``, and for what cannot be used."""
+    """None for ``1 - 1/L``, and for what cannot be used; a sum is what it is at large sizes."""
     if _is_leaky(item, depth_symbol(reader.node)):
         return None
-    return reader.attempt(lambda: _exact(item, scope))
+    try:
+        return _exact(item, scope)
+    except Rejected as rejected:
+        reader.report(rejected.diagnostic)
+        return rejected.at_large_width
 
 
 def _exact(item: tree.Item, scope: Scope) -> Monomial:

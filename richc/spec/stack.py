@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from richc.activations import LINEAR
 from richc.algebra.monomial import ONE
-from richc.diagnostics import Span
+from richc.diagnostics import Diagnostic, Span
 from richc.spec import messages, options, shapes
 from richc.spec.activation import Activation
 from richc.spec.activation_line import read_activation
@@ -20,7 +20,7 @@ from richc.spec.places import LayerPlace, Shapes
 from richc.spec.reader import Reader
 from richc.spec.residual import read_residual
 from richc.spec.shapes import Slot
-from richc.spec.symbols import MAX_LAYERS, depth_symbol
+from richc.spec.symbols import MAX_LAYERS, depth_symbol, width_symbol
 from richc.syntax import tree
 from richc.words import ACTIVATIONS, NORMS
 
@@ -292,13 +292,13 @@ class _Walk:
             return self._residual(node, path, start, inside)
         count = self._count(node)
         parts = self.body(node.statements, start, inside)
-        if not parts and not self.reader.node.incomplete:
-            self._empty(node.name, "a block holds layers or residuals")
+        if not node.statements and not self.reader.node.incomplete:
+            self._empty(node.name, "a repeat holds layers or residuals")
         name = path + node.name.text
         return RepeatedBlocks(name, count, parts, node.name.span)
 
     def _empty(self, name: tree.Name, what: str) -> None:
-        self.reader.report(messages.misplaced(f"`{name.text}` is empty", name.span, what))
+        self.reader.report(messages.misplaced(f"`{name.text}` holds no layer", name.span, what))
         self.fine = False
 
     def _count(self, node: tree.Repeat) -> int | None:
@@ -306,7 +306,10 @@ class _Walk:
         written = node.times
         depth = depth_symbol(self.reader.node)
         if isinstance(written, tree.Name):
-            if written.text != depth:
+            if written.text == width_symbol(self.reader.node):
+                self.reader.report(_not_a_count(node, depth))
+                self.fine = False
+            elif written.text != depth:
                 help = (
                     f"write `repeat {depth}`, or an integer"
                     if depth
@@ -316,6 +319,10 @@ class _Walk:
                 message = messages.unknown_name(written.text, written.span, known, help)
                 self.reader.report(message)
                 self.fine = False
+            return None
+        if not isinstance(written, tree.Number):
+            self.reader.report(_not_a_count(node, depth))
+            self.fine = False
             return None
         count = self.reader.attempt(
             lambda: options.integer(written, "a number of blocks", 1, MAX_LAYERS)
@@ -337,10 +344,10 @@ class _Walk:
             for around in inside
         )
         parts = self.body(statements, start, inside)
-        has_dense = any(
-            isinstance(part, int) and not self.slots[part].kind.is_norm for part in parts
-        )
-        if not has_dense and not self.reader.node.incomplete:
+        if (
+            not any(isinstance(part, tree.Layer) for part in statements)
+            and not self.reader.node.incomplete
+        ):
             self._empty(node.name, "a branch holds a layer: `up: dense -> n`")
         if read is None:
             self.fine = False
@@ -357,6 +364,13 @@ class _Walk:
             read.places,
             node.name.span,
         )
+
+
+def _not_a_count(node: tree.Repeat, depth: str | None) -> Diagnostic:
+    word = f"`{depth}`" if depth else "the depth's symbol"
+    message = "the number of blocks is the depth's symbol or an integer"
+    help = f"write {word}, or an integer; of more kinds of blocks each has a `repeat` of its own"
+    return messages.bad_value(message, node.times.span, help)
 
 
 def of_layers(parts: Sequence[Part], found: Sequence[LayerPlace]) -> tuple[Part, ...]:

@@ -7,7 +7,17 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.algebra.formula import Symbols, rich_formula
-from richc.algebra.monomial import BASE_WIDTH, WIDTH, ZERO, Monomial, number, symbol
+from richc.algebra.monomial import (
+    BASE_DEPTH,
+    BASE_WIDTH,
+    DEPTH,
+    WIDTH,
+    ZERO,
+    Affine,
+    Monomial,
+    number,
+    symbol,
+)
 from richc.diagnostics import Span
 from richc.spec import messages
 from richc.spec.expressions import Rejected, Scope, monomial
@@ -33,16 +43,18 @@ def added(terms: Sequence[Summand], scope: Scope, span: Span) -> Monomial:
         return ZERO
     if len(terms) > 1 and any(has_hole(term.value) for term in terms):
         raise Rejected(messages.different_powers(terms[1].place))
-    first = terms[0].value.exponent()
-    other = next((term for term in terms if term.value.exponent() != first), None)
+    first = _powers(terms[0])
+    other = next((term for term in terms if _powers(term) != first), None)
     if other is not None:
-        if any(term.value.exponent().slope != first.slope for term in terms):
+        slopes = {tuple(power.slope for power in _powers(term)) for term in terms}
+        if len(slopes) > 1:
             raise Rejected(messages.different_powers(other.place, depends_on_r=True))
         if scope.kept is None:
             largest = rich_formula(added(terms, scope.keeping(0), span), _symbols(scope))
-            raise Rejected(messages.different_powers(other.place, largest))
-        kept = sorted({term.value.exponent() for term in terms}, reverse=True)[scope.kept]
-        terms = [term for term in terms if term.value.exponent() == kept]
+            size = "depth" if all(_powers(t)[0] == first[0] for t in terms) else "width"
+            raise Rejected(messages.different_powers(other.place, largest, size=size))
+        kept = sorted(set(map(_powers, terms)), reverse=True)[scope.kept]
+        terms = [term for term in terms if _powers(term) == kept]
     unit = terms[0].value
     total = Fraction(0)
     for term in terms:
@@ -53,6 +65,11 @@ def added(terms: Sequence[Summand], scope: Scope, span: Span) -> Monomial:
     if total < 0:
         raise Rejected(messages.negative(span, is_sum=True))
     return unit.times(number(total))
+
+
+def _powers(term: Summand) -> tuple[Affine, Affine]:
+    """Those of n and of L, in the order in which sizes are compared."""
+    return term.value.exponent(WIDTH), term.value.exponent(DEPTH)
 
 
 def _without_cancelled(terms: Sequence[Summand]) -> list[Summand]:
@@ -70,8 +87,16 @@ def _without_cancelled(terms: Sequence[Summand]) -> list[Summand]:
 
 def _symbols(scope: Scope) -> Symbols:
     words = {value: word for word, value in reversed([*scope.names.items()])}
-    width, base = (words.get(symbol(name)) for name in (WIDTH, BASE_WIDTH))
-    return Symbols(width or WIDTH, base, alpha="alpha" in scope.names)
+    width, base, depth, base_depth = (
+        words.get(symbol(name)) for name in (WIDTH, BASE_WIDTH, DEPTH, BASE_DEPTH)
+    )
+    return Symbols(
+        width or WIDTH,
+        base,
+        alpha="alpha" in scope.names,
+        depth=depth or DEPTH,
+        base_depth=base_depth,
+    )
 
 
 def explained(rejected: Rejected, name: str, node: tree.Expression, scope: Scope) -> Rejected:

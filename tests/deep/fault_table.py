@@ -4,6 +4,7 @@
     python tests/deep/fault_table.py              # what check says, some seconds
     python tests/deep/fault_table.py --write      # ... into docs/depth-faults.md
     python tests/deep/fault_table.py --verify     # and what verify measures, 90 minutes of CPU
+    python tests/deep/fault_table.py --verify --only WORDS    # ... of the networks with these words
 
 The last goes on where it was stopped: what the page says already is kept, but for what is wrong.
 
@@ -223,10 +224,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--verify", action="store_true", help="train what is not trained yet")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
+    parser.add_argument("--only", metavar="WORDS", help="of optimizer and label, e.g. 'adam embed'")
     options = parser.parse_args()
+    words = (options.only or "").split()
     table = list(rows())
     for row in table:
-        print(_row(row))
+        if is_meant(words, row[:2]):
+            print(_row(row))
     wrong = sum("✗" in row[3] for row in table)
     print(f"{len(table)} networks, {wrong} with a wrong answer", file=sys.stderr)
     trained = known()
@@ -237,11 +241,15 @@ def main() -> None:
         of_all = [[c for c in cases() if c.optimizer == name] for name in KNOBS]
         turns = [case for turn in zip(*of_all, strict=True) for case in turn]
         for case in sorted(turns, key=lambda case: "✗" not in trained.get(case[:2], "")):
-            if trained.get(case[:2], "✗").startswith("✗"):
+            if is_meant(words, case[:2]) and trained.get(case[:2], "✗").startswith("✗"):
                 cell = by_verify(case).mark(case, broken(case.expected), names=False)
                 trained[case[:2]] = cell
                 print(_row([*case[:2], cell]), flush=True)
                 write(table, trained)
+
+
+def is_meant(words: Sequence[str], row: Sequence[str]) -> bool:
+    return all(word in " ".join(row) for word in words)
 
 
 def known() -> dict[tuple[str, str], str]:

@@ -178,6 +178,21 @@ def test_what_contradicts_itself_is_named() -> None:
     assert found.message.startswith("no exponents fit: `lr` of `head` rules them out")
 
 
+def test_a_network_that_constants_decide_gives_its_reason() -> None:
+    holed = punched(BLOCKS, [8])
+    chain = re.sub(r"    mlp: residual \{\n.*\n.*\n", "", holed)
+    chain = chain.replace("    }\n  }\n", "    relu\n  }\n")
+    for text, reason in (
+        (holed.replace("rmsnorm\n", "skip = 1/2\n      rmsnorm\n", 1), "a skip other than one"),
+        (chain, "without a skip constants decide"),
+    ):
+        (found,) = asked(text).diagnostics
+
+        assert found.code == "R505"
+        assert found.message.startswith("this network is not decided")
+        assert reason in found.message
+
+
 def test_where_a_branch_is_to_go() -> None:
     """Nothing decides between CompleteP and Depth-μP but what the file asks for."""
     text = punched(BLOCKS.replace("n^(0) * L^(-1)", "L^(-1)"), [3, 7, 11])

@@ -144,3 +144,22 @@ def test_printed_and_read_again() -> None:
     text = TEXT.format(**{**PLAIN, "var": "2 / (fan_in + fan_out)", "lr": "n + n"})
 
     assert content(models(text)[0]) == content(models(print_models(models(text)))[0])
+
+
+@pytest.mark.parametrize(
+    ("attribute", "said", "note"),
+    [
+        ("scale = 1 / (L + 1)", "at large depth `L` dominates: scale ~ 1 / L", None),
+        ("scale = 1 / (n + L)", "at large width `n` dominates: scale ~ 1 / n", None),
+        ("skip = 1 + L", "at large depth `L` dominates: skip ~ L", "it is not decided"),
+    ],
+)
+def test_powers_of_the_depth(attribute: str, said: str, note: str | None) -> None:
+    text = TEXT.format(**PLAIN).replace("\n  input", "\n  depth L = 8\n  input")
+    body = text[text.index("  h2[2]") : text.index("  out:")]
+    text = text.replace(body, f"  b: repeat L {{\n r: residual {{ {attribute}\n{body}}}\n }}\n")
+
+    (found,) = analyse(text.replace("h2[2]", "h2")).diagnostics
+
+    assert (found.code, found.label) == ("R020", said)
+    assert note is None or any(note in each for each in found.notes)

@@ -1,0 +1,45 @@
+"""What is wrong inside of a block is said once."""
+
+from __future__ import annotations
+
+import pytest
+
+from richc.pipeline import analyse
+
+TEXT = """
+model net {
+  width n = 256, base n0 = 64
+  depth L = 8, base L0 = 2
+  input 64
+  embed: dense -> n { std = 1/8, lr = 1 }
+  blocks: repeat L {
+    mlp: residual {
+      scale = L0 / L
+      rmsnorm
+      up: dense -> n { std = 1 / sqrt(n), lr = n0 / n }
+      relu
+      down: dense -> n { std = 1 / sqrt(n), lr = n0 / n }
+    }
+  }
+  rmsnorm
+  head: dense -> 10 { std = sqrt(n0) / n, lr = n0 / n }
+  optimizer adam { lr = 1e-3 }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("scale = L0 / L", "scale = -1", "a scaling expression is positive"),
+        ("scale = L0 / L", "skip = 0", "`skip` cannot be 0"),
+        ("repeat L", "repeat n", "the number of blocks is the depth's symbol or an integer"),
+        ("repeat L", "repeat 2*L", "the number of blocks is the depth's symbol or an integer"),
+        ("rmsnorm", "a: rmsnorm { gain { lr = 1 / fan_in } }", "a norm's gain and bias have no"),
+    ],
+)
+def test_a_mistake_in_a_block_is_one_finding(old: str, new: str, said: str) -> None:
+    """Not that its repeat is empty without it."""
+    (found,) = analyse(TEXT.replace(old, new, 1)).diagnostics
+
+    assert found.message.startswith(said)
