@@ -159,8 +159,8 @@ def _write(factory: str, path: str, widths: tuple[int, ...], *, force: bool) -> 
     from pathlib import Path
 
     from richc.files import OutputError
-    from richc.torchfront.chains import Unsaid
     from richc.torchfront.factory import Refusal
+    from richc.torchfront.structure import Unsaid
     from richc.torchfront.written import save
 
     try:

@@ -190,7 +190,9 @@ class ForwardWatch(TorchDispatchMode):
             self.last = first
         if tainted or (mixes and is_lookup):
             self._taint(out)
-        self._trace(op, args, inputs, first, is_pair=not carried and len(tainted) > 1)
+        self._trace(
+            op, (*args, *kwargs.values()), inputs, first, is_pair=not carried and len(tainted) > 1
+        )
         return out
 
     def _trace(

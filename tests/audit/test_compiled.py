@@ -5,22 +5,23 @@ The specs are those of tests/strategies.py, by number.
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 import richc
-from richc.torchfront.chains import Unsaid
 from richc.torchfront.factory import Factory
+from richc.torchfront.structure import Unsaid
 from richc.torchfront.written import written
-from tests.audit.test_rich import FACTORY
+from tests.audit.compiling import factory_of
 from tests.measured.test_random_specs import measurable, spec_of
 
 #: Cheap ones: μP, r = 1/4 with a bias, NTP, r = 1/8; and one that violates D1, D0.
 CHEAP = (79, 70, 50, 81, 44, 115)
-#: Of what --rich has words for.
-SAID = {"sgd", "adam", "adamw", "lion", "signsgd"}
+#: Optimizers whose every number comes back.
+EXACT = {"sgd", "adam", "adamw", "lion", "signsgd"}
 #: Compiling is cheap, training is not.
 NIGHTLY = 40
 
@@ -34,31 +35,28 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("audited", numbers)
 
 
-def factory_of(text: str, folder: Path, name: str) -> Path:
-    """A factory of the program that a text compiles to, with its faults."""
-    program = richc.compile(text, allow_violations=True)
-    (net,) = (
-        line.split()[1].partition("(")[0]
-        for line in program.splitlines()
-        if line.startswith("class ") and "nn.Module" in line and "Dense" not in line
-    )
-    (folder / f"{name}.py").write_text(program, encoding="utf-8")
-    path = folder / f"{name}_factory.py"
-    path.write_text(FACTORY.format(module=name, net=net), encoding="utf-8")
-    return path
+def said(factory: Factory) -> str | None:
+    """The .rich file; None where a rate is no power that can be told at these widths."""
+    try:
+        return written(factory, (64, 128, 256))
+    except Unsaid as reason:
+        if not re.search("the factor of Muon|is no power of the width", str(reason)):
+            raise
+        return None
 
 
 def test_a_compiled_chain_comes_back(number: int, tmp_path: Path) -> None:
     spec = spec_of(number)
     factory = Factory(f"{factory_of(spec.text, tmp_path, f'chain{number}')}:make")
 
-    if spec.optimizer[0] in SAID:
-        found = written(factory, (64, 128, 256))
+    found = said(factory)
 
-        assert "identical" == richc.equivalence(spec.text, found).status
-    else:
-        with pytest.raises(Unsaid, match=f"the optimizer (?i:{spec.optimizer[0]})"):
-            written(factory, (64, 128, 256))
+    if found is None:
+        assert spec.optimizer[0] == "muon"
+        return
+    # PyTorch has two of Muon's shape factors, and numbers that are not short have 17 digits.
+    exact = {"identical"} if spec.optimizer[0] in EXACT else {"identical", "same_up_to_constants"}
+    assert richc.equivalence(spec.text, found).status in exact
 
 
 @pytest.mark.nightly(by_day=2)
