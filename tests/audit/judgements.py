@@ -157,9 +157,7 @@ def ratios(case: Case, seeds: int, rounds: int) -> Iterator[tuple[float, float]]
 
 def say_alarms(seeds: int, only: str) -> bool:
     wrong = opened = count = 0
-    for name, seed, report in alarms(correct(), seeds):
-        if only not in name:
-            continue
+    for name, seed, report in alarms([case for case in correct() if only in case.label], seeds):
         count += 1
         wrong += report.verdict in {"fail", "refused"}
         opened += report.verdict == "undecided"
@@ -167,6 +165,7 @@ def say_alarms(seeds: int, only: str) -> bool:
         if report.verdict != "pass":
             said = "; ".join(one.message for one in report.findings) or str(report.reason)
             print(f"{name}, seed {seed}: {report.verdict}: {said}", flush=True)
+        print(f"{count} {name}, seed {seed}", file=sys.stderr, flush=True)
     print(f"{count} audits of correct networks: {wrong} false alarms, {opened} undecided")
     return wrong * 100 <= count
 
