@@ -62,16 +62,20 @@ def readout(
     readouts: Sequence[Own],
     excess: Fraction,
     gain: Fit,
+    tied: Sequence[str] = (),
 ) -> AuditFault:
-    """A read-out through which updates of the right size move the output too far."""
-    names = tuple(own.name for own in readouts)
+    """A read-out through which updates of the right size move the output too far.
+
+    What is ``tied`` makes representations, too: only a number behind it can be changed.
+    """
+    names = tuple(own.name for own in readouts) or tuple(tied)
     powers = [own.exponent for own in readouts if own.exponent is not None]
     # Its own update too large by the same: one number is too large, not two.
     both = bool(powers) and abs(max(powers) - float(excess)) < TOLERANCE
-    knob = "multiplier" if both else "init"
-    mends = [Mend(name, "init", excess) for name in names]
+    knob = "multiplier" if both or not readouts else "init"
+    mends = [Mend(own.name, "init", excess) for own in readouts]
     if both:
-        mends += [Mend(name, "lr", _counts(reading, name) * excess) for name in names]
+        mends += [Mend(own.name, "lr", _counts(reading, own.name) * excess) for own in readouts]
     inits = [evidence.init(name) for name in names]
     read = next((snapped(i.exponent) for i in inits if i is not None and not i.is_zero), None)
     return AuditFault(

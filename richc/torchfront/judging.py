@@ -151,7 +151,9 @@ class Judge:
             if self._side(row):
                 is_blamed = True
                 excess = halves(row.excess)
-                yield causes.readout(evidence, self._reading, matrices, excess, row.fit)
+                yield causes.readout(
+                    evidence, self._reading, matrices, excess, row.fit, self._tied()
+                )
         if output is not None and not output.is_zero and not evidence.output_grows:
             row = AuditRow("the size of the output at init", (), output, True)
             if self._side(row) and not is_blamed:
@@ -359,10 +361,13 @@ class Judge:
         late = [name for name, own in self.own.items() if self._is_late(own)]
         if late:
             yield f"{listed(late)}: queries and keys under SGD move late, and are not judged"
-        for name, own in self.own.items():
-            uses = self._evidence.uses(name)
-            if own.is_wide and not all(map(self._evidence.is_wide, uses)):
-                yield f"`{name}` is tied: what it does as a read-out is not judged"
+        for name in self._tied():
+            yield f"`{name}` is tied: what it does as a read-out is not judged"
+
+    def _tied(self) -> list[str]:
+        """What makes representations, and is a read-out as well."""
+        is_wide, uses = self._evidence.is_wide, self._evidence.uses
+        return [n for n, own in self.own.items() if own.is_wide and not all(map(is_wide, uses(n)))]
 
     def _untrained(self) -> tuple[str, ...]:
         names = [n for n, p in self._reading.parameters.items() if p.optimizer is None]

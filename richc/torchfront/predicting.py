@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 from richc.lab.statistics import Fit
@@ -26,8 +27,10 @@ def predict(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction
         return None
     name, event = reading.name, evidence.events[key]
     terms = power(evidence.terms(key), evidence.widths)
-    factor = power(evidence.factors(key, name), evidence.widths)
-    if terms is None or factor is None:
+    factors = evidence.factors(key, name)
+    factor = power(factors, evidence.widths)
+    is_other = any(map(math.isnan, factors))
+    if terms is None or (factor is None and not is_other):
         return None
     if terms == 0 and event.op not in ("mm", "addmm", "bmm", "convolution"):
         return _vector(evidence, reading, key, entry)
@@ -35,8 +38,8 @@ def predict(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction
     if ndim == 1 and event.op in ("addmm", "convolution", "baddbmm"):
         return entry - snapped(size.exponent)
     gain = evidence.bare(key, over_source=True)
-    if gain is None or gain.is_zero:
-        return None
+    if gain is None or gain.is_zero or factor is None:
+        return None  # An entry of what is made of it need not be one of it.
     return entry + factor + terms - snapped(gain.exponent)
 
 

@@ -43,7 +43,7 @@ class Event:
     tail: float = 1.0
     #: RMS of the change of the output, by direction and parameter; ``tail`` included.
     changes: dict[tuple[str, str], float] = field(default_factory=dict)
-    #: The numbers that multiply a parameter before, by parameter.
+    #: The numbers that multiply a parameter before, by parameter; nan where something else is done.
     factors: dict[str, float] = field(default_factory=dict)
 
 

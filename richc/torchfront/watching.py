@@ -8,6 +8,7 @@ that then multiplies the output belongs to it.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
@@ -43,6 +44,9 @@ _LOOKUPS = {"embedding", "index_select"}
 #: They leave scores of attention what they are.
 _KEEPS = {"mul", "div", "add", "sub", "masked_fill", "where", "_to_copy", "clone", "tanh", "add_"}
 _KEEPS |= {"mul_", "div_", "masked_fill_", "neg", "cat", "_unsafe_view", "expand"}
+#: They leave a parameter's entries what they are, elsewhere or beside those of others.
+_ENTRIES = {"_to_copy", "clone", "copy_", "cat", "stack", "index", "index_select", "repeat"}
+_ENTRIES |= {"_unsafe_view", "add", "add_", "sub", "sub_", "neg", "constant_pad_nd"}
 #: What masks put where nothing is to be attended to.
 _MASKED = -1e30
 
@@ -52,6 +56,7 @@ class _Carried(NamedTuple):
 
     owner: Tensor
     moved: dict[tuple[str, str], Tensor]
+    #: The number that multiplies it; not a number where its entries are no longer the parameter's.
     factor: float
 
 
@@ -182,6 +187,8 @@ class ForwardWatch(TorchDispatchMode):
             self._event(op, args, first, carried, tainted, redone)
         elif carried and redone:
             factor = self._carried[memory(carried[0])].factor * (multiplier or 1.0)
+            if multiplier is None and op not in _ENTRIES:
+                factor = math.nan
             aligned = {key: laid_out_as(first, value) for key, value in redone.items()}
             self._carried[memory(first)] = _Carried(first, aligned, factor)
         elif multiplier is not None:
