@@ -132,8 +132,17 @@ class Evidence:
         return self._narrow.output != self._wide.output
 
     def uses(self, name: str) -> list[str]:
-        """The events that use a parameter, in order."""
-        return [k for k, e in self.events.items() if any(who == name for _, who in e.changes)]
+        """The events that use a parameter, in order; those of inputs that are not all zeros.
+
+        A recurrent network's first is of a state of zeros: no matrix changes that.
+        """
+        changes = {
+            key: [size for (_, who), size in event.changes.items() if who == name]
+            for key, event in self.events.items()
+        }
+        return [k for k, sizes in changes.items() if any(sizes)] or [
+            k for k, sizes in changes.items() if sizes
+        ]
 
     def after(self, key: str) -> list[str]:
         """The events behind one."""
