@@ -244,6 +244,11 @@ class Evidence:
             return self.fit(place, _CHANGE)  # It starts at zero: the change is all there is.
         return self.fit(place, _CHANGE, size)
 
+    def moved(self, name: str, key: str) -> Fit | None:
+        """Of a parameter's own change of what is no representation, as it is."""
+        place = Place("own", key, name, self.step(name))
+        return self.fit(place, _CHANGE) if self.largest(place) else None
+
     def bare_own(self, name: str, key: str) -> Fit | None:
         """Of a parameter's own change, without the numbers that multiply it afterwards."""
         return self.fit(Place("bare own", key, name, self.step(name)), _CHANGE)

@@ -57,8 +57,10 @@ def _own(evidence: Evidence, reading: FactoryReading, name: str) -> Own | None:
         return Own(name, key, fit, None, False, False)
     if any(evidence.is_wide(later) for later in evidence.after(key)):
         return Own(name, key, evidence.own(name, key), None, False, False)
-    read = predict_output(evidence, parameter, key)
-    return Own(name, key, evidence.response(name, None, step), read, False, True)
+    read, fit = predict_output(evidence, parameter, key), evidence.response(name, None, step)
+    if fit is None or fit.is_zero:
+        fit = evidence.moved(name, key)  # Of a head that is not the one called the output.
+    return Own(name, key, fit, read, False, True)
 
 
 def lazy(found: Iterable[Own]) -> float | None:
