@@ -1,6 +1,6 @@
 """Networks, right and wrong, with what is known of each: what ``richc audit`` is judged by."""
 
-from tests.audit.zoo import gpt, libraries, mlp, unusual, vision
+from tests.audit.zoo import gpt, libraries, mlp, rarer, unusual, vision
 
 CASES = (
     *mlp.ADAM,
@@ -14,4 +14,5 @@ CASES = (
     *unusual.OPTIMIZERS,
     *unusual.SCHEDULERS,
     *unusual.NETWORKS,
+    *rarer.CASES,
 )

@@ -1,0 +1,259 @@
+"""Layers in which a parameter acts otherwise than as a matrix on what comes before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tests.audit.zoo.building import BASE, NONE, Table, draw, optimizer_of, tokens, vectors
+from tests.audit.zoo.cases import LR, MULTIPLIER, SCALE, Case, Factory, Made, fault, grouped
+
+INPUTS, CLASSES, STEPS, VOCABULARY, HEADS = 16, 8, 4, 32, 2
+HEAD = r"head\.weight"
+#: Powers of n of stds that are right, beside those of the modules' own draws.
+_STDS: Table = {HEAD: 0.06}
+_DRAWN: Table = {HEAD: -1}
+
+
+def _made(
+    model: nn.Module, hidden: str, lr: Table, n: int, batch: Any, loss: Callable[[Any], Tensor]
+) -> Made:
+    """With AdamW, whose rate is 1/n for the ``hidden`` matrices and the read-out."""
+    draw(model, _STDS, _DRAWN, NONE, n)
+    optimizer = optimizer_of("adamw", model, {f"{hidden}|{HEAD}": -1}, lr, n)
+    return {"model": model, "optimizer": optimizer, "batch": batch, "loss": loss}
+
+
+def _like_fan_in(layer: nn.Linear) -> nn.Linear:
+    nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
+    return layer
+
+
+def _matrix(fan_in: int, fan_out: int) -> nn.Linear:
+    return _like_fan_in(nn.Linear(fan_in, fan_out, bias=False))
+
+
+def _labelled(labels: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda output: functional.cross_entropy(output, labels)
+
+
+class Normed(nn.Module):
+    """A hidden matrix that is a gain times a direction."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.embed = nn.Linear(INPUTS, n)
+        self.hidden = nn.utils.parametrizations.weight_norm(_matrix(n, n))
+        self.head = nn.Linear(n, CLASSES, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.tanh(self.hidden(torch.tanh(self.embed(x))))
+        return self.head(h)  # type: ignore[no-any-return]
+
+
+def normed(lr: Table = NONE) -> Factory:
+    def make(n: int) -> Made:
+        x, y = vectors(32, INPUTS, CLASSES)
+        return _made(Normed(n), r"hidden\..*original1", lr, n, x, _labelled(y))
+
+    return make
+
+
+class Recurrent(nn.Module):
+    """An LSTM from a state of zeros."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.cell = nn.LSTM(INPUTS, n, batch_first=True)
+        self.head = nn.Linear(n, CLASSES, bias=False)
+        nn.init.normal_(self.cell.weight_ih_l0, std=INPUTS**-0.5)
+        nn.init.normal_(self.cell.weight_hh_l0, std=n**-0.5)
+        for bias in (self.cell.bias_ih_l0, self.cell.bias_hh_l0):
+            nn.init.zeros_(bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.cell(x)[0][:, -1])  # type: ignore[no-any-return]
+
+
+def recurrent(lr: Table = NONE) -> Factory:
+    def make(n: int) -> Made:
+        x, y = vectors(16 * STEPS, INPUTS, CLASSES)
+        x = x.unflatten(0, (16, STEPS))
+        return _made(Recurrent(n), r"cell\.weight_hh_l0", lr, n, x, _labelled(y[:16]))
+
+    return make
+
+
+class TwoHeads(nn.Module):
+    """Classes and a number from one representation."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.embed, self.hidden = nn.Linear(INPUTS, n), _matrix(n, n)
+        self.head = nn.Linear(n, CLASSES, bias=False)
+        self.number = nn.Linear(n, 1, bias=False)
+        nn.init.normal_(self.number.weight, std=4 / n)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = torch.relu(self.hidden(torch.tanh(self.embed(x))))
+        return self.head(h), self.number(h)
+
+
+def two_heads(lr: Table = NONE) -> Factory:
+    def make(n: int) -> Made:
+        x, y = vectors(32, INPUTS, CLASSES)
+
+        def loss(output: tuple[Tensor, Tensor]) -> Tensor:
+            return functional.cross_entropy(output[0], y) + output[1].sub(1).square().mean()
+
+        return _made(TwoHeads(n), r"(hidden|number)\.weight", lr, n, x, loss)
+
+    return make
+
+
+class Gated(nn.Module):
+    """x + W2 (silu(W1 x) * W3 x)."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(n)
+        self.gate, self.up, self.down = _matrix(n, 2 * n), _matrix(n, 2 * n), _matrix(2 * n, n)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.norm(x)
+        return x + self.down(functional.silu(self.gate(h)) * self.up(h))  # type: ignore[no-any-return]
+
+
+class Tied(nn.Module):
+    """Gated units between an embedding and its transpose."""
+
+    def __init__(self, n: int, multiplier: float) -> None:
+        super().__init__()
+        self.embed, self.norm = nn.Embedding(VOCABULARY, n), nn.RMSNorm(n)
+        self.units = nn.Sequential(Gated(n), Gated(n))
+        self.multiplier = multiplier
+
+    def forward(self, ids: Tensor) -> Tensor:
+        h = self.norm(self.units(self.embed(ids)))
+        return functional.linear(h, self.embed.weight) * self.multiplier
+
+
+def tied(lr: Table = NONE, *, power: float = -1) -> Factory:
+    def make(n: int) -> Made:
+        ids, following = tokens(4, 8, VOCABULARY)
+        model = Tied(n, (n / BASE) ** power / 4)
+        hidden = r"units\.\d\.(gate|up|down)\.weight"
+
+        def loss(output: Tensor) -> Tensor:
+            return functional.cross_entropy(output.flatten(0, 1), following.flatten())
+
+        return _made(model, hidden, lr, n, ids, loss)
+
+    return make
+
+
+class Adapted(nn.Module):
+    """A frozen matrix and two that are thin, the second of zeros."""
+
+    def __init__(self, n: int, rank: int = 4) -> None:
+        super().__init__()
+        self.frozen, self.inner = _matrix(n, n), _matrix(n, rank)
+        self.outer = nn.Linear(rank, n, bias=False)
+        nn.init.zeros_(self.outer.weight)
+        self.frozen.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.frozen(x) + self.outer(self.inner(x))  # type: ignore[no-any-return]
+
+
+class Adapters(nn.Module):
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.embed, self.one, self.two = nn.Linear(INPUTS, n), Adapted(n), Adapted(n)
+        self.head = nn.Linear(n, CLASSES, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.tanh(self.one(torch.tanh(self.embed(x))))
+        return self.head(torch.tanh(self.two(h)))  # type: ignore[no-any-return]
+
+
+def adapters(lr: Table = NONE) -> Factory:
+    def make(n: int) -> Made:
+        x, y = vectors(32, INPUTS, CLASSES)
+        return _made(Adapters(n), r"(one|two)\.inner\.weight", lr, n, x, _labelled(y))
+
+    return make
+
+
+class Latents(nn.Module):
+    """Queries that are parameters attend to the input."""
+
+    def __init__(self, n: int, power: float) -> None:
+        super().__init__()
+        self.latents = nn.Parameter(torch.randn(6, n))
+        self.embed = nn.Linear(INPUTS, n)
+        self.norm_q, self.norm_x, self.norm = nn.LayerNorm(n), nn.LayerNorm(n), nn.LayerNorm(n)
+        self.q, self.k, self.v, self.proj = (_matrix(n, n) for _ in range(4))
+        self.head = nn.Linear(n, CLASSES, bias=False)
+        self.scale = (BASE / HEADS) ** -0.5 * (n / BASE) ** power
+
+    def forward(self, x: Tensor) -> Tensor:
+        def split(h: Tensor) -> Tensor:
+            return h.unflatten(-1, (HEADS, -1)).transpose(1, 2)
+
+        z, h = self.latents.expand(x.shape[0], -1, -1), self.norm_x(self.embed(x))
+        q, k, v = split(self.q(self.norm_q(z))), split(self.k(h)), split(self.v(h))
+        mixed = (q @ k.transpose(-1, -2) * self.scale).softmax(-1) @ v
+        z = z + self.proj(mixed.transpose(1, 2).flatten(2))
+        return self.head(self.norm(z).mean(1))  # type: ignore[no-any-return]
+
+
+def latents(power: float = -1) -> Factory:
+    def make(n: int) -> Made:
+        x, y = vectors(8 * 10, INPUTS, CLASSES)
+        model = Latents(n, power)
+        hidden = r"(q|k|v|proj)\.weight"
+        return _made(model, hidden, NONE, n, x.unflatten(0, (8, 10)), _labelled(y[:8]))
+
+    return make
+
+
+NORMED, GATE = r"hidden\.parametrizations\.weight\.original1", r"units\.\d\.gate\.weight"
+RECURRENT, NUMBER, OUTER = r"cell\.weight_hh_l0", r"number\.weight", r"(one|two)\.outer\.weight"
+
+CASES = grouped(
+    "rarer layers",
+    Case("weight norm", normed()),
+    Case("weight norm, rate not scaled", normed({NORMED: 1}), (fault(NORMED, LR, 1),)),
+    Case("LSTM", recurrent()),
+    Case(
+        "LSTM, hidden to hidden rate not scaled",
+        recurrent({RECURRENT: 1}),
+        (fault(RECURRENT, LR, 1),),
+    ),
+    Case("two heads", two_heads()),
+    Case(
+        "two heads, the second's rate not scaled",
+        two_heads({NUMBER: 1}),
+        (fault(NUMBER, LR, 1),),
+    ),
+    Case("gated units, tied read-out", tied()),
+    Case("gated units, gate's rate not scaled", tied({GATE: 1}), (fault(GATE, LR, 1),)),
+    Case(
+        "tied read-out without 1/n",
+        tied(power=0),
+        (fault(r"embed\.weight", MULTIPLIER, 1),),
+    ),
+    Case("LoRA", adapters()),
+    Case("LoRA, outer rate by 1/n", adapters({OUTER: -1}), (fault(OUTER, LR, -1),)),
+    Case("queries of parameters", latents()),
+    Case(
+        "queries of parameters, by 1/√d",
+        latents(power=-1 / 2),
+        (fault(r"(q|k)\.weight", SCALE, 1 / 2),),
+    ),
+)
