@@ -11,6 +11,8 @@ import torch
 
 import richc
 from tests.audit.factories import WIDTHS, Mlp, batch, groups, loss
+from tests.audit.judging import judge
+from tests.audit.zoo import rarer
 
 
 def sgd(model: Mlp, n: int) -> Any:
@@ -51,3 +53,20 @@ def test_updates_are_read(optimizer: Callable[[Mlp, int], Any]) -> None:
     for name, own in found.items():
         assert own.read not in (None, "-inf"), name
         assert abs(Fraction(str(own.read)) - Fraction(str(own.measured))) <= 1 / 4, name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "weight norm",
+        "LSTM, hidden to hidden rate not scaled",
+        "two heads, the second's rate not scaled",
+        "tied read-out without 1/n",
+    ],
+)
+def test_of_a_parameter_that_is_no_plain_matrix(name: str) -> None:
+    (case,) = (case for case in rarer.CASES if case.name == name)
+
+    found = judge(case, richc.audit(case.make))
+
+    assert (found.verdict, found.names, found.one) == (True, True, True), found.said

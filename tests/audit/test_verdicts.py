@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.torch.jit.script_method:DeprecationWarning"),
 ]
 
-SMALL = ("MLP, Adam", "MLP, SGD", "optimizers", "schedulers", "unusual networks")
+SMALL = ("MLP, Adam", "MLP, SGD", "optimizers", "schedulers", "unusual networks", "rarer layers")
 #: A fault of each knob, and one that a single name caused.
 LARGE = (
     "GPT: attention by 1/√d",
