@@ -70,10 +70,9 @@ class Recurrent(nn.Module):
         super().__init__()
         self.cell = nn.LSTM(INPUTS, n, batch_first=True)
         self.head = nn.Linear(n, CLASSES, bias=False)
-        nn.init.normal_(self.cell.weight_ih_l0, std=INPUTS**-0.5)
-        nn.init.normal_(self.cell.weight_hh_l0, std=n**-0.5)
-        for bias in (self.cell.bias_ih_l0, self.cell.bias_hh_l0):
-            nn.init.zeros_(bias)
+        for parameter in self.cell.parameters():
+            fan_in = parameter.shape[-1] if parameter.ndim > 1 else 0
+            nn.init.normal_(parameter, std=fan_in**-0.5 if fan_in else 0.0)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.cell(x)[0][:, -1])  # type: ignore[no-any-return]
@@ -203,7 +202,7 @@ class Latents(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         def split(h: Tensor) -> Tensor:
-            return h.unflatten(-1, (HEADS, -1)).transpose(1, 2)
+            return h.unflatten(-1, (HEADS, -1)).transpose(1, 2)  # type: ignore[no-any-return]
 
         z, h = self.latents.expand(x.shape[0], -1, -1), self.norm_x(self.embed(x))
         q, k, v = split(self.q(self.norm_q(z))), split(self.k(h)), split(self.v(h))
