@@ -244,6 +244,11 @@ class Evidence:
             return self.fit(place, _CHANGE)  # It starts at zero: the change is all there is.
         return self.fit(place, _CHANGE, size)
 
+    def moves_output(self, name: str) -> bool:
+        """Whether a parameter changes the output that is judged."""
+        found = self.response(name, None, self.step(name))
+        return found is not None and not found.is_zero
+
     def moved(self, name: str, key: str) -> Fit | None:
         """Of a parameter's own change of what is no representation, as it is."""
         place = Place("own", key, name, self.step(name))

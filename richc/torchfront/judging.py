@@ -361,6 +361,15 @@ class Judge:
         late = [name for name, own in self.own.items() if self._is_late(own)]
         if late:
             yield f"{listed(late)}: queries and keys under SGD move late, and are not judged"
+        aside = [
+            own.name
+            for own in self.own.values()
+            if own.is_readout
+            and own.exponent is not None
+            and not self._evidence.moves_output(own.name)
+        ]
+        if aside:
+            yield f"{listed(aside)}: of another output than the first; its size is not judged"
         for name in self._tied():
             yield f"`{name}` is tied: what it does as a read-out is not judged"
 

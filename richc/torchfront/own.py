@@ -58,7 +58,7 @@ def _own(evidence: Evidence, reading: FactoryReading, name: str) -> Own | None:
     if any(evidence.is_wide(later) for later in evidence.after(key)):
         return Own(name, key, evidence.own(name, key), None, False, False)
     read, fit = predict_output(evidence, parameter, key), evidence.response(name, None, step)
-    if fit is None or fit.is_zero:
+    if not evidence.moves_output(name):
         fit = evidence.moved(name, key)  # Of a head that is not the one called the output.
     return Own(name, key, fit, read, False, True)
 

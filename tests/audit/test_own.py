@@ -70,3 +70,10 @@ def test_of_a_parameter_that_is_no_plain_matrix(name: str) -> None:
     found = judge(case, richc.audit(case.make))
 
     assert (found.verdict, found.names, found.one) == (True, True, True), found.said
+
+
+def test_another_output_than_the_first_is_mentioned() -> None:
+    report = richc.audit(rarer.two_heads(), widths=WIDTHS, seeds=1)
+
+    said = "`number.weight`: of another output than the first; its size is not judged"
+    assert said in report.notes
