@@ -190,10 +190,14 @@ assert program.main([*data, *warm, "--steps=2"]) == 0
 assert program.main([*data, *warm, "--steps=4", "--resume"]) == 0
 
 random.seed(0)
-kept = 0
-for _ in range(kills):
+turn = kept = 0
+while turn < kills or kept <= 10:
+    # A busy machine may not come to a state in any of those turns: what is added gets longer.
+    longest = 0.4 * 1.5 ** max(0, turn - kills)
+    assert longest < 60, ("no progress", kept)
+    turn += 1
     child = forked([*arguments, "--steps=1000000"])
-    time.sleep(random.uniform(0.04, 0.4))
+    time.sleep(random.uniform(0.04, longest))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     newest, logged = last()
@@ -203,7 +207,6 @@ end = kept + 3
 assert os.waitpid(forked([*arguments, f"--steps={end}"]), 0)[1] == 0
 plain = [*data, "--log", str(folder / "whole.jsonl"), f"--steps={end}"]
 assert os.waitpid(forked(plain), 0)[1] == 0
-print(kept)
 """
 
 
@@ -375,7 +378,6 @@ def test_killed_at_any_moment(read_model: ReadModel, tmp_path: Path) -> None:
     run = subprocess.run(command, capture_output=True, text=True)
 
     assert run.returncode == 0, run.stderr
-    assert int(run.stdout.splitlines()[-1]) > 10
     assert lines(tmp_path / "whole.jsonl") == lines(tmp_path / "log.jsonl")
 
 

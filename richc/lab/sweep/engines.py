@@ -78,9 +78,10 @@ class Processes:
 
     def close(self) -> None:
         """Kill the processes, whatever they are at: what they have not told is not wanted."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
         for child in set(multiprocessing.active_children()) - self._before:
             child.kill()
+        # The pool's thread is waited for: Python's exit writes to the pipe that it closes.
+        self._pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

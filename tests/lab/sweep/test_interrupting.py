@@ -36,9 +36,9 @@ def whole(content: bytes) -> bytes:
     return content[: content.rfind(b"\n") + 1]
 
 
-def to_its_end(output: Path) -> None:
+def to_its_end(output: Path, workers: str = "1") -> None:
     """The command goes on in this process, which has torch already."""
-    command = ["transfer", EXAMPLE, *SWEEP, "-o", str(output), "--workers", "1"]
+    command = ["transfer", EXAMPLE, *SWEEP, "-o", str(output), "--workers", workers]
     done = CliRunner().invoke(cli, command)
     assert (4, "") == (done.exit_code, done.stderr)
 
@@ -66,6 +66,7 @@ def test_a_sweep_that_is_ended_at_random(
     workers: str,
     endings: tuple[tuple[signal.Signals, int], ...],
     uninterrupted: Path,
+    at_night: bool,
     tmp_path: Path,
 ) -> None:
     output = tmp_path / "runs.jsonl"
@@ -87,7 +88,7 @@ def test_a_sweep_that_is_ended_at_random(
         assert now.startswith(whole(before))
         before = now
 
-    to_its_end(output)
+    to_its_end(output, workers if at_night else "1")
     assert output.read_bytes().startswith(whole(before))
 
     expected, found = results(uninterrupted), results(output)

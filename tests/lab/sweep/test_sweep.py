@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
@@ -239,8 +240,11 @@ def test_processes_find_what_one_finds() -> None:
     job = job_of(model())
     todo = tasks(job, [Point(n, 0.01, s) for n in (8, 16) for s in (0, 1)], workers=2)
     one = {run.point: run.loss for runs in engines.Here(job).run(todo) for run in runs}
+    before = set(threading.enumerate())
     with closing(engines.Processes(job, 2)) as several:
         two = {run.point: run.loss for runs in several.run(todo) for run in runs}
+    # A thread that still closed its pipes while Python exits would end in a traceback.
+    assert set(threading.enumerate()) <= before
     assert one == pytest.approx(two, rel=1e-4)
 
 
