@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 import click
@@ -121,7 +122,9 @@ def command(
         settings = AuditSettings.of(widths, seeds, target, read_only=read_only, fix=fix)
     except SettingsProblem as error:
         raise Unusable(str(error)) from None
-    found = audit(factory, settings)
+    # What the factory prints would break the formats that machines read.
+    with redirect_stdout(sys.stderr):
+        found = audit(factory, settings)
     shown = ignoring(report(found), ignore)
     _print(shown, output_format, color, quiet=quiet, fix=fix)
     if rich is not None:

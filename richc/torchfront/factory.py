@@ -185,7 +185,8 @@ def guarded(what: str) -> Iterator[None]:
         yield
     except Refusal:
         raise
-    except Exception as error:
+    # Scripts that parse arguments end the process where these are not theirs.
+    except (Exception, SystemExit) as error:
         raise Refusal(f"{what}: {own_frames(error)}") from error
 
 

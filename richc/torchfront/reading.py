@@ -162,6 +162,7 @@ def read(factory: Factory, widths: Sequence[int]) -> FactoryReading:
     first = seen[widths[0]]
     for width, at in seen.items():
         _same_names(first, at, widths[0], width)
+        _is_trained(at, width)
     parameters = {name: _parameter(name, seen) for name in first.shapes}
     notes = [
         f"the learning rate of `{p.name}` is no power of the width: "
@@ -243,6 +244,19 @@ def _same_names(first: _SeenAt, other: _SeenAt, narrow: int, wide: int) -> None:
             f"parameter names differ between the widths {narrow} and {wide}: only at {where} there "
             f"is `{odd[0]}`" + (f" and {len(odd) - 1} more" if len(odd) > 1 else "")
         )
+
+
+def _is_trained(at: _SeenAt, width: int) -> None:
+    """What nothing trains has no updates to judge, and would be found without fault."""
+    if not at.shapes:
+        raise Refusal(f"no parameter of the model requires a gradient at width {width}")
+    if not at.groups:
+        raise Refusal(
+            f"the optimizer holds no trainable parameter of the model at width {width}: was it "
+            "made for another model?"
+        )
+    if not any(group.lr or group.first for group in at.groups.values()):
+        raise Refusal(f"all learning rates are zero at width {width}")
 
 
 def power(values: Sequence[float], widths: Sequence[int]) -> Fraction | None:

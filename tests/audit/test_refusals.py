@@ -95,9 +95,30 @@ def no_groups(n: int) -> dict[str, Any]:
     return right(n) | {"optimizer": object()}
 
 
+def frozen(n: int) -> dict[str, Any]:
+    made = right(n)
+    made["model"].requires_grad_(False)
+    return made
+
+
+def of_another(n: int) -> dict[str, Any]:
+    return right(n) | {"optimizer": right(n)["optimizer"]}
+
+
+def without_rates(n: int) -> dict[str, Any]:
+    made = right(n)
+    for group in made["optimizer"].param_groups:
+        group["lr"] = 0.0
+    return made
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
+        (frozen, "no parameter of the model requires a gradient at width 64"),
+        (of_another, ("the optimizer holds no trainable parameter of the model at width 64: was it "
+                     "made for another model?")),
+        (without_rates, "all learning rates are zero at width 64"),
         (renamed, ("parameter names differ between the widths 64 and 128: only at 128 there is "
                   "`extra.bias` and 1 more")),
         (odd_size, ("a size of `spare` is no power of the width: 128, 160, 320 at the widths 64, "
@@ -130,6 +151,16 @@ def test_a_loss_that_is_nowhere() -> None:
 
     assert reason is not None
     assert "the factory returns no loss, and the model's output has none" in reason
+
+
+def test_a_script_that_ends_the_process_is_refused() -> None:
+    def ends(_: int) -> None:
+        raise SystemExit(3)
+
+    report = richc.audit(ends, widths=(64, 128, 256))
+
+    assert (2, "refused") == (report.exit_code, report.verdict)
+    assert "raised at width 64: SystemExit: 3" in (report.reason or "")
 
 
 def test_an_error_shows_the_users_frames(tmp_path: Path) -> None:

@@ -106,6 +106,16 @@ def test_a_fault_as_json() -> None:
     ]
 
 
+def test_what_a_factory_prints_is_kept_out_of_the_report(tmp_path: Path) -> None:
+    path = tmp_path / "talking.py"
+    path.write_text("def make(n):\n    print('width', n)\n", encoding="utf-8")
+
+    result = CliRunner().invoke(cli, ["audit", f"{path}:make", "--format", "json"])
+
+    assert "refused" == json.loads(result.stdout)["verdict"]
+    assert "width 64" in result.stderr
+
+
 def test_a_fault_as_sarif() -> None:
     result = audit("missed", "--format", "sarif")
     (run,) = json.loads(result.stdout)["runs"]
