@@ -72,6 +72,8 @@ class Program:
 
     def __init__(self, text: str, model: Model, over: Growth = Growth.WIDTH) -> None:
         self.module = ModuleType(model.name)
+        # A program looks for data beside itself, unless it is told where they are.
+        self.module.__file__ = f"{model.name}.py"
         self.spec = model
         self.over = over
         # Only what emit_program made comes here; names in it were checked twice.
