@@ -19,9 +19,11 @@ from richc.cli.compile import model_option
 from richc.cli.completing import rich_files
 from richc.cli.errors import Unusable
 from richc.cli.repeating import again, listed
-from richc.cli.training import measuring
-from richc.cli.verify import Widths, whole_widths
+from richc.cli.training import Measuring, measuring
+from richc.cli.verify import Depths, Widths, whole_widths
 from richc.syntax.source import printable
+
+_HALF = Fraction(1, 2)
 
 
 class Rationals(click.ParamType[tuple[Fraction, ...]]):
@@ -55,10 +57,18 @@ class Rationals(click.ParamType[tuple[Fraction, ...]]):
 @model_option
 @click.option(
     "--points",
-    type=Rationals(Fraction(0), Fraction(1, 2)),
-    help="Values of r.",
-    show_default="those of 0,1/8,1/4,3/8,1/2 that FILE is for",
+    type=Rationals(Fraction(0), Fraction(1)),
+    help="Values of r; over depth, of alpha.",
+    show_default="those of 0,1/8,1/4,3/8,1/2 that FILE is for; of alpha 1/2,3/4,1",
 )
+@click.option(
+    "--over",
+    type=click.Choice(("width", "depth")),
+    default="width",
+    show_default=True,
+    help="What the networks differ in; depths where branches are times L^-alpha.",
+)
+@click.option("--depths", type=Depths(), help="With --over depth.", show_default="4,8,16,32,64")
 @click.option("--widths", type=Widths(), help="Widths to train at.", show_default="64,128,256,512")
 @click.option(
     "--gammas",
@@ -69,9 +79,8 @@ class Rationals(click.ParamType[tuple[Fraction, ...]]):
 @click.option(
     "--seeds",
     type=click.IntRange(1, 1000),
-    default=3,
-    show_default=True,
     help="Networks at every place.",
+    show_default="3; over depth as many as the risk of error asks for",
 )
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random."
@@ -79,16 +88,14 @@ class Rationals(click.ParamType[tuple[Fraction, ...]]):
 @click.option(
     "--steps",
     type=click.IntRange(1, 100_000),
-    default=100,
-    show_default=True,
     help="Training steps.",
+    show_default="100; over depth 4",
 )
 @click.option(
     "--examples",
     type=click.IntRange(2, 100_000),
-    default=128,
-    show_default=True,
     help="Of FILE's data, all in every step.",
+    show_default="128",
 )
 @click.option(
     "--lr",
@@ -105,12 +112,14 @@ class Rationals(click.ParamType[tuple[Fraction, ...]]):
 @color_option
 def command(
     points: tuple[Fraction, ...] | None,
+    over: str,
+    depths: tuple[int, ...] | None,
     widths: tuple[int, ...] | None,
     gammas: tuple[Fraction, ...] | None,
-    seeds: int,
+    seeds: int | None,
     seed: int,
-    steps: int,
-    examples: int,
+    steps: int | None,
+    examples: int | None,
     lr: float | None,
     quiet: bool,
     **_: object,
@@ -122,16 +131,33 @@ def command(
     width n0 all r are the same network. Batches are full, rates constant. The last line says
     whether features change as n^(r - 1/2).
 
+    Over depth the power alpha of L^-alpha that branches are times is the scale: from 1/2, Depth-μP,
+    to 1, CompleteP. The exponents of L are measured at each as `richc verify` does, beside those
+    that the check predicts; at the declared point only where branches have a `scale` of their own.
+
     Exit codes: 0 they do, 1 they do not, 2 wrong usage, bad data, or a file that is not on the
     scale at each r, 4 undecided (sign ?), with the command that would decide it.
     """
+    low, high = (Fraction(0), _HALF) if over == "width" else (_HALF, Fraction(1))
+    for wrong in (point for point in points or () if not low <= point <= high):
+        raise click.BadParameter(f"{wrong} is not from {low} to {high}", param_hint="--points")
+    others = (
+        {"--depths": depths}
+        if over == "width"
+        else {"--widths": widths, "--gammas": gammas, "--examples": examples}
+    )
+    for option in (option for option, value in others.items() if value is not None):
+        raise Unusable(f"{option} is not for --over {over}")
     asked = measuring()
+    if over == "depth":
+        _over_depth(asked, points, depths, seeds, seed, steps, lr, quiet)
+        return
     chosen = asked.chosen
     from richc.cli.progress import Progress
     from richc.figures.scale import draw
     from richc.lab.experiment import TooLarge
     from richc.lab.program import DataProblem
-    from richc.lab.scale import WIDTHS, NoScale, ScaleSettings, scale
+    from richc.lab.scale import EXAMPLES, SEEDS, STEPS, WIDTHS, NoScale, ScaleSettings, scale
     from richc.report.scale import render
     from richc.report.scale_schema import report
 
@@ -139,10 +165,10 @@ def command(
         points=points,
         widths=whole_widths(chosen.spec, widths) or tuple(chosen.spec.fitting(WIDTHS)),
         gammas=gammas,
-        seeds=seeds,
+        seeds=seeds or SEEDS,
         seed=seed,
-        steps=steps,
-        examples=examples,
+        steps=steps or STEPS,
+        examples=examples or EXAMPLES,
         lr=lr,
         data=asked.data,
         target=asked.target,
@@ -160,6 +186,55 @@ def command(
         rate = None if decisive.lr is None else f"{decisive.lr:.3g}"
         lists = {"widths": decisive.widths, "seeds": decisive.seeds}
         decide = again({"lr": rate} | {name: listed(value) for name, value in lists.items()})
+    found = report(asked.shown, measured, decide)
+    asked.tell(
+        found,
+        measured.outcome,
+        partial(render, printable(asked.shown), found),
+        partial(draw, found),
+    )
+
+
+def _over_depth(
+    asked: Measuring,
+    alphas: tuple[Fraction, ...] | None,
+    depths: tuple[int, ...] | None,
+    seeds: int | None,
+    seed: int,
+    steps: int | None,
+    lr: float | None,
+    quiet: bool,
+) -> None:
+    """Exponents of L by alpha.  Raises Unusable."""
+    from richc.cli.progress import Progress
+    from richc.figures.depth_scale import draw
+    from richc.lab.depth_scale import depth_scale
+    from richc.lab.experiment import TooLarge
+    from richc.lab.program import DataProblem
+    from richc.lab.scale import NoScale
+    from richc.lab.verify import STEPS, VerifySettings
+    from richc.report.depth_scale import render
+    from richc.report.depth_scale_schema import report
+
+    settings = VerifySettings(
+        depths=depths,
+        seeds=seeds,
+        seed=seed,
+        steps=steps or STEPS,
+        lr=lr,
+        data=asked.data,
+        target=asked.target,
+    )
+    try:
+        with Progress(quiet) as progress:
+            measured = depth_scale(asked.chosen, alphas, settings, progress)
+    except (DataProblem, NoScale, TooLarge) as error:
+        of_file = f"{asked.given['file']}: " if isinstance(error, NoScale) else ""
+        raise Unusable(f"{of_file}{error}") from None
+    decisive = measured.decisive
+    decide = None
+    if decisive is not None:
+        decide = again({"depths": listed(decisive.depths), "seeds": listed(decisive.seeds)})
     found = report(asked.shown, measured, decide)
     asked.tell(
         found,

@@ -11,6 +11,7 @@ import click
     type=click.Choice(
         (
             "audit",
+            "depth-scale",
             "equivalence",
             "map",
             "report",
@@ -23,9 +24,9 @@ import click
     ),
 )
 def command(what: str) -> None:
-    """Print a JSON schema: of the check's report, a verification, a run over the richness scale,
-    a sweep over widths, a comparison of two models, a map, an audit of PyTorch code, the list of
-    rules, or a resolved specification.
+    """Print a JSON schema: of the check's report, a verification, a run over the richness scale or
+    over depths, a sweep over widths, a comparison of two models, a map, an audit of PyTorch code,
+    the list of rules, or a resolved specification.
     """
     import json
 
@@ -37,6 +38,10 @@ def command(what: str) -> None:
         from richc.report.audit_schema import AuditReport
 
         schema = AuditReport.model_json_schema()
+    elif what == "depth-scale":
+        from richc.report.depth_scale_schema import DepthScaleReport
+
+        schema = DepthScaleReport.model_json_schema()
     elif what == "rules":
         from richc.report.rules_schema import RuleList
 

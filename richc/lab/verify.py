@@ -256,7 +256,7 @@ def verify(
                 at = len(widths)
                 given = seeds[:at] if growth is Growth.WIDTH else seeds[at:]
             its = settings._replace(seeds=given)
-            grids.append(_measure(result, experiment, sizes[growth], its, listener or Listener()))
+            grids.append(measure(result, experiment, sizes[growth], its, listener or Listener()))
     assert batch is not None
     return Verification(
         result,
@@ -277,7 +277,7 @@ def _shallow(spec: Model) -> Model:
     return Growth.DEPTH.at(spec, min(SHALLOW, spec.depth.value))
 
 
-def _measure(
+def measure(
     result: ModelResult,
     experiment: Experiment,
     planned_sizes: list[int],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Protocol
 
 from richc.calculus.verdict import NOT_EVALUATED
 from richc.lab.outcome import Outcome
@@ -23,6 +24,13 @@ WORDS = {
     "state": "optimizer's state",
 }
 HEADER = ("quantity", "layer", "predicted", "measured", "95 %", "")
+
+
+class Layered(Protocol):
+    """A report with rows about layers."""
+
+    @property
+    def layers(self) -> list[str]: ...
 
 
 def render(
@@ -68,7 +76,7 @@ def quantity(row: Row) -> str:
     return f"{words}, bias" if row.of_bias else words
 
 
-def place(report: VerificationReport, row: Row) -> str:
+def place(report: Layered, row: Row) -> str:
     """The layer, or f for the output."""
     is_output = row.quantity in ("h", "dh") and row.layer == report.layers[-1]
     return "f" if is_output else row.layer
@@ -171,7 +179,7 @@ def _table(report: VerificationReport, style: Style) -> Iterator[str]:
         yield f"  {line[:-1]}{style.sign(line[-1])}"
 
 
-def cells(report: VerificationReport, row: Row) -> tuple[str, ...]:
+def cells(report: Layered, row: Row) -> tuple[str, ...]:
     """One row of the table, in the columns of ``HEADER``."""
     interval = ""
     if row.measured is None:

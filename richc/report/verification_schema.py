@@ -152,7 +152,7 @@ def report(
             unmet=verification.unmet,
             fault=fault,
         ),
-        rows=[_row(row) for row in verification.rows],
+        rows=[row_of(row) for row in verification.rows],
         run=Run.of(
             verification,
             networks=first.counts,
@@ -170,7 +170,8 @@ def _depth(verification: verify.Verification, grid: verify.Grid) -> DepthRun:
     )
 
 
-def _row(row: ExponentComparison) -> Row:
+def row_of(row: ExponentComparison) -> Row:
+    """One exponent as it is reported."""
     return Row.of(
         row,
         quantity=row.key.quantity,
