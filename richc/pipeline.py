@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from richc.calculus.verdict import Status, Verdict
-from richc.diagnostics import WARNING, Diagnostic, Suppressed
+from richc.diagnostics import WARNING, Diagnostic, Edit, Span, Suppressed, apply
 from richc.resolve import resolve
 from richc.rules import run
 from richc.rules.context import Context
 from richc.spec.model import Model
+from richc.syntax import tree
 from richc.syntax.parser import parse
 from richc.syntax.source import Source
 from richc.words import ADDRESS
@@ -154,3 +156,17 @@ def analyse_source(
     everything.sort(key=lambda d: (d.span.start, d.code))
     names = tuple(node.name.text for node in file.models)
     return FileResult(source, tuple(results), tuple(everything), names)
+
+
+def at_depth_exponent(result: ModelResult, alpha: Fraction) -> ModelResult | None:
+    """The model whose ``parameterization`` says ``depth = alpha``; None where it has none."""
+    context = result.context
+    node = next((s for s in context.node.statements if isinstance(s, tree.Parameterization)), None)
+    if node is None or result.spec.depth is None:
+        return None
+    options = [option for option in node.options if option.name.text == "depth"]
+    end = Span(node.span.end, node.span.end)
+    edit = Edit(options[0].value.span, f"{alpha}") if options else Edit(end, f", depth = {alpha}")
+    source = Source(context.path, apply(context.text, [edit]))
+    models = analyse_source(source, mend=False).models
+    return next((model for model in models if model.spec.name == result.spec.name), None)

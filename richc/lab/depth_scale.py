@@ -15,7 +15,6 @@ from typing import NamedTuple
 import torch
 
 from richc.compilation import program as emit
-from richc.diagnostics import Edit, Span
 from richc.lab.experiment import Experiment, Listener
 from richc.lab.growth import Growth
 from richc.lab.outcome import Outcome
@@ -23,9 +22,7 @@ from richc.lab.planning import DEPTHS, NARROW, deciding
 from richc.lab.program import Program
 from richc.lab.scale import NoScale
 from richc.lab.verify import BATCH, Grid, VerifySettings, measure
-from richc.pipeline import ModelResult, analyse_source
-from richc.syntax import tree
-from richc.syntax.source import Source
+from richc.pipeline import ModelResult, at_depth_exponent
 
 #: From Depth-μP to CompleteP.
 ALPHAS = (Fraction(1, 2), Fraction(3, 4), Fraction(1))
@@ -116,7 +113,7 @@ def _points(
     if spec.depth is None:
         raise NoScale(f"`{spec.name}` declares no depth to measure over: `depth L = 8`")
     declared = result.verdict.depth_exponent
-    moved = {alpha: _moved(result, alpha) for alpha in alphas or ALPHAS}
+    moved = {alpha: at_depth_exponent(result, alpha) for alpha in alphas or ALPHAS}
     fixed = [a for a, at in moved.items() if at is None or at.verdict.depth_exponent != a]
     if not fixed:
         return [(alpha, at) for alpha, at in moved.items() if at is not None]
@@ -126,19 +123,3 @@ def _points(
         f"`{spec.name}` cannot be moved to alpha = {fixed[0]}: `parameterization mup` and branches "
         "without a `scale` of their own can; without --points it is measured as it is"
     )
-
-
-def _moved(result: ModelResult, alpha: Fraction) -> ModelResult | None:
-    """The file with ``depth = alpha`` in its ``parameterization``; None where it has none."""
-    context = result.context
-    node = next((s for s in context.node.statements if isinstance(s, tree.Parameterization)), None)
-    if node is None or result.spec.depth_exponent is None:
-        return None
-    options = [option for option in node.options if option.name.text == "depth"]
-    if options:
-        edit = Edit(options[0].value.span, str(alpha))
-    else:
-        edit = Edit(Span(node.span.end, node.span.end), f", depth = {alpha}")
-    text = context.text[: edit.span.start] + edit.text + context.text[edit.span.end :]
-    models = analyse_source(Source(context.path, text), mend=False).models
-    return next((model for model in models if model.spec.name == result.spec.name), None)

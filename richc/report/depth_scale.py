@@ -11,7 +11,7 @@ from richc.report.verification import HEADER, cells
 from richc.words import counted
 
 if TYPE_CHECKING:
-    from richc.report.depth_scale_schema import DepthScaleReport, Point
+    from richc.report.depth_scale_schema import AlphaPoint, DepthScaleReport
 
 
 def render(path: str, found: DepthScaleReport, *, color: bool, quiet: bool) -> Iterator[str]:
@@ -51,7 +51,7 @@ def verdict(found: DepthScaleReport) -> str:
     return f"exponents of L are undecided: {shown}"
 
 
-def _count(point: Point) -> str:
+def _count(point: AlphaPoint) -> str:
     wanted = False if point.verdict is Outcome.FAIL else None
     judged = [row for row in point.rows if row.predicted is not None]
     count = sum(row.agrees is wanted for row in judged)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from richc.lab import depth_scale
 
 
-class Point(Strict):
+class AlphaPoint(Strict):
     """The network at one alpha; its branches are times L^-alpha."""
 
     alpha: str | None = Field(description="null where the check gives branches no power of L")
@@ -43,7 +43,7 @@ class DepthScaleReport(Strict):
     model: str
     verdict: Outcome
     decide: str | None = Field(description="a command that would decide it; null where decided")
-    points: list[Point] = Field(min_length=1, description="by alpha")
+    points: list[AlphaPoint] = Field(min_length=1, description="by alpha")
     width: int = Field(description="of all networks")
     steps: int
     seed: int
@@ -66,9 +66,9 @@ def report(path: str, found: depth_scale.DepthSweep, decide: str | None) -> Dept
     )
 
 
-def _point(point: depth_scale.DepthPoint) -> Point:
+def _point(point: depth_scale.DepthPoint) -> AlphaPoint:
     grid = point.grid
-    return Point.of(
+    return AlphaPoint.of(
         grid,
         alpha=point.alpha,
         verdict=point.outcome,

@@ -75,7 +75,14 @@ def _exact(item: tree.Item, scope: Scope) -> Monomial:
         raise Rejected(messages.no_expression(name, item.value))
     value = attribute(name, item.value, scope)
     if value.is_zero:
-        raise Rejected(messages.zero(f"`{name}`", item.value.span))
+        left = (
+            "the stream alone is left" if name == "scale" else "nothing is carried past the branch"
+        )
+        mend = (
+            "remove the residual" if name == "scale" else "write its statements without `residual`"
+        )
+        found = messages.zero(f"`{name}`", item.value.span)
+        raise Rejected(found._replace(help=f"{left}: {mend}"))
     return value
 
 

@@ -43,3 +43,16 @@ def test_a_mistake_in_a_block_is_one_finding(old: str, new: str, said: str) -> N
     (found,) = analyse(TEXT.replace(old, new, 1)).diagnostics
 
     assert found.message.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "words"), [("scale", "remove the residual"), ("skip", "without `residual`")]
+)
+def test_a_residual_times_zero_says_what_to_write_instead(attribute: str, words: str) -> None:
+    text = (
+        "model net {\n width n = 8\n input 8\n embed: dense -> n\n r: residual {\n"
+        f"  {attribute} = 0\n  up: dense -> n\n }}\n"
+        " head: dense -> 4\n optimizer sgd { lr = 1 }\n}\n"
+    )
+    (found,) = (d for d in analyse(text).diagnostics if d.code == "R022")
+    assert words in (found.help or "")
