@@ -245,12 +245,20 @@ _ANSWERS: tuple[tuple[str, Callable[[Server, Document, Any], object], object], .
 )
 
 
-def _answering(answer: Callable[[Server, Document, Any], object]) -> Callable[..., object]:
+#: Those of which there may be one; of the others there are lists.
+_SINGLE = {types.TEXT_DOCUMENT_HOVER, types.TEXT_DOCUMENT_DEFINITION}
+
+
+def _answering(
+    method: str, answer: Callable[[Server, Document, Any], object]
+) -> Callable[..., object]:
     """An answer for requests, which name a document: nothing where that is not open."""
 
     def answered(ls: Server, params: Any) -> object:
         document = ls.documents.get(params.text_document.uri)
-        return None if document is None else answer(ls, document, params)
+        if document is None:
+            return None if method in _SINGLE else []
+        return answer(ls, document, params)
 
     return answered
 
@@ -261,7 +269,7 @@ def create() -> Server:
     server.feature(types.TEXT_DOCUMENT_DID_SAVE, types.SaveOptions(include_text=False))(_saved)
     server.feature(types.CODE_ACTION_RESOLVE)(_resolve)
     for method, answer, options in _ANSWERS:
-        server.feature(method, options)(_answering(answer))
+        server.feature(method, options)(_answering(method, answer))
     return server
 
 

@@ -21,12 +21,6 @@ sys.modules["richc.syntax.formatter"] = stand_in
 from richc.editor.server import run
 run()
 """
-NO_FORMATTER = """\
-import sys
-sys.modules["richc.syntax.formatter"] = None
-from richc.editor.server import run
-run()
-"""
 
 
 def test_what_it_offers(editor: Editor) -> None:
@@ -62,15 +56,6 @@ def test_formatting(tmp_path: Path) -> None:
     assert "model a {\nloss mse # 😀\n}" == text.format()
     text.close()
     assert text.text == text.format()  # of a text that is not open
-    assert 0 == editor.close()
-
-
-def test_no_formatter(tmp_path: Path) -> None:
-    script = tmp_path / "server.py"
-    script.write_text(NO_FORMATTER, encoding="utf-8")
-    editor = Editor(arguments=[str(script)])
-
-    assert not editor.server.document_formatting_provider
     assert 0 == editor.close()
 
 
