@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from richc.lab.outcome import Outcome
-from richc.report.style import Style, columns
+from richc.report.style import Style
 from richc.report.verification import HEADER, cells
 from richc.words import counted
 
@@ -25,11 +25,7 @@ def render(path: str, found: DepthScaleReport, *, color: bool, quiet: bool) -> I
         rows: list[tuple[str, ...]] = [("α", *HEADER)]
         for point in found.points:
             rows += [(point.alpha or "-", *cells(point, row)) for row in point.rows]
-        head, *lines = columns(rows)
-        yield f"  {head}"
-        for line in lines:
-            # Escapes must not count in the widths of columns.
-            yield f"  {line[:-1]}{style.sign(line[-1])}"
+        yield from style.marked(rows)
         yield ""
     if found.decide is not None:
         yield f"  to decide it: {found.decide}"

@@ -118,9 +118,7 @@ def _exponents(found: ScaleReport, style: Style) -> Iterator[str]:
         )
         mark = Outcome.of([row.agrees]).sign if row.quantity == "features" else ""
         rows.append((row.richness, WORDS[row.quantity], predicted, _measured(row), interval, mark))
-    for line in columns(rows):
-        # Escapes must not count in the widths of columns.
-        yield f"  {line[:-1]}{style.sign(line[-1])}"
+    yield from style.marked(rows)
 
 
 def _measured(row: Row) -> str:

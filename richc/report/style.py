@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _SEVERITIES = {"error": "1;31", "warning": "1;33", "info": "1;36"}
 
@@ -32,6 +32,12 @@ class Style:
 
     def frame(self, text: str) -> str:
         return self._wrap("1;34", text)
+
+    def marked(self, rows: Sequence[Sequence[str]]) -> Iterator[str]:
+        """Lines of a table whose last column are signs, which are coloured."""
+        for line in columns(rows):
+            # Escapes must not count in the widths of columns.
+            yield f"  {line[:-1]}{self.sign(line[-1])}"
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

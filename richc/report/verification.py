@@ -9,7 +9,7 @@ from typing import Protocol
 
 from richc.calculus.verdict import NOT_EVALUATED
 from richc.lab.outcome import Outcome
-from richc.report.style import Style, columns
+from richc.report.style import Style
 from richc.report.verification_schema import Fault, Row, VerificationReport
 from richc.rules.sentence import point_name
 from richc.words import counted
@@ -172,11 +172,7 @@ def _by_size(counts: dict[int, int]) -> str:
 
 
 def _table(report: VerificationReport, style: Style) -> Iterator[str]:
-    head, *rows = columns([HEADER, *(cells(report, row) for row in report.rows)])
-    yield f"  {head}"
-    for line in rows:
-        # Escapes must not count in the widths of columns.
-        yield f"  {line[:-1]}{style.sign(line[-1])}"
+    yield from style.marked([HEADER, *(cells(report, row) for row in report.rows)])
 
 
 def cells(report: Layered, row: Row) -> tuple[str, ...]:
