@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +25,9 @@ from richc.cli.repeating import again, listed
 from richc.cli.training import Measuring, measuring
 from richc.cli.verify import Depths, Widths, whole_widths
 from richc.syntax.source import printable
+
+if TYPE_CHECKING:
+    from richc.cli.progress import Progress
 
 _HALF = Fraction(1, 2)
 
@@ -121,7 +127,6 @@ def command(
     steps: int | None,
     examples: int | None,
     lr: float | None,
-    quiet: bool,
     **_: object,
 ) -> None:
     """Train the model in FILE (- for standard input) at several r and widths.
@@ -150,14 +155,11 @@ def command(
         raise Unusable(f"{option} is not for --over {over}")
     asked = measuring()
     if over == "depth":
-        _over_depth(asked, points, depths, seeds, seed, steps, lr, quiet)
+        _over_depth(asked, points, depths, seeds, seed, steps, lr)
         return
     chosen = asked.chosen
-    from richc.cli.progress import Progress
     from richc.figures.scale import draw
-    from richc.lab.experiment import TooLarge
-    from richc.lab.program import DataProblem
-    from richc.lab.scale import EXAMPLES, SEEDS, STEPS, WIDTHS, NoScale, ScaleSettings, scale
+    from richc.lab.scale import EXAMPLES, SEEDS, STEPS, WIDTHS, ScaleSettings, scale
     from richc.report.scale import render
     from richc.report.scale_schema import report
 
@@ -173,12 +175,8 @@ def command(
         data=asked.data,
         target=asked.target,
     )
-    try:
-        with Progress(quiet) as progress:
-            measured = scale(chosen, settings, progress)
-    except (DataProblem, NoScale, TooLarge) as error:
-        of_file = f"{asked.given['file']}: " if isinstance(error, NoScale) else ""
-        raise Unusable(f"{of_file}{error}") from None
+    with _training(asked) as progress:
+        measured = scale(chosen, settings, progress)
 
     decisive = measured.decisive
     decide = None
@@ -195,6 +193,23 @@ def command(
     )
 
 
+@contextmanager
+def _training(asked: Measuring) -> Iterator[Progress]:
+    """Progress while networks train; what keeps them from it is one line.  Raises Unusable."""
+    from richc.cli.progress import Progress
+    from richc.lab.experiment import TooLarge
+    from richc.lab.program import DataProblem
+    from richc.lab.scale import NoScale
+
+    try:
+        with Progress(asked.given["quiet"]) as progress:
+            yield progress
+    except NoScale as error:
+        raise Unusable(f"{asked.given['file']}: {error}") from None
+    except (DataProblem, TooLarge) as error:
+        raise Unusable(str(error)) from None
+
+
 def _over_depth(
     asked: Measuring,
     alphas: tuple[Fraction, ...] | None,
@@ -203,15 +218,10 @@ def _over_depth(
     seed: int,
     steps: int | None,
     lr: float | None,
-    quiet: bool,
 ) -> None:
     """Exponents of L by alpha.  Raises Unusable."""
-    from richc.cli.progress import Progress
     from richc.figures.depth_scale import draw
     from richc.lab.depth_scale import depth_scale
-    from richc.lab.experiment import TooLarge
-    from richc.lab.program import DataProblem
-    from richc.lab.scale import NoScale
     from richc.lab.verify import STEPS, VerifySettings
     from richc.report.depth_scale import render
     from richc.report.depth_scale_schema import report
@@ -225,12 +235,8 @@ def _over_depth(
         data=asked.data,
         target=asked.target,
     )
-    try:
-        with Progress(quiet) as progress:
-            measured = depth_scale(asked.chosen, alphas, settings, progress)
-    except (DataProblem, NoScale, TooLarge) as error:
-        of_file = f"{asked.given['file']}: " if isinstance(error, NoScale) else ""
-        raise Unusable(f"{of_file}{error}") from None
+    with _training(asked) as progress:
+        measured = depth_scale(asked.chosen, alphas, settings, progress)
     decisive = measured.decisive
     decide = None
     if decisive is not None:
