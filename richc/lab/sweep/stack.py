@@ -64,7 +64,8 @@ class _Stack:
         self.model: nn.Module
         self.parameters: dict[str, Tensor] = {}
         self._draw()
-        self.batches = {point.seed: self._batches(point.seed) for point in self.points}
+        seeds = dict.fromkeys(point.seed for point in self.points)
+        self.batches = {seed: self._batches(seed) for seed in seeds}
         self._place()
         self._begin()
 
