@@ -335,12 +335,12 @@ def _shape(steps: Sequence[Step]) -> tuple[Any, ...]:
 
 def _repeated(statements: Sequence[_Written]) -> Iterator[str]:
     """The lines, where blocks that come again are a repeat."""
-    names = iter(_named(statements))
+    named = list(_named(statements))
     at = 0
     while at < len(statements):
         length, count = _run(statements[at:])
         if count < 2:
-            yield from next(names)
+            yield from named[at]
             at += 1
             continue
         block = statements[at : at + length]
@@ -352,8 +352,6 @@ def _repeated(statements: Sequence[_Written]) -> Iterator[str]:
             yield from (f"  {line}" for line in lines)
         yield "}"
         at += length * count
-        for _ in range(length * count):
-            next(names)
 
 
 def _run(statements: Sequence[_Written]) -> tuple[int, int]:

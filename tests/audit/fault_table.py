@@ -54,8 +54,7 @@ Each network is a factory in tests/audit/zoo. The truth about it follows from
 - CPU times are those of one run, with one thread.
 """
 KEPT = """\
-Rows were measured in several runs, on a busy machine, between which the engine has become faster:
-CPU times of GPTs and MLPs are those of twice the networks that it needs now.
+Rows were measured in several runs, of which CPU times are not alike.
 """
 
 
