@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--random-specs",
         type=int,
-        default=12,
+        default=8,
         metavar="N",
         help="how many random specs tests/measured trains; from 200 on, false alarms as many",
     )

@@ -62,6 +62,11 @@ class Tables:
         self.ignored = frozenset(stored["ignored"])
         self.pattern = re.compile("|".join(f"(?P<{n}>{regex})" for n, regex in stored["tokens"]))
         self.rules = [Production(o, c, tuple(i), n, s) for o, c, i, n, s in stored["rules"]]
+        #: For each rule that only renames its one symbol, the name; the value stays as it is.
+        self.renames = [
+            rule.origin if rule.single and rule.length == 1 and not rule.inlined else None
+            for rule in self.rules
+        ]
         self.end: int = stored["end"]
         #: For each state: symbol -> the state to shift to, or ~rule to reduce by.
         self.states = [_row(row, stored["sets"]) for row in stored["rows"]]
@@ -114,16 +119,20 @@ class Parser:
 
     def feed(self, token: Token) -> None:
         """Shift one token, after all reductions that it allows.  Raises Unexpected."""
-        rows, states = self._tables.states, self._states
+        rows, states, renames = self._tables.states, self._states, self._tables.renames
+        kind = token.type
         while True:
-            action = rows[states[-1]].get(token.type)
+            action = rows[states[-1]].get(kind)
             if action is None:
                 raise Unexpected(token, self._accepted())
             if action >= 0:
                 states.append(action)
                 self.values.append(token)
                 return
-            self._reduce(~action)
+            if (renamed := renames[~action]) is not None:
+                states[-1] = rows[states[-2]][renamed]
+            else:
+                self._reduce(~action)
 
     def finish(self) -> Any:
         """The value of the whole text.  Raises Unexpected where it ends too early."""

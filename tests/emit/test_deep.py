@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -300,6 +301,17 @@ def test_an_example_learns_digits(
     assert float(capsys.readouterr().out.split()[-1]) > 0.9
 
 
+def run(module: Any, table: Path, capsys: Captured) -> list[float]:
+    """Losses and accuracies that it prints last."""
+    assert module.main(["--data", str(table), "--quiet", "--device", "cpu"]) == 0
+    shown = re.fullmatch(
+        r"train loss (\S+) accuracy (\S+)  held-out loss (\S+) accuracy (\S+)\n",
+        capsys.readouterr().out,
+    )
+    assert shown is not None
+    return [float(number) for number in shown.groups()]
+
+
 @pytest.mark.parametrize("several", [SEVERAL, FACTORED])
 def test_divided_among_processes_it_trains_alike(
     several: str, load_text: Text, tmp_path: Path, capsys: Captured
@@ -310,15 +322,13 @@ def test_divided_among_processes_it_trains_alike(
     table = tmp_path / "table.csv"
     rows = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)).tolist()
     table.write_text("\n".join(f"{a},{b},{c},{int(a > 0) + int(b > 0)}" for a, b, c in rows))
-    shown = []
-    for features in ((), ("fsdp",)):
-        module = load_text(emitted(text, *features))
-        assert module.main(["--data", str(table), "--quiet", "--device", "cpu"]) == 0
-        shown.append(capsys.readouterr().out)
+    alone, divided = (
+        run(load_text(emitted(text, *features)), table, capsys) for features in ((), ("fsdp",))
+    )
 
     assert biased in text
-    assert shown[0].startswith("train loss ")
-    assert shown[0] == shown[1]
+    # The last digits of a product in bfloat16, as in Muon's, depend on where its factors lie.
+    assert alone == pytest.approx(divided, rel=1e-4)
 
 
 def test_sizes_inside_of_blocks_are_predicted(

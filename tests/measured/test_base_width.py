@@ -68,6 +68,7 @@ def test_what_it_costs_at_the_limit(optimizer: str, preset: str) -> None:
     assert bare > 2 * based
 
 
+@pytest.mark.nightly(by_day=1)
 @pytest.mark.parametrize("width", [16, 64, 1024])
 def test_every_width_is_slowed_down_alike(width: int) -> None:
     _, bare = losses("adam", "mup", width)

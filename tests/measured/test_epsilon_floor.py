@@ -58,7 +58,7 @@ def trained(text: str) -> tuple[float, list[float]]:
     return math.exp(mean(logs)), [mean(list(layer)) for layer in zip(*gradients, strict=True)]
 
 
-@pytest.mark.nightly(by_day=3)
+@pytest.mark.nightly(by_day=2)
 @pytest.mark.parametrize("preset", ["mup", "ntp"])
 @pytest.mark.parametrize("width", [64, 1024])
 def test_an_epsilon_above_the_gradient(preset: str, width: int) -> None:

@@ -63,7 +63,7 @@ def cases() -> list[tuple[str, int, str, Fraction]]:
     return found
 
 
-@pytest.mark.nightly(by_day=6)
+@pytest.mark.nightly(by_day=3)
 @pytest.mark.parametrize(("optimizer", "layer", "knob", "change"), cases())
 def test_a_fault_is_found_in_its_layer(
     optimizer: str, layer: int, knob: str, change: Fraction

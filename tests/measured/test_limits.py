@@ -91,6 +91,7 @@ def kernel_at_init(module: ModuleType, width: int, seed: int) -> Tensor:
     return empirical_ntk(model, x[:1], x, rates=rates(model), trace=True)[0]
 
 
+@pytest.mark.nightly
 def test_the_lazy_kernel_has_its_limit() -> None:
     x = circle()
     (limit,) = analytic_relu_ntk(x[:1], x, GAINS)
@@ -277,6 +278,7 @@ def test_a_lazy_network_predicts_what_its_kernel_does() -> None:
     assert typical(r, "gap")[-1] < 0.03 * typical(r, "moved")[-1]
 
 
+@pytest.mark.nightly
 def test_a_rich_network_does_not() -> None:
     """Standard deviations over seeds of the slopes: 0.01 to 0.02, and 0.03 of the gap."""
     r = Fraction(1, 2)
@@ -314,6 +316,7 @@ def growth(r: Fraction, width: int, seed: int) -> float:
     return rms(last_representation(r, model) - before) * math.sqrt(width)
 
 
+@pytest.mark.nightly
 def test_the_change_of_features_grows_as_n_to_the_r() -> None:
     """Standard deviations over seeds: 0.01; curvature adds less than 0.01."""
     exponents = []

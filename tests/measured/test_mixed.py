@@ -28,7 +28,7 @@ WIDTHS = (64, 128, 256, 512, 1024)
 NTP = mixed.SGD | {"first": "1", "std": "n^(-1/2)"}
 
 
-@pytest.mark.nightly(by_day=4)
+@pytest.mark.nightly(by_day=2)
 @pytest.mark.parametrize(
     ("knobs", "optimizer", "regime"),
     [
@@ -62,7 +62,7 @@ def test_a_bias_that_never_moves_breaks_nothing(optimizer: str, bias: str) -> No
     assert "rich" == found.findings.regime
 
 
-@pytest.mark.nightly(by_day=3)
+@pytest.mark.nightly(by_day=2)
 @pytest.mark.parametrize("number", range(2))
 @pytest.mark.parametrize(("optimizer", "shape"), [("sgd", None), ("adamw", None), ("muon", "none")])
 def test_training_agrees_on_random_ones(optimizer: str, shape: str | None, number: int) -> None:
@@ -122,6 +122,7 @@ def kernel_change(text: str, width: int, seed: int) -> float:
     return float((after - before).norm() / before.norm())
 
 
+@pytest.mark.nightly
 def test_the_tangent_kernel_of_a_mixed_network_changes_at_every_width() -> None:
     found = {}
     for name, knobs in (("mixed", mixed.SGD), ("NTP", NTP)):

@@ -45,7 +45,7 @@ def text(activation: str, width: int, layers: int, bias: str = "") -> str:
     return MODEL.format(activation=activation, width=width, count=layers - 1, bias=bias)
 
 
-@pytest.mark.nightly(by_day=5)
+@pytest.mark.nightly(by_day=2)
 @pytest.mark.parametrize(
     ("activation", "bias"),
     [
@@ -91,6 +91,7 @@ def level(layers: int) -> float:
     return mean([math.log(loss) for loss in losses])
 
 
+@pytest.mark.nightly(by_day=2)
 @pytest.mark.parametrize(("layers", "is_reported"), [(16, False), (32, True), (63, True)])
 def test_what_it_costs(layers: int, is_reported: bool) -> None:
     """Mean log loss beside that of 8 layers."""

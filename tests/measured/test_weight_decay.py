@@ -226,6 +226,7 @@ def test_what_is_left_of_adams_gradient(decays: Decays, size: float, left: list[
     assert left == pytest.approx(share_of_gradient(text), abs=LIMIT)
 
 
+@pytest.mark.nightly
 def test_training_with_adams_own_decay() -> None:
     """decay ~ n^c stops training at large width; decay beside the gradient goes on to matter."""
     wide, narrow = 1024, 64

@@ -37,7 +37,7 @@ def is_alive(spec: Written) -> bool:
     )
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(spec=strategies.written())
 def test_what_fails_becomes_mup_and_keeps_its_numbers(spec: Written) -> None:
     assume(is_alive(spec))
@@ -71,7 +71,7 @@ def test_where_it_is_sent(spec: Written, to: Fraction) -> None:
     assert values(spec.text) == values(done.result.source.text)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(spec=strategies.written())
 def test_help_quick_fix_and_fix_agree(spec: Written) -> None:
     assume(is_alive(spec))
@@ -133,7 +133,7 @@ def fewest(chain: Chain) -> int:
     return min(counts)
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(chain=chains())
 def test_the_fewest_changes(chain: Chain) -> None:
     shape = "spectral" if chain.optimizer == "muon" else None
@@ -154,7 +154,7 @@ def test_what_passes_is_left_alone(spec: Written) -> None:
     assert fix(Source("net.rich", spec.text), codes=ERRORS).result.source.text == spec.text
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(spec=strategies.written())
 def test_edits_of_warnings_bring_up_nothing_new(spec: Written) -> None:
     note(spec.text)
