@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from richc.algebra.joint import Joint
@@ -110,6 +111,7 @@ class _Factor(NamedTuple):
         return self._replace(exponent=self.exponent.times(Fraction(-1)))
 
 
+@lru_cache(maxsize=4096)  # most layers of a network say the same
 def rich_formula(value: Monomial, symbols: Symbols = PLAIN) -> str:
     """``value`` in the Rich language; the text parses back to the same monomial."""
     if value.is_zero:

@@ -49,6 +49,8 @@ def _at_richness(value: Monomial, model: Model) -> Monomial:
     """With the declared richness in the place of r, and without a gamma that is 1."""
     if value.is_zero or model.richness is None:
         return value
+    if not any(base == GAMMA or exponent.slope for base, exponent in value.powers):
+        return value
     found = ONE
     for base, exponent in value.powers:
         known = Affine(exponent.at(model.richness))

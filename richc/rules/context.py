@@ -72,6 +72,13 @@ class Context:
         return self.exponents.size(value)
 
     @cached_property
+    def signal(self) -> list[float]:
+        """The forward pass of a chain: several rules look at it."""
+        from richc.rules.signal import signal
+
+        return signal(self)
+
+    @cached_property
     def passed(self) -> Sequence[Passed]:
         """The forward pass of a network with blocks: several rules look at it."""
         from richc.rules.stack_signal import passed  # most models are chains

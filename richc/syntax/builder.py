@@ -18,7 +18,9 @@ Children = list[Any]
 
 
 def _span(children: Children) -> Span:
-    return Span(children[0].span.start, children[-1].span.end)
+    first, last = children[0], children[-1]
+    start = first.start if type(first) is Token else first.span.start
+    return Span(start, last.start + len(last.text) if type(last) is Token else last.span.end)
 
 
 def _nodes(children: Children) -> tuple[Any, ...]:
@@ -61,7 +63,7 @@ class Builder:
         if rule not in _PLAIN:
             raise AttributeError(rule)
         node, places = _PLAIN[rule]
-        return lambda children: node(*(children[at] for at in places), _span(children))
+        return lambda children: node(*[children[at] for at in places], _span(children))
 
     def file(self, children: Children) -> tuple[tree.Model, ...]:
         return tuple(children)
@@ -168,10 +170,6 @@ class Builder:
 
     def number(self, children: Children) -> tree.Number:
         return tree.Number(children[0].text, _span(children))
-
-    def reference(self, children: Children) -> tree.Name:
-        name: tree.Name = children[0]
-        return name
 
     def name(self, children: Children) -> tree.Name:
         return _name(children[0])
