@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from richc._version import __version__
 from richc.algebra.sizes import ZERO_SIZE, finite
+from richc.diagnostics import RichError
 from richc.emit.features import chosen as choose_features
 from richc.emit.program import Origin, Prediction, emit_program
 from richc.pipeline import FileResult, ModelResult
@@ -18,7 +19,7 @@ from richc.words import did_you_mean
 _ALIKE = 0.06
 
 
-class WrongChoice(Exception):
+class WrongChoice(RichError):
     """The text holds several models, or none of that name; the message says which there are."""
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from richc.cli.color import color_option, use_color
-from richc.cli.errors import Unusable
 from richc.cli.outputs import keep_apart
 from richc.cli.training import plot_target, plotting, prepare_torch
+from richc.diagnostics import RichError
 
 if TYPE_CHECKING:
     from richc.report.audit_schema import AuditReport
@@ -121,7 +121,7 @@ def command(
     try:
         settings = AuditSettings.of(widths, seeds, target, read_only=read_only, fix=fix)
     except SettingsProblem as error:
-        raise Unusable(str(error)) from None
+        raise RichError(str(error)) from None
     # What the factory prints would break the formats that machines read.
     with redirect_stdout(sys.stderr):
         found = audit(factory, settings)
@@ -169,4 +169,4 @@ def _write(factory: str, path: str, widths: tuple[int, ...], *, force: bool) -> 
     try:
         save(factory, widths, Path(path), force=force)
     except (Unsaid, Refusal, OutputError) as error:
-        raise Unusable(f"--rich: {error}") from None
+        raise RichError(f"--rich: {error}") from None

@@ -20,10 +20,10 @@ from richc.cli.common_options import (
 )
 from richc.cli.compile import model_option
 from richc.cli.completing import rich_files
-from richc.cli.errors import Unusable
 from richc.cli.repeating import again, listed
 from richc.cli.training import Measuring, measuring
 from richc.cli.verify import Depths, Widths, whole_widths
+from richc.diagnostics import RichError
 from richc.syntax.source import printable
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def command(
         else {"--widths": widths, "--gammas": gammas, "--examples": examples}
     )
     for option in (option for option, value in others.items() if value is not None):
-        raise Unusable(f"{option} is not for --over {over}")
+        raise RichError(f"{option} is not for --over {over}")
     asked = measuring()
     if over == "depth":
         _over_depth(asked, points, depths, seeds, seed, steps, lr)
@@ -195,19 +195,15 @@ def command(
 
 @contextmanager
 def _training(asked: Measuring) -> Iterator[Progress]:
-    """Progress while networks train; what keeps them from it is one line.  Raises Unusable."""
+    """Progress while networks train; what keeps them from it is one line.  Raises RichError."""
     from richc.cli.progress import Progress
-    from richc.lab.experiment import TooLarge
-    from richc.lab.program import DataProblem
     from richc.lab.scale import NoScale
 
     try:
         with Progress(asked.given["quiet"]) as progress:
             yield progress
     except NoScale as error:
-        raise Unusable(f"{asked.given['file']}: {error}") from None
-    except (DataProblem, TooLarge) as error:
-        raise Unusable(str(error)) from None
+        raise RichError(f"{asked.given['file']}: {error}") from None
 
 
 def _over_depth(
@@ -219,7 +215,7 @@ def _over_depth(
     steps: int | None,
     lr: float | None,
 ) -> None:
-    """Exponents of L by alpha.  Raises Unusable."""
+    """Exponents of L by alpha.  Raises RichError."""
     from richc.figures.depth_scale import draw
     from richc.lab.depth_scale import depth_scale
     from richc.lab.verify import STEPS, VerifySettings

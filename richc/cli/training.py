@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from richc.cli.color import use_color
-from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 from richc.cli.outputs import Output, keep_apart
+from richc.diagnostics import RichError
+from richc.files import OutputError
 from richc.syntax.source import printable
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def prepare_torch() -> None:
-    """To be called before torch is imported.  Raises Unusable where there is none."""
+    """To be called before torch is imported.  Raises RichError where there is none."""
     from importlib.util import find_spec
 
     from richc.lab.memory import keep
@@ -33,13 +34,13 @@ def prepare_torch() -> None:
     from richc.lab.train import NO_TORCH
 
     if find_spec("torch") is None:
-        raise Unusable(NO_TORCH)
+        raise RichError(NO_TORCH)
     calm(os.environ)
     keep()
 
 
 def plot_target(plot: str | None, *, force: bool) -> Path | None:
-    """The picture that ``--plot`` names, where it can be drawn.  Raises Unusable."""
+    """The picture that ``--plot`` names, where it can be drawn.  Raises RichError."""
     if plot is None:
         return None
     from richc.figures.style import check_target
@@ -52,13 +53,11 @@ def plot_target(plot: str | None, *, force: bool) -> Path | None:
 
 @contextmanager
 def plotting(option: str = "--plot") -> Iterator[None]:
-    """Raises Unusable, which names the option, for a picture that cannot be drawn."""
-    from richc.figures.style import FigureProblem
-
+    """Raises RichError, which names the option, for a picture that cannot be drawn."""
     try:
         yield
-    except FigureProblem as error:
-        raise Unusable(f"{option}: {error}") from None
+    except OutputError as error:
+        raise RichError(f"{option}: {error}") from None
 
 
 class Measuring(NamedTuple):
@@ -99,7 +98,7 @@ class Measuring(NamedTuple):
 def measuring(
     outputs: Sequence[Output] = (), inputs: Sequence[str] = (), *, needs_data: bool = False
 ) -> Measuring:
-    """What the current command is about, before torch is imported.  Raises Unusable.
+    """What the current command is about, before torch is imported.  Raises RichError.
 
     ``outputs`` and ``inputs`` are further files that it writes and reads.  Unless it
     ``needs_data``, random ones stand in for those that the file names and that are not there.

@@ -19,12 +19,12 @@ from richc.cli.common_options import (
 )
 from richc.cli.compile import model_option
 from richc.cli.completing import rich_files
-from richc.cli.errors import Unusable
 from richc.cli.number_types import NumberList, Positive
 from richc.cli.repeating import again, listed
 from richc.cli.stopping import resumable
 from richc.cli.training import measuring
 from richc.cli.verify import Depths, Widths, whole_widths
+from richc.diagnostics import RichError
 from richc.lab.growth import Growth
 from richc.syntax.source import printable
 
@@ -150,13 +150,10 @@ def command(
     others = _others(beside, parameter, growth, chosen.spec.loss, drawn=has_figure)
     from richc.cli.progress import SweepProgress
     from richc.figures.transfer import draw
-    from richc.lab.program import DataProblem
     from richc.lab.sweep.deciding import decisive
-    from richc.lab.sweep.engines import EngineProblem
     from richc.lab.sweep.parquet import check_target, write_parquet
-    from richc.lab.sweep.store import Store, StoreProblem
+    from richc.lab.sweep.store import Store
     from richc.lab.sweep.transfer import (
-        TransferProblem,
         TransferSettings,
         head_of,
         prepare,
@@ -184,18 +181,15 @@ def command(
         ray=ray,
     )
     table = None if parquet is None else Path(parquet)
-    try:
-        if table is not None:
-            check_target(table, force=force)
-        job = prepare(chosen, settings)
-        store = None if output is None else Store(Path(output), head_of(job), force=force)
-        progress = SweepProgress(job, workers_of(settings), quiet)
-        with store or nullcontext(), progress:
-            swept = transfer(chosen, settings, job, store, progress.begin, progress.done)
-        if table is not None:
-            write_parquet(table, swept.runs, head_of(job), force=force)
-    except (DataProblem, EngineProblem, StoreProblem, TransferProblem) as error:
-        raise Unusable(str(error)) from None
+    if table is not None:
+        check_target(table, force=force)
+    job = prepare(chosen, settings)
+    store = None if output is None else Store(Path(output), head_of(job), force=force)
+    progress = SweepProgress(job, workers_of(settings), quiet)
+    with store or nullcontext(), progress:
+        swept = transfer(chosen, settings, job, store, progress.begin, progress.done)
+    if table is not None:
+        write_parquet(table, swept.runs, head_of(job), force=force)
 
     found = report(asked.shown, swept, _decide(decisive(swept, settings)))
     asked.tell(
@@ -223,20 +217,20 @@ def _decide(settings: TransferSettings | None) -> str | None:
 def _others(
     paths: tuple[str, ...], parameter: str, over: Growth, loss: str, *, drawn: bool
 ) -> list[TransferReport]:
-    """The sweeps to be drawn beside.  Raises Unusable."""
+    """The sweeps to be drawn beside.  Raises RichError."""
     if not paths:
         return []
     from richc.cli.json_reports import read_report
     from richc.report.transfer_schema import TransferReport
 
     if not drawn:
-        raise Unusable("--beside is for --plot")
+        raise RichError("--beside is for --plot")
     found = [read_report(path, "--beside", "transfer", TransferReport) for path in paths]
     for path, other in zip(paths, found, strict=True):
         if other.over != over:
-            raise Unusable(f"--beside: {path}: it goes over the {other.over}, not the {over}")
+            raise RichError(f"--beside: {path}: it goes over the {other.over}, not the {over}")
         if (other.parameter, other.run.loss) != (parameter, loss):
-            raise Unusable(
+            raise RichError(
                 f"--beside: {path}: it is of {other.parameter} under {other.run.loss}, not of "
                 f"{parameter} under {loss}"
             )

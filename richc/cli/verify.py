@@ -17,9 +17,9 @@ from richc.cli.common_options import (
 )
 from richc.cli.compile import model_option
 from richc.cli.completing import rich_files
-from richc.cli.errors import Unusable
 from richc.cli.repeating import again, listed
 from richc.cli.training import measuring
+from richc.diagnostics import RichError
 from richc.syntax.source import printable
 
 if TYPE_CHECKING:
@@ -56,18 +56,18 @@ class Depths(Widths):
 
 
 def known_depths(spec: Model, depths: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    """The depths that are asked for, of a model that has one.  Raises Unusable."""
+    """The depths that are asked for, of a model that has one.  Raises RichError."""
     if depths is not None and spec.depth is None:
-        raise Unusable(f"--depths: `{spec.name}` declares no depth")
+        raise RichError(f"--depths: `{spec.name}` declares no depth")
     return depths
 
 
 def whole_widths(spec: Model, widths: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    """The widths that are asked for, if all dimensions are whole there.  Raises Unusable."""
+    """The widths that are asked for, if all dimensions are whole there.  Raises RichError."""
     multiple = spec.multiple
     wrong = next((width for width in widths or () if width % multiple), None)
     if wrong is not None:
-        raise Unusable(f"--widths: {wrong} is no multiple of {multiple}, as dimensions ask for")
+        raise RichError(f"--widths: {wrong} is no multiple of {multiple}, as dimensions ask for")
     return widths
 
 
@@ -165,8 +165,6 @@ def command(
     chosen = asked.chosen
     from richc.cli.progress import Progress
     from richc.figures.verification import draw
-    from richc.lab.experiment import TooLarge
-    from richc.lab.program import DataProblem
     from richc.lab.verify import VerifySettings, verify
 
     settings = VerifySettings(
@@ -181,11 +179,8 @@ def command(
         with_state=optimizer_state,
         tolerance=tolerance,
     )
-    try:
-        with Progress(quiet) as progress:
-            verification = verify(chosen, settings, progress)
-    except (DataProblem, TooLarge) as error:
-        raise Unusable(str(error)) from None
+    with Progress(quiet) as progress:
+        verification = verify(chosen, settings, progress)
 
     from richc.report.verification import render
     from richc.report.verification_schema import report
