@@ -19,10 +19,14 @@ from richc.files import OutputError
 from richc.syntax.source import printable
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    from richc.lab.outcome import Outcome
     from richc.pipeline import ModelResult
+    from richc.report.depth_scale_schema import DepthScaleReport
+    from richc.report.scale_schema import ScaleReport
+    from richc.report.transfer_schema import TransferReport
+    from richc.report.verification_schema import VerificationReport
+    from richc.spec.model import Model
+
+    MeasuredReport = VerificationReport | ScaleReport | DepthScaleReport | TransferReport
 
 
 def prepare_torch() -> None:
@@ -76,23 +80,23 @@ class Measuring(NamedTuple):
 
     def tell(
         self,
-        found: BaseModel,
-        outcome: Outcome,
+        found: MeasuredReport,
         lines: Callable[..., Iterable[str]],
         draw: Callable[..., None],
     ) -> None:
-        """As JSON, or as ``lines``, and as a picture; exits with the outcome's code."""
+        """As JSON, or as ``lines``, and as a picture; exits with the verdict's code."""
         if self.given["output_format"] == "json":
             click.echo(found.model_dump_json(indent=2))
         else:
             colored = use_color(self.given["color"], sys.stdout)
-            for line in lines(color=colored, quiet=self.given["quiet"]):
+            shown = printable(self.shown)
+            for line in lines(shown, found, color=colored, quiet=self.given["quiet"]):
                 click.echo(line, color=colored)
         if self.figure is not None:
             with plotting():
-                draw(path=self.figure, force=self.given["force"])
-        if outcome.exit_code:
-            raise SystemExit(outcome.exit_code)
+                draw(found, path=self.figure, force=self.given["force"])
+        if found.verdict.exit_code:
+            raise SystemExit(found.verdict.exit_code)
 
 
 def measuring(
@@ -121,3 +125,12 @@ def measuring(
     figure = plot_target(given["plot"], force=given["force"])
     labels = target if target is not None or data is not None else train.target
     return Measuring(chosen, path, labels, figure, "<stdin>" if file == STDIN else file, given)
+
+
+def whole_widths(spec: Model, widths: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The widths that are asked for, if all dimensions are whole there.  Raises RichError."""
+    multiple = spec.multiple
+    wrong = next((width for width in widths or () if width % multiple), None)
+    if wrong is not None:
+        raise RichError(f"--widths: {wrong} is no multiple of {multiple}, as dimensions ask for")
+    return widths
