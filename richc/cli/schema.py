@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-
 #: What is printed -> the module in richc.report and the model that is of all of it.
 _SCHEMAS = {
     "audit": ("audit_schema", "AuditReport"),

@@ -43,7 +43,8 @@ ROOMS: dict[str, str] = {
     "lab glossary report figures",
     "editor": "_version words diagnostics algebra optimizers syntax spec rules pipeline fixing "
     "glossary",
-    "richc": "_version diagnostics syntax gauge pipeline emit compilation fixing lab torchfront report",
+    "richc": "_version diagnostics syntax gauge pipeline emit compilation fixing lab torchfront "
+    "report",
     "testing": "report richc",
     "cli": "_version spelling words diagnostics files optimizers syntax spec gauge rules repair "
     "pipeline emit compilation fixing lab torchfront glossary report figures page editor",
