@@ -12,7 +12,7 @@ from richc.emit.features import chosen as choose_features
 from richc.emit.program import Origin, Prediction, emit_program
 from richc.pipeline import FileResult, ModelResult
 from richc.rules.context import Context
-from richc.rules.signal import following, signal
+from richc.rules.signal import following
 from richc.words import did_you_mean
 
 #: log2 of mean squares in different blocks that are called one size: 2 % of an RMS.
@@ -108,7 +108,7 @@ def predict(chosen: ModelResult) -> dict[str, Prediction]:
 
 def _of_chain(context: Context) -> dict[int, float]:
     """log2 of the mean square of each layer's output at init."""
-    layers, bits = context.model.layers, dict(enumerate(signal(context)))
+    layers, bits = context.model.layers, dict(enumerate(context.signal))
     last, below = len(bits), bits.get(len(bits) - 1, 0.0)
     before = layers[last - 1].activation if last else None
     bits[last] = following(context, layers[last], before, below)

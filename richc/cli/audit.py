@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from richc.cli.color import color_option, use_color
-from richc.cli.number_types import BUILT_WIDTHS, Reading
+from richc.cli.number_types import BUILT_WIDTHS, ParsedText
 from richc.cli.outputs import keep_apart
 from richc.cli.training import plot_target, plotting, prepare_torch
 from richc.diagnostics import RichError
@@ -52,7 +52,7 @@ def _ignored(text: str) -> tuple[str, str]:
 @click.option("--plot", type=click.Path(), help="Draw it: a .png or .svg file.")
 @click.option("--force", is_flag=True, help="Overwrite what richc did not write.")
 @click.option(
-    "--ignore", type=Reading("pattern=code", _ignored), multiple=True,
+    "--ignore", type=ParsedText("pattern=code", _ignored), multiple=True,
     help="Leave out a code for parameters whose names match; * for all.",
 )  # fmt: skip
 @click.option(

@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 _LEAST, _MOST = 1e-20, 1e20
 
 
-class Reading(click.ParamType[Any]):
+class ParsedText(click.ParamType[Any]):
     """What ``read`` makes of a text; a ValueError of its says what is wrong with it."""
 
     def __init__(self, name: str, read: Callable[[str], object]) -> None:
@@ -82,7 +82,7 @@ def _built_widths(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(word) for word in words}))
 
 
-def rationals(low: Fraction, high: Fraction) -> Reading:
+def rationals(low: Fraction, high: Fraction) -> ParsedText:
     """Several rationals from ``low`` to ``high``: ``0,1/4,0.5``."""
 
     def read(text: str) -> tuple[Fraction, ...]:
@@ -93,17 +93,17 @@ def rationals(low: Fraction, high: Fraction) -> Reading:
             raise ValueError(f"{wrong} is not from {low} to {high}")
         return tuple(found)
 
-    return Reading("q,q,...", read)
+    return ParsedText("q,q,...", read)
 
 
 #: From 1e-20 to 1e20.
-POSITIVE = Reading("float", _positive)
+POSITIVE = ParsedText("float", _positive)
 #: Three or more, among them perhaps 0: ``0.01,0.02,0.04``.
-VALUES = Reading("v,v,...", _values)
+VALUES = ParsedText("v,v,...", _values)
 #: Two or more: ``64,128,256``, ``4,8,16``.
-WIDTHS = Reading("n,n,...", partial(_sizes, "widths", "wide", 10**6))
-DEPTHS = Reading("L,L,...", partial(_sizes, "depths", "deep", 10**4))
+WIDTHS = ParsedText("n,n,...", partial(_sizes, "widths", "wide", 10**6))
+DEPTHS = ParsedText("L,L,...", partial(_sizes, "depths", "deep", 10**4))
 #: At every width or by width: ``12`` or ``48,24,12``.
-SEEDS = Reading("k[,k,...]", _seeds)
+SEEDS = ParsedText("k[,k,...]", _seeds)
 #: Of which the audit asks for as many as it needs.
-BUILT_WIDTHS = Reading("n,n,n[,n...]", _built_widths)
+BUILT_WIDTHS = ParsedText("n,n,n[,n...]", _built_widths)

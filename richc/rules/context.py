@@ -72,6 +72,16 @@ class Context:
         return self.exponents.size(value)
 
     @cached_property
+    def signal(self) -> list[float]:
+        """log2 of the mean square of every representation of a chain at init, as far as followed.
+
+        Several rules look at it.
+        """
+        from richc.rules.signal import signal
+
+        return signal(self)
+
+    @cached_property
     def passed(self) -> Sequence[Passed]:
         """The forward pass of a network with blocks: several rules look at it."""
         from richc.rules.stack_signal import passed  # most models are chains

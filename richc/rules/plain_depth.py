@@ -14,7 +14,7 @@ from typing import NamedTuple
 from richc.algebra.correlation import correlate, scatter
 from richc.diagnostics import WARNING, Diagnostic
 from richc.rules.context import Context
-from richc.rules.signal import known, signal
+from richc.rules.signal import known
 
 #: The correlation at which training takes twice as long as with few layers, at least
 #: (tests/measured/test_plain_depth.py).
@@ -57,7 +57,7 @@ def fate(context: Context) -> Fate:
 
 
 def _prolonged(context: Context) -> list[float]:
-    found = signal(context)
+    found = context.signal
     return found + [found[-1]] * (len(context.model.layers) - 1 - len(found))
 
 

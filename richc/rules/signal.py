@@ -38,7 +38,7 @@ def first_far(variances: list[float]) -> int | None:
 def drifts(context: Context) -> bool:
     """Whether a representation is far from order one."""
     if context.model.is_chain:
-        return first_far(signal(context)) is not None
+        return first_far(context.signal) is not None
     from richc.rules import stack_signal  # most models are chains
 
     return stack_signal.first_far(context.passed) is not None

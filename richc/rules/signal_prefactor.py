@@ -24,7 +24,7 @@ from richc.diagnostics import WARNING, Diagnostic, Edit, Label, Span
 from richc.rules.common import decimal
 from richc.rules.context import Context
 from richc.rules.mending import scaled
-from richc.rules.signal import BEYOND, first_far, following, known, signal
+from richc.rules.signal import BEYOND, first_far, following, known
 from richc.spec.activation import Activation
 from richc.spec.model import Layer, LayerKind
 
@@ -59,7 +59,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         yield from of_blocks(context)
         return
     layers = context.model.layers[:-1]
-    variances = signal(context)
+    variances = context.signal
     sizes = [variance / 2 for variance in variances]
     first = first_far(variances)
     if first is None:

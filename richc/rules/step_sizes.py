@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from richc.optimizers.law import UpdateSizes
 from richc.rules.context import Context
-from richc.rules.signal import signal
 from richc.spec.model import Layer
 
 _DEFAULT_BATCH = 128
@@ -95,7 +94,7 @@ def measure(context: Context) -> list[Sizes]:
     if not context.model.is_chain:
         return _of_blocks(context, backward)
     layers = context.model.layers
-    heights = [variance / 2 for variance in signal(context)]
+    heights = [variance / 2 for variance in context.signal]
     heights += [0.0] * (len(layers) - 1 - len(heights))
     found = [
         backward.through(layers[i], heights[i - 1] if i else 0.0, is_first=not i)
