@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple, TypeVar, final
 
-from richc.algebra.exponent import exact
+from richc.algebra.exponent import Composite, exact
 from richc.algebra.monomial import Monomial
 from richc.inference.linear import LinearForm, System, affine, constant, unknown
 from richc.spec.holes import is_hole
@@ -135,8 +135,8 @@ def paths(
 
 
 @final
-class Unknown(Fraction):
-    """A sum of unknowns; for the operations that the calculus uses."""
+class Unknown(Composite):
+    """A sum of unknowns."""
 
     __slots__ = ("form", "path")
 
@@ -156,53 +156,16 @@ class Unknown(Fraction):
             return NotImplemented
         return self._made(self.form.plus(form_of(other)))
 
-    __radd__ = __add__  # type: ignore[assignment]  # Fraction's is declared with more overloads
-
     def __neg__(self) -> Fraction:
         return self._made(self.form.times(-_ONE))
-
-    def __sub__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
-        if not isinstance(other, Fraction | int):
-            return NotImplemented
-        return self._made(self.form.plus(form_of(other), -_ONE))
-
-    def __rsub__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
-        return -self + other if isinstance(other, Fraction | int) else NotImplemented
 
     def __mul__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
         if not isinstance(other, Fraction | int) or isinstance(other, Unknown):
             return NotImplemented
         return self._made(self.form.times(Fraction(other)))
 
-    __rmul__ = __mul__  # type: ignore[assignment]  # Fraction's is declared with more overloads
-
-    def _sign(self, other: object) -> int | None:
-        if not isinstance(other, Fraction | int):
-            return None
+    def _compare(self, other: Fraction | int) -> int:
         return self.path.sign(self.form.plus(form_of(other), -_ONE))
-
-    def __eq__(self, other: object) -> bool:
-        sign = self._sign(other)
-        return NotImplemented if sign is None else not sign
-
-    def __lt__(self, other: object) -> bool:
-        sign = self._sign(other)
-        return NotImplemented if sign is None else sign < 0
-
-    def __gt__(self, other: object) -> bool:
-        sign = self._sign(other)
-        return NotImplemented if sign is None else sign > 0
-
-    def __le__(self, other: object) -> bool:
-        sign = self._sign(other)
-        return NotImplemented if sign is None else sign <= 0
-
-    def __ge__(self, other: object) -> bool:
-        sign = self._sign(other)
-        return NotImplemented if sign is None else sign >= 0
-
-    def __bool__(self) -> bool:
-        return self != _ZERO
 
     def __hash__(self) -> int:  # type: ignore[override]  # mypy takes Complex to have none
         return 0
