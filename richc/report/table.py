@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from richc.algebra.formula import power, rich_formula
-from richc.algebra.monomial import GAMMA, ONE, Affine, Monomial
+from richc.algebra.monomial import GAMMA, Monomial
 from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.pipeline import ModelResult
 from richc.report.style import columns
@@ -47,14 +47,10 @@ def _knob(model: ModelResult, value: Monomial, whole: Monomial | None = None) ->
 
 def _at_richness(value: Monomial, model: Model) -> Monomial:
     """With the declared richness in the place of r, and without a gamma that is 1."""
-    if value.is_zero or model.richness is None:
+    if model.richness is None:
         return value
-    found = ONE
-    for base, exponent in value.powers:
-        known = Affine(exponent.at(model.richness))
-        if not (known.is_zero or (base == GAMMA and model.gamma == 1)):
-            found = found.times(Monomial(((base, known),)))
-    return found
+    found = value.at(model.richness)
+    return found.without(GAMMA) if model.gamma == 1 else found
 
 
 def table(model: ModelResult) -> list[str]:
