@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from richc.algebra.formula import power, rich_formula
@@ -115,18 +116,8 @@ def _lines(
 
 def groups(layers: tuple[Layer, ...]) -> list[list[Layer]]:
     """Neighbours of one statement with the same attributes, together."""
-    groups: list[list[Layer]] = []
-    for layer in layers:
-        last = groups[-1][-1] if groups else None
-        if last is not None and (last.statement, last.weight, last.bias) == (
-            layer.statement,
-            layer.weight,
-            layer.bias,
-        ):
-            groups[-1].append(layer)
-        else:
-            groups.append([layer])
-    return groups
+    alike = groupby(layers, key=lambda layer: (layer.statement, layer.weight, layer.bias))
+    return [list(group) for _, group in alike]
 
 
 def group_name(group: Sequence[Layer]) -> str:
