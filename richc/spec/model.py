@@ -133,6 +133,11 @@ class Layer(NamedTuple):
         return (self.weight,) if self.bias is None else (self.weight, self.bias)
 
     @property
+    def is_scaled(self) -> bool:
+        """Whether what it makes, behind its activation, grows with what it makes before that."""
+        return self.activation is None or self.activation.is_homogeneous
+
+    @property
     def shown(self) -> str:
         """Its name, or that of the gain, which is what trains of a norm."""
         return f"{self.name}.gain" if self.kind.is_norm and not self.is_bare else self.name
