@@ -13,14 +13,12 @@ from typing import NamedTuple, TypeVar, final
 
 from richc.algebra.exponent import Composite, exact
 from richc.algebra.monomial import Monomial
-from richc.inference.linear import LinearForm, System, affine, constant, unknown
+from richc.inference.linear import ONE, ZERO, LinearForm, System, affine, constant, unknown
 from richc.spec.holes import is_hole
 
 #: By how much everything that is less than something else is less than it, at least.
 GAP = "+"
 
-_ZERO = Fraction(0)
-_ONE = Fraction(1)
 
 _Result = TypeVar("_Result")
 
@@ -66,9 +64,9 @@ class Path:
         """Whether a sum is below, at or above zero: -1, 0 or 1.  Raises DeadEnd."""
         rest = self.system.value(form)
         if rest.is_constant:
-            return (rest.const > _ZERO) - (rest.const < _ZERO)
+            return (rest.const > ZERO) - (rest.const < ZERO)
         first = rest.terms[min(rest.terms)]
-        turn = 1 if first > _ZERO else -1
+        turn = 1 if first > ZERO else -1
         key = rest.times(1 / first)
         key = LinearForm(key.const, tuple(sorted(key.terms.items())))  # type: ignore[arg-type]
         if key not in self._known:
@@ -106,7 +104,7 @@ class Path:
 def is_open(system: System) -> bool:
     """Whether the bounds can be satisfied, those with a gap as strict ones."""
     found = system.within(GAP)
-    return found is not None and (found.high is None or found.high > _ZERO)
+    return found is not None and (found.high is None or found.high > ZERO)
 
 
 def paths(
@@ -157,7 +155,7 @@ class Unknown(Composite):
         return self._made(self.form.plus(form_of(other)))
 
     def __neg__(self) -> Fraction:
-        return self._made(self.form.times(-_ONE))
+        return self._made(self.form.times(-ONE))
 
     def __mul__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
         if not isinstance(other, Fraction | int) or isinstance(other, Unknown):
@@ -165,7 +163,7 @@ class Unknown(Composite):
         return self._made(self.form.times(Fraction(other)))
 
     def _compare(self, other: Fraction | int) -> int:
-        return self.path.sign(self.form.plus(form_of(other), -_ONE))
+        return self.path.sign(self.form.plus(form_of(other), -ONE))
 
     def __hash__(self) -> int:  # type: ignore[override]  # mypy takes Complex to have none
         return 0
@@ -196,7 +194,7 @@ class UnknownPowers:
         for base, power in value.powers:
             if is_hole(base):
                 letter = self._letters[str(base)]
-                factor = power.const * letter.powers.get(symbol, _ZERO)
+                factor = power.const * letter.powers.get(symbol, ZERO)
                 if factor:
                     form = form.plus(unknown(letter.name), factor)
         return Unknown(form, self._path) if form.terms else exact(form.const)
