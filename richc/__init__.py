@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from richc._version import __version__
+from richc.diagnostics import RichError
 
 if TYPE_CHECKING:
     import os
@@ -43,10 +44,6 @@ __all__ = [
     "load",
     "verify",
 ]
-
-
-class RichError(ValueError):
-    """A text that cannot be compiled or loaded; ``str(error)`` is the rendered diagnostics."""
 
 
 def check(text: str, path: str = "<text>") -> Report:
@@ -78,13 +75,9 @@ def compile(  # noqa: A001 - `richc.compile` is what a reader expects
     docstring instead.
     """
     from richc.compilation import program
-    from richc.emit.features import UnknownFeature
 
     chosen = _choose(text, model, allow_violations=allow_violations)
-    try:
-        return program(chosen, features, module_only=module_only)
-    except UnknownFeature as error:
-        raise RichError(str(error)) from None
+    return program(chosen, features, module_only=module_only)
 
 
 def load(path: str | os.PathLike[str]) -> SpecFile:
@@ -165,8 +158,6 @@ def verify(
     """
     from pathlib import Path
 
-    from richc.lab.experiment import TooLarge
-    from richc.lab.program import DataProblem
     from richc.lab.verify import VerifySettings
     from richc.lab.verify import verify as measure
     from richc.report.verification_schema import report
@@ -186,11 +177,7 @@ def verify(
         with_state=optimizer_state,
         tolerance=tolerance,
     )
-    try:
-        chosen = _choose(text, model, allow_violations=True)
-        return report("<text>", measure(chosen, settings))
-    except (DataProblem, TooLarge) as error:
-        raise RichError(str(error)) from None
+    return report("<text>", measure(_choose(text, model, allow_violations=True), settings))
 
 
 def audit(
@@ -226,13 +213,11 @@ def audit(
 
 def _choose(text: str, model: str | None, *, allow_violations: bool) -> ModelResult:
     """The model of a text that is meant: see ``richc.compilation.choose``.  Raises RichError."""
-    from richc.compilation import Refused, WrongChoice, choose
+    from richc.compilation import Refused, choose
     from richc.pipeline import analyse
     from richc.report.text import render_diagnostics
 
     try:
         return choose(analyse(text), model, allow_violations=allow_violations)
-    except WrongChoice as error:
-        raise RichError(str(error)) from None
     except Refused as refused:
         raise RichError(render_diagnostics(refused.result, color=False)) from None

@@ -7,18 +7,19 @@ from collections.abc import Iterable
 
 from richc._version import __version__
 from richc.algebra.sizes import ZERO_SIZE, finite
+from richc.diagnostics import RichError
 from richc.emit.features import chosen as choose_features
 from richc.emit.program import Origin, Prediction, emit_program
 from richc.pipeline import FileResult, ModelResult
 from richc.rules.context import Context
-from richc.rules.signal import following, signal
+from richc.rules.signal import following
 from richc.words import did_you_mean
 
 #: log2 of mean squares in different blocks that are called one size: 2 % of an RMS.
 _ALIKE = 0.06
 
 
-class WrongChoice(Exception):
+class WrongChoice(RichError):
     """The text holds several models, or none of that name; the message says which there are."""
 
 
@@ -107,7 +108,7 @@ def predict(chosen: ModelResult) -> dict[str, Prediction]:
 
 def _of_chain(context: Context) -> dict[int, float]:
     """log2 of the mean square of each layer's output at init."""
-    layers, bits = context.model.layers, dict(enumerate(signal(context)))
+    layers, bits = context.model.layers, dict(enumerate(context.signal))
     last, below = len(bits), bits.get(len(bits) - 1, 0.0)
     before = layers[last - 1].activation if last else None
     bits[last] = following(context, layers[last], before, below)

@@ -103,6 +103,16 @@ AUDITED: dict[str, str] = {
 }
 
 
+class RichError(ValueError):
+    """What somebody has to mend before richc can go on; ``str(error)`` tells them, in one line.
+
+    A command ends with that line and exit code 2 (richc/cli/errors.py).  Of a text with errors that
+    the Python interface is given, it is the rendered diagnostics.
+    """
+
+    __module__ = "richc"
+
+
 class Span(NamedTuple):
     """Character offsets into a source text, end exclusive."""
 

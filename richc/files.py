@@ -11,6 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from richc.diagnostics import RichError
+
 #: Windows has other locks, and leaves an open file where it is.
 fcntl: ModuleType | None = import_module("fcntl") if os.name == "posix" else None
 
@@ -20,8 +22,8 @@ _HEAD, _TAIL = ".richc-", ".tmp"
 _MOST_LINKS = 40
 
 
-class OutputError(Exception):
-    """The file cannot be written there; ``str(error)`` is one line for the user."""
+class OutputError(RichError):
+    """The file cannot be written there."""
 
 
 def write_file(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import gcd
-from typing import final
+from typing import Any, final
 
 _new = object.__new__
 
@@ -64,6 +64,51 @@ class Exponent(Fraction):
         if type(other) is not Exponent:
             return Fraction(self) >= other if isinstance(other, int) else NotImplemented
         return self._numerator * other._denominator >= other._numerator * self._denominator
+
+
+class Composite(Fraction):
+    """An exponent that is more than one number, for the operations that the calculus uses.
+
+    A subclass says what a sum, the opposite, a multiple and a comparison are.
+    """
+
+    __slots__ = ()
+
+    def __radd__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
+        return self + other  # type: ignore[operator,no-any-return]
+
+    def __sub__(self, other: object) -> Any:  # of the subclass' kind
+        return self + -other if isinstance(other, Fraction | int) else NotImplemented
+
+    def __rsub__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
+        return -self + other if isinstance(other, Fraction | int) else NotImplemented
+
+    def __rmul__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
+        return self * other  # type: ignore[operator,no-any-return]
+
+    def _compare(self, other: Fraction | int) -> Fraction | int:
+        """Below, at or above zero, as this is below, at or above the other."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return not self._compare(other) if isinstance(other, Fraction | int) else NotImplemented
+
+    def __lt__(self, other: object) -> bool:
+        return self._compare(other) < 0 if isinstance(other, Fraction | int) else NotImplemented
+
+    def __gt__(self, other: object) -> bool:
+        return self._compare(other) > 0 if isinstance(other, Fraction | int) else NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        return self._compare(other) <= 0 if isinstance(other, Fraction | int) else NotImplemented
+
+    def __ge__(self, other: object) -> bool:
+        return self._compare(other) >= 0 if isinstance(other, Fraction | int) else NotImplemented
+
+    def __bool__(self) -> bool:
+        return self != ZERO
+
+    __hash__ = Fraction.__hash__
 
 
 def _lowest(over: int, under: int) -> Exponent:

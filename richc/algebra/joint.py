@@ -10,14 +10,14 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import final
 
-from richc.algebra.exponent import Exponent, exact
+from richc.algebra.exponent import Composite, Exponent, exact
 
 _ZERO = Exponent(0)
 
 
 @final
-class Joint(Fraction):
-    """The exponent of n, and beside it that of L; for the operations that the calculus uses.
+class Joint(Composite):
+    """The exponent of n, and beside it that of L.
 
     Both may be of a kind of their own: traced ones, and ones that are sums of unknowns.
     """
@@ -37,60 +37,32 @@ class Joint(Fraction):
             return NotImplemented
         return Joint(self.width + width_of(other), self.depth + depth_of(other))
 
-    __radd__ = __add__  # type: ignore[assignment]  # Fraction's is declared with more overloads
-
     def __neg__(self) -> Joint:
         return Joint(-self.width, -self.depth)
-
-    def __sub__(self, other: object) -> Joint:  # type: ignore[override]  # fewer types
-        if not isinstance(other, Fraction | int):
-            return NotImplemented
-        return self + -other
-
-    def __rsub__(self, other: object) -> Joint:  # type: ignore[override]  # fewer types
-        return -self + other
 
     def __mul__(self, other: object) -> Joint:  # type: ignore[override]  # fewer types
         if not isinstance(other, Fraction | int) or isinstance(other, Joint):
             return NotImplemented
         return Joint(self.width * other, self.depth * other)
 
-    __rmul__ = __mul__  # type: ignore[assignment]  # Fraction's is declared with more overloads
-
     def __truediv__(self, other: object) -> Joint:  # type: ignore[override]  # fewer types
         if not isinstance(other, Fraction | int) or isinstance(other, Joint):
             return NotImplemented
         return self * (1 / Fraction(other))
 
-    def _key(self) -> tuple[Fraction, Fraction]:
-        return self.width, self.depth
+    def _compare(self, other: Fraction | int) -> int:
+        own, its = self.width, width_of(other)
+        if own == its:
+            own, its = self.depth, depth_of(other)
+        return (own > its) - (own < its)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Fraction | int):
             return NotImplemented
-        return self._key() == (width_of(other), depth_of(other))
-
-    def __lt__(self, other: object) -> bool:
-        if not isinstance(other, Fraction | int):
-            return NotImplemented
-        return self._key() < (width_of(other), depth_of(other))
-
-    def __gt__(self, other: object) -> bool:
-        if not isinstance(other, Fraction | int):
-            return NotImplemented
-        return self._key() > (width_of(other), depth_of(other))
-
-    def __le__(self, other: object) -> bool:
-        return self < other or self == other
-
-    def __ge__(self, other: object) -> bool:
-        return self > other or self == other
-
-    def __bool__(self) -> bool:
-        return self != _ZERO
+        return self.width == width_of(other) and self.depth == depth_of(other)
 
     def __hash__(self) -> int:  # type: ignore[override]  # mypy takes Complex to have none
-        return hash(self._key()) if self.depth else Fraction.__hash__(self)
+        return hash((self.width, self.depth)) if self.depth else Fraction.__hash__(self)
 
     def __repr__(self) -> str:
         return f"Joint({self.width!s}, {self.depth!s})"

@@ -10,7 +10,7 @@ commit hook: creating a dataclass costs six times as much at import.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from math import gcd, inf, log2
@@ -119,6 +119,24 @@ class Monomial(NamedTuple):
     def without(self, base: Base) -> Monomial:
         """The same product with one base left out: the prefactor, for ``WIDTH``."""
         return Monomial(tuple(p for p in self.powers if p[0] != base), self.is_zero)
+
+    @property
+    def prefactor(self) -> Monomial:
+        """The factor without symbols."""
+        return Monomial(tuple(p for p in self.powers if not isinstance(p[0], str)), self.is_zero)
+
+    def at(self, richness: Fraction) -> Monomial:
+        """The value with a number in the place of ``r``."""
+        powers = ((base, Affine(e.at(richness))) for base, e in self.powers)
+        return Monomial(tuple(p for p in powers if not p[1].is_zero), self.is_zero)
+
+    def with_bases(self, meanings: Mapping[str, Monomial]) -> Monomial:
+        """The value with others in the place of some symbols.  Raises as ``power`` does."""
+        result = Monomial(tuple(p for p in self.powers if p[0] not in meanings), self.is_zero)
+        for base, exponent in self.powers:
+            if isinstance(base, str) and base in meanings:
+                result = result.times(meanings[base].power(exponent))
+        return result
 
     def as_fraction(self) -> Fraction | None:
         """The value when it is rational and free of symbols, else None."""

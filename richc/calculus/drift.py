@@ -68,18 +68,23 @@ def _largest_representation(flows: Flow) -> Size:
 
 
 def _root(network: Network, size: Callable[[Flow], Size]) -> Fraction | None:
-    """The x at which the largest size is of order one, by Newton's method.
-
-    The size is a largest of terms, each linear in x: convex, so that from above every step stops
-    at the root or short of it, and after as many as there are slopes it is exact.
-    """
+    """The x at which the largest size is of order one."""
 
     def at(x: Fraction) -> Fraction | None:
         found = size(flow([_faster(stage, x) for stage in network.stages], network.step))
         return found if isinstance(found, Fraction) else None
 
+    return root(at, 4 * len(network.stages) + 8)
+
+
+def root(at: Callable[[Fraction], Fraction | None], most: int) -> Fraction | None:
+    """The zero of a largest of terms that are linear in x, by at most so many of Newton's steps.
+
+    That is convex, so that from above every step stops at the zero or short of it, and after as
+    many as there are slopes it is exact.  None where no term depends on x, or there is none.
+    """
     x = Fraction(ZERO)
-    for _ in range(4 * len(network.stages) + 8):
+    for _ in range(most):
         value, beyond = at(x), at(x + _EPSILON)
         if value is None or beyond is None or beyond == value:
             return None

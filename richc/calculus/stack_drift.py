@@ -8,17 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from richc.algebra.exponent import ZERO
 from richc.algebra.joint import Joint, depth_of, width_of
 from richc.algebra.sizes import Size
-from richc.calculus.drift import Drift
+from richc.calculus.drift import Drift, root
 from richc.calculus.loop import Placed
 from richc.calculus.ops import Bias, Gain, Linear, Op
 from richc.calculus.residual import Residual
 from richc.calculus.stack import judge, summaries
 from richc.calculus.verdict import Breach, Network
 
-_EPSILON = Fraction(1, 10**9)
 #: Slopes of the largest update as a function of the rate's exponent, at most.
 _MOST_STEPS = 60
 
@@ -32,15 +30,8 @@ def stack_drift(network: Network, symbol: str) -> Drift | None:
         # The other symbol stays.
         return max((power(size) for size in found if isinstance(size, Fraction)), default=None)
 
-    x = Fraction(ZERO)
-    for _ in range(_MOST_STEPS):
-        value, beyond = at(x), at(x + _EPSILON)
-        if value is None or beyond is None or beyond == value:
-            return None
-        if value == 0:
-            return Drift(x, x)
-        x -= value * _EPSILON / (beyond - value)
-    return None
+    x = root(at, _MOST_STEPS)
+    return None if x is None else Drift(x, x)
 
 
 def _updates(network: Network, change: Fraction) -> list[Size]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import NamedTuple, final
 
+from richc.algebra.exponent import Composite
 from richc.algebra.monomial import Monomial
 
 _ZERO = Fraction(0)
@@ -49,8 +50,8 @@ class Trace:
 
 
 @final
-class Traced(Fraction):
-    """A fraction that depends on r; for the operations that the calculus uses."""
+class Traced(Composite):
+    """A fraction that depends on r."""
 
     __slots__ = ("slope", "trace")
 
@@ -71,63 +72,22 @@ class Traced(Fraction):
             return NotImplemented
         return self._with(_plain(self) + _plain(other), self.slope + _slope(other))
 
-    __radd__ = __add__  # type: ignore[assignment]  # Fraction's is declared with more overloads
-
     def __neg__(self) -> Fraction:
         return self._with(-_plain(self), -self.slope)
-
-    def __sub__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
-        if not isinstance(other, Fraction | int):
-            return NotImplemented
-        return self._with(_plain(self) - _plain(other), self.slope - _slope(other))
-
-    def __rsub__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
-        if not isinstance(other, Fraction | int):
-            return NotImplemented
-        return self._with(_plain(other) - _plain(self), _slope(other) - self.slope)
 
     def __mul__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
         if not isinstance(other, Fraction | int) or _slope(other):
             return NotImplemented  # It would be quadratic in r.
         return self._with(_plain(self) * other, self.slope * other)
 
-    __rmul__ = __mul__  # type: ignore[assignment]  # Fraction's is declared with more overloads
-
     def __abs__(self) -> Fraction:
         return -self if self < _ZERO else self
 
-    def _compare(self, other: object) -> Fraction | None:
-        """The difference to another number, after the comparison is noted."""
-        if not isinstance(other, Fraction | int):
-            return None
+    def _compare(self, other: Fraction | int) -> Fraction:
+        """The difference, after the comparison is noted."""
         difference = _plain(self) - _plain(other)
         self.trace.note(difference, self.slope - _slope(other))
         return difference
-
-    def __eq__(self, other: object) -> bool:
-        difference = self._compare(other)
-        return NotImplemented if difference is None else not difference
-
-    def __lt__(self, other: object) -> bool:
-        difference = self._compare(other)
-        return NotImplemented if difference is None else difference < _ZERO
-
-    def __gt__(self, other: object) -> bool:
-        difference = self._compare(other)
-        return NotImplemented if difference is None else difference > _ZERO
-
-    def __le__(self, other: object) -> bool:
-        difference = self._compare(other)
-        return NotImplemented if difference is None else difference <= _ZERO
-
-    def __ge__(self, other: object) -> bool:
-        difference = self._compare(other)
-        return NotImplemented if difference is None else difference >= _ZERO
-
-    def __bool__(self) -> bool:
-        return self != _ZERO
-
-    __hash__ = Fraction.__hash__
 
 
 def _plain(value: Fraction | int) -> Fraction:

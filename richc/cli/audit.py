@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
@@ -10,53 +9,30 @@ from typing import TYPE_CHECKING
 import click
 
 from richc.cli.color import color_option, use_color
-from richc.cli.errors import Unusable
+from richc.cli.number_types import BUILT_WIDTHS, ParsedText
 from richc.cli.outputs import keep_apart
 from richc.cli.training import plot_target, plotting, prepare_torch
+from richc.diagnostics import RichError
 
 if TYPE_CHECKING:
     from richc.report.audit_schema import AuditReport
 
 
-class _Widths(click.ParamType[tuple[int, ...]]):
-    """Several widths: ``64,128,256``."""
-
-    name = "n,n,n[,n...]"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        words = str(value).split(",")
-        if not all(re.fullmatch(r"[1-9]\d{0,6}", word) for word in words):
-            self.fail(f"{value!r} is no list of widths, as in 64,128,256", param, ctx)
-        return tuple(sorted({int(word) for word in words}))
-
-
-class _Ignore(click.ParamType[tuple[str, str]]):
+def _ignored(text: str) -> tuple[str, str]:
     """A pattern of parameters' names, and a code or slug: ``blocks.*=A301``."""
+    from richc.diagnostics import AUDITED
+    from richc.rules import pages
 
-    name = "pattern=code"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        if isinstance(value, tuple):
-            return value
-        from richc.diagnostics import AUDITED
-        from richc.rules import pages
-
-        pattern, equals, code = str(value).rpartition("=")
-        known = pages.known(code)
-        if not equals or not pattern or known not in AUDITED:
-            self.fail(f"{value!r}: a pattern of names and a code, as in 'wpe.*=A101'", param, ctx)
-        return pattern, known
+    pattern, equals, code = text.rpartition("=")
+    known = pages.known(code)
+    if not equals or not pattern or known not in AUDITED:
+        raise ValueError(f"{text!r}: a pattern of names and a code, as in 'wpe.*=A101'")
+    return pattern, known
 
 
 @click.command("audit", short_help="Audit PyTorch code: is it μP, and what is wrong?")
 @click.argument("factory", metavar="FACTORY")
-@click.option("--widths", type=_Widths(), help="Widths to build.", show_default="64,128,256,512")
+@click.option("--widths", type=BUILT_WIDTHS, help="Widths to build.", show_default="64,128,256,512")
 @click.option(
     "--seeds",
     type=click.IntRange(1, 10_000),
@@ -76,7 +52,7 @@ class _Ignore(click.ParamType[tuple[str, str]]):
 @click.option("--plot", type=click.Path(), help="Draw it: a .png or .svg file.")
 @click.option("--force", is_flag=True, help="Overwrite what richc did not write.")
 @click.option(
-    "--ignore", type=_Ignore(), multiple=True,
+    "--ignore", type=ParsedText("pattern=code", _ignored), multiple=True,
     help="Leave out a code for parameters whose names match; * for all.",
 )  # fmt: skip
 @click.option(
@@ -121,7 +97,7 @@ def command(
     try:
         settings = AuditSettings.of(widths, seeds, target, read_only=read_only, fix=fix)
     except SettingsProblem as error:
-        raise Unusable(str(error)) from None
+        raise RichError(str(error)) from None
     # What the factory prints would break the formats that machines read.
     with redirect_stdout(sys.stderr):
         found = audit(factory, settings)
@@ -169,4 +145,4 @@ def _write(factory: str, path: str, widths: tuple[int, ...], *, force: bool) -> 
     try:
         save(factory, widths, Path(path), force=force)
     except (Unsaid, Refusal, OutputError) as error:
-        raise Unusable(f"--rich: {error}") from None
+        raise RichError(f"--rich: {error}") from None

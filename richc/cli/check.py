@@ -10,7 +10,7 @@ import click
 from richc.cli.color import color_option, use_color
 from richc.cli.common_options import stdin_filename_option
 from richc.cli.completing import models, rich_files
-from richc.cli.errors import Unusable, no_such_model
+from richc.cli.errors import no_such_model
 from richc.cli.selecting import selecting, wanted
 
 FORMATS = ("text", "concise", "json", "sarif", "github")
@@ -63,7 +63,7 @@ def command(
     Exit codes: 0 no errors, 1 errors found, 2 wrong usage, unreadable input or (as of all commands)
     an output that cannot be written, 3 a bug of richc.
     """
-    from richc.cli.inputs import NoInput, sources
+    from richc.cli.inputs import sources
     from richc.pipeline import FileResult, analyse_source
     from richc.report import Options, renderer
     from richc.syntax.source import Source
@@ -75,10 +75,7 @@ def command(
 
         Watch(paths or (".",), output_format, options, codes, model).run()
         return
-    try:
-        inputs = list(sources(paths or (".",), stdin_filename))
-    except NoInput as error:
-        raise Unusable(str(error)) from None
+    inputs = list(sources(paths or (".",), stdin_filename))
 
     unreadable = 0
     problems = 0

@@ -32,6 +32,12 @@ target_option = click.option(
 )
 
 
+def over_option(help: str) -> Callable[[Any], Any]:
+    """What grows from network to network."""
+    sizes = click.Choice(("width", "depth"))
+    return click.option("--over", type=sizes, default="width", show_default=True, help=help)
+
+
 def data_option(default: str) -> Callable[[Any], Any]:
     """Where the data is; ``default`` in words."""
     return click.option("--data", type=click.Path(), help="The data.", show_default=default)

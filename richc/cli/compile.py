@@ -11,9 +11,10 @@ import click
 
 from richc.cli.common_options import quiet_option
 from richc.cli.completing import features, models, rich_files
-from richc.cli.errors import Unusable, show_diagnostics
+from richc.cli.errors import show_diagnostics
 from richc.cli.inputs import STDIN
 from richc.cli.outputs import keep_apart
+from richc.diagnostics import RichError
 from richc.words import FEATURES
 
 if TYPE_CHECKING:
@@ -81,7 +82,6 @@ def command(
     written. With --check: 0 FILE is up to date, 1 it is not, 2 that cannot be told.
     """
     from richc.emit.output import write_program
-    from richc.files import OutputError
 
     if check:
         if output is not None or name is not None or features or module_only or allow_violations:
@@ -102,10 +102,7 @@ def command(
     if output is None:
         sys.stdout.buffer.write(text.encode())
         return
-    try:
-        write_program(Path(output), text, force=force)
-    except OutputError as error:
-        raise Unusable(str(error)) from None
+    write_program(Path(output), text, force=force)
 
 
 def _origin(file: str, options: Iterable[str]) -> Origin | None:
@@ -132,24 +129,24 @@ def _check(path: Path, *, quiet: bool) -> int:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise Unusable(f"{path}: {error.strerror or error}") from None
+        raise RichError(f"{path}: {error.strerror or error}") from None
     lines = content.decode("utf-8", "replace").split("\n", 2)
     if not lines[0].startswith(MARKER):
-        raise Unusable(f"{path}: richc did not write this file")
+        raise RichError(f"{path}: richc did not write this file")
     digest, _, command_line = lines[1].removeprefix(ORIGIN).partition(", richc compile ")
     if not lines[1].startswith(ORIGIN) or not command_line:
-        raise Unusable(f"{path}: does not say what it was compiled from")
+        raise RichError(f"{path}: does not say what it was compiled from")
     try:
         arguments = shlex.split(command_line)
         with command.make_context("compile", list(arguments)) as asked:
             given = asked.params
     except (ValueError, click.ClickException):
-        raise Unusable(f"{path}: its second line is damaged") from None
+        raise RichError(f"{path}: its second line is damaged") from None
     file = str(given["file"])
     beside = path.parent / Path(file).name
     found = next((p for p in (Path(file), beside) if p.is_file()), None)
     if found is None:
-        raise Unusable(f"{path}: {file}, which it was compiled from, is not there")
+        raise RichError(f"{path}: {file}, which it was compiled from, is not there")
     chosen = chosen_model(str(found), given["name"], allow_violations=given["allow_violations"])
     origin = _origin(str(found), arguments[1:])
     assert origin is not None
@@ -234,7 +231,7 @@ def program_with(
     except UnknownFeature as error:
         raise click.UsageError(f"--with: {error}", click.get_current_context()) from None
     except TakenName as error:
-        raise Unusable(f"{chosen.spec.name}: {error}") from None
+        raise RichError(f"{chosen.spec.name}: {error}") from None
 
 
 def _show(refused: Refused, color: str, why: str) -> None:

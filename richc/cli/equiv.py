@@ -11,8 +11,9 @@ import click
 from richc.cli.color import color_option, use_color
 from richc.cli.common_options import format_option, quiet_option
 from richc.cli.completing import rich_files
-from richc.cli.errors import Unusable, show_diagnostics
+from richc.cli.errors import show_diagnostics
 from richc.cli.inputs import STDIN
+from richc.diagnostics import RichError
 
 if TYPE_CHECKING:
     from richc.report.equivalence import Side
@@ -68,7 +69,7 @@ def _side(reference: str) -> Side:
         result = analysed(path)
         chosen = choose(result, name, allow_violations=True)
     except WrongChoice as error:
-        raise Unusable(f"{path}: {error} (as in {path}::NAME)") from None
+        raise RichError(f"{path}: {error} (as in {path}::NAME)") from None
     except Refused as refused:
         show_diagnostics(refused.result)
         raise SystemExit(2) from None

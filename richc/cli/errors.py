@@ -10,19 +10,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from richc.diagnostics import RichError
+
 if TYPE_CHECKING:
     from richc.pipeline import FileResult
-
-
-class Unusable(click.ClickException):
-    """Input, output or a choice that cannot be used."""
-
-    exit_code = 2
-
-    def __init__(self, message: str) -> None:
-        from richc.syntax.source import printable
-
-        super().__init__(printable(message))
 
 
 class Said(click.ClickException):
@@ -36,13 +27,17 @@ class Said(click.ClickException):
 
 @contextmanager
 def said() -> Iterator[None]:
-    """Whatever click's or our own error leaves is ``Said``."""
+    """Whatever error of use leaves, click's or our own, is ``Said``."""
     try:
         yield
     except Said:
         raise
     except click.ClickException as error:
         raise Said(_sentence(error)) from None
+    except RichError as error:
+        from richc.syntax.source import printable
+
+        raise Said(printable(str(error))) from None
 
 
 def _sentence(error: click.ClickException) -> str:
@@ -89,11 +84,11 @@ def no_such_option(given: str, known: Iterable[str], asks: str) -> str:
     return f"there is no option `{given}`; {hint}"
 
 
-def no_such_model(name: str, known: Iterable[str]) -> Unusable:
+def no_such_model(name: str, known: Iterable[str]) -> RichError:
     """For a name that no model of the files that were read has."""
     from richc.words import did_you_mean
 
-    return Unusable(f"no model `{name}` in these files{did_you_mean(name, known)}")
+    return RichError(f"no model `{name}` in these files{did_you_mean(name, known)}")
 
 
 def show_diagnostics(result: FileResult, color: str = "auto") -> None:

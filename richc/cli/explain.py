@@ -11,8 +11,8 @@ import click
 from richc.cli.color import color_option, use_color
 from richc.cli.compile import chosen_model, model_option
 from richc.cli.completing import explainable, layers
-from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN, SUFFIX
+from richc.diagnostics import RichError
 
 if TYPE_CHECKING:
     from richc.pipeline import ModelResult
@@ -57,7 +57,7 @@ def _is_file(what: str) -> bool:
 
 
 def _page(what: str) -> str:
-    """Of a rule, or of a word.  Raises Unusable."""
+    """Of a rule, or of a word.  Raises RichError."""
     from richc import glossary
     from richc.report import word
     from richc.rules import pages
@@ -71,7 +71,7 @@ def _page(what: str) -> str:
             # A slip of a word is likelier than what merely looks like a rule.
             guess = next(iter(near(what, glossary.names())), guess)
         hint = f"did you mean `{guess}`?" if guess else "`richc rules` lists all rules"
-        raise Unusable(f"there is no file, no rule and no word {what!r}; {hint}")
+        raise RichError(f"there is no file, no rule and no word {what!r}; {hint}")
     return found
 
 
@@ -85,14 +85,14 @@ def _explain_model(file: str, name: str | None, layer: str | None, color: str) -
 
 
 def _layers(chosen: ModelResult, name: str) -> list[int]:
-    """The layers of a statement, or the one of this name.  Raises Unusable."""
+    """The layers of a statement, or the one of this name.  Raises RichError."""
     layers = chosen.spec.layers
     found = [i for i, layer in enumerate(layers) if name in (layer.name, layer.statement)]
     if not found:
         from richc.words import did_you_mean
 
         names = list(dict.fromkeys([*(x.statement for x in layers), *(x.name for x in layers)]))
-        raise Unusable(
+        raise RichError(
             f"model `{chosen.spec.name}` has no layer `{name}`{did_you_mean(name, names)}"
         )
     return found

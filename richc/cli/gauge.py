@@ -8,8 +8,9 @@ import click
 
 from richc.cli.common_options import quiet_option, stdin_filename_option
 from richc.cli.completing import gauges, models, rich_files
-from richc.cli.errors import Unusable, no_such_model, show_diagnostics
+from richc.cli.errors import no_such_model, show_diagnostics
 from richc.cli.inputs import STDIN
+from richc.diagnostics import RichError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +80,7 @@ def command(
     try:
         regauged = regauge(result, target, name)
     except UnknownLayer as error:
-        raise Unusable(f"{source.path}: {error}") from None
+        raise RichError(f"{source.path}: {error}") from None
     if regauged.refusals:
         _show(result, regauged.refusals)
         raise SystemExit(1)
@@ -114,7 +115,7 @@ def _refuse_errors(result: FileResult, name: str | None) -> None:
         _show(result, [d for d in result.diagnostics if d not in judged])
         raise SystemExit(1)
     if not result.models:
-        raise Unusable(f"{result.source.path}: there is no model")
+        raise RichError(f"{result.source.path}: there is no model")
 
 
 def _show(result: FileResult, diagnostics: Sequence[Diagnostic]) -> None:

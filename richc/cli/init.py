@@ -11,10 +11,10 @@ import click
 
 from richc.cli.common_options import quiet_option
 from richc.cli.completing import examples
-from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN, SUFFIX
 from richc.cli.outputs import keep_apart
 from richc.cli.starting import Start, model_name, starting_text
+from richc.diagnostics import RichError
 from richc.syntax.source import printable
 from richc.words import LOSSES, OPTIMIZERS, did_you_mean
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 #: Without DATA a file is about the handwritten digits that richc has with it.
 _DIGITS = "digits.csv.gz"
-#: What only a file that is made for data can be asked for.
-_MADE = ("data", "optimizer", "depth", "target", "ignore", "loss")
 
 
 @click.command("init", short_help="Write a .rich file to start from.")
@@ -90,7 +88,7 @@ def command(
         given = [name for name, value in {"data": data, **made}.items() if value is not None]
         if given:
             shown = "DATA" if given[0] == "data" else f"--{given[0]}"
-            raise Unusable(f"--from: an example is copied as it is, without {shown}")
+            raise RichError(f"--from: an example is copied as it is, without {shown}")
         stem = _example(example)
         target = _target(output, stem)
         text = _copied(stem, target)
@@ -114,12 +112,12 @@ def command(
 
 
 def _target(output: str | None, stem: str) -> Path | None:
-    """The file to write; None for standard output.  Raises Unusable."""
+    """The file to write; None for standard output.  Raises RichError."""
     if output == STDIN:
         return None
     target = Path(output or f"{stem}{SUFFIX}")
     if target.suffix != SUFFIX:
-        raise Unusable(f"-o: {target}: the name of a model's file ends in {SUFFIX}")
+        raise RichError(f"-o: {target}: the name of a model's file ends in {SUFFIX}")
     return target
 
 
@@ -131,12 +129,12 @@ def _shell(target: Path | None) -> str:
 
 
 def _packaged(name: str = "") -> str:
-    """A file of examples/: the wheel's copy, or the checkout's.  Raises Unusable."""
+    """A file of examples/: the wheel's copy, or the checkout's.  Raises RichError."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     folders = os.path.join(package, "_examples"), os.path.join(package, os.pardir, "examples")
     found = next((p for p in (os.path.join(f, name) for f in folders) if os.path.exists(p)), None)
     if found is None:
-        raise Unusable(f"richc's own {name or 'examples'} are not where they were installed")
+        raise RichError(f"richc's own {name or 'examples'} are not where they were installed")
     return os.path.normpath(found)
 
 
@@ -147,12 +145,12 @@ def example_names() -> list[str]:
 
 
 def _example(asked: str) -> str:
-    """``examples/digits_ntp.rich`` is ``digits_ntp``.  Raises Unusable."""
+    """``examples/digits_ntp.rich`` is ``digits_ntp``.  Raises RichError."""
     stem = asked.removeprefix("examples/").removesuffix(SUFFIX)
     known = example_names()
     if stem not in known:
         hint = did_you_mean(stem, known) or f"; there are {', '.join(known)}"
-        raise Unusable(f"--from: there is no example {asked!r}{hint}")
+        raise RichError(f"--from: there is no example {asked!r}{hint}")
     return stem
 
 
@@ -166,40 +164,36 @@ def _copied(stem: str, target: Path | None) -> str:
 def _made_for(
     path: Path, is_ours: bool, target: Path | None, made: dict[str, str | int | None]
 ) -> tuple[str, str]:
-    """The text of a model for the data, and the command that trains it.  Raises Unusable."""
+    """The text of a model for the data, and the command that trains it.  Raises RichError."""
     from richc.cli.training import prepare_torch
 
     prepare_torch()
     from richc.lab.datasets import Choice, describe, refuse_unloadable
-    from richc.lab.program import DataProblem
     from richc.pipeline import analyse
 
     words = {name: None if value is None else str(value) for name, value in made.items()}
     choice = Choice(path, words["target"], words["ignore"], words["loss"])
     shown = _DIGITS if is_ours else _relative(path, target)
     named = _quotable(choice.target, "--target"), _quotable(shown, "DATA")
-    try:
-        found = describe(choice)
-        start = Start(
-            name=model_name(path.name.split(".")[0]),
-            rows=found.rows,
-            inputs=found.inputs,
-            outputs=found.outputs,
-            loss=found.loss,
-            data=shown,
-            target=named[0] or found.target,
-            optimizer=words["optimizer"] or "adamw",
-            depth=None if made["depth"] is None else int(made["depth"]),
-        )
-        start = start._replace(target=_quotable(start.target, "--target"))
-        train = f"richc train {_shell(target)}{_further(choice, found.is_incomplete)}"
-        asked = f"richc init{'' if is_ours else ' ' + _shell(path)}"
-        text = starting_text(start, asked, train, f"richc check {_shell(target)}")
-        result = analyse(text)
-        assert all(model.passes for model in result.models), text
-        refuse_unloadable(result.models[0], choice, found)
-    except DataProblem as error:
-        raise Unusable(str(error)) from None
+    found = describe(choice)
+    start = Start(
+        name=model_name(path.name.split(".")[0]),
+        rows=found.rows,
+        inputs=found.inputs,
+        outputs=found.outputs,
+        loss=found.loss,
+        data=shown,
+        target=named[0] or found.target,
+        optimizer=words["optimizer"] or "adamw",
+        depth=None if made["depth"] is None else int(made["depth"]),
+    )
+    start = start._replace(target=_quotable(start.target, "--target"))
+    train = f"richc train {_shell(target)}{_further(choice, found.is_incomplete)}"
+    asked = f"richc init{'' if is_ours else ' ' + _shell(path)}"
+    text = starting_text(start, asked, train, f"richc check {_shell(target)}")
+    result = analyse(text)
+    assert all(model.passes for model in result.models), text
+    refuse_unloadable(result.models[0], choice, found)
     return text, train
 
 
@@ -218,17 +212,14 @@ def _relative(path: Path, target: Path | None) -> str:
 
 
 def _quotable(text: str | None, what: str) -> str | None:
-    """What can stand in a file between quotation marks.  Raises Unusable."""
+    """What can stand in a file between quotation marks.  Raises RichError."""
     if text is not None and ('"' in text or not text.isprintable()):
-        raise Unusable(f'{what}: {text}: a .rich file cannot hold a name with `"` or line breaks')
+        raise RichError(f'{what}: {text}: a .rich file cannot hold a name with `"` or line breaks')
     return text
 
 
 def _write(target: Path, content: bytes, force: bool) -> None:
     """A file of which nothing is lost: what is there must be the same, or ``force``."""
-    from richc.files import OutputError, write_file
+    from richc.files import write_file
 
-    try:
-        write_file(target, content, lambda path: path.read_bytes() == content, force=force)
-    except OutputError as error:
-        raise Unusable(str(error)) from None
+    write_file(target, content, lambda path: path.read_bytes() == content, force=force)

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from richc.cli.errors import Unusable
-from richc.diagnostics import Diagnostic, Span
+from richc.diagnostics import Diagnostic, RichError, Span
 from richc.syntax.source import MAX_BYTES, Source, SourceError, decode, read_source
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ SUFFIX = ".rich"
 STDIN = "-"
 
 
-class NoInput(Exception):
+class NoInput(RichError):
     """There is nothing to read where the user pointed."""
 
 
@@ -81,13 +80,13 @@ def read_input(path: str, stdin_name: str) -> Source:
 
 
 def analysed(path: str, stdin_name: str = "<stdin>", *, mend: bool = True) -> FileResult:
-    """A file, or standard input, checked (``richc.pipeline.analyse_source``).  Raises Unusable."""
+    """A file, or standard input, checked (``richc.pipeline.analyse_source``).  Raises RichError."""
     from richc.pipeline import analyse_source
 
     try:
         return analyse_source(read_input(path, stdin_name), mend=mend)
     except SourceError as error:
-        raise Unusable(f"{path}: {error}") from None
+        raise RichError(f"{path}: {error}") from None
 
 
 def read(path: str, stdin_name: str) -> Source | Unreadable:

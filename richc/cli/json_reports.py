@@ -7,21 +7,21 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from richc.cli.errors import Unusable
+from richc.diagnostics import RichError
 
 _Report = TypeVar("_Report", bound=BaseModel)
 
 
 def read_report(path: str, option: str, command: str, schema: type[_Report]) -> _Report:
-    """A report of ``richc command --format json``, named by an option.  Raises Unusable."""
+    """A report of ``richc command --format json``, named by an option.  Raises RichError."""
     try:
         return schema.model_validate_json(Path(path).read_bytes())
     except OSError as error:
-        raise Unusable(f"{option}: {path}: {error.strerror or error}") from None
+        raise RichError(f"{option}: {path}: {error.strerror or error}") from None
     except ValidationError as error:
         first = error.errors()[0]
         at = ".".join(map(str, first["loc"]))
-        raise Unusable(
+        raise RichError(
             f"{option}: {path}: not what `richc {command} --format json` prints: "
             f"{f'{at}: ' if at else ''}{first['msg']}"
         ) from None

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import click
 
-from richc.cli.errors import Unusable
+from richc.diagnostics import RichError
 
 NO_PYGLS = 'the language server needs pygls, which is not installed: pip install "richc[lsp]"'
 
@@ -21,10 +21,10 @@ def command(stdio: bool) -> None:
     """
     del stdio  # editors pass it to any server
     if find_spec("pygls") is None:
-        raise Unusable(NO_PYGLS)
+        raise RichError(NO_PYGLS)
     from richc.editor.server import run
 
     try:
         run()
     except OSError as error:
-        raise Unusable(f"standard input or output: {error.strerror or error}") from None
+        raise RichError(f"standard input or output: {error.strerror or error}") from None

@@ -11,9 +11,10 @@ import click
 from richc.cli.color import color_option, use_color
 from richc.cli.common_options import format_option, quiet_option, stdin_filename_option
 from richc.cli.completing import models, rich_files
-from richc.cli.errors import Unusable, no_such_model, show_diagnostics
+from richc.cli.errors import no_such_model, show_diagnostics
 from richc.cli.outputs import keep_apart
 from richc.cli.training import plotting
+from richc.diagnostics import RichError
 
 if TYPE_CHECKING:
     from richc.pipeline import FileResult
@@ -64,7 +65,7 @@ def command(
     if not entries:
         if worst:
             raise SystemExit(worst)
-        raise Unusable("there is no model")
+        raise RichError("there is no model")
     # First, for who reads no more than the head of the text.
     _draw(entries, outputs, force)
     if output_format == "json":
@@ -84,13 +85,10 @@ def command(
 def _check_targets(outputs: tuple[str, ...], paths: tuple[str, ...], force: bool) -> None:
     if not outputs:
         return
-    from richc.cli.inputs import NoInput, files
+    from richc.cli.inputs import files
     from richc.figures.style import check_target
 
-    try:
-        keep_apart([("-o", output) for output in outputs], files(paths))
-    except NoInput as error:
-        raise Unusable(str(error)) from None
+    keep_apart([("-o", output) for output in outputs], files(paths))
     with plotting("-o"):
         for output in outputs:
             check_target(Path(output), force=force)
@@ -116,17 +114,14 @@ def _can_draw() -> bool:
 
 
 def read_entries(paths: tuple[str, ...], model: str | None, stdin: str) -> tuple[list[Entry], int]:
-    """Every model that has a verdict, and the exit code for what has none.  Raises Unusable."""
-    from richc.cli.inputs import NoInput, sources
+    """Every model that has a verdict, and the exit code for what has none.  Raises RichError."""
+    from richc.cli.inputs import sources
     from richc.gauge.place import place
     from richc.pipeline import FileResult, analyse_source
     from richc.report.map import Entry
     from richc.syntax.source import Source
 
-    try:
-        inputs = list(sources(paths, stdin))
-    except NoInput as error:
-        raise Unusable(str(error)) from None
+    inputs = list(sources(paths, stdin))
     entries: list[Entry] = []
     names: set[str] = set()
     worst = 0

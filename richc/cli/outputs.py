@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Iterable
 
-from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
+from richc.diagnostics import RichError
 
 #: An option, and the file that it names; None where it is not given.
 Output = tuple[str, str | os.PathLike[str] | None]
@@ -16,7 +16,7 @@ Output = tuple[str, str | os.PathLike[str] | None]
 def keep_apart(outputs: Iterable[Output], inputs: Iterable[str | os.PathLike[str] | None]) -> None:
     """Refuse outputs that are inputs, or that are one file.
 
-    Names may differ: through links, from another folder, in standard input.  Raises Unusable.
+    Names may differ: through links, from another folder, in standard input.  Raises RichError.
     """
     read = {_identity(path): os.fspath(path) for path in inputs if path is not None}
     written: dict[object, str] = {}
@@ -27,9 +27,9 @@ def keep_apart(outputs: Iterable[Output], inputs: Iterable[str | os.PathLike[str
         if identity in read:
             names = os.fspath(path)
             also = "" if read[identity] == names else f", by another name: {read[identity]}"
-            raise Unusable(f"{option}: {names}: is what is read{also}")
+            raise RichError(f"{option}: {names}: is what is read{also}")
         if identity in written:
-            raise Unusable(f"{written[identity]} and {option} name the same file")
+            raise RichError(f"{written[identity]} and {option} name the same file")
         written[identity] = option
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import click
 from click.core import ParameterSource
@@ -11,18 +11,20 @@ from click.core import ParameterSource
 from richc.syntax.source import printable
 
 
-def again(changes: Mapping[str, str | None]) -> str:
-    """The current command as given, but for ``changes``: parameter -> its text, None to leave out.
+def again(settings: object | None, *names: str, **others: object) -> str | None:
+    """The current command as given, but for what ``settings`` have of these names, and ``others``.
 
-    For a shell, in one line.
+    For a shell, in one line; a value of None leaves the option out.  None without settings.
     """
+    if settings is None:
+        return None
+    changes = {name: getattr(settings, name) for name in names} | others
     context = click.get_current_context()
     words = ["richc", str(context.info_name)]
     for param in context.command.params:
         name = str(param.name)
         if name in changes:
-            changed = changes[name]
-            words += [] if changed is None else [param.opts[0], changed]
+            words += [] if changes[name] is None else [param.opts[0], _listed(changes[name])]
         elif context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             words += _words(param, context.params[name])
     return printable(shlex.join(words))
@@ -35,11 +37,9 @@ def _words(param: click.Parameter, value: object) -> Iterator[str]:
     for one in value if param.multiple and isinstance(value, tuple) else (value,):
         if isinstance(param, click.Option):
             yield param.opts[0]
-        yield listed(one) or ""
+        yield "" if one is None else _listed(one)
 
 
-def listed(value: object) -> str | None:
+def _listed(value: object) -> str:
     """As options take it: several with commas between them."""
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return None if value is None else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from richc.cli.completing import models, rich_files
-from richc.cli.errors import Unusable, show_diagnostics
+from richc.cli.errors import show_diagnostics
 from richc.cli.inputs import STDIN
 from richc.cli.outputs import keep_apart
+from richc.diagnostics import RichError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,15 +68,12 @@ def command(
     judged; 2 wrong usage or unreadable input.
     """
     from richc.cli.inputs import analysed
-    from richc.files import OutputError, write_file
-    from richc.page.rendering import PageProblem, require_jinja
+    from richc.files import write_file
+    from richc.page.rendering import require_jinja
 
     keep_apart([("-o", output)], [file, *verifications, *transfers])
-    try:
-        require_jinja()
-        result = analysed(file)
-    except PageProblem as error:
-        raise Unusable(str(error)) from None
+    require_jinja()
+    result = analysed(file)
     if name is not None:
         result = _only(result, name)
 
@@ -88,10 +86,7 @@ def command(
         # Bytes, so that stdout and a file hold the same ones on every platform.
         sys.stdout.buffer.write(content)
     else:
-        try:
-            write_file(Path(output), content, is_ours, force=force)
-        except OutputError as error:
-            raise Unusable(str(error)) from None
+        write_file(Path(output), content, is_ours, force=force)
     if not result.models:
         show_diagnostics(result)
         raise SystemExit(1)
@@ -110,7 +105,7 @@ def _only(result: FileResult, name: str) -> FileResult:
 
 
 def _verification(path: str, result: FileResult) -> VerificationReport:
-    """Raises Unusable."""
+    """Raises RichError."""
     from richc.page.measured import require_same
     from richc.report.verification_schema import VerificationReport
 
@@ -118,7 +113,7 @@ def _verification(path: str, result: FileResult) -> VerificationReport:
 
 
 def _transfer(path: str, result: FileResult) -> TransferReport:
-    """Raises Unusable."""
+    """Raises RichError."""
     from richc.page.transferred import require_same
     from richc.report.transfer_schema import TransferReport
 
@@ -132,17 +127,16 @@ def _read(
     result: FileResult,
     require_same: Callable[[_Report, ModelResult], None],
 ) -> _Report:
-    """What `richc verify` or `transfer` found of a model of the page.  Raises Unusable."""
+    """What `richc verify` or `transfer` found of a model of the page.  Raises RichError."""
     from richc.cli.json_reports import read_report
-    from richc.page.rendering import PageProblem
 
     command = "verify" if kind == "verification" else kind
     report = read_report(path, f"--{kind}", command, schema)
     models = {model.spec.name: model for model in result.models}
     if report.model not in models:
-        raise Unusable(f"--{kind}: {path}: there is no model `{report.model}` on this page")
+        raise RichError(f"--{kind}: {path}: there is no model `{report.model}` on this page")
     try:
         require_same(report, models[report.model])
-    except PageProblem as error:
-        raise Unusable(f"--{kind}: {path}: {error}") from None
+    except RichError as error:
+        raise RichError(f"--{kind}: {path}: {error}") from None
     return report

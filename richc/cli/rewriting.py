@@ -10,22 +10,19 @@ from pathlib import Path
 
 import click
 
-from richc.cli.errors import Unusable
-from richc.cli.inputs import STDIN, NoInput, files, read
+from richc.cli.inputs import STDIN, files, read
+from richc.diagnostics import RichError
 from richc.syntax.source import Source, printable
 
 
 class Texts:
     """The texts that paths name, each with its path, or ``-``; what is unreadable is told.
 
-    Raises Unusable where there is nothing to read.
+    Raises RichError where there is nothing to read.
     """
 
     def __init__(self, paths: Sequence[str], stdin_name: str) -> None:
-        try:
-            self._paths = list(files(paths or (".",)))
-        except NoInput as error:
-            raise Unusable(str(error)) from None
+        self._paths = list(files(paths or (".",)))
         self._stdin_name = stdin_name
         #: So far.
         self.all_readable = True
@@ -79,9 +76,9 @@ def write_out(text: str) -> None:
 def write_back(path: str, source: Source, text: str) -> None:
     """Put the new text of a source where it came from: into its file, or to standard output.
 
-    A file is replaced whole, or not at all; of a link, what it points to.  Raises Unusable.
+    A file is replaced whole, or not at all; of a link, what it points to.  Raises RichError.
     """
-    from richc.files import OutputError, write_file
+    from richc.files import write_file
 
     whole = _whole(source, text)
     if path == STDIN:
@@ -89,9 +86,6 @@ def write_back(path: str, source: Source, text: str) -> None:
         return
     if text == source.text:
         return
-    try:
-        if not os.access(path, os.W_OK):
-            raise OutputError(f"{path}: is write-protected")
-        write_file(Path(path), whole.encode(), lambda _: True)
-    except OutputError as error:
-        raise Unusable(str(error)) from None
+    if not os.access(path, os.W_OK):
+        raise RichError(f"{path}: is write-protected")
+    write_file(Path(path), whole.encode(), lambda _: True)

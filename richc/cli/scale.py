@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -14,17 +13,17 @@ from richc.cli.color import color_option
 from richc.cli.common_options import (
     data_option,
     format_option,
+    over_option,
     plot_option,
     quiet_option,
     target_option,
 )
 from richc.cli.compile import model_option
 from richc.cli.completing import rich_files
-from richc.cli.errors import Unusable
-from richc.cli.repeating import again, listed
-from richc.cli.training import Measuring, measuring
-from richc.cli.verify import Depths, Widths, whole_widths
-from richc.syntax.source import printable
+from richc.cli.number_types import DEPTHS, WIDTHS, rationals
+from richc.cli.repeating import again
+from richc.cli.training import Measuring, measuring, whole_widths
+from richc.diagnostics import RichError
 
 if TYPE_CHECKING:
     from richc.cli.progress import Progress
@@ -32,53 +31,21 @@ if TYPE_CHECKING:
 _HALF = Fraction(1, 2)
 
 
-class Rationals(click.ParamType[tuple[Fraction, ...]]):
-    """Several rationals from ``low`` to ``high``: ``0,1/4,0.5``."""
-
-    name = "q,q,..."
-
-    def __init__(self, low: Fraction, high: Fraction) -> None:
-        self._low = low
-        self._high = high
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[Fraction, ...]:
-        if isinstance(value, tuple):
-            return value
-        words = str(value).replace(",", " ").split()
-        try:
-            found = sorted({Fraction(word) for word in words})
-        except (ValueError, ZeroDivisionError):
-            self.fail(f"{value!r} is not a list of numbers such as 0,1/4,1/2", param, ctx)
-        if not found:
-            self.fail("name one number or more", param, ctx)
-        for wrong in (q for q in found if not self._low <= q <= self._high):
-            self.fail(f"{wrong} is not from {self._low} to {self._high}", param, ctx)
-        return tuple(found)
-
-
 @click.command("scale", short_help="Train from the lazy end of the richness scale to the rich one.")
 @click.argument("file", type=click.Path(), shell_complete=rich_files)
 @model_option
 @click.option(
     "--points",
-    type=Rationals(Fraction(0), Fraction(1)),
+    type=rationals(Fraction(0), Fraction(1)),
     help="Values of r; over depth, of alpha.",
     show_default="those of 0,1/8,1/4,3/8,1/2 that FILE is for; of alpha 1/2,3/4,1",
 )
-@click.option(
-    "--over",
-    type=click.Choice(("width", "depth")),
-    default="width",
-    show_default=True,
-    help="What the networks differ in; depths where branches are times L^-alpha.",
-)
-@click.option("--depths", type=Depths(), help="With --over depth.", show_default="4,8,16,32,64")
-@click.option("--widths", type=Widths(), help="Widths to train at.", show_default="64,128,256,512")
+@over_option("What the networks differ in; depths where branches are times L^-alpha.")
+@click.option("--depths", type=DEPTHS, help="With --over depth.", show_default="4,8,16,32,64")
+@click.option("--widths", type=WIDTHS, help="Widths to train at.", show_default="64,128,256,512")
 @click.option(
     "--gammas",
-    type=Rationals(Fraction(1, 2**20), Fraction(2**20)),
+    type=rationals(Fraction(1, 2**20), Fraction(2**20)),
     help="Prefactors of alpha, at FILE's base width or else the smallest.",
     show_default="1/4 to 8 by factors of 2",
 )
@@ -152,25 +119,26 @@ def command(
         else {"--widths": widths, "--gammas": gammas, "--examples": examples}
     )
     for option in (option for option, value in others.items() if value is not None):
-        raise Unusable(f"{option} is not for --over {over}")
+        raise RichError(f"{option} is not for --over {over}")
     asked = measuring()
     if over == "depth":
         _over_depth(asked, points, depths, seeds, seed, steps, lr)
         return
     chosen = asked.chosen
     from richc.figures.scale import draw
-    from richc.lab.scale import EXAMPLES, SEEDS, STEPS, WIDTHS, ScaleSettings, scale
+    from richc.lab import scale as defaults
+    from richc.lab.scale import ScaleSettings, scale
     from richc.report.scale import render
     from richc.report.scale_schema import report
 
     settings = ScaleSettings(
         points=points,
-        widths=whole_widths(chosen.spec, widths) or tuple(chosen.spec.fitting(WIDTHS)),
+        widths=whole_widths(chosen.spec, widths) or tuple(chosen.spec.fitting(defaults.WIDTHS)),
         gammas=gammas,
-        seeds=seeds or SEEDS,
+        seeds=seeds or defaults.SEEDS,
         seed=seed,
-        steps=steps or STEPS,
-        examples=examples or EXAMPLES,
+        steps=steps or defaults.STEPS,
+        examples=examples or defaults.EXAMPLES,
         lr=lr,
         data=asked.data,
         target=asked.target,
@@ -179,35 +147,22 @@ def command(
         measured = scale(chosen, settings, progress)
 
     decisive = measured.decisive
-    decide = None
-    if decisive is not None:
-        rate = None if decisive.lr is None else f"{decisive.lr:.3g}"
-        lists = {"widths": decisive.widths, "seeds": decisive.seeds}
-        decide = again({"lr": rate} | {name: listed(value) for name, value in lists.items()})
-    found = report(asked.shown, measured, decide)
-    asked.tell(
-        found,
-        measured.outcome,
-        partial(render, printable(asked.shown), found),
-        partial(draw, found),
-    )
+    rate = None if decisive is None or decisive.lr is None else f"{decisive.lr:.3g}"
+    decide = again(decisive, "widths", "seeds", lr=rate)
+    asked.tell(report(asked.shown, measured, decide), render, draw)
 
 
 @contextmanager
 def _training(asked: Measuring) -> Iterator[Progress]:
-    """Progress while networks train; what keeps them from it is one line.  Raises Unusable."""
+    """Progress while networks train; what keeps them from it is one line.  Raises RichError."""
     from richc.cli.progress import Progress
-    from richc.lab.experiment import TooLarge
-    from richc.lab.program import DataProblem
     from richc.lab.scale import NoScale
 
     try:
         with Progress(asked.given["quiet"]) as progress:
             yield progress
     except NoScale as error:
-        raise Unusable(f"{asked.given['file']}: {error}") from None
-    except (DataProblem, TooLarge) as error:
-        raise Unusable(str(error)) from None
+        raise RichError(f"{asked.given['file']}: {error}") from None
 
 
 def _over_depth(
@@ -219,7 +174,7 @@ def _over_depth(
     steps: int | None,
     lr: float | None,
 ) -> None:
-    """Exponents of L by alpha.  Raises Unusable."""
+    """Exponents of L by alpha.  Raises RichError."""
     from richc.figures.depth_scale import draw
     from richc.lab.depth_scale import depth_scale
     from richc.lab.verify import STEPS, VerifySettings
@@ -237,14 +192,5 @@ def _over_depth(
     )
     with _training(asked) as progress:
         measured = depth_scale(asked.chosen, alphas, settings, progress)
-    decisive = measured.decisive
-    decide = None
-    if decisive is not None:
-        decide = again({"depths": listed(decisive.depths), "seeds": listed(decisive.seeds)})
-    found = report(asked.shown, measured, decide)
-    asked.tell(
-        found,
-        measured.outcome,
-        partial(render, printable(asked.shown), found),
-        partial(draw, found),
-    )
+    decide = again(measured.decisive, "depths", "seeds")
+    asked.tell(report(asked.shown, measured, decide), render, draw)

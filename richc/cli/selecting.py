@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from richc.cli.completing import rule_lists
-from richc.cli.errors import Unusable
 
 
 def selecting(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,12 +24,9 @@ def selecting(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def wanted(select: Sequence[str], ignore: Sequence[str]) -> frozenset[str] | None:
-    """The codes to report; None: all of them.  Raises Unusable."""
+    """The codes to report; None: all of them.  Raises RichError."""
     if not select and not ignore:
         return None
     from richc.rules import selection
 
-    try:
-        return selection.wanted(select, ignore)
-    except selection.UnknownRules as error:
-        raise Unusable(str(error)) from None
+    return selection.wanted(select, ignore)

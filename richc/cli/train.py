@@ -13,9 +13,10 @@ import click
 from richc.cli.common_options import data_option, quiet_option, target_option
 from richc.cli.compile import declared_and_judged, model_option, program_with, wishes
 from richc.cli.completing import rich_files
-from richc.cli.errors import Unusable, no_such_option
+from richc.cli.errors import no_such_option
 from richc.cli.inputs import STDIN
 from richc.cli.outputs import Output, keep_apart
+from richc.diagnostics import RichError
 from richc.syntax.source import printable
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def command(
     from richc._version import __version__
     from richc.emit.features import needed
     from richc.emit.program import BATCH, STEPS
-    from richc.lab.train import TrainError, run_program
+    from richc.lab.train import run_program
     from richc.report.training import after, before
 
     given = {**options, **_after_the_dashes(arguments)}
@@ -128,9 +129,9 @@ def command(
         file, name, allow_violations=allow_violations, at=_other(given)
     )
     if given.get("epochs") is not None and given["steps"] is not None:
-        raise Unusable("--epochs and --steps: how long is one of the two")
+        raise RichError("--epochs and --steps: how long is one of the two")
     if options["depth"] is not None and chosen.spec.depth is None:
-        raise Unusable(f"{file} declares no depth (--depth)")
+        raise RichError(f"{file} declares no depth (--depth)")
     data = chosen.spec.train.data
     if options["data"] is None and data is not None:
         # The program runs from a cache; the path is relative to the file.
@@ -147,15 +148,12 @@ def command(
     _refuse_unknown(arguments, text)
     if tells:
         _tell(before(judged, given, STEPS, BATCH))
-    try:
-        code = run_program(
-            text,
-            chosen.spec.name,
-            [*passed, *arguments],
-            richc_version=__version__,
-        )
-    except TrainError as error:
-        raise Unusable(str(error)) from None
+    code = run_program(
+        text,
+        chosen.spec.name,
+        [*passed, *arguments],
+        richc_version=__version__,
+    )
     if tells and not code:
         _tell(after(judged, file, given))
     raise SystemExit(code)
@@ -167,7 +165,7 @@ def _tell(lines: Iterable[str]) -> None:
 
 
 def _refuse_unknown(arguments: Sequence[str], text: str) -> None:
-    """Raises Unusable for an option that neither the program nor a feature has.
+    """Raises RichError for an option that neither the program nor a feature has.
 
     The program takes options that are cut short.
     """
@@ -178,7 +176,7 @@ def _refuse_unknown(arguments: Sequence[str], text: str) -> None:
     for argument in arguments:
         option = argument.partition("=")[0]
         if option.startswith("--") and not any(name.startswith(option) for name in known):
-            raise Unusable(no_such_option(option, known, "richc train FILE -- --help"))
+            raise RichError(no_such_option(option, known, "richc train FILE -- --help"))
 
 
 #: Options of the program that name a file which it writes.

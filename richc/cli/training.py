@@ -12,20 +12,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from richc.cli.color import use_color
-from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN
 from richc.cli.outputs import Output, keep_apart
+from richc.diagnostics import RichError
+from richc.files import OutputError
 from richc.syntax.source import printable
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    from richc.lab.outcome import Outcome
     from richc.pipeline import ModelResult
+    from richc.report.depth_scale_schema import DepthScaleReport
+    from richc.report.scale_schema import ScaleReport
+    from richc.report.transfer_schema import TransferReport
+    from richc.report.verification_schema import VerificationReport
+    from richc.spec.model import Model
+
+    MeasuredReport = VerificationReport | ScaleReport | DepthScaleReport | TransferReport
 
 
 def prepare_torch() -> None:
-    """To be called before torch is imported.  Raises Unusable where there is none."""
+    """To be called before torch is imported.  Raises RichError where there is none."""
     from importlib.util import find_spec
 
     from richc.lab.memory import keep
@@ -33,13 +38,13 @@ def prepare_torch() -> None:
     from richc.lab.train import NO_TORCH
 
     if find_spec("torch") is None:
-        raise Unusable(NO_TORCH)
+        raise RichError(NO_TORCH)
     calm(os.environ)
     keep()
 
 
 def plot_target(plot: str | None, *, force: bool) -> Path | None:
-    """The picture that ``--plot`` names, where it can be drawn.  Raises Unusable."""
+    """The picture that ``--plot`` names, where it can be drawn.  Raises RichError."""
     if plot is None:
         return None
     from richc.figures.style import check_target
@@ -52,13 +57,11 @@ def plot_target(plot: str | None, *, force: bool) -> Path | None:
 
 @contextmanager
 def plotting(option: str = "--plot") -> Iterator[None]:
-    """Raises Unusable, which names the option, for a picture that cannot be drawn."""
-    from richc.figures.style import FigureProblem
-
+    """Raises RichError, which names the option, for a picture that cannot be drawn."""
     try:
         yield
-    except FigureProblem as error:
-        raise Unusable(f"{option}: {error}") from None
+    except OutputError as error:
+        raise RichError(f"{option}: {error}") from None
 
 
 class Measuring(NamedTuple):
@@ -77,29 +80,29 @@ class Measuring(NamedTuple):
 
     def tell(
         self,
-        found: BaseModel,
-        outcome: Outcome,
+        found: MeasuredReport,
         lines: Callable[..., Iterable[str]],
         draw: Callable[..., None],
     ) -> None:
-        """As JSON, or as ``lines``, and as a picture; exits with the outcome's code."""
+        """As JSON, or as ``lines``, and as a picture; exits with the verdict's code."""
         if self.given["output_format"] == "json":
             click.echo(found.model_dump_json(indent=2))
         else:
             colored = use_color(self.given["color"], sys.stdout)
-            for line in lines(color=colored, quiet=self.given["quiet"]):
+            shown = printable(self.shown)
+            for line in lines(shown, found, color=colored, quiet=self.given["quiet"]):
                 click.echo(line, color=colored)
         if self.figure is not None:
             with plotting():
-                draw(path=self.figure, force=self.given["force"])
-        if outcome.exit_code:
-            raise SystemExit(outcome.exit_code)
+                draw(found, path=self.figure, force=self.given["force"])
+        if found.verdict.exit_code:
+            raise SystemExit(found.verdict.exit_code)
 
 
 def measuring(
     outputs: Sequence[Output] = (), inputs: Sequence[str] = (), *, needs_data: bool = False
 ) -> Measuring:
-    """What the current command is about, before torch is imported.  Raises Unusable.
+    """What the current command is about, before torch is imported.  Raises RichError.
 
     ``outputs`` and ``inputs`` are further files that it writes and reads.  Unless it
     ``needs_data``, random ones stand in for those that the file names and that are not there.
@@ -122,3 +125,12 @@ def measuring(
     figure = plot_target(given["plot"], force=given["force"])
     labels = target if target is not None or data is not None else train.target
     return Measuring(chosen, path, labels, figure, "<stdin>" if file == STDIN else file, given)
+
+
+def whole_widths(spec: Model, widths: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The widths that are asked for, if all dimensions are whole there.  Raises RichError."""
+    multiple = spec.multiple
+    wrong = next((width for width in widths or () if width % multiple), None)
+    if wrong is not None:
+        raise RichError(f"--widths: {wrong} is no multiple of {multiple}, as dimensions ask for")
+    return widths

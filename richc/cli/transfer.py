@@ -13,23 +13,21 @@ from richc.cli.color import color_option
 from richc.cli.common_options import (
     data_option,
     format_option,
+    over_option,
     plot_option,
     quiet_option,
     target_option,
 )
 from richc.cli.compile import model_option
 from richc.cli.completing import rich_files
-from richc.cli.errors import Unusable
-from richc.cli.number_types import NumberList, Positive
-from richc.cli.repeating import again, listed
+from richc.cli.number_types import DEPTHS, POSITIVE, VALUES, WIDTHS
+from richc.cli.repeating import again
 from richc.cli.stopping import resumable
-from richc.cli.training import measuring
-from richc.cli.verify import Depths, Widths, whole_widths
+from richc.cli.training import measuring, whole_widths
+from richc.diagnostics import RichError
 from richc.lab.growth import Growth
-from richc.syntax.source import printable
 
 if TYPE_CHECKING:
-    from richc.lab.sweep.transfer import TransferSettings
     from richc.report.transfer_schema import TransferReport
 
 _POSITIVE = click.IntRange(min=1)
@@ -48,33 +46,25 @@ _POSITIVE = click.IntRange(min=1)
     show_default=True,
     help="What to sweep.",
 )
-@click.option(
-    "--over",
-    type=click.Choice(("width", "depth")),
-    default="width",
-    show_default=True,
-    help="What the networks differ in; depths at FILE's own width.",
-)
-@click.option("--depths", type=Depths(), help="With --over depth.", show_default="2,4,8,16,32")
+@over_option("What the networks differ in; depths at FILE's own width.")
+@click.option("--depths", type=DEPTHS, help="With --over depth.", show_default="2,4,8,16,32")
 @click.option(
     "--widths",
-    type=Widths(),
+    type=WIDTHS,
     help="Widths to train at.",
     show_default="64 to 1024 by factors of 2",
 )
 @click.option(
     "--count", "number", type=click.IntRange(3, 40), help="How many values.", show_default="12"
 )
-@click.option(
-    "--values", type=NumberList(), help="Which values, three or more, instead of --count."
-)
+@click.option("--values", type=VALUES, help="Which values, three or more, instead of --count.")
 @click.option("--seeds", type=_POSITIVE, default=3, show_default=True, help="Trainings a point.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first.")
 @click.option("--steps", type=_POSITIVE, help="Training steps.", show_default="what FILE says")
 @click.option("--batch", type=_POSITIVE, help="Rows a step.", show_default="what FILE says")
 @click.option(
     "--lr",
-    type=Positive(),
+    type=POSITIVE,
     help="The optimizer's learning rate: fixed, or the middle of what is tried.",
     show_default="what FILE says",
 )
@@ -150,13 +140,10 @@ def command(
     others = _others(beside, parameter, growth, chosen.spec.loss, drawn=has_figure)
     from richc.cli.progress import SweepProgress
     from richc.figures.transfer import draw
-    from richc.lab.program import DataProblem
     from richc.lab.sweep.deciding import decisive
-    from richc.lab.sweep.engines import EngineProblem
     from richc.lab.sweep.parquet import check_target, write_parquet
-    from richc.lab.sweep.store import Store, StoreProblem
+    from richc.lab.sweep.store import Store
     from richc.lab.sweep.transfer import (
-        TransferProblem,
         TransferSettings,
         head_of,
         prepare,
@@ -184,59 +171,39 @@ def command(
         ray=ray,
     )
     table = None if parquet is None else Path(parquet)
-    try:
-        if table is not None:
-            check_target(table, force=force)
-        job = prepare(chosen, settings)
-        store = None if output is None else Store(Path(output), head_of(job), force=force)
-        progress = SweepProgress(job, workers_of(settings), quiet)
-        with store or nullcontext(), progress:
-            swept = transfer(chosen, settings, job, store, progress.begin, progress.done)
-        if table is not None:
-            write_parquet(table, swept.runs, head_of(job), force=force)
-    except (DataProblem, EngineProblem, StoreProblem, TransferProblem) as error:
-        raise Unusable(str(error)) from None
+    if table is not None:
+        check_target(table, force=force)
+    job = prepare(chosen, settings)
+    store = None if output is None else Store(Path(output), head_of(job), force=force)
+    progress = SweepProgress(job, workers_of(settings), quiet)
+    with store or nullcontext(), progress:
+        swept = transfer(chosen, settings, job, store, progress.begin, progress.done)
+    if table is not None:
+        write_parquet(table, swept.runs, head_of(job), force=force)
 
-    found = report(asked.shown, swept, _decide(decisive(swept, settings)))
-    asked.tell(
-        found,
-        swept.outcome,
-        partial(render, printable(asked.shown), found),
-        partial(draw, found, beside=others),
-    )
-
-
-def _decide(settings: TransferSettings | None) -> str | None:
-    """The command with these settings."""
-    if settings is None:
-        return None
-    changes = {
-        f"{settings.over}s": settings.widths,
-        "values": settings.values,
-        "number": settings.number,
-        "seeds": settings.seeds,
-        "lr": settings.lr,
-    }
-    return again({name: listed(value) for name, value in changes.items()})
+    further = decisive(swept, settings)
+    sizes = {f"{growth}s": further and further.widths}
+    decide = again(further, "values", "number", "seeds", "lr", **sizes)
+    asked.tell(report(asked.shown, swept, decide), render, partial(draw, beside=others))
 
 
 def _others(
     paths: tuple[str, ...], parameter: str, over: Growth, loss: str, *, drawn: bool
 ) -> list[TransferReport]:
-    """The sweeps to be drawn beside.  Raises Unusable."""
+    """The sweeps to be drawn beside.  Raises RichError."""
     if not paths:
         return []
     from richc.cli.json_reports import read_report
     from richc.report.transfer_schema import TransferReport
 
     if not drawn:
-        raise Unusable("--beside is for --plot")
+        raise RichError("--beside is for --plot")
     found = [read_report(path, "--beside", "transfer", TransferReport) for path in paths]
     for path, other in zip(paths, found, strict=True):
         if other.over != over:
-            raise Unusable(f"--beside: {path}: it goes over the {other.over}, not the {over}")
+            raise RichError(f"--beside: {path}: it goes over the {other.over}, not the {over}")
         if (other.parameter, other.run.loss) != (parameter, loss):
-            raise Unusable(
+            raise RichError(
                 f"--beside: {path}: it is of {other.parameter} under {other.run.loss}, not of "
                 f"{parameter} under {loss}"
             )

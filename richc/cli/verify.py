@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from richc.cli.color import color_option
@@ -17,73 +14,10 @@ from richc.cli.common_options import (
 )
 from richc.cli.compile import model_option
 from richc.cli.completing import rich_files
-from richc.cli.errors import Unusable
-from richc.cli.repeating import again, listed
-from richc.cli.training import measuring
-from richc.syntax.source import printable
-
-if TYPE_CHECKING:
-    from richc.spec.model import Model
-
-
-class Widths(click.ParamType[tuple[int, ...]]):
-    """Several widths: ``64,128,256``."""
-
-    name = "n,n,..."
-    what, too, most = "widths", "wide", 10**6
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            widths = sorted({int(word) for word in str(value).replace(",", " ").split()})
-        except ValueError:
-            self.fail(f"{value!r} is not a list of numbers such as 64,256,1024", param, ctx)
-        if len(widths) < 2 or widths[0] < 2:
-            self.fail(f"an exponent needs two {self.what} or more, of 2 or more each", param, ctx)
-        if widths[-1] > self.most:
-            self.fail(f"{widths[-1]} is too {self.too}", param, ctx)
-        return tuple(widths)
-
-
-class Depths(Widths):
-    """Several depths: ``4,8,16``."""
-
-    name = "L,L,..."
-    what, too, most = "depths", "deep", 10**4
-
-
-def known_depths(spec: Model, depths: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    """The depths that are asked for, of a model that has one.  Raises Unusable."""
-    if depths is not None and spec.depth is None:
-        raise Unusable(f"--depths: `{spec.name}` declares no depth")
-    return depths
-
-
-def whole_widths(spec: Model, widths: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    """The widths that are asked for, if all dimensions are whole there.  Raises Unusable."""
-    multiple = spec.multiple
-    wrong = next((width for width in widths or () if width % multiple), None)
-    if wrong is not None:
-        raise Unusable(f"--widths: {wrong} is no multiple of {multiple}, as dimensions ask for")
-    return widths
-
-
-class Seeds(click.ParamType[int | tuple[int, ...]]):
-    """How many, at every width or by width: ``12`` or ``48,24,12``."""
-
-    name = "k[,k,...]"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | tuple[int, ...]:
-        if isinstance(value, int | tuple):
-            return value
-        number: Any = click.IntRange(1, 10_000)
-        counts = tuple(int(number(word, param, ctx)) for word in str(value).split(","))
-        return counts[0] if len(counts) == 1 else counts
+from richc.cli.number_types import DEPTHS, SEEDS, WIDTHS
+from richc.cli.repeating import again
+from richc.cli.training import measuring, whole_widths
+from richc.diagnostics import RichError
 
 
 @click.command("verify", short_help="Measure what the check claims, by training.")
@@ -91,19 +25,19 @@ class Seeds(click.ParamType[int | tuple[int, ...]]):
 @model_option
 @click.option(
     "--widths",
-    type=Widths(),
+    type=WIDTHS,
     help="Widths to train at.",
     show_default="layers of 64 to 4096 units by factors of 2; with Muon, to 1024",
 )
 @click.option(
     "--depths",
-    type=Depths(),
+    type=DEPTHS,
     help="Depths to train at, of a model with a depth.",
     show_default="4,8,16,32,64",
 )
 @click.option(
     "--seeds",
-    type=Seeds(),
+    type=SEEDS,
     help="Networks at every width and depth, or a number for each of --widths and --depths.",
     show_default="as many as the risk of error asks for, fewer the wider they are",
 )
@@ -163,15 +97,15 @@ def command(
         )
     asked = measuring()
     chosen = asked.chosen
+    if depths is not None and chosen.spec.depth is None:
+        raise RichError(f"--depths: `{chosen.spec.name}` declares no depth")
     from richc.cli.progress import Progress
     from richc.figures.verification import draw
-    from richc.lab.experiment import TooLarge
-    from richc.lab.program import DataProblem
     from richc.lab.verify import VerifySettings, verify
 
     settings = VerifySettings(
         widths=whole_widths(chosen.spec, widths),
-        depths=known_depths(chosen.spec, depths),
+        depths=depths,
         seeds=seeds,
         seed=seed,
         steps=steps,
@@ -181,24 +115,15 @@ def command(
         with_state=optimizer_state,
         tolerance=tolerance,
     )
-    try:
-        with Progress(quiet) as progress:
-            verification = verify(chosen, settings, progress)
-    except (DataProblem, TooLarge) as error:
-        raise Unusable(str(error)) from None
+    with Progress(quiet) as progress:
+        verification = verify(chosen, settings, progress)
 
     from richc.report.verification import render
     from richc.report.verification_schema import report
 
-    decisive = verification.decisive
-    decide = None
-    if decisive is not None:
-        lists = {"widths": decisive.widths, "depths": decisive.depths, "seeds": decisive.seeds}
-        decide = again({name: listed(value) for name, value in lists.items()})
-    found = report(asked.shown, verification, decide)
+    decide = again(verification.decisive, "widths", "depths", "seeds")
     asked.tell(
-        found,
-        verification.outcome,
-        partial(render, printable(asked.shown), chosen.sentence, found),
-        partial(draw, found, chosen.sentence),
+        report(asked.shown, verification, decide),
+        lambda path, found, **how: render(path, chosen.sentence, found, **how),
+        lambda found, **how: draw(found, chosen.sentence, **how),
     )

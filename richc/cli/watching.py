@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from richc.cli.errors import Unusable
 from richc.cli.inputs import STDIN, SUFFIX, NoInput, files, read
+from richc.diagnostics import RichError
 from richc.pipeline import FileResult, analyse_source
 from richc.report import Options, renderer
 from richc.syntax.source import Source, printable
@@ -48,11 +48,11 @@ class Watch:
         self._results: dict[str, FileResult] = {}
 
     def run(self) -> None:
-        """Check until interrupted.  Raises Unusable."""
+        """Check until interrupted.  Raises RichError."""
         try:
             from watchfiles import watch
         except ImportError:
-            raise Unusable("--watch needs watchfiles: pip install 'richc[watch]'") from None
+            raise RichError("--watch needs watchfiles: pip install 'richc[watch]'") from None
         try:
             self._first()
             folders, recursive = self._folders()
@@ -73,10 +73,7 @@ class Watch:
             pass  # That is how it ends.
 
     def _first(self) -> None:
-        try:
-            self._look(list(files(self._paths)))
-        except NoInput as error:
-            raise Unusable(str(error)) from None
+        self._look(list(files(self._paths)))
         self._show(self._results)
 
     def _follow(self, wakes: Iterator[set[tuple[Any, str]]]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from itertools import groupby
+from typing import NamedTuple, TypeVar
 
 from richc.algebra.formula import Symbols, general_power, power, rich_formula
 from richc.algebra.joint import depth_of, width_of
@@ -12,6 +13,8 @@ from richc.algebra.monomial import DEPTH, WIDTH, Affine, Monomial
 from richc.algebra.sizes import Size, largest
 from richc.pipeline import ModelResult
 from richc.spec.model import Layer, Tensor
+
+_Key = TypeVar("_Key")
 
 _LONGEST = 60
 #: The attributes of a tensor that decide its exponents.
@@ -30,16 +33,18 @@ class ExponentRow(NamedTuple):
 
 def rows(result: ModelResult, statement: str) -> list[ExponentRow]:
     """The layers of a statement, those that are alike together."""
-    groups: list[list[tuple[tuple[str, ...], Layer]]] = []
-    for values, layer in _values(result, statement):
-        last = groups[-1][-1] if groups else None
-        if last is not None and (last[0], *_knobs(last[1])) == (values, *_knobs(layer)):
-            groups[-1].append((values, layer))
-        else:
-            groups.append([(values, layer)])
+    found = [
+        ((exponents, layer.weight, layer.bias), layer)
+        for exponents, layer in _values(result, statement)
+    ]
+    return [ExponentRow(span_name(of), key[0], of[0]) for key, of in together(found)]
+
+
+def together(found: Iterable[tuple[_Key, Layer]]) -> list[tuple[_Key, list[Layer]]]:
+    """Neighbours with one key."""
     return [
-        ExponentRow(span_name([layer for _, layer in group]), group[0][0], group[0][1])
-        for group in groups
+        (key, [layer for _, layer in group])
+        for key, group in groupby(found, key=lambda pair: pair[0])
     ]
 
 
@@ -47,10 +52,6 @@ def span_name(layers: Sequence[Layer]) -> str:
     """``embed``, or ``body.1 … body.3``."""
     first, last = layers[0], layers[-1]
     return first.name if first is last else f"{first.name} … {last.name}"
-
-
-def _knobs(layer: Layer) -> tuple[Tensor, Tensor | None]:
-    return layer.weight, layer.bias
 
 
 def _values(result: ModelResult, statement: str) -> Iterator[tuple[tuple[str, ...], Layer]]:

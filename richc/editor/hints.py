@@ -15,6 +15,7 @@ from richc.editor.exponents import (
     is_written,
     scaling,
     span_name,
+    together,
 )
 from richc.pipeline import ModelResult
 from richc.rules.inferred_exponent import reason_of, value_of
@@ -77,13 +78,7 @@ def _of_statement(
 
 def _grouped(result: ModelResult, tensors: list[tuple[Layer, Tensor]]) -> str:
     """What is inferred for the layers of a statement, those that are alike together."""
-    groups: list[tuple[str, list[Layer]]] = []
-    for layer, tensor in tensors:
-        text = _inferred(result, tensor)
-        if groups and groups[-1][0] == text:
-            groups[-1][1].append(layer)
-        else:
-            groups.append((text, [layer]))
+    groups = together((_inferred(result, tensor), layer) for layer, tensor in tensors)
     if len(groups) == 1:
         return groups[0][0]
     shown = [f"{span_name(group)}: {text}" for text, group in groups[:_MAX_GROUPS] if text]

@@ -15,6 +15,7 @@ from richc.editor.exponents import (
     rows,
     scaling,
     span_name,
+    together,
 )
 from richc.editor.written import written
 from richc.glossary import BIAS, GAIN, words
@@ -204,16 +205,13 @@ def _attribute(document: Document, token: Token, place: places.CursorPlace, titl
         value = values.get(prefix + token.text)
         return title if value is None else f"{title}\n\nHere ~ `{value}`"
     lines: list[str] = []
-    groups: list[tuple[str, list[Layer]]] = []
-    for layer in _around(result, token):
-        tensor = layer.bias if place.of_bias else layer.weight
-        if tensor is None:
-            continue
-        text = _value(result, tensor, token.text)
-        if groups and groups[-1][0] == text:
-            groups[-1][1].append(layer)
-        else:
-            groups.append((text, [layer]))
+    around = _around(result, token)
+    tensors = ((layer.bias if place.of_bias else layer.weight, layer) for layer in around)
+    groups = together(
+        (_value(result, tensor, token.text), layer)
+        for tensor, layer in tensors
+        if tensor is not None
+    )
     for text, layers in groups[:_MAX_ROWS]:
         if text:
             lines.append(f"{span_name(layers)}: {text}" if len(groups) > 1 else f"Here {text}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from richc.diagnostics import RichError
 from richc.spec.model import Train
 from richc.words import FEATURES as NAMES
 from richc.words import did_you_mean
@@ -25,8 +26,8 @@ class Feature(NamedTuple):
     instead_of: str = ""
 
 
-class UnknownFeature(ValueError):
-    """A name that is no feature's; the message is one line for the user."""
+class UnknownFeature(RichError):
+    """A name that is no feature's."""
 
 
 FEATURES: dict[str, Feature] = {

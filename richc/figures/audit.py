@@ -20,7 +20,7 @@ _ROW = 0.16
 
 
 def draw(report: AuditReport, path: Path, *, force: bool = False) -> None:
-    """Draw an audit into a .png or .svg file.  Raises FigureProblem."""
+    """Draw an audit into a .png or .svg file.  Raises OutputError."""
     write(partial(figure, report), path, force=force)
 
 

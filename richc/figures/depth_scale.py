@@ -25,7 +25,7 @@ _PANELS = {
 
 
 def draw(found: DepthScaleReport, path: Path, *, force: bool = False) -> None:
-    """Draw a report into a .png or .svg file.  Raises FigureProblem."""
+    """Draw a report into a .png or .svg file.  Raises OutputError."""
     write(partial(figure, found), path, force=force)
 
 

@@ -25,7 +25,7 @@ _REFERENCE = re.compile(r"(?<=url\(#)|(?<=^#)")
 def inline(drawing: Callable[[], Figure], name: str, title: str, description: str) -> str:
     """The drawing as ``<svg>``, named and described for who cannot see it.
 
-    ``name`` begins every id, so it must be the figure's alone.  Raises FigureProblem.
+    ``name`` begins every id, so it must be the figure's alone.  Raises OutputError.
     """
     root = ET.fromstring(svg(drawing))  # noqa: S314 - matplotlib has just written it
     for parent in list(root.iter()):

@@ -59,7 +59,7 @@ _EDGE, _HIDDEN, _SECTION = "#444444", "#999999", "#7a7a7a"
 
 
 def draw(entries: Sequence[Entry], path: Path, *, force: bool = False) -> None:
-    """Draw a map into a .png or .svg file.  Raises FigureProblem."""
+    """Draw a map into a .png or .svg file.  Raises OutputError."""
     write(partial(figure, entries), path, force=force)
 
 

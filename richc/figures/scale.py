@@ -45,7 +45,7 @@ _LEGEND = {"handlelength": 2.2, "borderaxespad": 0.0, "labelspacing": 0.35, "ali
 
 
 def draw(found: ScaleReport, path: Path, *, force: bool = False) -> None:
-    """Draw a report into a .png or .svg file.  Raises FigureProblem."""
+    """Draw a report into a .png or .svg file.  Raises OutputError."""
     write(partial(figure, found), path, force=force)
 
 

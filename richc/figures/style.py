@@ -65,25 +65,21 @@ _RC: Any = {
 }
 
 
-class FigureProblem(Exception):
-    """The picture cannot be drawn there; ``str(error)`` is one line for the user."""
-
-
 def check_target(path: Path, *, force: bool) -> None:
-    """Say early what would be wrong in the end.  Raises FigureProblem."""
+    """Say early what would be wrong in the end.  Raises OutputError."""
     if path.suffix not in (".png", ".svg"):
-        raise FigureProblem(f"{path}: the name must end in .png or .svg")
+        raise OutputError(f"{path}: the name must end in .png or .svg")
     require_matplotlib()
     if not path.parent.is_dir():
-        raise FigureProblem(f"{path}: {path.parent} is not a folder")
+        raise OutputError(f"{path}: {path.parent} is not a folder")
     if path.is_file() and not force and not _is_ours(path):
-        raise FigureProblem(f"{path}: richc did not draw this file (--force overwrites it)")
+        raise OutputError(f"{path}: richc did not draw this file (--force overwrites it)")
 
 
 def require_matplotlib() -> None:
-    """Raises FigureProblem where there is none."""
+    """Raises OutputError where there is none."""
     if find_spec("matplotlib") is None:
-        raise FigureProblem(NO_MATPLOTLIB)
+        raise OutputError(NO_MATPLOTLIB)
 
 
 @contextmanager
@@ -97,20 +93,17 @@ def styled() -> Iterator[None]:
 
 
 def write(drawing: Callable[[], Figure], path: Path, *, force: bool = False) -> None:
-    """Draw into a .png or .svg file.  Raises FigureProblem."""
+    """Draw into a .png or .svg file.  Raises OutputError."""
     check_target(path, force=force)
     with styled():
         content = _bytes(drawing(), path.suffix[1:])
-    try:
-        write_file(path, content, _is_ours, force=force)
-    except OutputError as error:
-        raise FigureProblem(str(error)) from None
+    write_file(path, content, _is_ours, force=force)
 
 
 def svg(drawing: Callable[[], Figure]) -> str:
     """The drawing as an ``<svg>`` element for a page: text stays text, without a background.
 
-    INK becomes ``currentColor`` and GRID the variable ``--grid``.  Raises FigureProblem.
+    INK becomes ``currentColor`` and GRID the variable ``--grid``.  Raises OutputError.
     """
     with styled():
         from matplotlib import rc_context

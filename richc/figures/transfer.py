@@ -32,7 +32,7 @@ _SMALL = 1e-300
 def draw(
     found: TransferReport, path: Path, *, beside: Sequence[TransferReport] = (), force: bool = False
 ) -> None:
-    """Draw a report into a .png or .svg file, right of others.  Raises FigureProblem."""
+    """Draw a report into a .png or .svg file, right of others.  Raises OutputError."""
     write(partial(figure, [*beside, found], titled=True), path, force=force)
 
 

@@ -38,7 +38,7 @@ KEY = "Points: means over networks; lines: fitted; dashed: predicted slope"
 def draw(report: VerificationReport, sentence: str, path: Path, *, force: bool = False) -> None:
     """Draw a verification into a .png or .svg file, under the check's ``sentence``.
 
-    Raises FigureProblem.
+    Raises OutputError.
     """
     said = {
         Outcome.PASS: "Training agrees with the check",

@@ -76,10 +76,10 @@ def _is_norm(model: Model, part: Part) -> bool:
 def _before_norms(model: Model, parts: Sequence[Part]) -> Iterator[int]:
     """Dense layers that a norm follows at once, or after an activation that scales with them."""
     for part, following in pairwise(parts):
-        if isinstance(part, int) and not _is_norm(model, part) and _is_norm(model, following):
-            activation = model.layers[part].activation
-            if activation is None or activation.is_homogeneous:
-                yield part
+        if not isinstance(part, int) or _is_norm(model, part) or not _is_norm(model, following):
+            continue
+        if model.layers[part].is_scaled:
+            yield part
     for part in parts:
         if isinstance(part, ResidualBlock | RepeatedBlocks):
             yield from _before_norms(model, part.parts)
@@ -96,18 +96,15 @@ def _writers(model: Model) -> list[int]:
     if not isinstance(first, int) or parts[1 : 1 + len(blocks)] != tuple(blocks) or not blocks:
         return []
     after = parts[1 + len(blocks)]
-    activation = model.layers[first].activation
-    is_free = activation is None or activation.is_homogeneous
-    if not _is_norm(model, after) or not is_free:
+    if not _is_norm(model, after) or not model.layers[first].is_scaled:
         return []
     writers = [first]
     for block, around in residuals(parts):
         is_alone = around is None or all(isinstance(p, ResidualBlock) for p in around.parts)
         last = _last(model, block.parts)
         ends = block.parts[-1] == last
-        of_last = model.layers[last].activation
-        is_scaled = of_last is None or of_last.is_homogeneous
-        if not (is_alone and _is_norm(model, block.parts[0]) and ends and is_scaled):
+        ends = ends and model.layers[last].is_scaled
+        if not (is_alone and _is_norm(model, block.parts[0]) and ends):
             return []
         writers.append(last)
     return writers

@@ -129,8 +129,7 @@ def _differ_in_decay_only(first: Model, second: Model) -> bool:
 def is_homogeneous(model: Model) -> bool:
     """Whether layers may be rescaled against each other."""
     return is_plain(model) and all(
-        bias_of(layer) is None and (layer.activation is None or layer.activation.is_homogeneous)
-        for layer in model.layers
+        bias_of(layer) is None and layer.is_scaled for layer in model.layers
     )
 
 

@@ -16,14 +16,10 @@ from richc.algebra.sizes import Size
 from richc.calculus.ops import FIXED, PLAIN, UNIT, WIDE, Bias, Op, Parameter, Phase, Site
 from richc.calculus.ops import Linear as Weight
 from richc.inference.exponents import OpenExponents, TensorPart
-from richc.inference.linear import RICHNESS, LinearForm, System, constant, unknown
+from richc.inference.linear import HALF, ONE, RICHNESS, ZERO, LinearForm, System, constant, unknown
 from richc.optimizers.law import Epsilon, Law, coefficients
 from richc.spec.holes import has_hole
 from richc.spec.model import READ_OUT, Layer
-
-_ZERO = Fraction(0)
-_HALF = Fraction(1, 2)
-_ONE = Fraction(1)
 
 
 class Constraint(NamedTuple):
@@ -57,7 +53,7 @@ class Case(NamedTuple):
     gradient: LinearForm
 
 
-_NOTHING = Case((), (), (), constant(_ZERO))
+_NOTHING = Case((), (), (), constant(ZERO))
 
 
 class Cases:
@@ -97,7 +93,7 @@ class Cases:
         weight = self._written.init(TensorPart(layer, layer.weight))
         bias = None if layer.bias is None else self._written.init(TensorPart(layer, layer.bias))
         if weight is not None and layer.fan_in.wide:
-            weight = weight.shifted(_HALF)
+            weight = weight.shifted(HALF)
         keeps = f"D0: `{name}` keeps its signal of order one at init"
         by_weight = None if weight is None else Constraint(weight, keeps)
         if bias is None:
@@ -116,11 +112,11 @@ class Cases:
         richness = system.value(unknown(RICHNESS))
         if layer.fan_in.wide:
             woken = f"the weight of `{name}` may start below its own update"
-            carries.append(Constraint(richness.shifted(-_HALF), woken))
+            carries.append(Constraint(richness.shifted(-HALF), woken))
         bounds = () if weight is None else (weight,)
         wishes = () if weight is None else (Preference(_holes_in(weight), weight, keeps),)
         cases.append(Case(tuple(carries), bounds, wishes, gradient))
-        if all(system.value(c.expression) == constant(_ZERO) for c in carries):
+        if all(system.value(c.expression) == constant(ZERO) for c in carries):
             # Nothing but a bound is left to ask of the weight.
             cases.reverse()
         yield from cases
@@ -138,15 +134,15 @@ class Cases:
                 preferred = (Preference(_holes_in(bias), bias, reason),)
         richness = unknown(RICHNESS)
         if weight is not None:
-            size = weight.shifted(_HALF)
+            size = weight.shifted(HALF)
             on_scale = Constraint(size.plus(richness), "the output starts at n^-r", True)
             yield Case(
                 (on_scale,),
                 bounds,
                 preferred,
-                richness.times(-_ONE).shifted(-_HALF),
+                richness.times(-ONE).shifted(-HALF),
             )
-            below = weight.shifted(_ONE)
+            below = weight.shifted(ONE)
             bounds = (*bounds, below)
             reason = "the read-out starts as large as its own update"
             preferred = (
@@ -154,10 +150,10 @@ class Cases:
                 Preference(_holes_in(below), below, reason),
             )
         yield Case(
-            (Constraint(richness.shifted(-_HALF), "the read-out starts below its own update"),),
+            (Constraint(richness.shifted(-HALF), "the read-out starts below its own update"),),
             bounds,
             preferred,
-            constant(-_ONE),
+            constant(-ONE),
         )
 
     def _rates(self, part: TensorPart, gradient: LinearForm) -> Iterator[Case]:
@@ -169,10 +165,10 @@ class Cases:
                 if part.is_bias:  # A bias that does not move has nothing to add.
                     yield carried._replace(bounds=(*carried.bounds, *floor_bounds))
                 continue
-            wanted = constant(_ZERO) if is_readout else gradient.shifted(_ONE).times(-_ONE)
+            wanted = constant(ZERO) if is_readout else gradient.shifted(ONE).times(-ONE)
             own = self._update(part, rate, gradient)
             why = f"D1, D2 and D3: the update of {part.subject} moves the output by order one"
-            equal = Constraint(own.plus(wanted, -_ONE), why)
+            equal = Constraint(own.plus(wanted, -ONE), why)
             # It may not make the representation itself explode.
             bounds = () if is_readout else (wanted,)
             yield carried._replace(
@@ -191,20 +187,20 @@ class Cases:
         if tensor.eps is not None and has_hole(tensor.eps):
             eps = self._written.plain(tensor.eps, layer)
             if family.eps == Epsilon.GRADIENT:
-                over = eps.plus(size, -_ONE)
+                over = eps.plus(size, -ONE)
                 wish = Preference(_holes_in(eps), over, f"eps follows the gradient of {subject}")
                 found = found._replace(bounds=(over,), preferred=(wish,))
             else:
                 std = self._written.std(part)
                 if std is not None:
-                    over = eps.plus(std, -_ONE)
+                    over = eps.plus(std, -ONE)
                     wish = Preference(_holes_in(eps), over, f"eps follows the init of {subject}")
                     found = found._replace(preferred=(wish,))
         if has_hole(tensor.decay) and not tensor.frozen:
             decay = self._written.plain(tensor.decay, layer)
             if family.decay_is_normalised:
                 std = self._written.std(part)
-                pull = None if std is None else decay.plus(std).plus(size, -_ONE)
+                pull = None if std is None else decay.plus(std).plus(size, -ONE)
                 reason = f"the decay of {subject} keeps its size beside the gradient"
             else:
                 lr = self._written.rate(part)
@@ -247,10 +243,10 @@ class Cases:
             yield (), rate.plus(std if std.const >= floor.const else floor, of_std)
             return
         if std is not None:
-            bounds = () if floor is None else (floor.plus(std, -_ONE),)
+            bounds = () if floor is None else (floor.plus(std, -ONE),)
             yield bounds, rate.plus(std, of_std)
         if floor is not None:
-            bounds = () if std is None else (std.plus(floor, -_ONE),)
+            bounds = () if std is None else (std.plus(floor, -ONE),)
             yield bounds, rate.plus(floor, of_std)
 
     def _update(self, part: TensorPart, rate: LinearForm, gradient: LinearForm) -> LinearForm:

@@ -26,7 +26,7 @@ from richc.diagnostics import Span
 from richc.inference.cases import Case, Cases, Constraint, Preference
 from richc.inference.exponents import OpenExponents
 from richc.inference.givens import Use, find_givens, find_uses, hole_name, pin_of
-from richc.inference.linear import RICHNESS, LinearForm, System, constant, unknown
+from richc.inference.linear import HALF, ONE, RICHNESS, ZERO, LinearForm, System, constant, unknown
 from richc.spec.holes import Holes, PlacedHole
 from richc.spec.model import READ_OUT, Layer, Model
 
@@ -34,10 +34,6 @@ from richc.spec.model import READ_OUT, Layer, Model
 #: a layer that can never be satisfied.
 MAX_WORK = 6_000
 _SUSPICIOUS = 3
-
-_ZERO = Fraction(0)
-_HALF = Fraction(1, 2)
-_ONE = Fraction(1)
 
 
 class TooManyCases(Exception):
@@ -150,12 +146,12 @@ class _Question:
         """Satisfy the layers from the last to the first, going back where a case leads nowhere."""
         system = System(self._rank, self._universal)
         richness = unknown(RICHNESS)
-        system.bound(richness.times(-_ONE))
-        system.bound(richness.shifted(-_HALF))
+        system.bound(richness.times(-ONE))
+        system.bound(richness.shifted(-HALF))
         if self._richness is not None and not system.equate(richness.shifted(-self._richness)):
             return None
         layers = self._model.layers
-        pending = [_Node(len(layers), system, constant(_ZERO), None, None)]
+        pending = [_Node(len(layers), system, constant(ZERO), None, None)]
         dead_ends = 0
         while pending:
             node = pending.pop()
@@ -175,7 +171,7 @@ class _Question:
 
     def _is_possible(self, layer: Layer) -> bool:
         """Whether a layer could be satisfied, whatever the others are."""
-        gradient = constant(_ZERO) if layer.role == READ_OUT else unknown("=gradient")
+        gradient = constant(ZERO) if layer.role == READ_OUT else unknown("=gradient")
         node = _Node(1, System(self._rank, self._universal), gradient, None, None)
         return any(found.system.is_feasible() for found in self._below(node, layer))
 

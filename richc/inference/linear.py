@@ -17,8 +17,7 @@ from richc.algebra.monomial import Affine
 
 RICHNESS = "r"
 
-_ZERO = Fraction(0)
-_ONE = Fraction(1)
+ZERO, HALF, ONE = Fraction(0), Fraction(1, 2), Fraction(1)
 
 
 class LinearForm(NamedTuple):
@@ -27,13 +26,13 @@ class LinearForm(NamedTuple):
     const: Fraction
     terms: Mapping[str, Fraction]
 
-    def plus(self, other: LinearForm, factor: Fraction = _ONE) -> LinearForm:
+    def plus(self, other: LinearForm, factor: Fraction = ONE) -> LinearForm:
         """``self + factor * other``."""
         if not other.terms:
             return LinearForm(self.const + factor * other.const, self.terms)
         terms = dict(self.terms)
         for name, coefficient in other.terms.items():
-            total = terms.get(name, _ZERO) + factor * coefficient
+            total = terms.get(name, ZERO) + factor * coefficient
             if total:
                 terms[name] = total
             else:
@@ -42,7 +41,7 @@ class LinearForm(NamedTuple):
 
     def times(self, factor: Fraction) -> LinearForm:
         if not factor:
-            return constant(_ZERO)
+            return constant(ZERO)
         return LinearForm(self.const * factor, {n: c * factor for n, c in self.terms.items()})
 
     def shifted(self, by: Fraction) -> LinearForm:
@@ -56,7 +55,7 @@ class LinearForm(NamedTuple):
         """The value as a function of r alone, None where it has other unknowns."""
         if any(name != RICHNESS for name in self.terms):
             return None
-        return Affine(self.const, self.terms.get(RICHNESS, _ZERO))
+        return Affine(self.const, self.terms.get(RICHNESS, ZERO))
 
 
 def constant(value: Fraction) -> LinearForm:
@@ -64,7 +63,7 @@ def constant(value: Fraction) -> LinearForm:
 
 
 def unknown(name: str) -> LinearForm:
-    return LinearForm(_ZERO, {name: _ONE})
+    return LinearForm(ZERO, {name: ONE})
 
 
 def affine(value: Affine) -> LinearForm:
@@ -126,7 +125,7 @@ class System:
         if not names:
             # Over an interval of one point the value there is all that counts.
             if self.universal and self.universal[0] == self.universal[1]:
-                return _at(rest, self.universal[0]) == _ZERO
+                return _at(rest, self.universal[0]) == ZERO
             return not rest.const and not rest.terms
         pivot = min(names, key=lambda name: (self.rank(name), name))
         coefficient = rest.terms[pivot]
@@ -137,7 +136,7 @@ class System:
     def bound(self, expression: LinearForm) -> bool:
         """Demand ``expression <= 0``; False where that is already known to be wrong."""
         if expression.is_constant:
-            return expression.const <= _ZERO
+            return expression.const <= ZERO
         self._bounds.append(expression)
         return True
 
@@ -193,7 +192,7 @@ def _ranges(rows: Iterable[LinearForm], names: Sequence[str]) -> dict[str, Range
     richness = unknown(RICHNESS)
     shared = []
     if of_richness.low is not None:
-        shared.append(richness.times(-_ONE).shifted(of_richness.low))
+        shared.append(richness.times(-ONE).shifted(of_richness.low))
     if of_richness.high is not None:
         shared.append(richness.shifted(-of_richness.high))
     part_of = {name: part for part in parts for row in part for name in row.terms}
@@ -222,12 +221,12 @@ def _project(rows: Iterable[LinearForm], name: str) -> Range | None:
     for part in _independent(_distinct(rows), name):
         for row in _eliminated(part, name):
             if not row.terms:
-                if row.const > _ZERO:
+                if row.const > ZERO:
                     return None
                 continue
             coefficient = row.terms[name]
             end = -row.const / coefficient
-            if coefficient > _ZERO:
+            if coefficient > ZERO:
                 high = end if high is None else min(high, end)
             else:
                 low = end if low is None else max(low, end)
@@ -273,11 +272,11 @@ def _fixed(row: LinearForm, richness: Fraction) -> LinearForm:
 
 
 def _at(expression: LinearForm, richness: Fraction) -> Fraction:
-    return expression.const + expression.terms.get(RICHNESS, _ZERO) * richness
+    return expression.const + expression.terms.get(RICHNESS, ZERO) * richness
 
 
 def _cost(rows: Iterable[LinearForm], name: str) -> int:
-    signs = [row.terms[name] > _ZERO for row in rows if name in row.terms]
+    signs = [row.terms[name] > ZERO for row in rows if name in row.terms]
     return sum(signs) * (len(signs) - sum(signs))
 
 
@@ -291,7 +290,7 @@ def _without(rows: Iterable[LinearForm], name: str) -> list[LinearForm]:
         if coefficient is None:
             kept.append(row)
         else:
-            (above if coefficient > _ZERO else below).append(row.times(1 / abs(coefficient)))
+            (above if coefficient > ZERO else below).append(row.times(1 / abs(coefficient)))
     kept += [high.plus(low) for high in above for low in below]
     return _distinct(kept)
 
@@ -300,7 +299,7 @@ def _distinct(rows: Iterable[LinearForm]) -> list[LinearForm]:
     """The rows without those that another one implies as it is."""
     tightest: dict[tuple[tuple[str, Fraction], ...], LinearForm] = {}
     for row in rows:
-        scale = next((abs(row.terms[n]) for n in sorted(row.terms)), _ONE)
+        scale = next((abs(row.terms[n]) for n in sorted(row.terms)), ONE)
         scaled = row.times(1 / scale)
         key = tuple(sorted(scaled.terms.items()))
         known = tightest.get(key)

@@ -18,7 +18,7 @@ from richc.diagnostics import Span
 from richc.inference.cases import Constraint
 from richc.inference.demands import Demands, Solution, TooManyCases
 from richc.inference.givens import hole_name
-from richc.inference.linear import RICHNESS, LinearForm, System, unknown
+from richc.inference.linear import HALF, ONE, RICHNESS, ZERO, LinearForm, System, unknown
 from richc.inference.opened import opened
 from richc.inference.stack_path import PathNotes, StackPath, WishKey, constants
 from richc.inference.unknown import (
@@ -33,10 +33,6 @@ from richc.spec.network import Exponents
 
 #: Ways through the calculus, and pieces of an interval of r, that are looked at in one question.
 _MOST_PATHS, _MOST_PIECES = 600, 60
-
-_ZERO = Fraction(0)
-_HALF = Fraction(1, 2)
-_ONE = Fraction(1)
 
 
 #: What was demanded on a path, and what became of it.
@@ -91,14 +87,14 @@ class StackDemands(Demands):
     ) -> StackQuestion:
         required = [r.alpha for r in self.model.requirements if r.kind == Claim.DEPTH]
         wanted = required[0] if required else self.model.depth_exponent
-        return StackQuestion(self, richness, kept, loose, _ONE if wanted is None else wanted)
+        return StackQuestion(self, richness, kept, loose, ONE if wanted is None else wanted)
 
     def _at(
         self, richness: Fraction | None, kept: Collection[Span] | None, loose: Collection[Span]
     ) -> Solution | None:
         """Exponents at one richness, or at any."""
         question = self._question(richness, kept, loose)
-        if question.alpha == _ONE and (found := question.answer(is_strict=True)) is not None:
+        if question.alpha == ONE and (found := question.answer(is_strict=True)) is not None:
             return found
         return None if question.is_strict else question.answer(is_strict=False)
 
@@ -121,7 +117,7 @@ class StackDemands(Demands):
             values = [each.system.value(unknown(name)) for each in found]
             if not all(value.is_constant for value in values):
                 continue
-            slope = (values[-1].const - values[0].const) / (high - low) if low < high else _ZERO
+            slope = (values[-1].const - values[0].const) / (high - low) if low < high else ZERO
             exponents[place] = Affine(values[0].const - slope * low, slope)
             line = unknown(name).plus(unknown(RICHNESS), -slope)
             system.equate(line.shifted(-exponents[place].const))
@@ -146,7 +142,7 @@ class StackDemands(Demands):
         return all(is_right(part.middle) for part in parts)
 
 
-_IDENTITY = Affine(_ZERO, _ONE)
+_IDENTITY = Affine(ZERO, ONE)
 
 
 class StackQuestion:
@@ -163,14 +159,14 @@ class StackQuestion:
         self.alpha = alpha
         self._required = any(r.kind == Claim.DEPTH for r in demands.model.requirements)
         #: Branches that move less than they could are a choice, unless all of it is required.
-        self.is_strict = self._required and alpha == _ONE
+        self.is_strict = self._required and alpha == ONE
         self._rank = demands.rank
         self._model, self._letters = opened(demands.model, demands.holes, kept, loose)
         self._names = [hole_name(place) for place in demands.uses]
         self._is_whole = kept is None
         self._base = System(demands.rank)
         r = unknown(RICHNESS)
-        for bound in (r.times(-_ONE), r.shifted(-_HALF), unknown(GAP).times(-_ONE)):
+        for bound in (r.times(-ONE), r.shifted(-HALF), unknown(GAP).times(-ONE)):
             self._base.bound(bound)
         if richness is not None:
             # Off the scale there is nothing.
@@ -263,8 +259,8 @@ def _union(found: Sequence[System], names: Sequence[str]) -> System:
         return [system.value(unknown(name)) for name in names]
 
     def holds(family: System, other: System) -> bool:
-        gaps = (unknown(n).plus(v, -_ONE) for n, v in zip(names, values(family), strict=True))
-        return all(other.value(gap) == LinearForm(_ZERO, {}) for gap in gaps)
+        gaps = (unknown(n).plus(v, -ONE) for n, v in zip(names, values(family), strict=True))
+        return all(other.value(gap) == LinearForm(ZERO, {}) for gap in gaps)
 
     def freedom(system: System) -> int:
         return len({name for value in values(system) for name in value.terms})
@@ -286,6 +282,6 @@ def _union(found: Sequence[System], names: Sequence[str]) -> System:
 def _is_within(system: System, row: LinearForm) -> bool:
     """Whether a sum is at most zero wherever a system holds."""
     beyond = system.copy()
-    beyond.bound(row.times(-_ONE).plus(unknown(GAP)))
+    beyond.bound(row.times(-ONE).plus(unknown(GAP)))
     found = beyond.within(GAP)
-    return found is None or (found.high is not None and found.high <= _ZERO)
+    return found is None or (found.high is not None and found.high <= ZERO)

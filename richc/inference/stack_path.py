@@ -16,16 +16,12 @@ from richc.calculus.stack import Representation, begin, explosions, lacks, sizes
 from richc.calculus.stack_verdict import changes, depth_exponent
 from richc.inference.cases import Constraint, Preference
 from richc.inference.givens import subject_of
-from richc.inference.linear import RICHNESS, LinearForm, System, constant, unknown
+from richc.inference.linear import HALF, ONE, RICHNESS, ZERO, LinearForm, System, constant, unknown
 from richc.inference.unknown import DeadEnd, Letter, Path, UnknownPowers, form_of
 from richc.optimizers.law import Epsilon
 from richc.spec.holes import has_hole
 from richc.spec.model import Layer, Model, Tensor
 from richc.spec.network import Exponents
-
-_ZERO = Fraction(0)
-_HALF = Fraction(1, 2)
-_ONE = Fraction(1)
 
 #: Of a wish: the same on all paths.
 WishKey = tuple[object, ...]
@@ -64,7 +60,7 @@ class StackPath(Domain):
         self._notes = notes
         self._path, self._taken, self._alpha = path, taken, alpha
         self._model = model
-        self._exponents = Exponents(model, _ZERO, UnknownPowers(path, letters))
+        self._exponents = Exponents(model, ZERO, UnknownPowers(path, letters))
         self._constraints: list[Constraint] = []
         self._values: dict[int, Representation] = {}
         #: Layers inside of blocks that the way back has met.
@@ -106,7 +102,7 @@ class StackPath(Domain):
         self._path.check()
         system = self._path.system
         readout = values[-1].sites[0]
-        if isinstance(readout.op, Linear) and system.value(unknown(RICHNESS)) == constant(_HALF):
+        if isinstance(readout.op, Linear) and system.value(unknown(RICHNESS)) == constant(HALF):
             reason = "the read-out starts as large as its own update"
             key = ("init", readout.layer, False)
             self._wish_for(key, readout.op.weight.init, readout.update, reason)
@@ -120,12 +116,10 @@ class StackPath(Domain):
         for change in changes(sites, values):
             if isinstance(change, Zero):
                 raise DeadEnd
-            self._path.demand(
-                form_of(width_of(change)).plus(unknown(RICHNESS), -_ONE).shifted(_HALF)
-            )
+            self._path.demand(form_of(width_of(change)).plus(unknown(RICHNESS), -ONE).shifted(HALF))
         if is_required:
             power = depth_exponent(sites)
-            if power is None or (power != self._alpha if power < _ONE else self._alpha != _ONE):
+            if power is None or (power != self._alpha if power < ONE else self._alpha != ONE):
                 raise DeadEnd
         return tuple(self._constraints)
 
@@ -159,9 +153,9 @@ class StackPath(Domain):
             op = site.op
             if not isinstance(op, Residual):
                 continue
-            power = self._alpha if op.blocks.wide else _ZERO
+            power = self._alpha if op.blocks.wide else ZERO
             shown = f"a branch is L^-({power}) of its stream"
-            if power == _ONE:
+            if power == ONE:
                 shown = "D4: a branch is L^-1 of its stream, CompleteP"
             elif not power:
                 shown = "a branch is as large as its stream"
@@ -279,7 +273,7 @@ class StackPath(Domain):
 
 def _beside_richness(change: Fraction) -> LinearForm:
     """By how much a change of a representation differs from n^(r - 1/2)."""
-    return form_of(width_of(change)).plus(unknown(RICHNESS), -_ONE).shifted(_HALF)
+    return form_of(width_of(change)).plus(unknown(RICHNESS), -ONE).shifted(HALF)
 
 
 def _finite(size: Size) -> Fraction:

@@ -11,16 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple, TypeVar, final
 
-from richc.algebra.exponent import exact
+from richc.algebra.exponent import Composite, exact
 from richc.algebra.monomial import Monomial
-from richc.inference.linear import LinearForm, System, affine, constant, unknown
+from richc.inference.linear import ONE, ZERO, LinearForm, System, affine, constant, unknown
 from richc.spec.holes import is_hole
 
 #: By how much everything that is less than something else is less than it, at least.
 GAP = "+"
 
-_ZERO = Fraction(0)
-_ONE = Fraction(1)
 
 _Result = TypeVar("_Result")
 
@@ -66,9 +64,9 @@ class Path:
         """Whether a sum is below, at or above zero: -1, 0 or 1.  Raises DeadEnd."""
         rest = self.system.value(form)
         if rest.is_constant:
-            return (rest.const > _ZERO) - (rest.const < _ZERO)
+            return (rest.const > ZERO) - (rest.const < ZERO)
         first = rest.terms[min(rest.terms)]
-        turn = 1 if first > _ZERO else -1
+        turn = 1 if first > ZERO else -1
         key = rest.times(1 / first)
         key = LinearForm(key.const, tuple(sorted(key.terms.items())))  # type: ignore[arg-type]
         if key not in self._known:
@@ -106,7 +104,7 @@ class Path:
 def is_open(system: System) -> bool:
     """Whether the bounds can be satisfied, those with a gap as strict ones."""
     found = system.within(GAP)
-    return found is not None and (found.high is None or found.high > _ZERO)
+    return found is not None and (found.high is None or found.high > ZERO)
 
 
 def paths(
@@ -135,8 +133,8 @@ def paths(
 
 
 @final
-class Unknown(Fraction):
-    """A sum of unknowns; for the operations that the calculus uses."""
+class Unknown(Composite):
+    """A sum of unknowns."""
 
     __slots__ = ("form", "path")
 
@@ -156,53 +154,16 @@ class Unknown(Fraction):
             return NotImplemented
         return self._made(self.form.plus(form_of(other)))
 
-    __radd__ = __add__  # type: ignore[assignment]  # Fraction's is declared with more overloads
-
     def __neg__(self) -> Fraction:
-        return self._made(self.form.times(-_ONE))
-
-    def __sub__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
-        if not isinstance(other, Fraction | int):
-            return NotImplemented
-        return self._made(self.form.plus(form_of(other), -_ONE))
-
-    def __rsub__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
-        return -self + other if isinstance(other, Fraction | int) else NotImplemented
+        return self._made(self.form.times(-ONE))
 
     def __mul__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
         if not isinstance(other, Fraction | int) or isinstance(other, Unknown):
             return NotImplemented
         return self._made(self.form.times(Fraction(other)))
 
-    __rmul__ = __mul__  # type: ignore[assignment]  # Fraction's is declared with more overloads
-
-    def _sign(self, other: object) -> int | None:
-        if not isinstance(other, Fraction | int):
-            return None
-        return self.path.sign(self.form.plus(form_of(other), -_ONE))
-
-    def __eq__(self, other: object) -> bool:
-        sign = self._sign(other)
-        return NotImplemented if sign is None else not sign
-
-    def __lt__(self, other: object) -> bool:
-        sign = self._sign(other)
-        return NotImplemented if sign is None else sign < 0
-
-    def __gt__(self, other: object) -> bool:
-        sign = self._sign(other)
-        return NotImplemented if sign is None else sign > 0
-
-    def __le__(self, other: object) -> bool:
-        sign = self._sign(other)
-        return NotImplemented if sign is None else sign <= 0
-
-    def __ge__(self, other: object) -> bool:
-        sign = self._sign(other)
-        return NotImplemented if sign is None else sign >= 0
-
-    def __bool__(self) -> bool:
-        return self != _ZERO
+    def _compare(self, other: Fraction | int) -> int:
+        return self.path.sign(self.form.plus(form_of(other), -ONE))
 
     def __hash__(self) -> int:  # type: ignore[override]  # mypy takes Complex to have none
         return 0
@@ -233,7 +194,7 @@ class UnknownPowers:
         for base, power in value.powers:
             if is_hole(base):
                 letter = self._letters[str(base)]
-                factor = power.const * letter.powers.get(symbol, _ZERO)
+                factor = power.const * letter.powers.get(symbol, ZERO)
                 if factor:
                     form = form.plus(unknown(letter.name), factor)
         return Unknown(form, self._path) if form.terms else exact(form.const)

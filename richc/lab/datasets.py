@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from richc.compilation import program
-from richc.lab.program import DataProblem, Program, Table
+from richc.diagnostics import RichError
+from richc.lab.program import Program, Table
 from richc.pipeline import ModelResult, analyse
 
 #: Rows that a class has at least, on average, where integers are taken for classes.
@@ -55,14 +56,14 @@ class Dataset(NamedTuple):
 
 
 def describe(choice: Choice) -> Dataset:
-    """Sizes, and whether labels are classes or numbers.  Raises DataProblem.
+    """Sizes, and whether labels are classes or numbers.  Raises RichError.
 
     Labels are classes where they are words, have two values, or are the integers 0, 1, ... or 1,
     2, ... with ten rows a class or more.
     """
     path = choice.path
     if path.is_fifo() or path.is_dir():
-        raise DataProblem(f"{path}: not a file")
+        raise RichError(f"{path}: not a file")
     result = analyse(_READER).models[0]
     reader = Program(program(result, ["options"]), result.spec)
     table = reader.table(path, choice.target, choice.ignore)
@@ -73,17 +74,17 @@ def describe(choice: Choice) -> Dataset:
     lost = ~np.isfinite(x).all(1) | reader.module.lost(labels)
     x, labels = x[~lost], labels[~lost]
     if not x.shape[1]:
-        raise DataProblem(f"{path}: no column besides the labels")
+        raise RichError(f"{path}: no column besides the labels")
     if not len(x):
-        raise DataProblem(f"{path}: no rows without missing values")
+        raise RichError(f"{path}: no rows without missing values")
     if labels[:1].size > 1:
         if labels.dtype.kind != "f" or choice.loss == "cross_entropy":
-            raise DataProblem(f"{path}: class labels must be one column")
+            raise RichError(f"{path}: class labels must be one column")
         return Dataset(len(x), x.shape[1], labels[:1].size, "mse", target, bool(lost.any()), table)
     labels = labels.reshape(len(labels))
     classes = np.unique(labels)
     if len(classes) < 2:
-        raise DataProblem(f"{path}: all labels are the same")
+        raise RichError(f"{path}: all labels are the same")
     is_classes = (
         labels.dtype.kind != "f"
         or len(classes) == 2
@@ -99,7 +100,7 @@ def describe(choice: Choice) -> Dataset:
 
 
 def refuse_unloadable(result: ModelResult, choice: Choice, dataset: Dataset) -> None:
-    """Raises DataProblem for what the model's program would refuse of the data."""
+    """Raises RichError for what the model's program would refuse of the data."""
     chosen = Program(program(result, ["options"]), result.spec)
     chosen.read_no_more(dataset.table)
     missing = "drop" if dataset.is_incomplete else "error"
@@ -107,4 +108,4 @@ def refuse_unloadable(result: ModelResult, choice: Choice, dataset: Dataset) -> 
     try:
         chosen.module.load(options)
     except ValueError as error:
-        raise DataProblem(" ".join(str(error).split())) from None
+        raise RichError(" ".join(str(error).split())) from None

@@ -82,7 +82,7 @@ def depth_scale(
 ) -> DepthSweep:
     """Train and measure at each alpha; None for all of the scale that the file can be moved to.
 
-    Raises NoScale, DataProblem and TooLarge for what the user has to mend.
+    Raises NoScale, RichError for what the user has to mend.
     """
     began = time.perf_counter()
     points = _points(result, alphas)

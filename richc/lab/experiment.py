@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import torch
 
+from richc.diagnostics import RichError
 from richc.lab.coordinates import (
     DH,
     OWN,
@@ -50,10 +51,6 @@ _KERNEL_WIDTH = 1024
 _KERNEL_WIDTH_OF_MUON = 512
 #: The width whose time tells that of wider ones.
 _TIMED_WIDTH = 512
-
-
-class TooLarge(Exception):
-    """Networks that do not fit into memory; ``str(error)`` is one line for the user."""
 
 
 class Listener:
@@ -256,13 +253,13 @@ class Experiment(NamedTuple):
             )
 
     def refuse_too_large(self, width: int) -> None:
-        """Raises TooLarge where a single network and its training do not fit."""
+        """Raises RichError where a single network and its training do not fit."""
         # In double precision: weight, two earlier ones, gradient, difference, optimizer's state.
         copies = 2 if self.program.is_linear else 2 * 8
         wanted, over = copies * self._bytes(width), self.program.over
         has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if wanted > 0.8 * has:
-            raise TooLarge(
+            raise RichError(
                 f"networks of {over} {width} need about {wanted / 2**30:.0f} GiB, and there are "
                 f"{has / 2**30:.0f}: choose smaller --{over}s"
             )

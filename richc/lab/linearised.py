@@ -19,9 +19,10 @@ def dense_ntk(
 ) -> Tensor:
     """The tangent kernel (N, k, N, k) of a compiled model with itself, for inputs ``x`` (N, d).
 
-    ``layers`` are all its ``Dense``; ``rates`` are as for ``kernels.empirical_ntk``, of which this
-    is the special case that needs no Jacobians: the one of a weight is an outer product of the
-    layer's input and ∂f/∂h, so its part of the kernel is a product of two much smaller ones.
+    The sum over parameters of rate · ∂f/∂p · (∂f/∂p)ᵀ (Jacot et al. 2018, arXiv 1806.07572).
+    ``layers`` are all its ``Dense``; parameters that ``rates`` does not name stand still.  It needs
+    no Jacobians: the one of a weight is an outer product of the layer's input and ∂f/∂h, so its
+    part of the kernel is a product of two much smaller ones.
     """
     seen: list[tuple[Tensor, Tensor]] = []
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from richc.lab.kernels import feature_kernel_change, rates_of
 from richc.lab.linearised import dense_ntk, descend
 from richc.lab.program import Halves, Program
 
@@ -147,3 +146,21 @@ def _ratio(change: Tensor, whole: Tensor) -> float:
     """Of RMS, or of Frobenius norms; 0 where nothing changed."""
     size = torch.linalg.vector_norm(change.double()).item()
     return size / torch.linalg.vector_norm(whole.double()).item() if size else 0.0
+
+
+def rates_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, float]:
+    """The learning rate of every parameter that ``optimizer`` moves, by its name in ``model``."""
+    rates = {p: group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    return {name: float(rates[p]) for name, p in model.named_parameters() if p in rates}
+
+
+def feature_kernel_change(before: Tensor, after: Tensor) -> Tensor:
+    """|K' - K| / |K| in Frobenius norm, a scalar, where K = h hᵀ for h (N, n) before and after.
+
+    K' - K is taken as Δh hᵀ + h Δhᵀ + Δh Δhᵀ, which loses nothing where the change is small.
+    """
+    change = after - before
+    cross = change @ before.mT
+    difference = cross + cross.mT + change @ change.mT
+    relative: Tensor = torch.linalg.norm(difference) / torch.linalg.norm(before @ before.mT)
+    return relative

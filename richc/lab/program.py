@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from richc.diagnostics import RichError
 from richc.emit.names import class_name
 from richc.lab.growth import Growth
 from richc.spec.declared_values import as_float
@@ -18,10 +19,6 @@ from richc.spec.model import Model
 
 #: Of random data: the same at every width, and in every run.
 _DATA_SEED = 20_241_008
-
-
-class DataProblem(Exception):
-    """Data that cannot be used; ``str(error)`` is one line for the user."""
 
 
 class Batch(NamedTuple):
@@ -116,7 +113,7 @@ class Program:
         """``size`` training examples of a file, or random ones of the model's shape.
 
         Random inputs are standard normal, targets random classes or standard normal.  Raises
-        DataProblem.
+        RichError.
         """
         if path is not None:
             return self._read(size, path, target)
@@ -135,7 +132,7 @@ class Program:
     def halves(self, size: int, held_out: int, path: Path | None, target: str | None) -> Halves:
         """At most ``size`` training examples and ``held_out`` others, as ``batch`` has them.
 
-        Raises DataProblem.
+        Raises RichError.
         """
         if path is None:
             x, y, source = self.batch(size + held_out, None, None)
@@ -153,7 +150,7 @@ class Program:
         return Batch(x if self.spec.is_token_input else x.double(), y, path.name)
 
     def table(self, path: Path, target: str | None, ignore: str | None = None) -> Table:
-        """What the program's reader makes of a file.  Raises DataProblem."""
+        """What the program's reader makes of a file.  Raises RichError."""
         module = self.module
         is_csv = path.name.lower().endswith((".csv", ".csv.gz"))
         try:
@@ -161,31 +158,31 @@ class Program:
             return Table(*read(_chosen(path, target, ignore=ignore)))
         except Exception as error:  # noqa: BLE001 - whatever a file that lies leads to
             reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-            raise DataProblem(f"{path}: {reason or type(error).__name__}") from None
+            raise RichError(f"{path}: {reason or type(error).__name__}") from None
 
     def read_no_more(self, table: Table) -> None:
         """Have the program take what was read of a file, whichever it is asked to read."""
         vars(self.module)["read_csv"] = vars(self.module)["read_arrays"] = lambda _: table
 
     def split(self, path: Path, target: str | None, seed: int = 0) -> Split:
-        """The program's own division of a file's rows.  Raises DataProblem."""
+        """The program's own division of a file's rows.  Raises RichError."""
         try:
             return Split(*self.module.load(_chosen(path, target, seed)))
         except ValueError as error:
-            raise DataProblem(" ".join(str(error).split())) from None
+            raise RichError(" ".join(str(error).split())) from None
 
     def learnable(self, path: Path, target: str | None, seed: int = 0) -> Split:
-        """As ``split``.  Raises DataProblem for a single example, too, and where no feature varies.
+        """As ``split``.  Raises RichError for a single example, too, and where no feature varies.
 
         Of one example, standardised, every feature is 0, and R^2 is 0/0.
         """
         data = self.split(path, target, seed)
         if len(data.train_x) < 2:
-            raise DataProblem(
+            raise RichError(
                 f"{path}: 2 rows are too few: one is held out, and one example has no spread"
             )
         if not data.train_x.square().sum():
-            raise DataProblem(f"{path}: every feature is constant")
+            raise RichError(f"{path}: every feature is constant")
         return data
 
 

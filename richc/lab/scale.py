@@ -22,6 +22,7 @@ import torch
 
 from richc.calculus.verdict import VIOLATED
 from richc.compilation import program as emit
+from richc.diagnostics import RichError
 from richc.emit.plan import depends_on_gamma, depends_on_richness
 from richc.lab.experiment import Experiment, Listener
 from richc.lab.movement import Recipe, Travel, no_kernel, travel
@@ -55,7 +56,7 @@ _TIMED = 128
 FITTED = ("features", "kernel", "tangent_kernel", "distance")
 
 
-class NoScale(Exception):
+class NoScale(RichError):
     """The file has no such scale to move along; ``str(error)`` is one line for the user."""
 
 
@@ -173,7 +174,7 @@ def scale(
 ) -> RichnessSweep:
     """Train and measure.
 
-    Raises NoScale, DataProblem and TooLarge for what the user has to mend.
+    Raises NoScale, RichError for what the user has to mend.
     """
     began = time.perf_counter()
     points, gammas, no_gammas = _places(result, settings)

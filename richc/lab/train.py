@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
+from richc.diagnostics import RichError
 from richc.emit.output import write_program
 from richc.files import OutputError
 from richc.lab.threads import calm
@@ -31,8 +32,8 @@ _PATIENCE_TO_SAVE_S = 300.0
 _INTERRUPTED = 130
 
 
-class TrainError(Exception):
-    """The program cannot be run here; ``str(error)`` is one line for the user."""
+class TrainError(RichError):
+    """The program cannot be run here."""
 
 
 def run_program(text: str, name: str, arguments: Sequence[str], *, richc_version: str) -> int:

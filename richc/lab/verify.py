@@ -229,7 +229,7 @@ def verify(
 ) -> Verification:
     """Measure a model, whatever its verdict.
 
-    Raises DataProblem and TooLarge for what the user has to mend.
+    Raises RichError for what the user has to mend.
     """
     began = time.perf_counter()
     text = emit(result, ["options"])

@@ -9,10 +9,11 @@ from markupsafe import Markup
 from richc.algebra.joint import depth_of, width_of
 from richc.algebra.sizes import Size
 from richc.calculus.verdict import Verdict
+from richc.diagnostics import RichError
 from richc.figures import verification as figures
 from richc.lab.outcome import Outcome
 from richc.page.pictures import pictures
-from richc.page.rendering import PageProblem, render
+from richc.page.rendering import render
 from richc.pipeline import ModelResult
 from richc.report.snippet import visible
 from richc.report.verification import cells, found, quantity, run_words, size, trust, verdict
@@ -67,10 +68,10 @@ def _exponents(row: Row) -> str:
 
 
 def require_same(report: VerificationReport, model: ModelResult) -> None:
-    """Raises PageProblem for a run that was of another version of the model."""
+    """Raises RichError for a run that was of another version of the model."""
     names = [layer.name for layer in model.spec.layers]
     if report.layers != names:
-        raise PageProblem(
+        raise RichError(
             f"it is of another version of model `{report.model}`, with layers "
             f"{', '.join(report.layers[:6]) or 'none'}"
         )
@@ -81,7 +82,7 @@ def require_same(report: VerificationReport, model: ModelResult) -> None:
             continue
         now = _predicted(model.verdict, row, at)
         if row.predicted != now:
-            raise PageProblem(
+            raise RichError(
                 f"it is of another version of model `{report.model}`: there the check said "
                 f"{_said(row, row.predicted)} of {quantity(row)} of `{row.layer}`, now "
                 f"{_said(row, now)}"

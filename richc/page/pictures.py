@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from richc.figures.inline import inline
-from richc.figures.style import FigureProblem
+from richc.files import OutputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,6 +27,6 @@ def pictures(
             Markup(inline(partial(draw, panel), f"{name}-{panel}", title, tell(panel)))  # noqa: S704 - an XML writer's
             for panel, title in panels.items()
         ]
-    except FigureProblem as error:
+    except OutputError as error:
         return [], str(error)
     return drawn, ""

@@ -11,6 +11,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
+from richc.diagnostics import RichError
 from richc.glossary import CONCEPTS, concept
 
 if TYPE_CHECKING:
@@ -24,18 +25,14 @@ _FOLDER = "page/templates"
 _POWER = re.compile(r"n\^(\([^)]*\)|[-+]?[0-9./]+)")
 
 
-class PageProblem(Exception):
-    """The page cannot be made; ``str(error)`` is one line for the user."""
-
-
 def require_jinja() -> None:
-    """Raises PageProblem where there is none."""
+    """Raises RichError where there is none."""
     if find_spec("jinja2") is None:
-        raise PageProblem(NO_JINJA)
+        raise RichError(NO_JINJA)
 
 
 def render(template: str, **values: object) -> Markup:
-    """A template of the page, filled in.  Raises PageProblem."""
+    """A template of the page, filled in.  Raises RichError."""
     from markupsafe import Markup
 
     return Markup(_environment().get_template(template).render(values))  # noqa: S704 - escaped there

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import NamedTuple
 
 from richc.algebra.formula import power
@@ -121,22 +122,14 @@ def _rows(model: ModelResult) -> Iterable[SignalRow]:
     start = 0
     for group in groups(model.spec.layers):
         end = start + len(group)
-        for first, last in _runs(range(start, end), key):
-            yield _row(model, first, last, broken.get(first, ()))
+        for _, alike in groupby(range(start, end), key):
+            first, *others = alike
+            yield _row(model, first, len(others), broken.get(first, ()))
         start = end
 
 
-def _runs(indices: Sequence[int], key: Callable[[int], object]) -> Iterable[tuple[int, int]]:
-    """First and last of neighbours with one key."""
-    first = indices[0]
-    for index in indices:
-        if key(index) != key(first):
-            yield first, index - 1
-            first = index
-    yield first, indices[-1]
-
-
-def _row(model: ModelResult, first: int, last: int, violations: Iterable[Violation]) -> SignalRow:
+def _row(model: ModelResult, first: int, more: int, violations: Iterable[Violation]) -> SignalRow:
+    """A layer, and so many more that are like it."""
     verdict = model.verdict
     layer = model.spec.layers[first]
     symbol = model.spec.width_symbol
@@ -161,10 +154,10 @@ def _row(model: ModelResult, first: int, last: int, violations: Iterable[Violati
 
     has_bias = layer.bias is not None
     return SignalRow(
-        name=group_name(model.spec.layers[first : last + 1]),
+        name=group_name(model.spec.layers[first : first + 1 + more]),
         role=layer.role,
         shape=f"{layer.fan_in.words(symbol)} → {layer.fan_out.words(symbol)}",
-        layers=last - first + 1,
+        layers=1 + more,
         is_output=first == len(model.spec.layers) - 1,
         h=signal("h", lambda flow: flow.h, known=first < verdict.known_heights),
         gradient=signal("gradient", lambda flow: flow.gradient),

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from richc.diagnostics import RichError
 from richc.figures import transfer as figures
 from richc.page.pictures import pictures
-from richc.page.rendering import PageProblem, render
+from richc.page.rendering import render
 from richc.pipeline import ModelResult
 from richc.report.snippet import visible
 from richc.report.transfer import (
@@ -65,7 +66,7 @@ def _told(report: TransferReport, panel: str) -> str:
 
 
 def require_same(report: TransferReport, model: ModelResult) -> None:
-    """Raises PageProblem for a sweep that was of another version of the model."""
+    """Raises RichError for a sweep that was of another version of the model."""
     now = {
         "sentence": model.sentence,
         "optimizer": model.spec.optimizer.name,
@@ -78,6 +79,6 @@ def require_same(report: TransferReport, model: ModelResult) -> None:
     }
     for key, value in then.items():
         if value != now[key]:
-            raise PageProblem(
+            raise RichError(
                 f"it is of another version of model `{report.model}`: `{value}`, now `{now[key]}`"
             )

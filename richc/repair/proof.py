@@ -8,23 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from math import isclose, log2
+from math import isclose
 
-from richc.algebra.monomial import (
-    BASE_DEPTH,
-    BASE_WIDTH,
-    DEPTH,
-    GAMMA,
-    WIDTH,
-    Base,
-    Monomial,
-)
+from richc.algebra.monomial import Monomial
 from richc.calculus.verdict import HOLDS
 from richc.diagnostics import Edit, Span, apply
 from richc.resolve import resolve
 from richc.rules.context import Context
 from richc.rules.requirement_fails import is_true
 from richc.spec.arrangement import residuals
+from richc.spec.declared_values import logs
 from richc.spec.model import Claim
 from richc.syntax.parser import parse
 from richc.syntax.source import Source
@@ -91,16 +84,12 @@ def _values(context: Context) -> Iterator[Monomial]:
 def log2_at_base(context: Context, value: Monomial) -> float:
     """log2 of a value at n = n0 and L = L0; those are the declared ones where there is no base."""
     model = context.model
-    width = log2(model.base_width or model.width)
-    depth = 0.0 if model.depth is None else log2(model.depth.base or model.depth.value)
-    values: dict[Base, float] = {
-        WIDTH: width,
-        BASE_WIDTH: width,
-        DEPTH: depth,
-        BASE_DEPTH: depth,
-        GAMMA: log2(model.gamma.numerator) - log2(model.gamma.denominator),
-    }
-    return value.log2(values, float(context.richness))
+    width = model.base_width or model.width
+    at = model._replace(width=width, base_width=width)
+    if model.depth is not None:
+        depth = model.depth.base or model.depth.value
+        at = at._replace(depth=model.depth._replace(value=depth, base=depth))
+    return value.log2(logs(at), float(context.richness))
 
 
 def is_close(one: float, other: float) -> bool:

@@ -62,9 +62,8 @@ def _spots(
             yield from _spots(layers, part.parts, None, is_deep=part.times is None)
         elif isinstance(part, int):
             layer = layers[part]
-            keeps_size = layer.activation is None or layer.activation.is_homogeneous
             before_norm = isinstance(after, int) and layers[after].kind.is_norm
-            is_normed = keeps_size and before_norm and not layer.kind.is_norm
+            is_normed = layer.is_scaled and before_norm and not layer.kind.is_norm
             yield part, LayerSpot(block, is_deep, part == last, is_normed)
 
 

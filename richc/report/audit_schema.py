@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from richc._version import __version__
-from richc.report.names import FileName
-from richc.report.strict import Strict
+from richc.report.strict import FileName, Strict
 
 if TYPE_CHECKING:
     from richc.lab.statistics import Fit

@@ -8,9 +8,8 @@ from pydantic import Field
 
 from richc._version import __version__
 from richc.lab.outcome import Outcome
-from richc.report.names import FileName
 from richc.report.schema import Desiderata
-from richc.report.strict import Strict
+from richc.report.strict import FileName, Strict
 from richc.report.verification_schema import Row, row_of
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from pydantic import Field
 
 from richc._version import __version__
 from richc.report import map as values
-from richc.report.names import FileName
-from richc.report.strict import Strict
+from richc.report.strict import FileName, Strict
 
 Gauge = Literal["stp", "mup", "rescaling"]
 

@@ -10,8 +10,7 @@ from pydantic import Field
 
 from richc._version import __version__
 from richc.lab.outcome import Outcome
-from richc.report.names import FileName
-from richc.report.strict import Strict
+from richc.report.strict import FileName, Strict
 from richc.report.verification_schema import fitted
 
 if TYPE_CHECKING:

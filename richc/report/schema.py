@@ -20,8 +20,7 @@ from richc.calculus.run import LayerFlow
 from richc.calculus.verdict import DESIDERATA, HOLDS, Verdict
 from richc.pipeline import FileResult, ModelResult
 from richc.report import Options
-from richc.report.names import FileName
-from richc.report.strict import Strict
+from richc.report.strict import FileName, Strict
 from richc.spec import declared_values
 from richc.spec.model import Tensor
 from richc.syntax.source import Source

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from richc.algebra.sizes import Zero
 
@@ -40,3 +40,12 @@ def _word(value: Any) -> Any:
     if isinstance(value, StrEnum):
         return value.value
     return str(value) if isinstance(value, Fraction | Zero) else value
+
+
+def encodable(name: str) -> str:
+    r"""A name that any Unicode text can hold: each byte that is no UTF-8 as \udcNN."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+#: A name of a file as a field of a JSON document.
+FileName = Annotated[str, BeforeValidator(encodable)]

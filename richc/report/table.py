@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from richc.algebra.formula import power, rich_formula
-from richc.algebra.monomial import GAMMA, ONE, Affine, Monomial
+from richc.algebra.monomial import GAMMA, Monomial
 from richc.optimizers.shape_factor import SHAPE_FACTORS
 from richc.pipeline import ModelResult
 from richc.report.style import columns
@@ -47,16 +48,10 @@ def _knob(model: ModelResult, value: Monomial, whole: Monomial | None = None) ->
 
 def _at_richness(value: Monomial, model: Model) -> Monomial:
     """With the declared richness in the place of r, and without a gamma that is 1."""
-    if value.is_zero or model.richness is None:
+    if model.richness is None:
         return value
-    if not any(base == GAMMA or exponent.slope for base, exponent in value.powers):
-        return value
-    found = ONE
-    for base, exponent in value.powers:
-        known = Affine(exponent.at(model.richness))
-        if not (known.is_zero or (base == GAMMA and model.gamma == 1)):
-            found = found.times(Monomial(((base, known),)))
-    return found
+    found = value.at(model.richness)
+    return found.without(GAMMA) if model.gamma == 1 else found
 
 
 def table(model: ModelResult) -> list[str]:
@@ -121,18 +116,8 @@ def _lines(
 
 def groups(layers: tuple[Layer, ...]) -> list[list[Layer]]:
     """Neighbours of one statement with the same attributes, together."""
-    groups: list[list[Layer]] = []
-    for layer in layers:
-        last = groups[-1][-1] if groups else None
-        if last is not None and (last.statement, last.weight, last.bias) == (
-            layer.statement,
-            layer.weight,
-            layer.bias,
-        ):
-            groups[-1].append(layer)
-        else:
-            groups.append([layer])
-    return groups
+    alike = groupby(layers, key=lambda layer: (layer.statement, layer.weight, layer.bias))
+    return [list(group) for _, group in alike]
 
 
 def group_name(group: Sequence[Layer]) -> str:

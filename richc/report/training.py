@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from shlex import quote
@@ -10,9 +11,8 @@ from richc.algebra.monomial import number
 from richc.pipeline import ModelResult
 from richc.report.scale import LOSSES
 from richc.report.table import group_name, groups
-from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock
 from richc.spec.declared_values import place, values
-from richc.spec.model import Layer, LayerKind, Model
+from richc.spec.model import LayerKind, Model
 from richc.words import counted
 
 #: Options as the command line has them, None where one is not given.
@@ -67,7 +67,8 @@ def _number_of(given: str | float, thing: str) -> str:
 def _parameters(model: Model) -> int:
     """Entries of all weights, biases and gains, at the width and depth that the model declares."""
     n, total = model.width, 0
-    for layer, times in _copies(model, model.arrangement or tuple(range(len(model.layers)))):
+    for index, times in Counter(model.unrolled).items():
+        layer = model.layers[index]
         sources = layer.fan_in.at(n)
         if layer.kind == LayerKind.EMBEDDING:
             sources = model.input_dim
@@ -75,18 +76,6 @@ def _parameters(model: Model) -> int:
             sources = int(not layer.weight.frozen)
         total += times * layer.fan_out.at(n) * (sources + (layer.bias is not None))
     return total
-
-
-def _copies(model: Model, parts: tuple[Part, ...], times: int = 1) -> Iterator[tuple[Layer, int]]:
-    """Every layer, and how many of it there are."""
-    depth = 1 if model.depth is None else model.depth.value
-    for part in parts:
-        if isinstance(part, int):
-            yield model.layers[part], times
-        elif isinstance(part, ResidualBlock):
-            yield from _copies(model, part.parts, times)
-        elif isinstance(part, RepeatedBlocks):
-            yield from _copies(model, part.parts, depth if part.times is None else part.times)
 
 
 def _rates(model: Model, given: Given) -> str:

@@ -10,8 +10,7 @@ from pydantic import Field
 from richc._version import __version__
 from richc.lab.growth import Growth
 from richc.lab.outcome import Outcome
-from richc.report.names import FileName
-from richc.report.strict import Strict
+from richc.report.strict import FileName, Strict
 
 if TYPE_CHECKING:
     from richc.lab.sweep.transfer import Transfer

@@ -11,7 +11,6 @@ from functools import partial
 
 from richc.algebra.formula import power
 from richc.diagnostics import WARNING, Diagnostic
-from richc.optimizers import law
 from richc.optimizers.law import Epsilon
 from richc.rules.common import decimal, trained
 from richc.rules.context import Context
@@ -19,7 +18,7 @@ from richc.rules.knobs import KnobFinding, findings, named
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    yield from findings(_parts(context), partial(_diagnose, law("adafactor").title))
+    yield from findings(_parts(context), partial(_diagnose, context))
 
 
 def _parts(context: Context) -> Iterator[KnobFinding]:
@@ -48,7 +47,8 @@ def _parts(context: Context) -> Iterator[KnobFinding]:
         )
 
 
-def _diagnose(optimizer: str, parts: Sequence[KnobFinding]) -> Diagnostic:
+def _diagnose(context: Context, parts: Sequence[KnobFinding]) -> Diagnostic:
+    optimizer = context.model.optimizer_of(parts[0].item.tensor).law.title
     verb, whose = ("starts", "its") if len(parts) == 1 else ("start", "their")
     consequence = f"{whose} steps are those of the floor"
     message = f"{named(parts)} {verb} below {optimizer}'s floor: {consequence}"

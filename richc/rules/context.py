@@ -73,7 +73,10 @@ class Context:
 
     @cached_property
     def signal(self) -> list[float]:
-        """The forward pass of a chain: several rules look at it."""
+        """log2 of the mean square of every representation of a chain at init, as far as followed.
+
+        Several rules look at it.
+        """
         from richc.rules.signal import signal
 
         return signal(self)

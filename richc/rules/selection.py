@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from richc.diagnostics import AUDITED, SLUGS
+from richc.diagnostics import AUDITED, SLUGS, RichError
 from richc.rules import LASTING
 from richc.rules.pages import known, suggestion
 
 _PREFIX = re.compile(r"[Rr]\d{0,2}")
 
 
-class UnknownRules(Exception):
+class UnknownRules(RichError):
     """Words that name no rule; the message says what they might mean."""
 
 

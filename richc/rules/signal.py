@@ -5,7 +5,7 @@ A module of its own because every file that is checked passes through it.
 
 from __future__ import annotations
 
-from math import log2
+from math import inf, log2
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -86,10 +86,14 @@ def with_bias(context: Context, layer: Layer, result: float) -> float:
     """log2 of the mean square, with that of the layer's bias."""
     bias = layer.bias
     if bias is not None and not bias.std.is_zero:
-        more = 2 * context.log2(bias.scale.times(bias.std))
-        high, low = max(result, more), min(result, more)
-        result = high + log2(1 + 2.0 ** (low - high))
+        return total(result, 2 * context.log2(bias.scale.times(bias.std)))
     return result
+
+
+def total(one: float, other: float) -> float:
+    """log2(2^one + 2^other)."""
+    high, low = max(one, other), min(one, other)
+    return high + log2(1 + 2.0 ** (low - high)) if low > -inf else high
 
 
 def known(activation: Activation) -> tuple[str, float]:

@@ -9,12 +9,13 @@ eps.  Between them the variance map of chains holds (richc/rules/signal.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from math import inf, log2
 from typing import NamedTuple
 
 from richc.algebra.gaussian import mean_share
 from richc.rules.context import Context
-from richc.rules.signal import BEYOND, LIMIT, STILL, known, reaching, with_bias
+from richc.rules.signal import BEYOND, LIMIT, STILL, known, reaching, total, with_bias
 from richc.spec.activation import Activation
 from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock
 from richc.spec.model import Layer, LayerKind, Model
@@ -57,9 +58,9 @@ def passed(context: Context) -> list[Passed]:
     """The forward pass, as far as it is followed: empty where that is too long."""
     model = context.model
     depth = 1 if model.depth is None else model.depth.value
-    if _count(model.arrangement, depth) > _MOST_STEPS:
+    steps = [*islice(_steps(model.arrangement, depth), _MOST_STEPS + 1)]
+    if len(steps) > _MOST_STEPS:
         return []
-    steps = [*_steps(model.arrangement, depth)]
     is_read_freely = _freely(model, steps)
     seen: dict[tuple[float, Activation | None], float] = {}
     found: list[Passed] = []
@@ -149,24 +150,6 @@ def _end_with_mean(model: Model, block: ResidualBlock) -> Activation | None:
 
 def _has_mean(activation: Activation) -> bool:
     return activation.below != 1 if activation.is_homogeneous else activation.kind.has_mean
-
-
-def total(one: float, other: float) -> float:
-    """log2(2^one + 2^other)."""
-    high, low = max(one, other), min(one, other)
-    return high + log2(1 + 2.0 ** (low - high)) if low > -inf else high
-
-
-def _count(parts: Sequence[Part], depth: int) -> int:
-    """How many steps there are."""
-    total = 0
-    for part in parts:
-        if isinstance(part, RepeatedBlocks):
-            times = depth if part.times is None else part.times
-            total += times * _count(part.parts, depth)
-        else:
-            total += 2 + len(part.parts) if isinstance(part, ResidualBlock) else 1
-    return total
 
 
 def _steps(parts: Sequence[Part], depth: int) -> Iterator[Step]:

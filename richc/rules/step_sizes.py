@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from richc.optimizers.law import UpdateSizes
 from richc.rules.context import Context
+from richc.rules.signal import total
 from richc.spec.model import Layer
 
 _DEFAULT_BATCH = 128
@@ -105,7 +106,7 @@ def measure(context: Context) -> list[Sizes]:
 
 
 def _of_blocks(context: Context, backward: _Backward) -> list[Sizes]:
-    from richc.rules.stack_signal import Closed, Opened, floor_of, total
+    from richc.rules.stack_signal import Closed, Opened, floor_of
 
     layers = context.model.layers
     found: dict[int, Sizes] = {}

@@ -23,13 +23,13 @@ class _OfKind(Protocol):
     def kind(self) -> LayerKind: ...
 
 
-class DeclaredDepth(NamedTuple):
-    """The number of repeated blocks, as a file declares it."""
+class DeclaredSize(NamedTuple):
+    """The width, or the number of repeated blocks, as a file declares it."""
 
     symbol: str
     value: int
     base_symbol: str | None
-    #: The depth at which the hyperparameters were tuned.
+    #: The width or depth at which the hyperparameters were tuned.
     base: int | None
 
 

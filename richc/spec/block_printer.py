@@ -1,4 +1,4 @@
-"""The statements of a network with blocks, as a text that needs no inference."""
+"""The statements of a network, as a text that needs no inference."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class BlockPrinter:
 
     def lines(self) -> list[str]:
         """The statements of the whole network, without indentation of their own."""
-        return [*self._parts(self._model.arrangement, "")]
+        return [*self._parts(self._model.arrangement or range(len(self._model.layers)), "")]
 
     def _parts(self, parts: Sequence[Part], path: str) -> Iterator[str]:
         for is_layer, group in groupby(parts, key=lambda part: isinstance(part, int)):
@@ -44,6 +44,7 @@ class BlockPrinter:
 
     def _layers(self, indices: Sequence[int], path: str) -> Iterator[str]:
         layers = [self._model.layers[index] for index in indices]
+        taken = {layer.statement.removeprefix(path) for layer in layers}
         for statement, members in groupby(layers, key=lambda layer: layer.statement):
             group = list(members)
             name = statement.removeprefix(path)
@@ -51,7 +52,7 @@ class BlockPrinter:
                 yield from self._norm(name, group[0])
                 continue
             width = self._model.width_symbol
-            yield from statements(name, group, self._formula, width, set())
+            yield from statements(name, group, self._formula, width, taken)
 
     def _norm(self, name: str, layer: Layer) -> Iterator[str]:
         items = []

@@ -57,7 +57,7 @@ def with_carried(model: Model, with_eps: Container[str]) -> Model:
                 if tensor.std.is_zero:
                     size = size.times(tensor.scale)
                 else:
-                    plain = _numbers(tensor.std.times(tensor.scale))
+                    plain = tensor.std.times(tensor.scale).prefactor
                     size = size.times(plain).over(tensor.std)
                 tensor = tensor._replace(decay=tensor.decay.times(size))
             else:
@@ -73,11 +73,6 @@ def with_carried(model: Model, with_eps: Container[str]) -> Model:
             )
         )
     return model._replace(layers=tuple(layers))
-
-
-def _numbers(value: Monomial) -> Monomial:
-    """The factor without symbols."""
-    return Monomial(tuple(p for p in value.powers if not isinstance(p[0], str)), value.is_zero)
 
 
 def gradients_of(model: Model) -> list[tuple[Monomial, Monomial]]:

@@ -14,9 +14,7 @@ from richc.algebra.monomial import (
     BASE_WIDTH,
     DEPTH,
     GAMMA,
-    ONE,
     WIDTH,
-    Affine,
     Base,
     Monomial,
     number,
@@ -82,22 +80,10 @@ def as_float(model: Model, value: Monomial) -> float:
 
 def at_numbers(value: Monomial, model: Model) -> Monomial:
     """The monomial with all but n and L replaced by the numbers that the model declares."""
-    if value.is_zero:
-        return value
-    richness = model.richness if model.richness is not None else Fraction(0)
-    result = ONE
-    for base, exponent in value.powers:
-        power = Affine(exponent.at(richness))
-        if base == BASE_WIDTH:
-            factor = number(model.base_width or 1)
-        elif base == GAMMA:
-            factor = number(model.gamma)
-        elif base == BASE_DEPTH and model.depth is not None:
-            factor = number(model.depth.base or 1)
-        else:
-            factor = Monomial(((base, Affine(Fraction(1))),))
-        result = result.times(factor.power(power))
-    return result
+    known = {BASE_WIDTH: number(model.base_width or 1), GAMMA: number(model.gamma)}
+    if model.depth is not None:
+        known[BASE_DEPTH] = number(model.depth.base or 1)
+    return value.at(model.richness or Fraction(0)).with_bases(known)
 
 
 def logs(model: Model) -> dict[Base, float]:

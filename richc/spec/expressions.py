@@ -6,7 +6,7 @@ An expression stands for ``prefactor * n^(p + q r)``; whatever does not is refus
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import TypeVar
 
@@ -94,6 +94,32 @@ def monomial(node: tree.Expression, scope: Scope) -> Monomial:
     if isinstance(node, tree.Negative):
         raise Rejected(messages.negative(node.span))
     raise Rejected(_hole(node.span))
+
+
+def expression_of(item: tree.Item) -> tree.Expression:
+    """The expression that an attribute or option is given.  Raises Rejected."""
+    name = item.name.text
+    if not isinstance(item, tree.Option):
+        raise Rejected(
+            messages.bad_value(f"`{name}` needs a value", item.span, f"write `{name} = ...`")
+        )
+    if isinstance(item.value, tree.String | tree.List):
+        raise Rejected(messages.no_expression(name, item.value))
+    return item.value
+
+
+def at_large_width(
+    read: Callable[[], Monomial], report: Callable[[Diagnostic], None]
+) -> Monomial | None:
+    """What is read, or what it comes to at large width; None where it is nothing.
+
+    What is wrong is reported.
+    """
+    try:
+        return read()
+    except Rejected as rejected:
+        report(rejected.diagnostic)
+        return rejected.at_large_width
 
 
 def attribute(name: str, node: tree.Expression, scope: Scope) -> Monomial:

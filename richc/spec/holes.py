@@ -71,16 +71,7 @@ def fill(model: Model, holes: Holes, exponents: Mapping[Span, Affine]) -> Model:
         symbol: hole.base.power(exponents[hole.place]) for symbol, hole in holes.by_symbol.items()
     }
 
-    def filled(value: Monomial) -> Monomial:
-        if not has_hole(value):
-            return value
-        result = Monomial(tuple(p for p in value.powers if not is_hole(p[0])), value.is_zero)
-        for base, power in value.powers:
-            if is_hole(base):
-                result = result.times(values[str(base)].power(power))
-        return result
-
-    return map_values(model, filled)
+    return map_values(model, lambda value: value.with_bases(values))
 
 
 def is_base(value: Monomial) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from richc.algebra.monomial import ONE, ZERO, Monomial
 from richc.diagnostics import Diagnostic, Span
 from richc.spec import infer, messages
-from richc.spec.expressions import Rejected, Scope, attribute
+from richc.spec.expressions import Rejected, Scope, at_large_width, attribute, expression_of
 from richc.spec.infer import dim_monomial
 from richc.spec.items import Report, collect
 from richc.spec.model import Dim, Layer, Tensor
@@ -72,16 +72,20 @@ class _Values:
         self._known: dict[tuple[str, bool, Dim, Dim], Monomial] = {}
 
     def value(
-        self, item: tree.Option, scope: Scope, of_bias: bool, fan_in: Dim, fan_out: Dim
+        self,
+        name: str,
+        node: tree.Expression,
+        scope: Scope,
+        of_bias: bool,
+        fan_in: Dim,
+        fan_out: Dim,
     ) -> Monomial:
         """The value in a layer, or in the bias of one, of these dimensions.  Raises Rejected."""
-        node = item.value
-        assert not isinstance(node, tree.String | tree.List)
         written = self._text[node.span.start : node.span.end]
         key = written, of_bias, fan_in, fan_out
         found = self._known.get(key)
         if found is None:
-            found = attribute(item.name.text, node, scope)
+            found = attribute(name, node, scope)
             if "?" not in written:  # Each hole is one of its own.
                 self._known[key] = found
         return found
@@ -345,24 +349,15 @@ class _Reader:
         self, item: tree.Item, scope: Scope, report: Report, *, of_bias: bool
     ) -> Monomial | None:
         """An attribute's value, or the one it has at large width; None where it has none."""
-        try:
-            return self._exact(item, scope, of_bias)
-        except Rejected as rejected:
-            report(rejected.diagnostic)
-            return rejected.at_large_width
+        return at_large_width(lambda: self._exact(item, scope, of_bias), report)
 
     def _exact(self, item: tree.Item, scope: Scope, of_bias: bool) -> Monomial:
         """Raises Rejected."""
-        name = item.name.text
-        if not isinstance(item, tree.Option):
-            raise Rejected(
-                messages.bad_value(f"`{name}` needs a value", item.span, f"write `{name} = ...`")
-            )
-        if isinstance(item.value, tree.String | tree.List):
-            raise Rejected(messages.no_expression(name, item.value))
-        value = self.values.value(item, scope, of_bias, self.place.fan_in, self.place.fan_out)
+        name, node = item.name.text, expression_of(item)
+        dims = self.place.fan_in, self.place.fan_out
+        value = self.values.value(name, node, scope, of_bias, *dims)
         if value.is_zero and name not in _MAY_BE_ZERO:
-            raise Rejected(messages.zero(f"`{name}`", item.value.span))
+            raise Rejected(messages.zero(f"`{name}`", node.span))
         return value
 
     def _frozen(self, item: tree.Item | None, report: Report) -> bool:

@@ -16,7 +16,7 @@ from richc.algebra.monomial import Affine, Monomial
 from richc.diagnostics import Span
 from richc.optimizers import law
 from richc.spec.activation import Activation
-from richc.spec.arrangement import DeclaredDepth, Part, RepeatedBlocks, ResidualBlock, unrolled
+from richc.spec.arrangement import DeclaredSize, Part, RepeatedBlocks, ResidualBlock, unrolled
 from richc.words import Regime
 
 if TYPE_CHECKING:
@@ -131,6 +131,11 @@ class Layer(NamedTuple):
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         return (self.weight,) if self.bias is None else (self.weight, self.bias)
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether what it makes, behind its activation, grows with what it makes before that."""
+        return self.activation is None or self.activation.is_homogeneous
 
     @property
     def shown(self) -> str:
@@ -265,7 +270,7 @@ class Model(NamedTuple):
     others: tuple[Optimizer, ...] = ()
     #: How layers follow each other; empty where each reads the one before it.
     arrangement: tuple[Part, ...] = ()
-    depth: DeclaredDepth | None = None
+    depth: DeclaredSize | None = None
     #: The power of the depth that a ``parameterization`` makes branches small by.
     depth_exponent: Fraction | None = None
     #: Whether the input is an index, below ``input_dim``.

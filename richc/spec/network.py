@@ -68,10 +68,7 @@ class Exponents:
                 continue
             stages.append(self._stage(layer, first))
             written.append(self._written(layer.weight))
-        homogeneous = all(
-            layer.bias is None and (layer.activation is None or layer.activation.is_homogeneous)
-            for layer in self.model.layers
-        )
+        homogeneous = all(layer.bias is None and layer.is_scaled for layer in self.model.layers)
         ops: tuple[Placed, ...] = ()
         if not self.model.is_chain:
             from richc.spec.blocks import Blocks  # most models are chains

@@ -11,7 +11,7 @@ from richc.optimizers import law
 from richc.optimizers.knobs import Kind, Knob
 from richc.optimizers.knobs import Value as OptionValue
 from richc.spec import messages
-from richc.spec.expressions import Rejected, Scope, attribute, rational
+from richc.spec.expressions import Rejected, Scope, attribute, expression_of, rational
 from richc.spec.items import Report, collect
 from richc.spec.model import Optimizer, Train
 from richc.syntax import tree
@@ -193,12 +193,10 @@ def _word(
 
 
 def _expression(item: tree.Option, scope: Scope, may_be_zero: bool) -> Monomial:
-    name = item.name.text
-    if isinstance(item.value, tree.String | tree.List):
-        raise Rejected(messages.no_expression(name, item.value))
-    value = attribute(name, item.value, scope)
+    name, node = item.name.text, expression_of(item)
+    value = attribute(name, node, scope)
     if value.is_zero and not may_be_zero:
-        raise Rejected(messages.zero(f"the optimizer's `{name}`", item.value.span))
+        raise Rejected(messages.zero(f"the optimizer's `{name}`", node.span))
     return value
 
 

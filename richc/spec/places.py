@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from richc.diagnostics import Label
 from richc.spec import messages
 from richc.spec.activation import Activation
 from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, last_dense
@@ -132,11 +133,12 @@ class _PlaceWalk:
 
 
 class Shapes:
-    """Reports every size, and every place, that a network with blocks cannot have."""
+    """Reports every size, and every place, that the theory has no place for."""
 
-    def __init__(self, slots: Sequence[Slot], report: Report) -> None:
+    def __init__(self, slots: Sequence[Slot], report: Report, *, is_chain: bool) -> None:
         self._slots = slots
         self._report = report
+        self._is_chain = is_chain
 
     def check(self, parts: Sequence[Part]) -> None:
         """``parts`` are those of the whole network."""
@@ -149,14 +151,24 @@ class Shapes:
                 "the last layer makes the output: `head: dense -> 10`",
             )
             return
+        self._along(parts[:-1], None)
         readout = self._slots[last]
-        if readout.dim.wide or readout.repeats > 1:
+        if readout.dim.wide:
             self._shape(
                 f"the last layer, `{readout.name}`, grows with the width",
                 readout,
                 "the output has a fixed size: `-> 10`",
             )
-        self._along(parts[:-1], None)
+        elif readout.repeats > 1:
+            self._fixed(readout)
+        elif self._is_chain and len(self._slots) == 1:
+            self._report(
+                messages.shape(
+                    "one layer has no hidden representation: nothing here depends on the width",
+                    readout.statement.span,
+                    "a network needs a layer `-> n` before its read-out",
+                )
+            )
 
     def _along(self, parts: Sequence[Part], dim: Dim | None) -> Dim | None:
         """The size after some parts; None for the input, and where that is not known."""
@@ -177,13 +189,23 @@ class Shapes:
                 )
             return dim
         if not slot.dim.wide:
-            self._shape(
-                f"`{slot.name}` makes a hidden representation of fixed size {slot.dim.factor}",
-                slot,
-                "only the last layer has a fixed size; hidden ones are `-> n`, or `-> 4*n`",
-            )
+            self._fixed(slot)
             return None
         return slot.dim
+
+    def _fixed(self, slot: Slot) -> None:
+        """Of a layer that should grow; in a chain with the one that takes its size."""
+        following = self._slots[self._slots.index(slot) + 1 :] if self._is_chain else ()
+        labels = tuple(
+            Label(after.name_place, f"`{after.name}` follows, so it is not the last layer")
+            for after in following[:1]
+        )
+        self._shape(
+            f"`{slot.name}` makes a hidden representation of fixed size {slot.dim.factor}",
+            slot,
+            "only the last layer has a fixed size; hidden ones are `-> n`, or `-> 4*n`",
+            labels,
+        )
 
     def _block(self, part: ResidualBlock | RepeatedBlocks, dim: Dim | None) -> Dim | None:
         if dim is None:
@@ -204,5 +226,5 @@ class Shapes:
             )
         return dim
 
-    def _shape(self, message: str, slot: Slot, help: str) -> None:
-        self._report(messages.shape(message, slot.place, help))
+    def _shape(self, message: str, slot: Slot, help: str, labels: tuple[Label, ...] = ()) -> None:
+        self._report(messages.shape(message, slot.place, help, labels))

@@ -67,12 +67,9 @@ def print_model(model: Model) -> str:
             within = f" in [{low}, {high}]"
         lines.append(f"richness r = {model.richness}{within}, gamma = {_number(model.gamma)}")
     lines.append(f"input {'tokens ' if model.is_token_input else ''}{model.input_dim}")
-    if model.is_chain:
-        lines += _stack(model, formula)
-    else:
-        from richc.spec.block_printer import BlockPrinter  # most models are chains
+    from richc.spec.block_printer import BlockPrinter
 
-        lines += BlockPrinter(model, formula).lines()
+    lines += BlockPrinter(model, formula).lines()
     for optimizer in model.optimizers:
         lines += statement_of(f"optimizer {optimizer.name}", _options(optimizer, formula))
     lines.append(f"loss {model.loss}")
@@ -97,14 +94,6 @@ def statement_of(head: str, items: Sequence[str]) -> list[str]:
     if len(line) + 2 <= _LINE_LENGTH:
         return [line]
     return [f"{head} {{", *(f"  {item}" for item in items), "}"]
-
-
-def _stack(model: Model, formula: Formula) -> list[str]:
-    lines: list[str] = []
-    taken = {layer.statement for layer in model.layers}
-    for statement, members in groupby(model.layers, key=lambda layer: layer.statement):
-        lines += statements(statement, list(members), formula, model.width_symbol, taken)
-    return lines
 
 
 def statements(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from richc.algebra.monomial import ONE, Monomial
 from richc.diagnostics import Span
 from richc.spec import messages
-from richc.spec.expressions import Rejected, Scope, attribute
+from richc.spec.expressions import Rejected, Scope, at_large_width, attribute, expression_of
 from richc.spec.items import collect
 from richc.spec.reader import Reader
 from richc.spec.symbols import depth_symbol
@@ -57,23 +57,13 @@ def _value(reader: Reader, item: tree.Item, scope: Scope) -> Monomial | None:
     """None for ``1 - 1/L``, and for what cannot be used; a sum is what it is at large sizes."""
     if _is_leaky(item, depth_symbol(reader.node)):
         return None
-    try:
-        return _exact(item, scope)
-    except Rejected as rejected:
-        reader.report(rejected.diagnostic)
-        return rejected.at_large_width
+    return at_large_width(lambda: _exact(item, scope), reader.report)
 
 
 def _exact(item: tree.Item, scope: Scope) -> Monomial:
     """Raises Rejected."""
-    name = item.name.text
-    if not isinstance(item, tree.Option):
-        raise Rejected(
-            messages.bad_value(f"`{name}` needs a value", item.span, f"write `{name} = ...`")
-        )
-    if isinstance(item.value, tree.String | tree.List):
-        raise Rejected(messages.no_expression(name, item.value))
-    value = attribute(name, item.value, scope)
+    name, node = item.name.text, expression_of(item)
+    value = attribute(name, node, scope)
     if value.is_zero:
         left = (
             "the stream alone is left" if name == "scale" else "nothing is carried past the branch"
@@ -81,7 +71,7 @@ def _exact(item: tree.Item, scope: Scope) -> Monomial:
         mend = (
             "remove the residual" if name == "scale" else "write its statements without `residual`"
         )
-        found = messages.zero(f"`{name}`", item.value.span)
+        found = messages.zero(f"`{name}`", node.span)
         raise Rejected(found._replace(help=f"{left}: {mend}"))
     return value
 

@@ -1,6 +1,6 @@
 """The sizes of layers: which the theory has a place for, and which are whole numbers.
 
-Shapes are checked for the whole stack before attributes are read.
+Attributes are read after them: what they mean depends on sizes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from math import lcm
 from typing import NamedTuple
 
 from richc.algebra.monomial import WIDTH, symbol
-from richc.diagnostics import Label, Span
+from richc.diagnostics import Span
 from richc.spec import messages
 from richc.spec.activation import Activation
 from richc.spec.expressions import Rejected, Scope, monomial
@@ -35,43 +35,6 @@ class Slot(NamedTuple):
     activation: Activation | None
 
 
-def check_shapes(slots: list[Slot], report: Report) -> None:
-    """Report every shape the theory has no place for."""
-    fine = True
-    unrolled = sum(slot.repeats for slot in slots)
-    seen = 0
-    for at, slot in enumerate(slots):
-        seen += slot.repeats
-        is_last = seen == unrolled
-        if is_last and slot.dim.wide:
-            report(
-                messages.shape(
-                    f"the last layer, `{slot.name}`, grows with the width",
-                    slot.place,
-                    "the output has a fixed size: `-> 10`",
-                )
-            )
-            fine = False
-        elif not slot.dim.wide and (not is_last or slot.repeats > 1):
-            report(
-                messages.shape(
-                    f"`{slot.name}` makes a hidden representation of fixed size {slot.dim.factor}",
-                    slot.place,
-                    "only the last layer has a fixed size; hidden ones are `-> n`, or `-> 4*n`",
-                    _next(slots, at),
-                )
-            )
-            fine = False
-    if fine and unrolled < 2:
-        report(
-            messages.shape(
-                "one layer has no hidden representation: nothing here depends on the width",
-                slots[0].statement.span,
-                "a network needs a layer `-> n` before its read-out",
-            )
-        )
-
-
 def check_whole(slots: list[Slot], widths: Iterable[tuple[str, int]], report: Report) -> None:
     """Report a width (its word, its value) at which not every dimension is a whole number."""
     multiple = lcm(*(slot.dim.over for slot in slots))
@@ -87,15 +50,6 @@ def check_whole(slots: list[Slot], widths: Iterable[tuple[str, int]], report: Re
                     f"take a multiple of {multiple}: {' or '.join(around)}",
                 )
             )
-
-
-def _next(slots: list[Slot], at: int) -> tuple[Label, ...]:
-    """The other end of a size: the layer that takes it."""
-    if at + 1 == len(slots):
-        return ()
-    following = slots[at + 1]
-    text = f"`{following.name}` follows, so it is not the last layer"
-    return (Label(following.name_place, text),)
 
 
 def dimension(node: tree.Expression, width: str) -> Dim:

@@ -67,10 +67,7 @@ def read_stack(
     _check_tokens(reader, slots, is_tokens=is_tokens)
     is_chain = all(isinstance(s, tree.Layer | tree.Activation) for s in statements)
     if walk.fine and not reader.node.incomplete and len(reader.found) == errors_before:
-        if is_chain:
-            shapes.check_shapes(slots, reader.report)
-        else:
-            Shapes(slots, reader.report).check(parts)
+        Shapes(slots, reader.report, is_chain=is_chain).check(parts)
     return Stack(slots, () if is_chain else parts)
 
 

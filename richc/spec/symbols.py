@@ -17,7 +17,7 @@ from richc.algebra.monomial import (
 )
 from richc.diagnostics import Span
 from richc.spec import messages, options
-from richc.spec.arrangement import DeclaredDepth
+from richc.spec.arrangement import DeclaredSize
 from richc.spec.expressions import RICHNESS, Rejected, Scope, rational
 from richc.spec.holes import Holes
 from richc.spec.presets import ParameterizationChoice
@@ -44,7 +44,7 @@ class Scale(NamedTuple):
     #: The lowest and the highest richness for which every verdict has to hold, if declared.
     interval: tuple[Fraction, Fraction] | None
     gamma: Fraction
-    depth: DeclaredDepth | None
+    depth: DeclaredSize | None
 
     @property
     def has_base_depth(self) -> bool:
@@ -64,34 +64,30 @@ def read_scale(reader: Reader, preset: ParameterizationChoice | None) -> Scale |
             first = known[name.text]
             reader.report(messages.duplicate(f"the symbol `{name.text}`", name.span, first))
         known.setdefault(name.text, name.span)
-    depth = _depth(reader, deep) if deep else None
+    depth = _measure(reader, deep, "depth", MAX_LAYERS) if deep else None
     if width is None or (deep and not depth):
         return None
-    n = reader.attempt(lambda: options.integer(width.value, "the width", 1, 2**31))
-    base: int | None = None
-    if width.base_value is not None:
-        node = width.base_value
-        base = reader.attempt(lambda: options.integer(node, "the base width", 1, 2**31))
-        if base is None:
-            return None
+    n = _measure(reader, width, "width", 2**31)
     if n is None:
         return None
-    base_symbol = width.base_symbol.text if width.base_symbol else None
-    return Scale(n, width.symbol.text, base, base_symbol, richness, interval, gamma, depth)
+    return Scale(n.value, n.symbol, n.base, n.base_symbol, richness, interval, gamma, depth)
 
 
-def _depth(reader: Reader, node: tree.Depth) -> DeclaredDepth | None:
-    value = reader.attempt(lambda: options.integer(node.value, "the depth", 1, MAX_LAYERS))
+def _measure(
+    reader: Reader, node: tree.Width | tree.Depth, what: str, most: int
+) -> DeclaredSize | None:
+    """A width or a depth, with its base."""
+    value = reader.attempt(lambda: options.integer(node.value, f"the {what}", 1, most))
     base: int | None = None
     if node.base_value is not None:
         written = node.base_value
-        base = reader.attempt(lambda: options.integer(written, "the base depth", 1, MAX_LAYERS))
+        base = reader.attempt(lambda: options.integer(written, f"the base {what}", 1, most))
         if base is None:
             return None
     if value is None:
         return None
     word = node.base_symbol.text if node.base_symbol else None
-    return DeclaredDepth(node.symbol.text, value, word, base)
+    return DeclaredSize(node.symbol.text, value, word, base)
 
 
 class _Richness(NamedTuple):

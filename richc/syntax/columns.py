@@ -96,14 +96,18 @@ def _align_layers(lines: list[CodeLine], run: Sequence[int]) -> None:
     rows = [row._replace(head=f"{row.name.ljust(name)} {row.head}") for row in rows]
     head = max(len(row.head) for row in rows)
     for widths in (_widths(rows), []):
-        aligned = [
-            lines[at]._replace(code=_joined(row, head, widths))
-            for at, row in zip(run, rows, strict=True)
-        ]
-        if all(line.length <= LINE_LENGTH for line in aligned):
-            for at, line in zip(run, aligned, strict=True):
-                lines[at] = line
+        if _put(lines, run, [_joined(row, head, widths) for row in rows]):
             return
+
+
+def _put(lines: list[CodeLine], run: Sequence[int], codes: Sequence[str]) -> bool:
+    """Take other code for some lines, unless one of them gets too long."""
+    changed = [lines[at]._replace(code=code) for at, code in zip(run, codes, strict=True)]
+    if any(line.length > LINE_LENGTH for line in changed):
+        return False
+    for at, line in zip(run, changed, strict=True):
+        lines[at] = line
+    return True
 
 
 def _widths(rows: Sequence[ColumnRow]) -> list[int]:
@@ -142,13 +146,7 @@ def _symbol_runs(lines: Sequence[CodeLine]) -> Iterator[list[int]]:
 def _align_symbols(lines: list[CodeLine], run: Sequence[int]) -> None:
     words = [lines[at].code.split(" ", 1) for at in run]
     width = max((len(word) for word, _ in words), default=0)
-    aligned = [
-        lines[at]._replace(code=f"{word.ljust(width)} {rest}")
-        for at, (word, rest) in zip(run, words, strict=True)
-    ]
-    if all(line.length <= LINE_LENGTH for line in aligned):
-        for at, line in zip(run, aligned, strict=True):
-            lines[at] = line
+    _put(lines, run, [f"{word.ljust(width)} {rest}" for word, rest in words])
 
 
 def _comment_columns(lines: Sequence[CodeLine]) -> list[int]:

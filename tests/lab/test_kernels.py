@@ -1,4 +1,4 @@
-"""``richc.lab.kernels``: what can be known without training."""
+"""Kernels: those that tests hold trainings to, and what the lab itself says of them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from richc.lab.kernels import (
-    analytic_relu_ntk,
-    empirical_ntk,
-    feature_kernel_change,
-    kernel_regression,
-    rates_of,
-)
+from richc.lab.movement import feature_kernel_change, rates_of
+from tests.kernels import analytic_relu_ntk, empirical_ntk, kernel_regression
 
 #: fan-in times variance: read-in, hidden, read-out.
 GAINS = (2.0, 2.0, 1.0)

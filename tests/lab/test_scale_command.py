@@ -13,11 +13,12 @@ from click.testing import CliRunner, Result
 from richc.cli.main import cli
 from richc.compilation import choose
 from richc.compilation import program as emit
-from richc.lab.kernels import empirical_ntk, kernel_regression, rates_of
 from richc.lab.linearised import dense_ntk, descend
+from richc.lab.movement import rates_of
 from richc.lab.program import Program
 from richc.pipeline import analyse
 from richc.report.scale_schema import ScaleReport, Spot
+from tests.kernels import empirical_ntk, kernel_regression
 
 RICH = """\
 model net {

@@ -24,13 +24,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from richc.lab.kernels import (
-    analytic_relu_ntk,
-    empirical_ntk,
-    feature_kernel_change,
-    kernel_regression,
-    rates_of,
-)
+from richc.lab.movement import feature_kernel_change, rates_of
+from tests.kernels import analytic_relu_ntk, empirical_ntk, kernel_regression
 from tests.measured.measuring import (
     dense_layers,
     load,

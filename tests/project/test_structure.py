@@ -18,7 +18,7 @@ ROOMS: dict[str, str] = {
     "activations": "",
     "words": "spelling activations",
     "diagnostics": "",
-    "files": "",
+    "files": "diagnostics",
     "algebra": "activations",
     "optimizers": "words algebra",
     "calculus": "activations words algebra optimizers",
@@ -30,10 +30,10 @@ ROOMS: dict[str, str] = {
     "rules": "activations words diagnostics algebra optimizers calculus syntax spec resolve gauge",
     "repair": "words diagnostics algebra optimizers calculus syntax spec resolve rules",
     "pipeline": "words diagnostics calculus syntax spec resolve rules repair",
-    "emit": "words files algebra optimizers spec",
-    "compilation": "_version words algebra rules pipeline emit spec",
+    "emit": "words diagnostics files algebra optimizers spec",
+    "compilation": "_version words diagnostics algebra rules pipeline emit spec",
     "fixing": "words diagnostics algebra optimizers syntax spec gauge rules repair pipeline",
-    "lab": "_version words files algebra calculus spec rules pipeline emit compilation",
+    "lab": "_version words diagnostics files algebra calculus spec rules pipeline emit compilation",
     "torchfront": "files optimizers pipeline lab",
     "glossary": "activations words optimizers emit",
     "report": "_version activations words diagnostics algebra optimizers calculus syntax spec "
@@ -43,7 +43,8 @@ ROOMS: dict[str, str] = {
     "lab glossary report figures",
     "editor": "_version words diagnostics algebra optimizers syntax spec rules pipeline fixing "
     "glossary",
-    "richc": "_version syntax gauge pipeline emit compilation fixing lab torchfront report",
+    "richc": "_version diagnostics syntax gauge pipeline emit compilation fixing lab torchfront "
+    "report",
     "testing": "report richc",
     "cli": "_version spelling words diagnostics files optimizers syntax spec gauge rules repair "
     "pipeline emit compilation fixing lab torchfront glossary report figures page editor",

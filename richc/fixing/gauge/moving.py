@@ -100,7 +100,7 @@ class Moving:
             value = value.times(self.reading.words.growing(rate, self.reading.all_dims(place)))
         if knob == "b" and not place.of_bias:
             # The gain stays with the weights, where inference has it, too.
-            plain = Monomial(tuple(p for p in value.powers if not isinstance(p[0], str)))
+            plain = value.prefactor
             if {self.reading.gain(member) for member in place.members} == {plain}:
                 value = value.over(plain)
         return value.power(Affine(-1 / self.reading.powers(place)[KNOBS[knob]]))

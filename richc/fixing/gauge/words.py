@@ -99,15 +99,7 @@ class Words:
 
     def concrete(self, value: Monomial, dims: Dims | None = None) -> Monomial:
         """The value, in a layer of these dimensions, in powers of n, n0 and gamma."""
-        if value.is_zero:
-            return value
-        meanings = {ALPHA: self._alpha, **({} if dims is None else self._fans(dims))}
-        result = ONE
-        for base, exponent in value.powers:
-            known = meanings.get(base) if isinstance(base, str) else None
-            plain = Monomial(((base, Affine(Fraction(1))),)) if known is None else known
-            result = result.times(plain.power(exponent))
-        return result
+        return value.with_bases({ALPHA: self._alpha, **({} if dims is None else self._fans(dims))})
 
     def exponent(self, value: Monomial, dims: Dims) -> Fraction:
         """The exponent of n, and of L where there is a depth, at the declared richness."""

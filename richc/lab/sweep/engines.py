@@ -12,18 +12,15 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, Protocol, final
 
+from richc.diagnostics import RichError
 from richc.lab.sweep.runs import Job, Run, Task
-
-
-class EngineProblem(Exception):
-    """Tasks cannot be done there; ``str(error)`` is one line for the user."""
 
 
 class Engine(Protocol):
     """Does tasks of one job; may be asked several times."""
 
     def run(self, tasks: Sequence[Task]) -> Iterator[list[Run]]:
-        """What each task found, as soon as it is done, in any order.  Raises EngineProblem."""
+        """What each task found, as soon as it is done, in any order.  Raises RichError."""
 
     def close(self) -> None:
         """End whatever was begun for it."""
@@ -61,7 +58,7 @@ class Processes:
         self._before = set(multiprocessing.active_children())
 
     def run(self, tasks: Sequence[Task]) -> Iterator[list[Run]]:
-        """See Engine.  Raises EngineProblem where a process is killed."""
+        """See Engine.  Raises RichError where a process is killed."""
         try:
             # Which begins the processes, as many as there is work for.
             with _undisturbed():
@@ -71,7 +68,7 @@ class Processes:
             for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool:
-            raise EngineProblem(
+            raise RichError(
                 "a worker was killed, as happens where memory runs out: fewer --workers or "
                 "narrower --widths; what was done is kept"
             ) from None

@@ -20,7 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, final
 
-from richc.lab.sweep.engines import EngineProblem, train_shared
+from richc.diagnostics import RichError
+from richc.lab.sweep.engines import train_shared
 from richc.lab.sweep.runs import Job, Run, Task
 
 #: What to tell a user whose Python has no Ray.
@@ -40,7 +41,7 @@ class OnRay:
     """
 
     def __init__(self, job: Job, workers: int, address: str) -> None:
-        """Raises EngineProblem where there is no Ray."""
+        """Raises RichError where there is no Ray."""
         require_ray()
         self._job, self._workers, self._address = job, workers, address
         self._open = ExitStack()
@@ -49,7 +50,7 @@ class OnRay:
         self._shared: Any = None
 
     def run(self, tasks: Sequence[Task]) -> Iterator[list[Run]]:
-        """Do tasks; what is found as it is found.  Raises EngineProblem."""
+        """Do tasks; what is found as it is found.  Raises RichError."""
         if self._ray is None:
             self._connect()
         ray = self._ray
@@ -60,7 +61,7 @@ class OnRay:
             try:
                 found: list[Run] = ray.get(done)
             except ray.exceptions.RayError as error:
-                raise EngineProblem(f"--ray: {_line(ray, error)}; what was done is kept") from None
+                raise RichError(f"--ray: {_line(ray, error)}; what was done is kept") from None
             yield found
 
     def close(self) -> None:
@@ -96,22 +97,22 @@ class OnRay:
             with _silence():
                 _whole(pool, partial(ray.init, **options))
         except Exception as error:  # noqa: BLE001 - Ray raises all kinds, bare ones among them
-            raise EngineProblem(f"--ray: {_line(ray, error)}") from None
+            raise RichError(f"--ray: {_line(ray, error)}") from None
         if self._job.device == "cuda" and not ray.cluster_resources().get("GPU"):
-            raise EngineProblem("--ray: no GPU there for --device cuda")
+            raise RichError("--ray: no GPU there for --device cuda")
         needs = {"num_gpus": 1} if self._job.device == "cuda" else {"num_cpus": 1}
         self._train = ray.remote(**needs)(train_shared)
         self._shared = ray.put(self._job)
 
 
 def require_ray() -> None:
-    """Raises EngineProblem where it is not installed."""
+    """Raises RichError where it is not installed."""
     if find_spec("ray") is None:
-        raise EngineProblem(NO_RAY)
+        raise RichError(NO_RAY)
 
 
 def _knock(address: str) -> None:
-    """Raises EngineProblem where nobody answers."""
+    """Raises RichError where nobody answers."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not host or not port.isdecimal():
         return  # "auto" or nonsense: Ray tells at once
@@ -119,7 +120,7 @@ def _knock(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_S).close()
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
-        raise EngineProblem(f"--ray: nobody answers at {address}: {why}") from None
+        raise RichError(f"--ray: nobody answers at {address}: {why}") from None
 
 
 @contextmanager

@@ -37,7 +37,7 @@ class Worker:
         self._data: dict[int, Split] = {}
 
     def data(self, seed: int) -> Split:
-        """The split of a seed, on the device.  Raises DataProblem."""
+        """The split of a seed, on the device.  Raises RichError."""
         if seed not in self._data:
             data = self.program.split(self.job.path, None, seed)
             self._data[seed] = Split(*(part.to(self.device) for part in data))

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from richc._version import __version__
+from richc.diagnostics import RichError
 from richc.lab.growth import Growth
 from richc.lab.sweep.runs import Job, Point, Run
 
@@ -27,8 +28,8 @@ _KEY, _VERSION = "richc_transfer", 1
 _MARK = f'{{"{_KEY}"'.encode()
 
 
-class StoreProblem(Exception):
-    """Results cannot be kept there; ``str(error)`` is one line for the user."""
+class StoreProblem(RichError):
+    """Results cannot be kept there."""
 
 
 def describe(job: Job, data_digest: str) -> dict[str, Any]:

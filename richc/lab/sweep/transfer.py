@@ -14,6 +14,7 @@ import torch
 
 from richc.calculus.drift import Drift, rate_drift
 from richc.compilation import program as emit
+from richc.diagnostics import RichError
 from richc.emit.program import BATCH, STEPS
 from richc.lab.growth import Growth
 from richc.lab.outcome import Outcome
@@ -56,10 +57,6 @@ class TransferSettings(NamedTuple):
     ray: str | None = None
 
 
-class TransferProblem(Exception):
-    """The sweep cannot be run; ``str(error)`` is one line for the user."""
-
-
 class Transfer(NamedTuple):
     """All that one sweep found."""
 
@@ -83,25 +80,25 @@ class Transfer(NamedTuple):
 
 
 def prepare(result: ModelResult, settings: TransferSettings) -> Job:
-    """What all trainings share.  Raises TransferProblem, EngineProblem and DataProblem."""
+    """What all trainings share.  Raises RichError."""
     _require_device(settings)
     spec, train = result.spec, result.spec.train
     text = emit(result, ["options"])
     program = Program(text, spec)
     if settings.data is None:
-        raise TransferProblem("which data? name a file with --data")
+        raise RichError("which data? name a file with --data")
     options = dict(spec.optimizer.options)
     if settings.over is Growth.DEPTH and spec.depth is None:
-        raise TransferProblem(f"`{spec.name}` declares no depth to go over")
+        raise RichError(f"`{spec.name}` declares no depth to go over")
     if settings.parameter == MOMENTUM and not {"momentum", "betas"} & _knobs(program):
-        raise TransferProblem(f"{spec.optimizer.name} has no momentum")
+        raise RichError(f"{spec.optimizer.name} has no momentum")
     if settings.parameter == MOMENTUM and options.get("nesterov"):
-        raise TransferProblem("Nesterov's momentum cannot be 0: sweep it without `nesterov`")
+        raise RichError("Nesterov's momentum cannot be 0: sweep it without `nesterov`")
     if settings.parameter == GAMMA:
         try:
             program.network(spec.width, "meta", gamma=2.0)
         except ValueError as error:
-            raise TransferProblem(str(error)) from None
+            raise RichError(str(error)) from None
     table = _read(program, settings.data, settings.target, settings.seed)
     job = Job(
         program=text,
@@ -120,7 +117,7 @@ def prepare(result: ModelResult, settings: TransferSettings) -> Job:
     )
     tried = values_of(job, settings)
     if not _LEAST <= max(tried) <= _MOST:
-        raise TransferProblem(
+        raise RichError(
             f"values from {min(tried):g} to {max(tried):g} cannot be trained with in fp32"
         )
     return job
@@ -149,8 +146,8 @@ def transfer(
 ) -> Transfer:
     """Run what is not in the store, and measure.
 
-    ``listen`` hears what is to be done, ``heard`` what is done.  Raises TransferProblem,
-    EngineProblem and StoreProblem; whatever is raised, results that were heard of are in the store.
+    ``listen`` hears what is to be done, ``heard`` what is done.  Raises RichError,
+    RichError and StoreProblem; whatever is raised, results that were heard of are in the store.
     """
     began = time.perf_counter()
     workers = workers_of(settings)
@@ -218,11 +215,11 @@ def predict(result: ModelResult, job: Job) -> Drift | None:
 
 
 def head_of(job: Job) -> dict[str, object]:
-    """What a store of this sweep begins with.  Raises TransferProblem."""
+    """What a store of this sweep begins with.  Raises RichError."""
     try:
         return describe(job, digest(job.path))
     except OSError as error:
-        raise TransferProblem(f"{job.path}: {error.strerror or error}") from None
+        raise RichError(f"{job.path}: {error.strerror or error}") from None
 
 
 _NONE = Drift(Fraction(0), Fraction(0))
@@ -242,7 +239,7 @@ def _engine(job: Job, settings: TransferSettings, workers: int) -> engines.Engin
 
 
 def _require_device(settings: TransferSettings) -> None:
-    """Raises TransferProblem and EngineProblem for what this machine, or its Python, lacks."""
+    """Raises RichError for what this machine, or its Python, lacks."""
     if settings.ray is not None:
         from richc.lab.sweep.on_ray import require_ray
 
@@ -250,7 +247,7 @@ def _require_device(settings: TransferSettings) -> None:
     # A cluster elsewhere has GPUs of its own.
     if settings.device == "cuda" and not settings.ray and not torch.cuda.is_available():
         why = "has no GPU that it can use" if torch.version.cuda else "was built without CUDA"
-        raise TransferProblem(f"--device cuda: this PyTorch {why}")
+        raise RichError(f"--device cuda: this PyTorch {why}")
 
 
 def _knobs(program: Program) -> set[str]:
@@ -259,7 +256,7 @@ def _knobs(program: Program) -> set[str]:
 
 
 def _read(program: Program, path: Path, target: str | None, seed: int) -> Any:
-    """What the program's reader makes of the data.  Raises DataProblem where it refuses them."""
+    """What the program's reader makes of the data.  Raises RichError where it refuses them."""
     table = program.table(path, target)
     program.read_no_more(table)
     program.learnable(path, None, seed)  # whether they can be split, too
@@ -267,13 +264,13 @@ def _read(program: Program, path: Path, target: str | None, seed: int) -> Any:
 
 
 def _refuse_too_large(job: Job, width: int, workers: int) -> None:
-    """Raises TransferProblem: weights, gradients and the optimizer's state, in each worker."""
+    """Raises RichError: weights, gradients and the optimizer's state, in each worker."""
     if job.device == "cuda":
         return
     wanted, over = 4 * 6 * weights(job.at(width)) * workers, job.over
     has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if wanted > 0.8 * has:
-        raise TransferProblem(
+        raise RichError(
             f"{workers} trainings of {over} {width} at once need about {wanted / 2**30:.0f} GiB, "
             f"and there are {has / 2**30:.0f}: fewer --workers or smaller --widths"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from richc.diagnostics import Diagnostic, Edit
 from richc.syntax.lexer import NAMES, STRAY, begins_statement
-from richc.syntax.mistakes.failure import Failure, insert, replace, syntax
+from richc.syntax.mistakes.failure import Failure, insert, replace, rewritten, superfluous, syntax
 
 _FLAGS = ("frozen", "bias")
 _ABSENT = ("no", "not", "without")
@@ -39,8 +39,7 @@ def missing_comma(f: Failure) -> Diagnostic | None:
 def other_sign(f: Failure) -> Diagnostic | None:
     """``lr: 0.1``, ``lr := 0.1``, ``lr == 0.1``, ``lr -> 0.1``."""
     if f.kinds(-1, 2) == ("EQUAL", "EQUAL"):
-        edits = [replace(f.token, "")]
-        return syntax("one `=` is enough", f.token.span, "remove it", edits=edits)
+        return superfluous("one `=` is enough", f.token)
     if "EQUAL" not in f.accepted or f.before.type not in NAMES or f.token.type not in _SIGNS:
         return None
     is_double = f.peek(1).type == "EQUAL" and f.touches(1)
@@ -76,7 +75,7 @@ def missing_equal(f: Failure) -> Diagnostic | None:
     if f.token.type == "MINUS" and f.peek(1).type in NAMES and f.touches(0) and f.touches(1):
         name = f"{f.before.text}_{f.peek(1).text}"
         span = f.before.span.to(f.peek(1).span)
-        return syntax("a name holds no `-`", span, f"write `{name}`", edits=[Edit(span, name)])
+        return rewritten("a name holds no `-`", span, name)
     if f.token.type not in (*NAMES, "NUMBER", "STRING", "LPAR", "MINUS") or f.is_on_new_line(f.at):
         return None
     return syntax(
@@ -133,11 +132,9 @@ def commas(f: Failure) -> Diagnostic | None:
     if f.token.type != "COMMA" or "COMMA" in f.accepted:
         return None
     if f.before.type == "COMMA" or f.get(f.at - 1).text == ",":
-        edits = [replace(f.token, "")]
-        return syntax("one comma is enough", f.token.span, "remove it", edits=edits)
+        return superfluous("one comma is enough", f.token)
     if f.before.type == "LBRACE":
-        edits = [replace(f.token, "")]
-        return syntax("nothing stands before this comma", f.token.span, "remove it", edits=edits)
+        return superfluous("nothing stands before this comma", f.token)
     return None
 
 

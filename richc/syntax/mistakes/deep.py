@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from richc.diagnostics import Diagnostic, Edit
 from richc.syntax.lexer import NAMES, STATEMENT_WORDS
-from richc.syntax.mistakes.failure import Failure, insert, replace, syntax
+from richc.syntax.mistakes.failure import Failure, insert, replace, rewritten, syntax
 from richc.syntax.mistakes.foreign import outside_language
 from richc.words import OPTIMIZERS, norm_meant, not_in_language
 
@@ -180,8 +180,7 @@ def norm(f: Failure) -> Diagnostic | None:
     span = f.span(at, end + 1)
     if f.get(at).text == right and end == at:
         return None
-    edits = [Edit(span, right)]
-    return syntax(message, span, f"write `{right}`", edits=edits)
+    return rewritten(message, span, right)
 
 
 def embedding(f: Failure) -> Diagnostic | None:
@@ -210,9 +209,7 @@ def tokens(f: Failure) -> Diagnostic | None:
     if word.text.lower() not in _TOKENS or amount.type != "NUMBER" or f.at > at + 2:
         return None
     first, last = sorted((f.first.span, word.span, amount.span))[::2]
-    right = f"input tokens {amount.text}"
-    edits = [Edit(first.to(last), right)]
-    return syntax(_TOKENS_MESSAGE, first.to(last), f"write `{right}`", edits=edits)
+    return rewritten(_TOKENS_MESSAGE, first.to(last), f"input tokens {amount.text}")
 
 
 def depth(f: Failure) -> Diagnostic | None:
@@ -224,11 +221,8 @@ def depth(f: Failure) -> Diagnostic | None:
     is_known = f.first.type == "DEPTH" and f.get(f.start + 1).type == "COLON"
     if not is_known and word.lower() not in _DEPTHS and word != "L":
         return None
-    right = f"depth L = {amount.text}"
-    span = f.first.span.to(amount.span)
-    help = f"write `{right}`"
     message = "the number of blocks is declared by `depth`"
-    return syntax(message, span, help, edits=[Edit(span, right)])
+    return rewritten(message, f.first.span.to(amount.span), f"depth L = {amount.text}")
 
 
 def chosen(f: Failure) -> Diagnostic | None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from richc.diagnostics import Diagnostic, Edit, Label, Span
 from richc.syntax.lexer import NAMES, STATEMENT_WORDS, STRAY
-from richc.syntax.mistakes.failure import OPENING, Failure, insert, replace, syntax
+from richc.syntax.mistakes.failure import (
+    OPENING,
+    Failure,
+    insert,
+    replace,
+    rewritten,
+    superfluous,
+    syntax,
+)
 
 _OPERATORS = ("STAR", "SLASH", "PLUS", "MINUS", "CIRCUMFLEX")
 _OPERANDS = (*NAMES, "NUMBER", "LPAR")
@@ -20,10 +27,9 @@ _SEPARATED = re.compile(r"(?:_\d+)+")
 def power(f: Failure) -> Diagnostic | None:
     """``n**2``, ``n^^2``, ``n^a^b`` and ``n^{2}``."""
     if f.kinds(-1, 2) == ("STAR", "STAR"):
-        span = f.before.span.to(f.token.span)
-        return syntax("powers are written with `^`", span, "write `^`", edits=[Edit(span, "^")])
+        return rewritten("powers are written with `^`", f.before.span.to(f.token.span), "^")
     if f.kinds(-1, 2) == ("CIRCUMFLEX", "CIRCUMFLEX"):
-        return syntax("one `^` is enough", f.token.span, "remove it", edits=[replace(f.token, "")])
+        return superfluous("one `^` is enough", f.token)
     if f.token.type == "CIRCUMFLEX" and f.before.type in (*NAMES, "NUMBER", "RPAR", "QMARK"):
         help = "write the exponent in parentheses: `n^(a*b)`"
         return syntax("a power of a power is ambiguous", f.token.span, help)
@@ -53,8 +59,7 @@ def signs(f: Failure) -> Diagnostic | None:
     if f.kinds(-1, 2) == ("MINUS", "MINUS"):
         return syntax("two signs in a row", f.token.span, "write one `-`, or none")
     if f.token.type == "PLUS" and "NUMBER" in f.accepted:
-        edits = [replace(f.token, "")]
-        return syntax("a number needs no `+` before it", f.token.span, "remove it", edits=edits)
+        return superfluous("a number needs no `+` before it", f.token)
     return None
 
 
@@ -125,14 +130,8 @@ def root(f: Failure) -> Diagnostic | None:
     """``sqrt n``."""
     if f.before.text != "sqrt" or f.token.type not in (*NAMES, "NUMBER"):
         return None
-    span = f.before.span.to(f.token.span)
-    right = f"sqrt({f.token.text})"
-    return syntax(
-        "`sqrt` takes its argument in parentheses",
-        span,
-        f"write `{right}`",
-        edits=[Edit(span, right)],
-    )
+    message = "`sqrt` takes its argument in parentheses"
+    return rewritten(message, f.before.span.to(f.token.span), f"sqrt({f.token.text})")
 
 
 def product(f: Failure) -> Diagnostic | None:
@@ -150,20 +149,13 @@ def product(f: Failure) -> Diagnostic | None:
         )
     span = f.before.span.to(f.token.span)
     if right in ("x", "X") and f.peek(1).type == "NUMBER" and not f.is_on_new_line(f.at + 1):
-        whole = f"{left}*{f.peek(1).text}"
         span = f.before.span.to(f.peek(1).span)
-        return syntax(
-            "a product is written with `*`", span, f"write `{whole}`", edits=[Edit(span, whole)]
-        )
+        return rewritten("a product is written with `*`", span, f"{left}*{f.peek(1).text}")
     if f.token.type == "NUMBER" or f.before.type != "NUMBER":
         help = f"a product is `{left}*{right}`; commas or new lines separate attributes"
         return syntax(f"nothing stands between `{left}` and `{right}`", span, help)
-    return syntax(
-        f"a product is written with `*`: nothing stands between `{left}` and `{right}`",
-        span,
-        f"write `{left}*{right}`",
-        edits=[Edit(span, f"{left}*{right}")],
-    )
+    message = f"a product is written with `*`: nothing stands between `{left}` and `{right}`"
+    return rewritten(message, span, f"{left}*{right}")
 
 
 def hole(f: Failure) -> Diagnostic | None:
@@ -251,16 +243,10 @@ def unclosed_bracket(f: Failure) -> Diagnostic | None:
 def extra_bracket(f: Failure) -> Diagnostic | None:
     if f.token.type not in ("RPAR", "RSQB", STRAY):
         return None
-    if any(f.get(i).type in ("LPAR", "LSQB") for i in _open(f)):
-        return None
-    edits = [replace(f.token, "")]
-    return syntax(f"this `{f.token.text}` closes nothing", f.token.span, "remove it", edits=edits)
-
-
-def _open(f: Failure) -> Iterator[int]:
     opened = f.unclosed
-    if opened is not None:
-        yield opened
+    if opened is not None and f.get(opened).type in ("LPAR", "LSQB"):
+        return None
+    return superfluous(f"this `{f.token.text}` closes nothing", f.token)
 
 
 def reserved(f: Failure) -> Diagnostic | None:

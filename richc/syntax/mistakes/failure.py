@@ -173,6 +173,16 @@ class Failure(NamedTuple):
         return opened is not None and self.tokens[opened].type == "LBRACE"
 
 
+def rewritten(message: str, span: Span, right: str) -> Diagnostic:
+    """What stands there is written otherwise."""
+    return syntax(message, span, f"write `{right}`", edits=[Edit(span, right)])
+
+
+def superfluous(message: str, token: Token) -> Diagnostic:
+    """A token that is one too many."""
+    return syntax(message, token.span, "remove it", edits=[replace(token, "")])
+
+
 def insert(offset: int, text: str) -> Edit:
     return Edit(Span(offset, offset), text)
 

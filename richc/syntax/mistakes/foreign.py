@@ -11,6 +11,7 @@ from richc.syntax.mistakes.failure import (
     insert,
     is_activation,
     replace,
+    superfluous,
     syntax,
 )
 from richc.words import (
@@ -86,10 +87,7 @@ def activation(f: Failure) -> Diagnostic | None:
     if named == f.start:
         if f.token.type != "NEWLINE" or f.before.type != "COLON":
             return None
-        edits = [replace(f.before, "")]
-        return syntax(
-            f"`{word.text}` is written without `:`", f.before.span, "remove it", edits=edits
-        )
+        return superfluous(f"`{word.text}` is written without `:`", f.before)
     edits = [Edit(f.first.span.to(word.span), word.text)]
     help = f"write `{word.text}`"
     return syntax("an activation stands alone on its line", f.first.span, help, edits=edits)

@@ -6,7 +6,7 @@ import re
 
 from richc.diagnostics import Diagnostic, Edit, Span
 from richc.syntax.lexer import NAMES, STATEMENT_WORDS, begins_statement
-from richc.syntax.mistakes.failure import Failure, insert, replace, syntax
+from richc.syntax.mistakes.failure import Failure, insert, replace, rewritten, superfluous, syntax
 from richc.syntax.mistakes.foreign import reserved_name
 from richc.words import did_you_mean
 
@@ -30,16 +30,13 @@ def bad_header(f: Failure) -> Diagnostic:
 def _first_word(f: Failure) -> Diagnostic:
     first = f.first
     if first.type == "RBRACE":
-        return syntax(
-            "this `}` closes nothing", first.span, "remove it", edits=[replace(first, "")]
-        )
+        return superfluous("this `}` closes nothing", first)
     if begins_statement(f.tokens, f.start):
         return syntax("a statement outside of a model", first.span, _SHAPE)
     if first.type == "LBRACE":
         return syntax("a .rich file is no JSON", first.span, _SHAPE)
     if f.kinds(0, 2) == ("SLASH", "SLASH"):
-        span = first.span.to(f.peek(1).span)
-        return syntax("comments begin with `#`", span, "write `#`", edits=[Edit(span, "#")])
+        return rewritten("comments begin with `#`", first.span.to(f.peek(1).span), "#")
     if first.text in _CODE:
         return syntax("a .rich file describes a network; it holds no code", first.span, _SHAPE)
     if f.kinds(0, 2) == ("NAME", "LBRACE"):

@@ -6,7 +6,14 @@ import re
 
 from richc.diagnostics import Diagnostic, Edit, Span
 from richc.syntax.lexer import NAMES, STATEMENT_WORDS
-from richc.syntax.mistakes.failure import Failure, insert, is_activation, replace, syntax
+from richc.syntax.mistakes.failure import (
+    Failure,
+    insert,
+    is_activation,
+    replace,
+    superfluous,
+    syntax,
+)
 
 LAYER = "NAME: dense -> n { ... }"
 #: What a dense layer is called elsewhere.
@@ -114,8 +121,7 @@ def arrow(f: Failure) -> Diagnostic | None:
         return None
     layer = f.words(f.start, colon)
     if f.at == colon + 1 and f.token.type in ("EQUAL", "COLON"):
-        edits = [replace(f.token, "")]
-        return syntax("one `:` stands after a layer's name", f.token.span, "remove it", edits=edits)
+        return superfluous("one `:` stands after a layer's name", f.token)
     if f.at == colon + 1:
         if f.token.type == "NUMBER":
             help = f"write `{layer}: dense -> ...`; the input size is that of the layer above"
@@ -204,13 +210,7 @@ def missing_colon(f: Failure) -> Diagnostic | None:
     has_arrow = f.peek(1).type == "ARROW"
     if f.token.type in NAMES and (has_arrow or f.peek(1).type == "COLON"):
         if word.lower() in _DENSE and not has_arrow:
-            edits = [replace(f.first, "")]
-            return syntax(
-                f"a layer begins with its name, without `{word}`",
-                f.first.span,
-                "remove it",
-                edits=edits,
-            )
+            return superfluous(f"a layer begins with its name, without `{word}`", f.first)
         if word.lower() not in _DENSE:
             edits = [insert(f.first.span.end, ":")]
             help = f"write `{word}: {f.words(f.at, f.line_end)}`"

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from richc.diagnostics import Diagnostic, Edit, Span
 from richc.syntax.lexer import NAMES
-from richc.syntax.mistakes.failure import (
-    Failure,
-    replace,
-    syntax,
-)
-from richc.words import (
-    GAUGES,
-)
+from richc.syntax.mistakes.failure import Failure, replace, rewritten, syntax
+from richc.words import GAUGES
 
 
 def require(f: Failure) -> Diagnostic | None:
@@ -80,12 +74,7 @@ def parameterization(f: Failure) -> Diagnostic | None:
     gauge = f.before if f.before.type in NAMES else f.token
     if f.token.type == "NEWLINE" and f.kinds(-2, 1) == ("COMMA",) and gauge.text in GAUGES:
         right = f"gauge = {gauge.text}"
-        return syntax(
-            "the gauge is an option with a name",
-            gauge.span,
-            f"write `{right}`",
-            edits=[replace(gauge, right)],
-        )
+        return rewritten("the gauge is an option with a name", gauge.span, right)
     return None
 
 

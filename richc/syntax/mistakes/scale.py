@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from richc.diagnostics import Diagnostic, Edit, Span
 from richc.syntax.lexer import NAMES
-from richc.syntax.mistakes.failure import (
-    EXAMPLES,
-    Failure,
-    insert,
-    syntax,
-)
+from richc.syntax.mistakes.failure import EXAMPLES, Failure, insert, syntax
 
 #: How the symbols are called in examples.
 _SYMBOLS = {"WIDTH": "n", "DEPTH": "L"}

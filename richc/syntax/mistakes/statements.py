@@ -11,6 +11,7 @@ from richc.syntax.mistakes.failure import (
     insert,
     is_activation,
     replace,
+    superfluous,
     syntax,
 )
 from richc.syntax.mistakes.scale import unnamed
@@ -105,9 +106,7 @@ def braces(f: Failure) -> Diagnostic | None:
         return None
     kinds = tuple(f.get(at + by).type for by in range(4))
     if kinds[0] in ("COMMA", "COLON", "EQUAL") and kinds[1] == "LBRACE":
-        sign = f.get(at)
-        edits = [replace(sign, "")]
-        return syntax(f"no `{sign.text}` stands before `{{`", sign.span, "remove it", edits=edits)
+        return superfluous(f"no `{f.get(at).text}` stands before `{{`", f.get(at))
     head = f.words(f.start, at)
     if kinds[0] in ("LPAR", "LSQB"):
         closing = f.closing(at)
@@ -174,14 +173,12 @@ def line_ends(f: Failure) -> Diagnostic | None:
     if f.before.type == "COMMA" and begins_statement(f.tokens, at):
         if not f.is_on_new_line(at):
             return _one_a_line(f, f.at - 1, at)
-        edits = [replace(f.before, "")]
-        return syntax("nothing follows this comma", f.before.span, "remove it", edits=edits)
+        return superfluous("nothing follows this comma", f.before)
     if "NEWLINE" not in f.accepted:
         return None
     if f.token.type == "COMMA":
         if f.is_on_new_line(at + 1):
-            edits = [replace(f.token, "")]
-            return syntax("nothing follows this comma", f.token.span, "remove it", edits=edits)
+            return superfluous("nothing follows this comma", f.token)
         at += 1
     token = f.get(at)
     is_word = is_activation(token.text) or norm_meant(token.text) is not None

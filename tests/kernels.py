@@ -19,12 +19,6 @@ from torch.func import functional_call, jacrev, vmap
 MEMORY = 2**28
 
 
-def rates_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, float]:
-    """The learning rate of every parameter that ``optimizer`` moves, by its name in ``model``."""
-    rates = {p: group["lr"] for group in optimizer.param_groups for p in group["params"]}
-    return {name: float(rates[p]) for name, p in model.named_parameters() if p in rates}
-
-
 def empirical_ntk(
     model: nn.Module,
     x1: Tensor,
@@ -157,15 +151,3 @@ def kernel_regression(
             weights = weights + rate * (residual - k_train @ weights)
     predicted: Tensor = f0_test + (k_test @ weights).reshape(f0_test.shape)
     return predicted
-
-
-def feature_kernel_change(before: Tensor, after: Tensor) -> Tensor:
-    """|K' - K| / |K| in Frobenius norm, a scalar, where K = h hᵀ for h (N, n) before and after.
-
-    K' - K is taken as Δh hᵀ + h Δhᵀ + Δh Δhᵀ, which loses nothing where the change is small.
-    """
-    change = after - before
-    cross = change @ before.mT
-    difference = cross + cross.mT + change @ change.mT
-    relative: Tensor = torch.linalg.norm(difference) / torch.linalg.norm(before @ before.mT)
-    return relative
