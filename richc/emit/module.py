@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from richc.algebra.monomial import ONE
-from richc.emit.optimizer import group_lines, optimizer_lines, rates, several_lines
+from richc.emit.optimizer import default_rates, group_lines, groups_of_each, optimizer_lines, rates
 from richc.emit.plan import (
     Plan,
     PlannedModule,
@@ -17,9 +17,9 @@ from richc.emit.plan import (
     shape,
     shift_of,
 )
-from richc.emit.text import LINE_LENGTH, Items, holds, indented, number, wrapped
+from richc.emit.text import indented, number
 from richc.spec.activation import Activation
-from richc.spec.model import Layer, LayerKind
+from richc.spec.model import Layer, LayerKind, Model
 
 Fills = dict[str, list[str]]
 
@@ -34,6 +34,7 @@ def words_of(plan: Plan) -> frozenset[str]:
     dists = {layer.dist for layer in layers}
     said = {
         "alpha": "alpha" in plan.used,
+        "base": plan.symbols.base is not None,
         "bias": bool(biases),
         "bias_scale": any(bias.scale != ONE for bias in biases),
         "blocks": bool(plan.modules),
@@ -42,6 +43,7 @@ def words_of(plan: Plan) -> frozenset[str]:
         # Its shape is what such an optimizer goes by.
         "columns": plan.model.is_token_input and lookup.takes_matrices_only,
         "frozen": any(is_frozen(tensor) for layer in layers for tensor in layer.tensors),
+        "gamma": depends_on_gamma(plan.model),
         "has_data": plan.model.train.data is not None,
         "matrices": len(laws) == 1 and laws[0].takes_matrices_only,
         "norms": bool(norms),
@@ -58,7 +60,7 @@ def words_of(plan: Plan) -> frozenset[str]:
 def fills(plan: Plan, *, sharded: bool, scaled: bool, plain: bool) -> dict[str, Fills]:
     """What stands in the parts, by part and place; ``plain`` is a program without features."""
     return {
-        "dense": _dense_fills(plan, words_of(plan)),
+        "dense": _dense_fills(words_of(plan)),
         "blocks": {"classes": _classes(plan)},
         "network": _network_fills(plan, sharded=sharded, scaled=scaled),
         "data": _PLAIN if plain else _REFUSED,
@@ -67,74 +69,30 @@ def fills(plan: Plan, *, sharded: bool, scaled: bool, plain: bool) -> dict[str, 
     }
 
 
-def _dense_fills(plan: Plan, words: frozenset[str]) -> Fills:
+def _dense_fills(words: frozenset[str]) -> Fills:
     scale = "scale * " if "scale" in words else ""
     offset = "" if "bias" not in words else " + bias_scale * b" if "bias_scale" in words else " + b"
     weight = f"{scale}(W x)" if scale and offset else f"{scale}W x"
-    about = [f'"""``{weight}{offset}``; W is (fan_out, fan_in), its entries start at ``std``.']
-    if {"bias", "matrices"} <= words:
-        why = f"{plan.model.optimizer.law.torch.name} takes nothing else."
-        about += ["", f"The bias is a (fan_out, 1) matrix: {why}", '"""']
-    else:
-        about[0] += '"""'
-    arguments = ["self", "fan_in: int", "fan_out: int", "*", "std: float"]
-    shown = ["{self.weight.shape[1]} -> {self.weight.shape[0]}, std={self.std:.4g}"]
-    for word, argument, its in (
-        ("scale", "scale: float = 1.0", ", scale={self.scale:.4g}"),
-        ("bias", "bias_std: float | None = None", ", bias_std={self.bias_std}"),
-        ("bias_scale", "bias_scale: float = 1.0", ", bias_scale={self.bias_scale:.4g}"),
-        ("not only_normal", 'dist: str = "normal"', ", dist={self.dist}"),
-        ("frozen", "trainable: bool = True", ""),
-        ("frozen and bias", "bias_trainable: bool = True", ""),
-    ):
-        if holds(word, words):
-            arguments.append(argument)
-            shown += [its] if its else []
-    return {
-        "about": [*about, ""],
-        "constructor": _constructor([*arguments, "**factory: Any"]),
-        "repr": _strings(shown),
-    }
-
-
-def _strings(parts: list[str]) -> list[str]:
-    """The return of one string, on as many lines as it needs."""
-    if len("".join(parts)) + 18 <= LINE_LENGTH:
-        return [f'return f"{"".join(parts)}"']
-    return ["return (", *(f'    f"{part}"' for part in parts), ")"]
+    about = f"``{weight}{offset}``; W is (fan_out, fan_in), its entries start at ``std``."
+    return {"about": [f'"""{about}"""', ""]}
 
 
 def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
     model = plan.model
     layers = [line for step in plan.steps for line in _assignment(plan, step)]
-    depth = [] if model.depth is None else ["depth: int = DEPTH"]
-    richness = "richness: float | None = None"
-    if model.richness is not None:
-        richness = "richness: float = RICHNESS"
-    base = "self.width / BASE_WIDTH" if plan.symbols.base else "self.width"
-    outputs = dim(model.layers[-1].fan_out)
-    where = "``factory``: device and dtype, as of torch.empty."
-    source = f"(batch, {model.input_dim})"
-    if model.is_token_input:
-        source = "indices (batch,)"
-    several = len(plan.optimizers) > 1
+    source = "indices (batch,)" if model.is_token_input else f"(batch, {model.input_dim})"
+    is_fixed = model.richness is None
+    where = f"(batch, {dim(model.layers[-1].fan_out)}); ``factory``: device and dtype"
     return {
-        "about": [
-            f'"""From {source} to (batch, {outputs}); {where}"""',
-            "",
-        ],
-        "constructor": _constructor(
-            [
-                *("self", "width: int = WIDTH", *depth, richness),
-                *("gamma: float = GAMMA", "**factory: Any"),
-            ]
-        ),
-        "checks": _checks(plan),
+        "about": [f'"""From {source} to {where}, as of torch.empty."""', ""],
+        "richness": [f"richness: {'float | None = None' if is_fixed else 'float = RICHNESS'},"],
+        "checks": _checks(model),
         "layers": [*plan.binding(layers), *layers],
-        "alpha": [f"return self.gamma * math.pow({base}, self.richness)"],
         "forward": [*_lines(plan.steps), "return x"],
-        "several": several_lines(plan, sharded=sharded, scaled=scaled) if several else [],
-        "groups": group_lines(plan, plan.optimizers[0]),
+        "rates": [f"{rate}: float | None = None," for rate in rates(plan)],
+        "each": groups_of_each(plan),
+        "defaults": default_rates(plan),
+        "groups": group_lines(plan),
         "optimizer": optimizer_lines(plan, sharded=sharded, scaled=scaled),
     }
 
@@ -189,39 +147,26 @@ def _weights_fills(plan: Plan) -> Fills:
     return {"width": []}
 
 
-def _constructor(arguments: list[str]) -> list[str]:
-    return wrapped(Items("def __init__(", arguments, ") -> None:", hugs=True), 0, margin=4)
-
-
-def _checks(plan: Plan) -> list[str]:
+def _checks(model: Model) -> list[str]:
     """Silence would be worse: the network would not be the one asked for."""
-    model = plan.model
-    refused: list[tuple[str, str]] = []
-    if depends_on_gamma(model):
-        words = "width and gamma must be positive, not {width} and {gamma}"
-        refused.append(("width < 1 or not gamma > 0.0", words))
-    else:
-        refused.append(("width < 1", "width must be at least 1, not {width}"))
-        refused.append(("gamma != GAMMA", "the specification does not depend on gamma"))
+    refused = []
     if model.multiple > 1:
         words = f"width must be a multiple of {model.multiple}, not {{width}}"
-        refused.append((f"width % {model.multiple}", words))
-    if model.depth is not None:
-        refused.append(("depth < 1", "depth must be at least 1, not {depth}"))
+        refused.append((f"width % {model.multiple}", f'f"{words}"'))
     if model.richness is None:
         words = "the specification fixes its exponents: it has no richness"
-        refused.append(("richness is not None", words))
+        refused.append(("richness is not None", f'"{words}"'))
     elif not depends_on_richness(model):
         words = "the exponents of the specification do not depend on richness"
-        refused.append(("richness != RICHNESS", words))
+        refused.append(("richness != RICHNESS", f'"{words}"'))
     elif model.interval is not None:
         low, high = model.interval
         words = f"richness must be from {low} to {high}, not {{richness}}"
-        refused.append((f"not {number(low)} <= richness <= {number(high)}", words))
+        refused.append((f"not {number(low)} <= richness <= {number(high)}", f'f"{words}"'))
     return [
         line
-        for condition, words in refused
-        for line in (f"if {condition}:", f'    raise ValueError({"f" * ("{" in words)}"{words}")')
+        for fault, words in refused
+        for line in (f"if {fault}:", f"    raise ValueError({words})")
     ]
 
 
@@ -233,54 +178,51 @@ def _assignment(plan: Plan, step: Step) -> list[str]:
     if isinstance(step, Activation):
         return []
     if isinstance(step, PlannedModule):
-        call = Items(f"{step.class_name}(", [*_arguments(plan, step), "**factory"], ")", hugs=True)
+        block = f"{step.class_name}({', '.join([*_arguments(plan, step), '**factory'])})"
         if not step.number:
-            return wrapped(call._replace(opening=f"self.{step.name} = {call.opening}"), 0)
-        inside: Sequence[str | Items] = [call, f"for _ in range({step.number})"]
-        return wrapped(Items(f"self.{step.name}: Any = nn.ModuleList(", inside, ")", True, " "), 0)
+            return [f"self.{step.name} = {block}"]
+        blocks = f"nn.ModuleList({block} for _ in range({step.number}))"
+        return [f"self.{step.name}: Any = {blocks}"]
     if not step.is_list:
-        call = _layer(plan, step.runs[0].layer)
-        return wrapped(call._replace(opening=f"self.{step.name} = {call.opening}"), 0)
-    runs: list[Items] = []
+        return [f"self.{step.name} = {_layer(plan, step.runs[0].layer)}"]
+    runs = []
     for run in step.runs:
         layer, count = _layer(plan, run.layer), run.end - run.start
-        several = Items("*(", [layer, f"for _ in range({count})"], ")", True, " ")
-        runs.append(layer if count == 1 and len(step.runs) > 1 else several)
-    inside = [Items("[", runs, "]")] if len(runs) > 1 else runs[0].items
-    return wrapped(Items(f"self.{step.name} = nn.ModuleList(", inside, ")", True, " "), 0)
+        several = f"{layer} for _ in range({count})"
+        if len(step.runs) == 1:
+            return [f"self.{step.name} = nn.ModuleList({several})"]
+        runs.append(layer if count == 1 else f"*({several})")
+    return [f"self.{step.name} = nn.ModuleList([{', '.join(runs)}])"]
 
 
-def _layer(plan: Plan, layer: Layer) -> Items:
-    if layer.kind.is_norm:
-        return _norm(plan, layer)
-    return _dense(plan, layer)
+def _layer(plan: Plan, layer: Layer) -> str:
+    name, arguments = (_norm if layer.kind.is_norm else _dense)(plan, layer)
+    return f"{name}({', '.join([*arguments, '**factory'])})"
 
 
-def _norm(plan: Plan, layer: Layer) -> Items:
+def _norm(plan: Plan, layer: Layer) -> tuple[str, list[str]]:
     """torch's norm; a bias that torch's has no argument for is added behind it."""
     is_rms, shift = layer.kind == LayerKind.RMSNORM, shift_of(layer)
-    items = [dim(layer.fan_out)]
+    name, items = "nn.RMSNorm" if is_rms else "nn.LayerNorm", [dim(layer.fan_out)]
     if layer.floor is not None:
         items.append(f"eps={plan.formula(layer.floor)}")
     if is_frozen(layer.weight):
         items.append("elementwise_affine=False")
     elif not is_rms and (layer.bias is None or shift is not None):
         items.append("bias=False")
-    name = "nn.RMSNorm" if is_rms else "nn.LayerNorm"
-    norm = Items(f"{name}(", [*items, "**factory"], ")", hugs=True)
     if shift is None:
-        return norm
-    added = [dim(layer.fan_out), f"std={plan.formula(shift.std)}"]
+        return name, items
+    norm = f"{name}({', '.join([*items, '**factory'])})"
+    added = [norm, dim(layer.fan_out), f"std={plan.formula(shift.std)}"]
     if shift.scale != ONE:
         added.append(f"scale={plan.formula(shift.scale)}")
     if is_frozen(shift):
         added.append("trainable=False")
-    return Items("Shifted(", [norm, *added, "**factory"], ")", hugs=True)
+    return "Shifted", added
 
 
-def _dense(plan: Plan, layer: Layer) -> Items:
+def _dense(plan: Plan, layer: Layer) -> tuple[str, list[str]]:
     weight, bias = layer.weight, layer.bias
-    name = "Embedding" if layer.kind == LayerKind.EMBEDDING else "Dense"
     items = [*shape(plan.model, layer), f"std={plan.formula(weight.std)}"]
     if weight.scale != ONE:
         items.append(f"scale={plan.formula(weight.scale)}")
@@ -294,7 +236,7 @@ def _dense(plan: Plan, layer: Layer) -> Items:
         items.append("trainable=False")
     if bias is not None and is_frozen(bias):
         items.append("bias_trainable=False")
-    return Items(f"{name}(", [*items, "**factory"], ")", hugs=True)
+    return "Embedding" if layer.kind == LayerKind.EMBEDDING else "Dense", items
 
 
 def _lines(steps: Iterable[Step], to: str = "x") -> list[str]:
@@ -390,7 +332,7 @@ def _class(plan: Plan, module: PlannedModule) -> list[str]:
     bound = [word for word in plan.words(body) if word in constants]
     binding = [f"{', '.join(bound)} = {', '.join(constants[word] for word in bound)}"]
     inside = ["super().__init__()", *(binding if bound else []), *body]
-    lines += indented(_constructor(["self", *arguments, "**factory: Any"]), 4)
+    lines += [f"    def __init__({', '.join(['self', *arguments, '**factory: Any'])}) -> None:"]
     lines += indented(inside, 8)
     lines += ["", "    def forward(self, x: Tensor) -> Tensor:", *indented(forward, 8)]
     if shown:

@@ -16,6 +16,7 @@ from richc.emit.plan import Plan, plan
 from richc.emit.text import (
     LINE_LENGTH,
     Part,
+    formatted,
     holds,
     literal,
     load_part,
@@ -106,8 +107,9 @@ def emit_program(
     filled = fills(decided, sharded="fsdp" in words, scaled=scaled, plain=not asked)
     parts = {name: load_part(name, words | {*names}, filled.get(name)) for name in names}
     text = "\n\n".join(part.body for part in parts.values())
-    # Parts have one return, for the type checker; what is returned at once needs no name.
-    text = re.sub(r"(\n +)y = (.*)\1return y\n", r"\1return \2\n", text)
+    # Parts have one return, for the type checker; what is returned at once needs no name, but that
+    # what a layer returns is a tensor shows by the name of the argument.
+    text = re.sub(r"(\n +)(?!x )(\w+) = (.*)\1return \2\n", r"\1return \3\n", text)
     header = (
         [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
         if origin is None
@@ -126,7 +128,7 @@ def emit_program(
     ]
     end = '\n\nif __name__ == "__main__":\n    sys.exit(main())\n'
     body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text)
-    return "\n".join(head) + "\n" + body + ("" if module_only else end)
+    return "\n".join(head) + "\n" + formatted(body) + ("" if module_only else end)
 
 
 def _imports(parts: Iterable[Part], text: str) -> list[str]:

@@ -64,8 +64,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda, mps")
     # keep if not options
     add("--precision", choices=("fp32", "bf16"), default=PRECISION, help="of matrix products")
-    # end
-    # keep if options
+    # else
     add("--precision", choices=("fp32", "bf16", "fp16"), default=PRECISION, help="of products")
     add("--schedule", choices=("constant", "cosine", "linear"), default=SCHEDULE, help="of rates")
     add("--warmup", type=number, default=WARMUP, help="steps, or a share of all of them below 1")
@@ -125,8 +124,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     save = options.save
     if save and not (save.suffix in (".pt", ".safetensors") and save.parent.is_dir()):
         raise ValueError(f"--save {save}: no .pt or .safetensors, or no folder {save.parent}")
-    # end
-    # keep if not options
+    # else
     if options.save and not (options.save.suffix == ".pt" and options.save.parent.is_dir()):
         raise ValueError(f"--save {options.save}: no .pt, or no folder {options.save.parent}")
     # end
@@ -150,8 +148,7 @@ def main(argv: list[str] | None = None) -> int:
         torch.manual_seed(options.seed)
         # keep if not depth
         model = _Network(options.width, options.richness, options.gamma).to(options.device)
-        # end
-        # keep if depth
+        # else
         sizes = (options.width, options.depth, options.richness, options.gamma)
         model = _Network(*sizes).to(options.device)
         # end

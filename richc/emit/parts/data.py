@@ -212,8 +212,7 @@ def load(options: argparse.Namespace) -> list[Any]:
         found, labels, _ = read_csv(options)  # keep if not options
         x, columns = torch.from_numpy(found).float().double(), found.shape[1]
         bad = ~x.isfinite().all(1).numpy()
-        # end
-        # keep if stream
+        # else
         x, labels = open_rows(options)
         # keep if options
         if len(x) != len(labels):

@@ -44,25 +44,23 @@ def draw(tensor: Tensor, std: float, dist: str, generator: torch.Generator | Non
 # end
 class Dense(nn.Module):
     # fill about
-    """As the model has it."""
+    """``W x``; W is (fan_out, fan_in), its entries start at ``std``."""
 
     # end
-    # fill constructor
     def __init__(
         self,
         fan_in: int,
         fan_out: int,
         *,
         std: float,
-        scale: float = 1.0,
-        bias_std: float | None = None,
-        bias_scale: float = 1.0,
-        dist: str = "normal",
-        trainable: bool = True,
-        bias_trainable: bool = True,
+        scale: float = 1.0,  # keep if scale
+        bias_std: float | None = None,  # keep if bias
+        bias_scale: float = 1.0,  # keep if bias_scale
+        dist: str = "normal",  # keep if not only_normal
+        trainable: bool = True,  # keep if frozen
+        bias_trainable: bool = True,  # keep if frozen and bias
         **factory: Any,
     ) -> None:
-        # end
         super().__init__()
         self.std = std
         # keep if scale
@@ -82,8 +80,11 @@ class Dense(nn.Module):
         self.bias_scale = bias_scale  # keep if bias_scale
         self.bias = None
         if bias_std is not None:
-            bias = torch.empty(fan_out, 1, **factory)  # keep if matrices
-            bias = torch.empty(fan_out, **factory)  # keep if not matrices
+            # keep if matrices
+            bias = torch.empty(fan_out, 1, **factory)  # a matrix: the optimizer takes nothing else
+            # else
+            bias = torch.empty(fan_out, **factory)
+            # end
             self.bias = nn.Parameter(bias, requires_grad=bias_trainable)  # keep if frozen
             self.bias = nn.Parameter(bias)  # keep if not frozen
         # end
@@ -123,6 +124,9 @@ class Dense(nn.Module):
         return y
 
     def extra_repr(self) -> str:
-        # fill repr
-        return f"{self.weight.shape[1]} -> {self.weight.shape[0]}, std={self.std:.4g}"
-        # end
+        shown = f"{self.weight.shape[1]} -> {self.weight.shape[0]}, std={self.std:.4g}"
+        shown += f", scale={self.scale:.4g}"  # keep if scale
+        shown += f", bias_std={self.bias_std}"  # keep if bias
+        shown += f", bias_scale={self.bias_scale:.4g}"  # keep if bias_scale
+        shown += f", dist={self.dist}"  # keep if not only_normal
+        return shown

@@ -61,8 +61,7 @@ class Log:
 def make_ready(path: Path, begin: int, options: argparse.Namespace) -> bool:
     # keep if ckpt
     """Take back a torn line, and a resumed run's after step ``begin``; whether its first stays."""
-    # end
-    # keep if not ckpt
+    # else
     """Take back the line that a killed run has torn; whether the run has told of itself already."""
     # end
     if path.exists() and not path.is_file():

@@ -65,8 +65,7 @@ class Monitor:
         for name, y in self.outputs().items():
             # keep if not blocks
             size, power, power_of_change = known.get(name, (None, None, None))
-            # end
-            # keep if blocks
+            # else
             found = known.get(name) or known.get(re.sub(r"\.\d+\.", ".*.", name))
             size, power, power_of_change = found or (None, None, None)
             # end

@@ -20,20 +20,38 @@ WIDTH, DEPTH, BASE_WIDTH, RICHNESS, GAMMA = 64, 4, 64, 0.5, 1.0
 
 class _Network(nn.Module):
     # fill about
-    """A multilayer perceptron of the width n."""
+    """From (batch, features) to (batch, outputs)."""
 
     # end
-    # fill constructor
-    def __init__(self, width: int = WIDTH, *others: Any, **factory: Any) -> None:
-        depth, richness, gamma = int(others[0]), float(others[1]), float(others[2])
+    def __init__(
+        self,
+        width: int = WIDTH,
+        depth: int = DEPTH,  # keep if depth
+        # fill richness
+        richness: float = RICHNESS,
         # end
+        gamma: float = GAMMA,
+        **factory: Any,
+    ) -> None:
         super().__init__()
+        # keep if gamma
+        if width < 1 or not gamma > 0.0:
+            raise ValueError(f"width and gamma must be positive, not {width} and {gamma}")
+        # else
+        if width < 1:
+            raise ValueError(f"width must be at least 1, not {width}")
+        if gamma != GAMMA:
+            raise ValueError("the specification does not depend on gamma")
+        # end
+        # keep if depth
+        if depth < 1:
+            raise ValueError(f"depth must be at least 1, not {depth}")
+        # end
         # fill checks
         # end
         # keep if depth
         self.width, self.depth, self.richness, self.gamma = width, depth, richness, gamma
-        # end
-        # keep if not depth
+        # else
         self.width, self.richness, self.gamma = width, richness, gamma
         # end
         # fill layers
@@ -48,9 +66,9 @@ class _Network(nn.Module):
     @property
     def alpha(self) -> float:
         """The activity: a step moves the entries of a representation by alpha / sqrt(n)."""
-        # fill alpha
-        return self.gamma * math.pow(self.width / BASE_WIDTH, self.richness)
-        # end
+        y = self.gamma * math.pow(self.width / BASE_WIDTH, self.richness)  # keep if base
+        y = self.gamma * math.pow(self.width, self.richness)  # keep if not base
+        return y
 
     # end
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -58,8 +76,7 @@ class _Network(nn.Module):
         # keep if not norms
         for layer in [layer for layer in self.modules() if isinstance(layer, Dense)]:
             layer.reset_parameters(generator)
-        # end
-        # keep if norms
+        # else
         for module in self.modules():
             if isinstance(module, Dense):
                 module.reset_parameters(generator)
@@ -80,24 +97,50 @@ class _Network(nn.Module):
         # keep if depth
         sizes = f"width={self.width}, depth={self.depth}"
         y = f"{sizes}, richness={self.richness}, gamma={self.gamma}"
-        # end
-        # keep if not depth
+        # else
         y = f"width={self.width}, richness={self.richness}, gamma={self.gamma}"
         # end
         return y
 
-    # fill several
+    # keep if several
+    # fill each
     # end
-    # keep if not several
-    def param_groups(self, lr: float | None = None) -> list[dict[str, Any]]:
+    def base_rates(
+        self,
+        # fill rates
+        lr: float | None = None,
+        # end
+    ) -> list[float]:
+        # fill defaults
+        """Of the optimizers: what is not given keeps its ratio to ``lr``."""
+        defaults = [0.1]
+        given = zip((lr,), defaults, strict=True)
+        # end
+        factor = 1.0 if lr is None else lr / defaults[0]
+        return [factor * default if rate is None else rate for rate, default in given]
+
+    # end
+    def param_groups(
+        self,
+        # fill rates
+        lr: float | None = None,
+        # end
+    ) -> list[dict[str, Any]]:
         # fill groups
         raise NotImplementedError
         # end
 
-    def make_optimizer(self, lr: float | None = None) -> torch.optim.Optimizer:
+    def make_optimizer(
+        self,
+        # fill rates
+        lr: float | None = None,
+        # end
+    ) -> torch.optim.Optimizer:
+        # keep if several
+        """The optimizers, side by side as one; build it once the model is on its device."""
+        # else
         """The optimizer; build it once the model is on its device."""
+        # end
         # fill optimizer
         raise NotImplementedError
         # end
-
-    # end

@@ -83,8 +83,7 @@ def train(trainer: Trainer) -> int:
             # keep if options
             start, end = ("\r", "\x1b[K") if in_place else ("", "\n")
             print(f"{start}{shown}  {left:.0f} s left", end=end, file=sys.stderr, flush=True)
-            # end
-            # keep if not options
+            # else
             print(f"{shown}  {left:.0f} s left", file=sys.stderr, flush=True)
             # end
         # keep if ckpt
@@ -95,8 +94,7 @@ def train(trainer: Trainer) -> int:
             checkpoints.save()
             if checkpoints.stop:
                 return 128 + checkpoints.stop
-        # end
-        # keep if not ckpt
+        # else
         if is_due and not loss.isfinite():
             return 1
         # end
@@ -130,8 +128,7 @@ def run(options: argparse.Namespace) -> int:
         # Drawn on the CPU, so that a seed means the same network on every device.
         # keep if not depth
         model = _Network(options.width, options.richness, options.gamma).to(device)
-        # end
-        # keep if depth
+        # else
         sizes = (options.width, options.depth, options.richness, options.gamma)
         model = _Network(*sizes).to(device)
         # end

@@ -74,8 +74,7 @@ def shard(options: argparse.Namespace, device: torch.device) -> _Network:
     policy = MixedPrecisionPolicy(kind, torch.float32, cast_forward_inputs=False)
     # keep if not depth
     model = _Network(options.width, options.richness, options.gamma, device="meta")
-    # end
-    # keep if depth
+    # else
     sizes = (options.width, options.depth, options.richness, options.gamma)
     model = _Network(*sizes, device="meta")
     # end
@@ -83,8 +82,7 @@ def shard(options: argparse.Namespace, device: torch.device) -> _Network:
     for layer in [layer for layer in model.modules() if isinstance(layer, Dense)]:
         layer.to_empty(device="cpu").reset_parameters()  # whole, and alike on every process
         fully_shard(layer, mesh=mesh, mp_policy=policy)
-    # end
-    # keep if norms
+    # else
     norms: tuple[Any, ...] = (nn.LayerNorm, nn.RMSNorm)  # keep if not shifted
     norms = (nn.LayerNorm, nn.RMSNorm, Shifted)  # keep if shifted
     drawn: list[Any] = [part for part in model.modules() if isinstance(part, (Dense, *norms))]

@@ -48,15 +48,13 @@ def train(model: _Network, x: Tensor, y: Tensor, options: argparse.Namespace) ->
                 print(f"step {step}/{steps}  loss {loss.item():.4g}", file=sys.stderr)
 
 
-# end
-# keep if features
+# else
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Matrix products in 16 bits when asked for; weights and optimizer state stay in fp32."""
     # keep if options
     kind = torch.float16 if precision == "fp16" else torch.bfloat16
     y = torch.autocast(device.type, kind, enabled=precision != "fp32")
-    # end
-    # keep if not options
+    # else
     y = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
     # end
     return y
@@ -77,8 +75,7 @@ def evaluate(model: _Network, x: Tensor, y: Tensor, precision: str) -> tuple[flo
             found.append(gather(model(x[mine].to(device)).float(), len(rows)))
             # end
     outputs, y = torch.cat(found), y.to(device)
-    # end
-    # keep if not features
+    # else
     with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bf16"):
         outputs = torch.cat([model(piece).float() for piece in x.split(4096)])
     # end
@@ -180,8 +177,7 @@ class Trainer:
         loss = loss_of(outputs, y) * (len(x) / rows)  # keep if ranks
         loss.backward()
         self.optimizer.step()
-        # end
-        # keep if options
+        # else
         pieces, made = min(self.options.accumulate, int(rows)), list[Tensor]()
         loss = torch.zeros((), device=self.device)
         for p in self.model.parameters():  # a sum needs memory that no CUDA graph writes over
