@@ -17,7 +17,7 @@ from richc.emit.plan import (
     shape,
     shift_of,
 )
-from richc.emit.text import indented, number
+from richc.emit.text import number
 from richc.spec.activation import Activation
 from richc.spec.model import Layer, LayerKind, Model
 
@@ -57,44 +57,50 @@ def words_of(plan: Plan) -> frozenset[str]:
     return frozenset({*(word for word in said if said[word]), *dists, plan.model.loss})
 
 
-def fills(plan: Plan, *, sharded: bool, scaled: bool, plain: bool) -> dict[str, Fills]:
-    """What stands in the parts, by part and place; ``plain`` is a program without features."""
+def fills(plan: Plan, words: frozenset[str]) -> Fills:
+    """What stands in the parts, by place; ``words`` are all that is said of the program."""
+    model = plan.model
+    layers = [line for step in plan.steps for line in _assignment(plan, step)]
+    scaled = bool({"options", "module_only"} & words)
+    arguments = ", ".join(["self", *(f"{rate}: float | None = None" for rate in rates(plan))])
+    made = f"model.make_optimizer({', '.join(f'options.{rate}' for rate in rates(plan))})"
     return {
-        "dense": _dense_fills(words_of(plan)),
-        "blocks": {"classes": _classes(plan)},
-        "network": _network_fills(plan, sharded=sharded, scaled=scaled),
-        "data": _PLAIN if plain else _REFUSED,
-        **_program_fills(plan),
-        "weights": _weights_fills(plan),
+        "layer": _about_layer(words),
+        "network": _about_network(model),
+        "richness": [f"richness: {_RICHNESS[model.richness is None]},"],
+        "checks": _checks(model),
+        "layers": [*plan.binding(layers), *layers],
+        "forward": [*_lines(plan.steps), "return x"],
+        "each": groups_of_each(plan),
+        "base_rates": [f"def base_rates({arguments}) -> list[float]:"],
+        "defaults": default_rates(plan),
+        "param_groups": [f"def param_groups({arguments}) -> list[dict[str, Any]]:"],
+        "groups": group_lines(plan),
+        "optimizer": [f"def make_optimizer({arguments}) -> torch.optim.Optimizer:"],
+        "made": optimizer_lines(plan, sharded="fsdp" in words, scaled=scaled),
+        "plain_optimizer": [f"optimizer = {made}"],
+        "its_optimizer": [f"self.optimizer = {made}"],
+        "options": _rate_options(plan),
+        "width": _width_of_weights(plan),
+        **(_REFUSED if "features" in words else _PLAIN),
     }
 
 
-def _dense_fills(words: frozenset[str]) -> Fills:
+_RICHNESS = {True: "float | None = None", False: "float = RICHNESS"}
+
+
+def _about_layer(words: frozenset[str]) -> list[str]:
     scale = "scale * " if "scale" in words else ""
     offset = "" if "bias" not in words else " + bias_scale * b" if "bias_scale" in words else " + b"
     weight = f"{scale}(W x)" if scale and offset else f"{scale}W x"
     about = f"``{weight}{offset}``; W is (fan_out, fan_in), its entries start at ``std``."
-    return {"about": [f'"""{about}"""', ""]}
+    return [f'"""{about}"""']
 
 
-def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
-    model = plan.model
-    layers = [line for step in plan.steps for line in _assignment(plan, step)]
+def _about_network(model: Model) -> list[str]:
     source = "indices (batch,)" if model.is_token_input else f"(batch, {model.input_dim})"
-    is_fixed = model.richness is None
     where = f"(batch, {dim(model.layers[-1].fan_out)}); ``factory``: device and dtype"
-    return {
-        "about": [f'"""From {source} to {where}, as of torch.empty."""', ""],
-        "richness": [f"richness: {'float | None = None' if is_fixed else 'float = RICHNESS'},"],
-        "checks": _checks(model),
-        "layers": [*plan.binding(layers), *layers],
-        "forward": [*_lines(plan.steps), "return x"],
-        "rates": [f"{rate}: float | None = None," for rate in rates(plan)],
-        "each": groups_of_each(plan),
-        "defaults": default_rates(plan),
-        "groups": group_lines(plan),
-        "optimizer": optimizer_lines(plan, sharded=sharded, scaled=scaled),
-    }
+    return [f'"""From {source} to {where}, as of torch.empty."""']
 
 
 #: What goes wrong with data, where the program has no ``refused_for`` as yet, and where it has.
@@ -109,42 +115,37 @@ _PLAIN: Fills = {
 _REFUSED: Fills = {"refusal": ['with refused_for(f"{options.data}"):'], "refused": []}
 
 
-def _program_fills(plan: Plan) -> dict[str, Fills]:
-    """Where the program's command line and its training know of the optimizers' rates."""
-    made = f"model.make_optimizer({', '.join(f'options.{rate}' for rate in rates(plan))})"
-    own = [
-        f'add("--{rate.replace("_", "-")}", type=number, help="that of {optimizer.law.title}")'
-        for rate, optimizer in zip(rates(plan)[1:], plan.optimizers[1:], strict=True)
+def _rate_options(plan: Plan) -> list[str]:
+    """The options of several optimizers' rates."""
+    (first, *others), (_, *names) = plan.optimizers, rates(plan)
+    about = f"that of {first.law.title}; the other rates keep their ratio to it"
+    return [
+        f'add("--lr", type=number, help="{about}")',
+        *(
+            f'add("--{name.replace("_", "-")}", type=number, help="that of {optimizer.law.title}")'
+            for name, optimizer in zip(names, others, strict=True)
+        ),
     ]
-    if own:
-        about = f"that of {plan.optimizers[0].law.title}; the other rates keep their ratio to it"
-        own.insert(0, f'add("--lr", type=number, help="{about}")')
-    loop = [f"optimizer, steps = {made}, options.steps"]
-    return {
-        "command": {"rates": own},
-        "training": {"loop": loop, "optimizer": [f"self.optimizer = {made}"]},
-    }
 
 
-def _weights_fills(plan: Plan) -> Fills:
+def _width_of_weights(plan: Plan) -> list[str]:
     """Lines that read the width off the first weight with a side that depends on it."""
+    is_turned = {"embedding", "columns"} & words_of(plan) == {"embedding"}
     for block in plan.blocks:
-        for position, layer in enumerate(() if block.holder != "self" else block.layers):
-            sides = (layer.fan_out, layer.fan_in)
-            is_turned = {"embedding", "columns"} & words_of(plan) == {"embedding"}
-            for side, size in enumerate(sides[::-1] if is_turned else sides):
-                if size.wide and not layer.kind.is_norm:
-                    place = f"{block.name}.{position}" if block.is_list else block.name
-                    times = "" if size.over == 1 else f" * {size.over}"
-                    over = times if size.factor == 1 else f"{times} // {size.factor}"
-                    return {
-                        "width": [
-                            f'weight = state.get(f"{{prefix}}{place}.weight")',
-                            "if weight is not None and weight.dim() == 2:",
-                            f'    theirs["width"] = weight.shape[{side}]{over}',
-                        ]
-                    }
-    return {"width": []}
+        first = block.layers[0]
+        sides = (first.fan_in, first.fan_out) if is_turned else (first.fan_out, first.fan_in)
+        for side, size in enumerate(sides):
+            if size.wide and not first.kind.is_norm and block.holder == "self":
+                times = f" * {size.over}" if size.over > 1 else ""
+                width = (
+                    f"weight.shape[{side}]{times}{f' // {size.factor}' if size.factor > 1 else ''}"
+                )
+                return [
+                    f'weight = state.get(f"{{prefix}}{block.path(0)}.weight")',
+                    "if weight is not None and weight.dim() == 2:",
+                    f'    theirs["width"] = {width}',
+                ]
+    return []
 
 
 def _checks(model: Model) -> list[str]:
@@ -284,12 +285,12 @@ def _activated(activation: Activation | None, value: str) -> str:
     return activation.kind.torch.format(value, slope=number(activation.below))
 
 
-#: The arguments of a block's class that a formula may need; the module has the others.
+#: The symbols that a block's class is made with; the module has the others.
 _SIZES = {"n": "int", "L": "int", "r": "float", "gamma": "float", "alpha": "float"}
+_CONSTANTS = {"n0": "BASE_WIDTH", "L0": "BASE_DEPTH"}
 
 
 def _arguments(plan: Plan, module: PlannedModule) -> list[str]:
-    """The symbols that a block is made with."""
     return [word for word in plan.words(_body(plan, module)) if word in _SIZES]
 
 
@@ -306,36 +307,26 @@ def _body(plan: Plan, module: PlannedModule) -> list[str]:
     return [*lines, *(line for step in module.steps for line in _assignment(plan, step))]
 
 
-def _classes(plan: Plan) -> list[str]:
-    """The class of every residual and every repeat."""
-    lines: list[str] = []
-    for module in plan.modules:
-        lines += ["", "", *_class(plan, module)] if lines else _class(plan, module)
-    return lines
-
-
-def _class(plan: Plan, module: PlannedModule) -> list[str]:
-    body, residual = _body(plan, module), module.residual
-    arguments = [f"{word}: {_SIZES[word]}" for word in _arguments(plan, module)]
-    about, forward, shown = "Some layers in a row.", [*_lines(module.steps), "return x"], []
-    if residual is not None:
+def block_fills(plan: Plan, module: PlannedModule) -> Fills:
+    """What stands in the part of a block, for one of them."""
+    body = _body(plan, module)
+    about, through, held = "Some layers in a row.", [*_lines(module.steps), "return x"], []
+    if module.residual is not None:
         held = [word for word in ("skip", "scale") if any(f"self.{word} =" in b for b in body)]
-        words = {word: f"self.{word} * " if word in held else "" for word in ("skip", "scale")}
+        skip, scale = (f"{word} * " if word in held else "" for word in ("skip", "scale"))
+        about = f"``{skip}x + {scale}branch(x)``, for the x of a stream."
         first, *others = _lines(module.steps, to="y")
-        total = f"return {words['skip']}x + {words['scale']}y"
-        forward = [f"y: Tensor = {first.removeprefix('y = ')}", *others, total]
-        about = f"{'skip * ' * ('skip' in held)}x + {'scale * ' * ('scale' in held)}branch(x)"
-        about = f"``{about}``, for the x of a stream."
-        shown = [f"{word}={{self.{word}:.4g}}" for word in held]
-    lines = [f"class {module.class_name}(nn.Module):", f'    """{about}"""', ""]
-    constants = {"n0": "BASE_WIDTH", "L0": "BASE_DEPTH"}
-    bound = [word for word in plan.words(body) if word in constants]
-    binding = [f"{', '.join(bound)} = {', '.join(constants[word] for word in bound)}"]
-    inside = ["super().__init__()", *(binding if bound else []), *body]
-    lines += [f"    def __init__({', '.join(['self', *arguments, '**factory: Any'])}) -> None:"]
-    lines += indented(inside, 8)
-    lines += ["", "    def forward(self, x: Tensor) -> Tensor:", *indented(forward, 8)]
-    if shown:
-        line = f'        return f"{", ".join(shown)}"'
-        lines += ["", "    def extra_repr(self) -> str:", line]
-    return lines
+        total = f"{skip and 'self.'}{skip}x + {scale and 'self.'}{scale}y"
+        through = [f"y: Tensor = {first.removeprefix('y = ')}", *others, f"return {total}"]
+    bound = [word for word in plan.words(body) if word in _CONSTANTS]
+    binding = f"{', '.join(bound)} = {', '.join(_CONSTANTS[word] for word in bound)}"
+    sizes = [f"{word}: {_SIZES[word]}" for word in _arguments(plan, module)]
+    shown = ", ".join(f"{word}={{self.{word}:.4g}}" for word in held)
+    return {
+        "class": [f"class {module.class_name}(nn.Module):"],
+        "block": [f'"""{about}"""'],
+        "constructor": [f"def __init__({', '.join(['self', *sizes, '**factory: Any'])}) -> None:"],
+        "inside": [*([binding] if bound else []), *body],
+        "through": through,
+        "shown": ["def extra_repr(self) -> str:", f'    return f"{shown}"'] if held else [],
+    }

@@ -51,13 +51,8 @@ def groups_of_each(plan: Plan) -> list[str]:
 def default_rates(plan: Plan) -> list[str]:
     """How ``base_rates`` begins."""
     defaults = [plan.formula(optimizer.lr) for optimizer in plan.optimizers]
-    titles = " and ".join(optimizer.law.title for optimizer in plan.optimizers)
-    return [
-        f'"""Of {titles}: what is not given keeps its ratio to ``{RATE}``."""',
-        *plan.binding(defaults),
-        f"defaults = [{', '.join(defaults)}]",
-        f"given = zip(({', '.join(rates(plan))}), defaults, strict=True)",
-    ]
+    values = f"({', '.join(rates(plan))}), [{', '.join(defaults)}]"
+    return [*plan.binding(defaults), f"rates, defaults = {values}"]
 
 
 def _rates_line(plan: Plan) -> str:

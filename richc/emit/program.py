@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from richc.emit.docstring import docstring
 from richc.emit.features import PARTS, UnknownFeature, chosen
-from richc.emit.module import fills, words_of
+from richc.emit.module import block_fills, fills, words_of
 from richc.emit.plan import Plan, plan
 from richc.emit.text import (
     LINE_LENGTH,
@@ -49,16 +49,6 @@ class Origin(NamedTuple):
     digest: str
     #: What stood on the command line behind the path.
     options: tuple[str, ...] = ()
-
-    def lines(self, richc_version: str) -> list[str]:
-        words = shlex.join([self.path, *self.options])
-        if not words.isprintable():
-            # A name that cannot stand in a comment: as if it came from standard input.
-            return [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
-        return [
-            f"{MARKER}{richc_version} from {shlex.quote(self.path)}. Change that, not this file.",
-            f"{ORIGIN}{self.digest[:16]}, richc compile {words}",
-        ]
 
 
 class Prediction(NamedTuple):
@@ -100,26 +90,21 @@ def emit_program(
     words |= {"features"} if asked else set()
     if {"stream", "embedding"} <= words:
         raise UnknownFeature("`stream` reads features, not indices of tokens")
-    names = [name for name, condition in PARTS if holds(condition, words)]
-    optimizers = {o.name: o.law.torch for o in decided.optimizers}
-    names = [*(name for name, torch in optimizers.items() if torch.is_a_part), *names]
-    scaled = bool({"options", "module_only"} & words)
-    filled = fills(decided, sharded="fsdp" in words, scaled=scaled, plain=not asked)
-    parts = {name: load_part(name, words | {*names}, filled.get(name)) for name in names}
-    text = "\n\n".join(part.body for part in parts.values())
+    parts, filled = [], fills(decided, words)
+    for name in _parts(decided, words):
+        each = [filled]
+        if name == "blocks":
+            each = [block_fills(decided, module) for module in decided.modules]
+        parts += [load_part(name, words, fill) for fill in each]
+    text = "\n\n".join(part.body for part in parts)
     # Parts have one return, for the type checker; what is returned at once needs no name, but that
     # what a layer returns is a tensor shows by the name of the argument.
     text = re.sub(r"(\n +)(?!x )(\w+) = (.*)\1return \2\n", r"\1return \3\n", text)
-    header = (
-        [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
-        if origin is None
-        else origin.lines(richc_version)
-    )
     head = [
-        *header,
+        *_header(origin, richc_version),
         *docstring(decided, summary, violations),
         "",
-        *_imports(parts.values(), text),
+        *_imports(parts, text),
         "",
         *_constants(decided, words, richc_version),
         *(_predicted(decided, predictions or {}) if "monitor" in words else ()),
@@ -129,6 +114,24 @@ def emit_program(
     end = '\n\nif __name__ == "__main__":\n    sys.exit(main())\n'
     body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text)
     return "\n".join(head) + "\n" + formatted(body) + ("" if module_only else end)
+
+
+def _header(origin: Origin | None, richc_version: str) -> list[str]:
+    words = "" if origin is None else shlex.join([origin.path, *origin.options])
+    if origin is None or not words.isprintable():
+        # A name that cannot stand in a comment is as if it came from standard input.
+        return [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
+    return [
+        f"{MARKER}{richc_version} from {shlex.quote(origin.path)}. Change that, not this file.",
+        f"{ORIGIN}{origin.digest[:16]}, richc compile {words}",
+    ]
+
+
+def _parts(decided: Plan, words: frozenset[str]) -> list[str]:
+    """Which parts the program has, in its order: an optimizer's own before all others."""
+    laws = [optimizer.law for optimizer in decided.optimizers]
+    own = dict.fromkeys(law.name for law in laws if law.torch.is_a_part)
+    return [*own, *(name for name, condition in PARTS if holds(condition, words))]
 
 
 def _imports(parts: Iterable[Part], text: str) -> list[str]:

@@ -116,9 +116,8 @@ def load_part(
 
     Lines between ``# keep if A or B`` and ``# end``, or one that ends in ``# keep if A or B``, are
     kept when one of these ``words`` is said of the file; ``A and B`` are both, ``not A`` is one
-    that is not.  Behind ``# else`` stands what is kept otherwise.  In place of the lines between
-    ``# fill NAME`` and ``# end``, which are for the type checker, stand those of ``fills``, as far
-    to the right.  Regions may be nested.
+    that is not.  Behind ``# else`` stands what is kept otherwise.  Regions may be nested.  In place
+    of a line that ends in ``# fill NAME``, which is for the type checker, stand those of ``fills``.
     """
     text = files("richc.emit").joinpath("parts", f"{name}.py").read_text(encoding="utf-8")
     kept: list[str] = []
@@ -129,17 +128,14 @@ def load_part(
             regions.append(holds(word.removeprefix("# keep if "), words))
         elif word == "# else":
             regions[-1] = not regions[-1]
-        elif word.startswith("# fill "):
-            if all(regions):
-                lines = (fills or {})[word.removeprefix("# fill ")]
-                kept += [f"{line}\n" for line in indented(lines, line.index("#"))]
-            regions.append(False)
         elif word == "# end":
             regions.pop()
         elif all(regions):
-            code, marker, condition = line.partition("  # keep if ")
-            if not marker or holds(condition.strip(), words):
-                kept.append(f"{code}\n" if marker else line)
+            code, _, condition = line.rstrip("\n").partition("  # keep if ")
+            _, marker, place = code.partition("# fill ")
+            lines = [code.strip()] if not marker else (fills or {})[place]
+            if holds(condition, words):
+                kept += [f"{line}\n" for line in indented(lines, len(code) - len(code.lstrip()))]
     head, _, body = "".join(kept).partition(_CUT)
     imports = tuple(i.partition("  #")[0] for i in _IMPORT.findall(head) if "__future__" not in i)
     return Part(imports, body.strip("\n") + "\n")

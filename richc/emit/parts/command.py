@@ -50,10 +50,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--depth", type=int, default=DEPTH, help="L, the number of blocks")  # keep if depth
     add("--richness", type=number, default=RICHNESS, help="the exponent r")
     add("--gamma", type=number, default=GAMMA, help="the prefactor of alpha")
-    # keep if not several
+    # keep if several
+    # fill options
+    # else
     add("--lr", type=number, help="the optimizer's learning rate (the specification's)")
-    # end
-    # fill rates
     # end
     add("--steps", type=int, default=STEPS, help="of training")
     # keep if options

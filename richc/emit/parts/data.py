@@ -199,9 +199,7 @@ def refused_for(what: str) -> Iterator[None]:
 # end
 def load(options: argparse.Namespace) -> list[Any]:
     """Features and targets to train on, and held-out ones: a fifth of the rows, by the seed."""
-    # fill refusal
-    with refused_for(f"{options.data}"):
-        # end
+    with refused_for(f"{options.data}"):  # fill refusal
         # keep if not stream
         # keep if options
         if options.data.is_fifo():
@@ -239,7 +237,6 @@ def load(options: argparse.Namespace) -> list[Any]:
         test, train = order[: max(2, len(x) // 5)], order[max(2, len(x) // 5) :]
         x.standardise(train, options.statistics_rows)  # keep if stream
     # fill refused
-    # end
     # keep if mse
     if y.dtype != torch.bool:
         y = (y - y[train].mean(0)) / y[train].std(0, correction=0).clamp(min=1e-30)

@@ -43,10 +43,8 @@ def draw(tensor: Tensor, std: float, dist: str, generator: torch.Generator | Non
 
 # end
 class Dense(nn.Module):
-    # fill about
-    """``W x``; W is (fan_out, fan_in), its entries start at ``std``."""
+    """``W x``; W is (fan_out, fan_in), its entries start at ``std``."""  # fill layer
 
-    # end
     def __init__(
         self,
         fan_in: int,

@@ -19,17 +19,13 @@ WIDTH, DEPTH, BASE_WIDTH, RICHNESS, GAMMA = 64, 4, 64, 0.5, 1.0
 
 
 class _Network(nn.Module):
-    # fill about
-    """From (batch, features) to (batch, outputs)."""
+    """From (batch, features) to (batch, outputs)."""  # fill network
 
-    # end
     def __init__(
         self,
         width: int = WIDTH,
         depth: int = DEPTH,  # keep if depth
-        # fill richness
-        richness: float = RICHNESS,
-        # end
+        richness: float = RICHNESS,  # fill richness
         gamma: float = GAMMA,
         **factory: Any,
     ) -> None:
@@ -48,14 +44,12 @@ class _Network(nn.Module):
             raise ValueError(f"depth must be at least 1, not {depth}")
         # end
         # fill checks
-        # end
         # keep if depth
         self.width, self.depth, self.richness, self.gamma = width, depth, richness, gamma
         # else
         self.width, self.richness, self.gamma = width, richness, gamma
         # end
         # fill layers
-        # end
         self.reset_parameters()
         # keep if module_only
         self.register_state_dict_post_hook(describe_weights)  # type: ignore[no-untyped-call]
@@ -89,9 +83,7 @@ class _Network(nn.Module):
         # end
 
     def forward(self, x: Tensor) -> Tensor:
-        # fill forward
-        return x
-        # end
+        return x  # fill forward
 
     def extra_repr(self) -> str:
         # keep if depth
@@ -104,43 +96,21 @@ class _Network(nn.Module):
 
     # keep if several
     # fill each
-    # end
-    def base_rates(
-        self,
-        # fill rates
-        lr: float | None = None,
-        # end
-    ) -> list[float]:
-        # fill defaults
+    def base_rates(self, lr: float | None = None) -> list[float]:  # fill base_rates
         """Of the optimizers: what is not given keeps its ratio to ``lr``."""
-        defaults = [0.1]
-        given = zip((lr,), defaults, strict=True)
-        # end
+        rates, defaults = [lr], [0.1]  # fill defaults
         factor = 1.0 if lr is None else lr / defaults[0]
-        return [factor * default if rate is None else rate for rate, default in given]
+        pairs = zip(rates, defaults, strict=True)
+        return [factor * default if rate is None else rate for rate, default in pairs]
 
     # end
-    def param_groups(
-        self,
-        # fill rates
-        lr: float | None = None,
-        # end
-    ) -> list[dict[str, Any]]:
-        # fill groups
-        raise NotImplementedError
-        # end
+    def param_groups(self, lr: float | None = None) -> list[dict[str, Any]]:  # fill param_groups
+        raise NotImplementedError  # fill groups
 
-    def make_optimizer(
-        self,
-        # fill rates
-        lr: float | None = None,
-        # end
-    ) -> torch.optim.Optimizer:
+    def make_optimizer(self, lr: float | None = None) -> torch.optim.Optimizer:  # fill optimizer
         # keep if several
         """The optimizers, side by side as one; build it once the model is on its device."""
         # else
         """The optimizer; build it once the model is on its device."""
         # end
-        # fill optimizer
-        raise NotImplementedError
-        # end
+        raise NotImplementedError  # fill made

@@ -25,11 +25,9 @@ SCORE = "accuracy"
 # keep if not features
 def train(model: _Network, x: Tensor, y: Tensor, options: argparse.Namespace) -> None:
     """Train on shuffled full batches, and show the loss ten times."""
-    # fill loop
-    optimizer, steps = model.make_optimizer(options.lr), options.steps
-    # end
-    generator, size = torch.Generator().manual_seed(options.seed), min(options.batch, len(x))
-    batches: list[Tensor] = []
+    optimizer = model.make_optimizer(options.lr)  # fill plain_optimizer
+    generator, batches = torch.Generator().manual_seed(options.seed), list[Tensor]()
+    steps, size = options.steps, min(options.batch, len(x))
     for step in range(1, steps + 1):
         if not batches:  # an epoch begins; rows that make no full batch wait for the next one
             order = torch.randperm(len(x), generator=generator).to(x.device)
@@ -125,9 +123,7 @@ class Trainer:
         # keep if ddp
         self.network = DistributedDataParallel(self.network, gradient_as_bucket_view=True)
         # end
-        # fill optimizer
-        self.optimizer = model.make_optimizer(options.lr)
-        # end
+        self.optimizer = model.make_optimizer(options.lr)  # fill its_optimizer
         # keep if options
         steps, warmup = options.steps, options.warmup
         warmup = round(warmup * steps) if warmup < 1 else int(warmup)

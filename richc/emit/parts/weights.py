@@ -49,7 +49,6 @@ def check_weights(
     """Refuse the weights of another network before one is loaded.  Raises RuntimeError."""
     theirs = dict(metadata.get("network", {}))
     # fill width
-    # end
     for key, ours in identity(model).items():
         if theirs.get(key, ours) != ours:
             raise RuntimeError(
