@@ -84,7 +84,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("log", "log"),
     ("monitor", "monitor"),
     ("command", "program"),
-    ("program", "features"),
+    ("program", "program"),
 )
 
 

@@ -1,23 +1,20 @@
-"""Part: the command line; and a run from the data to the last line without features."""
+"""Part: the options of the command line."""
 
 from __future__ import annotations
 
 import argparse
 import math
-import sys
 from pathlib import Path
 
 import torch
 
-from richc.emit.parts.data import load, number
-from richc.emit.parts.network import _Network
-from richc.emit.parts.training import evaluate, train
+from richc.emit.parts.data import number
 
 WIDTH, DEPTH, RICHNESS, GAMMA = 64, 4, 0.5, 1.0
 DATA: str | None = None
 TARGET: str | None = None
 STEPS, BATCH, SEED, PRECISION = 1000, 128, 0, "fp32"
-SCHEDULE, WARMUP, SCORE = "constant", 0.0, "accuracy"
+SCHEDULE, WARMUP = "constant", 0.0
 
 
 # ---- emitted from here on ----
@@ -137,37 +134,3 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         raise ValueError("--resume: from which folder? name it with --checkpoint")
     # end
     return options
-
-
-# keep if not features
-def main(argv: list[str] | None = None) -> int:
-    """Train, report, save; returns 0 if it trained, 1 if the loss diverged, 2 for bad input."""
-    try:
-        options = parse(argv)
-        train_x, train_y, test_x, test_y = (part.to(options.device) for part in load(options))
-        torch.manual_seed(options.seed)
-        # keep if not depth
-        model = _Network(options.width, options.richness, options.gamma).to(options.device)
-        # else
-        sizes = (options.width, options.depth, options.richness, options.gamma)
-        model = _Network(*sizes).to(options.device)
-        # end
-        train(model, train_x, train_y, options)
-        loss, known = evaluate(model, train_x, train_y, options.precision)
-        held_out, unseen = evaluate(model, test_x, test_y, options.precision)
-        shown = f"train loss {loss:.6g} {SCORE} {known:.4f}"
-        print(f"{shown}  held-out loss {held_out:.6g} {SCORE} {unseen:.4f}", flush=True)
-        if options.save is not None:
-            draft = options.save.with_name(f"{options.save.name}.tmp")
-            torch.save(model.state_dict(), draft)
-            draft.replace(options.save)
-        return 0 if math.isfinite(loss) else 1
-    except KeyboardInterrupt:
-        line, code = "interrupted", 130
-    except (ArithmeticError, AssertionError, OSError, RuntimeError, ValueError) as error:
-        line, code = f"error: {error}", 1 if isinstance(error, FloatingPointError) else 2
-    print("".join(c if c.isprintable() else "?" for c in line.split("\n")[0]), file=sys.stderr)
-    return code
-
-
-# end

@@ -1,4 +1,4 @@
-"""Part: a run from the data to the last line, of a program with features."""
+"""Part: a run from the data to the last line."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from richc.emit.parts.log import Log
 from richc.emit.parts.monitor import Monitor
 from richc.emit.parts.network import _Network
 from richc.emit.parts.ranks import gather, processes, rank, shard
-from richc.emit.parts.training import Trainer, evaluate
+from richc.emit.parts.training import Trainer, evaluate, train
 
 MODEL, COMPILER, SCORE = "model", "richc", "accuracy"
 
 # ---- emitted from here on ----
 
 
+# keep if features
 # ---- a run ---------------------------------------------------------------------------------------
-def train(trainer: Trainer) -> int:
+def loop(trainer: Trainer) -> int:
     """Train to the last step; returns 0, 1 for a loss that diverged, or 128 and a signal."""
     options, begun = trainer.options, time.perf_counter()
     monitor = Monitor(trainer)  # changes are counted from the beginning  # keep if monitor
@@ -44,14 +45,12 @@ def train(trainer: Trainer) -> int:
     in_place = options.progress or (sys.stderr.isatty() and not options.quiet)
     if in_place:
         trainer.undo.callback(print, file=sys.stderr)
-    times = 100 if in_place else min(options.epochs or 10, 100)  # keep if not ranks
+    times = 100 if in_place else min(options.epochs or 10, 100)
     # end
     for step in range(first + 1, steps + 1):
         loss, outputs, y = trainer.step()
-        is_due = step * 10 // steps > (step - 1) * 10 // steps  # keep if ranks or not options
-        # keep if options and not ranks
-        is_due = step * times // steps > (step - 1) * times // steps
-        # end
+        is_due = step * 10 // steps > (step - 1) * 10 // steps  # keep if not options
+        is_due = step * times // steps > (step - 1) * times // steps  # keep if options
         # keep if log
         is_logged = bool(options.log or options.tensorboard) and step % options.log_every == 0
         # end
@@ -103,7 +102,7 @@ def train(trainer: Trainer) -> int:
 
 @processes()  # keep if ranks
 def run(options: argparse.Namespace) -> int:
-    """Load, train, report and save; returns 0, 1 if the loss diverged, or as ``train``."""
+    """Load, train, report and save; returns 0, 1 if the loss diverged, or as ``loop``."""
     with refused_for(f"--device {options.device} is not available"):
         device = torch.empty(0, device=options.device).device
     # keep if options
@@ -136,10 +135,10 @@ def run(options: argparse.Namespace) -> int:
         trainer = Trainer(model, train_x, train_y, options)
         trainer.probe = test_x[:256].to(device)  # keep if monitor
         trainer.held_out = test_x[:4096], test_y[:4096]  # keep if options and not ranks
-    code = train(trainer)  # keep if not ckpt and not log and not options
+    code = loop(trainer)  # keep if not ckpt and not log and not options
     # keep if ckpt or log or options
     with trainer.undo:
-        code = train(trainer)
+        code = loop(trainer)
     # end
     # keep if ckpt
     if code > 1:  # a signal's
@@ -182,13 +181,45 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
+# end
 def main(argv: list[str] | None = None) -> int:
+    # keep if features
     """The command line; returns 0 if it trained, 1 if the loss diverged, 2 for bad input."""
+    # else
+    """Train, report, save; returns 0 if it trained, 1 if the loss diverged, 2 for bad input."""
+    # end
     try:
-        return run(parse(argv))
+        y = run(parse(argv))  # keep if features
+        # keep if not features
+        options = parse(argv)
+        train_x, train_y, test_x, test_y = (part.to(options.device) for part in load(options))
+        torch.manual_seed(options.seed)
+        # keep if not depth
+        model = _Network(options.width, options.richness, options.gamma).to(options.device)
+        # else
+        sizes = (options.width, options.depth, options.richness, options.gamma)
+        model = _Network(*sizes).to(options.device)
+        # end
+        train(model, train_x, train_y, options)
+        loss, known = evaluate(model, train_x, train_y, options.precision)
+        held_out, unseen = evaluate(model, test_x, test_y, options.precision)
+        shown = f"train loss {loss:.6g} {SCORE} {known:.4f}"
+        print(f"{shown}  held-out loss {held_out:.6g} {SCORE} {unseen:.4f}", flush=True)
+        if options.save is not None:
+            draft = options.save.with_name(f"{options.save.name}.tmp")
+            torch.save(model.state_dict(), draft)
+            draft.replace(options.save)
+        y = 0 if math.isfinite(loss) else 1
+        # end
+        return y
     except KeyboardInterrupt:
         line, code = "interrupted", 130
+    # keep if features
     except (argparse.ArgumentError, OSError, ValueError, torch.OutOfMemoryError) as error:
         line, code = f"error: {error}", 2
+    # else
+    except (ArithmeticError, AssertionError, OSError, RuntimeError, ValueError) as error:
+        line, code = f"error: {error}", 1 if isinstance(error, FloatingPointError) else 2
+    # end
     print("".join(c if c.isprintable() else "?" for c in line.split("\n")[0]), file=sys.stderr)
     return code

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -33,10 +34,9 @@ __all__ = ["gather", "processes", "rank", "ranks"]
 @contextlib.contextmanager
 def processes() -> Iterator[None]:
     """Join the processes that torchrun started, or be the only one; number 0 is heard meanwhile."""
-    with contextlib.ExitStack() as stack:
-        if os.environ.get("RANK", "0") != "0":
-            stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-            stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+    is_heard = os.environ.get("RANK", "0") == "0"
+    out, err = (sys.stdout, sys.stderr) if is_heard else (io.StringIO(), io.StringIO())
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         if dist.is_initialized():
             yield
             return
@@ -47,9 +47,9 @@ def processes() -> Iterator[None]:
         try:
             dist.init_process_group(store=store, rank=number, world_size=count)
             yield
-        except BaseException:
+        except BaseException:  # the others fail for lack of the first, which alone says why
             if store.compare_set("failed", "", str(number)) != str(number).encode():
-                raise SystemExit(1) from None  # for lack of the one that failed first
+                raise SystemExit(1) from None
             raise
         dist.destroy_process_group()
 

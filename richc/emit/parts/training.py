@@ -49,13 +49,8 @@ def train(model: _Network, x: Tensor, y: Tensor, options: argparse.Namespace) ->
 # else
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Matrix products in 16 bits when asked for; weights and optimizer state stay in fp32."""
-    # keep if options
     kind = torch.float16 if precision == "fp16" else torch.bfloat16
-    y = torch.autocast(device.type, kind, enabled=precision != "fp32")
-    # else
-    y = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
-    # end
-    return y
+    return torch.autocast(device.type, kind, enabled=precision != "fp32")
 
 
 # end
@@ -63,8 +58,7 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 def evaluate(model: _Network, x: Tensor, y: Tensor, precision: str) -> tuple[float, float]:
     """Loss and score over all of ``x``, in pieces."""
     # keep if features
-    device = next(model.parameters()).device
-    found = []
+    device, found = next(model.parameters()).device, list[Tensor]()
     with autocast(device, precision):
         for rows in torch.arange(len(x)).split(4096):
             found.append(model(x[rows].to(device)).float())  # keep if not ranks
