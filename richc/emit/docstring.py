@@ -57,13 +57,9 @@ def _legend(decided: Plan) -> str:
         f"lr = {rich_formula(optimizer.lr, decided.symbols)} ({optimizer.name})"
         for optimizer in decided.optimizers
     ]
-    bases = []
-    if "n0" in decided.used or ("alpha" in decided.used and decided.symbols.base):
-        bases.append(f"n0 = {model.base_width}")
-    if "L0" in decided.used and model.depth is not None:
-        bases.append(f"L0 = {model.depth.base}")
-    if bases:
-        known.append(f"{', '.join(bases)} (where that was tuned)")
+    if decided.bases:
+        known += [f"{base} = {value}" for base, value in decided.bases.items()]
+        known[-1] += " (where that was tuned)"
     if "alpha" in decided.used:
         ratio = "(n / n0)" if decided.symbols.base else "n"
         known.append(f"alpha = gamma * {ratio}^r")
@@ -116,7 +112,7 @@ def _rows(decided: Plan, steps: Iterable[Step]) -> Iterator[_Row]:
 
 
 def _of_layer(decided: Plan, block: PlannedBlock, run: LayerRun) -> Iterator[_Row]:
-    layer, name, outputs = run.layer, _span(block, run), dim(run.layer.fan_out)
+    layer, name, outputs = run.layer, block.label(run.start, run.end), dim(run.layer.fan_out)
     if not layer.kind.is_norm:
         yield [name, " -> ".join(shape(decided.model, layer))], *_values(decided, layer.weight)
     elif not is_frozen(layer.weight):
@@ -161,11 +157,3 @@ def _value(decided: Plan, value: Monomial, lr: Monomial = ONE) -> tuple[str, str
     except OverflowError:
         return text, ""
     return text, "" if size == text or value.is_zero else size
-
-
-def _span(block: PlannedBlock, run: LayerRun) -> str:
-    if not block.is_list:
-        return block.statement
-    if run.end - run.start == 1:
-        return f"{block.statement}.{run.start}"
-    return f"{block.statement}.{run.start}-{run.end - 1}"

@@ -7,13 +7,16 @@ from collections.abc import Iterable
 from richc.algebra.monomial import ONE
 from richc.emit.optimizer import default_rates, group_lines, groups_of_each, optimizer_lines, rates
 from richc.emit.plan import (
+    BASES,
     Plan,
     PlannedModule,
     Step,
+    binding,
     depends_on_gamma,
     depends_on_richness,
     dim,
     is_frozen,
+    mentioned,
     shape,
     shift_of,
 )
@@ -69,7 +72,7 @@ def fills(plan: Plan, words: frozenset[str]) -> Fills:
         "network": _about_network(model),
         "richness": [f"richness: {_RICHNESS[model.richness is None]},"],
         "checks": _checks(model),
-        "layers": [*plan.binding(layers), *layers],
+        "layers": [*binding(layers), *layers],
         "forward": [*_lines(plan.steps), "return x"],
         "each": groups_of_each(plan),
         "base_rates": [f"def base_rates({arguments}) -> list[float]:"],
@@ -179,7 +182,9 @@ def _assignment(plan: Plan, step: Step) -> list[str]:
     if isinstance(step, Activation):
         return []
     if isinstance(step, PlannedModule):
-        block = f"{step.class_name}({', '.join([*_arguments(plan, step), '**factory'])})"
+        block = (
+            f"{step.class_name}({', '.join([*mentioned(_body(plan, step), _SIZES), '**factory'])})"
+        )
         if not step.number:
             return [f"self.{step.name} = {block}"]
         blocks = f"nn.ModuleList({block} for _ in range({step.number}))"
@@ -287,11 +292,6 @@ def _activated(activation: Activation | None, value: str) -> str:
 
 #: The symbols that a block's class is made with; the module has the others.
 _SIZES = {"n": "int", "L": "int", "r": "float", "gamma": "float", "alpha": "float"}
-_CONSTANTS = {"n0": "BASE_WIDTH", "L0": "BASE_DEPTH"}
-
-
-def _arguments(plan: Plan, module: PlannedModule) -> list[str]:
-    return [word for word in plan.words(_body(plan, module)) if word in _SIZES]
 
 
 def _body(plan: Plan, module: PlannedModule) -> list[str]:
@@ -318,15 +318,13 @@ def block_fills(plan: Plan, module: PlannedModule) -> Fills:
         first, *others = _lines(module.steps, to="y")
         total = f"{skip and 'self.'}{skip}x + {scale and 'self.'}{scale}y"
         through = [f"y: Tensor = {first.removeprefix('y = ')}", *others, f"return {total}"]
-    bound = [word for word in plan.words(body) if word in _CONSTANTS]
-    binding = f"{', '.join(bound)} = {', '.join(_CONSTANTS[word] for word in bound)}"
-    sizes = [f"{word}: {_SIZES[word]}" for word in _arguments(plan, module)]
+    sizes = [f"{word}: {_SIZES[word]}" for word in mentioned(body, _SIZES)]
     shown = ", ".join(f"{word}={{self.{word}:.4g}}" for word in held)
     return {
         "class": [f"class {module.class_name}(nn.Module):"],
         "block": [f'"""{about}"""'],
         "constructor": [f"def __init__({', '.join(['self', *sizes, '**factory: Any'])}) -> None:"],
-        "inside": [*([binding] if bound else []), *body],
+        "inside": [*binding(body, BASES), *body],
         "through": through,
         "shown": ["def extra_repr(self) -> str:", f'    return f"{shown}"'] if held else [],
     }

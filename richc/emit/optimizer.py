@@ -6,7 +6,7 @@ foreach kernels that users know; lion and signsgd come as parts (``richc/emit/pa
 
 from __future__ import annotations
 
-from richc.emit.plan import BASE_RATES, RATE, ParameterGroup, Plan
+from richc.emit.plan import BASE_RATES, RATE, ParameterGroup, Plan, binding
 from richc.emit.text import indented, literal, number
 from richc.optimizers.knobs import Kind, Value
 from richc.optimizers.law import Epsilon
@@ -52,7 +52,7 @@ def default_rates(plan: Plan) -> list[str]:
     """How ``base_rates`` begins."""
     defaults = [plan.formula(optimizer.lr) for optimizer in plan.optimizers]
     values = f"({', '.join(rates(plan))}), [{', '.join(defaults)}]"
-    return [*plan.binding(defaults), f"rates, defaults = {values}"]
+    return [*binding(defaults), f"rates, defaults = {values}"]
 
 
 def _rates_line(plan: Plan) -> str:
@@ -86,7 +86,7 @@ def _table(plan: Plan, optimizer: Optimizer, about: str) -> list[str]:
     shape = _shape_correction(optimizer)
     return [
         f'"""{about}"""',
-        *plan.binding([*rows, becomes, default]),
+        *binding([*rows, becomes, default]),
         f"{RATE} = {default} if {RATE} is None else {RATE}",
         f"rows: list[tuple[Any, ...]] = [{', '.join(rows)}]",
         f"{'groups =' if shape else 'return'} [{group} for {', '.join(columns)} in rows]",

@@ -12,10 +12,11 @@ from typing import NamedTuple
 from richc.emit.docstring import docstring
 from richc.emit.features import PARTS, UnknownFeature, chosen
 from richc.emit.module import block_fills, fills, words_of
-from richc.emit.plan import Plan, plan
+from richc.emit.plan import BASES, Plan, plan
 from richc.emit.text import (
     LINE_LENGTH,
     Part,
+    assigned,
     formatted,
     holds,
     literal,
@@ -162,39 +163,32 @@ def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list
     outputs = model.layers[-1].fan_out
     if outputs.wide:
         raise ValueError("the read-out's size must not depend on the width")
-    richness = "None" if model.richness is None else number(model.richness)
-    depth = {} if model.depth is None else {"DEPTH": str(model.depth.value)}
-    sizes = {"WIDTH": str(model.width), **depth, "RICHNESS": richness, "GAMMA": number(model.gamma)}
-    if "n0" in decided.used or (decided.symbols.base and "alpha" in decided.used):
-        sizes["BASE_WIDTH"] = str(model.base_width)
-    if model.depth is not None and "L0" in decided.used:
-        sizes["BASE_DEPTH"] = str(model.depth.base)
-    lines = [f"{', '.join(sizes)} = {', '.join(sizes.values())}"]
+    sizes = {"WIDTH": str(model.width)}
+    sizes |= {} if model.depth is None else {"DEPTH": str(model.depth.value)}
+    sizes["RICHNESS"] = "None" if model.richness is None else number(model.richness)
+    sizes["GAMMA"] = number(model.gamma)
+    sizes |= {BASES[base]: str(value) for base, value in decided.bases.items()}
     if "program" not in words:
-        return lines
+        return [assigned(sizes)]
     named = {"SCORE": literal(_SCORES[model.loss])}
-    train_defaults = {
+    if "features" in words:
+        named |= {"MODEL": literal(model.name), "COMPILER": literal(f"richc {richc_version}")}
+    named["FEATURES"] = "1" if model.is_token_input else str(model.input_dim)
+    named |= {"TOKENS": str(model.input_dim)} if model.is_token_input else {}
+    named["OUTPUTS"] = str(outputs.factor)
+    data = {} if train.data is None else {"DATA": literal(train.data)}
+    data["TARGET"] = "None" if train.target is None else literal(train.target)
+    defaults = {
         "STEPS": str(STEPS if train.steps is None else train.steps),
         "BATCH": str(BATCH if train.batch is None else train.batch),
         "SEED": str(_SEED if train.seed is None else train.seed),
         "PRECISION": literal(train.precision or _PRECISION),
     }
-    if "features" in words:
-        named["MODEL"], named["COMPILER"] = literal(model.name), literal(f"richc {richc_version}")
     if "options" in words:
-        train_defaults["SCHEDULE"] = literal(train.schedule or _SCHEDULE)
-        train_defaults["WARMUP"] = number(Fraction(0) if train.warmup is None else train.warmup)
-    features = {"FEATURES": str(model.input_dim)}
-    if model.is_token_input:
-        features = {"FEATURES": "1", "TOKENS": str(model.input_dim)}
-    named |= {**features, "OUTPUTS": str(outputs.factor)}
-    lines += [f"{', '.join(named)} = {', '.join(named.values())}"]
-    data = {} if train.data is None else {"DATA": literal(train.data)}
-    data["TARGET"] = _optional(train.target)
+        defaults["SCHEDULE"] = literal(train.schedule or _SCHEDULE)
+        defaults["WARMUP"] = number(Fraction(0) if train.warmup is None else train.warmup)
     return [
-        *lines,
-        f"{', '.join(data)} = {', '.join(data.values())}",
-        f"{', '.join(train_defaults)} = {', '.join(train_defaults.values())}",
+        *map(assigned, (sizes, named, data, defaults)),
         'MISSING, UNPACKED_BYTES = ("", "?", "na", "n/a", "nan", "null", "none"), 1 << 30',
         *([f"SPEC = {literal(_digest(decided))}"] if "ckpt" in words else ()),
     ]
@@ -233,7 +227,3 @@ def _predicted(decided: Plan, predictions: Mapping[str, Prediction]) -> list[str
         *(f"    {row}," for row in rows),
         "}",
     ]
-
-
-def _optional(text: str | None) -> str:
-    return "None" if text is None else literal(text)

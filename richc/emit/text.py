@@ -56,6 +56,11 @@ def broken(line: str) -> list[str]:
     return [head, *(piece for item in items for piece in broken(pad + item)), tail]
 
 
+def assigned(values: Mapping[str, str]) -> str:
+    """``A, B = 1, 2``."""
+    return f"{', '.join(values)} = {', '.join(values.values())}"
+
+
 def indented(lines: Iterable[str], indent: int) -> list[str]:
     pad = " " * indent
     return [pad + line if line else "" for line in lines]
@@ -87,17 +92,14 @@ def number(value: Fraction) -> str:
     return f"{value.numerator} / {value.denominator}"
 
 
-def prose(text: str, indent: int = 0, hanging: str = "") -> list[str]:
+def prose(text: str, hanging: str = "") -> list[str]:
     """Words for a docstring, wrapped; nothing in them can end it, escape or reorder the text.
 
     Control and format characters (bidirectional overrides among them) are shown as escapes.
     """
     safe = "".join(c if c.isprintable() else _escaped(c) for c in " ".join(text.split()))
     safe = safe.replace("\\", "\\\\").replace('"', "'")
-    first = " " * indent
-    return textwrap.wrap(
-        safe, LINE_LENGTH, initial_indent=first, subsequent_indent=first + hanging
-    ) or [""]
+    return textwrap.wrap(safe, LINE_LENGTH, subsequent_indent=hanging) or [""]
 
 
 class Part(NamedTuple):
