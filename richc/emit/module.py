@@ -81,6 +81,7 @@ def fills(plan: Plan, words: frozenset[str]) -> Fills:
         "groups": group_lines(plan),
         "optimizer": [f"def make_optimizer({arguments}) -> torch.optim.Optimizer:"],
         "made": optimizer_lines(plan, sharded="fsdp" in words, scaled=scaled),
+        "plain_train": ["train(model, train_x, train_y, options)"],
         "plain_optimizer": [f"optimizer = {made}"],
         "its_optimizer": [f"self.optimizer = {made}"],
         "options": _rate_options(plan),

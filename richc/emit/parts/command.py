@@ -26,19 +26,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     # keep if has_data
     data = Path(__file__).resolve().parent / str(DATA)
-    # end
-    # keep if has_data and not options
-    add("--data", type=Path, default=str(data if data.exists() else DATA), help="CSV (%(default)a)")
-    # end
-    # keep if has_data and options
+    # keep if options
     known = str(data if data.exists() else DATA)
     add("--data", type=Path, default=known, help=".csv .csv.gz .npz .pt .safetensors (%(default)a)")
+    # else
+    add("--data", type=Path, default=str(data if data.exists() else DATA), help="CSV (%(default)a)")
     # end
-    # keep if not has_data and not options
-    add("--data", type=Path, help="a table, .csv or .csv.gz")
-    # end
-    # keep if not has_data and options
-    add("--data", type=Path, help=".csv .csv.gz .npz .pt .safetensors")
+    # else
+    add("--data", type=Path, help=".csv .csv.gz .npz .pt .safetensors")  # keep if options
+    add("--data", type=Path, help="a table, .csv or .csv.gz")  # keep if not options
     # end
     add("--target", default=TARGET, help="the labels' column, by name or number (the last one)")
     add("--ignore", metavar="NAMES", help="columns to leave out, with commas between")
@@ -116,8 +112,6 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     # keep if options
     if options.warmup > 1 and options.warmup % 1:
         raise ValueError(f"--warmup: {options.warmup} is no number of steps")
-    # end
-    # keep if options
     save = options.save
     if save and not (save.suffix in (".pt", ".safetensors") and save.parent.is_dir()):
         raise ValueError(f"--save {save}: no .pt or .safetensors, or no folder {save.parent}")

@@ -68,23 +68,19 @@ class Dense(nn.Module):
         self.scale_input = fan_in < fan_out
         # end
         self.dist = dist  # keep if not only_normal
-        # keep if frozen
-        weight = torch.empty(fan_out, fan_in, **factory)
-        self.weight = nn.Parameter(weight, requires_grad=trainable)
-        # end
-        self.weight = nn.Parameter(torch.empty(fan_out, fan_in, **factory))  # keep if not frozen
+        self.weight = nn.Parameter(torch.empty(fan_out, fan_in, **factory))
+        self.weight.requires_grad_(trainable)  # keep if frozen
         # keep if bias
         self.bias_std = bias_std
         self.bias_scale = bias_scale  # keep if bias_scale
         self.bias = None
         if bias_std is not None:
+            self.bias = nn.Parameter(torch.empty(fan_out, **factory))  # keep if not matrices
             # keep if matrices
-            bias = torch.empty(fan_out, 1, **factory)  # a matrix: the optimizer takes nothing else
-            # else
-            bias = torch.empty(fan_out, **factory)
+            # A matrix: the optimizer takes nothing else.
+            self.bias = nn.Parameter(torch.empty(fan_out, 1, **factory))
             # end
-            self.bias = nn.Parameter(bias, requires_grad=bias_trainable)  # keep if frozen
-            self.bias = nn.Parameter(bias)  # keep if not frozen
+            self.bias.requires_grad_(bias_trainable)  # keep if frozen
         # end
 
     @torch.no_grad()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from richc.emit.parts import training
 from richc.emit.parts.ckpt import Checkpoints
 from richc.emit.parts.command import parse
 from richc.emit.parts.cross_entropy import score
@@ -20,7 +21,7 @@ from richc.emit.parts.log import Log
 from richc.emit.parts.monitor import Monitor
 from richc.emit.parts.network import _Network
 from richc.emit.parts.ranks import gather, processes, rank, shard
-from richc.emit.parts.training import Trainer, evaluate, train
+from richc.emit.parts.training import Trainer, evaluate
 
 MODEL, COMPILER, SCORE = "model", "richc", "accuracy"
 
@@ -29,7 +30,7 @@ MODEL, COMPILER, SCORE = "model", "richc", "accuracy"
 
 # keep if features
 # ---- a run ---------------------------------------------------------------------------------------
-def loop(trainer: Trainer) -> int:
+def train(trainer: Trainer) -> int:
     """Train to the last step; returns 0, 1 for a loss that diverged, or 128 and a signal."""
     options, begun = trainer.options, time.perf_counter()
     monitor = Monitor(trainer)  # changes are counted from the beginning  # keep if monitor
@@ -102,7 +103,7 @@ def loop(trainer: Trainer) -> int:
 
 @processes()  # keep if ranks
 def run(options: argparse.Namespace) -> int:
-    """Load, train, report and save; returns 0, 1 if the loss diverged, or as ``loop``."""
+    """Load, train, report and save; returns 0, 1 if the loss diverged, or as ``train``."""
     with refused_for(f"--device {options.device} is not available"):
         device = torch.empty(0, device=options.device).device
     # keep if options
@@ -135,10 +136,10 @@ def run(options: argparse.Namespace) -> int:
         trainer = Trainer(model, train_x, train_y, options)
         trainer.probe = test_x[:256].to(device)  # keep if monitor
         trainer.held_out = test_x[:4096], test_y[:4096]  # keep if options and not ranks
-    code = loop(trainer)  # keep if not ckpt and not log and not options
+    code = train(trainer)  # keep if not ckpt and not log and not options
     # keep if ckpt or log or options
     with trainer.undo:
-        code = loop(trainer)
+        code = train(trainer)
     # end
     # keep if ckpt
     if code > 1:  # a signal's
@@ -200,7 +201,7 @@ def main(argv: list[str] | None = None) -> int:
         sizes = (options.width, options.depth, options.richness, options.gamma)
         model = _Network(*sizes).to(options.device)
         # end
-        train(model, train_x, train_y, options)
+        training.train(model, train_x, train_y, options)  # fill plain_train
         loss, known = evaluate(model, train_x, train_y, options.precision)
         held_out, unseen = evaluate(model, test_x, test_y, options.precision)
         shown = f"train loss {loss:.6g} {SCORE} {known:.4f}"

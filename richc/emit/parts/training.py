@@ -106,13 +106,11 @@ class Trainer:
         # end
         self.generator = torch.Generator().manual_seed(options.seed)
         self.shuffle()
-        # keep if options and not fsdp
+        # keep if options
         if options.compile:
-            self.network = torch.compile(model, fullgraph=True, mode=options.compile_mode)
-        # end
-        # keep if options and fsdp
-        if options.compile:  # between gatherings
-            self.network = torch.compile(model, mode=options.compile_mode)
+            mode, is_whole = options.compile_mode, True  # keep if not fsdp
+            mode, is_whole = options.compile_mode, False  # between gatherings  # keep if fsdp
+            self.network = torch.compile(model, fullgraph=is_whole, mode=mode)
         # end
         # keep if ddp
         self.network = DistributedDataParallel(self.network, gradient_as_bucket_view=True)
