@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from richc.algebra.monomial import ONE
+from richc.algebra.monomial import ONE, Monomial
 from richc.emit.optimizer import default_rates, group_lines, groups_of_each, optimizer_lines, rates
 from richc.emit.plan import (
     BASES,
@@ -203,47 +203,49 @@ def _assignment(plan: Plan, step: Step) -> list[str]:
 
 
 def _layer(plan: Plan, layer: Layer) -> str:
-    name, arguments = (_norm if layer.kind.is_norm else _dense)(plan, layer)
-    return f"{name}({', '.join([*arguments, '**factory'])})"
+    """The constructor of a layer; a bias that torch's norms have no argument for stands behind."""
 
+    def factor(value: Monomial) -> str:
+        return "" if value == ONE else plan.formula(value)
 
-def _norm(plan: Plan, layer: Layer) -> tuple[str, list[str]]:
-    """torch's norm; a bias that torch's has no argument for is added behind it."""
-    is_rms, shift = layer.kind == LayerKind.RMSNORM, shift_of(layer)
-    name, items = "nn.RMSNorm" if is_rms else "nn.LayerNorm", [dim(layer.fan_out)]
-    if layer.floor is not None:
-        items.append(f"eps={plan.formula(layer.floor)}")
-    if is_frozen(layer.weight):
-        items.append("elementwise_affine=False")
-    elif not is_rms and (layer.bias is None or shift is not None):
-        items.append("bias=False")
+    weight, bias, shift = layer.weight, layer.bias, shift_of(layer)
+    if not layer.kind.is_norm:
+        return _call(
+            "Embedding" if layer.kind == LayerKind.EMBEDDING else "Dense",
+            *shape(plan.model, layer),
+            std=plan.formula(weight.std),
+            scale=factor(weight.scale),
+            bias_std="" if bias is None else plan.formula(bias.std),
+            bias_scale="" if bias is None else factor(bias.scale),
+            dist="" if layer.dist == "normal" else f'"{layer.dist}"',
+            trainable="False" if is_frozen(weight) else "",
+            bias_trainable="False" if bias is not None and is_frozen(bias) else "",
+        )
+    has_no_bias = bias is None or shift is not None
+    norm = _call(
+        "nn.RMSNorm" if layer.kind == LayerKind.RMSNORM else "nn.LayerNorm",
+        dim(layer.fan_out),
+        eps="" if layer.floor is None else plan.formula(layer.floor),
+        elementwise_affine="False" if is_frozen(weight) else "",
+        bias=""
+        if layer.kind == LayerKind.RMSNORM or is_frozen(weight) or not has_no_bias
+        else "False",
+    )
     if shift is None:
-        return name, items
-    norm = f"{name}({', '.join([*items, '**factory'])})"
-    added = [norm, dim(layer.fan_out), f"std={plan.formula(shift.std)}"]
-    if shift.scale != ONE:
-        added.append(f"scale={plan.formula(shift.scale)}")
-    if is_frozen(shift):
-        added.append("trainable=False")
-    return "Shifted", added
+        return norm
+    return _call(
+        "Shifted",
+        *(norm, dim(layer.fan_out)),
+        std=plan.formula(shift.std),
+        scale=factor(shift.scale),
+        trainable="False" if is_frozen(shift) else "",
+    )
 
 
-def _dense(plan: Plan, layer: Layer) -> tuple[str, list[str]]:
-    weight, bias = layer.weight, layer.bias
-    items = [*shape(plan.model, layer), f"std={plan.formula(weight.std)}"]
-    if weight.scale != ONE:
-        items.append(f"scale={plan.formula(weight.scale)}")
-    if bias is not None:
-        items.append(f"bias_std={plan.formula(bias.std)}")
-        if bias.scale != ONE:
-            items.append(f"bias_scale={plan.formula(bias.scale)}")
-    if layer.dist != "normal":
-        items.append(f'dist="{layer.dist}"')
-    if is_frozen(weight):
-        items.append("trainable=False")
-    if bias is not None and is_frozen(bias):
-        items.append("bias_trainable=False")
-    return "Embedding" if layer.kind == LayerKind.EMBEDDING else "Dense", items
+def _call(name: str, *given: str, **named: str) -> str:
+    """A constructor with those of the named arguments that are not empty."""
+    arguments = [*given, *(f"{key}={value}" for key, value in named.items() if value)]
+    return f"{name}({', '.join([*arguments, '**factory'])})"
 
 
 def _lines(steps: Iterable[Step], to: str = "x") -> list[str]:

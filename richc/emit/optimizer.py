@@ -15,8 +15,6 @@ from richc.spec.model import Optimizer
 #: Options that are printed even at their default: what people look for first.
 _ALWAYS = ("momentum", "betas")
 
-_OPTION_WORDS = {True: "True", False: "False"}
-
 
 def rates(plan: Plan) -> list[str]:
     """What the learning rate of each optimizer is called."""
@@ -200,7 +198,7 @@ def _options(optimizer: Optimizer) -> list[str]:
 
 def _option(value: Value, kind: Kind) -> str:
     if isinstance(value, bool):
-        return _OPTION_WORDS[value]
+        return str(value)
     if isinstance(value, tuple):
         return f"({', '.join(number(v) for v in value)})"
     if isinstance(value, str):
