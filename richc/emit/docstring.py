@@ -78,7 +78,7 @@ def _table(decided: Plan) -> list[str]:
 
 
 def _rows(decided: Plan, steps: Iterable[Step]) -> Iterator[list[str]]:
-    """A row for each weight, bias and gain, and for what a branch or its stream is multiplied by."""
+    """A row for each weight, bias and gain, and for the factor of a branch or of its stream."""
     for step in steps:
         if isinstance(step, PlannedModule):
             residual = step.residual

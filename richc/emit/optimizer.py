@@ -150,7 +150,8 @@ def optimizer_lines(plan: Plan, *, sharded: bool, scaled: bool) -> list[str]:
         is_plain = 'first.device.type in ("cpu", "cuda") and not hasattr(first, "device_mesh")'
         lines += [f"fused = {is_plain}"]
     elif fused:
-        lines += ['fused = next(self.parameters()).device.type in ("cpu", "cuda")']
+        kernels = 'next(self.parameters()).device.type in ("cpu", "cuda")'
+        lines += [f"fused = {kernels}  # None: as torch chooses"]
     if any(optimizer.law.torch.caps_rate for optimizer in plan.optimizers):
         lines += ["# torch caps every rate at 1 / sqrt(step): long runs flatten large ones."]
     pairs = zip(plan.optimizers, _calls_of_groups(plan), strict=True)

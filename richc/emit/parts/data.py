@@ -64,7 +64,7 @@ def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, list[
     empty = np.vectorize(lambda cell: cell.lower() in MISSING, otypes=[bool])(cells)
     word = np.isnan(values) & ~empty
     # The first row has names where a word stands above a number, or where no word comes again.
-    named = (word[0] & ~np.isnan(values[1])).any() or not (~word[0] | (cells[1:] == cells[0])).any()
+    named = (word[0] & ~np.isnan(values[1])).any() or (word[0] & (cells[1:] != cells[0])).all()
     names = [str(name) for name in (cells[0] if named else range(len(cells[0])))]
     cells, values, empty, word = (part[int(named) :] for part in (cells, values, empty, word))
     targets = [len(names) - 1] if options.target is None else find_columns(names, options.target)
@@ -208,7 +208,7 @@ def load(options: argparse.Namespace) -> list[Any]:
         found, labels, _ = (read_csv if is_csv else read_arrays)(options)
         # end
         found, labels, _ = read_csv(options)  # keep if not options
-        x, columns = torch.from_numpy(found).float().double(), found.shape[1]
+        x, columns = torch.from_numpy(found).float().double(), found.shape[1]  # as fp32 holds it
         bad = ~x.isfinite().all(1).numpy()
         # else
         x, labels = open_rows(options)
