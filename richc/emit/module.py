@@ -85,7 +85,7 @@ def fills(plan: Plan, words: frozenset[str]) -> Fills:
         "plain_optimizer": [f"optimizer = {made}"],
         "its_optimizer": [f"self.optimizer = {made}"],
         "options": _rate_options(plan),
-        "width": _width_of_weights(plan),
+        "width": _width_of_weights(plan, words),
         **(_REFUSED if "features" in words else _PLAIN),
     }
 
@@ -132,23 +132,22 @@ def _rate_options(plan: Plan) -> list[str]:
     ]
 
 
-def _width_of_weights(plan: Plan) -> list[str]:
+def _width_of_weights(plan: Plan, words: frozenset[str]) -> list[str]:
     """Lines that read the width off the first weight with a side that depends on it."""
-    is_turned = {"embedding", "columns"} & words_of(plan) == {"embedding"}
+    is_turned = {"embedding", "columns"} & words == {"embedding"}
     for block in plan.blocks:
         first = block.layers[0]
         sides = (first.fan_in, first.fan_out) if is_turned else (first.fan_out, first.fan_in)
-        for side, size in enumerate(sides):
-            if size.wide and not first.kind.is_norm and block.holder == "self":
-                times = f" * {size.over}" if size.over > 1 else ""
-                width = (
-                    f"weight.shape[{side}]{times}{f' // {size.factor}' if size.factor > 1 else ''}"
-                )
-                return [
-                    f'weight = state.get(f"{{prefix}}{block.path(0)}.weight")',
-                    "if weight is not None and weight.dim() == 2:",
-                    f'    theirs["width"] = {width}',
-                ]
+        side = 0 if sides[0].wide else 1
+        if sides[side].wide and not first.kind.is_norm and block.holder == "self":
+            width = f"weight.shape[{side}]"
+            width += "" if sides[side].over == 1 else f" * {sides[side].over}"
+            width += "" if sides[side].factor == 1 else f" // {sides[side].factor}"
+            return [
+                f'weight = state.get(f"{{prefix}}{block.path(0)}.weight")',
+                "if weight is not None and weight.dim() == 2:",
+                f'    theirs["width"] = {width}',
+            ]
     return []
 
 
@@ -183,9 +182,7 @@ def _assignment(plan: Plan, step: Step) -> list[str]:
     if isinstance(step, Activation):
         return []
     if isinstance(step, PlannedModule):
-        block = (
-            f"{step.class_name}({', '.join([*mentioned(_body(plan, step), _SIZES), '**factory'])})"
-        )
+        block = _call(step.class_name, *mentioned(_body(plan, step), _SIZES))
         if not step.number:
             return [f"self.{step.name} = {block}"]
         blocks = f"nn.ModuleList({block} for _ in range({step.number}))"

@@ -85,10 +85,9 @@ def emit_program(
     """
     decided = plan(model)
     asked = chosen(model.features, features, train=model.train)
-    asked = () if module_only else asked
-    words = words_of(decided) | {*asked, "module_only" if module_only else "program"}
-    words |= {"ranks"} if {"ddp", "fsdp"} & words else set()
-    words |= {"features"} if asked else set()
+    words = words_of(decided) | {"module_only" if module_only else "program"}
+    if asked and not module_only:
+        words |= {*asked, "features", *(("ranks",) if {"ddp", "fsdp"} & {*asked} else ())}
     if {"stream", "embedding"} <= words:
         raise UnknownFeature("`stream` reads features, not indices of tokens")
     parts, filled = [], fills(decided, words)
@@ -112,9 +111,8 @@ def emit_program(
         "",
         "",
     ]
-    end = '\n\nif __name__ == "__main__":\n    sys.exit(main())\n'
     body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text)
-    return "\n".join(head) + "\n" + formatted(body) + ("" if module_only else end)
+    return "\n".join(head) + "\n" + formatted(body)
 
 
 def _header(origin: Origin | None, richc_version: str) -> list[str]:

@@ -49,10 +49,10 @@ class Checkpoints:
                 self.claim()
             # end
             self.claim()  # keep if not ranks
-            for newest in self.states()[-1:]:
+            if states := self.states():
                 if not self.options.resume:
                     raise ValueError("holds a run; go on with it by --resume")
-                restore(trainer, newest)
+                restore(trainer, states[-1])
                 print(f"going on from step {trainer.taken}", file=sys.stderr)
             if threading.current_thread() is threading.main_thread():  # others must not
                 for number in (signal.SIGTERM, signal.SIGINT):

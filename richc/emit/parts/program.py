@@ -224,3 +224,7 @@ def main(argv: list[str] | None = None) -> int:
     # end
     print("".join(c if c.isprintable() else "?" for c in line.split("\n")[0]), file=sys.stderr)
     return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
