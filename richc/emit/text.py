@@ -139,7 +139,7 @@ def load_part(
             if holds(condition, words):
                 kept += [f"{line}\n" for line in indented(lines, len(code) - len(code.lstrip()))]
     head, _, body = "".join(kept).partition(_CUT)
-    imports = tuple(i.partition("  #")[0] for i in _IMPORT.findall(head) if "__future__" not in i)
+    imports = tuple(line.partition("  #")[0] for line in _IMPORT.findall(head))
     return Part(imports, body.strip("\n") + "\n")
 
 

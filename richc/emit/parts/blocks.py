@@ -1,7 +1,5 @@
 """Part: the class of a residual or of a repeat; the program has one of each."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

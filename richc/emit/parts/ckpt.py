@@ -1,7 +1,5 @@
 """Part: whole states of a run in a folder, from which it goes on as if nothing had happened."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib
 import itertools

@@ -1,7 +1,5 @@
 """Part: the options of the command line."""
 
-from __future__ import annotations
-
 import argparse
 import math
 from pathlib import Path

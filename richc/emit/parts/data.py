@@ -1,7 +1,5 @@
 """Part: data from a file: read, checked, standardised, divided."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import functools

@@ -1,7 +1,5 @@
 """Part: the emitted network's one layer; only what the model needs of it is in the file."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Part: what happens in training, as lines of JSON and for TensorBoard."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import threading

@@ -1,7 +1,5 @@
 """Part: the sizes of representations and of their changes, beside what the specification says."""
 
-from __future__ import annotations
-
 import json
 import re
 import sys

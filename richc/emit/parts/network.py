@@ -1,7 +1,5 @@
 """Part: the model's class; its name and what the model says of it are filled in."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Part: a run from the data to the last line."""
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import math

@@ -1,7 +1,5 @@
 """Part: processes that train one network together, each with a copy or with a share of it."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import io

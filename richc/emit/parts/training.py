@@ -1,7 +1,5 @@
 """Part: batches, steps, and loss and score over many examples."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import math

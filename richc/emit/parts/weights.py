@@ -5,8 +5,6 @@ is added to the tensors.  Where only tensors survive (safetensors), their shapes
 Hooks of torch's public interface do it, so it also holds for a network inside of another module.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 import torch
