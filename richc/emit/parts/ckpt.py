@@ -98,16 +98,14 @@ class Checkpoints:
             draft = path.with_name(f".{path.name}")
             draft.mkdir(exist_ok=True)
             write(draft / "00000.safetensors", self.format.save(tensors))  # keep if not ranks
+            # keep if ranks
+            holders = 1  # of one copy  # keep if not fsdp
+            holders = self.options.shard_over or ranks()  # of one copy, together  # keep if fsdp
             # keep if fsdp
             tensors = {k: v.to_local() if isinstance(v, DTensor) else v for k, v in tensors.items()}
-            if rank() < (self.options.shard_over or ranks()):  # that have one copy together
+            # end
+            if rank() < holders:
                 write(draft / f"{rank():05}.safetensors", self.format.save(tensors))
-            # end
-            # keep if ranks and not fsdp
-            if rank() == 0:
-                write(draft / "00000.safetensors", self.format.save(tensors))
-            # end
-            # keep if ranks
             dist.barrier()
             if rank():
                 return

@@ -21,13 +21,12 @@ class Log:
 
     def __init__(self, trainer: Trainer) -> None:
         options, begin = trainer.options, trainer.taken
-        self.path, folder = options.log, options.tensorboard
+        self.path, folder = options.log, options.tensorboard  # keep if not ranks
+        # keep if ranks
+        self.path, folder = (None, None) if rank() else (options.log, options.tensorboard)
+        # end
         self.board: Any = None
         self.told = f"--tensorboard {folder}"
-        # keep if ranks
-        if rank():
-            self.path = folder = None
-        # end
         with refused_for(f"--log {self.path}"):
             if self.path is not None and not make_ready(self.path, begin, options):
                 self.write({"run": MODEL, "options": vars(options)})

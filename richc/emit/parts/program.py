@@ -134,11 +134,8 @@ def run(options: argparse.Namespace) -> int:
         trainer = Trainer(model, train_x, train_y, options)
         trainer.probe = test_x[:256].to(device)  # keep if monitor
         trainer.held_out = test_x[:4096], test_y[:4096]  # keep if options and not ranks
-    code = train(trainer)  # keep if not ckpt and not log and not options
-    # keep if ckpt or log or options
     with trainer.undo:
         code = train(trainer)
-    # end
     # keep if ckpt
     if code > 1:  # a signal's
         return code

@@ -96,12 +96,10 @@ class Trainer:
         if self.size < ranks():
             raise ValueError(f"--batch: fewer examples than the {ranks()} processes")
         # end
-        self.network: Any = model  # keep if ddp or options
+        self.network: Any = model
         self.probe: Tensor  # keep if monitor
         self.held_out: tuple[Any, Tensor]  # seen while it trains  # keep if options and not ranks
-        # keep if ckpt or log or options
         self.undo = contextlib.ExitStack()  # what ends with training
-        # end
         self.generator = torch.Generator().manual_seed(options.seed)
         self.shuffle()
         # keep if options
@@ -157,8 +155,7 @@ class Trainer:
         # keep if not options
         self.optimizer.zero_grad()
         with autocast(self.device, self.options.precision):
-            outputs = self.network(x)  # keep if ddp
-            outputs = self.model(x)  # keep if not ddp
+            outputs = self.network(x)
         loss = loss_of(outputs, y)  # keep if not ranks
         loss = loss_of(outputs, y) * (len(x) / rows)  # keep if ranks
         loss.backward()
