@@ -44,12 +44,14 @@ def train(trainer: Trainer) -> int:
     in_place = options.progress or (sys.stderr.isatty() and not options.quiet)
     if in_place:
         trainer.undo.callback(print, file=sys.stderr)
-    times = 100 if in_place else min(options.epochs or 10, 100)
+    times = 100 if in_place else min(options.epochs or 10, 100)  # keep if not ranks
     # end
     for step in range(first + 1, steps + 1):
         loss, outputs, y = trainer.step()
-        is_due = step * 10 // steps > (step - 1) * 10 // steps  # keep if not options
-        is_due = step * times // steps > (step - 1) * times // steps  # keep if options
+        is_due = step * 10 // steps > (step - 1) * 10 // steps  # keep if ranks or not options
+        # keep if options and not ranks
+        is_due = step * times // steps > (step - 1) * times // steps
+        # end
         # keep if log
         is_logged = bool(options.log or options.tensorboard) and step % options.log_every == 0
         # end
