@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
 from richc.algebra.formula import rich_formula
-from richc.algebra.monomial import (
-    ONE,
-    Base,
-    Monomial,
-    symbol,
-)
+from richc.algebra.monomial import ONE, Base, Monomial, symbol
 from richc.emit.plan import (
     RATE,
     LayerRun,
@@ -27,8 +23,6 @@ from richc.spec.declared_values import logs
 from richc.spec.model import Tensor
 
 _HEADS = ("layer", "shape", "multiplier", "init std", "learning rate", "optimizer")
-#: A row's first cells, the values behind them, and a last cell.
-_Row = tuple[list[str], list[tuple[str, str]], list[str]]
 
 
 def docstring(decided: Plan, summary: str, violations: Sequence[str]) -> list[str]:
@@ -57,13 +51,9 @@ def _legend(decided: Plan) -> str:
         f"lr = {rich_formula(optimizer.lr, decided.symbols)} ({optimizer.name})"
         for optimizer in decided.optimizers
     ]
-    bases = []
-    if "n0" in decided.used or ("alpha" in decided.used and decided.symbols.base):
-        bases.append(f"n0 = {model.base_width}")
-    if "L0" in decided.used and model.depth is not None:
-        bases.append(f"L0 = {model.depth.base}")
-    if bases:
-        known.append(f"{', '.join(bases)} (where that was tuned)")
+    if decided.bases:
+        known += [f"{base} = {value}" for base, value in decided.bases.items()]
+        known[-1] += " (where that was tuned)"
     if "alpha" in decided.used:
         ratio = "(n / n0)" if decided.symbols.base else "n"
         known.append(f"alpha = gamma * {ratio}^r")
@@ -76,26 +66,19 @@ def _table(decided: Plan) -> list[str]:
     Where that would be too wide, numbers stand below their formulas.
     """
     rows = list(_rows(decided, decided.steps))
-    joined = [
-        [*names, *(f"{text} = {value}" if value else text for text, value in values), *last]
-        for names, values, last in rows
-    ]
-    lines = _aligned(joined)
+    lines = _aligned(rows)
     if max(map(len, lines)) + 4 <= LINE_LENGTH:
         return lines
     apart: list[list[str]] = []
-    for names, values, last in rows:
-        apart.append([*names, *(text for text, _ in values), *last])
-        if any(value for _, value in values):
-            apart.append(["", "", *(value and f"= {value}" for _, value in values)])
+    for cells in ([cell.partition(" = ") for cell in row] for row in rows):
+        apart.append([formula for formula, _, _ in cells])
+        numbers = [size and f"= {size}" for _, _, size in cells]
+        apart += [numbers] if any(numbers) else []
     return _aligned(apart)
 
 
-def _rows(decided: Plan, steps: Iterable[Step]) -> Iterator[_Row]:
-    """A row for each weight, bias and gain, and for what a branch or its stream is multiplied by.
-
-    A row's cells are names, then formulas with their numbers.
-    """
+def _rows(decided: Plan, steps: Iterable[Step]) -> Iterator[list[str]]:
+    """A row for each weight, bias and gain, and for the factor of a branch or of its stream."""
     for step in steps:
         if isinstance(step, PlannedModule):
             residual = step.residual
@@ -103,69 +86,55 @@ def _rows(decided: Plan, steps: Iterable[Step]) -> Iterator[_Row]:
             if residual is None:
                 yield from rows
                 continue
-            yield [residual.name, "branch"], [_value(decided, residual.scale)], []
+            yield [residual.name, "branch", _value(decided, residual.scale)]
             if residual.is_leaky:
-                yield ["  skip", "stream"], [("1 - 1 / L", "")], []
+                yield ["  skip", "stream", "1 - 1 / L"]
             elif residual.skip != ONE:
-                yield ["  skip", "stream"], [_value(decided, residual.skip)], []
-            for (name, *others), values, last in rows:
-                yield [f"  {name.removeprefix(f'{residual.name}.')}", *others], values, last
+                yield ["  skip", "stream", _value(decided, residual.skip)]
+            for name, *others in rows:
+                yield [f"  {name.removeprefix(f'{residual.name}.')}", *others]
         elif isinstance(step, PlannedBlock):
             for run in step.runs:
                 yield from _of_layer(decided, step, run)
 
 
-def _of_layer(decided: Plan, block: PlannedBlock, run: LayerRun) -> Iterator[_Row]:
-    layer, name, outputs = run.layer, _span(block, run), dim(run.layer.fan_out)
+def _of_layer(decided: Plan, block: PlannedBlock, run: LayerRun) -> Iterator[list[str]]:
+    layer, name, outputs = run.layer, block.label(run.start, run.end), dim(run.layer.fan_out)
     if not layer.kind.is_norm:
-        yield [name, " -> ".join(shape(decided.model, layer))], *_values(decided, layer.weight)
+        yield [name, " -> ".join(shape(decided.model, layer)), *_values(decided, layer.weight)]
     elif not is_frozen(layer.weight):
-        values, last = _values(decided, layer.weight)
-        yield [f"{name}.gain", outputs], [values[0], ("ones", ""), values[2]], last
+        scale, _, *others = _values(decided, layer.weight)
+        yield [f"{name}.gain", outputs, scale, "ones", *others]
     if layer.bias is not None:
-        yield [f"{name}.bias", outputs], *_values(decided, layer.bias)
+        yield [f"{name}.bias", outputs, *_values(decided, layer.bias)]
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:
-    columns = max(map(len, rows))
-    rows = [[*row, *[""] * (columns - len(row))] for row in [list(_HEADS[:columns]), *rows]]
-    widths = [max(len(row[i]) for row in rows) for i in range(columns)]
-    rows.insert(1, ["-" * width for width in widths])
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    columns = []
+    for head, *cells in zip_longest(_HEADS[: max(map(len, rows))], *rows, fillvalue=""):
+        width = max(map(len, (head, *cells)))
+        columns.append([cell.ljust(width) for cell in (head, "-" * width, *cells)])
+    return ["  ".join(line).rstrip() for line in zip(*columns, strict=True)]
 
 
-def _values(decided: Plan, tensor: Tensor) -> tuple[list[tuple[str, str]], list[str]]:
-    """Multiplier, deviation and rate: formula, and its number where it is not one itself.
-
-    Behind them the optimizer, where there are several.
-    """
+def _values(decided: Plan, tensor: Tensor) -> list[str]:
+    """Multiplier, deviation and rate; behind them the optimizer, where there are several."""
     optimizer = decided.model.optimizer_of(tensor)
-    rate = _value(decided, symbol(RATE).times(tensor.lr), optimizer.lr)
+    known = [_value(decided, tensor.scale), _value(decided, tensor.std)]
     if is_frozen(tensor):
-        rate = ("frozen", "")
-    last = [optimizer.name] if len(decided.optimizers) > 1 and not is_frozen(tensor) else []
-    return [_value(decided, tensor.scale), _value(decided, tensor.std), rate], last
+        return [*known, "frozen"]
+    known.append(_value(decided, symbol(RATE).times(tensor.lr), optimizer.lr))
+    return [*known, optimizer.name] if len(decided.optimizers) > 1 else known
 
 
-def _value(decided: Plan, value: Monomial, lr: Monomial = ONE) -> tuple[str, str]:
+def _value(decided: Plan, value: Monomial, lr: Monomial = ONE) -> str:
+    """A formula, and its number where it is not one itself."""
     text = rich_formula(value, decided.symbols)
-    model = decided.model
-    known: dict[Base, float] = logs(model)
-    richness = float(model.richness or 0)
+    known: dict[Base, float] = logs(decided.model)
+    richness = float(decided.model.richness or 0)
     known[RATE] = lr.log2(known, richness)
     try:
         size = f"{2.0 ** value.log2(known, richness):.4g}"
     except OverflowError:
-        return text, ""
-    return text, "" if size == text or value.is_zero else size
-
-
-def _span(block: PlannedBlock, run: LayerRun) -> str:
-    if not block.is_list:
-        return block.statement
-    if run.end - run.start == 1:
-        return f"{block.statement}.{run.start}"
-    return f"{block.statement}.{run.start}-{run.end - 1}"
+        return text
+    return text if size == text or value.is_zero else f"{text} = {size}"

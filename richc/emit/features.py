@@ -85,7 +85,7 @@ PARTS: tuple[tuple[str, str], ...] = (
     ("log", "log"),
     ("monitor", "monitor"),
     ("command", "program"),
-    ("program", "features"),
+    ("program", "program"),
 )
 
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from richc.algebra.monomial import ONE
-from richc.emit.optimizer import group_lines, optimizer_lines, rates, several_lines
+from richc.algebra.monomial import ONE, Monomial
+from richc.emit.optimizer import default_rates, group_lines, groups_of_each, optimizer_lines, rates
 from richc.emit.plan import (
+    BASES,
     Plan,
     PlannedModule,
     Step,
+    binding,
     depends_on_gamma,
     depends_on_richness,
     dim,
     is_frozen,
+    mentioned,
     shape,
     shift_of,
 )
-from richc.emit.text import LINE_LENGTH, Items, holds, indented, number, wrapped
+from richc.emit.text import number
 from richc.spec.activation import Activation
-from richc.spec.model import Layer, LayerKind
+from richc.spec.model import Layer, LayerKind, Model
 
 Fills = dict[str, list[str]]
 
@@ -34,6 +37,7 @@ def words_of(plan: Plan) -> frozenset[str]:
     dists = {layer.dist for layer in layers}
     said = {
         "alpha": "alpha" in plan.used,
+        "base": plan.symbols.base is not None,
         "bias": bool(biases),
         "bias_scale": any(bias.scale != ONE for bias in biases),
         "blocks": bool(plan.modules),
@@ -42,6 +46,7 @@ def words_of(plan: Plan) -> frozenset[str]:
         # Its shape is what such an optimizer goes by.
         "columns": plan.model.is_token_input and lookup.takes_matrices_only,
         "frozen": any(is_frozen(tensor) for layer in layers for tensor in layer.tensors),
+        "gamma": depends_on_gamma(plan.model),
         "has_data": plan.model.train.data is not None,
         "matrices": len(laws) == 1 and laws[0].takes_matrices_only,
         "norms": bool(norms),
@@ -55,88 +60,51 @@ def words_of(plan: Plan) -> frozenset[str]:
     return frozenset({*(word for word in said if said[word]), *dists, plan.model.loss})
 
 
-def fills(plan: Plan, *, sharded: bool, scaled: bool, plain: bool) -> dict[str, Fills]:
-    """What stands in the parts, by part and place; ``plain`` is a program without features."""
+def fills(plan: Plan, words: frozenset[str]) -> Fills:
+    """What stands in the parts, by place; ``words`` are all that is said of the program."""
+    model = plan.model
+    layers = [line for step in plan.steps for line in _assignment(plan, step)]
+    scaled = bool({"options", "module_only"} & words)
+    arguments = ", ".join(["self", *(f"{rate}: float | None = None" for rate in rates(plan))])
+    made = f"model.make_optimizer({', '.join(f'options.{rate}' for rate in rates(plan))})"
     return {
-        "dense": _dense_fills(plan, words_of(plan)),
-        "blocks": {"classes": _classes(plan)},
-        "network": _network_fills(plan, sharded=sharded, scaled=scaled),
-        "data": _PLAIN if plain else _REFUSED,
-        **_program_fills(plan),
-        "weights": _weights_fills(plan),
+        "layer": _about_layer(words),
+        "network": _about_network(model),
+        "richness": [f"richness: {_RICHNESS[model.richness is None]},"],
+        "checks": _checks(model),
+        "layers": [*binding(layers), *layers],
+        "forward": [*_lines(plan.steps), "return x"],
+        "each": groups_of_each(plan),
+        "base_rates": [f"def base_rates({arguments}) -> list[float]:"],
+        "defaults": default_rates(plan),
+        "param_groups": [f"def param_groups({arguments}) -> list[dict[str, Any]]:"],
+        "groups": group_lines(plan),
+        "optimizer": [f"def make_optimizer({arguments}) -> torch.optim.Optimizer:"],
+        "made": optimizer_lines(plan, sharded="fsdp" in words, scaled=scaled),
+        "plain_train": ["train(model, train_x, train_y, options)"],
+        "plain_optimizer": [f"optimizer = {made}"],
+        "its_optimizer": [f"self.optimizer = {made}"],
+        "options": _rate_options(plan),
+        "width": _width_of_weights(plan, words),
+        **(_REFUSED if "features" in words else _PLAIN),
     }
 
 
-def _dense_fills(plan: Plan, words: frozenset[str]) -> Fills:
+_RICHNESS = {True: "float | None = None", False: "float = RICHNESS"}
+
+
+def _about_layer(words: frozenset[str]) -> list[str]:
     scale = "scale * " if "scale" in words else ""
     offset = "" if "bias" not in words else " + bias_scale * b" if "bias_scale" in words else " + b"
     weight = f"{scale}(W x)" if scale and offset else f"{scale}W x"
-    about = [f'"""``{weight}{offset}``; W is (fan_out, fan_in), its entries start at ``std``.']
-    if {"bias", "matrices"} <= words:
-        why = f"{plan.model.optimizer.law.torch.name} takes nothing else."
-        about += ["", f"The bias is a (fan_out, 1) matrix: {why}", '"""']
-    else:
-        about[0] += '"""'
-    arguments = ["self", "fan_in: int", "fan_out: int", "*", "std: float"]
-    shown = ["{self.weight.shape[1]} -> {self.weight.shape[0]}, std={self.std:.4g}"]
-    for word, argument, its in (
-        ("scale", "scale: float = 1.0", ", scale={self.scale:.4g}"),
-        ("bias", "bias_std: float | None = None", ", bias_std={self.bias_std}"),
-        ("bias_scale", "bias_scale: float = 1.0", ", bias_scale={self.bias_scale:.4g}"),
-        ("not only_normal", 'dist: str = "normal"', ", dist={self.dist}"),
-        ("frozen", "trainable: bool = True", ""),
-        ("frozen and bias", "bias_trainable: bool = True", ""),
-    ):
-        if holds(word, words):
-            arguments.append(argument)
-            shown += [its] if its else []
-    return {
-        "about": [*about, ""],
-        "constructor": _constructor([*arguments, "**factory: Any"]),
-        "repr": _strings(shown),
-    }
+    about = f"``{weight}{offset}``; W is (fan_out, fan_in), its entries start at ``std``."
+    return [f'"""{about}"""']
 
 
-def _strings(parts: list[str]) -> list[str]:
-    """The return of one string, on as many lines as it needs."""
-    if len("".join(parts)) + 18 <= LINE_LENGTH:
-        return [f'return f"{"".join(parts)}"']
-    return ["return (", *(f'    f"{part}"' for part in parts), ")"]
-
-
-def _network_fills(plan: Plan, *, sharded: bool, scaled: bool) -> Fills:
-    model = plan.model
-    layers = [line for step in plan.steps for line in _assignment(plan, step)]
-    depth = [] if model.depth is None else ["depth: int = DEPTH"]
-    richness = "richness: float | None = None"
-    if model.richness is not None:
-        richness = "richness: float = RICHNESS"
-    base = "self.width / BASE_WIDTH" if plan.symbols.base else "self.width"
-    outputs = dim(model.layers[-1].fan_out)
-    where = "``factory``: device and dtype, as of torch.empty."
-    source = f"(batch, {model.input_dim})"
-    if model.is_token_input:
-        source = "indices (batch,)"
-    several = len(plan.optimizers) > 1
-    return {
-        "about": [
-            f'"""From {source} to (batch, {outputs}); {where}"""',
-            "",
-        ],
-        "constructor": _constructor(
-            [
-                *("self", "width: int = WIDTH", *depth, richness),
-                *("gamma: float = GAMMA", "**factory: Any"),
-            ]
-        ),
-        "checks": _checks(plan),
-        "layers": [*plan.binding(layers), *layers],
-        "alpha": [f"return self.gamma * math.pow({base}, self.richness)"],
-        "forward": [*_lines(plan.steps), "return x"],
-        "several": several_lines(plan, sharded=sharded, scaled=scaled) if several else [],
-        "groups": group_lines(plan, plan.optimizers[0]),
-        "optimizer": optimizer_lines(plan, sharded=sharded, scaled=scaled),
-    }
+def _about_network(model: Model) -> list[str]:
+    source = "indices (batch,)" if model.is_token_input else f"(batch, {model.input_dim})"
+    where = f"(batch, {dim(model.layers[-1].fan_out)}); ``factory``: device and dtype"
+    return [f'"""From {source} to {where}, as of torch.empty."""']
 
 
 #: What goes wrong with data, where the program has no ``refused_for`` as yet, and where it has.
@@ -151,77 +119,58 @@ _PLAIN: Fills = {
 _REFUSED: Fills = {"refusal": ['with refused_for(f"{options.data}"):'], "refused": []}
 
 
-def _program_fills(plan: Plan) -> dict[str, Fills]:
-    """Where the program's command line and its training know of the optimizers' rates."""
-    made = f"model.make_optimizer({', '.join(f'options.{rate}' for rate in rates(plan))})"
-    own = [
-        f'add("--{rate.replace("_", "-")}", type=number, help="that of {optimizer.law.title}")'
-        for rate, optimizer in zip(rates(plan)[1:], plan.optimizers[1:], strict=True)
+def _rate_options(plan: Plan) -> list[str]:
+    """The options of several optimizers' rates."""
+    (first, *others), (_, *names) = plan.optimizers, rates(plan)
+    about = f"that of {first.law.title}; the other rates keep their ratio to it"
+    return [
+        f'add("--lr", type=number, help="{about}")',
+        *(
+            f'add("--{name.replace("_", "-")}", type=number, help="that of {optimizer.law.title}")'
+            for name, optimizer in zip(names, others, strict=True)
+        ),
     ]
-    if own:
-        about = f"that of {plan.optimizers[0].law.title}; the other rates keep their ratio to it"
-        own.insert(0, f'add("--lr", type=number, help="{about}")')
-    loop = [f"optimizer, steps = {made}, options.steps"]
-    return {
-        "command": {"rates": own},
-        "training": {"loop": loop, "optimizer": [f"self.optimizer = {made}"]},
-    }
 
 
-def _weights_fills(plan: Plan) -> Fills:
+def _width_of_weights(plan: Plan, words: frozenset[str]) -> list[str]:
     """Lines that read the width off the first weight with a side that depends on it."""
+    is_turned = {"embedding", "columns"} & words == {"embedding"}
     for block in plan.blocks:
-        for position, layer in enumerate(() if block.holder != "self" else block.layers):
-            sides = (layer.fan_out, layer.fan_in)
-            is_turned = {"embedding", "columns"} & words_of(plan) == {"embedding"}
-            for side, size in enumerate(sides[::-1] if is_turned else sides):
-                if size.wide and not layer.kind.is_norm:
-                    place = f"{block.name}.{position}" if block.is_list else block.name
-                    times = "" if size.over == 1 else f" * {size.over}"
-                    over = times if size.factor == 1 else f"{times} // {size.factor}"
-                    return {
-                        "width": [
-                            f'weight = state.get(f"{{prefix}}{place}.weight")',
-                            "if weight is not None and weight.dim() == 2:",
-                            f'    theirs["width"] = weight.shape[{side}]{over}',
-                        ]
-                    }
-    return {"width": []}
+        first = block.layers[0]
+        sides = (first.fan_in, first.fan_out) if is_turned else (first.fan_out, first.fan_in)
+        side = 0 if sides[0].wide else 1
+        if sides[side].wide and not first.kind.is_norm and block.holder == "self":
+            width = f"weight.shape[{side}]"
+            width += "" if sides[side].over == 1 else f" * {sides[side].over}"
+            width += "" if sides[side].factor == 1 else f" // {sides[side].factor}"
+            return [
+                f'weight = state.get(f"{{prefix}}{block.path(0)}.weight")',
+                "if weight is not None and weight.dim() == 2:",
+                f'    theirs["width"] = {width}',
+            ]
+    return []
 
 
-def _constructor(arguments: list[str]) -> list[str]:
-    return wrapped(Items("def __init__(", arguments, ") -> None:", hugs=True), 0, margin=4)
-
-
-def _checks(plan: Plan) -> list[str]:
+def _checks(model: Model) -> list[str]:
     """Silence would be worse: the network would not be the one asked for."""
-    model = plan.model
-    refused: list[tuple[str, str]] = []
-    if depends_on_gamma(model):
-        words = "width and gamma must be positive, not {width} and {gamma}"
-        refused.append(("width < 1 or not gamma > 0.0", words))
-    else:
-        refused.append(("width < 1", "width must be at least 1, not {width}"))
-        refused.append(("gamma != GAMMA", "the specification does not depend on gamma"))
+    refused = []
     if model.multiple > 1:
         words = f"width must be a multiple of {model.multiple}, not {{width}}"
-        refused.append((f"width % {model.multiple}", words))
-    if model.depth is not None:
-        refused.append(("depth < 1", "depth must be at least 1, not {depth}"))
+        refused.append((f"width % {model.multiple}", f'f"{words}"'))
     if model.richness is None:
         words = "the specification fixes its exponents: it has no richness"
-        refused.append(("richness is not None", words))
+        refused.append(("richness is not None", f'"{words}"'))
     elif not depends_on_richness(model):
         words = "the exponents of the specification do not depend on richness"
-        refused.append(("richness != RICHNESS", words))
+        refused.append(("richness != RICHNESS", f'"{words}"'))
     elif model.interval is not None:
         low, high = model.interval
         words = f"richness must be from {low} to {high}, not {{richness}}"
-        refused.append((f"not {number(low)} <= richness <= {number(high)}", words))
+        refused.append((f"not {number(low)} <= richness <= {number(high)}", f'f"{words}"'))
     return [
         line
-        for condition, words in refused
-        for line in (f"if {condition}:", f'    raise ValueError({"f" * ("{" in words)}"{words}")')
+        for fault, words in refused
+        for line in (f"if {fault}:", f"    raise ValueError({words})")
     ]
 
 
@@ -233,68 +182,67 @@ def _assignment(plan: Plan, step: Step) -> list[str]:
     if isinstance(step, Activation):
         return []
     if isinstance(step, PlannedModule):
-        call = Items(f"{step.class_name}(", [*_arguments(plan, step), "**factory"], ")", hugs=True)
+        block = _call(step.class_name, *mentioned(_body(plan, step), _SIZES))
         if not step.number:
-            return wrapped(call._replace(opening=f"self.{step.name} = {call.opening}"), 0)
-        inside: Sequence[str | Items] = [call, f"for _ in range({step.number})"]
-        return wrapped(Items(f"self.{step.name}: Any = nn.ModuleList(", inside, ")", True, " "), 0)
+            return [f"self.{step.name} = {block}"]
+        blocks = f"nn.ModuleList({block} for _ in range({step.number}))"
+        return [f"self.{step.name}: Any = {blocks}"]
     if not step.is_list:
-        call = _layer(plan, step.runs[0].layer)
-        return wrapped(call._replace(opening=f"self.{step.name} = {call.opening}"), 0)
-    runs: list[Items] = []
+        return [f"self.{step.name} = {_layer(plan, step.runs[0].layer)}"]
+    runs = []
     for run in step.runs:
         layer, count = _layer(plan, run.layer), run.end - run.start
-        several = Items("*(", [layer, f"for _ in range({count})"], ")", True, " ")
-        runs.append(layer if count == 1 and len(step.runs) > 1 else several)
-    inside = [Items("[", runs, "]")] if len(runs) > 1 else runs[0].items
-    return wrapped(Items(f"self.{step.name} = nn.ModuleList(", inside, ")", True, " "), 0)
+        several = f"{layer} for _ in range({count})"
+        if len(step.runs) == 1:
+            return [f"self.{step.name} = nn.ModuleList({several})"]
+        runs.append(layer if count == 1 else f"*({several})")
+    return [f"self.{step.name} = nn.ModuleList([{', '.join(runs)}])"]
 
 
-def _layer(plan: Plan, layer: Layer) -> Items:
-    if layer.kind.is_norm:
-        return _norm(plan, layer)
-    return _dense(plan, layer)
+def _layer(plan: Plan, layer: Layer) -> str:
+    """The constructor of a layer; a bias that torch's norms have no argument for stands behind."""
 
+    def factor(value: Monomial) -> str:
+        return "" if value == ONE else plan.formula(value)
 
-def _norm(plan: Plan, layer: Layer) -> Items:
-    """torch's norm; a bias that torch's has no argument for is added behind it."""
-    is_rms, shift = layer.kind == LayerKind.RMSNORM, shift_of(layer)
-    items = [dim(layer.fan_out)]
-    if layer.floor is not None:
-        items.append(f"eps={plan.formula(layer.floor)}")
-    if is_frozen(layer.weight):
-        items.append("elementwise_affine=False")
-    elif not is_rms and (layer.bias is None or shift is not None):
-        items.append("bias=False")
-    name = "nn.RMSNorm" if is_rms else "nn.LayerNorm"
-    norm = Items(f"{name}(", [*items, "**factory"], ")", hugs=True)
+    weight, bias, shift = layer.weight, layer.bias, shift_of(layer)
+    if not layer.kind.is_norm:
+        return _call(
+            "Embedding" if layer.kind == LayerKind.EMBEDDING else "Dense",
+            *shape(plan.model, layer),
+            std=plan.formula(weight.std),
+            scale=factor(weight.scale),
+            bias_std="" if bias is None else plan.formula(bias.std),
+            bias_scale="" if bias is None else factor(bias.scale),
+            dist="" if layer.dist == "normal" else f'"{layer.dist}"',
+            trainable="False" if is_frozen(weight) else "",
+            bias_trainable="False" if bias is not None and is_frozen(bias) else "",
+        )
+    has_no_bias = bias is None or shift is not None
+    norm = _call(
+        "nn.RMSNorm" if layer.kind == LayerKind.RMSNORM else "nn.LayerNorm",
+        dim(layer.fan_out),
+        eps="" if layer.floor is None else plan.formula(layer.floor),
+        elementwise_affine="False" if is_frozen(weight) else "",
+        bias=""
+        if layer.kind == LayerKind.RMSNORM or is_frozen(weight) or not has_no_bias
+        else "False",
+    )
     if shift is None:
         return norm
-    added = [dim(layer.fan_out), f"std={plan.formula(shift.std)}"]
-    if shift.scale != ONE:
-        added.append(f"scale={plan.formula(shift.scale)}")
-    if is_frozen(shift):
-        added.append("trainable=False")
-    return Items("Shifted(", [norm, *added, "**factory"], ")", hugs=True)
+    return _call(
+        "Shifted",
+        *(norm, dim(layer.fan_out)),
+        std=plan.formula(shift.std),
+        scale=factor(shift.scale),
+        trainable="False" if is_frozen(shift) else "",
+    )
 
 
-def _dense(plan: Plan, layer: Layer) -> Items:
-    weight, bias = layer.weight, layer.bias
-    name = "Embedding" if layer.kind == LayerKind.EMBEDDING else "Dense"
-    items = [*shape(plan.model, layer), f"std={plan.formula(weight.std)}"]
-    if weight.scale != ONE:
-        items.append(f"scale={plan.formula(weight.scale)}")
-    if bias is not None:
-        items.append(f"bias_std={plan.formula(bias.std)}")
-        if bias.scale != ONE:
-            items.append(f"bias_scale={plan.formula(bias.scale)}")
-    if layer.dist != "normal":
-        items.append(f'dist="{layer.dist}"')
-    if is_frozen(weight):
-        items.append("trainable=False")
-    if bias is not None and is_frozen(bias):
-        items.append("bias_trainable=False")
-    return Items(f"{name}(", [*items, "**factory"], ")", hugs=True)
+def _call(name: str, *given: str, **named: str) -> str:
+    """A constructor with those of the named arguments that are not empty."""
+    arguments = [*given, *(f"{key}={value}" for key, value in named.items() if value)]
+    return f"{name}({', '.join([*arguments, '**factory'])})"
 
 
 def _lines(steps: Iterable[Step], to: str = "x") -> list[str]:
@@ -342,13 +290,8 @@ def _activated(activation: Activation | None, value: str) -> str:
     return activation.kind.torch.format(value, slope=number(activation.below))
 
 
-#: The arguments of a block's class that a formula may need; the module has the others.
+#: The symbols that a block's class is made with; the module has the others.
 _SIZES = {"n": "int", "L": "int", "r": "float", "gamma": "float", "alpha": "float"}
-
-
-def _arguments(plan: Plan, module: PlannedModule) -> list[str]:
-    """The symbols that a block is made with."""
-    return [word for word in plan.words(_body(plan, module)) if word in _SIZES]
 
 
 def _body(plan: Plan, module: PlannedModule) -> list[str]:
@@ -364,36 +307,24 @@ def _body(plan: Plan, module: PlannedModule) -> list[str]:
     return [*lines, *(line for step in module.steps for line in _assignment(plan, step))]
 
 
-def _classes(plan: Plan) -> list[str]:
-    """The class of every residual and every repeat."""
-    lines: list[str] = []
-    for module in plan.modules:
-        lines += ["", "", *_class(plan, module)] if lines else _class(plan, module)
-    return lines
-
-
-def _class(plan: Plan, module: PlannedModule) -> list[str]:
-    body, residual = _body(plan, module), module.residual
-    arguments = [f"{word}: {_SIZES[word]}" for word in _arguments(plan, module)]
-    about, forward, shown = "Some layers in a row.", [*_lines(module.steps), "return x"], []
-    if residual is not None:
+def block_fills(plan: Plan, module: PlannedModule) -> Fills:
+    """What stands in the part of a block, for one of them."""
+    body = _body(plan, module)
+    about, through, held = "Some layers in a row.", [*_lines(module.steps), "return x"], []
+    if module.residual is not None:
         held = [word for word in ("skip", "scale") if any(f"self.{word} =" in b for b in body)]
-        words = {word: f"self.{word} * " if word in held else "" for word in ("skip", "scale")}
+        skip, scale = (f"{word} * " if word in held else "" for word in ("skip", "scale"))
+        about = f"``{skip}x + {scale}branch(x)``, for the x of a stream."
         first, *others = _lines(module.steps, to="y")
-        total = f"return {words['skip']}x + {words['scale']}y"
-        forward = [f"y: Tensor = {first.removeprefix('y = ')}", *others, total]
-        about = f"{'skip * ' * ('skip' in held)}x + {'scale * ' * ('scale' in held)}branch(x)"
-        about = f"``{about}``, for the x of a stream."
-        shown = [f"{word}={{self.{word}:.4g}}" for word in held]
-    lines = [f"class {module.class_name}(nn.Module):", f'    """{about}"""', ""]
-    constants = {"n0": "BASE_WIDTH", "L0": "BASE_DEPTH"}
-    bound = [word for word in plan.words(body) if word in constants]
-    binding = [f"{', '.join(bound)} = {', '.join(constants[word] for word in bound)}"]
-    inside = ["super().__init__()", *(binding if bound else []), *body]
-    lines += indented(_constructor(["self", *arguments, "**factory: Any"]), 4)
-    lines += indented(inside, 8)
-    lines += ["", "    def forward(self, x: Tensor) -> Tensor:", *indented(forward, 8)]
-    if shown:
-        line = f'        return f"{", ".join(shown)}"'
-        lines += ["", "    def extra_repr(self) -> str:", line]
-    return lines
+        total = f"{skip and 'self.'}{skip}x + {scale and 'self.'}{scale}y"
+        through = [f"y: Tensor = {first.removeprefix('y = ')}", *others, f"return {total}"]
+    sizes = [f"{word}: {_SIZES[word]}" for word in mentioned(body, _SIZES)]
+    shown = ", ".join(f"{word}={{self.{word}:.4g}}" for word in held)
+    return {
+        "class": [f"class {module.class_name}(nn.Module):"],
+        "block": [f'"""{about}"""'],
+        "constructor": [f"def __init__({', '.join(['self', *sizes, '**factory: Any'])}) -> None:"],
+        "inside": [*binding(body, BASES), *body],
+        "through": through,
+        "shown": ["def extra_repr(self) -> str:", f'    return f"{shown}"'] if held else [],
+    }

@@ -7,13 +7,14 @@ one width stay two groups, so checkpoints keep their shape.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby, product
 from typing import Any, NamedTuple
 
 from richc.algebra.formula import Symbols, python_formula
 from richc.algebra.monomial import DEPTH, GAMMA, ONE, Monomial, symbol
 from richc.emit.names import TakenName, attribute, class_name, free_class_name
+from richc.emit.text import assigned
 from richc.spec.activation import Activation
 from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, residuals
 from richc.spec.model import Dim, Layer, LayerKind, Model, Optimizer, Tensor
@@ -23,12 +24,14 @@ RATE = "lr"
 #: The method that says those of several optimizers.
 BASE_RATES = "base_rates"
 
+#: Where a formula's values were tuned: constants of the program.
+BASES = {"n0": "BASE_WIDTH", "L0": "BASE_DEPTH"}
 #: How each symbol is bound, from attributes of the module.
 _BINDINGS = {
     "n": "self.width",
-    "n0": "BASE_WIDTH",
+    "n0": BASES["n0"],
     "L": "self.depth",
-    "L0": "BASE_DEPTH",
+    "L0": BASES["L0"],
     "r": "self.richness",
     "gamma": "self.gamma",
     "alpha": "self.alpha",
@@ -65,6 +68,12 @@ class PlannedBlock(NamedTuple):
     @property
     def statement(self) -> str:
         return self.layers[0].statement
+
+    def label(self, start: int, end: int) -> str:
+        """Some of its layers as the file would call them: ``body.0``, ``body.1-3``, ``head``."""
+        if not self.is_list:
+            return self.statement
+        return f"{self.statement}.{start}{f'-{end - 1}' if end - start > 1 else ''}"
 
     def path(self, position: int) -> str:
         """A layer's name among the network's modules, with ``*`` for any of several blocks."""
@@ -129,24 +138,29 @@ class Plan(NamedTuple):
     def groups_of(self, optimizer: Optimizer) -> tuple[ParameterGroup, ...]:
         return tuple(group for group in self.groups if group.optimizer == optimizer)
 
+    @property
+    def bases(self) -> dict[str, int | None]:
+        """Of n0 and L0 those that formulas, or alpha, mention."""
+        depth, of_alpha = self.model.depth, self.symbols.base and "alpha" in self.used
+        known = {"n0": self.model.base_width, "L0": None if depth is None else depth.base}
+        return {b: known[b] for b in BASES if b in self.used or (b == "n0" and of_alpha)}
+
     def formula(self, value: Monomial) -> str:
         return python_formula(value, self.symbols)
 
-    def words(self, expressions: Iterable[str]) -> list[str]:
-        """The symbols that Python expressions mention, in the order they are bound."""
-        found = set(_BARE_WORD.findall(_STRING.sub("", " ".join(expressions))))
-        return [word for word in _BINDINGS if word in found]
 
-    def binding(self, expressions: Iterable[str]) -> list[str]:
-        """A line that binds the symbols used in Python ``expressions``, or two, or none."""
-        words = self.words(expressions)
-        sizes = [word for word in words if word in ("n", "n0", "L", "L0")]
-        several = (sizes, words[len(sizes) :]) if len(words) > _BOUND_IN_A_LINE else (words,)
-        return [
-            f"{', '.join(bound)} = {', '.join(_BINDINGS[word] for word in bound)}"
-            for bound in several
-            if bound
-        ]
+def mentioned(expressions: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Those of the ``names`` that Python expressions mention, in their order."""
+    found = set(_BARE_WORD.findall(_STRING.sub("", " ".join(expressions))))
+    return [name for name in names if name in found]
+
+
+def binding(expressions: Iterable[str], names: Mapping[str, str] = _BINDINGS) -> list[str]:
+    """A line that binds the symbols used in Python ``expressions``, or two, or none."""
+    words = mentioned(expressions, names)
+    sizes = [word for word in words if word in ("n", "n0", "L", "L0")]
+    several = (sizes, words[len(sizes) :]) if len(words) > _BOUND_IN_A_LINE else (words,)
+    return [assigned({word: names[word] for word in bound}) for bound in several if bound]
 
 
 def plan(model: Model) -> Plan:
@@ -311,51 +325,47 @@ def _block(layers: tuple[Layer, ...], holder: str, loop: str) -> PlannedBlock:
     return PlannedBlock(name, is_list, layers, tuple(runs), holder, loop)
 
 
+#: Tensors of one kind, of neighbours in a statement.
+_Member = tuple[PlannedBlock, str, LayerRun]
+
+
 def _groups(model: Model, blocks: tuple[PlannedBlock, ...]) -> tuple[ParameterGroup, ...]:
-    members: dict[tuple[Any, ...], list[tuple[PlannedBlock, str, list[tuple[int, int]]]]] = {}
-    for kind in ("weight", "bias"):
-        for block in blocks:
-            for run in block.runs:
-                tensor = run.layer.weight if kind == "weight" else run.layer.bias
-                if tensor is None or is_frozen(tensor):
-                    continue
-                optimizer = model.optimizer_of(tensor)
-                fan_in = run.layer.fan_in if kind == "weight" else Dim(1, wide=False)
-                # The rate depends on the shape where PyTorch lacks the shape factor.
-                by_shape = optimizer.shape_factor in optimizer.law.torch.excess
-                shape = (fan_in, run.layer.fan_out) if by_shape else None
-                knobs = (symbol(RATE).times(tensor.lr), tensor.decay, tensor.eps, optimizer)
-                found = members.setdefault((*knobs, shape), [])
-                if not found or found[-1][:2] != (block, kind):
-                    found.append((block, kind, []))
-                spans = found[-1][2]
-                # Neighbours are joined.
-                start = spans.pop()[0] if spans and spans[-1][1] == run.start else run.start
-                spans.append((start, run.end))
+    members: dict[tuple[Any, ...], list[_Member]] = {}
+    places = [(block, run) for block in blocks for run in block.runs]
+    for kind, (block, run) in product(("weight", "bias"), places):
+        layer = run.layer
+        tensor = layer.weight if kind == "weight" else layer.bias
+        if tensor is None or is_frozen(tensor):
+            continue
+        optimizer = model.optimizer_of(tensor)
+        fan_in = layer.fan_in if kind == "weight" else Dim(1, wide=False)
+        # The rate depends on the shape where PyTorch lacks the shape factor.
+        by_shape = optimizer.shape_factor in optimizer.law.torch.excess
+        shape = (fan_in, layer.fan_out) if by_shape else None
+        knobs = (symbol(RATE).times(tensor.lr), tensor.decay, tensor.eps, optimizer)
+        members.setdefault((*knobs, shape), []).append((block, kind, run))
     return tuple(_group(found, *knobs) for (*knobs, _), found in members.items())
 
 
-def _group(
-    found: Iterable[tuple[PlannedBlock, str, list[tuple[int, int]]]], *knobs: Any
-) -> ParameterGroup:
+def _group(found: Iterable[_Member], *knobs: Any) -> ParameterGroup:
     """Named for its members, ``body+head``, ``body.1-3`` or ``head.bias``, with these in Python."""
     labels, params = [], []
-    for block, kind, spans in found:
-        first = block.layers[0]
-        suffix, tensor = "" if kind == "weight" else ".bias", kind
+    for (block, kind), members in groupby(found, key=lambda member: member[:2]):
+        first, suffix, tensor = block.layers[0], "" if kind == "weight" else ".bias", kind
         if first.kind.is_norm and kind == "weight":
             suffix = ".gain"
             tensor = "weight" if shift_of(first) is None else "norm.weight"
-        for start, end in spans:
-            layers, place = f"{block.holder}.{block.name}", ""
-            loop = f" {block.loop}" if block.loop else ""
-            if block.is_list and (start, end) != (0, len(block.layers)):
-                layers += f"[{start}:{end}]"
-                place = f".{start}" if end - start == 1 else f".{start}-{end - 1}"
-            labels.append(f"{block.statement}{place}{suffix}")
+        places = [at for *_, run in members for at in range(run.start, run.end)]
+        for _, near in groupby(enumerate(places), key=lambda pair: pair[1] - pair[0]):
+            span = [at for _, at in near]
+            start, end = span[0], span[-1] + 1
+            is_whole = end - start == len(block.layers)
+            labels.append(f"{block.statement if is_whole else block.label(start, end)}{suffix}")
+            layers, loop = f"{block.holder}.{block.name}", f" {block.loop}" if block.loop else ""
             if block.is_list and end - start > 1:
-                params.append(f"*(layer.{tensor}{loop} for layer in {layers})")
+                some = layers if is_whole else f"{layers}[{start}:{end}]"
+                params.append(f"*(layer.{tensor}{loop} for layer in {some})")
                 continue
-            one = f"{block.holder}.{block.name}" + (f"[{start}]" if block.is_list else "")
-            params.append(f"*({one}.{tensor}{loop})" if loop else f"{one}.{tensor}")
+            one = f"{layers}[{start}].{tensor}" if block.is_list else f"{layers}.{tensor}"
+            params.append(f"*({one}{loop})" if loop else one)
     return ParameterGroup("+".join(labels), tuple(params), *knobs)

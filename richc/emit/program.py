@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 from richc.emit.docstring import docstring
 from richc.emit.features import PARTS, UnknownFeature, chosen
-from richc.emit.module import fills, words_of
-from richc.emit.plan import Plan, plan
+from richc.emit.module import block_fills, fills, words_of
+from richc.emit.plan import BASES, Plan, plan
 from richc.emit.text import (
     LINE_LENGTH,
     Part,
+    assigned,
+    formatted,
     holds,
     literal,
     load_part,
@@ -48,16 +50,6 @@ class Origin(NamedTuple):
     digest: str
     #: What stood on the command line behind the path.
     options: tuple[str, ...] = ()
-
-    def lines(self, richc_version: str) -> list[str]:
-        words = shlex.join([self.path, *self.options])
-        if not words.isprintable():
-            # A name that cannot stand in a comment: as if it came from standard input.
-            return [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
-        return [
-            f"{MARKER}{richc_version} from {shlex.quote(self.path)}. Change that, not this file.",
-            f"{ORIGIN}{self.digest[:16]}, richc compile {words}",
-        ]
 
 
 class Prediction(NamedTuple):
@@ -93,40 +85,52 @@ def emit_program(
     """
     decided = plan(model)
     asked = chosen(model.features, features, train=model.train)
-    asked = () if module_only else asked
-    words = words_of(decided) | {*asked, "module_only" if module_only else "program"}
-    words |= {"ranks"} if {"ddp", "fsdp"} & words else set()
-    words |= {"features"} if asked else set()
+    words = words_of(decided) | {"module_only" if module_only else "program"}
+    if asked and not module_only:
+        words |= {*asked, "features", *(("ranks",) if {"ddp", "fsdp"} & {*asked} else ())}
     if {"stream", "embedding"} <= words:
         raise UnknownFeature("`stream` reads features, not indices of tokens")
-    names = [name for name, condition in PARTS if holds(condition, words)]
-    optimizers = {o.name: o.law.torch for o in decided.optimizers}
-    names = [*(name for name, torch in optimizers.items() if torch.is_a_part), *names]
-    scaled = bool({"options", "module_only"} & words)
-    filled = fills(decided, sharded="fsdp" in words, scaled=scaled, plain=not asked)
-    parts = {name: load_part(name, words | {*names}, filled.get(name)) for name in names}
-    text = "\n\n".join(part.body for part in parts.values())
-    # Parts have one return, for the type checker; what is returned at once needs no name.
-    text = re.sub(r"(\n +)y = (.*)\1return y\n", r"\1return \2\n", text)
-    header = (
-        [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
-        if origin is None
-        else origin.lines(richc_version)
-    )
+    parts, filled = [], fills(decided, words)
+    for name in _parts(decided, words):
+        each = [filled]
+        if name == "blocks":
+            each = [block_fills(decided, module) for module in decided.modules]
+        parts += [load_part(name, words, fill) for fill in each]
+    text = "\n\n".join(part.body for part in parts)
+    # Parts have one return, for the type checker; what is returned at once needs no name, but that
+    # what a layer returns is a tensor shows by the name of the argument.
+    text = re.sub(r"(\n +)(?!x )(\w+) = (.*)\1return \2\n", r"\1return \3\n", text)
     head = [
-        *header,
+        *_header(origin, richc_version),
         *docstring(decided, summary, violations),
         "",
-        *_imports(parts.values(), text),
+        *_imports(parts, text),
         "",
         *_constants(decided, words, richc_version),
         *(_predicted(decided, predictions or {}) if "monitor" in words else ()),
         "",
         "",
     ]
-    end = '\n\nif __name__ == "__main__":\n    sys.exit(main())\n'
     body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text)
-    return "\n".join(head) + "\n" + body + ("" if module_only else end)
+    return "\n".join(head) + "\n" + formatted(body)
+
+
+def _header(origin: Origin | None, richc_version: str) -> list[str]:
+    words = "" if origin is None else shlex.join([origin.path, *origin.options])
+    if origin is None or not words.isprintable():
+        # A name that cannot stand in a comment is as if it came from standard input.
+        return [f"{MARKER}{richc_version} from a .rich model. Change the model, not this file."]
+    return [
+        f"{MARKER}{richc_version} from {shlex.quote(origin.path)}. Change that, not this file.",
+        f"{ORIGIN}{origin.digest[:16]}, richc compile {words}",
+    ]
+
+
+def _parts(decided: Plan, words: frozenset[str]) -> list[str]:
+    """Which parts the program has, in its order: an optimizer's own before all others."""
+    laws = [optimizer.law for optimizer in decided.optimizers]
+    own = dict.fromkeys(law.name for law in laws if law.torch.is_a_part)
+    return [*own, *(name for name, condition in PARTS if holds(condition, words))]
 
 
 def _imports(parts: Iterable[Part], text: str) -> list[str]:
@@ -157,39 +161,32 @@ def _constants(decided: Plan, words: frozenset[str], richc_version: str) -> list
     outputs = model.layers[-1].fan_out
     if outputs.wide:
         raise ValueError("the read-out's size must not depend on the width")
-    richness = "None" if model.richness is None else number(model.richness)
-    depth = {} if model.depth is None else {"DEPTH": str(model.depth.value)}
-    sizes = {"WIDTH": str(model.width), **depth, "RICHNESS": richness, "GAMMA": number(model.gamma)}
-    if "n0" in decided.used or (decided.symbols.base and "alpha" in decided.used):
-        sizes["BASE_WIDTH"] = str(model.base_width)
-    if model.depth is not None and "L0" in decided.used:
-        sizes["BASE_DEPTH"] = str(model.depth.base)
-    lines = [f"{', '.join(sizes)} = {', '.join(sizes.values())}"]
+    sizes = {"WIDTH": str(model.width)}
+    sizes |= {} if model.depth is None else {"DEPTH": str(model.depth.value)}
+    sizes["RICHNESS"] = "None" if model.richness is None else number(model.richness)
+    sizes["GAMMA"] = number(model.gamma)
+    sizes |= {BASES[base]: str(value) for base, value in decided.bases.items()}
     if "program" not in words:
-        return lines
+        return [assigned(sizes)]
     named = {"SCORE": literal(_SCORES[model.loss])}
-    train_defaults = {
+    if "features" in words:
+        named |= {"MODEL": literal(model.name), "COMPILER": literal(f"richc {richc_version}")}
+    named["FEATURES"] = "1" if model.is_token_input else str(model.input_dim)
+    named |= {"TOKENS": str(model.input_dim)} if model.is_token_input else {}
+    named["OUTPUTS"] = str(outputs.factor)
+    data = {} if train.data is None else {"DATA": literal(train.data)}
+    data["TARGET"] = "None" if train.target is None else literal(train.target)
+    defaults = {
         "STEPS": str(STEPS if train.steps is None else train.steps),
         "BATCH": str(BATCH if train.batch is None else train.batch),
         "SEED": str(_SEED if train.seed is None else train.seed),
         "PRECISION": literal(train.precision or _PRECISION),
     }
-    if "features" in words:
-        named["MODEL"], named["COMPILER"] = literal(model.name), literal(f"richc {richc_version}")
     if "options" in words:
-        train_defaults["SCHEDULE"] = literal(train.schedule or _SCHEDULE)
-        train_defaults["WARMUP"] = number(Fraction(0) if train.warmup is None else train.warmup)
-    features = {"FEATURES": str(model.input_dim)}
-    if model.is_token_input:
-        features = {"FEATURES": "1", "TOKENS": str(model.input_dim)}
-    named |= {**features, "OUTPUTS": str(outputs.factor)}
-    lines += [f"{', '.join(named)} = {', '.join(named.values())}"]
-    data = {} if train.data is None else {"DATA": literal(train.data)}
-    data["TARGET"] = _optional(train.target)
+        defaults["SCHEDULE"] = literal(train.schedule or _SCHEDULE)
+        defaults["WARMUP"] = number(Fraction(0) if train.warmup is None else train.warmup)
     return [
-        *lines,
-        f"{', '.join(data)} = {', '.join(data.values())}",
-        f"{', '.join(train_defaults)} = {', '.join(train_defaults.values())}",
+        *map(assigned, (sizes, named, data, defaults)),
         'MISSING, UNPACKED_BYTES = ("", "?", "na", "n/a", "nan", "null", "none"), 1 << 30',
         *([f"SPEC = {literal(_digest(decided))}"] if "ckpt" in words else ()),
     ]
@@ -228,7 +225,3 @@ def _predicted(decided: Plan, predictions: Mapping[str, Prediction]) -> list[str
         *(f"    {row}," for row in rows),
         "}",
     ]
-
-
-def _optional(text: str | None) -> str:
-    return "None" if text is None else literal(text)

@@ -7,47 +7,58 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from importlib.resources import files
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 LINE_LENGTH = 100
 #: A part's text above this line is for linters; below it begins what is emitted.
 _CUT = "# ---- emitted from here on ----\n"
+#: Items, one a line, of a bracket that is closed on a line of its own.
+_SPREAD = re.compile(r"^(( *)\S.*[(\[{])\n((?:\2 +[^#\n]*\n)+)(?<=,\n)\2([)\]}].*)$", re.MULTILINE)
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _IMPORT = re.compile(r"^(?:import|from) .*$", re.MULTILINE)
 
 
-class Items(NamedTuple):
-    """A bracketed list, ``opening item, item closing``; items may be bracketed themselves."""
+def formatted(text: str) -> str:
+    """Python in lines that fit, as ``ruff format`` would have it.
 
-    opening: str
-    items: Sequence[str | Items]
-    closing: str
-    #: Whether all items may share a line of their own: of a call, not of a list.
-    hugs: bool = False
-    #: A space for what is one thing in several pieces, as a comprehension is.
-    separator: str = ", "
-
-    def flat(self) -> str:
-        inside = self.separator.join(i if isinstance(i, str) else i.flat() for i in self.items)
-        return f"{self.opening}{inside}{self.closing}"
-
-
-def wrapped(node: str | Items, indent: int, tail: str = "", margin: int = 8) -> list[str]:
-    """The lines of an expression: one where it fits, else one item per line.
-
-    ``margin`` is what the caller will indent the lines by: 8 in the body of a method.
+    A list of items that a part spreads over lines is joined where it fits; what a model made too
+    long for its line is broken at its brackets.
     """
-    pad = " " * indent
-    flat = node if isinstance(node, str) else node.flat()
-    fits = margin + len(pad + flat + tail) <= LINE_LENGTH
-    if isinstance(node, str) or not node.items or fits:
-        return [f"{pad}{flat}{tail}"]
-    lines = [f"{pad}{node.opening}"]
-    inner = flat.removeprefix(node.opening).removesuffix(node.closing)
-    if node.hugs and margin + len(pad) + 4 + len(inner) <= LINE_LENGTH:
-        return [*lines, f"{pad}    {inner}", f"{pad}{node.closing}{tail}"]
-    for item in node.items:
-        lines += wrapped(item, indent + 4, node.separator.strip(), margin)
-    return [*lines, f"{pad}{node.closing}{tail}"]
+    joined = _SPREAD.sub(
+        lambda found: found[1] + " ".join(found[3].split()).removesuffix(",") + found[4], text
+    )
+    return "".join(f"{piece}\n" for line in joined.splitlines() for piece in broken(line))
+
+
+def broken(line: str) -> list[str]:
+    """A statement, or an item of one, on as many lines as it needs."""
+    code = _STRING.sub(lambda found: "_" * len(found[0]), line)
+    depths = list(accumulate((sign in "([{") - (sign in ")]}") for sign in code))
+    ends = [at for at, sign in enumerate(code) if sign in ")]}" and not depths[at]]
+    if len(line) <= LINE_LENGTH or not ends or '"' in code or "#" in code:
+        return [line]
+    # The first brackets of a signature, the last of anything else.
+    end = ends[0 if code.lstrip().startswith("def ") else -1]
+    start = max(at for at in range(end) if code[at] in "([{" and depths[at] == 1)
+    commas, clauses = (
+        [at + 1 for at in range(start, end) if depths[at] == 1 and code.startswith(mark, at)]
+        for mark in (",", " for ")
+    )
+    pad = " " * (len(line) - len(line.lstrip()) + 4)
+    head, inside, tail = line[: start + 1], line[start + 1 : end], pad[4:] + line[end:]
+    is_call = re.match(r"\w", code[start - 1 : start]) is not None
+    if (is_call or clauses) and len(pad + inside) <= LINE_LENGTH:
+        return [head, pad + inside, tail]
+    items = [line[a:b].strip() for a, b in pairwise([start + 1, *(clauses or commas), end])]
+    if not clauses and (commas or line[start] == "["):
+        items[-1] += ","
+    return [head, *(piece for item in items for piece in broken(pad + item)), tail]
+
+
+def assigned(values: Mapping[str, str]) -> str:
+    """``A, B = 1, 2``."""
+    return f"{', '.join(values)} = {', '.join(values.values())}"
 
 
 def indented(lines: Iterable[str], indent: int) -> list[str]:
@@ -81,17 +92,14 @@ def number(value: Fraction) -> str:
     return f"{value.numerator} / {value.denominator}"
 
 
-def prose(text: str, indent: int = 0, hanging: str = "") -> list[str]:
+def prose(text: str, hanging: str = "") -> list[str]:
     """Words for a docstring, wrapped; nothing in them can end it, escape or reorder the text.
 
     Control and format characters (bidirectional overrides among them) are shown as escapes.
     """
     safe = "".join(c if c.isprintable() else _escaped(c) for c in " ".join(text.split()))
     safe = safe.replace("\\", "\\\\").replace('"', "'")
-    first = " " * indent
-    return textwrap.wrap(
-        safe, LINE_LENGTH, initial_indent=first, subsequent_indent=first + hanging
-    ) or [""]
+    return textwrap.wrap(safe, LINE_LENGTH, subsequent_indent=hanging) or [""]
 
 
 class Part(NamedTuple):
@@ -110,8 +118,8 @@ def load_part(
 
     Lines between ``# keep if A or B`` and ``# end``, or one that ends in ``# keep if A or B``, are
     kept when one of these ``words`` is said of the file; ``A and B`` are both, ``not A`` is one
-    that is not.  In place of the lines between ``# fill NAME`` and ``# end``, which are for the
-    type checker, stand those of ``fills``, as far to the right.  Regions may be nested.
+    that is not.  Behind ``# else`` stands what is kept otherwise.  Regions may be nested.  In place
+    of a line that ends in ``# fill NAME``, which is for the type checker, stand those of ``fills``.
     """
     text = files("richc.emit").joinpath("parts", f"{name}.py").read_text(encoding="utf-8")
     kept: list[str] = []
@@ -120,19 +128,18 @@ def load_part(
         word = line.strip()
         if word.startswith("# keep if "):
             regions.append(holds(word.removeprefix("# keep if "), words))
-        elif word.startswith("# fill "):
-            if all(regions):
-                lines = (fills or {})[word.removeprefix("# fill ")]
-                kept += [f"{line}\n" for line in indented(lines, line.index("#"))]
-            regions.append(False)
+        elif word == "# else":
+            regions[-1] = not regions[-1]
         elif word == "# end":
             regions.pop()
         elif all(regions):
-            code, marker, condition = line.partition("  # keep if ")
-            if not marker or holds(condition.strip(), words):
-                kept.append(f"{code}\n" if marker else line)
+            code, _, condition = line.rstrip("\n").partition("  # keep if ")
+            _, marker, place = code.partition("# fill ")
+            lines = [code.strip()] if not marker else (fills or {})[place]
+            if holds(condition, words):
+                kept += [f"{line}\n" for line in indented(lines, len(code) - len(code.lstrip()))]
     head, _, body = "".join(kept).partition(_CUT)
-    imports = tuple(i.partition("  #")[0] for i in _IMPORT.findall(head) if "__future__" not in i)
+    imports = tuple(line.partition("  #")[0] for line in _IMPORT.findall(head))
     return Part(imports, body.strip("\n") + "\n")
 
 

@@ -1,6 +1,4 @@
-"""Part: the classes of residuals and repeats; the model says which."""
-
-from __future__ import annotations
+"""Part: the class of a residual or of a repeat; the program has one of each."""
 
 import math
 from typing import Any
@@ -11,16 +9,14 @@ from torch import Tensor, nn
 # ---- emitted from here on ----
 
 
-# fill classes
-class Block(nn.Module):
-    """``x + branch(x)``, for the x of a stream."""
+class Block(nn.Module):  # fill class
+    """``x + scale * branch(x)``, for the x of a stream."""  # fill block
 
-    def __init__(self, n: int, **factory: Any) -> None:
+    def __init__(self, n: int, **factory: Any) -> None:  # fill constructor
         super().__init__()
-        self.scale = 1 / math.sqrt(n)
+        self.scale = 1 / math.sqrt(n)  # fill inside
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.scale * F.relu(x)
+        return x + self.scale * F.relu(x)  # fill through
 
-
-# end
+    # fill shown

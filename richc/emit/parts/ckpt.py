@@ -1,9 +1,8 @@
 """Part: whole states of a run in a folder, from which it goes on as if nothing had happened."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib
+import itertools
 import json
 import os
 import shutil
@@ -48,10 +47,10 @@ class Checkpoints:
                 self.claim()
             # end
             self.claim()  # keep if not ranks
-            for newest in self.states()[-1:]:
+            if states := self.states():
                 if not self.options.resume:
                     raise ValueError("holds a run; go on with it by --resume")
-                restore(trainer, newest)
+                restore(trainer, states[-1])
                 print(f"going on from step {trainer.taken}", file=sys.stderr)
             if threading.current_thread() is threading.main_thread():  # others must not
                 for number in (signal.SIGTERM, signal.SIGINT):
@@ -99,16 +98,14 @@ class Checkpoints:
             draft = path.with_name(f".{path.name}")
             draft.mkdir(exist_ok=True)
             write(draft / "00000.safetensors", self.format.save(tensors))  # keep if not ranks
+            # keep if ranks
+            holders = 1  # of one copy  # keep if not fsdp
+            holders = self.options.shard_over or ranks()  # of one copy, together  # keep if fsdp
             # keep if fsdp
             tensors = {k: v.to_local() if isinstance(v, DTensor) else v for k, v in tensors.items()}
-            if rank() < (self.options.shard_over or ranks()):  # that have one copy together
+            # end
+            if rank() < holders:
                 write(draft / f"{rank():05}.safetensors", self.format.save(tensors))
-            # end
-            # keep if ranks and not fsdp
-            if rank() == 0:
-                write(draft / "00000.safetensors", self.format.save(tensors))
-            # end
-            # keep if ranks
             dist.barrier()
             if rank():
                 return
@@ -164,23 +161,22 @@ def common(trainer: Trainer, folder: Path) -> list[str]:
 
 def restore(trainer: Trainer, path: Path) -> None:
     """Put a run into the state that a folder holds.  Raises ValueError where that does not fit."""
-    from safetensors import safe_open
-
     with refused_for(f"{path.name}: damaged, or not of this model"):
         if not all(each.is_file() for each in path.iterdir()):
             raise ValueError("it holds more than files")
         here, known = common(trainer, path), json.loads((path / "state.json").read_bytes())
-        for there, ours in zip([*known, "nothing"], [*here, "nothing"], strict=False):
+        for there, ours in itertools.zip_longest(known, here, fillvalue="nothing"):
             if there != ours:
                 raise ValueError(f"{there} there, but {ours} here")
-        files: list[Any] = [safe_open(each, "pt") for each in sorted(path.glob("*.safetensors"))]
+        opened: Any = importlib.import_module("safetensors").safe_open
+        files = [opened(each, "pt") for each in sorted(path.glob("*.safetensors"))]
         trainer.taken = int(path.name[5:])
         # keep if options
         scheduled = int(files[0].get_tensor("scheduled"))
         if not 0 <= scheduled <= trainer.taken:
             raise ValueError("there is no such schedule")
         # end
-        for parameter in trainer.model.parameters():  # as a step leaves it: with a state to fill
+        for parameter in trainer.model.parameters():  # a step makes the state that is filled below
             parameter.grad = torch.zeros_like(parameter)
         trainer.optimizer.step()
         # keep if options
@@ -194,7 +190,7 @@ def restore(trainer: Trainer, path: Path) -> None:
             if name not in names and name.startswith(("rng.cuda", "scaler.")):
                 continue  # it goes on from another device or precision, if not bit by bit
             parts = [file.get_tensor(name) for file in files]
-            whole = parts[0] if parts[0].shape == tensor.shape else torch.cat(parts)
+            whole = parts[0] if parts[0].shape == tensor.shape else torch.cat(parts)  # by rows
             # keep if fsdp
             if isinstance(tensor, DTensor):  # every process has the whole, so that none sends it
                 whole, where = whole.to(tensor.device), (tensor.device_mesh, tensor.placements)

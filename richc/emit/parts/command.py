@@ -1,23 +1,18 @@
-"""Part: the command line; and a run from the data to the last line without features."""
-
-from __future__ import annotations
+"""Part: the options of the command line."""
 
 import argparse
 import math
-import sys
 from pathlib import Path
 
 import torch
 
-from richc.emit.parts.data import load, number
-from richc.emit.parts.network import _Network
-from richc.emit.parts.training import evaluate, train
+from richc.emit.parts.data import number
 
 WIDTH, DEPTH, RICHNESS, GAMMA = 64, 4, 0.5, 1.0
 DATA: str | None = None
 TARGET: str | None = None
 STEPS, BATCH, SEED, PRECISION = 1000, 128, 0, "fp32"
-SCHEDULE, WARMUP, SCORE = "constant", 0.0, "accuracy"
+SCHEDULE, WARMUP = "constant", 0.0
 
 
 # ---- emitted from here on ----
@@ -29,19 +24,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     # keep if has_data
     data = Path(__file__).resolve().parent / str(DATA)
-    # end
-    # keep if has_data and not options
-    add("--data", type=Path, default=str(data if data.exists() else DATA), help="CSV (%(default)a)")
-    # end
-    # keep if has_data and options
+    # keep if options
     known = str(data if data.exists() else DATA)
     add("--data", type=Path, default=known, help=".csv .csv.gz .npz .pt .safetensors (%(default)a)")
+    # else
+    add("--data", type=Path, default=str(data if data.exists() else DATA), help="CSV (%(default)a)")
     # end
-    # keep if not has_data and not options
-    add("--data", type=Path, help="a table, .csv or .csv.gz")
-    # end
-    # keep if not has_data and options
-    add("--data", type=Path, help=".csv .csv.gz .npz .pt .safetensors")
+    # else
+    add("--data", type=Path, help=".csv .csv.gz .npz .pt .safetensors")  # keep if options
+    add("--data", type=Path, help="a table, .csv or .csv.gz")  # keep if not options
     # end
     add("--target", default=TARGET, help="the labels' column, by name or number (the last one)")
     add("--ignore", metavar="NAMES", help="columns to leave out, with commas between")
@@ -50,10 +41,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--depth", type=int, default=DEPTH, help="L, the number of blocks")  # keep if depth
     add("--richness", type=number, default=RICHNESS, help="the exponent r")
     add("--gamma", type=number, default=GAMMA, help="the prefactor of alpha")
-    # keep if not several
+    # keep if several
+    # fill options
+    # else
     add("--lr", type=number, help="the optimizer's learning rate (the specification's)")
-    # end
-    # fill rates
     # end
     add("--steps", type=int, default=STEPS, help="of training")
     # keep if options
@@ -64,8 +55,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda, mps")
     # keep if not options
     add("--precision", choices=("fp32", "bf16"), default=PRECISION, help="of matrix products")
-    # end
-    # keep if options
+    # else
     add("--precision", choices=("fp32", "bf16", "fp16"), default=PRECISION, help="of products")
     add("--schedule", choices=("constant", "cosine", "linear"), default=SCHEDULE, help="of rates")
     add("--warmup", type=number, default=WARMUP, help="steps, or a share of all of them below 1")
@@ -110,7 +100,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--save", type=Path, metavar="FILE.pt", help="write the weights")  # keep if not options
     add("--quiet", action="store_true", help="no progress on stderr")
     options = parser.parse_args(argv)
-    for name, value in vars(options).items():
+    for name, value in vars(options).items():  # numbers are finite, and most are positive
         # keep if options
         least = {"seed": 0.0, "warmup": 0.0, "richness": -1e300}.get(name, 1e-300)
         # end
@@ -120,13 +110,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     # keep if options
     if options.warmup > 1 and options.warmup % 1:
         raise ValueError(f"--warmup: {options.warmup} is no number of steps")
-    # end
-    # keep if options
     save = options.save
     if save and not (save.suffix in (".pt", ".safetensors") and save.parent.is_dir()):
         raise ValueError(f"--save {save}: no .pt or .safetensors, or no folder {save.parent}")
-    # end
-    # keep if not options
+    # else
     if options.save and not (options.save.suffix == ".pt" and options.save.parent.is_dir()):
         raise ValueError(f"--save {options.save}: no .pt, or no folder {options.save.parent}")
     # end
@@ -139,38 +126,3 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         raise ValueError("--resume: from which folder? name it with --checkpoint")
     # end
     return options
-
-
-# keep if not features
-def main(argv: list[str] | None = None) -> int:
-    """Train, report, save; returns 0 if it trained, 1 if the loss diverged, 2 for bad input."""
-    try:
-        options = parse(argv)
-        train_x, train_y, test_x, test_y = (part.to(options.device) for part in load(options))
-        torch.manual_seed(options.seed)
-        # keep if not depth
-        model = _Network(options.width, options.richness, options.gamma).to(options.device)
-        # end
-        # keep if depth
-        sizes = (options.width, options.depth, options.richness, options.gamma)
-        model = _Network(*sizes).to(options.device)
-        # end
-        train(model, train_x, train_y, options)
-        loss, known = evaluate(model, train_x, train_y, options.precision)
-        held_out, unseen = evaluate(model, test_x, test_y, options.precision)
-        shown = f"train loss {loss:.6g} {SCORE} {known:.4f}"
-        print(f"{shown}  held-out loss {held_out:.6g} {SCORE} {unseen:.4f}", flush=True)
-        if options.save is not None:
-            draft = options.save.with_name(f"{options.save.name}.tmp")
-            torch.save(model.state_dict(), draft)
-            draft.replace(options.save)
-        return 0 if math.isfinite(loss) else 1
-    except KeyboardInterrupt:
-        line, code = "interrupted", 130
-    except (ArithmeticError, AssertionError, OSError, RuntimeError, ValueError) as error:
-        line, code = f"error: {error}", 1 if isinstance(error, FloatingPointError) else 2
-    print("".join(c if c.isprintable() else "?" for c in line.split("\n")[0]), file=sys.stderr)
-    return code
-
-
-# end

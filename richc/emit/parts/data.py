@@ -1,7 +1,5 @@
 """Part: data from a file: read, checked, standardised, divided."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import functools
@@ -64,7 +62,7 @@ def read_csv(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, list[
     empty = np.vectorize(lambda cell: cell.lower() in MISSING, otypes=[bool])(cells)
     word = np.isnan(values) & ~empty
     # The first row has names where a word stands above a number, or where no word comes again.
-    named = (word[0] & ~np.isnan(values[1])).any() or not (~word[0] | (cells[1:] == cells[0])).any()
+    named = (word[0] & ~np.isnan(values[1])).any() or (word[0] & (cells[1:] != cells[0])).all()
     names = [str(name) for name in (cells[0] if named else range(len(cells[0])))]
     cells, values, empty, word = (part[int(named) :] for part in (cells, values, empty, word))
     targets = [len(names) - 1] if options.target is None else find_columns(names, options.target)
@@ -199,9 +197,7 @@ def refused_for(what: str) -> Iterator[None]:
 # end
 def load(options: argparse.Namespace) -> list[Any]:
     """Features and targets to train on, and held-out ones: a fifth of the rows, by the seed."""
-    # fill refusal
-    with refused_for(f"{options.data}"):
-        # end
+    with refused_for(f"{options.data}"):  # fill refusal
         # keep if not stream
         # keep if options
         if options.data.is_fifo():
@@ -210,10 +206,9 @@ def load(options: argparse.Namespace) -> list[Any]:
         found, labels, _ = (read_csv if is_csv else read_arrays)(options)
         # end
         found, labels, _ = read_csv(options)  # keep if not options
-        x, columns = torch.from_numpy(found).float().double(), found.shape[1]
+        x, columns = torch.from_numpy(found).float().double(), found.shape[1]  # as fp32 holds it
         bad = ~x.isfinite().all(1).numpy()
-        # end
-        # keep if stream
+        # else
         x, labels = open_rows(options)
         # keep if options
         if len(x) != len(labels):
@@ -240,7 +235,6 @@ def load(options: argparse.Namespace) -> list[Any]:
         test, train = order[: max(2, len(x) // 5)], order[max(2, len(x) // 5) :]
         x.standardise(train, options.statistics_rows)  # keep if stream
     # fill refused
-    # end
     # keep if mse
     if y.dtype != torch.bool:
         y = (y - y[train].mean(0)) / y[train].std(0, correction=0).clamp(min=1e-30)

@@ -1,7 +1,5 @@
 """Part: the emitted network's one layer; only what the model needs of it is in the file."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -43,26 +41,22 @@ def draw(tensor: Tensor, std: float, dist: str, generator: torch.Generator | Non
 
 # end
 class Dense(nn.Module):
-    # fill about
-    """As the model has it."""
+    """``W x``; W is (fan_out, fan_in), its entries start at ``std``."""  # fill layer
 
-    # end
-    # fill constructor
     def __init__(
         self,
         fan_in: int,
         fan_out: int,
         *,
         std: float,
-        scale: float = 1.0,
-        bias_std: float | None = None,
-        bias_scale: float = 1.0,
-        dist: str = "normal",
-        trainable: bool = True,
-        bias_trainable: bool = True,
+        scale: float = 1.0,  # keep if scale
+        bias_std: float | None = None,  # keep if bias
+        bias_scale: float = 1.0,  # keep if bias_scale
+        dist: str = "normal",  # keep if not only_normal
+        trainable: bool = True,  # keep if frozen
+        bias_trainable: bool = True,  # keep if frozen and bias
         **factory: Any,
     ) -> None:
-        # end
         super().__init__()
         self.std = std
         # keep if scale
@@ -72,20 +66,19 @@ class Dense(nn.Module):
         self.scale_input = fan_in < fan_out
         # end
         self.dist = dist  # keep if not only_normal
-        # keep if frozen
-        weight = torch.empty(fan_out, fan_in, **factory)
-        self.weight = nn.Parameter(weight, requires_grad=trainable)
-        # end
-        self.weight = nn.Parameter(torch.empty(fan_out, fan_in, **factory))  # keep if not frozen
+        self.weight = nn.Parameter(torch.empty(fan_out, fan_in, **factory))
+        self.weight.requires_grad_(trainable)  # keep if frozen
         # keep if bias
         self.bias_std = bias_std
         self.bias_scale = bias_scale  # keep if bias_scale
         self.bias = None
         if bias_std is not None:
-            bias = torch.empty(fan_out, 1, **factory)  # keep if matrices
-            bias = torch.empty(fan_out, **factory)  # keep if not matrices
-            self.bias = nn.Parameter(bias, requires_grad=bias_trainable)  # keep if frozen
-            self.bias = nn.Parameter(bias)  # keep if not frozen
+            self.bias = nn.Parameter(torch.empty(fan_out, **factory))  # keep if not matrices
+            # keep if matrices
+            # A matrix: the optimizer takes nothing else.
+            self.bias = nn.Parameter(torch.empty(fan_out, 1, **factory))
+            # end
+            self.bias.requires_grad_(bias_trainable)  # keep if frozen
         # end
 
     @torch.no_grad()
@@ -123,6 +116,9 @@ class Dense(nn.Module):
         return y
 
     def extra_repr(self) -> str:
-        # fill repr
-        return f"{self.weight.shape[1]} -> {self.weight.shape[0]}, std={self.std:.4g}"
-        # end
+        shown = f"{self.weight.shape[1]} -> {self.weight.shape[0]}, std={self.std:.4g}"
+        shown += f", scale={self.scale:.4g}"  # keep if scale
+        shown += f", bias_std={self.bias_std}"  # keep if bias
+        shown += f", bias_scale={self.bias_scale:.4g}"  # keep if bias_scale
+        shown += f", dist={self.dist}"  # keep if not only_normal
+        return shown

@@ -1,7 +1,5 @@
 """Part: the layer that looks indices up."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it

@@ -1,7 +1,5 @@
 """Part: the Lion optimizer, which torch.optim lacks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Part: what happens in training, as lines of JSON and for TensorBoard."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import threading
@@ -23,13 +21,12 @@ class Log:
 
     def __init__(self, trainer: Trainer) -> None:
         options, begin = trainer.options, trainer.taken
-        self.path, folder = options.log, options.tensorboard
+        self.path, folder = options.log, options.tensorboard  # keep if not ranks
+        # keep if ranks
+        self.path, folder = (None, None) if rank() else (options.log, options.tensorboard)
+        # end
         self.board: Any = None
         self.told = f"--tensorboard {folder}"
-        # keep if ranks
-        if rank():
-            self.path = folder = None
-        # end
         with refused_for(f"--log {self.path}"):
             if self.path is not None and not make_ready(self.path, begin, options):
                 self.write({"run": MODEL, "options": vars(options)})
@@ -61,30 +58,30 @@ class Log:
 def make_ready(path: Path, begin: int, options: argparse.Namespace) -> bool:
     # keep if ckpt
     """Take back a torn line, and a resumed run's after step ``begin``; whether its first stays."""
-    # end
-    # keep if not ckpt
+    # else
     """Take back the line that a killed run has torn; whether the run has told of itself already."""
     # end
     if path.exists() and not path.is_file():
         raise ValueError("not a file")
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     told = [parse_line(line) for line in lines]
-    is_ours = not lines or any("run" in line for line in told)
-    if lines and not told[-1] and not lines[-1].endswith(b"\n"):
+    runs = [i for i, line in enumerate(told) if "run" in line]
+    is_ours = not lines or bool(runs)
+    if lines and not told[-1] and not lines[-1].endswith(b"\n"):  # a kill tore it
         torn, told = lines.pop()[:8], told[:-1]
         is_ours = b'{"run": '.startswith(torn) or b'{"step":'.startswith(torn)
     if not is_ours:
         raise ValueError("not a log of this program")
     # keep if ckpt
-    begun = max((i for i, line in enumerate(told) if "run" in line), default=0)
-    run = told[begun].get("options", {}) if told else {}
-    is_same = options.resume and run.get("checkpoint") == str(options.checkpoint)
-    if is_same:
-        later = (i for i in range(begun, len(told)) if told[i].get("step", 0) > begin or not begin)
-        first = min(later, default=len(told))
-        if not all(told[first:]):
+    before = told[runs[-1]]["options"] if runs else {}
+    is_same = options.resume and before.get("checkpoint") == str(options.checkpoint)
+    if is_same:  # steps after ``begin`` are taken again, and write their lines again
+        kept = runs[-1]
+        while begin and kept < len(told) and told[kept].get("step", 0) <= begin:
+            kept += 1
+        if not all(told[kept:]):
             raise ValueError("lines that this run would write again are mixed with others")
-        lines = lines[:first]
+        lines = lines[:kept]
     # end
     with path.open("ab") as file:
         file.truncate(len(b"".join(lines)))

@@ -1,7 +1,5 @@
 """Part: the sizes of representations and of their changes, beside what the specification says."""
 
-from __future__ import annotations
-
 import json
 import re
 import sys
@@ -65,8 +63,7 @@ class Monitor:
         for name, y in self.outputs().items():
             # keep if not blocks
             size, power, power_of_change = known.get(name, (None, None, None))
-            # end
-            # keep if blocks
+            # else
             found = known.get(name) or known.get(re.sub(r"\.\d+\.", ".*.", name))
             size, power, power_of_change = found or (None, None, None)
             # end

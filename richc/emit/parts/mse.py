@@ -1,7 +1,5 @@
 """Part: regression by mean squared error."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor

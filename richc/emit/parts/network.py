@@ -1,7 +1,5 @@
 """Part: the model's class; its name and what the model says of it are filled in."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -19,25 +17,37 @@ WIDTH, DEPTH, BASE_WIDTH, RICHNESS, GAMMA = 64, 4, 64, 0.5, 1.0
 
 
 class _Network(nn.Module):
-    # fill about
-    """A multilayer perceptron of the width n."""
+    """From (batch, features) to (batch, outputs)."""  # fill network
 
-    # end
-    # fill constructor
-    def __init__(self, width: int = WIDTH, *others: Any, **factory: Any) -> None:
-        depth, richness, gamma = int(others[0]), float(others[1]), float(others[2])
-        # end
+    def __init__(
+        self,
+        width: int = WIDTH,
+        depth: int = DEPTH,  # keep if depth
+        richness: float = RICHNESS,  # fill richness
+        gamma: float = GAMMA,
+        **factory: Any,
+    ) -> None:
         super().__init__()
-        # fill checks
+        # keep if gamma
+        if width < 1 or not gamma > 0.0:
+            raise ValueError(f"width and gamma must be positive, not {width} and {gamma}")
+        # else
+        if width < 1:
+            raise ValueError(f"width must be at least 1, not {width}")
+        if gamma != GAMMA:
+            raise ValueError("the specification does not depend on gamma")
         # end
         # keep if depth
-        self.width, self.depth, self.richness, self.gamma = width, depth, richness, gamma
+        if depth < 1:
+            raise ValueError(f"depth must be at least 1, not {depth}")
         # end
-        # keep if not depth
+        # fill checks
+        # keep if depth
+        self.width, self.depth, self.richness, self.gamma = width, depth, richness, gamma
+        # else
         self.width, self.richness, self.gamma = width, richness, gamma
         # end
         # fill layers
-        # end
         self.reset_parameters()
         # keep if module_only
         self.register_state_dict_post_hook(describe_weights)  # type: ignore[no-untyped-call]
@@ -48,9 +58,9 @@ class _Network(nn.Module):
     @property
     def alpha(self) -> float:
         """The activity: a step moves the entries of a representation by alpha / sqrt(n)."""
-        # fill alpha
-        return self.gamma * math.pow(self.width / BASE_WIDTH, self.richness)
-        # end
+        y = self.gamma * math.pow(self.width / BASE_WIDTH, self.richness)  # keep if base
+        y = self.gamma * math.pow(self.width, self.richness)  # keep if not base
+        return y
 
     # end
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -58,8 +68,7 @@ class _Network(nn.Module):
         # keep if not norms
         for layer in [layer for layer in self.modules() if isinstance(layer, Dense)]:
             layer.reset_parameters(generator)
-        # end
-        # keep if norms
+        # else
         for module in self.modules():
             if isinstance(module, Dense):
                 module.reset_parameters(generator)
@@ -72,32 +81,34 @@ class _Network(nn.Module):
         # end
 
     def forward(self, x: Tensor) -> Tensor:
-        # fill forward
-        return x
-        # end
+        return x  # fill forward
 
     def extra_repr(self) -> str:
         # keep if depth
         sizes = f"width={self.width}, depth={self.depth}"
         y = f"{sizes}, richness={self.richness}, gamma={self.gamma}"
-        # end
-        # keep if not depth
+        # else
         y = f"width={self.width}, richness={self.richness}, gamma={self.gamma}"
         # end
         return y
 
-    # fill several
-    # end
-    # keep if not several
-    def param_groups(self, lr: float | None = None) -> list[dict[str, Any]]:
-        # fill groups
-        raise NotImplementedError
-        # end
+    # keep if several
+    # fill each
+    def base_rates(self, lr: float | None = None) -> list[float]:  # fill base_rates
+        """Of the optimizers: what is not given keeps its ratio to ``lr``."""
+        rates, defaults = [lr], [0.1]  # fill defaults
+        factor = 1.0 if lr is None else lr / defaults[0]
+        pairs = zip(rates, defaults, strict=True)
+        return [factor * default if rate is None else rate for rate, default in pairs]
 
-    def make_optimizer(self, lr: float | None = None) -> torch.optim.Optimizer:
+    # end
+    def param_groups(self, lr: float | None = None) -> list[dict[str, Any]]:  # fill param_groups
+        raise NotImplementedError  # fill groups
+
+    def make_optimizer(self, lr: float | None = None) -> torch.optim.Optimizer:  # fill optimizer
+        # keep if several
+        """The optimizers, side by side as one; build it once the model is on its device."""
+        # else
         """The optimizer; build it once the model is on its device."""
-        # fill optimizer
-        raise NotImplementedError
         # end
-
-    # end
+        raise NotImplementedError  # fill made

@@ -1,6 +1,4 @@
-"""Part: a run from the data to the last line, of a program with features."""
-
-from __future__ import annotations
+"""Part: a run from the data to the last line."""
 
 import argparse
 import importlib
@@ -12,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from richc.emit.parts import training
 from richc.emit.parts.ckpt import Checkpoints
 from richc.emit.parts.command import parse
 from richc.emit.parts.cross_entropy import score
@@ -27,6 +26,7 @@ MODEL, COMPILER, SCORE = "model", "richc", "accuracy"
 # ---- emitted from here on ----
 
 
+# keep if features
 # ---- a run ---------------------------------------------------------------------------------------
 def train(trainer: Trainer) -> int:
     """Train to the last step; returns 0, 1 for a loss that diverged, or 128 and a signal."""
@@ -83,8 +83,7 @@ def train(trainer: Trainer) -> int:
             # keep if options
             start, end = ("\r", "\x1b[K") if in_place else ("", "\n")
             print(f"{start}{shown}  {left:.0f} s left", end=end, file=sys.stderr, flush=True)
-            # end
-            # keep if not options
+            # else
             print(f"{shown}  {left:.0f} s left", file=sys.stderr, flush=True)
             # end
         # keep if ckpt
@@ -95,8 +94,7 @@ def train(trainer: Trainer) -> int:
             checkpoints.save()
             if checkpoints.stop:
                 return 128 + checkpoints.stop
-        # end
-        # keep if not ckpt
+        # else
         if is_due and not loss.isfinite():
             return 1
         # end
@@ -130,8 +128,7 @@ def run(options: argparse.Namespace) -> int:
         # Drawn on the CPU, so that a seed means the same network on every device.
         # keep if not depth
         model = _Network(options.width, options.richness, options.gamma).to(device)
-        # end
-        # keep if depth
+        # else
         sizes = (options.width, options.depth, options.richness, options.gamma)
         model = _Network(*sizes).to(device)
         # end
@@ -139,11 +136,8 @@ def run(options: argparse.Namespace) -> int:
         trainer = Trainer(model, train_x, train_y, options)
         trainer.probe = test_x[:256].to(device)  # keep if monitor
         trainer.held_out = test_x[:4096], test_y[:4096]  # keep if options and not ranks
-    code = train(trainer)  # keep if not ckpt and not log and not options
-    # keep if ckpt or log or options
     with trainer.undo:
         code = train(trainer)
-    # end
     # keep if ckpt
     if code > 1:  # a signal's
         return code
@@ -185,13 +179,49 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
+# end
 def main(argv: list[str] | None = None) -> int:
+    # keep if features
     """The command line; returns 0 if it trained, 1 if the loss diverged, 2 for bad input."""
+    # else
+    """Train, report, save; returns 0 if it trained, 1 if the loss diverged, 2 for bad input."""
+    # end
     try:
-        return run(parse(argv))
+        y = run(parse(argv))  # keep if features
+        # keep if not features
+        options = parse(argv)
+        train_x, train_y, test_x, test_y = (part.to(options.device) for part in load(options))
+        torch.manual_seed(options.seed)
+        # keep if not depth
+        model = _Network(options.width, options.richness, options.gamma).to(options.device)
+        # else
+        sizes = (options.width, options.depth, options.richness, options.gamma)
+        model = _Network(*sizes).to(options.device)
+        # end
+        training.train(model, train_x, train_y, options)  # fill plain_train
+        loss, known = evaluate(model, train_x, train_y, options.precision)
+        held_out, unseen = evaluate(model, test_x, test_y, options.precision)
+        shown = f"train loss {loss:.6g} {SCORE} {known:.4f}"
+        print(f"{shown}  held-out loss {held_out:.6g} {SCORE} {unseen:.4f}", flush=True)
+        if options.save is not None:
+            draft = options.save.with_name(f"{options.save.name}.tmp")
+            torch.save(model.state_dict(), draft)
+            draft.replace(options.save)
+        y = 0 if math.isfinite(loss) else 1
+        # end
+        return y
     except KeyboardInterrupt:
         line, code = "interrupted", 130
+    # keep if features
     except (argparse.ArgumentError, OSError, ValueError, torch.OutOfMemoryError) as error:
         line, code = f"error: {error}", 2
+    # else
+    except (ArithmeticError, AssertionError, OSError, RuntimeError, ValueError) as error:
+        line, code = f"error: {error}", 1 if isinstance(error, FloatingPointError) else 2
+    # end
     print("".join(c if c.isprintable() else "?" for c in line.split("\n")[0]), file=sys.stderr)
     return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

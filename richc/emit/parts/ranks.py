@@ -1,11 +1,10 @@
 """Part: processes that train one network together, each with a copy or with a share of it."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -33,10 +32,9 @@ __all__ = ["gather", "processes", "rank", "ranks"]
 @contextlib.contextmanager
 def processes() -> Iterator[None]:
     """Join the processes that torchrun started, or be the only one; number 0 is heard meanwhile."""
-    with contextlib.ExitStack() as stack:
-        if os.environ.get("RANK", "0") != "0":
-            stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-            stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+    is_heard = os.environ.get("RANK", "0") == "0"
+    out, err = (sys.stdout, sys.stderr) if is_heard else (io.StringIO(), io.StringIO())
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         if dist.is_initialized():
             yield
             return
@@ -47,9 +45,9 @@ def processes() -> Iterator[None]:
         try:
             dist.init_process_group(store=store, rank=number, world_size=count)
             yield
-        except BaseException:
+        except BaseException:  # the others fail for lack of the first, which alone says why
             if store.compare_set("failed", "", str(number)) != str(number).encode():
-                raise SystemExit(1) from None  # for lack of the one that failed first
+                raise SystemExit(1) from None
             raise
         dist.destroy_process_group()
 
@@ -74,8 +72,7 @@ def shard(options: argparse.Namespace, device: torch.device) -> _Network:
     policy = MixedPrecisionPolicy(kind, torch.float32, cast_forward_inputs=False)
     # keep if not depth
     model = _Network(options.width, options.richness, options.gamma, device="meta")
-    # end
-    # keep if depth
+    # else
     sizes = (options.width, options.depth, options.richness, options.gamma)
     model = _Network(*sizes, device="meta")
     # end
@@ -83,8 +80,7 @@ def shard(options: argparse.Namespace, device: torch.device) -> _Network:
     for layer in [layer for layer in model.modules() if isinstance(layer, Dense)]:
         layer.to_empty(device="cpu").reset_parameters()  # whole, and alike on every process
         fully_shard(layer, mesh=mesh, mp_policy=policy)
-    # end
-    # keep if norms
+    # else
     norms: tuple[Any, ...] = (nn.LayerNorm, nn.RMSNorm)  # keep if not shifted
     norms = (nn.LayerNorm, nn.RMSNorm, Shifted)  # keep if shifted
     drawn: list[Any] = [part for part in model.modules() if isinstance(part, (Dense, *norms))]

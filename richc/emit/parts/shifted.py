@@ -1,7 +1,5 @@
 """Part: a norm with a bias that torch's norms have no argument for."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

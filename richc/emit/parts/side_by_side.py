@@ -1,7 +1,5 @@
 """Part: several optimizers that schedulers, scalers and checkpoints take for one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

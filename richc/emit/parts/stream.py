@@ -1,7 +1,5 @@
 """Part: training on data that stays on the disk: shards of Parquet and Arrow, mapped arrays."""
 
-from __future__ import annotations
-
 import argparse
 import copy
 import functools

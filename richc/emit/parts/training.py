@@ -1,7 +1,5 @@
 """Part: batches, steps, and loss and score over many examples."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import math
@@ -25,11 +23,9 @@ SCORE = "accuracy"
 # keep if not features
 def train(model: _Network, x: Tensor, y: Tensor, options: argparse.Namespace) -> None:
     """Train on shuffled full batches, and show the loss ten times."""
-    # fill loop
-    optimizer, steps = model.make_optimizer(options.lr), options.steps
-    # end
-    generator, size = torch.Generator().manual_seed(options.seed), min(options.batch, len(x))
-    batches: list[Tensor] = []
+    optimizer = model.make_optimizer(options.lr)  # fill plain_optimizer
+    generator, batches = torch.Generator().manual_seed(options.seed), list[Tensor]()
+    steps, size = options.steps, min(options.batch, len(x))
     for step in range(1, steps + 1):
         if not batches:  # an epoch begins; rows that make no full batch wait for the next one
             order = torch.randperm(len(x), generator=generator).to(x.device)
@@ -48,18 +44,11 @@ def train(model: _Network, x: Tensor, y: Tensor, options: argparse.Namespace) ->
                 print(f"step {step}/{steps}  loss {loss.item():.4g}", file=sys.stderr)
 
 
-# end
-# keep if features
+# else
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Matrix products in 16 bits when asked for; weights and optimizer state stay in fp32."""
-    # keep if options
     kind = torch.float16 if precision == "fp16" else torch.bfloat16
-    y = torch.autocast(device.type, kind, enabled=precision != "fp32")
-    # end
-    # keep if not options
-    y = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
-    # end
-    return y
+    return torch.autocast(device.type, kind, enabled=precision != "fp32")
 
 
 # end
@@ -67,8 +56,7 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 def evaluate(model: _Network, x: Tensor, y: Tensor, precision: str) -> tuple[float, float]:
     """Loss and score over all of ``x``, in pieces."""
     # keep if features
-    device = next(model.parameters()).device
-    found = []
+    device, found = next(model.parameters()).device, list[Tensor]()
     with autocast(device, precision):
         for rows in torch.arange(len(x)).split(4096):
             found.append(model(x[rows].to(device)).float())  # keep if not ranks
@@ -77,8 +65,7 @@ def evaluate(model: _Network, x: Tensor, y: Tensor, precision: str) -> tuple[flo
             found.append(gather(model(x[mine].to(device)).float(), len(rows)))
             # end
     outputs, y = torch.cat(found), y.to(device)
-    # end
-    # keep if not features
+    # else
     with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bf16"):
         outputs = torch.cat([model(piece).float() for piece in x.split(4096)])
     # end
@@ -109,28 +96,22 @@ class Trainer:
         if self.size < ranks():
             raise ValueError(f"--batch: fewer examples than the {ranks()} processes")
         # end
-        self.network: Any = model  # keep if ddp or options
+        self.network: Any = model
         self.probe: Tensor  # keep if monitor
         self.held_out: tuple[Any, Tensor]  # seen while it trains  # keep if options and not ranks
-        # keep if ckpt or log or options
         self.undo = contextlib.ExitStack()  # what ends with training
-        # end
         self.generator = torch.Generator().manual_seed(options.seed)
         self.shuffle()
-        # keep if options and not fsdp
+        # keep if options
         if options.compile:
-            self.network = torch.compile(model, fullgraph=True, mode=options.compile_mode)
-        # end
-        # keep if options and fsdp
-        if options.compile:  # between gatherings
-            self.network = torch.compile(model, mode=options.compile_mode)
+            mode, is_whole = options.compile_mode, True  # keep if not fsdp
+            mode, is_whole = options.compile_mode, False  # between gatherings  # keep if fsdp
+            self.network = torch.compile(model, fullgraph=is_whole, mode=mode)
         # end
         # keep if ddp
         self.network = DistributedDataParallel(self.network, gradient_as_bucket_view=True)
         # end
-        # fill optimizer
-        self.optimizer = model.make_optimizer(options.lr)
-        # end
+        self.optimizer = model.make_optimizer(options.lr)  # fill its_optimizer
         # keep if options
         steps, warmup = options.steps, options.warmup
         warmup = round(warmup * steps) if warmup < 1 else int(warmup)
@@ -174,14 +155,12 @@ class Trainer:
         # keep if not options
         self.optimizer.zero_grad()
         with autocast(self.device, self.options.precision):
-            outputs = self.network(x)  # keep if ddp
-            outputs = self.model(x)  # keep if not ddp
+            outputs = self.network(x)
         loss = loss_of(outputs, y)  # keep if not ranks
         loss = loss_of(outputs, y) * (len(x) / rows)  # keep if ranks
         loss.backward()
         self.optimizer.step()
-        # end
-        # keep if options
+        # else
         pieces, made = min(self.options.accumulate, int(rows)), list[Tensor]()
         loss = torch.zeros((), device=self.device)
         for p in self.model.parameters():  # a sum needs memory that no CUDA graph writes over

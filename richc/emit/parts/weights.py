@@ -5,17 +5,12 @@ is added to the tensors.  Where only tensors survive (safetensors), their shapes
 Hooks of torch's public interface do it, so it also holds for a network inside of another module.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from richc.emit.parts.dense import Dense
-
-if TYPE_CHECKING:
-    from richc.emit.parts.network import _Network
-
+from richc.emit.parts.network import _Network
 
 # ---- emitted from here on ----
 
@@ -49,7 +44,6 @@ def check_weights(
     """Refuse the weights of another network before one is loaded.  Raises RuntimeError."""
     theirs = dict(metadata.get("network", {}))
     # fill width
-    # end
     for key, ours in identity(model).items():
         if theirs.get(key, ours) != ours:
             raise RuntimeError(
