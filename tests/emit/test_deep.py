@@ -338,6 +338,10 @@ def test_sizes_inside_of_blocks_are_predicted(
     rows(32)
     start, later = rows(256, f"--monitor-like={tmp_path / '320.jsonl'}")
     (other, _) = rows(32, "--depth=2")
+    of_8 = f"--monitor-like={tmp_path / '320.jsonl'}"
+    assert module.main([*data, "--depth=2", of_8]) == 2
+    refusal = "a run of depth 8; only its width may be another"
+    assert capsys.readouterr().err.endswith(f"320.jsonl: {refusal}\n")
 
     assert list(start) == [
         "embed",
