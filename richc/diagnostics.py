@@ -79,6 +79,7 @@ SLUGS: dict[str, str] = {
     "R706": "plain-depth",
     "R801": "unused-suppression",
     "R802": "bad-suppression",
+    "R803": "unused-statement",
     "R901": "lazy-branch",
     "R902": "undecided-depth",
     "R903": "grown-stream",

@@ -21,7 +21,7 @@ from richc.editor.written import written
 from richc.glossary import BIAS, GAIN, words
 from richc.pipeline import ModelResult
 from richc.spec import declared_values
-from richc.spec.model import Layer, Tensor
+from richc.spec.model import Layer, LayerKind, Tensor
 from richc.syntax import tree
 from richc.syntax.lalr import Token
 from richc.syntax.lexer import NAMES
@@ -155,7 +155,10 @@ def _size(result: ModelResult, layer: Layer) -> str:
     if layer.kind.is_norm:
         return str(layer.kind)
     width = result.spec.width_symbol
-    return f"{layer.kind} {layer.fan_in.words(width)} -> {layer.fan_out.words(width)}"
+    read = layer.fan_in.words(width)
+    if layer.kind == LayerKind.EMBEDDING:
+        read = f"of {result.spec.input_dim:,} tokens"  # its fan-in is that of a one-hot input
+    return f"{layer.kind} {read} -> {layer.fan_out.words(width)}"
 
 
 def _formulas(result: ModelResult, table: list[ExponentRow]) -> list[str]:

@@ -69,7 +69,7 @@ def sections(
         return PageSection(f"{anchor}-{name}", title, html)
 
     found = [
-        section("desiderata", "Desiderata", _desiderata(model)),
+        section("desiderata", "Desiderata", _desiderata(model, anchor)),
         section("findings", "Findings", _findings(result, model)),
     ]
     if model.spec.is_chain or model.verdict.known_heights:
@@ -98,12 +98,34 @@ class _Desideratum(NamedTuple):
     reasons: list[str]
 
 
-def _desiderata(model: ModelResult) -> Markup:
+def _desiderata(model: ModelResult, name: str) -> Markup:
     judged = [
         _Desideratum(name, WORDS[name], status, list(_reasons(model, name, status)))
         for name, status in model.statuses
     ]
-    return render("desiderata.html", desiderata=judged, facts=list(_facts(model)))
+    return render(
+        "desiderata.html",
+        desiderata=judged,
+        facts=list(_facts(model)),
+        plane=_plane(model),
+        name=name,
+    )
+
+
+class _Plane(NamedTuple):
+    """A place between lazy and rich, and between Depth-μP and CompleteP; 0 to 1 along each."""
+
+    across: float
+    up: float
+    words: str
+
+
+def _plane(model: ModelResult) -> _Plane | None:
+    """None off the richness scale, and for what has no number of blocks that may grow."""
+    richness, alpha = model.verdict.richness, model.verdict.depth_exponent
+    if richness is None or alpha is None:
+        return None
+    return _Plane(float(2 * richness), float(2 * alpha - 1), f"r = {richness}, α = {alpha}")
 
 
 def _reasons(model: ModelResult, name: str, status: str) -> Iterator[str]:

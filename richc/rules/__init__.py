@@ -110,6 +110,11 @@ def _writes_epsilon(context: Context) -> bool:
     )
 
 
+def _has_idle_parts(context: Context) -> bool:
+    """Whether something is declared that few networks need."""
+    return bool(context.model.others) or context.model.depth is not None
+
+
 #: The code of the findings that answer what the file asks.
 INFERRED = "R503"
 
@@ -161,6 +166,7 @@ TABLE: tuple[Rule, ...] = (
     Rule("R704", applies=lambda context: context.model.base_width is None and context.is_declared),
     Rule("R705", applies=_writes_epsilon),
     Rule("R706", applies=_is_deep),
+    Rule("R803", applies=_has_idle_parts),
     Rule("R901", ("D4", Breach.LAZY)),
     Rule("R902", applies=lambda context: not context.verdict.is_decided),
     Rule("R903", applies=lambda context: context.verdict.is_grown),

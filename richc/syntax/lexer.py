@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from richc.diagnostics import Span
 from richc.syntax.lalr import Token
+from richc.words import ACTIVATIONS
 
 NEWLINE = "NEWLINE"
 #: A `}` that closes nothing: the model that it stands in goes on after it, up to its own `}`.
@@ -53,9 +54,11 @@ _OPENING = frozenset(_CLOSING.values())
 #: Among open brackets, a brace with statements inside.
 _BODY = "BODY"
 _MODEL_BODY = 1
-#: In the head of a body stands one of these, however it is written.
-_BODY_WORDS = frozenset("repeat residual for loop times skip branch block blocks".split())
 _INNER = ("REPEAT", "RESIDUAL")
+_NORMS = ("RMSNORM", "LAYERNORM")
+_LAYERS = ("dense", "embedding")
+#: What a residual may begin with.
+_ATTRIBUTES = ("scale", "skip")
 _BEFORE_STATEMENT = (NEWLINE, "LBRACE", "RBRACE", STRAY, UNCLOSED)
 
 
@@ -130,7 +133,7 @@ class _Separator:
         elif kind in _OPENING:
             if len(self._open) >= MAX_NESTING:
                 raise NestingError(token.span)
-            self._open.append(self._bracket(kind))
+            self._open.append(self._bracket(index))
         self._kept.append(token)
 
     def end(self) -> list[Token]:
@@ -152,9 +155,12 @@ class _Separator:
     def _is_ended(self) -> bool:
         return self._kept[-1].type in (NEWLINE, "LBRACE")
 
-    def _bracket(self, kind: str) -> str:
-        is_body = not self._open or (self._is_in_body and opens_body(self._kept, len(self._kept)))
-        return _BODY if kind == "LBRACE" and is_body else kind
+    def _bracket(self, index: int) -> str:
+        kind, kept = self._tokens[index].type, self._kept
+        if kind != "LBRACE" or (self._open and not self._is_in_body):
+            return kind
+        is_body = not self._open or opens_body(kept, len(kept), self._tokens, index)
+        return _BODY if is_body else kind
 
     def _left(self, index: int) -> int:
         """How many brackets stay open where a statement begins."""
@@ -220,13 +226,14 @@ def _goes_on(tokens: Sequence[Token], index: int) -> bool:
     return False
 
 
-def opens_body(tokens: Sequence[Token], brace: int) -> bool:
+def opens_body(
+    tokens: Sequence[Token], brace: int, behind: Sequence[Token] = (), index: int = 0
+) -> bool:
     """Whether a `{` at an index begins the body of a repeat or residual, well written or not.
 
-    ``tokens`` are such as ``separate`` keeps; those from the brace on do not matter.
+    Its head says so or, where that is of no layer, what stands behind the `{`: ``behind`` from
+    ``index`` on, or else ``tokens``.  Both are such as ``separate`` keeps, or takes.
     """
-    is_body = False
-    nested = 0
     at = brace - 1
     while at >= 0 and tokens[at].type not in _BEFORE_STATEMENT:
         kind = tokens[at].type
@@ -234,15 +241,43 @@ def opens_body(tokens: Sequence[Token], brace: int) -> bool:
         is_kind = is_first or tokens[at - 1].type == "COLON"
         if kind in _INNER and is_kind and not is_first:
             return True
-        if kind in _CLOSING or kind in _OPENING:
-            nested += 1 if kind in _CLOSING else -1
-        after = tokens[at + 1].type if at + 1 < brace else ""
-        is_option = kind == "EQUAL" and not nested and after not in _INNER
-        if kind == "ARROW" or is_option or (kind in ("RMSNORM", "LAYERNORM") and is_kind):
+        if (kind in _NORMS or tokens[at].text in _LAYERS) and is_kind:
             return False
-        is_body = is_body or tokens[at].text in _BODY_WORDS
         at -= 1
-    return is_body and (tokens[at + 1].type not in STATEMENT_WORDS or tokens[at + 1].type in NAMES)
+    first = tokens[at + 1].type if at + 1 < brace else ""
+    if first in STATEMENT_WORDS and first not in NAMES:
+        return False
+    return _begins_with_statement(behind or tokens, (index if behind else brace) + 1)
+
+
+def _begins_with_statement(tokens: Sequence[Token], at: int) -> bool:
+    """Whether what stands from a token on is a statement, behind a residual's attributes or not."""
+    line: list[Token] = []
+    nested = 0
+    for index in range(at, len(tokens)):
+        token = tokens[index]
+        nested += (token.type in ("LPAR", "LSQB")) - (token.type in ("RPAR", "RSQB"))
+        if token.type == NEWLINE and (nested > 0 or not line):
+            continue
+        if token.type not in (NEWLINE, "COMMA", "LBRACE", "RBRACE", UNCLOSED):
+            line.append(token)
+            continue
+        if _is_statement(line):
+            return True
+        is_attribute = len(line) > 1 and line[0].text in _ATTRIBUTES and line[1].type == "EQUAL"
+        if not is_attribute or token.type not in (NEWLINE, "COMMA"):
+            return False
+        line = []
+    return False
+
+
+def _is_statement(line: Sequence[Token]) -> bool:
+    """Whether some tokens are a layer, a norm or an activation, and no attribute."""
+    kinds = [token.type for token in line]
+    if "COLON" in kinds[1:]:
+        kind = line[min(kinds.index("COLON") + 1, len(line) - 1)]
+        return "ARROW" in kinds or kind.type in (*_INNER, *_NORMS)
+    return len(line) == 1 and (kinds[0] in _NORMS or line[0].text in ACTIVATIONS)
 
 
 def begins_statement(tokens: Sequence[Token], index: int) -> bool:

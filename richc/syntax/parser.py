@@ -258,6 +258,8 @@ class _Run:
                     return at + 1, False
                 return at + 1, complete
             if token.type == "LBRACE" and depth == 0 and opens_body(tokens, at):
+                if any(before.type == "ARROW" for before in tokens[start:at]):
+                    return self._bad_statement(mark, start, at, frozenset()), False
                 if self._has_illegal(head, token.start):
                     return self._bad_head(mark, start, at), False
                 at, complete = self._body(at)

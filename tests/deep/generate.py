@@ -48,11 +48,15 @@ class Spec(NamedTuple):
     expected: reference.Expected
 
 
-def spec(number: int) -> Spec:
-    """The network of this number: one of which the theory says all."""
+def spec(number: int, *, several: bool = False) -> Spec:
+    """The network of this number: one of which the theory says all.
+
+    With ``several`` up to three stacks follow one another, each with norms, activations and a
+    count of its own, and vectors choose among all optimizers.
+    """
     for attempt in range(100):
-        pick = random.Random(f"stack {number} {attempt}")
-        maker = _Maker(pick)
+        pick = random.Random(f"{'stacks' if several else 'stack'} {number} {attempt}")
+        maker = _Several(pick) if several else _Maker(pick)
         network, faults = maker.network()
         expected = reference.judge(network)
         if not expected.unclear:
@@ -76,13 +80,18 @@ class _Maker:
         self._shape = pick.choice(list(KAPPA))
         richness = pick.choice([0.0, QUARTER, HALF, HALF, HALF])
         self._update = N.times(richness - HALF)
+        self._draw_stack()
+        self._has_gauges = pick.random() < 0.5
+        self._faults: list[str] = []
+
+    def _draw_stack(self) -> None:
+        """How many blocks, and what stands in them."""
+        pick = self._pick
         self._count = pick.choice([None, None, None, None, 4, 1])
         self._norm = pick.choice(["rmsnorm", "rmsnorm", "layernorm"])
         self._where = pick.choice(["pre", "pre", "pre", "none", "sandwich", "post"])
         self._act = pick.choice(["relu", "relu", "tanh", "leaky_relu", "gelu", "linear"])
         self._has_gains, self._has_biases = pick.random() < 0.3, pick.random() < 0.3
-        self._has_gauges = pick.random() < 0.5
-        self._faults: list[str] = []
 
     def _is(self, share: float) -> bool:
         return self._pick.random() < share
@@ -225,14 +234,16 @@ class _Maker:
         weight = self._tensor(of, 2, init, self._drive(of, 2, ONE))
         yield Dense("head", weight, bias, wide_out=False)
 
-    def network(self) -> tuple[Network, tuple[str, ...]]:
+    def _stack(self, number: str = "") -> tuple[Op, ...]:
         names = ["mlp", "mix"][: self._pick.choice([1, 1, 1, 2])]
-        block = tuple(self._residual(name) for name in names)
+        block = tuple(self._residual(f"{name}{number}") for name in names)
         if self._count == 1:
-            stack: tuple[Op, ...] = tuple(_loose(block))
-        else:
-            stack = (Repeat("blocks", self._count, block),)
-        network = Network((*self._embed(), *stack, *self._head()))
+            return tuple(_loose(block))
+        return (Repeat(f"blocks{number}", self._count, block),)
+
+    def network(self) -> tuple[Network, tuple[str, ...]]:
+        stacks = self._stack()
+        network = Network((*self._embed(), *stacks, *self._head()))
         for _ in range(self._pick.choice([0, 1, 1, 1, 2])):
             network = self._broken(network)
         return network, tuple(self._faults)
@@ -250,6 +261,31 @@ class _Maker:
             fault = NOTHING
         self._faults.append(f"{path} times {fault}")
         return Network(_changed(network.ops, path, fault))
+
+
+class _Several(_Maker):
+    """Stacks in a row."""
+
+    def _vector(self, drive_sgd: Size, drive: Size, init: Size = NOTHING) -> Tensor:
+        usual = self._of_vectors
+        self._of_vectors = self._pick.choice([usual, usual, "sgd", "adam", "lion"])
+        found = super()._vector(drive_sgd, drive, init)
+        self._of_vectors = usual
+        return found
+
+    def _stack(self, number: str = "") -> tuple[Op, ...]:
+        ops: list[Op] = []
+        counts = []
+        for at in range(self._pick.choice([1, 2, 2, 3])):
+            self._draw_stack()
+            counts.append(self._count)
+            if at and self._is(0.2):
+                ops.append(self._norm_of(f"between{at}", self._of_stream(ONE)))
+            if at and self._is(0.2):
+                ops.append(Activation(self._act))
+            ops += super()._stack(f"{number}{at}")
+        self._count = None if None in counts else 4
+        return tuple(ops)
 
 
 def _loose(block: tuple[Residual, ...]) -> Iterator[Op]:

@@ -236,11 +236,13 @@ class _Reader:
             return replace(op, block=tuple(self._settled(x, default) for x in op.block))
         if isinstance(op, Residual):
             return replace(op, branch=tuple(self._settled(x, default) for x in op.branch))
-        changes = {}
+        changes: dict[str, Tensor] = {}
         for knob in ("weight", "bias", "gain"):
             tensor = getattr(op, knob, None)
             if tensor is not None:
-                name = tensor.optimizer or default
+                # A bias goes by what its weight goes by, unless that takes matrices only.
+                of = getattr(changes.get("weight"), "optimizer", default)
+                name = tensor.optimizer or (default if of == "muon" else of)
                 shape = self._optimizers.get(name)
                 changes[knob] = replace(tensor, optimizer=name, shape=shape)
         return replace(op, **changes) if changes else op

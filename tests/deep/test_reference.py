@@ -22,16 +22,23 @@ from tests.deep.network import (
     all_ops,
 )
 
-SPECS = 2000
+SPECS, OF_SEVERAL = 2000, 500
 PER_TEXT = 50
 
 
-@pytest.mark.parametrize("start", range(0, SPECS, PER_TEXT))
-def test_verdicts_agree(start: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    if start:
+@pytest.mark.parametrize(
+    ("several", "start"),
+    [
+        *((False, start) for start in range(0, SPECS, PER_TEXT)),
+        *((True, start) for start in range(0, OF_SEVERAL, PER_TEXT)),
+    ],
+)
+def test_verdicts_agree(several: bool, start: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if start or several:
         # What would mend them takes longer than the verdict, and is compared with nothing here.
         monkeypatch.setattr(repair, "advise", lambda _context, found: (None, found))
-    specs = [generate.spec(number) for number in range(start, start + PER_TEXT)]
+    numbers = range(start, start + PER_TEXT)
+    specs = [generate.spec(number, several=several) for number in numbers]
     texts = [writing.text(spec.network, f"m{spec.number}", spec.style) for spec in specs]
 
     said = ask("".join(texts))
@@ -49,8 +56,9 @@ def test_specs_are_of_many_kinds() -> None:
     """No kind of answer is missing, and a text says all of its network."""
     statuses: dict[str, set[str | None]] = {}
     explode = 0
-    for number in range(0, SPECS, 5):
-        spec = generate.spec(number)
+    drawn = [(number, False) for number in range(0, SPECS, 5)]
+    for number, several in [*drawn, *((number, True) for number in range(0, OF_SEVERAL, 10))]:
+        spec = generate.spec(number, several=several)
         explode += spec.expected.explodes
         for name, status in spec.expected.desiderata.items():
             statuses.setdefault(name, set()).add(status)

@@ -107,7 +107,10 @@ class _Writer:
         dim = "n" if op.wide_out else self._style.outputs
         items = self._items(op.weight, is_weight=True)
         if op.bias is not None:
-            items.append(f"bias {{ {', '.join(self._items(op.bias))} }}")
+            # A bias goes by what its weight goes by, unless that takes matrices only.
+            of = op.weight.optimizer
+            own = self._items(op.bias, default=None if of == "muon" else of)
+            items.append(f"bias {{ {', '.join(own)} }}")
         return f"{op.name}: {kind} -> {dim} {{ {', '.join(items)} }}"
 
     def _norm(self, op: Norm) -> str:
@@ -122,7 +125,12 @@ class _Writer:
         return f"{head} {{ {', '.join(items)} }}" if items else head
 
     def _items(
-        self, tensor: Tensor, *, is_weight: bool = False, is_gain: bool = False
+        self,
+        tensor: Tensor,
+        *,
+        is_weight: bool = False,
+        is_gain: bool = False,
+        default: str | None = None,
     ) -> list[str]:
         found = []
         if tensor.scale != ONE:
@@ -135,7 +143,7 @@ class _Writer:
                 found.append(f"std = {std}")
         frozen = tensor.rate == NOTHING
         found.append("frozen" if frozen else f"lr = {self._power(tensor.rate)}")
-        if tensor.optimizer != self._optimizers[0][0]:
+        if tensor.optimizer != (default or self._optimizers[0][0]):
             found.append(f"optimizer = {tensor.optimizer}")
         return found
 

@@ -262,3 +262,35 @@ def test_in_a_deep_network(text: Text, place: str, words: str) -> None:
     text.set(DEEP)
 
     assert words in shown(text, place)
+
+
+TOKENS = """\
+model deep {
+  width n = 64
+  input tokens 100
+  embed: embedding -> n { std = 1, lr = 1 }
+  mlp: residual {
+    skip = 1
+    rmsnorm
+    up: dense -> n { std = 1 / sqrt(fan_in), lr = 1 / n }
+  }
+  rmsnorm
+  head: dense -> 100 { std = 1 / n, lr = 1 / n }
+  optimizer adam { lr = 1e-3 }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("tokens", "an example is one of so many tokens"),
+        ("embed:", "**`embed`**: embedding of 100 tokens -> n"),
+        ("embedding", "a row for each token"),
+        ("skip", "What the stream is multiplied by"),
+    ],
+)
+def test_in_a_network_of_tokens(text: Text, place: str, words: str) -> None:
+    text.set(TOKENS)
+
+    assert words in shown(text, place)

@@ -85,6 +85,8 @@ model mixed {
 #: And beside one that has no step on shards either.
 FACTORED = SEVERAL.replace("adamw { lr = 0.01, weight_decay = 0.1 }", "adafactor { lr = 0.01 }")
 
+TOKENS = SEVERAL.replace("input 3", "input tokens 6").replace("embed: dense", "embed: embedding")
+
 
 def emitted(text: str, *features: str, module_only: bool = False) -> str:
     chosen = choose(analyse(text), None, allow_violations=True)
@@ -262,22 +264,49 @@ def test_a_branch_multiplier_moved_into_std_and_rate_trains_alike(load_text: Tex
     assert losses[0] == pytest.approx(losses[1], rel=1e-9)
 
 
-def test_compiled_and_exported_it_is_the_same_function(load_text: Text) -> None:
-    net: Any = load_text(emitted(EVERY, module_only=True)).Net(width=8, depth=2)
-    x = torch.randn(4, 5)
+def made(text: str, load_text: Text) -> tuple[Any, Tensor]:
+    """A small network, and inputs for it."""
+    torch.manual_seed(0)
+    module: Any = load_text(emitted(text, module_only=True))
+    net = (module.Net if text is EVERY else module.Mixed)(width=8, depth=2)
+    if text is TOKENS:
+        return net, torch.arange(6).reshape(6, 1)
+    return net, torch.randn(6, 5 if text is EVERY else 3)
+
+
+@pytest.mark.parametrize("text", [EVERY, SEVERAL, TOKENS], ids=["every", "several", "tokens"])
+def test_compiled_and_exported_it_is_the_same_function(text: str, load_text: Text) -> None:
+    net, x = made(text, load_text)
+    rows = {0: torch.export.Dim("rows", min=1, max=64)}
 
     compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
-    exported = torch.export.export(net, (x,)).module()
+    exported = torch.export.export(net, (x,), dynamic_shapes=(rows,)).module()
 
-    torch.testing.assert_close(compiled(x), net(x))  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(compiled(x), net(x))
     torch.testing.assert_close(exported(x), net(x))
+    torch.testing.assert_close(exported(x[:2]), net(x[:2]))
+
+
+@pytest.mark.filterwarnings(r"ignore:`isinstance\(treespec, LeafSpec\)`:FutureWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:DeprecationWarning")
+@pytest.mark.parametrize("text", [EVERY, TOKENS], ids=["every", "tokens"])
+def test_onnx_computes_the_same(text: str, load_text: Text) -> None:
+    """By ONNX's own reference."""
+    pytest.importorskip("onnxscript")
+    reference = pytest.importorskip("onnx.reference")
+    net, x = made(text, load_text)
+
+    program = torch.onnx.export(net.eval(), (x,), input_names=["x"], dynamo=True, verbose=False)
+
+    assert program is not None
+    (outputs,) = reference.ReferenceEvaluator(program.model_proto).run(None, {"x": x.numpy()})
+    torch.testing.assert_close(torch.from_numpy(outputs), net(x).detach())
 
 
 def test_tokens_are_looked_up_and_their_range_is_checked(
     load_text: Text, tmp_path: Path, capsys: Captured
 ) -> None:
-    text = SEVERAL.replace("input 3", "input tokens 6").replace("embed: dense", "embed: embedding")
-    module = load_text(emitted(text))
+    module = load_text(emitted(TOKENS))
     table = tmp_path / "tokens.csv"
     table.write_text("token,label\n" + "\n".join(f"{i % 6},{i % 3}" for i in range(60)))
     arguments = ["--data", str(table), "--steps", "60", "--quiet"]
@@ -348,6 +377,10 @@ def test_sizes_inside_of_blocks_are_predicted(
     rows(32)
     start, later = rows(256, f"--monitor-like={tmp_path / '320.jsonl'}")
     (other, _) = rows(32, "--depth=2")
+    of_8 = f"--monitor-like={tmp_path / '320.jsonl'}"
+    assert module.main([*data, "--depth=2", of_8]) == 2
+    refusal = "a run of depth 8; only its width may be another"
+    assert capsys.readouterr().err.endswith(f"320.jsonl: {refusal}\n")
 
     assert list(start) == [
         "embed",

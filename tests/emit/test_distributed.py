@@ -22,9 +22,16 @@ from safetensors.torch import load_file
 from richc.emit import emit_program
 from richc.pipeline import analyse
 from tests.emit.on_ranks import imported, precise_muon
+from tests.emit.test_deep import FACTORED, SEVERAL
 from tests.emit.test_training import OPTIMIZERS, model_text
 
 WAYS = ("ddp", "fsdp")
+#: Networks with blocks, and two optimizers side by side.
+MIXED = {
+    f"muon_beside_{name}": text.replace("input 3", "input 6")
+    for name, text in (("adamw", SEVERAL), ("adafactor", FACTORED))
+}
+TRAINED_BY = [*OPTIMIZERS, *MIXED]
 
 #: Losses of two processes and of one, relative: sums of fp32 in another order.
 TOLERANCE = 5e-6
@@ -91,7 +98,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     def program(optimizer: str, way: str, *others: str, lean: bool = False) -> Path:
         path = folder / f"{optimizer}_{'_'.join([way, *others])}{'_lean' * lean}.py"
         frozen = "frozen" if optimizer == "sgd" else ""
-        model = analyse(model_text(optimizer, "scaled-bias", frozen)).models[0].spec
+        source = MIXED.get(optimizer) or model_text(optimizer, "scaled-bias", frozen)
+        model = analyse(source).models[0].spec
         features = (way, "ckpt", "log", "monitor", *others, *(() if lean else ("options",)))
         text = emit_program(model, summary="", features=features, richc_version="0")
         # Statistics from several blocks, although there are few rows.
@@ -107,8 +115,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         return run
 
     short = ("--steps=6", "--schedule=cosine", "--warmup=2", "--monitor=3")
-    first = {o: alone(run(f"{o}-alone", o, "ddp", *short)) for o in OPTIMIZERS}
-    others = {f"{o}-{w}": run(f"{o}-{w}", o, w, *short) for o in OPTIMIZERS for w in WAYS}
+    first = {o: alone(run(f"{o}-alone", o, "ddp", *short)) for o in TRAINED_BY}
+    others = {f"{o}-{w}": run(f"{o}-{w}", o, w, *short) for o in TRAINED_BY for w in WAYS}
     others |= {
         "copies": run("copies", "adam", "fsdp", *short, "--shard-over=1", "--sync-pieces"),
         "bf16-fsdp": run("bf16-fsdp", "adam", "fsdp", *short, "--precision=bf16"),
@@ -166,14 +174,14 @@ def agree(one: Run, two: Run, tolerance: float = TOLERANCE) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", TRAINED_BY)
 def test_the_losses_of_one_process(optimizer: str, way: str, made: Made) -> None:
     assert made.codes[f"{optimizer}-{way}"] == 0
     agree(made.alone[optimizer], made.together[f"{optimizer}-{way}"])
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", TRAINED_BY)
 def test_groups_and_rates_are_intact(optimizer: str, way: str, made: Made) -> None:
     """As many groups, of the same parameters with the same rates, as of the unwrapped model."""
     assert made.alone[optimizer].groups() == made.together[f"{optimizer}-{way}"].groups()

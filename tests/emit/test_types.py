@@ -13,14 +13,12 @@ from richc.compilation import choose, program
 from richc.pipeline import analyse
 from richc.words import FEATURES
 from tests.emit.tables import MODEL
-from tests.emit.test_deep import EVERY, SEVERAL
+from tests.emit.test_deep import EVERY, FACTORED, SEVERAL, TOKENS
 from tests.emit.test_training import model_text
 
 #: `fsdp` has the place of `ddp` where both are asked for.
 SIX = tuple(name for name in FEATURES if name != "options")
 MSE = MODEL.format(name="line", outputs=1, loss="mse", train="")
-FACTORED = SEVERAL.replace("adamw { lr = 0.01, weight_decay = 0.1 }", "adafactor { lr = 0.01 }")
-TOKENS = SEVERAL.replace("input 3", "input tokens 6").replace("embed: dense", "embed: embedding")
 
 PROGRAMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "sgd_page": (model_text("sgd", "no-bias"), ()),

@@ -20,6 +20,26 @@ from tests.report_page.sweeping import swept
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = ["passes", "fails"]
 
+DEEP = """\
+model deep {
+  width n = 256, base n0 = 64
+  depth L = 8, base L0 = 2
+  parameterization mup, depth = ALPHA
+  input 8
+  embed: dense -> n
+  blocks: repeat L {
+    mlp: residual {
+      rmsnorm
+      up: dense -> n
+      relu
+      down: dense -> n
+    }
+  }
+  rmsnorm
+  head: dense -> 4
+  optimizer adam { lr = 0.01 }
+}
+"""
 BROKEN = "model broken {\n  width n = 64\n  input ]\n}\n"
 EXPLODES = """\
 model net {
@@ -39,7 +59,7 @@ def page(path: Path, *arguments: str) -> str:
     return result.stdout
 
 
-@pytest.fixture(scope="session", params=[*NAMES, "measured", "broken", "unknown"])
+@pytest.fixture(scope="session", params=[*NAMES, "measured", "broken", "unknown", "deep"])
 def text(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Pages of every kind."""
     tmp_path = tmp_path_factory.mktemp("pages")
@@ -50,6 +70,10 @@ def text(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if request.param == "unknown":
         path = tmp_path / "unknown.rich"
         path.write_text(EXPLODES, encoding="utf-8")
+        return page(path)
+    if request.param == "deep":
+        path = tmp_path / "deep.rich"
+        path.write_text(DEEP.replace("ALPHA", "1"), encoding="utf-8")
         return page(path)
     if request.param == "measured":
         pytest.importorskip("matplotlib")
@@ -210,6 +234,41 @@ def test_what_the_theory_does_not_decide_is_not_shown(tmp_path: Path) -> None:
     (description,) = (d.text for d in tree.all("desc"))
     assert "own share of Δh not evaluated" in description
     assert "Signals depend on the width at init" in tree.text
+
+
+@pytest.mark.parametrize(
+    ("alpha", "end", "words"),
+    [("1", "CompleteP", "α = 1"), ("1/2", "Depth-μP", "α = 1/2"), ("3/4", None, "α = 3/4")],
+)
+def test_a_network_with_a_depth_has_its_place_by_alpha(
+    alpha: str, end: str | None, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "deep.rich"
+    path.write_text(DEEP.replace("ALPHA", alpha), encoding="utf-8")
+    tree = read(page(path))
+    plane = next(e for e in tree.all("figure") if "plane" in e.attributes.get("class", "").split())
+    heights = {
+        e.text: float(e.attributes["y"])
+        for e in plane.all("text")
+        if e.text in ("CompleteP", "Depth-μP")
+    }
+    mark = float(plane.one("circle").attributes["cy"])
+
+    assert f"r = 1/2, {words}" in plane.one("figcaption").text
+    top, bottom = heights["CompleteP"], heights["Depth-μP"]
+    # The names stand by the ends of the axis; their lines are some points below.
+    expected = heights[end] if end else (top + bottom) / 2
+    assert abs(mark - expected) < 10
+    assert top + 50 < bottom
+
+
+def test_networks_off_the_scale_or_without_a_depth_have_no_place_by_alpha(tmp_path: Path) -> None:
+    path = tmp_path / "deep.rich"
+    text = DEEP.replace(", depth = ALPHA", "").replace("repeat L", "repeat 4")
+    path.write_text(text.replace("  depth L = 8, base L0 = 2\n", ""), encoding="utf-8")
+
+    assert "plane-title" not in page(path)
+    assert "plane-title" not in page(GOLDEN / "passes.rich")
 
 
 def test_only_one_model() -> None:

@@ -37,6 +37,10 @@ class Monitor:
                 entry = json.loads(line)
                 if "run" in entry:
                     self.like_width, self.like = int(entry["options"]["width"]), {}
+                    # keep if depth
+                    if (depth := int(entry["options"]["depth"])) != self.options.depth:
+                        raise ValueError(f"a run of depth {depth}; only its width may be another")
+                    # end
                 for name, row in entry.get("monitor", {}).items():
                     self.like[int(entry["step"]), name] = float(row["dh"])
             if path is not None and (not self.like or self.like_width < 1):

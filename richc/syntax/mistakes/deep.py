@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from richc.diagnostics import Diagnostic, Edit
-from richc.syntax.lexer import NAMES, STATEMENT_WORDS
+from richc.syntax.lexer import NAMES, STATEMENT_WORDS, opens_body
 from richc.syntax.mistakes.failure import Failure, insert, replace, rewritten, syntax
 from richc.syntax.mistakes.foreign import outside_language
 from richc.words import OPTIMIZERS, norm_meant, not_in_language
@@ -56,9 +56,11 @@ def unnamed(f: Failure) -> Diagnostic | None:
         return None
     if f.first.type == "RESIDUAL":
         return syntax("this `residual` has no name", f.first.span, _like(_RESIDUAL))
-    count = f.words(f.start + 1, next(i for i in range(f.start, len(f.tokens)) if _ends(f, i)))
-    count = count.removeprefix("(").removesuffix(")")
-    help = f"write `NAME: repeat {count or 'L'} {{ ... }}`"
+    end = next(i for i in range(f.start, len(f.tokens)) if _ends(f, i))
+    counts = [
+        t.text for t in f.tokens[f.start + 1 : end] if t.type not in ("LPAR", "RPAR", "COLON")
+    ]
+    help = f"write `NAME: repeat {counts[0] if len(counts) == 1 else 'L'} {{ ... }}`"
     return syntax("this `repeat` has no name", f.first.span, help)
 
 
@@ -82,10 +84,14 @@ def count(f: Failure) -> Diagnostic | None:
     if f.at == kind + 1 and f.token.type in ("LBRACE", "NEWLINE"):
         help = f"write `{name}: repeat L {{ ... }}`, or a number"
         return syntax("this `repeat` does not say how many blocks it has", word.span, help)
-    if f.token.text in ("times", "x", "blocks", "layers") and f.at == kind + 2:
+    if f.at == kind + 2 and f.token.type in NAMES and f.before.text != "x":
         help = f"write `{name}: repeat {f.before.text} {{ ... }}`"
         edits = [f.without_token()]
         return syntax("a count stands alone", f.token.span, help, edits=edits)
+    head = [token.type for token in f.tokens[kind : f.at + 1]]
+    if "EQUAL" in head and "LBRACE" not in head:
+        help = f"write `{name}: repeat L {{ ... }}`, or a number"
+        return syntax("the count of a repeat has no name", f.span(kind + 1, f.at + 1), help)
     return None
 
 
@@ -147,6 +153,9 @@ def branch(f: Failure) -> Diagnostic | None:
         edits = [insert(word.start, "residual ") if is_bare else replace(word, "residual")]
         help = f"write `{name}: residual {{ ... }}`"
         return syntax("a branch beside the stream is a `residual`", word.span, help, edits=edits)
+    if word.type == "RESIDUAL" and f.get(kind + 1).type == "ARROW" and f.token.type == "LBRACE":
+        help = f"write `{name}: residual {{ ... }}`; the branch ends in the stream's size"
+        return syntax("a residual has no size of its own", f.span(kind + 1, f.at), help)
     if word.type != "RESIDUAL" or f.at != kind + 1:
         return None
     if f.token.type in ("LPAR", "LSQB"):
@@ -160,6 +169,22 @@ def branch(f: Failure) -> Diagnostic | None:
             "this `residual` has no branch", word.span, f"write `{name}: residual {{ ... }}`"
         )
     return None
+
+
+def other_body(f: Failure) -> Diagnostic | None:
+    """``sublayer {``, ``mlp: parallel {``, ``x = x + {``, with statements inside."""
+    kind = _kind(f)
+    brace = next(i for i in range(f.at, len(f.tokens)) if _ends(f, i))
+    if brace == f.start or f.get(kind or f.start).type in ("REPEAT", "RESIDUAL"):
+        return None
+    if f.get(brace).type != "LBRACE" or not opens_body(f.tokens, brace):
+        return None
+    name = "NAME" if kind is None else f.first.text
+    help = (
+        f"blocks in a row are `{name}: repeat L {{ ... }}`, a branch beside the stream is "
+        f"`{name}: residual {{ ... }}`"
+    )
+    return syntax("this block is no `repeat` and no `residual`", f.span(f.start, brace), help)
 
 
 def norm(f: Failure) -> Diagnostic | None:
@@ -257,6 +282,7 @@ RECOGNISERS = (
     missing_colon,
     count,
     branch,
+    other_body,
     norm,
     embedding,
     tokens,
