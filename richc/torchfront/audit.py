@@ -15,7 +15,7 @@ import torch
 from richc.lab.planning import RISK, more
 from richc.torchfront.evidence import TOLERANCE, Evidence
 from richc.torchfront.factory import Factory, Made, Refusal
-from richc.torchfront.faults import AuditFault
+from richc.torchfront.faults import AuditFault, turned
 from richc.torchfront.judging import Judge, Judgement
 from richc.torchfront.knobs import blaming_schedules, warnings_of
 from richc.torchfront.measuring import (
@@ -125,6 +125,10 @@ def _work(networks: Mapping[int, Iterable[AuditedNetwork]]) -> int:
     return sum(one.work for found in networks.values() for one in found)
 
 
+def _without(faults: Iterable[AuditFault], knobs: set[tuple[str, str]]) -> list[AuditFault]:
+    return [kept for fault in faults if (kept := fault.without(knobs)) is not None]
+
+
 def _typical(judgement: Judgement) -> float:
     """The middle of all hidden updates' exponents."""
     found = [o.exponent for o in judgement.own.values() if o.is_wide and o.exponent is not None]
@@ -156,17 +160,26 @@ class _Examination:
         self._probe()
         first: tuple[Judgement, Evidence] | None = None
         faults: list[AuditFault] = []
+        shown: set[str] = set()
+        unsettled: set[tuple[str, str]] = set()
         while True:
             judgement, evidence = self._measured()
             first = first or (judgement, evidence)
             again = {(f.code, f.parameters) for f in faults}
             new = [f for f in judgement.faults if (f.code, f.parameters) not in again]
-            faults += new
+            # Off to one side as it is made, and to the other once mended: that it is made wrong
+            # stands where measurements alone have shown it.
+            both = turned(faults, new)
+            unsettled |= {knob for knob in both if knob[0] not in shown}
+            shown |= {name for fault in new for name in fault.parameters if judgement.shows(name)}
+            faults = _without(faults, unsettled) + (new := _without(new, both | unsettled))
             mends = [m for fault in new for m in fault.mends]
             for mend in mends:
                 knob = mend.name, mend.knob
                 self._mends[knob] = self._mends.get(knob, Fraction(0)) + mend.power
-            if not mends or len(faults) > 40 or self._tries() > _MENDINGS:
+            turns_back = [self._mends.pop(knob) for knob in both & unsettled]
+            going = mends or turns_back
+            if not going or len(faults) > 40 or self._tries() > _MENDINGS:
                 break
         faults = blaming_schedules(self._reading, faults)
         warnings = warnings_of(self._reading, first[0].own, first[1], faults)
@@ -178,7 +191,7 @@ class _Examination:
             self._reading,
             first[0],
             first[1],
-            judgement,
+            judgement.leaving(unsettled),
             tuple(faults),
             warnings,
             self._networks,

@@ -7,6 +7,7 @@ measured again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
@@ -43,6 +44,20 @@ class Judgement(NamedTuple):
     def risk(self) -> float:
         """A bound on how often this errs; rows of the same numbers err as one."""
         return sum({row.fit: row.risk for row in self.rows}.values())
+
+    def shows(self, name: str) -> bool:
+        """Whether a row of a parameter is off by what was measured, whatever was read."""
+        rows = [row._replace(read=None) for row in self.rows if name in row.parameters]
+        return any(row.side(len(self.rows)) for row in rows)
+
+    def leaving(self, knobs: Iterable[tuple[str, str]]) -> Judgement:
+        """The same with knobs open that measurements contradict each other on."""
+        rows = [
+            AuditRow(f"the {knob} of `{name}`, which is off to the other side once mended", (name,),
+                     Fit(0.0, math.inf, 1))
+            for name, knob in sorted(knobs)
+        ]  # fmt: skip
+        return self._replace(open=(*self.open, *rows))
 
 
 class Judge:
