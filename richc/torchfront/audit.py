@@ -19,6 +19,7 @@ from richc.torchfront.faults import AuditFault, turned
 from richc.torchfront.judging import Judge, Judgement
 from richc.torchfront.knobs import blaming_schedules, warnings_of
 from richc.torchfront.measuring import (
+    LATER,
     AuditedNetwork,
     Measurement,
     factor_of,
@@ -141,8 +142,10 @@ class _Examination:
     def __init__(self, factory: Factory, settings: AuditSettings) -> None:
         self._factory, self._settings = factory, settings
         self._dtype = torch.float64
-        self._factor = 1.0
-        self._later = False
+        #: The step that is judged beside the first, and by what the rates of those before are
+        #: multiplied: what is moved far would be its own size.
+        self._last = 1
+        self._factors: tuple[float, ...] = ()
         #: Families of matrices, and read-outs one by one.
         self._together: tuple[tuple[str, ...], ...] = ()
         #: Read-outs that are made to start at zero.
@@ -207,32 +210,36 @@ class _Examination:
     def _made(self, width: int, seed: int) -> Made:
         return self._factory(width, seed)
 
-    def _measurement(self, width: int, seed: int, factor: float) -> Measurement:
-        return Measurement(
-            self._made(width, seed),
-            self._dtype,
-            factor,
-            self._together,
-            self._mends,
-            width / self._narrow,
-            self._still,
-        )
-
-    def _one(self, width: int, seed: int, *, later: bool, trains: bool = True) -> AuditedNetwork:
+    def _one(self, width: int, seed: int, last: int = 1) -> AuditedNetwork:
         with quiet():
-            return self._measurement(width, seed, self._factor).run(later=later, trains=trains)
+            return Measurement(
+                self._made(width, seed),
+                self._dtype,
+                self._factors,
+                self._together,
+                self._mends,
+                width / self._narrow,
+                self._still,
+            ).run(last)
+
+    def _pace(self) -> None:
+        """From now on the third step is judged, too; none before it moves either end far."""
+        widths = self._settings.widths
+        self._last, self._factors = LATER, ()
+        for step in range(1, LATER):
+            ends = [self._one(n, 0, step) for n in (widths[0], widths[-1])]
+            self._factors += (factor_of(stride(one, step) for one in ends),)
 
     def _probe(self) -> None:
         """What has to be known before networks are measured."""
         widths = self._settings.widths
         try:
-            ends = {n: [self._one(n, 0, later=False)] for n in (widths[0], widths[1])}
+            ends = {n: [self._one(n, 0)] for n in (widths[0], widths[1])}
         except Refusal:
             # Code that insists on single precision.
             self._dtype = torch.float32
-            ends = {n: [self._one(n, 0, later=False)] for n in (widths[0], widths[1])}
+            ends = {n: [self._one(n, 0)] for n in (widths[0], widths[1])}
         evidence = Evidence(ends, self._reading.units)
-        self._later = bool(evidence.dead)
         alone = {
             name
             for name in self._reading.parameters
@@ -240,9 +247,8 @@ class _Examination:
         }
         families = [f for f in self._reading.families.values() if not alone.intersection(f)]
         self._together = (*families, *((name,) for name in sorted(alone)))
-        if self._later:
-            wide = self._one(widths[-1], 0, later=False)
-            self._factor = factor_of(map(stride, (ends[widths[0]][0], wide)))
+        if evidence.dead:
+            self._pace()
 
     def _measured(self) -> tuple[Judgement, Evidence]:
         """As it starts; where SGD's gradients start too small, as it goes on, if that is more.
@@ -256,21 +262,18 @@ class _Examination:
         readouts = [
             o.name for o in found[0].own.values() if o.is_readout and parameters[o.name].is_matrix
         ]
-        if shift is None or not readouts or self._still or self._later:
+        if shift is None or not readouts or self._still or self._factors:
             return found
         if abs(shift - float(self._settings.richness - Fraction(1, 2))) <= TOLERANCE:
             return found
         if all(parameters[o.name].ignores_gradient for o in found[0].own.values()):
             return found
-        self._still, self._later = tuple(readouts), True
-        factor, self._factor = self._factor, 1.0
-        widths = self._settings.widths
-        ends = [self._one(n, 0, later=False) for n in (widths[0], widths[-1])]
-        self._factor = factor_of(map(stride, ends))
+        self._still = tuple(readouts)
+        self._pace()
         later = self._drawn()
         if _typical(later[0]) > _typical(found[0]) + TOLERANCE:
             return later
-        self._still, self._later, self._factor = (), False, factor
+        self._still, self._last, self._factors = (), 1, ()
         return found
 
     def _drawn(self) -> tuple[Judgement, Evidence]:
@@ -284,7 +287,7 @@ class _Examination:
             rounds += 1
             for width, count in planned.items():
                 for seed in range(len(networks[width]), count):
-                    networks[width].append(self._one(width, seed, later=self._later))
+                    networks[width].append(self._one(width, seed, self._last))
                     self._networks += 1
             evidence = Evidence(networks, self._reading.units)
             reading = self._reading.mended(self._mends)
@@ -313,10 +316,7 @@ class _Examination:
         while True:
             rounds += 1
             for n, count in planned.items():
-                networks[n] += [
-                    self._one(n, seed, later=False, trains=False)
-                    for seed in range(len(networks[n]), count)
-                ]
+                networks[n] += [self._one(n, seed, 0) for seed in range(len(networks[n]), count)]
             evidence = Evidence(networks, self._reading.units)
             richness = self._settings.richness
             judgement = Judge(evidence, self._reading, richness, self._is_free).read()

@@ -118,15 +118,15 @@ def quiet() -> Iterator[None]:
 class Measurement:
     """Measures one network.
 
-    ``factor`` multiplies its learning rates where steps are made; ``still`` are read-outs that are
-    made to start at zero.
+    ``factors`` multiply its learning rates in the steps that are made before the last; ``still``
+    are read-outs that are made to start at zero.
     """
 
     def __init__(
         self,
         made: Made,
         dtype: torch.dtype,
-        factor: float = 1.0,
+        factors: tuple[float, ...] = (),
         together: Iterable[tuple[str, ...]] = (),
         mends: Mends | None = None,
         ratio: float = 1.0,
@@ -141,7 +141,7 @@ class Measurement:
         #: What logits of attention are multiplied with, by module.
         self._logits = attention(mends or {}, ratio)
         self._parameters = self._made.parameters()
-        self._factor = factor
+        self._factors = factors
         #: Families of parameters, whose responses are found by themselves.
         self._together = tuple(together)
         self._batch = tensors((self._made.positional, dict(self._made.named)))
@@ -156,11 +156,11 @@ class Measurement:
         #: Whether the model returns no output, but a loss.
         self._is_hidden = False
 
-    def run(self, *, later: bool = False, trains: bool = True) -> AuditedNetwork:
-        """The whole measurement; ``later``: the third step as well.  Raises Refusal."""
+    def run(self, last: int = 1) -> AuditedNetwork:
+        """The first step, and the ``last`` as well; 0: none, sizes at init.  Raises Refusal."""
         for name, p in self._parameters.items():
             self.sizes[Place("init", "", name)] = rms(p)
-        if not trains:
+        if not last:
             self._base({}, 1)
             return self._network(())
         step = self._step()
@@ -168,11 +168,11 @@ class Measurement:
         if len(dead) == len(self._parameters):
             raise Refusal("no parameter has a gradient")
         self._look(step, 1)
-        if later:
-            for number in range(2, LATER + 1):
-                self._move(step, self._factor)
-                step = self._step(number)
-            self._look(step, LATER)
+        for number in range(2, last + 1):
+            self._move(step, self._factors[number - 2])
+            step = self._step(number)
+        if last > 1:
+            self._look(step, last)
         return self._network(dead)
 
     def _network(self, dead: tuple[str, ...]) -> AuditedNetwork:
@@ -343,17 +343,18 @@ def is_free(made: Made, dtype: torch.dtype, key: str) -> bool:
     return all(rms(b - a) < _FREE * rms(a) for a, b in kept)
 
 
-def stride(network: AuditedNetwork) -> float:
+def stride(network: AuditedNetwork, step: int) -> float:
     """How far a step moves what it moves most, relative to its size."""
-    worst = network.sizes[Place("df", "")]
-    for at, value in network.sizes.items():
-        if at.kind == "own" and at.step == 1:
-            size = network.sizes[Place("size", at.at)]
+    sizes = network.sizes
+    worst = sizes[Place("df", "", step=step)]
+    for at, value in sizes.items():
+        if at.kind == "own" and at.step == step:
+            size = sizes[Place("size", at.at, step=step)]
             worst = max(worst, value / size if size > 1e-12 else 0.0)
     return worst
 
 
 def factor_of(strides: Iterable[float]) -> float:
-    """What the rates are multiplied by where steps are made, so that they are moderate."""
+    """What the rates of a step are multiplied by, so that it is moderate."""
     worst = max(strides, default=0.0)
     return _STRIDE / worst if worst else 1.0

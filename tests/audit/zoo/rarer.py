@@ -180,10 +180,15 @@ class Adapters(nn.Module):
         return self.head(torch.tanh(self.two(h)))  # type: ignore[no-any-return]
 
 
-def adapters(lr: Table = NONE) -> Factory:
+def adapters(lr: Table = NONE, *, alone: bool = False) -> Factory:
+    """``alone``: nothing else is trained."""
+
     def make(n: int) -> Made:
         x, y = vectors(32, INPUTS, CLASSES)
-        return _made(Adapters(n), r"(one|two)\.inner\.weight", lr, n, x, _labelled(y))
+        model = Adapters(n)
+        model.embed.requires_grad_(not alone)
+        model.head.requires_grad_(not alone)
+        return _made(model, INNER, lr, n, x, _labelled(y))
 
     return make
 
@@ -221,6 +226,7 @@ def latents(power: float = -1) -> Factory:
     return make
 
 
+INNER = r"(one|two)\.inner\.weight"
 NORMED, GATE = r"hidden\.parametrizations\.weight\.original1", r"units\.\d\.gate\.weight"
 RECURRENT, NUMBER, OUTER = r"cell\.weight_hh_l0", r"number\.weight", r"(one|two)\.outer\.weight"
 
@@ -249,6 +255,13 @@ CASES = grouped(
     ),
     Case("LoRA", adapters()),
     Case("LoRA, outer rate by 1/n", adapters({OUTER: -1}), (fault(OUTER, LR, -1),)),
+    Case("LoRA, inner rate not scaled", adapters({INNER: 1}), (fault(INNER, LR, 1),)),
+    Case("LoRA alone", adapters(alone=True)),
+    Case(
+        "LoRA alone, inner rate by n",
+        adapters({INNER: 2}, alone=True),
+        (fault(INNER, LR, 2),),
+    ),
     Case("queries of parameters", latents()),
     Case(
         "queries of parameters, by 1/√d",
