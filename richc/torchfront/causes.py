@@ -201,6 +201,7 @@ def scale(
     read = next((s.power for s in found if s.scalar.kind == "attention scale"), None)
     line = next((s.scalar.line for s in found if s.scalar.line is not None), line)
     what = "attention logits" if attends else "soft-max inputs"
+    of = f" of {listed(places)}".replace(" parameters)", " places)") if any(places) else ""
     now = "" if read is None else f"a scale ~ {powered(read - excess)}: "
     return AuditFault(
         "A402" if attends else "A401",
@@ -208,7 +209,7 @@ def scale(
         tuple(names),
         "attention_scale" if attends else "multiplier",
         excess,
-        f"{what} of {listed(places)} grow with the width".replace(" parameters)", " places)"),
+        f"{what}{of} grow with the width",
         read,
         *measured(fit),
         f"{now}the scale × {powered(-excess)}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -110,13 +111,24 @@ class Evidence:
             if all(key in events for events in everywhere)
         }
 
-    @property
+    @cached_property
     def softs(self) -> dict[str, SoftSeen]:
         return {
-            key: soft
+            key: soft._replace(attends=soft.attends or self._is_asked(soft))
             for key, soft in self._narrow.softs.items()
             if key in self._wide.softs and LOSS not in key
         }
+
+    def _is_asked(self, soft: SoftSeen) -> bool:
+        """Whether queries that are made of parameters alone attend, unlike the rows of a router:
+        these are parameters as they stand, and nothing that the width scales comes behind them.
+        """
+        order = self._narrow.order
+        key = max(soft.queries, key=order.index, default=None)
+        if key is None or not soft.weights:
+            return False
+        tails, event = self.tails(key), self._narrow.events[key]
+        return max(tails) > min(tails) or any(map(math.isnan, event.factors.values()))
 
     @property
     def dead(self) -> frozenset[str]:
@@ -156,8 +168,8 @@ class Evidence:
 
     def names_before(self, soft: str) -> list[str]:
         """The parameters of queries and keys; of another soft-max, those of the event before."""
-        network = self._narrow
-        keys = network.softs[soft].queries
+        network, seen = self._narrow, self.softs[soft]
+        keys = seen.queries if seen.attends else ()
         if not keys:
             before = [k for k in network.order[: network.order.index(soft)] if k in network.events]
             keys = tuple(before[-1:])
@@ -173,7 +185,8 @@ class Evidence:
 
     def is_score(self, key: str) -> bool:
         """Whether an event is queries or keys, and nothing else."""
-        return key in self._narrow.scores
+        asked = {one for soft in self.softs.values() if soft.attends for one in soft.queries}
+        return key in asked - self._narrow.valued
 
     def step(self, name: str) -> int:
         """The step in which a parameter is judged."""
@@ -257,6 +270,12 @@ class Evidence:
     def bare_own(self, name: str, key: str) -> Fit | None:
         """Of a parameter's own change, without the numbers that multiply it afterwards."""
         return self.fit(Place("bare own", key, name, self.step(name)), _CHANGE)
+
+    def asked(self, name: str, key: str) -> Fit | None:
+        """Of a parameter's own change of queries, by the product with keys, which it aligns."""
+        fit, terms, widths = self.bare_own(name, key), self.terms(key), self.widths
+        aligned = math.log(terms[-1] / terms[0]) / math.log(widths[-1] / widths[0])
+        return fit and fit._replace(exponent=fit.exponent - aligned)
 
     def response(self, who: str, key: str | None = None, step: int = 1) -> Fit | None:
         """Of the output's change, or a soft-max input's."""

@@ -337,7 +337,8 @@ class Judge:
     def _queries(self, softs: Iterable[str]) -> list[str]:
         """The matrices that make queries and keys, or what else goes into a soft-max."""
         names = dict.fromkeys(n for key in softs for n in self._evidence.names_before(key))
-        return [n for n in names if self._reading.parameters[n].is_matrix] or list(names)
+        matrices = [n for n in names if self._reading.parameters[n].is_matrix] or list(names)
+        return [n for n in matrices if self._reading.parameters[n].is_hidden] or matrices
 
     def _scales(self) -> Iterator[AuditFault]:
         evidence = self._evidence
@@ -390,8 +391,9 @@ class Judge:
 
     def _tied(self) -> list[str]:
         """What makes representations, and is a read-out as well."""
-        is_wide, uses = self._evidence.is_wide, self._evidence.uses
-        return [n for n, own in self.own.items() if own.is_wide and not all(map(is_wide, uses(n)))]
+        evidence = self._evidence
+        thin = {k for k in evidence.events if not evidence.is_wide(k) and not evidence.is_score(k)}
+        return [n for n, o in self.own.items() if o.is_wide and thin.intersection(evidence.uses(n))]
 
     def _untrained(self) -> tuple[str, ...]:
         names = [n for n, p in self._reading.parameters.items() if p.optimizer is None]

@@ -60,8 +60,8 @@ class AuditedNetwork(NamedTuple):
     #: Keys of both, in order of execution.
     order: tuple[str, ...]
     output: tuple[int, ...]
-    #: Events that are queries or keys, and nothing else.
-    scores: frozenset[str]
+    #: Events whose output becomes values.
+    valued: frozenset[str]
     #: Parameters without a gradient in the first step.
     dead: tuple[str, ...]
     #: Of its parameters.
@@ -149,7 +149,7 @@ class Measurement:
         self._events: dict[str, Event] = {}
         self._softs: dict[str, Soft] = {}
         self._order: tuple[str, ...] = ()
-        self._scores: set[str] = set()
+        self._valued: set[str] = set()
         self._output: Tensor | None = None
         #: Whether passes are to be watched: for soft-maxes, or to leave dropout out.
         self._is_watched = True
@@ -178,7 +178,8 @@ class Measurement:
     def _network(self, dead: tuple[str, ...]) -> AuditedNetwork:
         assert self._output is not None
         softs = {
-            key: SoftSeen(s.attends, s.shape, s.line, s.queries) for key, s in self._softs.items()
+            key: SoftSeen(s.attends, s.shape, s.line, s.queries, s.weights)
+            for key, s in self._softs.items()
         }
         return AuditedNetwork(
             self.sizes,
@@ -186,7 +187,7 @@ class Measurement:
             softs,
             self._order,
             tuple(self._output.shape),
-            frozenset(self._scores),
+            frozenset(self._valued),
             dead,
             sum(p.numel() for p in self._parameters.values()),
         )
@@ -264,7 +265,7 @@ class Measurement:
         if number == 1:
             self._is_watched = bool(watch.softs) or watch.drops or self._is_hidden
             self._events, self._order = watch.events, tuple(watch.order)
-            self._scores = watch.scores - watch.valued
+            self._valued = watch.valued
             self.sizes[Place("f", "")] = rms(output)
             for key, soft in watch.softs.items():
                 self.sizes[Place("soft", key)] = rms(soft.values)

@@ -51,6 +51,8 @@ def _own(evidence: Evidence, reading: FactoryReading, name: str) -> Own | None:
     soft = next((k for k in softs if evidence.largest_response(name, k)), None)
     step = evidence.step(name)
     if soft is not None and evidence.comes_before(key, soft):
+        if evidence.softs[soft].attends:
+            return Own(name, key, evidence.asked(name, key), None, False, False)
         fit, bare = evidence.response(name, soft, step), evidence.bare_own(name, key)
         if fit is not None and bare is not None and fit.exponent > TOLERANCE > bare.exponent:
             fit = bare  # A number behind it is too large: that is no fault of the update.

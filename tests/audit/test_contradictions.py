@@ -15,7 +15,7 @@ from tests.audit.factories import WIDTHS, Mlp, batch, groups, loss
 class Cubed(torch.optim.SGD):
     """Every entry moves by the cube of its group's rate."""
 
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
         with torch.no_grad():
             for group in self.param_groups:
                 for parameter in group["params"]:

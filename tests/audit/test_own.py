@@ -64,6 +64,8 @@ def test_updates_are_read(optimizer: Callable[[Mlp, int], Any]) -> None:
         "tied read-out without 1/n",
         # It moves in steps before the one that it is judged in, and far.
         "LoRA alone, inner rate by n",
+        "queries of parameters, by 1/√d",
+        "queries of parameters, fused, by 1/√d",
     ],
 )
 def test_of_a_parameter_that_is_no_plain_matrix(name: str) -> None:

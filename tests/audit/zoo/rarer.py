@@ -196,8 +196,9 @@ def adapters(lr: Table = NONE, *, alone: bool = False) -> Factory:
 class Latents(nn.Module):
     """Queries that are parameters attend to the input."""
 
-    def __init__(self, n: int, power: float) -> None:
+    def __init__(self, n: int, power: float, *, fused: bool) -> None:
         super().__init__()
+        self.fused = fused
         self.latents = nn.Parameter(torch.randn(6, n))
         self.embed = nn.Linear(INPUTS, n)
         self.norm_q, self.norm_x, self.norm = nn.LayerNorm(n), nn.LayerNorm(n), nn.LayerNorm(n)
@@ -211,15 +212,18 @@ class Latents(nn.Module):
 
         z, h = self.latents.expand(x.shape[0], -1, -1), self.norm_x(self.embed(x))
         q, k, v = split(self.q(self.norm_q(z))), split(self.k(h)), split(self.v(h))
-        mixed = (q @ k.transpose(-1, -2) * self.scale).softmax(-1) @ v
+        if self.fused:
+            mixed = functional.scaled_dot_product_attention(q, k, v, scale=self.scale)
+        else:
+            mixed = (q @ k.transpose(-1, -2) * self.scale).softmax(-1) @ v
         z = z + self.proj(mixed.transpose(1, 2).flatten(2))
         return self.head(self.norm(z).mean(1))  # type: ignore[no-any-return]
 
 
-def latents(power: float = -1) -> Factory:
+def latents(power: float = -1, *, fused: bool = False) -> Factory:
     def make(n: int) -> Made:
         x, y = vectors(8 * 10, INPUTS, CLASSES)
-        model = Latents(n, power)
+        model = Latents(n, power, fused=fused)
         hidden = r"(q|k|v|proj)\.weight"
         return _made(model, hidden, NONE, n, x.unflatten(0, (8, 10)), _labelled(y[:8]))
 
@@ -266,6 +270,12 @@ CASES = grouped(
     Case(
         "queries of parameters, by 1/√d",
         latents(power=-1 / 2),
+        (fault(r"(q|k)\.weight", SCALE, 1 / 2),),
+    ),
+    Case("queries of parameters, fused", latents(fused=True)),
+    Case(
+        "queries of parameters, fused, by 1/√d",
+        latents(power=-1 / 2, fused=True),
         (fault(r"(q|k)\.weight", SCALE, 1 / 2),),
     ),
 )
