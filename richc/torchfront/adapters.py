@@ -115,20 +115,20 @@ def _scheduler(found: Any) -> Any:
     return found["scheduler"] if isinstance(found, Mapping) else found
 
 
-def output_of(output: Any) -> Tensor | None:
-    """The tensor that stands for the network's output: logits, or the first that is no scalar."""
+def outputs_of(output: Any) -> list[Tensor]:
+    """The tensors that are a network's outputs: logits, or all that are no scalars."""
     logits = getattr(output, "logits", None)
     if isinstance(logits, Tensor):
-        return logits
+        return [logits]
     if isinstance(output, Tensor):
-        return output if output.is_floating_point() and output.ndim else None
+        return [output] if output.is_floating_point() and output.ndim else []
     if isinstance(output, Mapping):
         output = [output["logits"]] if "logits" in output else list(output.values())
     if hasattr(output, "__dataclass_fields__"):
         output = [getattr(output, name) for name in output.__dataclass_fields__]
-    if isinstance(output, tuple | list):
-        return next((t for one in output if (t := output_of(one)) is not None), None)
-    return None
+    return (
+        [t for one in output for t in outputs_of(one)] if isinstance(output, tuple | list) else []
+    )
 
 
 def cast(value: Any, dtype: torch.dtype) -> Any:

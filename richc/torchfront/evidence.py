@@ -140,8 +140,14 @@ class Evidence:
         return self._narrow.events[key].shape != self._wide.events[key].shape
 
     @property
+    def outputs(self) -> list[str]:
+        """The first output, and the others that are as large at every width."""
+        wide = self._wide.outputs
+        return [at for at, shape in self._narrow.outputs.items() if not at or shape == wide.get(at)]
+
+    @property
     def output_grows(self) -> bool:
-        return self._narrow.output != self._wide.output
+        return self._narrow.outputs[""] != self._wide.outputs[""]
 
     def uses(self, name: str) -> list[str]:
         """The events that use a parameter, in order; those of inputs that are not all zeros.
@@ -257,11 +263,6 @@ class Evidence:
             return self.fit(place, _CHANGE)  # It starts at zero: the change is all there is.
         return self.fit(place, _CHANGE, size)
 
-    def moves_output(self, name: str) -> bool:
-        """Whether a parameter changes the output that is judged."""
-        found = self.response(name, None, self.step(name))
-        return found is not None and not found.is_zero
-
     def moved(self, name: str, key: str) -> Fit | None:
         """Of a parameter's own change of what is no representation, as it is."""
         place = Place("own", key, name, self.step(name))
@@ -277,21 +278,23 @@ class Evidence:
         aligned = math.log(terms[-1] / terms[0]) / math.log(widths[-1] / widths[0])
         return fit and fit._replace(exponent=fit.exponent - aligned)
 
-    def response(self, who: str, key: str | None = None, step: int = 1) -> Fit | None:
-        """Of the output's change, or a soft-max input's."""
-        place = Place("df", "", who, step) if key is None else Place("dsoft", key, who, step)
+    def response(self, who: str, at: str, step: int, kind: str = "dsoft") -> Fit | None:
+        """Of a soft-max input's change, or of an output's (``df``)."""
+        place = Place(kind, at, who, step)
         everything = Place(place.kind, place.at, ALL, step)
         if self.largest(place) <= _ROUNDING * self.largest(everything):
             return None
         return self.fit(place, _RESPONSE)
 
-    def readout_gain(self, who: str, own: Iterable[tuple[str, str]], step: int) -> Fit | None:
-        """Of a family's change of the output over the largest of its own relative changes."""
+    def readout_gain(
+        self, who: str, own: Iterable[tuple[str, str]], step: int, at: str
+    ) -> Fit | None:
+        """Of a family's change of an output over the largest of its own relative changes."""
         logs: dict[int, list[float]] = {}
         pairs = list(own)
         for width, found in self._networks.items():
             for one in found:
-                moved = one.sizes.get(Place("df", "", who, step), 0.0)
+                moved = one.sizes.get(Place("df", at, who, step), 0.0)
                 sizes = one.sizes
                 relative = [
                     sizes.get(Place("own", key, name, step), 0.0)
@@ -325,8 +328,8 @@ class Evidence:
         """The numbers that multiply a parameter before the event, by width."""
         return [abs(f[0].events[key].factors.get(name, 1.0)) for f in self._networks.values()]
 
-    def output(self) -> Fit | None:
-        return self.fit(Place("f", ""), _OUTPUT)
+    def output(self, at: str) -> Fit | None:
+        return self.fit(Place("f", at), _OUTPUT)
 
     def soft(self, key: str) -> Fit | None:
         return self.fit(Place("soft", key), _INIT)

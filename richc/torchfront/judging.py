@@ -151,10 +151,15 @@ class Judge:
     # The read-out.
 
     def _readout(self) -> Iterator[AuditFault]:
+        for at in self._evidence.outputs:
+            readouts = [own for own in self.own.values() if own.is_readout and own.output == at]
+            if readouts or not at:
+                yield from self._of_output(at, readouts)
+
+    def _of_output(self, at: str, readouts: list[Own]) -> Iterator[AuditFault]:
         evidence = self._evidence
-        readouts = [own for own in self.own.values() if own.is_readout]
         matrices = [o for o in readouts if self._reading.parameters[o.name].is_matrix] or readouts
-        output, gains = evidence.output(), self._gains()
+        output, gains = evidence.output(at), self._gains(at)
         # A lazy network's read-out is larger: that is what makes it lazy.
         allowed = max(float(_HALF - self._target), -self._lazy if self._lazy is not None else 0.0)
         grown = sorted(g for g in gains if g.exponent - allowed > TOLERANCE)
@@ -164,19 +169,16 @@ class Judge:
                 "what updates do to the output", (), grown[len(grown) // 2], True, allowed
             )
             if self._side(row):
-                is_blamed = True
-                excess = halves(row.excess)
-                yield causes.readout(
-                    evidence, self._reading, matrices, excess, row.fit, self._tied()
-                )
-        if output is not None and not output.is_zero and not evidence.output_grows:
+                is_blamed, tied = True, [] if at else self._tied()
+                yield causes.readout(evidence, self._reading, matrices, row, tied)
+        if output is not None and not output.is_zero and (at or not evidence.output_grows):
             row = AuditRow("the size of the output at init", (), output, True)
             if self._side(row) and not is_blamed:
                 made_of = [n for own in readouts[-1:] for n in self._made_of(own.key)]
                 yield causes.output(made_of, halves(output.exponent), output)
 
-    def _gains(self) -> list[Fit]:
-        """By how much families of hidden matrices move the output, over their own update."""
+    def _gains(self, at: str) -> list[Fit]:
+        """By how much families of hidden matrices move an output, over their own update."""
         found = []
         for who, names in self._reading.families.items():
             known = [self.own[name] for name in names if name in self.own]
@@ -185,7 +187,7 @@ class Judge:
                 continue
             step = max(self._evidence.step(own.name) for own in members)
             pairs = [(own.name, own.key) for own in members]
-            gain = self._evidence.readout_gain(who, pairs, step)
+            gain = self._evidence.readout_gain(who, pairs, step, at)
             if gain is not None:
                 found.append(gain)
         return found
@@ -377,15 +379,9 @@ class Judge:
         late = [name for name, own in self.own.items() if self._is_late(own)]
         if late:
             yield f"{listed(late)}: queries and keys under SGD move late, and are not judged"
-        aside = [
-            own.name
-            for own in self.own.values()
-            if own.is_readout
-            and own.exponent is not None
-            and not self._evidence.moves_output(own.name)
-        ]
+        aside = [o.name for o in self.own.values() if o.is_readout and o.fit and o.output is None]
         if aside:
-            yield f"{listed(aside)}: of another output than the first; its size is not judged"
+            yield f"{listed(aside)}: its output is not returned; its size is not judged"
         for name in self._tied():
             yield f"`{name}` is tied: what it does as a read-out is not judged"
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from richc.torchfront.adapters import cast, output_of, tensors
+from richc.torchfront.adapters import cast, outputs_of, tensors
 from richc.torchfront.factory import Made, Refusal, guarded
 from richc.torchfront.mending import AttentionMend, Mends, attention, mend
 from richc.torchfront.seen import Event, Soft, SoftSeen
@@ -59,7 +59,8 @@ class AuditedNetwork(NamedTuple):
     softs: dict[str, SoftSeen]
     #: Keys of both, in order of execution.
     order: tuple[str, ...]
-    output: tuple[int, ...]
+    #: The shapes of its outputs by name; that of the first, or only, one is empty.
+    outputs: dict[str, tuple[int, ...]]
     #: Events whose output becomes values.
     valued: frozenset[str]
     #: Parameters without a gradient in the first step.
@@ -150,7 +151,7 @@ class Measurement:
         self._softs: dict[str, Soft] = {}
         self._order: tuple[str, ...] = ()
         self._valued: set[str] = set()
-        self._output: Tensor | None = None
+        self._outputs: list[Tensor] = []
         #: Whether passes are to be watched: for soft-maxes, or to leave dropout out.
         self._is_watched = True
         #: Whether the model returns no output, but a loss.
@@ -176,7 +177,6 @@ class Measurement:
         return self._network(dead)
 
     def _network(self, dead: tuple[str, ...]) -> AuditedNetwork:
-        assert self._output is not None
         softs = {
             key: SoftSeen(s.attends, s.shape, s.line, s.queries, s.weights)
             for key, s in self._softs.items()
@@ -186,7 +186,7 @@ class Measurement:
             self._events,
             softs,
             self._order,
-            tuple(self._output.shape),
+            {name_of(i): tuple(one.shape) for i, one in enumerate(self._outputs)},
             frozenset(self._valued),
             dead,
             sum(p.numel() for p in self._parameters.values()),
@@ -237,15 +237,17 @@ class Measurement:
         """For a pass of which the output and soft-max inputs are asked; watching takes time."""
         return ForwardWatch(self._made.model) if self._is_watched else None
 
-    def _forward(self, watch: ForwardWatch | None) -> Tensor:
+    def _forward(self, watch: ForwardWatch | None) -> list[Tensor]:
         with torch.no_grad():
             output = self._call(watch)
-        found = output_of(output)
-        if watch is not None and found is None:
-            found, self._is_hidden = watch.last, True
-        if found is None:
+        found = outputs_of(output)
+        if watch is not None and watch.last is not None and not found:
+            found, self._is_hidden = [watch.last], True
+        if not found:
             raise Refusal("the model's output holds no tensor of numbers")
-        return found.detach()
+        if self._outputs and [t.shape for t in found] != [t.shape for t in self._outputs]:
+            raise Refusal("the shape of the output differs from call to call")
+        return [one.detach() for one in found]
 
     def _base(self, step: Mapping[str, Tensor], number: int) -> dict[str, float]:
         """The pass that everything is compared with; by parameter, by how much it was moved."""
@@ -258,15 +260,16 @@ class Measurement:
                 moved[name] = base.add(step[name], alpha=parts[name])
         directions = {"own": moved, "self": itself}
         watch = ForwardWatch(self._made.model, moved=directions, batch=self._batch, reads=True)
-        output = self._forward(watch)
-        if not bool(torch.isfinite(output).all()):
+        outputs = self._forward(watch)
+        if not bool(torch.isfinite(outputs[0]).all()):
             raise Refusal("the model's output is not finite")
-        self._output, self._softs = output, watch.softs
+        self._outputs, self._softs = outputs, watch.softs
         if number == 1:
             self._is_watched = bool(watch.softs) or watch.drops or self._is_hidden
             self._events, self._order = watch.events, tuple(watch.order)
             self._valued = watch.valued
-            self.sizes[Place("f", "")] = rms(output)
+            for i, output in enumerate(outputs):
+                self.sizes[Place("f", name_of(i))] = rms(output)
             for key, soft in watch.softs.items():
                 self.sizes[Place("soft", key)] = rms(soft.values)
         for key, event in watch.events.items():
@@ -290,22 +293,18 @@ class Measurement:
             self._respond(who, {name: step[name] for name in names if name in step}, number)
 
     def doubling(self, key: str | None) -> tuple[Tensor, dict[str, Soft]]:
-        """The output and the soft-max inputs with an event's output doubled."""
+        """The first output and the soft-max inputs with an event's output doubled."""
         itself = {"self": {name: p.detach() for name, p in self._parameters.items()}}
         watch = ForwardWatch(self._made.model, moved=itself, batch=self._batch, scaled=key)
-        return self._forward(watch), watch.softs
+        return self._forward(watch)[0], watch.softs
 
     def _check_repeats(self) -> None:
-        assert self._output is not None
-        again = self._forward(self._watch())
-        if again.shape != self._output.shape or (
-            rms(again - self._output) > _REPEATS * (rms(self._output) + 1e-30)
-        ):
+        first, again = self._outputs[0], self._forward(self._watch())[0]
+        if rms(again - first) > _REPEATS * (rms(first) + 1e-30):
             raise Refusal("the forward pass is random beyond dropout: it differs from call to call")
 
     def _respond(self, who: str, step: Mapping[str, Tensor], number: int) -> None:
-        """The changes of the output and of soft-max inputs by a small part of a step."""
-        assert self._output is not None
+        """The changes of outputs and of soft-max inputs by a small part of a step."""
         sizes = self.sizes
         relative = [
             value / max(sizes.get(Place("size", at.at, step=number), 0.0), 1e-30)
@@ -318,16 +317,20 @@ class Measurement:
         before = {name: self._parameters[name].detach().clone() for name in step}
         self._move(step, part)
         watch = self._watch()
-        output = self._forward(watch)
+        outputs = self._forward(watch)
         for name, value in before.items():
             self._parameters[name].data.copy_(value)
-        if output.shape != self._output.shape:
-            raise Refusal("the shape of the output differs from call to call")
-        sizes[Place("df", "", who, number)] = rms(output - self._output) / part
+        for i, (base, moved) in enumerate(zip(self._outputs, outputs, strict=True)):
+            sizes[Place("df", name_of(i), who, number)] = rms(moved - base) / part
         for key, soft in (watch.softs if watch is not None else {}).items():
-            base = self._softs.get(key)
-            if base is not None and base.values.shape == soft.values.shape:
-                sizes[Place("dsoft", key, who, number)] = rms(soft.values - base.values) / part
+            known = self._softs.get(key)
+            if known is not None and known.values.shape == soft.values.shape:
+                sizes[Place("dsoft", key, who, number)] = rms(soft.values - known.values) / part
+
+
+def name_of(output: int) -> str:
+    """What an output is called among others."""
+    return str(output) if output else ""
 
 
 def _unless_zero(size: float) -> float:

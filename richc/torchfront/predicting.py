@@ -55,7 +55,18 @@ def predict_output(evidence: Evidence, reading: ParameterReading, key: str) -> F
     known = [one for one in powers if one is not None]
     if len(known) < len(powers):
         return None
-    return entry + sum(known, Fraction(0)) + _sized(source.exponent)
+    return entry + sum(known) + _sized(source.exponent)
+
+
+def predict_size(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
+    """By what power a read-out is larger than its sum over terms allows, if these are aligned."""
+    init = evidence.init(reading.name)
+    if not reading.is_matrix or init is None or init.is_zero:
+        return None
+    numbers = (evidence.terms(key), evidence.factors(key, reading.name), evidence.tails(key))
+    powers = [power(values, evidence.widths) for values in numbers]
+    known = [one for one in powers if one is not None]
+    return snapped(init.exponent) + sum(known) if len(known) == len(powers) else None
 
 
 def _entry(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:

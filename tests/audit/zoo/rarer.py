@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.audit.zoo.building import BASE, NONE, Table, draw, optimizer_of, tokens, vectors
-from tests.audit.zoo.cases import LR, MULTIPLIER, SCALE, Case, Factory, Made, fault, grouped
+from tests.audit.zoo.cases import INIT, LR, MULTIPLIER, SCALE, Case, Factory, Made, fault, grouped
 
 INPUTS, CLASSES, STEPS, VOCABULARY, HEADS = 16, 8, 4, 32, 2
 HEAD = r"head\.weight"
@@ -20,10 +20,16 @@ _DRAWN: Table = {HEAD: -1}
 
 
 def _made(
-    model: nn.Module, hidden: str, lr: Table, n: int, batch: Any, loss: Callable[[Any], Tensor]
+    model: nn.Module,
+    hidden: str,
+    lr: Table,
+    n: int,
+    batch: Any,
+    loss: Callable[[Any], Tensor],
+    init: Table = NONE,
 ) -> Made:
     """With AdamW, whose rate is 1/n for the ``hidden`` matrices and the read-out."""
-    draw(model, _STDS, _DRAWN, NONE, n)
+    draw(model, _STDS, _DRAWN, init, n)
     optimizer = optimizer_of("adamw", model, {f"{hidden}|{HEAD}": -1}, lr, n)
     return {"model": model, "optimizer": optimizer, "batch": batch, "loss": loss}
 
@@ -90,26 +96,29 @@ def recurrent(lr: Table = NONE) -> Factory:
 class TwoHeads(nn.Module):
     """Classes and a number from one representation."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, power: float) -> None:
         super().__init__()
         self.embed, self.hidden = nn.Linear(INPUTS, n), _matrix(n, n)
         self.head = nn.Linear(n, CLASSES, bias=False)
         self.number = nn.Linear(n, 1, bias=False)
-        nn.init.normal_(self.number.weight, std=4 / n)
+        nn.init.normal_(self.number.weight, std=4 / BASE * (n / BASE) ** power)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         h = torch.relu(self.hidden(torch.tanh(self.embed(x))))
         return self.head(h), self.number(h)
 
 
-def two_heads(lr: Table = NONE) -> Factory:
+def two_heads(lr: Table = NONE, init: Table = NONE, *, power: float = -1) -> Factory:
+    """``power`` is that of the second head's std."""
+
     def make(n: int) -> Made:
         x, y = vectors(32, INPUTS, CLASSES)
 
         def loss(output: tuple[Tensor, Tensor]) -> Tensor:
             return functional.cross_entropy(output[0], y) + output[1].sub(1).square().mean()
 
-        return _made(TwoHeads(n), r"(hidden|number)\.weight", lr, n, x, loss)
+        model = TwoHeads(n, power)
+        return _made(model, r"(hidden|number)\.weight", lr, n, x, loss, init)
 
     return make
 
@@ -249,6 +258,16 @@ CASES = grouped(
         "two heads, the second's rate not scaled",
         two_heads({NUMBER: 1}),
         (fault(NUMBER, LR, 1),),
+    ),
+    Case(
+        "two heads, the first's std by 1/√n",
+        two_heads(init={HEAD: 1 / 2}),
+        (fault(HEAD, INIT, 1 / 2),),
+    ),
+    Case(
+        "two heads, the second's std by 1/√n",
+        two_heads(power=-1 / 2),
+        (fault(NUMBER, INIT, 1 / 2),),
     ),
     Case("gated units, tied read-out", tied()),
     Case("gated units, gate's rate not scaled", tied({GATE: 1}), (fault(GATE, LR, 1),)),
