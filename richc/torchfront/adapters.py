@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -41,12 +41,7 @@ def batch_of(model: nn.Module, batch: Any) -> tuple[tuple[Any, ...], Mapping[str
     return (tuple(batch) if isinstance(batch, tuple | list) else (batch,)), {}
 
 
-def loss_of(loss: Any) -> Callable[[Any], Tensor]:
-    """The user's loss, or the one that the output brings along."""
-    return loss if callable(loss) else _own_loss
-
-
-def _own_loss(output: Any) -> Tensor:
+def own_loss(output: Any) -> Tensor | None:
     """``output.loss``, ``output["loss"]``, or the only scalar that the model returns."""
     found = getattr(output, "loss", None)
     if found is None and isinstance(output, Mapping):
@@ -55,9 +50,7 @@ def _own_loss(output: Any) -> Tensor:
         flat = output if isinstance(output, tuple | list) else [output]
         scalars = [t for t in flat if isinstance(t, Tensor) and t.ndim == 0]
         found = scalars[0] if len(scalars) == 1 else None
-    if not isinstance(found, Tensor):
-        raise TypeError("the factory returns no loss, and the model's output has none")
-    return found
+    return found if isinstance(found, Tensor) else None
 
 
 def _is_lightning(model: Any) -> bool:

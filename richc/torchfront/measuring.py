@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from richc.torchfront.adapters import cast, outputs_of, tensors
+from richc.torchfront.adapters import cast, outputs_of, own_loss, tensors
 from richc.torchfront.factory import Made, Refusal, guarded
 from richc.torchfront.mending import AttentionMend, Mends, attention, mend
 from richc.torchfront.seen import Event, Soft, SoftSeen
@@ -217,7 +217,9 @@ class Measurement:
 
     def _loss(self, output: Any) -> Tensor:
         with guarded("the loss raised"):
-            loss: Any = self._made.loss(output)
+            loss = self._made.loss(output)
+        if loss is None and self._made.loss is own_loss:
+            raise Refusal("the factory returns no loss, and the model's output has none")
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise Refusal("the loss is no scalar")
         return loss
