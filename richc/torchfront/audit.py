@@ -16,7 +16,8 @@ from richc.lab.planning import RISK, more
 from richc.torchfront.evidence import TOLERANCE, Evidence
 from richc.torchfront.factory import Factory, Made, Refusal
 from richc.torchfront.faults import AuditFault, turned
-from richc.torchfront.judging import Judge, Judgement
+from richc.torchfront.judgement import Judgement
+from richc.torchfront.judging import Judge
 from richc.torchfront.knobs import blaming_schedules, warnings_of
 from richc.torchfront.measuring import (
     LATER,

@@ -7,16 +7,15 @@ measured again.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from typing import NamedTuple
 
 from richc.lab.statistics import Fit
 from richc.torchfront import causes
 from richc.torchfront.causes import place
 from richc.torchfront.evidence import TOLERANCE, AuditRow, Evidence, halves
 from richc.torchfront.faults import AuditFault, listed, pattern
+from richc.torchfront.judgement import Judgement
 from richc.torchfront.knobs import eps_excess, outgrown
 from richc.torchfront.measuring import ALL
 from richc.torchfront.own import Own, lazy, owns
@@ -26,38 +25,6 @@ from richc.torchfront.reading import FactoryReading, ScalarReading
 _HALF = Fraction(1, 2)
 #: Parts of the hidden families that must agree before the read-out is blamed.
 _SHARE = 0.3
-
-
-class Judgement(NamedTuple):
-    """What the networks so far say."""
-
-    faults: tuple[AuditFault, ...]
-    #: Rows that count, and those of them that cannot be told.
-    rows: tuple[AuditRow, ...]
-    open: tuple[AuditRow, ...]
-    own: dict[str, Own]
-    #: None where it is nowhere on the scale.
-    richness: float | None
-    notes: tuple[str, ...]
-
-    @property
-    def risk(self) -> float:
-        """A bound on how often this errs; rows of the same numbers err as one."""
-        return sum({row.fit: row.risk for row in self.rows}.values())
-
-    def shows(self, name: str) -> bool:
-        """Whether a row of a parameter is off by what was measured, whatever was read."""
-        rows = [row._replace(read=None) for row in self.rows if name in row.parameters]
-        return any(row.side(len(self.rows)) for row in rows)
-
-    def leaving(self, knobs: Iterable[tuple[str, str]]) -> Judgement:
-        """The same with knobs open that measurements contradict each other on."""
-        rows = [
-            AuditRow(f"the {knob} of `{name}`, which is off to the other side once mended", (name,),
-                     Fit(0.0, math.inf, 1))
-            for name, knob in sorted(knobs)
-        ]  # fmt: skip
-        return self._replace(open=(*self.open, *rows))
 
 
 class Judge:
