@@ -49,8 +49,9 @@ def verdict(report: AuditReport) -> str:
     errors = sum(finding.severity == "error" for finding in report.findings)
     name = {"mup": "μP", "ntp": "NTP"}.get(report.target, report.target)
     if report.verdict == "undecided":
-        counted = f"{len(report.open)} rows are open" if report.open else "the risk is too high"
-        return f"undecided: {counted}; --seeds draws more networks, --widths wider ones"
+        rows = len(report.open)
+        said = f"{counted(rows, 'row')} {'is' if rows == 1 else 'are'} open"
+        return f"undecided: {said}; --seeds draws more networks, --widths wider ones"
     if report.verdict == "pass":
         said = name if not report.read_only else f"{name}, as far as reading tells"
         return f"{said}; {_risk(report)}"

@@ -136,7 +136,8 @@ def report(found: Audit) -> AuditReport:
     assert found.evidence is not None
     faults = [*found.faults, *found.warnings]
     errors = [fault for fault in faults if fault.severity == "error"]
-    opened = found.last.open
+    doubts = not errors and not settings.read_only
+    opened = found.last.doubts if doubts else found.last.open
     left = bool(opened) or (found.risk > RISK and not settings.read_only)
     return AuditReport(
         verdict="fail" if errors else "undecided" if left else "pass",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -41,12 +41,7 @@ def batch_of(model: nn.Module, batch: Any) -> tuple[tuple[Any, ...], Mapping[str
     return (tuple(batch) if isinstance(batch, tuple | list) else (batch,)), {}
 
 
-def loss_of(loss: Any) -> Callable[[Any], Tensor]:
-    """The user's loss, or the one that the output brings along."""
-    return loss if callable(loss) else _own_loss
-
-
-def _own_loss(output: Any) -> Tensor:
+def own_loss(output: Any) -> Tensor | None:
     """``output.loss``, ``output["loss"]``, or the only scalar that the model returns."""
     found = getattr(output, "loss", None)
     if found is None and isinstance(output, Mapping):
@@ -55,9 +50,7 @@ def _own_loss(output: Any) -> Tensor:
         flat = output if isinstance(output, tuple | list) else [output]
         scalars = [t for t in flat if isinstance(t, Tensor) and t.ndim == 0]
         found = scalars[0] if len(scalars) == 1 else None
-    if not isinstance(found, Tensor):
-        raise TypeError("the factory returns no loss, and the model's output has none")
-    return found
+    return found if isinstance(found, Tensor) else None
 
 
 def _is_lightning(model: Any) -> bool:
@@ -115,20 +108,20 @@ def _scheduler(found: Any) -> Any:
     return found["scheduler"] if isinstance(found, Mapping) else found
 
 
-def output_of(output: Any) -> Tensor | None:
-    """The tensor that stands for the network's output: logits, or the first that is no scalar."""
+def outputs_of(output: Any) -> list[Tensor]:
+    """The tensors that are a network's outputs: logits, or all that are no scalars."""
     logits = getattr(output, "logits", None)
     if isinstance(logits, Tensor):
-        return logits
+        return [logits]
     if isinstance(output, Tensor):
-        return output if output.is_floating_point() and output.ndim else None
+        return [output] if output.is_floating_point() and output.ndim else []
     if isinstance(output, Mapping):
         output = [output["logits"]] if "logits" in output else list(output.values())
     if hasattr(output, "__dataclass_fields__"):
         output = [getattr(output, name) for name in output.__dataclass_fields__]
-    if isinstance(output, tuple | list):
-        return next((t for one in output if (t := output_of(one)) is not None), None)
-    return None
+    return (
+        [t for one in output for t in outputs_of(one)] if isinstance(output, tuple | list) else []
+    )
 
 
 def cast(value: Any, dtype: torch.dtype) -> Any:

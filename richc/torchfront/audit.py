@@ -15,10 +15,12 @@ import torch
 from richc.lab.planning import RISK, more
 from richc.torchfront.evidence import TOLERANCE, Evidence
 from richc.torchfront.factory import Factory, Made, Refusal
-from richc.torchfront.faults import AuditFault
-from richc.torchfront.judging import Judge, Judgement
+from richc.torchfront.faults import AuditFault, turned
+from richc.torchfront.judgement import Judgement
+from richc.torchfront.judging import Judge
 from richc.torchfront.knobs import blaming_schedules, warnings_of
 from richc.torchfront.measuring import (
+    LATER,
     AuditedNetwork,
     Measurement,
     factor_of,
@@ -125,6 +127,10 @@ def _work(networks: Mapping[int, Iterable[AuditedNetwork]]) -> int:
     return sum(one.work for found in networks.values() for one in found)
 
 
+def _without(faults: Iterable[AuditFault], knobs: set[tuple[str, str]]) -> list[AuditFault]:
+    return [kept for fault in faults if (kept := fault.without(knobs)) is not None]
+
+
 def _typical(judgement: Judgement) -> float:
     """The middle of all hidden updates' exponents."""
     found = [o.exponent for o in judgement.own.values() if o.is_wide and o.exponent is not None]
@@ -137,8 +143,10 @@ class _Examination:
     def __init__(self, factory: Factory, settings: AuditSettings) -> None:
         self._factory, self._settings = factory, settings
         self._dtype = torch.float64
-        self._factor = 1.0
-        self._later = False
+        #: The step that is judged beside the first, and by what the rates of those before are
+        #: multiplied: what is moved far would be its own size.
+        self._last = 1
+        self._factors: tuple[float, ...] = ()
         #: Families of matrices, and read-outs one by one.
         self._together: tuple[tuple[str, ...], ...] = ()
         #: Read-outs that are made to start at zero.
@@ -156,17 +164,26 @@ class _Examination:
         self._probe()
         first: tuple[Judgement, Evidence] | None = None
         faults: list[AuditFault] = []
+        shown: set[str] = set()
+        unsettled: set[tuple[str, str]] = set()
         while True:
             judgement, evidence = self._measured()
             first = first or (judgement, evidence)
             again = {(f.code, f.parameters) for f in faults}
             new = [f for f in judgement.faults if (f.code, f.parameters) not in again]
-            faults += new
+            # Off to one side as it is made, and to the other once mended: that it is made wrong
+            # stands where measurements alone have shown it.
+            both = turned(faults, new)
+            unsettled |= {knob for knob in both if knob[0] not in shown}
+            shown |= {name for fault in new for name in fault.parameters if judgement.shows(name)}
+            faults = _without(faults, unsettled) + (new := _without(new, both | unsettled))
             mends = [m for fault in new for m in fault.mends]
             for mend in mends:
                 knob = mend.name, mend.knob
                 self._mends[knob] = self._mends.get(knob, Fraction(0)) + mend.power
-            if not mends or len(faults) > 40 or self._tries() > _MENDINGS:
+            turns_back = [self._mends.pop(knob) for knob in both & unsettled]
+            going = mends or turns_back
+            if not going or len(faults) > 40 or self._tries() > _MENDINGS:
                 break
         faults = blaming_schedules(self._reading, faults)
         warnings = warnings_of(self._reading, first[0].own, first[1], faults)
@@ -178,7 +195,7 @@ class _Examination:
             self._reading,
             first[0],
             first[1],
-            judgement,
+            judgement.leaving(unsettled),
             tuple(faults),
             warnings,
             self._networks,
@@ -194,32 +211,36 @@ class _Examination:
     def _made(self, width: int, seed: int) -> Made:
         return self._factory(width, seed)
 
-    def _measurement(self, width: int, seed: int, factor: float) -> Measurement:
-        return Measurement(
-            self._made(width, seed),
-            self._dtype,
-            factor,
-            self._together,
-            self._mends,
-            width / self._narrow,
-            self._still,
-        )
-
-    def _one(self, width: int, seed: int, *, later: bool, trains: bool = True) -> AuditedNetwork:
+    def _one(self, width: int, seed: int, last: int = 1) -> AuditedNetwork:
         with quiet():
-            return self._measurement(width, seed, self._factor).run(later=later, trains=trains)
+            return Measurement(
+                self._made(width, seed),
+                self._dtype,
+                self._factors,
+                self._together,
+                self._mends,
+                width / self._narrow,
+                self._still,
+            ).run(last)
+
+    def _pace(self) -> None:
+        """From now on the third step is judged, too; none before it moves either end far."""
+        widths = self._settings.widths
+        self._last, self._factors = LATER, ()
+        for step in range(1, LATER):
+            ends = [self._one(n, 0, step) for n in (widths[0], widths[-1])]
+            self._factors += (factor_of(stride(one, step) for one in ends),)
 
     def _probe(self) -> None:
         """What has to be known before networks are measured."""
         widths = self._settings.widths
         try:
-            ends = {n: [self._one(n, 0, later=False)] for n in (widths[0], widths[1])}
+            ends = {n: [self._one(n, 0)] for n in (widths[0], widths[1])}
         except Refusal:
             # Code that insists on single precision.
             self._dtype = torch.float32
-            ends = {n: [self._one(n, 0, later=False)] for n in (widths[0], widths[1])}
+            ends = {n: [self._one(n, 0)] for n in (widths[0], widths[1])}
         evidence = Evidence(ends, self._reading.units)
-        self._later = bool(evidence.dead)
         alone = {
             name
             for name in self._reading.parameters
@@ -227,9 +248,8 @@ class _Examination:
         }
         families = [f for f in self._reading.families.values() if not alone.intersection(f)]
         self._together = (*families, *((name,) for name in sorted(alone)))
-        if self._later:
-            wide = self._one(widths[-1], 0, later=False)
-            self._factor = factor_of(map(stride, (ends[widths[0]][0], wide)))
+        if evidence.dead:
+            self._pace()
 
     def _measured(self) -> tuple[Judgement, Evidence]:
         """As it starts; where SGD's gradients start too small, as it goes on, if that is more.
@@ -243,21 +263,18 @@ class _Examination:
         readouts = [
             o.name for o in found[0].own.values() if o.is_readout and parameters[o.name].is_matrix
         ]
-        if shift is None or not readouts or self._still or self._later:
+        if shift is None or not readouts or self._still or self._factors:
             return found
         if abs(shift - float(self._settings.richness - Fraction(1, 2))) <= TOLERANCE:
             return found
         if all(parameters[o.name].ignores_gradient for o in found[0].own.values()):
             return found
-        self._still, self._later = tuple(readouts), True
-        factor, self._factor = self._factor, 1.0
-        widths = self._settings.widths
-        ends = [self._one(n, 0, later=False) for n in (widths[0], widths[-1])]
-        self._factor = factor_of(map(stride, ends))
+        self._still = tuple(readouts)
+        self._pace()
         later = self._drawn()
         if _typical(later[0]) > _typical(found[0]) + TOLERANCE:
             return later
-        self._still, self._later, self._factor = (), False, factor
+        self._still, self._last, self._factors = (), 1, ()
         return found
 
     def _drawn(self) -> tuple[Judgement, Evidence]:
@@ -271,7 +288,7 @@ class _Examination:
             rounds += 1
             for width, count in planned.items():
                 for seed in range(len(networks[width]), count):
-                    networks[width].append(self._one(width, seed, later=self._later))
+                    networks[width].append(self._one(width, seed, self._last))
                     self._networks += 1
             evidence = Evidence(networks, self._reading.units)
             reading = self._reading.mended(self._mends)
@@ -300,10 +317,7 @@ class _Examination:
         while True:
             rounds += 1
             for n, count in planned.items():
-                networks[n] += [
-                    self._one(n, seed, later=False, trains=False)
-                    for seed in range(len(networks[n]), count)
-                ]
+                networks[n] += [self._one(n, seed, 0) for seed in range(len(networks[n]), count)]
             evidence = Evidence(networks, self._reading.units)
             richness = self._settings.richness
             judgement = Judge(evidence, self._reading, richness, self._is_free).read()

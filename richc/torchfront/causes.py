@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from richc.lab.statistics import Fit
-from richc.torchfront.evidence import TOLERANCE, Evidence
+from richc.torchfront.evidence import TOLERANCE, AuditRow, Evidence, halves
 from richc.torchfront.faults import AuditFault, Mend, interval_of, listed, powered
 from richc.torchfront.own import Own, farthest
-from richc.torchfront.predicting import snapped
+from richc.torchfront.predicting import predict_size, snapped
 from richc.torchfront.reading import FactoryReading
 from richc.torchfront.seen import Line
 
@@ -60,8 +60,7 @@ def readout(
     evidence: Evidence,
     reading: FactoryReading,
     readouts: Sequence[Own],
-    excess: Fraction,
-    gain: Fit,
+    row: AuditRow,
     tied: Sequence[str] = (),
 ) -> AuditFault:
     """A read-out through which updates of the right size move the output too far.
@@ -69,6 +68,15 @@ def readout(
     What is ``tied`` makes representations, too: only a number behind it can be changed.
     """
     names = tuple(own.name for own in readouts) or tuple(tied)
+    sizes = [
+        halves(float(power) - row.wanted)
+        for own in readouts
+        if (power := predict_size(evidence, reading.parameters[own.name], own.key)) is not None
+    ]
+    # As read, if that is what was measured; else the nearest half.
+    excess = max(sizes, default=halves(row.excess))
+    if abs(excess - row.excess) > 2 * TOLERANCE:
+        excess = halves(row.excess)
     powers = [own.exponent for own in readouts if own.exponent is not None]
     # Its own update too large by the same: one number is too large, not two.
     both = bool(powers) and abs(max(powers) - float(excess)) < TOLERANCE
@@ -87,8 +95,7 @@ def readout(
         f"the read-out {listed(names)} is too large: updates of the right size move the output by "
         f"{powered(excess)}",
         read,
-        gain.exponent,
-        interval_of(gain),
+        *measured(row.fit),
         f"{knob} × {powered(-excess)}",
         mends=tuple(mends),
     )
@@ -201,6 +208,7 @@ def scale(
     read = next((s.power for s in found if s.scalar.kind == "attention scale"), None)
     line = next((s.scalar.line for s in found if s.scalar.line is not None), line)
     what = "attention logits" if attends else "soft-max inputs"
+    of = f" of {listed(places)}".replace(" parameters)", " places)") if any(places) else ""
     now = "" if read is None else f"a scale ~ {powered(read - excess)}: "
     return AuditFault(
         "A402" if attends else "A401",
@@ -208,7 +216,7 @@ def scale(
         tuple(names),
         "attention_scale" if attends else "multiplier",
         excess,
-        f"{what} of {listed(places)} grow with the width".replace(" parameters)", " places)"),
+        f"{what}{of} grow with the width",
         read,
         *measured(fit),
         f"{now}the scale × {powered(-excess)}",

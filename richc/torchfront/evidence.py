@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -110,13 +111,24 @@ class Evidence:
             if all(key in events for events in everywhere)
         }
 
-    @property
+    @cached_property
     def softs(self) -> dict[str, SoftSeen]:
         return {
-            key: soft
+            key: soft._replace(attends=soft.attends or self._is_asked(soft))
             for key, soft in self._narrow.softs.items()
             if key in self._wide.softs and LOSS not in key
         }
+
+    def _is_asked(self, soft: SoftSeen) -> bool:
+        """Whether queries that are made of parameters alone attend, unlike the rows of a router:
+        these are parameters as they stand, and nothing that the width scales comes behind them.
+        """
+        order = self._narrow.order
+        key = max(soft.queries, key=order.index, default=None)
+        if key is None or not soft.weights:
+            return False
+        tails, event = self.tails(key), self._narrow.events[key]
+        return max(tails) > min(tails) or any(map(math.isnan, event.factors.values()))
 
     @property
     def dead(self) -> frozenset[str]:
@@ -128,8 +140,14 @@ class Evidence:
         return self._narrow.events[key].shape != self._wide.events[key].shape
 
     @property
+    def outputs(self) -> list[str]:
+        """The first output, and the others that are as large at every width."""
+        wide = self._wide.outputs
+        return [at for at, shape in self._narrow.outputs.items() if not at or shape == wide.get(at)]
+
+    @property
     def output_grows(self) -> bool:
-        return self._narrow.output != self._wide.output
+        return self._narrow.outputs[""] != self._wide.outputs[""]
 
     def uses(self, name: str) -> list[str]:
         """The events that use a parameter, in order; those of inputs that are not all zeros.
@@ -156,8 +174,8 @@ class Evidence:
 
     def names_before(self, soft: str) -> list[str]:
         """The parameters of queries and keys; of another soft-max, those of the event before."""
-        network = self._narrow
-        keys = network.softs[soft].queries
+        network, seen = self._narrow, self.softs[soft]
+        keys = seen.queries if seen.attends else ()
         if not keys:
             before = [k for k in network.order[: network.order.index(soft)] if k in network.events]
             keys = tuple(before[-1:])
@@ -173,7 +191,8 @@ class Evidence:
 
     def is_score(self, key: str) -> bool:
         """Whether an event is queries or keys, and nothing else."""
-        return key in self._narrow.scores
+        asked = {one for soft in self.softs.values() if soft.attends for one in soft.queries}
+        return key in asked - self._narrow.valued
 
     def step(self, name: str) -> int:
         """The step in which a parameter is judged."""
@@ -244,11 +263,6 @@ class Evidence:
             return self.fit(place, _CHANGE)  # It starts at zero: the change is all there is.
         return self.fit(place, _CHANGE, size)
 
-    def moves_output(self, name: str) -> bool:
-        """Whether a parameter changes the output that is judged."""
-        found = self.response(name, None, self.step(name))
-        return found is not None and not found.is_zero
-
     def moved(self, name: str, key: str) -> Fit | None:
         """Of a parameter's own change of what is no representation, as it is."""
         place = Place("own", key, name, self.step(name))
@@ -258,21 +272,29 @@ class Evidence:
         """Of a parameter's own change, without the numbers that multiply it afterwards."""
         return self.fit(Place("bare own", key, name, self.step(name)), _CHANGE)
 
-    def response(self, who: str, key: str | None = None, step: int = 1) -> Fit | None:
-        """Of the output's change, or a soft-max input's."""
-        place = Place("df", "", who, step) if key is None else Place("dsoft", key, who, step)
+    def asked(self, name: str, key: str) -> Fit | None:
+        """Of a parameter's own change of queries, by the product with keys, which it aligns."""
+        fit, terms, widths = self.bare_own(name, key), self.terms(key), self.widths
+        aligned = math.log(terms[-1] / terms[0]) / math.log(widths[-1] / widths[0])
+        return fit and fit._replace(exponent=fit.exponent - aligned)
+
+    def response(self, who: str, at: str, step: int, kind: str = "dsoft") -> Fit | None:
+        """Of a soft-max input's change, or of an output's (``df``)."""
+        place = Place(kind, at, who, step)
         everything = Place(place.kind, place.at, ALL, step)
         if self.largest(place) <= _ROUNDING * self.largest(everything):
             return None
         return self.fit(place, _RESPONSE)
 
-    def readout_gain(self, who: str, own: Iterable[tuple[str, str]], step: int) -> Fit | None:
-        """Of a family's change of the output over the largest of its own relative changes."""
+    def readout_gain(
+        self, who: str, own: Iterable[tuple[str, str]], step: int, at: str
+    ) -> Fit | None:
+        """Of a family's change of an output over the largest of its own relative changes."""
         logs: dict[int, list[float]] = {}
         pairs = list(own)
         for width, found in self._networks.items():
             for one in found:
-                moved = one.sizes.get(Place("df", "", who, step), 0.0)
+                moved = one.sizes.get(Place("df", at, who, step), 0.0)
                 sizes = one.sizes
                 relative = [
                     sizes.get(Place("own", key, name, step), 0.0)
@@ -306,8 +328,8 @@ class Evidence:
         """The numbers that multiply a parameter before the event, by width."""
         return [abs(f[0].events[key].factors.get(name, 1.0)) for f in self._networks.values()]
 
-    def output(self) -> Fit | None:
-        return self.fit(Place("f", ""), _OUTPUT)
+    def output(self, at: str) -> Fit | None:
+        return self.fit(Place("f", at), _OUTPUT)
 
     def soft(self, key: str) -> Fit | None:
         return self.fit(Place("soft", key), _INIT)

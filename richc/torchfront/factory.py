@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from richc.torchfront.adapters import batch_of, loss_of, unpacked
+from richc.torchfront.adapters import batch_of, own_loss, unpacked
 
 #: As many as NumPy has.
 _SEEDS = 2**32
@@ -43,7 +43,7 @@ class Made(NamedTuple):
     positional: tuple[Any, ...]
     named: Mapping[str, Any]
     #: Of the model's output, a scalar.
-    loss: Callable[[Any], Tensor]
+    loss: Callable[[Any], Any]
     scheduler: Any
 
     @property
@@ -143,6 +143,9 @@ def normalised(made: Any) -> Made:
             raise Refusal("LBFGS steps through a closure: only optimizers that step by themselves")
     if "batch" not in parts:
         raise Refusal("the factory returns no batch")
+    loss = own_loss if parts.get("loss") is None else parts["loss"]
+    if not callable(loss):
+        raise Refusal(f"the loss is a {type(loss).__name__}, and no function of the model's output")
     positional, named = batch_of(model, parts["batch"])
     return Made(
         model,
@@ -150,7 +153,7 @@ def normalised(made: Any) -> Made:
         optimizers,
         positional,
         named,
-        loss_of(parts.get("loss")),
+        loss,
         parts.get("scheduler"),
     )
 

@@ -34,8 +34,23 @@ class AuditFault(NamedTuple):
     help: str | None = None
     source: Line | None = None
     mends: tuple[Mend, ...] = ()
-    #: Where it stands in the order of rules.
-    stage: int = 0
+
+    def without(self, knobs: set[tuple[str, str]]) -> AuditFault | None:
+        """The same of what other knobs it names; None where it names no others."""
+        mends = tuple(one for one in self.mends if (one.name, one.knob) not in knobs)
+        if len(mends) == len(self.mends):
+            return self
+        gone = {one.name for one in self.mends} - {one.name for one in mends}
+        names = tuple(name for name in self.parameters if name not in gone)
+        message = self.message.replace(listed(self.parameters), listed(names))
+        return self._replace(parameters=names, message=message, mends=mends) if names else None
+
+
+def turned(before: Iterable[AuditFault], later: Iterable[AuditFault]) -> set[tuple[str, str]]:
+    """The knobs that later findings call off to the other side than those before."""
+    first = {(m.name, m.knob): m.power for fault in before for m in fault.mends}
+    mends = [m for fault in later for m in fault.mends]
+    return {(m.name, m.knob) for m in mends if first.get((m.name, m.knob), m.power) * m.power < 0}
 
 
 def interval_of(fit: Fit) -> float:

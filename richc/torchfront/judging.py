@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from typing import NamedTuple
 
 from richc.lab.statistics import Fit
 from richc.torchfront import causes
 from richc.torchfront.causes import place
 from richc.torchfront.evidence import TOLERANCE, AuditRow, Evidence, halves
 from richc.torchfront.faults import AuditFault, listed, pattern
+from richc.torchfront.judgement import Judgement
 from richc.torchfront.knobs import eps_excess, outgrown
 from richc.torchfront.measuring import ALL
 from richc.torchfront.own import Own, lazy, owns
@@ -25,24 +25,6 @@ from richc.torchfront.reading import FactoryReading, ScalarReading
 _HALF = Fraction(1, 2)
 #: Parts of the hidden families that must agree before the read-out is blamed.
 _SHARE = 0.3
-
-
-class Judgement(NamedTuple):
-    """What the networks so far say."""
-
-    faults: tuple[AuditFault, ...]
-    #: Rows that count, and those of them that cannot be told.
-    rows: tuple[AuditRow, ...]
-    open: tuple[AuditRow, ...]
-    own: dict[str, Own]
-    #: None where it is nowhere on the scale.
-    richness: float | None
-    notes: tuple[str, ...]
-
-    @property
-    def risk(self) -> float:
-        """A bound on how often this errs; rows of the same numbers err as one."""
-        return sum({row.fit: row.risk for row in self.rows}.values())
 
 
 class Judge:
@@ -136,10 +118,15 @@ class Judge:
     # The read-out.
 
     def _readout(self) -> Iterator[AuditFault]:
+        for at in self._evidence.outputs:
+            readouts = [own for own in self.own.values() if own.is_readout and own.output == at]
+            if readouts or not at:
+                yield from self._of_output(at, readouts)
+
+    def _of_output(self, at: str, readouts: list[Own]) -> Iterator[AuditFault]:
         evidence = self._evidence
-        readouts = [own for own in self.own.values() if own.is_readout]
         matrices = [o for o in readouts if self._reading.parameters[o.name].is_matrix] or readouts
-        output, gains = evidence.output(), self._gains()
+        output, gains = evidence.output(at), self._gains(at)
         # A lazy network's read-out is larger: that is what makes it lazy.
         allowed = max(float(_HALF - self._target), -self._lazy if self._lazy is not None else 0.0)
         grown = sorted(g for g in gains if g.exponent - allowed > TOLERANCE)
@@ -149,19 +136,16 @@ class Judge:
                 "what updates do to the output", (), grown[len(grown) // 2], True, allowed
             )
             if self._side(row):
-                is_blamed = True
-                excess = halves(row.excess)
-                yield causes.readout(
-                    evidence, self._reading, matrices, excess, row.fit, self._tied()
-                )
-        if output is not None and not output.is_zero and not evidence.output_grows:
+                is_blamed, tied = True, [] if at else self._tied()
+                yield causes.readout(evidence, self._reading, matrices, row, tied)
+        if output is not None and not output.is_zero and (at or not evidence.output_grows):
             row = AuditRow("the size of the output at init", (), output, True)
             if self._side(row) and not is_blamed:
                 made_of = [n for own in readouts[-1:] for n in self._made_of(own.key)]
                 yield causes.output(made_of, halves(output.exponent), output)
 
-    def _gains(self) -> list[Fit]:
-        """By how much families of hidden matrices move the output, over their own update."""
+    def _gains(self, at: str) -> list[Fit]:
+        """By how much families of hidden matrices move an output, over their own update."""
         found = []
         for who, names in self._reading.families.items():
             known = [self.own[name] for name in names if name in self.own]
@@ -170,7 +154,7 @@ class Judge:
                 continue
             step = max(self._evidence.step(own.name) for own in members)
             pairs = [(own.name, own.key) for own in members]
-            gain = self._evidence.readout_gain(who, pairs, step)
+            gain = self._evidence.readout_gain(who, pairs, step, at)
             if gain is not None:
                 found.append(gain)
         return found
@@ -322,7 +306,8 @@ class Judge:
     def _queries(self, softs: Iterable[str]) -> list[str]:
         """The matrices that make queries and keys, or what else goes into a soft-max."""
         names = dict.fromkeys(n for key in softs for n in self._evidence.names_before(key))
-        return [n for n in names if self._reading.parameters[n].is_matrix] or list(names)
+        matrices = [n for n in names if self._reading.parameters[n].is_matrix] or list(names)
+        return [n for n in matrices if self._reading.parameters[n].is_hidden] or matrices
 
     def _scales(self) -> Iterator[AuditFault]:
         evidence = self._evidence
@@ -361,22 +346,17 @@ class Judge:
         late = [name for name, own in self.own.items() if self._is_late(own)]
         if late:
             yield f"{listed(late)}: queries and keys under SGD move late, and are not judged"
-        aside = [
-            own.name
-            for own in self.own.values()
-            if own.is_readout
-            and own.exponent is not None
-            and not self._evidence.moves_output(own.name)
-        ]
+        aside = [o.name for o in self.own.values() if o.is_readout and o.fit and o.output is None]
         if aside:
-            yield f"{listed(aside)}: of another output than the first; its size is not judged"
+            yield f"{listed(aside)}: its output is not returned; its size is not judged"
         for name in self._tied():
             yield f"`{name}` is tied: what it does as a read-out is not judged"
 
     def _tied(self) -> list[str]:
         """What makes representations, and is a read-out as well."""
-        is_wide, uses = self._evidence.is_wide, self._evidence.uses
-        return [n for n, own in self.own.items() if own.is_wide and not all(map(is_wide, uses(n)))]
+        evidence = self._evidence
+        thin = {k for k in evidence.events if not evidence.is_wide(k) and not evidence.is_score(k)}
+        return [n for n, o in self.own.items() if o.is_wide and thin.intersection(evidence.uses(n))]
 
     def _untrained(self) -> tuple[str, ...]:
         names = [n for n, p in self._reading.parameters.items() if p.optimizer is None]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from richc.torchfront.adapters import cast, output_of, tensors
+from richc.torchfront.adapters import cast, outputs_of, own_loss, tensors
 from richc.torchfront.factory import Made, Refusal, guarded
 from richc.torchfront.mending import AttentionMend, Mends, attention, mend
 from richc.torchfront.seen import Event, Soft, SoftSeen
@@ -59,9 +59,10 @@ class AuditedNetwork(NamedTuple):
     softs: dict[str, SoftSeen]
     #: Keys of both, in order of execution.
     order: tuple[str, ...]
-    output: tuple[int, ...]
-    #: Events that are queries or keys, and nothing else.
-    scores: frozenset[str]
+    #: The shapes of its outputs by name; that of the first, or only, one is empty.
+    outputs: dict[str, tuple[int, ...]]
+    #: Events whose output becomes values.
+    valued: frozenset[str]
     #: Parameters without a gradient in the first step.
     dead: tuple[str, ...]
     #: Of its parameters.
@@ -118,15 +119,15 @@ def quiet() -> Iterator[None]:
 class Measurement:
     """Measures one network.
 
-    ``factor`` multiplies its learning rates where steps are made; ``still`` are read-outs that are
-    made to start at zero.
+    ``factors`` multiply its learning rates in the steps that are made before the last; ``still``
+    are read-outs that are made to start at zero.
     """
 
     def __init__(
         self,
         made: Made,
         dtype: torch.dtype,
-        factor: float = 1.0,
+        factors: tuple[float, ...] = (),
         together: Iterable[tuple[str, ...]] = (),
         mends: Mends | None = None,
         ratio: float = 1.0,
@@ -141,7 +142,7 @@ class Measurement:
         #: What logits of attention are multiplied with, by module.
         self._logits = attention(mends or {}, ratio)
         self._parameters = self._made.parameters()
-        self._factor = factor
+        self._factors = factors
         #: Families of parameters, whose responses are found by themselves.
         self._together = tuple(together)
         self._batch = tensors((self._made.positional, dict(self._made.named)))
@@ -149,18 +150,18 @@ class Measurement:
         self._events: dict[str, Event] = {}
         self._softs: dict[str, Soft] = {}
         self._order: tuple[str, ...] = ()
-        self._scores: set[str] = set()
-        self._output: Tensor | None = None
+        self._valued: set[str] = set()
+        self._outputs: list[Tensor] = []
         #: Whether passes are to be watched: for soft-maxes, or to leave dropout out.
         self._is_watched = True
         #: Whether the model returns no output, but a loss.
         self._is_hidden = False
 
-    def run(self, *, later: bool = False, trains: bool = True) -> AuditedNetwork:
-        """The whole measurement; ``later``: the third step as well.  Raises Refusal."""
+    def run(self, last: int = 1) -> AuditedNetwork:
+        """The first step, and the ``last`` as well; 0: none, sizes at init.  Raises Refusal."""
         for name, p in self._parameters.items():
             self.sizes[Place("init", "", name)] = rms(p)
-        if not trains:
+        if not last:
             self._base({}, 1)
             return self._network(())
         step = self._step()
@@ -168,25 +169,25 @@ class Measurement:
         if len(dead) == len(self._parameters):
             raise Refusal("no parameter has a gradient")
         self._look(step, 1)
-        if later:
-            for number in range(2, LATER + 1):
-                self._move(step, self._factor)
-                step = self._step(number)
-            self._look(step, LATER)
+        for number in range(2, last + 1):
+            self._move(step, self._factors[number - 2])
+            step = self._step(number)
+        if last > 1:
+            self._look(step, last)
         return self._network(dead)
 
     def _network(self, dead: tuple[str, ...]) -> AuditedNetwork:
-        assert self._output is not None
         softs = {
-            key: SoftSeen(s.attends, s.shape, s.line, s.queries) for key, s in self._softs.items()
+            key: SoftSeen(s.attends, s.shape, s.line, s.queries, s.weights)
+            for key, s in self._softs.items()
         }
         return AuditedNetwork(
             self.sizes,
             self._events,
             softs,
             self._order,
-            tuple(self._output.shape),
-            frozenset(self._scores),
+            {name_of(i): tuple(one.shape) for i, one in enumerate(self._outputs)},
+            frozenset(self._valued),
             dead,
             sum(p.numel() for p in self._parameters.values()),
         )
@@ -216,7 +217,9 @@ class Measurement:
 
     def _loss(self, output: Any) -> Tensor:
         with guarded("the loss raised"):
-            loss: Any = self._made.loss(output)
+            loss = self._made.loss(output)
+        if loss is None and self._made.loss is own_loss:
+            raise Refusal("the factory returns no loss, and the model's output has none")
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise Refusal("the loss is no scalar")
         return loss
@@ -236,15 +239,17 @@ class Measurement:
         """For a pass of which the output and soft-max inputs are asked; watching takes time."""
         return ForwardWatch(self._made.model) if self._is_watched else None
 
-    def _forward(self, watch: ForwardWatch | None) -> Tensor:
+    def _forward(self, watch: ForwardWatch | None) -> list[Tensor]:
         with torch.no_grad():
             output = self._call(watch)
-        found = output_of(output)
-        if watch is not None and found is None:
-            found, self._is_hidden = watch.last, True
-        if found is None:
+        found = outputs_of(output)
+        if watch is not None and watch.last is not None and not found:
+            found, self._is_hidden = [watch.last], True
+        if not found:
             raise Refusal("the model's output holds no tensor of numbers")
-        return found.detach()
+        if self._outputs and [t.shape for t in found] != [t.shape for t in self._outputs]:
+            raise Refusal("the shape of the output differs from call to call")
+        return [one.detach() for one in found]
 
     def _base(self, step: Mapping[str, Tensor], number: int) -> dict[str, float]:
         """The pass that everything is compared with; by parameter, by how much it was moved."""
@@ -257,15 +262,16 @@ class Measurement:
                 moved[name] = base.add(step[name], alpha=parts[name])
         directions = {"own": moved, "self": itself}
         watch = ForwardWatch(self._made.model, moved=directions, batch=self._batch, reads=True)
-        output = self._forward(watch)
-        if not bool(torch.isfinite(output).all()):
+        outputs = self._forward(watch)
+        if not bool(torch.isfinite(outputs[0]).all()):
             raise Refusal("the model's output is not finite")
-        self._output, self._softs = output, watch.softs
+        self._outputs, self._softs = outputs, watch.softs
         if number == 1:
             self._is_watched = bool(watch.softs) or watch.drops or self._is_hidden
             self._events, self._order = watch.events, tuple(watch.order)
-            self._scores = watch.scores - watch.valued
-            self.sizes[Place("f", "")] = rms(output)
+            self._valued = watch.valued
+            for i, output in enumerate(outputs):
+                self.sizes[Place("f", name_of(i))] = rms(output)
             for key, soft in watch.softs.items():
                 self.sizes[Place("soft", key)] = rms(soft.values)
         for key, event in watch.events.items():
@@ -289,22 +295,18 @@ class Measurement:
             self._respond(who, {name: step[name] for name in names if name in step}, number)
 
     def doubling(self, key: str | None) -> tuple[Tensor, dict[str, Soft]]:
-        """The output and the soft-max inputs with an event's output doubled."""
+        """The first output and the soft-max inputs with an event's output doubled."""
         itself = {"self": {name: p.detach() for name, p in self._parameters.items()}}
         watch = ForwardWatch(self._made.model, moved=itself, batch=self._batch, scaled=key)
-        return self._forward(watch), watch.softs
+        return self._forward(watch)[0], watch.softs
 
     def _check_repeats(self) -> None:
-        assert self._output is not None
-        again = self._forward(self._watch())
-        if again.shape != self._output.shape or (
-            rms(again - self._output) > _REPEATS * (rms(self._output) + 1e-30)
-        ):
+        first, again = self._outputs[0], self._forward(self._watch())[0]
+        if rms(again - first) > _REPEATS * (rms(first) + 1e-30):
             raise Refusal("the forward pass is random beyond dropout: it differs from call to call")
 
     def _respond(self, who: str, step: Mapping[str, Tensor], number: int) -> None:
-        """The changes of the output and of soft-max inputs by a small part of a step."""
-        assert self._output is not None
+        """The changes of outputs and of soft-max inputs by a small part of a step."""
         sizes = self.sizes
         relative = [
             value / max(sizes.get(Place("size", at.at, step=number), 0.0), 1e-30)
@@ -317,16 +319,20 @@ class Measurement:
         before = {name: self._parameters[name].detach().clone() for name in step}
         self._move(step, part)
         watch = self._watch()
-        output = self._forward(watch)
+        outputs = self._forward(watch)
         for name, value in before.items():
             self._parameters[name].data.copy_(value)
-        if output.shape != self._output.shape:
-            raise Refusal("the shape of the output differs from call to call")
-        sizes[Place("df", "", who, number)] = rms(output - self._output) / part
+        for i, (base, moved) in enumerate(zip(self._outputs, outputs, strict=True)):
+            sizes[Place("df", name_of(i), who, number)] = rms(moved - base) / part
         for key, soft in (watch.softs if watch is not None else {}).items():
-            base = self._softs.get(key)
-            if base is not None and base.values.shape == soft.values.shape:
-                sizes[Place("dsoft", key, who, number)] = rms(soft.values - base.values) / part
+            known = self._softs.get(key)
+            if known is not None and known.values.shape == soft.values.shape:
+                sizes[Place("dsoft", key, who, number)] = rms(soft.values - known.values) / part
+
+
+def name_of(output: int) -> str:
+    """What an output is called among others."""
+    return str(output) if output else ""
 
 
 def _unless_zero(size: float) -> float:
@@ -343,17 +349,18 @@ def is_free(made: Made, dtype: torch.dtype, key: str) -> bool:
     return all(rms(b - a) < _FREE * rms(a) for a, b in kept)
 
 
-def stride(network: AuditedNetwork) -> float:
+def stride(network: AuditedNetwork, step: int) -> float:
     """How far a step moves what it moves most, relative to its size."""
-    worst = network.sizes[Place("df", "")]
-    for at, value in network.sizes.items():
-        if at.kind == "own" and at.step == 1:
-            size = network.sizes[Place("size", at.at)]
+    sizes = network.sizes
+    worst = sizes[Place("df", "", step=step)]
+    for at, value in sizes.items():
+        if at.kind == "own" and at.step == step:
+            size = sizes[Place("size", at.at, step=step)]
             worst = max(worst, value / size if size > 1e-12 else 0.0)
     return worst
 
 
 def factor_of(strides: Iterable[float]) -> float:
-    """What the rates are multiplied by where steps are made, so that they are moderate."""
+    """What the rates of a step are multiplied by, so that it is moderate."""
     worst = max(strides, default=0.0)
     return _STRIDE / worst if worst else 1.0

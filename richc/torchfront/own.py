@@ -22,8 +22,9 @@ class Own(NamedTuple):
     fit: Fit | None
     read: Fraction | None
     is_wide: bool
-    #: Whether it is the output that it changes first.
-    is_readout: bool
+    #: Whether it is an output that it changes first, and which: None where that is not seen.
+    is_readout: bool = False
+    output: str | None = None
 
     @property
     def exponent(self) -> float | None:
@@ -45,22 +46,26 @@ def _own(evidence: Evidence, reading: FactoryReading, name: str) -> Own | None:
     key = next((use for use in uses if evidence.is_wide(use)), uses[0])
     if evidence.is_wide(key):
         read = predict(evidence, parameter, key)
-        return Own(name, key, evidence.own(name, key), read, True, False)
+        return Own(name, key, evidence.own(name, key), read, True)
     last = evidence.events[key].shape[-1:]
     softs = (k for k, soft in evidence.softs.items() if soft.shape[-1:] == last)
     soft = next((k for k in softs if evidence.largest_response(name, k)), None)
     step = evidence.step(name)
     if soft is not None and evidence.comes_before(key, soft):
+        if evidence.softs[soft].attends:
+            return Own(name, key, evidence.asked(name, key), None, False)
         fit, bare = evidence.response(name, soft, step), evidence.bare_own(name, key)
         if fit is not None and bare is not None and fit.exponent > TOLERANCE > bare.exponent:
             fit = bare  # A number behind it is too large: that is no fault of the update.
-        return Own(name, key, fit, None, False, False)
+        return Own(name, key, fit, None, False)
     if any(evidence.is_wide(later) for later in evidence.after(key)):
-        return Own(name, key, evidence.own(name, key), None, False, False)
-    read, fit = predict_output(evidence, parameter, key), evidence.response(name, None, step)
-    if not evidence.moves_output(name):
-        fit = evidence.moved(name, key)  # Of a head that is not the one called the output.
-    return Own(name, key, fit, read, False, True)
+        return Own(name, key, evidence.own(name, key), None, False)
+    read = predict_output(evidence, parameter, key)
+    for output in evidence.outputs:
+        fit = evidence.response(name, output, step, "df")
+        if fit is not None and not fit.is_zero:
+            return Own(name, key, fit, read, False, True, output)
+    return Own(name, key, evidence.moved(name, key), read, False, True)
 
 
 def lazy(found: Iterable[Own]) -> float | None:

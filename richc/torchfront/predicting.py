@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 
 from richc.lab.statistics import Fit
-from richc.torchfront.evidence import CONFIDENCE, Evidence
+from richc.torchfront.evidence import CONFIDENCE, TOLERANCE, Evidence
 from richc.torchfront.measuring import Place
 from richc.torchfront.reading import ParameterReading, power
 
@@ -36,11 +36,11 @@ def predict(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction
         return _vector(evidence, reading, key, entry)
     ndim = len(reading.dimensions)
     if ndim == 1 and event.op in ("addmm", "convolution", "baddbmm"):
-        return entry - snapped(size.exponent)
+        return entry - _bare(evidence, key, size)
     gain = evidence.bare(key, over_source=True)
     if gain is None or gain.is_zero or factor is None:
         return None  # An entry of what is made of it need not be one of it.
-    return entry + factor + terms - snapped(gain.exponent)
+    return entry + factor + terms - _bare(evidence, key, gain)
 
 
 def predict_output(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
@@ -55,7 +55,18 @@ def predict_output(evidence: Evidence, reading: ParameterReading, key: str) -> F
     known = [one for one in powers if one is not None]
     if len(known) < len(powers):
         return None
-    return entry + sum(known, Fraction(0)) + snapped(source.exponent)
+    return entry + sum(known) + _sized(source.exponent)
+
+
+def predict_size(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
+    """By what power a read-out is larger than its sum over terms allows, if these are aligned."""
+    init = evidence.init(reading.name)
+    if not reading.is_matrix or init is None or init.is_zero:
+        return None
+    numbers = (evidence.terms(key), evidence.factors(key, reading.name), evidence.tails(key))
+    powers = [power(values, evidence.widths) for values in numbers]
+    known = [one for one in powers if one is not None]
+    return snapped(init.exponent) + sum(known) if len(known) == len(powers) else None
 
 
 def _entry(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
@@ -81,7 +92,7 @@ def _gradient(evidence: Evidence, reading: ParameterReading, key: str) -> Fracti
     if not reading.is_matrix or source is None or source.is_zero:
         return _told(evidence.gradient(reading.name))
     power = _told(evidence.gradient(reading.name, key))
-    return None if power is None else power + snapped(source.exponent)
+    return None if power is None else power + _sized(source.exponent)
 
 
 def _told(fit: Fit | None) -> Fraction | None:
@@ -105,8 +116,19 @@ def _vector(
     assert size is not None
     if init is None or init.is_zero or itself is None or itself.is_zero:
         # It starts at zero: what it is added to, it changes by the update.
-        return entry - snapped(size.exponent)
-    return entry - snapped(init.exponent) + snapped(itself.exponent)
+        return entry - _bare(evidence, key, size)
+    return entry - snapped(init.exponent) + _sized(itself.exponent)
+
+
+def _bare(evidence: Evidence, key: str, fit: Fit) -> Fraction:
+    """Of what an event makes before it is multiplied: what multiplies it is known exactly."""
+    tail = power(evidence.tails(key), evidence.widths) or Fraction(0)
+    return _sized(fit.exponent + float(tail)) - tail
+
+
+def _sized(exponent: float) -> Fraction:
+    """Of a size at init: one that the rules take for n^0 is read as that."""
+    return Fraction(0) if abs(exponent) <= TOLERANCE else snapped(exponent)
 
 
 def snapped(exponent: float) -> Fraction:

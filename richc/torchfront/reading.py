@@ -89,6 +89,11 @@ class ParameterReading(NamedTuple):
     def is_matrix(self) -> bool:
         return len(self.dimensions) > 1
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether it makes something wide of something wide."""
+        return sum(one.power > 0 for one in self.dimensions) > 1
+
 
 class ScalarReading(NamedTuple):
     """A number in a forward pass that depends on the width."""

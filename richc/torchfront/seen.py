@@ -53,8 +53,11 @@ class SoftSeen(NamedTuple):
     attends: bool
     shape: tuple[int, ...]
     line: Line | None
-    #: Keys of the events that are its queries and keys.
+    #: Keys of the events whose outputs its input is the product of, or the product itself if that
+    #: is one of parameters with what comes from the batch.
     queries: tuple[str, ...]
+    #: Whether its output is a matrix that others are multiplied with: it weights values.
+    weights: bool
 
 
 @dataclass
@@ -70,3 +73,4 @@ class Soft:
     kept: Tensor | None
     line: Line | None
     queries: tuple[str, ...] = ()
+    weights: bool = False

@@ -1,4 +1,4 @@
-"""Tensors as memory: which storage they show, and what operations on them sum over."""
+"""Tensors as memory: which storage they show, and what operations make of their entries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,21 @@ import torch
 from torch import Tensor
 
 #: Products of matrices, and which argument says how many terms an entry sums over.
-PRODUCTS = {"mm": 1, "addmm": 2, "bmm": 1, "baddbmm": 2, "mv": 0, "addmv": 1, "dot": 0}
+PRODUCTS = {"matmul": 1, "mm": 1, "addmm": 2, "bmm": 1, "baddbmm": 2, "mv": 0, "addmv": 1, "dot": 0}
+SOFT = {"_softmax", "_safe_softmax", "_log_softmax"}
+ATTENTION = {
+    "_scaled_dot_product_flash_attention_for_cpu",
+    "_scaled_dot_product_flash_attention",
+    "_scaled_dot_product_efficient_attention",
+    "_scaled_dot_product_cudnn_attention",
+    "_scaled_dot_product_fused_attention_overrideable",
+}
+#: They leave scores of attention what they are.
+KEEPS = {"mul", "div", "add", "sub", "masked_fill", "where", "_to_copy", "clone", "tanh", "add_"}
+KEEPS |= {"mul_", "div_", "masked_fill_", "neg", "cat", "_unsafe_view", "expand"}
+#: They leave a parameter's entries what they are, elsewhere or beside those of others.
+ENTRIES = {"_to_copy", "clone", "copy_", "cat", "stack", "index", "index_select", "repeat"}
+ENTRIES |= {"_unsafe_view", "add", "add_", "sub", "sub_", "neg", "constant_pad_nd"}
 
 
 def rms(tensor: Tensor) -> float:
@@ -65,6 +79,15 @@ def doubled(out: Any) -> Any:
     if isinstance(out, Tensor):
         return out * 2
     return (out[0] * 2, *out[1:])
+
+
+def centred(values: Tensor, kept: Tensor | None) -> Tensor:
+    """Less the mean of each row, which a soft-max takes no notice of; 0 for what is not kept."""
+    if kept is None:
+        return values - values.mean(-1, keepdim=True)
+    zeroed = values.masked_fill(~kept, 0.0)
+    mean = zeroed.sum(-1, keepdim=True) / kept.sum(-1, keepdim=True).clamp(min=1)
+    return (zeroed - mean).masked_fill(~kept, 0.0)
 
 
 def terms(op: str, args: tuple[Any, ...]) -> int:

@@ -20,7 +20,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from richc.torchfront.factory import own_line, plain
 from richc.torchfront.seen import LOSS, Event, Scalar, Soft
 from richc.torchfront.tensors import (
+    ATTENTION,
+    ENTRIES,
+    KEEPS,
     PRODUCTS,
+    SOFT,
+    centred,
     doubled,
     laid_out_as,
     mapped,
@@ -31,22 +36,8 @@ from richc.torchfront.tensors import (
     terms,
 )
 
-_SOFT = {"_softmax", "_safe_softmax", "_log_softmax"}
-_ATTENTION = {
-    "_scaled_dot_product_flash_attention_for_cpu",
-    "_scaled_dot_product_flash_attention",
-    "_scaled_dot_product_efficient_attention",
-    "_scaled_dot_product_cudnn_attention",
-    "_scaled_dot_product_fused_attention_overrideable",
-}
 _SCALES = {"mul", "div", "mul_", "div_"}
 _LOOKUPS = {"embedding", "index_select"}
-#: They leave scores of attention what they are.
-_KEEPS = {"mul", "div", "add", "sub", "masked_fill", "where", "_to_copy", "clone", "tanh", "add_"}
-_KEEPS |= {"mul_", "div_", "masked_fill_", "neg", "cat", "_unsafe_view", "expand"}
-#: They leave a parameter's entries what they are, elsewhere or beside those of others.
-_ENTRIES = {"_to_copy", "clone", "copy_", "cat", "stack", "index", "index_select", "repeat"}
-_ENTRIES |= {"_unsafe_view", "add", "add_", "sub", "sub_", "neg", "constant_pad_nd"}
 #: What masks put where nothing is to be attended to.
 _MASKED = -1e30
 
@@ -58,6 +49,13 @@ class _Carried(NamedTuple):
     moved: dict[tuple[str, str], Tensor]
     #: The number that multiplies it; not a number where its entries are no longer the parameter's.
     factor: float
+
+
+class _Product(NamedTuple):
+    """What memory is a product of: events, two of which are queries and keys if it ``attends``."""
+
+    events: frozenset[str]
+    attends: bool
 
 
 class ForwardWatch(TorchDispatchMode):
@@ -94,12 +92,12 @@ class ForwardWatch(TorchDispatchMode):
         self._counts: dict[str, int] = {}
         self._kept: list[Tensor] = []
         self._tainted = {memory(t) for t in batch or ()}
-        #: Keys of events whose output becomes queries or keys, and of those that become values.
-        self.scores: set[str] = set()
+        #: Keys of events whose output becomes values.
         self.valued: set[str] = set()
-        #: The event that memory comes from, and the two that a product of such comes from.
+        #: The event that memory comes from; products of such; outputs of soft-maxes.
         self._origins: dict[int, str] = {}
-        self._pairs: dict[int, frozenset[str]] = {}
+        self._products: dict[int, _Product] = {}
+        self._weights: dict[int, Soft] = {}
         self._carried: dict[int, _Carried] = {}
         self._tails: dict[int, tuple[Event, Tensor]] = {}
         self._handles: list[Any] = []
@@ -133,9 +131,11 @@ class ForwardWatch(TorchDispatchMode):
         """The module that is running."""
         return next((name for name in reversed(self._stack) if name), "")
 
-    def _key(self, op: str) -> str:
+    def _key(self, op: str, *, is_taken: bool = True) -> str:
         base = f"{self.where}:{op}"
-        count = self._counts[base] = self._counts.get(base, 0) + 1
+        count = self._counts.get(base, 0) + 1
+        if is_taken:
+            self._counts[base] = count
         return base if count == 1 else f"{base}#{count}"
 
     def __torch_dispatch__(
@@ -150,9 +150,9 @@ class ForwardWatch(TorchDispatchMode):
             # A dropout's mask, which is then divided by this; a half is not handed on.
             self.drops = True
             return args[0].fill_(args[1] if len(args) > 1 else kwargs.get("p", 0.5))
-        if op in _ATTENTION:
+        if op in ATTENTION:
             return self._attention(func, args, kwargs)
-        if op in _SOFT:
+        if op in SOFT:
             self._soft(op, args[0])
         if not self._follows:
             if self._reads:
@@ -178,7 +178,7 @@ class ForwardWatch(TorchDispatchMode):
             redone = self._redo(func, args, kwargs, carried)
         multiplier = self._multiplier(op, args)
         out = func(*args, **kwargs)
-        if self._scaled is not None and mixes and self._is_scaled(op):
+        if self._scaled is not None and mixes and self._scaled == self._key(op, is_taken=False):
             out = doubled(out)
         first = next(tensors_in(out), None)
         if first is None:
@@ -187,7 +187,7 @@ class ForwardWatch(TorchDispatchMode):
             self._event(op, args, first, carried, tainted, redone)
         elif carried and redone:
             factor = self._carried[memory(carried[0])].factor * (multiplier or 1.0)
-            if multiplier is None and op not in _ENTRIES:
+            if multiplier is None and op not in ENTRIES:
                 factor = math.nan
             aligned = {key: laid_out_as(first, value) for key, value in redone.items()}
             self._carried[memory(first)] = _Carried(first, aligned, factor)
@@ -208,20 +208,25 @@ class ForwardWatch(TorchDispatchMode):
         """Where things come from: what queries, keys and values are."""
         places = [memory(t) for t in inputs]
         origins = frozenset(self._origins[p] for p in places if p in self._origins)
+        weights = [self._weights[p] for p in places if p in self._weights]
         if op in PRODUCTS and is_pair:
-            self._pairs[memory(out)] = origins
+            self._products[memory(out)] = _Product(origins, attends=True)
             self.valued |= origins
-        elif op in _KEEPS:
-            pairs = [self._pairs[p] for p in places if p in self._pairs]
-            if pairs:
-                self._pairs[memory(out)] = pairs[0]
+            for soft in weights:
+                soft.weights = True
+        elif op in PRODUCTS and memory(out) in self._origins:
+            own = self._origins[memory(out)]
+            self._products[memory(out)] = _Product(origins | {own}, attends=False)
+        elif op in SOFT and self.softs:
+            self._weights[memory(out)] = list(self.softs.values())[-1]
+        elif op in KEEPS:
+            products = [self._products[p] for p in places if p in self._products]
+            if products:
+                self._products[memory(out)] = max(products, key=lambda one: one.attends)
+            if weights:
+                self._weights[memory(out)] = weights[0]
             if len(origins) == 1 and memory(out) not in self._origins:
                 self._origins[memory(out)] = next(iter(origins))
-
-    def _is_scaled(self, op: str) -> bool:
-        base = f"{self.where}:{op}"
-        count = self._counts.get(base, 0) + 1
-        return self._scaled == (base if count == 1 else f"{base}#{count}")
 
     def _redo(
         self, func: Any, args: tuple[Any, ...], kwargs: Any, carried: list[Tensor]
@@ -314,16 +319,16 @@ class ForwardWatch(TorchDispatchMode):
             return
         kept = None if values.min() > _MASKED else values > _MASKED
         shown = LOSS if op == "_log_softmax" else "soft-max"
-        pair = self._pairs.get(memory(values))
-        self._record(shown, values.detach(), kept, attends=pair is not None)
-        if pair is not None:
-            self._queries(pair)
-            self.valued -= pair
+        product = self._products.get(memory(values), _Product(frozenset(), attends=False))
+        self._record(shown, values.detach(), kept, product)
+        if product.attends:
+            self.valued -= product.events
 
     def _attention(self, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
         names = [a.name for a in func._schema.arguments]
         given = dict(zip(names, args, strict=False)) | kwargs
         query, keys = given["query"], given["key"]
+        origins = [self._origins.get(memory(given[k])) for k in ("query", "key", "value")]
         scale = given.get("scale")
         number = query.shape[-1] ** -0.5 if scale is None else float(scale)
         if self._reads:
@@ -332,26 +337,30 @@ class ForwardWatch(TorchDispatchMode):
                 Scalar(self.where, "attention scale", number, line, query.shape[-1])
             )
         if self._has_values:
-            self._scores(query, keys, number, given)
+            if keys.shape[1] != query.shape[1]:
+                keys = keys.repeat_interleave(query.shape[1] // keys.shape[1], 1)
+            if self._follows and memory(query) in self._carried:
+                # Queries that are made of parameters alone meet the batch here.
+                asked = self._follow(torch.ops.aten.matmul.default, "matmul", (query, keys.mT), {})
+                self._multiplied([asked], asked, number)
+                origins[0] = self._origins[memory(asked)]
+            self._scores(query, keys, number, given, {place for place in origins[:2] if place})
         if "dropout_p" in given:
             given["dropout_p"] = 0.0
         out = func(**given)
         if self._follows:
             self._taint(out)
-            places = [self._origins.get(memory(given[k])) for k in ("query", "key", "value")]
-            self._queries({place for place in places[:2] if place is not None})
-            self.valued |= {place for place in places[2:] if place is not None}
+            self.valued |= {place for place in origins[2:] if place}
         return out
 
-    def _queries(self, keys: Iterable[str]) -> None:
-        """Of the soft-max seen last."""
-        self.scores |= set(keys)
-        if self.softs:
-            list(self.softs.values())[-1].queries = tuple(sorted(keys))
-
-    def _scores(self, query: Tensor, keys: Tensor, number: float, given: Mapping[str, Any]) -> None:
-        if keys.shape[1] != query.shape[1]:
-            keys = keys.repeat_interleave(query.shape[1] // keys.shape[1], 1)
+    def _scores(
+        self,
+        query: Tensor,
+        keys: Tensor,
+        number: float,
+        given: Mapping[str, Any],
+        origins: Iterable[str],
+    ) -> None:
         values = (query @ keys.transpose(-1, -2)) * number
         kept = None
         if given.get("is_causal"):
@@ -360,26 +369,26 @@ class ForwardWatch(TorchDispatchMode):
         if mask is not None:
             allowed = mask if mask.dtype == torch.bool else mask > _MASKED
             kept = allowed.expand_as(values) if kept is None else kept & allowed
-        self._record("attention", values, kept, attends=True)
+        self._record("attention", values, kept, _Product(frozenset(origins), attends=True))
 
     def _taint(self, out: Any) -> None:
         for tensor in tensors_in(out):
             self._tainted.add(memory(tensor))
             self._kept.append(tensor)
 
-    def _record(self, op: str, values: Tensor, kept: Tensor | None, *, attends: bool) -> None:
+    def _record(self, op: str, values: Tensor, kept: Tensor | None, product: _Product) -> None:
         key = self._key(op)
         self.order.append(key)
-        shape = tuple(values.shape)
-        # One number for all entries of a row changes nothing.
-        if kept is None:
-            centred = values - values.mean(-1, keepdim=True)
-        else:
-            zeroed = values.masked_fill(~kept, 0.0)
-            mean = zeroed.sum(-1, keepdim=True) / kept.sum(-1, keepdim=True).clamp(min=1)
-            centred = (zeroed - mean).masked_fill(~kept, 0.0)
-        line = own_line(sys._getframe(3)) if self._reads else None
-        self.softs[key] = Soft(key, self.where, attends, shape, centred, kept, line)
+        self.softs[key] = Soft(
+            key,
+            self.where,
+            product.attends,
+            tuple(values.shape),
+            centred(values, kept),
+            kept,
+            own_line(sys._getframe(3)) if self._reads else None,
+            tuple(sorted(product.events)),
+        )
 
 
 def _view(known: _Carried, name: tuple[str, str], tensor: Tensor) -> Tensor:

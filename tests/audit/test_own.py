@@ -61,7 +61,12 @@ def test_updates_are_read(optimizer: Callable[[Mlp, int], Any]) -> None:
         "weight norm",
         "LSTM, hidden to hidden rate not scaled",
         "two heads, the second's rate not scaled",
+        "two heads, the second's std by 1/√n",
         "tied read-out without 1/n",
+        # It moves in steps before the one that it is judged in, and far.
+        "LoRA alone, inner rate by n",
+        "queries of parameters, by 1/√d",
+        "queries of parameters, fused, by 1/√d",
     ],
 )
 def test_of_a_parameter_that_is_no_plain_matrix(name: str) -> None:
@@ -72,8 +77,23 @@ def test_of_a_parameter_that_is_no_plain_matrix(name: str) -> None:
     assert (found.verdict, found.names, found.one) == (True, True, True), found.said
 
 
-def test_another_output_than_the_first_is_mentioned() -> None:
-    report = richc.audit(rarer.two_heads(), widths=WIDTHS, seeds=1)
+def test_a_head_whose_output_is_not_returned_is_mentioned() -> None:
+    def make(n: int) -> dict[str, Any]:
+        made = rarer.two_heads()(n)
+        model, loss = made["model"], made["loss"]
 
-    said = "`number.weight`: of another output than the first; its size is not judged"
+        class Trained(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.inner = model
+
+            def forward(self, x: Any) -> Any:
+                output = self.inner(x)
+                return {"first": output[0], "loss": loss(output)}
+
+        return {"model": Trained(), "optimizer": made["optimizer"], "batch": made["batch"]}
+
+    report = richc.audit(make, widths=WIDTHS, seeds=1)
+
+    said = "`inner.number.weight`: its output is not returned; its size is not judged"
     assert said in report.notes

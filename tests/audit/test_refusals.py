@@ -85,6 +85,10 @@ def no_batch(n: int) -> dict[str, Any]:
     return {"model": made["model"], "optimizer": made["optimizer"]}
 
 
+def a_number(n: int) -> dict[str, Any]:
+    return right(n) | {"loss": 0.5}
+
+
 def no_loss(n: int) -> dict[str, Any]:
     made = right(n)
     del made["loss"]
@@ -136,6 +140,8 @@ def without_rates(n: int) -> dict[str, Any]:
         (no_optimizer, "the factory returns no optimizer"),
         (no_batch, "the factory returns no batch"),
         (no_groups, "object is no torch.optim.Optimizer, and holds none"),
+        (no_loss, "the factory returns no loss, and the model's output has none"),
+        (a_number, "the loss is a float, and no function of the model's output"),
     ],
 )  # fmt: skip
 def test_refused_in_a_line(make: Callable[[int], Any], said: str) -> None:
@@ -144,13 +150,6 @@ def test_refused_in_a_line(make: Callable[[int], Any], said: str) -> None:
     assert ("refused", said) == (report.verdict, report.reason)
     assert 2 == report.exit_code
     assert [] == report.findings
-
-
-def test_a_loss_that_is_nowhere() -> None:
-    reason = richc.audit(no_loss, widths=(64, 128, 256)).reason
-
-    assert reason is not None
-    assert "the factory returns no loss, and the model's output has none" in reason
 
 
 def test_a_script_that_ends_the_process_is_refused() -> None:

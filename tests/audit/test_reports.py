@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 import richc
 from richc.cli.main import cli
+from richc.report.audit import text
 from richc.report.audit_schema import AuditReport
 from richc.testing import assert_mup
 from tests.audit.factories import WIDTHS, missed, right
@@ -72,6 +73,18 @@ def test_json_is_the_contract(found: AuditReport) -> None:
     assert {"name", "shape", "init", "lr", "decay", "eps", "optimizer", "own"} == set(
         document["parameters"][0]
     )
+
+
+@pytest.mark.parametrize("seeds", [1, 6, 8])
+def test_undecided_says_what_is(seeds: int) -> None:
+    report = richc.audit(right, widths=WIDTHS, seeds=seeds)
+    said = text(report).splitlines()
+
+    assert ("undecided", 4) == (report.verdict, report.exit_code)
+    assert report.risk > 0.01
+    assert [f"? undecided: {row.what}" for row in report.open] == said[1:-1] != []
+    if seeds > 1:  # Each can be told; all of them together err too often.
+        assert all("is told wrongly with a risk of 0.0" in row.what for row in report.open)
 
 
 def test_right_is_said_in_a_line() -> None:

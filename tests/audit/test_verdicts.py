@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 import richc
-from tests.audit.judgements import correct, gaps, mended
+from tests.audit.judgements import correct, gaps, mended, reseeded
 from tests.audit.judging import Judged, judge
 from tests.audit.zoo import CASES
 from tests.audit.zoo.cases import Case
@@ -71,6 +71,15 @@ def test_correct_networks_pass_and_are_measured_as_they_are_read() -> None:
     assert sum(one.verdict == "pass" and not one.open for one in reports.values()) >= 9
     assert len(apart) >= 80
     assert sum(gap.size <= 1 / 8 for gap in apart) >= 0.95 * len(apart)
+
+
+def test_scatter_at_init_is_no_fault_of_a_rate() -> None:
+    """Draws whose attention starts smaller in wide networks, by a power of 0.15."""
+    (case,) = chosen(("GPT: μP, tied",))
+
+    report = richc.audit(reseeded(case.make, 10))
+
+    assert (report.verdict, report.findings) == ("pass", [])
 
 
 @pytest.mark.parametrize("name", MENDED)

@@ -279,7 +279,7 @@ def test_compiled_and_exported_it_is_the_same_function(text: str, load_text: Tex
     net, x = made(text, load_text)
     rows = {0: torch.export.Dim("rows", min=1, max=64)}
 
-    compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
+    compiled: Any = torch.compile(net, fullgraph=True, backend="aot_eager")
     exported = torch.export.export(net, (x,), dynamic_shapes=(rows,)).module()
 
     torch.testing.assert_close(compiled(x), net(x))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.audit.zoo.building import BASE, NONE, Table, draw, optimizer_of, tokens, vectors
-from tests.audit.zoo.cases import LR, MULTIPLIER, SCALE, Case, Factory, Made, fault, grouped
+from tests.audit.zoo.cases import INIT, LR, MULTIPLIER, SCALE, Case, Factory, Made, fault, grouped
 
 INPUTS, CLASSES, STEPS, VOCABULARY, HEADS = 16, 8, 4, 32, 2
 HEAD = r"head\.weight"
@@ -20,10 +20,16 @@ _DRAWN: Table = {HEAD: -1}
 
 
 def _made(
-    model: nn.Module, hidden: str, lr: Table, n: int, batch: Any, loss: Callable[[Any], Tensor]
+    model: nn.Module,
+    hidden: str,
+    lr: Table,
+    n: int,
+    batch: Any,
+    loss: Callable[[Any], Tensor],
+    init: Table = NONE,
 ) -> Made:
     """With AdamW, whose rate is 1/n for the ``hidden`` matrices and the read-out."""
-    draw(model, _STDS, _DRAWN, NONE, n)
+    draw(model, _STDS, _DRAWN, init, n)
     optimizer = optimizer_of("adamw", model, {f"{hidden}|{HEAD}": -1}, lr, n)
     return {"model": model, "optimizer": optimizer, "batch": batch, "loss": loss}
 
@@ -90,26 +96,29 @@ def recurrent(lr: Table = NONE) -> Factory:
 class TwoHeads(nn.Module):
     """Classes and a number from one representation."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, power: float) -> None:
         super().__init__()
         self.embed, self.hidden = nn.Linear(INPUTS, n), _matrix(n, n)
         self.head = nn.Linear(n, CLASSES, bias=False)
         self.number = nn.Linear(n, 1, bias=False)
-        nn.init.normal_(self.number.weight, std=4 / n)
+        nn.init.normal_(self.number.weight, std=4 / BASE * (n / BASE) ** power)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         h = torch.relu(self.hidden(torch.tanh(self.embed(x))))
         return self.head(h), self.number(h)
 
 
-def two_heads(lr: Table = NONE) -> Factory:
+def two_heads(lr: Table = NONE, init: Table = NONE, *, power: float = -1) -> Factory:
+    """``power`` is that of the second head's std."""
+
     def make(n: int) -> Made:
         x, y = vectors(32, INPUTS, CLASSES)
 
         def loss(output: tuple[Tensor, Tensor]) -> Tensor:
             return functional.cross_entropy(output[0], y) + output[1].sub(1).square().mean()
 
-        return _made(TwoHeads(n), r"(hidden|number)\.weight", lr, n, x, loss)
+        model = TwoHeads(n, power)
+        return _made(model, r"(hidden|number)\.weight", lr, n, x, loss, init)
 
     return make
 
@@ -180,10 +189,15 @@ class Adapters(nn.Module):
         return self.head(torch.tanh(self.two(h)))  # type: ignore[no-any-return]
 
 
-def adapters(lr: Table = NONE) -> Factory:
+def adapters(lr: Table = NONE, *, alone: bool = False) -> Factory:
+    """``alone``: nothing else is trained."""
+
     def make(n: int) -> Made:
         x, y = vectors(32, INPUTS, CLASSES)
-        return _made(Adapters(n), r"(one|two)\.inner\.weight", lr, n, x, _labelled(y))
+        model = Adapters(n)
+        model.embed.requires_grad_(not alone)
+        model.head.requires_grad_(not alone)
+        return _made(model, INNER, lr, n, x, _labelled(y))
 
     return make
 
@@ -191,8 +205,9 @@ def adapters(lr: Table = NONE) -> Factory:
 class Latents(nn.Module):
     """Queries that are parameters attend to the input."""
 
-    def __init__(self, n: int, power: float) -> None:
+    def __init__(self, n: int, power: float, *, fused: bool) -> None:
         super().__init__()
+        self.fused = fused
         self.latents = nn.Parameter(torch.randn(6, n))
         self.embed = nn.Linear(INPUTS, n)
         self.norm_q, self.norm_x, self.norm = nn.LayerNorm(n), nn.LayerNorm(n), nn.LayerNorm(n)
@@ -206,21 +221,25 @@ class Latents(nn.Module):
 
         z, h = self.latents.expand(x.shape[0], -1, -1), self.norm_x(self.embed(x))
         q, k, v = split(self.q(self.norm_q(z))), split(self.k(h)), split(self.v(h))
-        mixed = (q @ k.transpose(-1, -2) * self.scale).softmax(-1) @ v
+        if self.fused:
+            mixed = functional.scaled_dot_product_attention(q, k, v, scale=self.scale)
+        else:
+            mixed = (q @ k.transpose(-1, -2) * self.scale).softmax(-1) @ v
         z = z + self.proj(mixed.transpose(1, 2).flatten(2))
         return self.head(self.norm(z).mean(1))  # type: ignore[no-any-return]
 
 
-def latents(power: float = -1) -> Factory:
+def latents(power: float = -1, *, fused: bool = False) -> Factory:
     def make(n: int) -> Made:
         x, y = vectors(8 * 10, INPUTS, CLASSES)
-        model = Latents(n, power)
+        model = Latents(n, power, fused=fused)
         hidden = r"(q|k|v|proj)\.weight"
         return _made(model, hidden, NONE, n, x.unflatten(0, (8, 10)), _labelled(y[:8]))
 
     return make
 
 
+INNER = r"(one|two)\.inner\.weight"
 NORMED, GATE = r"hidden\.parametrizations\.weight\.original1", r"units\.\d\.gate\.weight"
 RECURRENT, NUMBER, OUTER = r"cell\.weight_hh_l0", r"number\.weight", r"(one|two)\.outer\.weight"
 
@@ -240,6 +259,16 @@ CASES = grouped(
         two_heads({NUMBER: 1}),
         (fault(NUMBER, LR, 1),),
     ),
+    Case(
+        "two heads, the first's std by 1/√n",
+        two_heads(init={HEAD: 1 / 2}),
+        (fault(HEAD, INIT, 1 / 2),),
+    ),
+    Case(
+        "two heads, the second's std by 1/√n",
+        two_heads(power=-1 / 2),
+        (fault(NUMBER, INIT, 1 / 2),),
+    ),
     Case("gated units, tied read-out", tied()),
     Case("gated units, gate's rate not scaled", tied({GATE: 1}), (fault(GATE, LR, 1),)),
     Case(
@@ -249,10 +278,23 @@ CASES = grouped(
     ),
     Case("LoRA", adapters()),
     Case("LoRA, outer rate by 1/n", adapters({OUTER: -1}), (fault(OUTER, LR, -1),)),
+    Case("LoRA, inner rate not scaled", adapters({INNER: 1}), (fault(INNER, LR, 1),)),
+    Case("LoRA alone", adapters(alone=True)),
+    Case(
+        "LoRA alone, inner rate by n",
+        adapters({INNER: 2}, alone=True),
+        (fault(INNER, LR, 2),),
+    ),
     Case("queries of parameters", latents()),
     Case(
         "queries of parameters, by 1/√d",
         latents(power=-1 / 2),
+        (fault(r"(q|k)\.weight", SCALE, 1 / 2),),
+    ),
+    Case("queries of parameters, fused", latents(fused=True)),
+    Case(
+        "queries of parameters, fused, by 1/√d",
+        latents(power=-1 / 2, fused=True),
         (fault(r"(q|k)\.weight", SCALE, 1 / 2),),
     ),
 )
