@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from richc.lab.planning import RISK, more
 from richc.torchfront.evidence import TOLERANCE, Evidence
@@ -28,7 +29,7 @@ from richc.torchfront.measuring import (
     quiet,
     stride,
 )
-from richc.torchfront.own import lazy
+from richc.torchfront.own import bottlenecks, lazy
 from richc.torchfront.reading import WIDEST, FactoryReading, read
 
 WIDTHS = (64, 128, 256, 512)
@@ -149,6 +150,8 @@ class _Examination:
         self._factors: tuple[float, ...] = ()
         #: Families of matrices, and read-outs one by one.
         self._together: tuple[tuple[str, ...], ...] = ()
+        #: Bottlenecks: the events of their matrices.
+        self._bottlenecks: dict[str, str] = {}
         #: Read-outs that are made to start at zero.
         self._still: tuple[str, ...] = ()
         self._mends: dict[tuple[str, str], Fraction] = {}
@@ -213,15 +216,27 @@ class _Examination:
 
     def _one(self, width: int, seed: int, last: int = 1) -> AuditedNetwork:
         with quiet():
-            return Measurement(
-                self._made(width, seed),
-                self._dtype,
-                self._factors,
-                self._together,
-                self._mends,
-                width / self._narrow,
-                self._still,
-            ).run(last)
+            asleep = self._measurement(width, seed)
+            found = asleep.run(last)
+            if not self._bottlenecks:
+                return found
+            awake = self._measurement(width, seed, asleep.awakening)
+            return found.beside(awake.run(last), max(last, 1))
+
+    def _measurement(
+        self, width: int, seed: int, awakening: Mapping[str, Tensor] | None = None
+    ) -> Measurement:
+        return Measurement(
+            self._made(width, seed),
+            self._dtype,
+            self._factors,
+            self._together,
+            self._mends,
+            width / self._narrow,
+            self._still,
+            self._bottlenecks,
+            awakening,
+        )
 
     def _pace(self) -> None:
         """From now on the third step is judged, too; none before it moves either end far."""
@@ -241,6 +256,7 @@ class _Examination:
             self._dtype = torch.float32
             ends = {n: [self._one(n, 0)] for n in (widths[0], widths[1])}
         evidence = Evidence(ends, self._reading.units)
+        self._bottlenecks = bottlenecks(evidence, self._reading)
         alone = {
             name
             for name in self._reading.parameters
@@ -261,7 +277,9 @@ class _Examination:
         shift = lazy(found[0].own.values())
         parameters = self._reading.parameters
         readouts = [
-            o.name for o in found[0].own.values() if o.is_readout and parameters[o.name].is_matrix
+            o.name
+            for o in found[0].own.values()
+            if o.is_readout and not o.is_bottleneck and parameters[o.name].is_matrix
         ]
         if shift is None or not readouts or self._still or self._factors:
             return found
@@ -290,7 +308,7 @@ class _Examination:
                 for seed in range(len(networks[width]), count):
                     networks[width].append(self._one(width, seed, self._last))
                     self._networks += 1
-            evidence = Evidence(networks, self._reading.units)
+            evidence = Evidence(networks, self._reading.units, self._bottlenecks)
             reading = self._reading.mended(self._mends)
             judgement = Judge(evidence, reading, settings.richness, self._is_free).judge()
             enough = not judgement.open and judgement.risk <= RISK
@@ -312,13 +330,15 @@ class _Examination:
                 narrow //= 2
             widths = [narrow, 2 * narrow, 4 * narrow, 8 * narrow]
         networks: dict[int, list[AuditedNetwork]] = {n: [] for n in widths}
+        ends = {n: [self._one(n, 0, 0)] for n in widths[:2]}
+        self._bottlenecks = bottlenecks(Evidence(ends, self._reading.units), self._reading)
         planned = dict.fromkeys(widths, _READ)
         rounds = 0
         while True:
             rounds += 1
             for n, count in planned.items():
                 networks[n] += [self._one(n, seed, 0) for seed in range(len(networks[n]), count)]
-            evidence = Evidence(networks, self._reading.units)
+            evidence = Evidence(networks, self._reading.units, self._bottlenecks)
             richness = self._settings.richness
             judgement = Judge(evidence, self._reading, richness, self._is_free).read()
             enough = not judgement.open and judgement.risk <= RISK

@@ -84,6 +84,8 @@ def readout(
     mends = [Mend(own.name, "init", excess) for own in readouts]
     if both:
         mends += [Mend(own.name, "lr", _counts(reading, own.name) * excess) for own in readouts]
+    is_bottleneck = bool(readouts) and readouts[0].is_bottleneck
+    what = f"what it makes at {place(readouts[0].key)}" if is_bottleneck else "the output"
     inits = [evidence.init(name) for name in names]
     read = next((snapped(i.exponent) for i in inits if i is not None and not i.is_zero), None)
     return AuditFault(
@@ -92,7 +94,7 @@ def readout(
         names,
         knob,
         excess,
-        f"the read-out {listed(names)} is too large: updates of the right size move the output by "
+        f"the read-out {listed(names)} is too large: updates of the right size move {what} by "
         f"{powered(excess)}",
         read,
         *measured(row.fit),
@@ -122,7 +124,8 @@ def update(code: str, excess: Fraction, lr: Fraction | None, members: Sequence[O
     """Own updates that are too large, or too small."""
     names = tuple(own.name for own in members)
     size = "large" if excess > 0 else "small"
-    effect = "the output" if code == "A502" else place(members[0].key)
+    is_output = code == "A502" and not members[0].is_bottleneck
+    effect = "the output" if is_output else place(members[0].key)
     return AuditFault(
         code,
         _ERROR,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from richc.lab.planning import RISK
 from richc.lab.statistics import Fit, Noise, fit
-from richc.torchfront.measuring import ALL, LATER, AuditedNetwork, Place
+from richc.torchfront.measuring import ALL, AWAKE, LATER, AuditedNetwork, Place
 from richc.torchfront.seen import LOSS, Event, SoftSeen
 
 #: Half of what faults that matter differ by.
@@ -83,9 +83,17 @@ class AuditRow(NamedTuple):
 
 
 class Evidence:
-    """Networks by width.  ``units``: the typical wide dimension has so many for each of width."""
+    """Networks by width.  ``units``: the typical wide dimension has so many for each of width;
+    ``narrow``: the events of bottlenecks, by matrix.
+    """
 
-    def __init__(self, networks: Mapping[int, list[AuditedNetwork]], units: Fraction) -> None:
+    def __init__(
+        self,
+        networks: Mapping[int, list[AuditedNetwork]],
+        units: Fraction,
+        narrow: Mapping[str, str] | None = None,
+    ) -> None:
+        self.narrow = narrow or {}
         self._networks = {n: found for n, found in sorted(networks.items()) if found}
         self._units = units
         ends = list(self._networks)
@@ -196,7 +204,14 @@ class Evidence:
 
     def step(self, name: str) -> int:
         """The step in which a parameter is judged."""
+        uses = self.uses(name) if self.narrow else []
+        if uses and self.stage(uses[0]) > 1:
+            return AWAKE
         return LATER if name in self.dead else 1
+
+    def stage(self, key: str) -> int:
+        """The step in which an event is judged."""
+        return AWAKE if self.narrow and self.events[key].is_behind else 1
 
     def values(self, place: Place) -> dict[int, list[float]]:
         return {
@@ -240,17 +255,21 @@ class Evidence:
         """Of a representation at init: with the numbers that multiply it, or without, whichever
         is nearer to n^0: scaled queries, and layers of NTP, are both in order.
         """
-        fits = [self.fit(Place(kind, key), _INIT) for kind in ("size", "bare")]
+        step = self.stage(key)
+        fits = [self.fit(Place(kind, key, step=step), _INIT) for kind in ("size", "bare")]
         known = [one for one in fits if one is not None and not one.is_zero]
         return min(known, key=lambda one: abs(one.exponent), default=fits[0])
 
     def gain(self, key: str) -> Fit | None:
         """Of a representation's size over its input's."""
-        return self.fit(Place("size", key), _INIT, Place("source", key))
+        step = self.stage(key)
+        return self.fit(Place("size", key, step=step), _INIT, Place("source", key, step=step))
 
     def bare(self, key: str, *, over_source: bool = False) -> Fit | None:
         """Of a representation at init without the numbers that multiply it."""
-        return self.fit(Place("bare", key), _INIT, Place("source", key) if over_source else None)
+        step = self.stage(key)
+        source = Place("source", key, step=step) if over_source else None
+        return self.fit(Place("bare", key, step=step), _INIT, source)
 
     def own(self, name: str, key: str) -> Fit | None:
         """Of a parameter's own change of a representation, relative to its size."""
@@ -310,7 +329,8 @@ class Evidence:
 
     def itself(self, name: str, key: str) -> Fit | None:
         """Of a parameter's part in a representation at init, relative to it."""
-        return self.fit(Place("self", key, name), _INIT, Place("size", key))
+        step = self.stage(key)
+        return self.fit(Place("self", key, name, step), _INIT, Place("size", key, step=step))
 
     def terms(self, key: str) -> list[float]:
         """How many terms an entry of an event sums over, by width."""
@@ -322,7 +342,7 @@ class Evidence:
 
     def source(self, key: str) -> Fit | None:
         """Of what an event reads, at init."""
-        return self.fit(Place("source", key), _INIT)
+        return self.fit(Place("source", key, step=self.stage(key)), _INIT)
 
     def factors(self, key: str, name: str) -> list[float]:
         """The numbers that multiply a parameter before the event, by width."""

@@ -118,10 +118,15 @@ class Judge:
     # The read-out.
 
     def _readout(self) -> Iterator[AuditFault]:
-        for at in self._evidence.outputs:
-            readouts = [own for own in self.own.values() if own.is_readout and own.output == at]
-            if readouts or not at:
-                yield from self._of_output(at, readouts)
+        for several in (self._evidence.narrow.values(), self._evidence.outputs):
+            faults: list[AuditFault] = []
+            for at in dict.fromkeys(several):
+                readouts = [own for own in self.own.values() if own.is_readout and own.output == at]
+                if readouts or not at:
+                    faults += self._of_output(at, readouts)
+            if faults:  # What reaches the output goes through bottlenecks.
+                yield from faults
+                return
 
     def _of_output(self, at: str, readouts: list[Own]) -> Iterator[AuditFault]:
         evidence = self._evidence
@@ -265,7 +270,7 @@ class Judge:
 
     def _one_power(self, members: list[Own], excess: Fraction, r: Fraction) -> Iterator[AuditFault]:
         reading = self._reading
-        readouts = [o.name for o in self.own.values() if o.is_readout]
+        readouts = [o.name for o in self.own.values() if o.is_readout and not o.is_bottleneck]
         matrices = [name for name in readouts if reading.parameters[name].is_matrix]
         return causes.one_power(reading, matrices, members, excess, r, self._target)
 

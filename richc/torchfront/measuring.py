@@ -30,12 +30,17 @@ ALL = ""
 _PART = 1e-5
 #: How far the whole network is moved in a step where several are made.
 _STRIDE = 0.1
+#: The size of what a bottleneck makes once it is awake.
+_AWAKE = 2.0
 #: What norms leave of a doubled input, for their eps.
 _FREE = 0.01
 #: Steps of a scheduler before rates are read: behind a short warm-up.
 _SCHEDULED = 10
 #: The step that is judged where something has no gradient before.
 LATER = 3
+#: The step that is judged behind a bottleneck: the first, or ``LATER``, of a network in which that
+#: is awake.
+AWAKE = 4
 #: What a size costs to measure, however small a network is: as much as so many entries.
 _WORK_OF_A_SIZE = 2500
 #: A second forward pass may differ by this much from the first, relatively.
@@ -72,6 +77,13 @@ class AuditedNetwork(NamedTuple):
     def work(self) -> int:
         """What it cost, in entries of parameters: the same on every machine."""
         return self.entries + _WORK_OF_A_SIZE * len(self.sizes)
+
+    def beside(self, awake: AuditedNetwork, last: int) -> AuditedNetwork:
+        """With the sizes of the same network with its bottlenecks awake."""
+        later = {
+            at._replace(step=AWAKE): size for at, size in awake.sizes.items() if at.step == last
+        }
+        return self._replace(sizes=self.sizes | later)
 
 
 def prepare(made: Made, dtype: torch.dtype) -> Made:
@@ -120,7 +132,8 @@ class Measurement:
     """Measures one network.
 
     ``factors`` multiply its learning rates in the steps that are made before the last; ``still``
-    are read-outs that are made to start at zero.
+    are read-outs that are made to start at zero; ``narrow`` are bottlenecks (own.bottlenecks), in
+    which responses are found as at the output; ``awakening`` is what is added to their matrices.
     """
 
     def __init__(
@@ -132,6 +145,8 @@ class Measurement:
         mends: Mends | None = None,
         ratio: float = 1.0,
         still: Iterable[str] = (),
+        narrow: Mapping[str, str] | None = None,
+        awakening: Mapping[str, Tensor] | None = None,
     ) -> None:
         self._made = prepare(made, dtype)
         if still:
@@ -139,6 +154,8 @@ class Measurement:
             for name in still:
                 torch.nn.init.zeros_(named[name])
         mend(self._made, mends or {}, ratio)
+        for name, change in (awakening or {}).items():
+            self._made.parameters()[name].data.add_(change)
         #: What logits of attention are multiplied with, by module.
         self._logits = attention(mends or {}, ratio)
         self._parameters = self._made.parameters()
@@ -152,6 +169,11 @@ class Measurement:
         self._order: tuple[str, ...] = ()
         self._valued: set[str] = set()
         self._outputs: list[Tensor] = []
+        self._narrow = narrow or {}
+        #: What they make, and by what that is multiplied.
+        self._codes: dict[str, tuple[list[Tensor], float]] = {}
+        #: By how much their first step, made large, moves their matrices.
+        self.awakening: dict[str, Tensor] = {}
         #: Whether passes are to be watched: for soft-maxes, or to leave dropout out.
         self._is_watched = True
         #: Whether the model returns no output, but a loss.
@@ -163,6 +185,7 @@ class Measurement:
             self.sizes[Place("init", "", name)] = rms(p)
         if not last:
             self._base({}, 1)
+            self._toward(dict(self._parameters), 1)
             return self._network(())
         step = self._step()
         dead = tuple(n for n in self._parameters if not self.sizes[Place("grad", "", n)])
@@ -174,7 +197,16 @@ class Measurement:
             step = self._step(number)
         if last > 1:
             self._look(step, last)
+        self._toward(step, last)
         return self._network(dead)
+
+    def _toward(self, step: Mapping[str, Tensor], number: int) -> None:
+        """How bottlenecks wake: a step moves what sums aligned terms to n^0 from n^-1/2."""
+        for name, key in self._narrow.items():
+            kind = ("df", key, name) if step[name] is not self._parameters[name] else ("f", key)
+            moved = self.sizes.get(Place(*kind, step=number), 0.0)
+            if moved > 0:
+                self.awakening[name] = step[name].detach() * (_AWAKE / moved)
 
     def _network(self, dead: tuple[str, ...]) -> AuditedNetwork:
         softs = {
@@ -261,7 +293,9 @@ class Measurement:
                 parts[name] = _PART * _unless_zero(rms(base)) / rms(step[name])
                 moved[name] = base.add(step[name], alpha=parts[name])
         directions = {"own": moved, "self": itself}
-        watch = ForwardWatch(self._made.model, moved=directions, batch=self._batch, reads=True)
+        watch = ForwardWatch(
+            self._made.model, moved=directions, batch=self._batch, reads=True, keeps=self._narrow
+        )
         outputs = self._forward(watch)
         if not bool(torch.isfinite(outputs[0]).all()):
             raise Refusal("the model's output is not finite")
@@ -274,6 +308,10 @@ class Measurement:
                 self.sizes[Place("f", name_of(i))] = rms(output)
             for key, soft in watch.softs.items():
                 self.sizes[Place("soft", key)] = rms(soft.values)
+        for key, codes in watch.kept.items():
+            tail = abs(watch.events[key].tail) if key in watch.events else 1.0
+            self._codes[key] = codes, tail
+            self.sizes[Place("f", key, step=number)] = tail * _rms(codes)
         for key, event in watch.events.items():
             self.sizes[Place("size", key, step=number)] = event.size
             self.sizes[Place("bare", key, step=number)] = event.bare
@@ -319,11 +357,20 @@ class Measurement:
         before = {name: self._parameters[name].detach().clone() for name in step}
         self._move(step, part)
         watch = self._watch()
+        if self._narrow:
+            itself = {name: self._parameters[name].detach() for name in self._narrow}
+            watch = ForwardWatch(
+                self._made.model, moved={"self": itself}, batch=self._batch, keeps=self._narrow
+            )
         outputs = self._forward(watch)
         for name, value in before.items():
             self._parameters[name].data.copy_(value)
         for i, (base, moved) in enumerate(zip(self._outputs, outputs, strict=True)):
             sizes[Place("df", name_of(i), who, number)] = rms(moved - base) / part
+        for key, codes in (watch.kept if watch is not None else {}).items():
+            base, tail = self._codes[key]
+            changes = [b - a for a, b in zip(base, codes, strict=True)]
+            sizes[Place("df", key, who, number)] = tail * _rms(changes) / part
         for key, soft in (watch.softs if watch is not None else {}).items():
             known = self._softs.get(key)
             if known is not None and known.values.shape == soft.values.shape:
@@ -333,6 +380,10 @@ class Measurement:
 def name_of(output: int) -> str:
     """What an output is called among others."""
     return str(output) if output else ""
+
+
+def _rms(several: Iterable[Tensor]) -> float:
+    return rms(torch.cat([one.flatten() for one in several]))
 
 
 def _unless_zero(size: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
@@ -22,9 +23,15 @@ class Own(NamedTuple):
     fit: Fit | None
     read: Fraction | None
     is_wide: bool
-    #: Whether it is an output that it changes first, and which: None where that is not seen.
+    #: Whether it is an output that it changes first, and which: None where that is not seen.  What
+    #: a bottleneck makes is one, with the name of the event.
     is_readout: bool = False
     output: str | None = None
+
+    @property
+    def is_bottleneck(self) -> bool:
+        """Whether something wide is made of what it makes."""
+        return self.output == self.key
 
     @property
     def exponent(self) -> float | None:
@@ -58,6 +65,9 @@ def _own(evidence: Evidence, reading: FactoryReading, name: str) -> Own | None:
         if fit is not None and bare is not None and fit.exponent > TOLERANCE > bare.exponent:
             fit = bare  # A number behind it is too large: that is no fault of the update.
         return Own(name, key, fit, None, False)
+    if key in evidence.narrow.values():
+        read = predict_output(evidence, parameter, key)
+        return Own(name, key, evidence.moved(name, key), read, False, True, key)
     if any(evidence.is_wide(later) for later in evidence.after(key)):
         return Own(name, key, evidence.own(name, key), None, False)
     read = predict_output(evidence, parameter, key)
@@ -66,6 +76,25 @@ def _own(evidence: Evidence, reading: FactoryReading, name: str) -> Own | None:
         if fit is not None and not fit.is_zero:
             return Own(name, key, fit, read, False, True, output)
     return Own(name, key, evidence.moved(name, key), read, False, True)
+
+
+def bottlenecks(evidence: Evidence, reading: FactoryReading) -> dict[str, str]:
+    """Matrices that sum something wide to a fixed number, of which something wide is made.
+
+    With the event: a read-out wherever it stands.  Queries, keys and routers are judged by their
+    soft-max.
+    """
+    found = {}
+    for name, one in reading.parameters.items():
+        uses = evidence.uses(name) if one.is_matrix and one.optimizer is not None else []
+        if not uses or any(map(evidence.is_wide, uses)) or evidence.is_score(uses[0]):
+            continue
+        key, terms = uses[0], evidence.terms(uses[0])
+        softens = any(evidence.comes_before(key, soft) for soft in evidence.softs)
+        summed = terms[-1] > terms[0] and not any(map(math.isnan, evidence.factors(key, name)))
+        if summed and not softens and any(map(evidence.is_wide, evidence.after(key))):
+            found[name] = key
+    return found
 
 
 def lazy(found: Iterable[Own]) -> float | None:

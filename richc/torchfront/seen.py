@@ -39,6 +39,8 @@ class Event:
     #: How many terms one entry of the output sums over.
     terms: int
     line: Line | None
+    #: Whether it reads what a bottleneck makes.
+    is_behind: bool = False
     #: The numbers that multiply the output afterwards.
     tail: float = 1.0
     #: RMS of the change of the output, by direction and parameter; ``tail`` included.

@@ -70,8 +70,14 @@ class ForwardWatch(TorchDispatchMode):
         reads: bool = False,
         has_values: bool = True,
         scaled: str | None = None,
+        keeps: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        #: What matrices make, by the event that they are known by: ``keeps``, by matrix.
+        self.kept: dict[str, list[Tensor]] = {}
+        self._keeps = keeps or {}
+        #: Memory that depends on it.
+        self._behind: set[int] = set()
         #: Fake tensors have none.
         self._has_values = has_values
         self.events: dict[str, Event] = {}
@@ -185,6 +191,10 @@ class ForwardWatch(TorchDispatchMode):
             return out
         if mixes:
             self._event(op, args, first, carried, tainted, redone)
+            keys = {self._keeps[name] for _, name in redone if name in self._keeps}
+            for key in keys:
+                self.kept.setdefault(key, []).append(first.detach().clone())
+            self._behind |= {memory(first) for _ in keys}
         elif carried and redone:
             factor = self._carried[memory(carried[0])].factor * (multiplier or 1.0)
             if multiplier is None and op not in ENTRIES:
@@ -196,7 +206,7 @@ class ForwardWatch(TorchDispatchMode):
         if op in PRODUCTS or op == "convolution":
             self.last = first
         if tainted or (mixes and is_lookup):
-            self._taint(out)
+            self._taint(out, inputs)
         self._trace(
             op, (*args, *kwargs.values()), inputs, first, is_pair=not carried and len(tainted) > 1
         )
@@ -270,6 +280,7 @@ class ForwardWatch(TorchDispatchMode):
             1.0 if source is None else rms(source),
             terms(op, args),
             own_line(sys._getframe(2)) if self._reads else None,
+            any(memory(t) in self._behind for t in tainted),
         )
         for name, moved in redone.items():
             event.changes[name] = rms(moved - out)
@@ -349,7 +360,7 @@ class ForwardWatch(TorchDispatchMode):
             given["dropout_p"] = 0.0
         out = func(**given)
         if self._follows:
-            self._taint(out)
+            self._taint(out, list(tensors_in(given)))
             self.valued |= {place for place in origins[2:] if place}
         return out
 
@@ -371,8 +382,11 @@ class ForwardWatch(TorchDispatchMode):
             kept = allowed.expand_as(values) if kept is None else kept & allowed
         self._record("attention", values, kept, _Product(frozenset(origins), attends=True))
 
-    def _taint(self, out: Any) -> None:
+    def _taint(self, out: Any, inputs: Iterable[Tensor]) -> None:
+        is_behind = any(memory(t) in self._behind for t in inputs)
         for tensor in tensors_in(out):
+            if is_behind:
+                self._behind.add(memory(tensor))
             self._tainted.add(memory(tensor))
             self._kept.append(tensor)
 
