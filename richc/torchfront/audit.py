@@ -220,11 +220,11 @@ class _Examination:
             found = asleep.run(last)
             if not self._bottlenecks:
                 return found
-            awake = self._measurement(width, seed, asleep.awakening)
+            awake = self._measurement(width, seed, asleep.awake)
             return found.beside(awake.run(last), max(last, 1))
 
     def _measurement(
-        self, width: int, seed: int, awakening: Mapping[str, Tensor] | None = None
+        self, width: int, seed: int, awake: Mapping[str, Tensor] | None = None
     ) -> Measurement:
         return Measurement(
             self._made(width, seed),
@@ -235,7 +235,7 @@ class _Examination:
             width / self._narrow,
             self._still,
             self._bottlenecks,
-            awakening,
+            awake,
         )
 
     def _pace(self) -> None:

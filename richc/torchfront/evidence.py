@@ -207,6 +207,10 @@ class Evidence:
         uses = self.uses(name) if self.narrow else []
         if uses and self.stage(uses[0]) > 1:
             return AWAKE
+        return self.first_step(name)
+
+    def first_step(self, name: str) -> int:
+        """The first step in which a parameter moves, with bottlenecks as they start."""
         return LATER if name in self.dead else 1
 
     def stage(self, key: str) -> int:
@@ -253,10 +257,15 @@ class Evidence:
 
     def size(self, key: str) -> Fit | None:
         """Of a representation at init: with the numbers that multiply it, or without, whichever
-        is nearer to n^0: scaled queries, and layers of NTP, are both in order.
+        is nearer to n^0: scaled queries, and layers of NTP, are both in order.  Behind a bottleneck
+        it may be in order before that is awake: where what it reads is.
         """
-        step = self.stage(key)
-        fits = [self.fit(Place(kind, key, step=step), _INIT) for kind in ("size", "bare")]
+        steps = {self.stage(key)}
+        source = self.fit(Place("source", key), _INIT)
+        if source is not None and abs(source.exponent) <= TOLERANCE:
+            steps.add(1)
+        places = [Place(kind, key, step=step) for step in steps for kind in ("size", "bare")]
+        fits = [self.fit(place, _INIT) for place in places]
         known = [one for one in fits if one is not None and not one.is_zero]
         return min(known, key=lambda one: abs(one.exponent), default=fits[0])
 

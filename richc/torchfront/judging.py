@@ -157,7 +157,9 @@ class Judge:
             members = [own for own in known if own.is_wide and own.exponent is not None]
             if not members:
                 continue
-            step = max(self._evidence.step(own.name) for own in members)
+            evidence = self._evidence
+            step_of = evidence.first_step if at in evidence.narrow.values() else evidence.step
+            step = max(step_of(own.name) for own in members)
             pairs = [(own.name, own.key) for own in members]
             gain = self._evidence.readout_gain(who, pairs, step, at)
             if gain is not None:

@@ -30,8 +30,6 @@ ALL = ""
 _PART = 1e-5
 #: How far the whole network is moved in a step where several are made.
 _STRIDE = 0.1
-#: The size of what a bottleneck makes once it is awake.
-_AWAKE = 2.0
 #: What norms leave of a doubled input, for their eps.
 _FREE = 0.01
 #: Steps of a scheduler before rates are read: behind a short warm-up.
@@ -133,7 +131,7 @@ class Measurement:
 
     ``factors`` multiply its learning rates in the steps that are made before the last; ``still``
     are read-outs that are made to start at zero; ``narrow`` are bottlenecks (own.bottlenecks), in
-    which responses are found as at the output; ``awakening`` is what is added to their matrices.
+    which responses are found as at the output; ``awake`` are matrices that they have instead.
     """
 
     def __init__(
@@ -146,7 +144,7 @@ class Measurement:
         ratio: float = 1.0,
         still: Iterable[str] = (),
         narrow: Mapping[str, str] | None = None,
-        awakening: Mapping[str, Tensor] | None = None,
+        awake: Mapping[str, Tensor] | None = None,
     ) -> None:
         self._made = prepare(made, dtype)
         if still:
@@ -154,8 +152,8 @@ class Measurement:
             for name in still:
                 torch.nn.init.zeros_(named[name])
         mend(self._made, mends or {}, ratio)
-        for name, change in (awakening or {}).items():
-            self._made.parameters()[name].data.add_(change)
+        for name, matrix in (awake or {}).items():
+            self._made.parameters()[name].data.copy_(matrix)
         #: What logits of attention are multiplied with, by module.
         self._logits = attention(mends or {}, ratio)
         self._parameters = self._made.parameters()
@@ -172,8 +170,8 @@ class Measurement:
         self._narrow = narrow or {}
         #: What they make, and by what that is multiplied.
         self._codes: dict[str, tuple[list[Tensor], float]] = {}
-        #: By how much their first step, made large, moves their matrices.
-        self.awakening: dict[str, Tensor] = {}
+        #: Their matrices, once what they make is of size one.
+        self.awake: dict[str, Tensor] = {}
         #: Whether passes are to be watched: for soft-maxes, or to leave dropout out.
         self._is_watched = True
         #: Whether the model returns no output, but a loss.
@@ -201,12 +199,12 @@ class Measurement:
         return self._network(dead)
 
     def _toward(self, step: Mapping[str, Tensor], number: int) -> None:
-        """How bottlenecks wake: a step moves what sums aligned terms to n^0 from n^-1/2."""
+        """What soon makes up a bottleneck: steps, whose sums of aligned terms are n^0."""
         for name, key in self._narrow.items():
-            kind = ("df", key, name) if step[name] is not self._parameters[name] else ("f", key)
-            moved = self.sizes.get(Place(*kind, step=number), 0.0)
+            at = Place("df", key, name) if step[name] is not self._parameters[name] else Place("f", key)
+            moved = self.sizes.get(at._replace(step=number), 0.0)
             if moved > 0:
-                self.awakening[name] = step[name].detach() * (_AWAKE / moved)
+                self.awake[name] = step[name].detach() / moved
 
     def _network(self, dead: tuple[str, ...]) -> AuditedNetwork:
         softs = {
