@@ -221,7 +221,7 @@ class _Examination:
             if not self._bottlenecks:
                 return found
             awake = self._measurement(width, seed, asleep.awake)
-            return found.beside(awake.run(last), max(last, 1))
+            return found.beside(awake.run(last))
 
     def _measurement(
         self, width: int, seed: int, awake: Mapping[str, Tensor] | None = None

@@ -204,18 +204,19 @@ class Evidence:
 
     def step(self, name: str) -> int:
         """The step in which a parameter is judged."""
-        uses = self.uses(name) if self.narrow else []
-        if uses and self.stage(uses[0]) > 1:
-            return AWAKE
-        return self.first_step(name)
+        uses = self.uses(name)[:1] if self.narrow else []
+        return self.first_step(name) + (AWAKE if any(map(self._is_behind, uses)) else 0)
 
     def first_step(self, name: str) -> int:
         """The first step in which a parameter moves, with bottlenecks as they start."""
         return LATER if name in self.dead else 1
 
     def stage(self, key: str) -> int:
-        """The step in which an event is judged."""
-        return AWAKE if self.narrow and self.events[key].is_behind else 1
+        """The step in which an event is judged as it starts."""
+        return 1 + (AWAKE if self._is_behind(key) else 0)
+
+    def _is_behind(self, key: str) -> bool:
+        return bool(self.narrow) and self.events[key].is_behind
 
     def values(self, place: Place) -> dict[int, list[float]]:
         return {

@@ -36,9 +36,8 @@ _FREE = 0.01
 _SCHEDULED = 10
 #: The step that is judged where something has no gradient before.
 LATER = 3
-#: The step that is judged behind a bottleneck: the first, or ``LATER``, of a network in which that
-#: is awake.
-AWAKE = 4
+#: Added to steps of a network whose bottlenecks are awake: what is behind them is judged there.
+AWAKE = 10
 #: What a size costs to measure, however small a network is: as much as so many entries.
 _WORK_OF_A_SIZE = 2500
 #: A second forward pass may differ by this much from the first, relatively.
@@ -76,11 +75,9 @@ class AuditedNetwork(NamedTuple):
         """What it cost, in entries of parameters: the same on every machine."""
         return self.entries + _WORK_OF_A_SIZE * len(self.sizes)
 
-    def beside(self, awake: AuditedNetwork, last: int) -> AuditedNetwork:
+    def beside(self, awake: AuditedNetwork) -> AuditedNetwork:
         """With the sizes of the same network with its bottlenecks awake."""
-        later = {
-            at._replace(step=AWAKE): size for at, size in awake.sizes.items() if at.step == last
-        }
+        later = {at._replace(step=at.step + AWAKE): size for at, size in awake.sizes.items()}
         return self._replace(sizes=self.sizes | later)
 
 
