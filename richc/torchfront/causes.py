@@ -65,7 +65,8 @@ def readout(
 ) -> AuditFault:
     """A read-out through which updates of the right size move the output too far.
 
-    What is ``tied`` makes representations, too: only a number behind it can be changed.
+    What is ``tied`` makes representations, too: only a number behind it can be changed.  So it is
+    where representations are multiplied with each other, or summed.
     """
     names = tuple(own.name for own in readouts) or tuple(tied)
     sizes = [
@@ -86,6 +87,7 @@ def readout(
         mends += [Mend(own.name, "lr", _counts(reading, own.name) * excess) for own in readouts]
     is_bottleneck = bool(readouts) and readouts[0].is_bottleneck
     what = f"what it makes at {place(readouts[0].key)}" if is_bottleneck else "the output"
+    of = f"the read-out {listed(names)}" if names else "what makes the output of representations"
     inits = [evidence.init(name) for name in names]
     read = next((snapped(i.exponent) for i in inits if i is not None and not i.is_zero), None)
     return AuditFault(
@@ -94,28 +96,32 @@ def readout(
         names,
         knob,
         excess,
-        f"the read-out {listed(names)} is too large: updates of the right size move {what} by "
-        f"{powered(excess)}",
+        f"{of} is too large: updates of the right size move {what} by {powered(excess)}",
         read,
         *measured(row.fit),
         f"{knob} × {powered(-excess)}",
+        None if readouts else _behind(reading),
         mends=tuple(mends),
     )
 
 
-def output(names: Sequence[str], excess: Fraction, fit: Fit) -> AuditFault:
+def output(
+    reading: FactoryReading, names: Sequence[str], excess: Fraction, fit: Fit
+) -> AuditFault:
     """An output that starts too large."""
+    knob = "init" if names else "multiplier"
     return AuditFault(
         "A102",
         _ERROR,
         tuple(names),
-        "init",
+        knob,
         excess,
         "the output at init grows with the width",
         None,
         fit.exponent,
         interval_of(fit),
-        f"init × {powered(-excess)}",
+        f"{knob} × {powered(-excess)}",
+        None if names else _behind(reading),
         mends=tuple(Mend(name, "init", excess) for name in names),
     )
 
@@ -237,6 +243,12 @@ def place(key: str) -> str:
 def measured(fit: Fit | None) -> tuple[float | None, float | None]:
     """An exponent, and half of its interval."""
     return (None, None) if fit is None else (fit.exponent, interval_of(fit))
+
+
+def _behind(reading: FactoryReading) -> Line | None:
+    """Where the output is multiplied with a number that the width changes."""
+    found = [s for s in reading.scalars if s.is_last and s.scalar.kind == "multiplier"]
+    return found[-1].scalar.line if found else None
 
 
 def _counts(reading: FactoryReading, name: str) -> int:

@@ -130,7 +130,7 @@ class Judge:
 
     def _of_output(self, at: str, readouts: list[Own]) -> Iterator[AuditFault]:
         evidence = self._evidence
-        matrices = [o for o in readouts if self._reading.parameters[o.name].is_matrix] or readouts
+        matrices = [o for o in readouts if self._reading.parameters[o.name].is_matrix]
         output, gains = evidence.output(at), self._gains(at)
         # A lazy network's read-out is larger: that is what makes it lazy.
         allowed = max(float(_HALF - self._target), -self._lazy if self._lazy is not None else 0.0)
@@ -146,8 +146,8 @@ class Judge:
         if output is not None and not output.is_zero and (at or not evidence.output_grows):
             row = AuditRow("the size of the output at init", (), output, True)
             if self._side(row) and not is_blamed:
-                made_of = [n for own in readouts[-1:] for n in self._made_of(own.key)]
-                yield causes.output(made_of, halves(output.exponent), output)
+                made_of = [n for own in matrices[-1:] for n in self._made_of(own.key)]
+                yield causes.output(self._reading, made_of, halves(output.exponent), output)
 
     def _gains(self, at: str) -> list[Fit]:
         """By how much families of hidden matrices move an output, over their own update."""

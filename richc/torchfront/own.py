@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from richc.lab.statistics import Fit
 from richc.torchfront.evidence import TOLERANCE, Evidence
-from richc.torchfront.predicting import predict, predict_output
+from richc.torchfront.predicting import predict, predict_factor, predict_output
 from richc.torchfront.reading import FactoryReading
+from richc.torchfront.tensors import SCALES
 
 
 class Own(NamedTuple):
@@ -74,6 +75,9 @@ def _own(evidence: Evidence, reading: FactoryReading, name: str) -> Own | None:
     for output in evidence.outputs:
         fit = evidence.response(name, output, step, "df")
         if fit is not None and not fit.is_zero:
+            if not parameter.is_matrix and evidence.events[key].op in SCALES:
+                # The output, which may start at n^-1/2, is what it multiplies.
+                fit, read = evidence.own(name, key), predict_factor(evidence, parameter, key)
             return Own(name, key, fit, read, False, True, output)
     return Own(name, key, evidence.moved(name, key), read, False, True)
 

@@ -111,13 +111,24 @@ def _vector(
     evidence: Evidence, reading: ParameterReading, key: str, entry: Fraction
 ) -> Fraction | None:
     """Of a gain, a bias, or an embedding."""
-    init, size = evidence.init(reading.name), evidence.bare(key)
-    itself = evidence.itself(reading.name, key)
+    size, part = evidence.bare(key), _part(evidence, reading, key)
     assert size is not None
+    # What starts at zero changes what it is added to by the update.
+    return entry - _bare(evidence, key, size) if part is None else entry + part
+
+
+def predict_factor(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
+    """The exponent of the change of an output by what multiplies it, relative to its size."""
+    entry, part = _entry(evidence, reading, key), _part(evidence, reading, key)
+    return None if entry is None or part is None else entry + part
+
+
+def _part(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
+    """Of what a parameter makes, relative to the size of all, over the parameter's own size."""
+    init, itself = evidence.init(reading.name), evidence.itself(reading.name, key)
     if init is None or init.is_zero or itself is None or itself.is_zero:
-        # It starts at zero: what it is added to, it changes by the update.
-        return entry - _bare(evidence, key, size)
-    return entry - snapped(init.exponent) + _sized(itself.exponent)
+        return None
+    return _sized(itself.exponent) - snapped(init.exponent)
 
 
 def _bare(evidence: Evidence, key: str, fit: Fit) -> Fraction:

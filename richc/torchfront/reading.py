@@ -103,6 +103,8 @@ class ScalarReading(NamedTuple):
     values: tuple[float, ...]
     #: Of the terms that an entry of attention's logits sums over.
     terms: Fraction | None
+    #: Whether no product comes after it: it multiplies the output.
+    is_last: bool
 
 
 class FactoryReading(NamedTuple):
@@ -157,6 +159,8 @@ class _SeenAt(NamedTuple):
     shapes: dict[str, tuple[int, ...]]
     groups: dict[str, _Group]
     scalars: list[Scalar]
+    #: How many of these are ahead of the last product.
+    ahead: int
     classes: tuple[str, ...]
     groups_count: int
 
@@ -233,7 +237,7 @@ def _seen(made: Made, *, has_values: bool) -> _SeenAt:
         )
         groups |= {names[id(p)]: one for p in group["params"] if id(p) in names}
     classes = tuple(type(o).__name__ for o in made.optimizers)
-    return _SeenAt(shapes, groups, watch.scalars, classes, len(list(made.groups)))
+    return _SeenAt(shapes, groups, watch.scalars, watch.ahead, classes, len(list(made.groups)))
 
 
 def _first(eps: Any) -> float:
@@ -357,13 +361,13 @@ def _scalars(seen: Mapping[int, _SeenAt]) -> tuple[ScalarReading, ...]:
     """Numbers that change with the width, where the passes are the same step by step."""
     if len({len(at.scalars) for at in seen.values()}) > 1:
         return ()
-    found = []
-    for scalars in zip(*(at.scalars for at in seen.values()), strict=True):
+    found, ahead = [], min(at.ahead for at in seen.values())
+    for i, scalars in enumerate(zip(*(at.scalars for at in seen.values()), strict=True)):
         if len({(s.where, s.kind) for s in scalars}) > 1:
             return ()
         values = tuple(s.value for s in scalars)
         exponent = power([abs(v) for v in values], list(seen))
         if exponent != 0:
             terms = power([float(s.terms) for s in scalars], list(seen))
-            found.append(ScalarReading(scalars[0], exponent, values, terms))
+            found.append(ScalarReading(scalars[0], exponent, values, terms, i >= ahead))
     return tuple(dict.fromkeys(found))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 #: Products of matrices, and which argument says how many terms an entry sums over.
 PRODUCTS = {"matmul": 1, "mm": 1, "addmm": 2, "bmm": 1, "baddbmm": 2, "mv": 0, "addmv": 1, "dot": 0}
+SCALES = {"mul", "div", "mul_", "div_"}
 SOFT = {"_softmax", "_safe_softmax", "_log_softmax"}
 ATTENTION = {
     "_scaled_dot_product_flash_attention_for_cpu",

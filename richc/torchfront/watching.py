@@ -24,6 +24,7 @@ from richc.torchfront.tensors import (
     ENTRIES,
     KEEPS,
     PRODUCTS,
+    SCALES,
     SOFT,
     centred,
     doubled,
@@ -36,7 +37,6 @@ from richc.torchfront.tensors import (
     terms,
 )
 
-_SCALES = {"mul", "div", "mul_", "div_"}
 _LOOKUPS = {"embedding", "index_select"}
 #: What masks put where nothing is to be attended to.
 _MASKED = -1e30
@@ -83,6 +83,8 @@ class ForwardWatch(TorchDispatchMode):
         self.events: dict[str, Event] = {}
         self.softs: dict[str, Soft] = {}
         self.scalars: list[Scalar] = []
+        #: How many of these are ahead of the last product.
+        self.ahead = 0
         #: Whether there was any dropout.
         self.drops = False
         #: Keys of events and soft-maxes, in order of execution.
@@ -165,7 +167,7 @@ class ForwardWatch(TorchDispatchMode):
                 self._multiplier(op, args)
             out = func(*args, **kwargs)
             if op in PRODUCTS or op == "convolution":
-                self.last = out
+                self.last, self.ahead = out, len(self.scalars)
             return out
         return self._follow(func, op, args, kwargs)
 
@@ -294,7 +296,7 @@ class ForwardWatch(TorchDispatchMode):
 
     def _multiplier(self, op: str, args: tuple[Any, ...]) -> float | None:
         """The number that this operation multiplies a tensor with."""
-        if op not in _SCALES or len(args) < 2:
+        if op not in SCALES or len(args) < 2:
             return None
         value = args[1]
         if isinstance(value, Tensor):
