@@ -311,7 +311,7 @@ class _Examination:
             evidence = Evidence(networks, self._reading.units, self._bottlenecks)
             reading = self._reading.mended(self._mends)
             judgement = Judge(evidence, reading, settings.richness, self._is_free).judge()
-            enough = not judgement.open and judgement.risk <= RISK
+            enough = all(row.is_lost for row in judgement.open) and judgement.risk <= RISK
             spent = rounds >= _ROUNDS and _work(networks) > _CHEAP
             if enough or settings.seeds is not None or spent or rounds == _MOST_ROUNDS:
                 return judgement, evidence
@@ -341,7 +341,7 @@ class _Examination:
             evidence = Evidence(networks, self._reading.units, self._bottlenecks)
             richness = self._settings.richness
             judgement = Judge(evidence, self._reading, richness, self._is_free).read()
-            enough = not judgement.open and judgement.risk <= RISK
+            enough = all(row.is_lost for row in judgement.open) and judgement.risk <= RISK
             if enough or rounds == _MOST_ROUNDS or _work(networks) > _CHEAP / 4:
                 break
             planned = more(planned)

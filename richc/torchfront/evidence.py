@@ -49,6 +49,11 @@ class AuditRow(NamedTuple):
         return self.fit.exponent - self.wanted
 
     @property
+    def is_lost(self) -> bool:
+        """Whether no number of networks tells it."""
+        return math.isinf(self.fit.error)
+
+    @property
     def is_told(self) -> bool:
         return self.fit.half_width(CONFIDENCE) <= TOLERANCE
 
@@ -143,6 +148,12 @@ class Evidence:
         """Parameters that have no gradient in the first step of some network."""
         return frozenset(n for found in self._networks.values() for one in found for n in one.dead)
 
+    @property
+    def dead_awake(self) -> frozenset[str]:
+        """Those where bottlenecks are awake."""
+        found = self._networks.values()
+        return frozenset(n for several in found for one in several for n in one.dead_awake)
+
     def is_wide(self, key: str) -> bool:
         """Whether an event's output grows with the width."""
         return self._narrow.events[key].shape != self._wide.events[key].shape
@@ -175,6 +186,12 @@ class Evidence:
         keys = list(self.events)
         return keys[keys.index(key) + 1 :]
 
+    def is_ahead(self, key: str) -> bool:
+        """Whether an event is a bottleneck's, or comes before the last one."""
+        keys = list(self.events)
+        narrow = [keys.index(one) for one in self.narrow.values()]
+        return keys.index(key) <= max(narrow, default=-1)
+
     def comes_before(self, key: str, soft: str) -> bool:
         """Whether a soft-max follows an event before any other: it is of the event's output."""
         order = self._narrow.order
@@ -205,7 +222,9 @@ class Evidence:
     def step(self, name: str) -> int:
         """The step in which a parameter is judged."""
         uses = self.uses(name)[:1] if self.narrow else []
-        return self.first_step(name) + (AWAKE if any(map(self._is_behind, uses)) else 0)
+        if not any(map(self._is_behind, uses)):
+            return self.first_step(name)
+        return AWAKE + (LATER if name in self.dead_awake else 1)
 
     def first_step(self, name: str) -> int:
         """The first step in which a parameter moves, with bottlenecks as they start."""

@@ -7,6 +7,7 @@ measured again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 
@@ -62,9 +63,17 @@ class Judge:
 
     def _judgement(self, faults: list[AuditFault]) -> Judgement:
         rows = tuple(self._rows)
-        opened = tuple(row for row in rows if row.side(self._judged) is None)
+        opened = (*self._lost(), *(row for row in rows if row.side(self._judged) is None))
         notes = (*self._notes(), *self._untrained())
         return Judgement(tuple(faults), rows, opened, self.own, self._richness(faults), notes)
+
+    def _lost(self) -> Iterator[AuditRow]:
+        """What cannot be told of this kind of network."""
+        found = [n for n, o in self.own.items() if self._is_late(o)]
+        names = tuple(n for n in found if not self._evidence.is_score(self.own[n].key))
+        if names:
+            what = f"SGD's update of {listed(names)}: it comes late through a bottleneck"
+            yield AuditRow(what, names, Fit(0.0, math.inf, 1))
 
     def _side(self, row: AuditRow) -> int | None:
         self._rows.append(row)
@@ -248,9 +257,12 @@ class Judge:
         return one.dimensions, one.lr, one.optimizer
 
     def _is_late(self, own: Own) -> bool:
-        """SGD's queries and keys get their gradient through values that are not aligned yet."""
+        """SGD's queries and keys get their gradient through values that are not aligned yet; what
+        makes a bottleneck, through what reads it.
+        """
         follows = not self._reading.parameters[own.name].ignores_gradient
-        return follows and self._evidence.is_score(own.key)
+        late = self._evidence.is_score(own.key) or self._evidence.is_ahead(own.key)
+        return follows and late
 
     def _wrong(self, own: Own, side: int | None, row: AuditRow) -> tuple[str, Fraction] | None:
         """The rule that an update breaks, and by what power."""
@@ -350,7 +362,7 @@ class Judge:
         still = [n for n in trained if n not in self.own or self.own[n].exponent is None]
         if still:
             yield f"{listed(still)}: no effect at any width"
-        late = [name for name, own in self.own.items() if self._is_late(own)]
+        late = [n for n, o in self.own.items() if self._is_late(o) and self._evidence.is_score(o.key)]
         if late:
             yield f"{listed(late)}: queries and keys under SGD move late, and are not judged"
         aside = [o.name for o in self.own.values() if o.is_readout and o.fit and o.output is None]

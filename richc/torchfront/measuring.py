@@ -69,6 +69,8 @@ class AuditedNetwork(NamedTuple):
     dead: tuple[str, ...]
     #: Of its parameters.
     entries: int
+    #: The dead ones where its bottlenecks are awake.
+    dead_awake: tuple[str, ...] = ()
 
     @property
     def work(self) -> int:
@@ -78,7 +80,7 @@ class AuditedNetwork(NamedTuple):
     def beside(self, awake: AuditedNetwork) -> AuditedNetwork:
         """With the sizes of the same network with its bottlenecks awake."""
         later = {at._replace(step=at.step + AWAKE): size for at, size in awake.sizes.items()}
-        return self._replace(sizes=self.sizes | later)
+        return self._replace(sizes=self.sizes | later, dead_awake=awake.dead)
 
 
 def prepare(made: Made, dtype: torch.dtype) -> Made:
