@@ -26,10 +26,10 @@ from richc.torchfront.measuring import (
     Measurement,
     factor_of,
     is_free,
-    quiet,
     stride,
 )
 from richc.torchfront.own import bottlenecks, lazy
+from richc.torchfront.preparing import quiet
 from richc.torchfront.reading import WIDEST, FactoryReading, read
 
 WIDTHS = (64, 128, 256, 512)

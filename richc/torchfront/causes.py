@@ -105,9 +105,7 @@ def readout(
     )
 
 
-def output(
-    reading: FactoryReading, names: Sequence[str], excess: Fraction, fit: Fit
-) -> AuditFault:
+def output(reading: FactoryReading, names: Sequence[str], excess: Fraction, fit: Fit) -> AuditFault:
     """An output that starts too large."""
     knob = "init" if names else "multiplier"
     return AuditFault(

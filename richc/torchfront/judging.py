@@ -362,7 +362,8 @@ class Judge:
         still = [n for n in trained if n not in self.own or self.own[n].exponent is None]
         if still:
             yield f"{listed(still)}: no effect at any width"
-        late = [n for n, o in self.own.items() if self._is_late(o) and self._evidence.is_score(o.key)]
+        is_score = self._evidence.is_score
+        late = [n for n, own in self.own.items() if self._is_late(own) and is_score(own.key)]
         if late:
             yield f"{listed(late)}: queries and keys under SGD move late, and are not judged"
         aside = [o.name for o in self.own.values() if o.is_readout and o.fit and o.output is None]

@@ -8,18 +8,17 @@ soft-max input.  Responses are linear: no rate has to be chosen and nothing satu
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from inspect import signature
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from richc.torchfront.adapters import cast, outputs_of, own_loss, tensors
+from richc.torchfront.adapters import outputs_of, own_loss, tensors
 from richc.torchfront.factory import Made, Refusal, guarded
 from richc.torchfront.mending import AttentionMend, Mends, attention, mend
+from richc.torchfront.preparing import prepare, quiet
 from richc.torchfront.seen import Event, Soft, SoftSeen
 from richc.torchfront.tensors import rms
 from richc.torchfront.watching import ForwardWatch
@@ -32,8 +31,6 @@ _PART = 1e-5
 _STRIDE = 0.1
 #: What norms leave of a doubled input, for their eps.
 _FREE = 0.01
-#: Steps of a scheduler before rates are read: behind a short warm-up.
-_SCHEDULED = 10
 #: The step that is judged where something has no gradient before.
 LATER = 3
 #: Added to steps of a network whose bottlenecks are awake: what is behind them is judged there.
@@ -81,48 +78,6 @@ class AuditedNetwork(NamedTuple):
         """With the sizes of the same network with its bottlenecks awake."""
         later = {at._replace(step=at.step + AWAKE): size for at, size in awake.sizes.items()}
         return self._replace(sizes=self.sizes | later, dead_awake=awake.dead)
-
-
-def prepare(made: Made, dtype: torch.dtype) -> Made:
-    """In train mode, in another precision, without decay, at the rates of the schedule."""
-    made.model.train()
-    made.model.to(dtype)
-    rates = scheduled(made)
-    for (_, group), rate in zip(made.groups, rates, strict=True):
-        group["lr"] = rate
-        if "weight_decay" in group:
-            group["weight_decay"] = 0.0
-    return made._replace(
-        positional=cast(made.positional, dtype), named=cast(dict(made.named), dtype)
-    )
-
-
-def scheduled(made: Made) -> list[float]:
-    """Every group's rate after some steps of the scheduler, relative to which nothing changes.
-
-    Those of the groups where there is no scheduler, or where it has stopped the training by then.
-    """
-    groups = [group for _, group in made.groups]
-    rates = [float(group.get("initial_lr", group["lr"])) for group in groups]
-    several = made.scheduler if isinstance(made.scheduler, list | tuple) else [made.scheduler]
-    schedulers = [one for one in several if hasattr(one, "step")]
-    if not schedulers:
-        return rates
-    for _ in range(_SCHEDULED):
-        for one in schedulers:
-            with guarded("the scheduler raised"):
-                one.step(*([1.0] if "metrics" in signature(one.step).parameters else []))
-    after = [float(group["lr"]) for group in groups]
-    return after if all(after) else rates
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Compiled models run as they are written; warnings of the user's code are not richc's."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with torch.compiler.set_stance("force_eager"):
-            yield
 
 
 class Measurement:
@@ -200,7 +155,8 @@ class Measurement:
     def _toward(self, step: Mapping[str, Tensor], number: int) -> None:
         """What soon makes up a bottleneck: steps, whose sums of aligned terms are n^0."""
         for name, key in self._narrow.items():
-            at = Place("df", key, name) if step[name] is not self._parameters[name] else Place("f", key)
+            is_itself = step[name] is self._parameters[name]
+            at = Place("f", key) if is_itself else Place("df", key, name)
             moved = self.sizes.get(at._replace(step=number), 0.0)
             if moved > 0:
                 self.awake[name] = step[name].detach() / moved
@@ -351,7 +307,7 @@ class Measurement:
         ]  # fmt: skip
         largest = max(relative, default=0.0)
         part = _PART / largest if largest else _PART
-        before = {name: self._parameters[name].detach().clone() for name in step}
+        kept = {name: self._parameters[name].detach().clone() for name in step}
         self._move(step, part)
         watch = self._watch()
         if self._narrow:
@@ -360,13 +316,13 @@ class Measurement:
                 self._made.model, moved={"self": itself}, batch=self._batch, keeps=self._narrow
             )
         outputs = self._forward(watch)
-        for name, value in before.items():
+        for name, value in kept.items():
             self._parameters[name].data.copy_(value)
         for i, (base, moved) in enumerate(zip(self._outputs, outputs, strict=True)):
             sizes[Place("df", name_of(i), who, number)] = rms(moved - base) / part
         for key, codes in (watch.kept if watch is not None else {}).items():
-            base, tail = self._codes[key]
-            changes = [b - a for a, b in zip(base, codes, strict=True)]
+            before, tail = self._codes[key]
+            changes = [b - a for a, b in zip(before, codes, strict=True)]
             sizes[Place("df", key, who, number)] = tail * _rms(changes) / part
         for key, soft in (watch.softs if watch is not None else {}).items():
             known = self._softs.get(key)

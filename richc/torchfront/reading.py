@@ -14,8 +14,8 @@ from richc.optimizers import laws
 from richc.torchfront.adapters import cast
 from richc.torchfront.factory import Factory, Made, Refusal, guarded
 from richc.torchfront.faults import pattern
-from richc.torchfront.measuring import quiet, scheduled
 from richc.torchfront.mending import Mends
+from richc.torchfront.preparing import quiet, scheduled
 from richc.torchfront.seen import Scalar
 from richc.torchfront.watching import ForwardWatch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,6 +26,20 @@ KEEPS |= {"mul_", "div_", "masked_fill_", "neg", "cat", "_unsafe_view", "expand"
 #: They leave a parameter's entries what they are, elsewhere or beside those of others.
 ENTRIES = {"_to_copy", "clone", "copy_", "cat", "stack", "index", "index_select", "repeat"}
 ENTRIES |= {"_unsafe_view", "add", "add_", "sub", "sub_", "neg", "constant_pad_nd"}
+
+
+class Carried(NamedTuple):
+    """Memory that depends on parameters alone, and what it holds with one of them moved."""
+
+    owner: Tensor
+    moved: dict[tuple[str, str], Tensor]
+    #: The number that multiplies it; not a number where its entries are no longer the parameter's.
+    factor: float
+
+    def view(self, name: tuple[str, str], tensor: Tensor) -> Tensor:
+        """The part of a moved parameter that a view of it shows."""
+        offset = tensor.storage_offset() - self.owner.storage_offset()
+        return self.moved[name].as_strided(tensor.shape, tensor.stride(), offset)
 
 
 def rms(tensor: Tensor) -> float:

@@ -26,6 +26,7 @@ from richc.torchfront.tensors import (
     PRODUCTS,
     SCALES,
     SOFT,
+    Carried,
     centred,
     doubled,
     laid_out_as,
@@ -40,15 +41,6 @@ from richc.torchfront.tensors import (
 _LOOKUPS = {"embedding", "index_select"}
 #: What masks put where nothing is to be attended to.
 _MASKED = -1e30
-
-
-class _Carried(NamedTuple):
-    """Memory that depends on parameters alone, and what it holds with one of them moved."""
-
-    owner: Tensor
-    moved: dict[tuple[str, str], Tensor]
-    #: The number that multiplies it; not a number where its entries are no longer the parameter's.
-    factor: float
 
 
 class _Product(NamedTuple):
@@ -106,14 +98,14 @@ class ForwardWatch(TorchDispatchMode):
         self._origins: dict[int, str] = {}
         self._products: dict[int, _Product] = {}
         self._weights: dict[int, Soft] = {}
-        self._carried: dict[int, _Carried] = {}
+        self._carried: dict[int, Carried] = {}
         self._tails: dict[int, tuple[Event, Tensor]] = {}
         self._handles: list[Any] = []
         for name, parameter in model.named_parameters():
             known = {(d, plain(name)): by[plain(name)] for d, by in (moved or {}).items()
                      if plain(name) in by}  # fmt: skip
             if known:
-                self._carried[memory(parameter)] = _Carried(parameter, known, 1.0)
+                self._carried[memory(parameter)] = Carried(parameter, known, 1.0)
 
     def __enter__(self) -> Self:
         for name, module in self._model.named_modules():
@@ -202,7 +194,7 @@ class ForwardWatch(TorchDispatchMode):
             if multiplier is None and op not in ENTRIES:
                 factor = math.nan
             aligned = {key: laid_out_as(first, value) for key, value in redone.items()}
-            self._carried[memory(first)] = _Carried(first, aligned, factor)
+            self._carried[memory(first)] = Carried(first, aligned, factor)
         elif multiplier is not None:
             self._multiplied(inputs, first, multiplier)
         if op in PRODUCTS or op == "convolution":
@@ -253,7 +245,7 @@ class ForwardWatch(TorchDispatchMode):
                 known = self._carried.get(memory(tensor))
                 if known is None or name not in known.moved:
                     return tensor.clone() if changes_arguments else tensor
-                return _view(known, name, tensor)
+                return known.view(name, tensor)
 
             out = func(*mapped(args, put), **mapped(kwargs, put))
             first = next(tensors_in(out), None)
@@ -405,9 +397,3 @@ class ForwardWatch(TorchDispatchMode):
             own_line(sys._getframe(3)) if self._reads else None,
             tuple(sorted(product.events)),
         )
-
-
-def _view(known: _Carried, name: tuple[str, str], tensor: Tensor) -> Tensor:
-    """The part of a moved parameter that a view of it shows."""
-    offset = tensor.storage_offset() - known.owner.storage_offset()
-    return known.moved[name].as_strided(tensor.shape, tensor.stride(), offset)

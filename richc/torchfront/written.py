@@ -18,7 +18,7 @@ from richc.optimizers.law import Law
 from richc.pipeline import analyse
 from richc.torchfront.factory import Factory, Made, plain
 from richc.torchfront.initials import Drawn, Initials
-from richc.torchfront.measuring import quiet
+from richc.torchfront.preparing import quiet
 from richc.torchfront.reading import power
 from richc.torchfront.spelling import dimension, exact, expression, number, short
 from richc.torchfront.structure import (
