@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,6 +68,14 @@ def test_updates_are_read(optimizer: Callable[[Mlp, int], Any]) -> None:
         "LoRA alone, inner rate by n",
         "queries of parameters, by 1/√d",
         "queries of parameters, fused, by 1/√d",
+        # It starts at zero, and is not judged once it has moved.
+        "LoRA, outer rate by 1/n",
+        "bottleneck",
+        "bottleneck, its std by 1/√n",
+        "bottleneck, its rate not scaled",
+        "temperature",
+        "temperature, its rate by 1/n",
+        "temperature, products by 1/√n",
     ],
 )
 def test_of_a_parameter_that_is_no_plain_matrix(name: str) -> None:
@@ -97,3 +106,51 @@ def test_a_head_whose_output_is_not_returned_is_mentioned() -> None:
 
     said = "`inner.number.weight`: its output is not returned; its size is not judged"
     assert said in report.notes
+
+
+def started(matrix: Callable[[torch.Tensor], Any], optimizer: Any = None) -> Callable[[int], Any]:
+    """A right network with a code whose matrix starts otherwise."""
+
+    def make(n: int) -> dict[str, Any]:
+        made = rarer.coded()(n)
+        matrix(made["model"].code.weight)
+        if optimizer is not None:
+            made["optimizer"] = optimizer(made["model"].parameters(), lr=0.01)
+        return made
+
+    return make
+
+
+def test_a_bottleneck_that_starts_at_zero_is_right() -> None:
+    report = richc.audit(started(torch.nn.init.zeros_))
+
+    assert (report.verdict, report.findings, report.open) == ("pass", [], [])
+
+
+def test_a_bottleneck_is_read_as_a_readout() -> None:
+    right, wrong = (
+        richc.audit(rarer.coded(lr), read_only=True) for lr in ({}, {r"code\.weight": 1})
+    )
+
+    assert (right.verdict, right.findings) == ("pass", [])
+    assert {p.name: p.own.read for p in right.parameters if p.own}["code.weight"] == "0"
+    found = [(f.code, f.parameters, f.excess) for f in wrong.findings]
+    assert found == [("A502", ["code.weight"], "1")]
+
+
+def test_sgd_in_front_of_a_bottleneck_is_undecided() -> None:
+    report = richc.audit(started(lambda _: None, torch.optim.SGD), widths=WIDTHS, seeds=2)
+
+    said = [row.what for row in report.open if "comes late through a bottleneck" in row.what]
+    assert len(said) == 1
+    assert not [f for f in report.findings if {"encoder.weight", "code.weight"} & set(f.parameters)]
+
+
+def test_a_number_behind_a_product_is_shown_where_it_stands() -> None:
+    report = richc.audit(rarer.pairs(power=-1 / 2))
+
+    (finding,) = report.findings
+    assert (finding.code, finding.parameters, finding.knob) == ("A501", [], "multiplier")
+    assert finding.source is not None
+    line = Path(finding.source.path).read_text().splitlines()[finding.source.line - 1]
+    assert line.strip().endswith("(left @ right.T) * self.scale")

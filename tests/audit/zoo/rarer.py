@@ -239,8 +239,66 @@ def latents(power: float = -1, *, fused: bool = False) -> Factory:
     return make
 
 
+class Coded(nn.Module):
+    """A code of few entries between an encoder and a decoder."""
+
+    def __init__(self, n: int, power: float, few: int = 4) -> None:
+        super().__init__()
+        self.embed, self.encoder, self.code = nn.Linear(INPUTS, n), _matrix(n, n), _matrix(n, few)
+        self.unfold, self.decoder = _like_fan_in(nn.Linear(few, n)), _matrix(n, n)
+        self.head = nn.Linear(n, INPUTS)
+        nn.init.normal_(self.code.weight, std=4 / BASE * (n / BASE) ** power)
+
+    def forward(self, x: Tensor) -> Tensor:
+        code = self.code(torch.tanh(self.encoder(torch.tanh(self.embed(x)))))
+        h = torch.tanh(self.decoder(torch.tanh(self.unfold(code))))
+        return self.head(h)  # type: ignore[no-any-return]
+
+
+def coded(lr: Table = NONE, init: Table = NONE, *, power: float = -1) -> Factory:
+    """``power`` is that of the code's std."""
+
+    def make(n: int) -> Made:
+        x, _ = vectors(32, INPUTS, CLASSES)
+
+        def loss(output: Tensor) -> Tensor:
+            return functional.mse_loss(output, x.to(output.dtype))
+
+        hidden = r"(encoder|code|decoder)\.weight"
+        return _made(Coded(n, power), hidden, lr, n, x, loss, init)
+
+    return make
+
+
+class Pair(nn.Module):
+    """Two towers, whose products are logits with a temperature."""
+
+    def __init__(self, n: int, power: float) -> None:
+        super().__init__()
+        self.left = nn.Sequential(nn.Linear(INPUTS, n), nn.Tanh(), _matrix(n, n))
+        self.right = nn.Sequential(nn.Linear(INPUTS // 2, n), nn.Tanh(), _matrix(n, n))
+        self.temperature = nn.Parameter(torch.tensor(1.0))
+        self.scale = 8 / BASE * (n / BASE) ** power
+
+    def forward(self, x: Tensor) -> Tensor:
+        left, right = self.left(x), self.right(x[:, ::2])
+        return self.temperature.exp() * (left @ right.T) * self.scale
+
+
+def pairs(lr: Table = NONE, *, power: float = -1) -> Factory:
+    """``power`` is that of what multiplies the products."""
+
+    def make(n: int) -> Made:
+        x, _ = vectors(16, INPUTS, CLASSES)
+        hidden = r"(left|right)\.2\.weight"
+        return _made(Pair(n, power), hidden, lr, n, x, _labelled(torch.arange(16)))
+
+    return make
+
+
 INNER = r"(one|two)\.inner\.weight"
 NORMED, GATE = r"hidden\.parametrizations\.weight\.original1", r"units\.\d\.gate\.weight"
+CODE, UNFOLD, WARM = r"code\.weight", r"unfold\.weight", "temperature"
 RECURRENT, NUMBER, OUTER = r"cell\.weight_hh_l0", r"number\.weight", r"(one|two)\.outer\.weight"
 
 CASES = grouped(
@@ -296,5 +354,21 @@ CASES = grouped(
         "queries of parameters, fused, by 1/√d",
         latents(power=-1 / 2, fused=True),
         (fault(r"(q|k)\.weight", SCALE, 1 / 2),),
+    ),
+    Case("bottleneck", coded()),
+    Case("bottleneck, its std by 1/√n", coded(power=-1 / 2), (fault(CODE, INIT, 1 / 2),)),
+    Case("bottleneck, its rate not scaled", coded({CODE: 1}), (fault(CODE, LR, 1),)),
+    Case("bottleneck, unfolded by 1/n", coded({UNFOLD: -1}), (fault(UNFOLD, LR, -1),)),
+    Case(
+        "bottleneck, read-out std by 1/√n",
+        coded(init={HEAD: 1 / 2}),
+        (fault(HEAD, INIT, 1 / 2),),
+    ),
+    Case("temperature", pairs()),
+    Case("temperature, its rate by 1/n", pairs({WARM: -1}), (fault(WARM, LR, -1),)),
+    Case(
+        "temperature, products by 1/√n",
+        pairs(power=-1 / 2),
+        (fault(r"(left|right)\.2\.weight", MULTIPLIER, 1 / 2),),
     ),
 )
