@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 
+from richc.algebra.exponent import HALF, ONE, ZERO
 from richc.algebra.monomial import WIDTH, Affine, symbol
 from richc.calculus.traced import TooManyPieces, Trace, pieces
 from richc.calculus.verdict import judge
@@ -34,9 +35,9 @@ from richc.spec.network import Exponents
 #: Ways through the calculus, and pieces of an interval of r, that are looked at in one question.
 _MOST_PATHS, _MOST_PIECES = 600, 60
 
-_ZERO = Fraction(0)
-_HALF = Fraction(1, 2)
-_ONE = Fraction(1)
+_ZERO = ZERO
+_HALF = HALF
+_ONE = ONE
 
 
 #: What was demanded on a path, and what became of it.

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.exponent import HALF, ONE, ZERO
 from richc.algebra.joint import Joint, depth_of, width_of
 from richc.algebra.sizes import Size, Zero
 from richc.calculus.loop import backward
@@ -23,9 +24,9 @@ from richc.spec.holes import has_hole
 from richc.spec.model import Layer, Model, Tensor
 from richc.spec.network import Exponents
 
-_ZERO = Fraction(0)
-_HALF = Fraction(1, 2)
-_ONE = Fraction(1)
+_ZERO = ZERO
+_HALF = HALF
+_ONE = ONE
 
 #: Of a wish: the same on all paths.
 WishKey = tuple[object, ...]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple, TypeVar, final
 
-from richc.algebra.exponent import exact
+from richc.algebra.exponent import ONE, ZERO, exact
 from richc.algebra.monomial import Monomial
 from richc.inference.linear import LinearForm, System, affine, constant, unknown
 from richc.spec.holes import is_hole
@@ -19,8 +19,8 @@ from richc.spec.holes import is_hole
 #: By how much everything that is less than something else is less than it, at least.
 GAP = "+"
 
-_ZERO = Fraction(0)
-_ONE = Fraction(1)
+_ZERO = ZERO
+_ONE = ONE
 
 _Result = TypeVar("_Result")
 
@@ -149,9 +149,11 @@ class Unknown(Fraction):
         return self
 
     def _made(self, form: LinearForm) -> Fraction:
-        return Unknown(form, self.path) if form.terms else exact(Fraction(form.const))
+        return Unknown(form, self.path) if form.terms else exact(form.const)
 
     def __add__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
+        if type(other) is Unknown:
+            return self._made(self.form.plus(other.form))
         if not isinstance(other, Fraction | int):
             return NotImplemented
         return self._made(self.form.plus(form_of(other)))
@@ -210,7 +212,9 @@ class Unknown(Fraction):
 
 def form_of(value: Fraction | int) -> LinearForm:
     """An exponent of one symbol as a sum of unknowns."""
-    return value.form if isinstance(value, Unknown) else constant(Fraction(value))
+    if type(value) is Unknown:
+        return value.form
+    return constant(Fraction(value) if isinstance(value, int) else value)
 
 
 class Letter(NamedTuple):
