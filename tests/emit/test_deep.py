@@ -281,7 +281,7 @@ def test_compiled_and_exported_it_is_the_same_function(text: str, load_text: Tex
     compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
     exported = torch.export.export(net, (x,), dynamic_shapes=(rows,)).module()
 
-    torch.testing.assert_close(compiled(x), net(x))
+    torch.testing.assert_close(compiled(x), net(x))  # type: ignore[no-untyped-call]
     torch.testing.assert_close(exported(x), net(x))
     torch.testing.assert_close(exported(x[:2]), net(x[:2]))
 
