@@ -18,6 +18,7 @@ from torch.nn import functional as F  # noqa: N812 - as everybody calls it
 
 from richc.compilation import choose, program
 from richc.pipeline import analyse
+from tests.emit.on_ranks import precise_muon
 from tests.emit.tables import Captured
 
 Text = Callable[[str], ModuleType]
@@ -342,7 +343,8 @@ def test_divided_among_processes_it_trains_alike(
     shown = []
     for features in ((), ("fsdp",)):
         module = load_text(emitted(text, *features))
-        assert module.main(["--data", str(table), "--quiet", "--device", "cpu"]) == 0
+        with precise_muon():
+            assert module.main(["--data", str(table), "--quiet", "--device", "cpu"]) == 0
         shown.append(capsys.readouterr().out)
 
     assert biased in text
