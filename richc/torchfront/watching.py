@@ -185,10 +185,9 @@ class ForwardWatch(TorchDispatchMode):
             return out
         if mixes:
             self._event(op, args, first, carried, tainted, redone)
-            keys = {self._keeps[name] for _, name in redone if name in self._keeps}
-            for key in keys:
+            for key in {self._keeps[name] for _, name in redone if name in self._keeps}:
                 self.kept.setdefault(key, []).append(first.detach().clone())
-            self._behind |= {memory(first) for _ in keys}
+                self._behind.add(memory(first))
         elif carried and redone:
             factor = self._carried[memory(carried[0])].factor * (multiplier or 1.0)
             if multiplier is None and op not in ENTRIES:

@@ -282,7 +282,7 @@ class Pair(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         left, right = self.left(x), self.right(x[:, ::2])
-        return self.temperature.exp() * (left @ right.T) * self.scale
+        return self.temperature.exp() * (left @ right.T) * self.scale  # type: ignore[no-any-return]
 
 
 def pairs(lr: Table = NONE, *, power: float = -1) -> Factory:
