@@ -29,6 +29,7 @@ from richc.torchfront.measuring import (
     stride,
 )
 from richc.torchfront.own import lazy
+from richc.torchfront.predicting import vanishing
 from richc.torchfront.reading import WIDEST, FactoryReading, read
 
 WIDTHS = (64, 128, 256, 512)
@@ -151,6 +152,8 @@ class _Examination:
         self._together: tuple[tuple[str, ...], ...] = ()
         #: Read-outs that are made to start at zero.
         self._still: tuple[str, ...] = ()
+        #: Biases that are left out: in the limit they start at zero.
+        self._vanishing: tuple[str, ...] = ()
         self._mends: dict[tuple[str, str], Fraction] = {}
         self._networks = 0
         self._narrow = settings.widths[0]
@@ -221,6 +224,7 @@ class _Examination:
                 self._mends,
                 width / self._narrow,
                 self._still,
+                self._vanishing,
             ).run(last)
 
     def _pace(self) -> None:
@@ -241,6 +245,7 @@ class _Examination:
             self._dtype = torch.float32
             ends = {n: [self._one(n, 0)] for n in (widths[0], widths[1])}
         evidence = Evidence(ends, self._reading.units)
+        self._vanishing = vanishing(evidence, self._reading)
         alone = {
             name
             for name in self._reading.parameters
@@ -311,6 +316,8 @@ class _Examination:
             while narrow > WIDEST // 8:
                 narrow //= 2
             widths = [narrow, 2 * narrow, 4 * narrow, 8 * narrow]
+        ends = {n: [self._one(n, 0, 0)] for n in widths[:2]}
+        self._vanishing = vanishing(Evidence(ends, self._reading.units), self._reading)
         networks: dict[int, list[AuditedNetwork]] = {n: [] for n in widths}
         planned = dict.fromkeys(widths, _READ)
         rounds = 0

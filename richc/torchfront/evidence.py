@@ -312,6 +312,11 @@ class Evidence:
         """Of a parameter's part in a representation at init, relative to it."""
         return self.fit(Place("self", key, name), _INIT, Place("size", key))
 
+    def largest_part(self, name: str, key: str) -> float:
+        """Of a parameter in a representation at init, relative to it."""
+        part, size = self.largest(Place("self", key, name)), self.largest(Place("size", key))
+        return part / size if size else 0.0
+
     def terms(self, key: str) -> list[float]:
         """How many terms an entry of an event sums over, by width."""
         return [float(found[0].events[key].terms) for found in self._networks.values()]

@@ -120,7 +120,7 @@ class Measurement:
     """Measures one network.
 
     ``factors`` multiply its learning rates in the steps that are made before the last; ``still``
-    are read-outs that are made to start at zero.
+    are read-outs that are made to start at zero, ``vanishing`` biases that do so in the limit.
     """
 
     def __init__(
@@ -132,21 +132,22 @@ class Measurement:
         mends: Mends | None = None,
         ratio: float = 1.0,
         still: Iterable[str] = (),
+        vanishing: Iterable[str] = (),
     ) -> None:
         self._made = prepare(made, dtype)
-        if still:
-            named = self._made.parameters()
-            for name in still:
-                torch.nn.init.zeros_(named[name])
+        self._parameters = self._made.parameters()
+        for name in still:
+            torch.nn.init.zeros_(self._parameters[name])
         mend(self._made, mends or {}, ratio)
+        self.sizes = {Place("init", "", n): rms(p) for n, p in self._parameters.items()}
+        for name in vanishing:
+            torch.nn.init.zeros_(self._parameters[name])
         #: What logits of attention are multiplied with, by module.
         self._logits = attention(mends or {}, ratio)
-        self._parameters = self._made.parameters()
         self._factors = factors
         #: Families of parameters, whose responses are found by themselves.
         self._together = tuple(together)
         self._batch = tensors((self._made.positional, dict(self._made.named)))
-        self.sizes: dict[Place, float] = {}
         self._events: dict[str, Event] = {}
         self._softs: dict[str, Soft] = {}
         self._order: tuple[str, ...] = ()
@@ -159,8 +160,6 @@ class Measurement:
 
     def run(self, last: int = 1) -> AuditedNetwork:
         """The first step, and the ``last`` as well; 0: none, sizes at init.  Raises Refusal."""
-        for name, p in self._parameters.items():
-            self.sizes[Place("init", "", name)] = rms(p)
         if not last:
             self._base({}, 1)
             return self._network(())

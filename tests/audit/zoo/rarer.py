@@ -70,25 +70,29 @@ def normed(lr: Table = NONE) -> Factory:
 
 
 class Recurrent(nn.Module):
-    """An LSTM from a state of zeros."""
+    """An LSTM from a state of zeros; ``drawn`` leaves it its biases, of n^-1/2."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, layers: int, *, drawn: bool) -> None:
         super().__init__()
-        self.cell = nn.LSTM(INPUTS, n, batch_first=True)
+        self.cell = nn.LSTM(INPUTS, n, layers, batch_first=True)
         self.head = nn.Linear(n, CLASSES, bias=False)
         for parameter in self.cell.parameters():
-            fan_in = parameter.shape[-1] if parameter.ndim > 1 else 0
-            nn.init.normal_(parameter, std=fan_in**-0.5 if fan_in else 0.0)
+            if parameter.ndim > 1:
+                std = 1 if not drawn else 3**-0.5  # torch's own, for weights of fan-in n
+                nn.init.normal_(parameter, std=std * parameter.shape[-1] ** -0.5)
+            elif not drawn:
+                nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.cell(x)[0][:, -1])  # type: ignore[no-any-return]
 
 
-def recurrent(lr: Table = NONE) -> Factory:
+def recurrent(lr: Table = NONE, layers: int = 1, *, drawn: bool = False) -> Factory:
     def make(n: int) -> Made:
         x, y = vectors(16 * STEPS, INPUTS, CLASSES)
-        x = x.unflatten(0, (16, STEPS))
-        return _made(Recurrent(n), r"cell\.weight_hh_l0", lr, n, x, _labelled(y[:16]))
+        x, model = x.unflatten(0, (16, STEPS)), Recurrent(n, layers, drawn=drawn)
+        hidden = r"cell\.weight_(hh_l.|ih_l1)"
+        return _made(model, hidden, lr, n, x, _labelled(y[:16]))
 
     return make
 
@@ -253,6 +257,7 @@ CASES = grouped(
         recurrent({RECURRENT: 1}),
         (fault(RECURRENT, LR, 1),),
     ),
+    Case("LSTM, two layers with torch's biases", recurrent(layers=2, drawn=True)),
     Case("two heads", two_heads()),
     Case(
         "two heads, the second's rate not scaled",
