@@ -131,7 +131,9 @@ class Judge:
         allowed = max(float(_HALF - self._target), -self._lazy if self._lazy is not None else 0.0)
         grown = sorted(g for g in gains if g.exponent - allowed > TOLERANCE)
         is_blamed = False
-        if grown and len(grown) >= _SHARE * len(gains):
+        # What moves the representation that it reads shows it alone: others' updates may be
+        # enlarged by those of matrices between.
+        if grown and gains[-1] in grown and len(grown) >= _SHARE * len(gains):
             row = AuditRow(
                 "what updates do to the output", (), grown[len(grown) // 2], True, allowed
             )
@@ -145,8 +147,11 @@ class Judge:
                 yield causes.output(made_of, halves(output.exponent), output)
 
     def _gains(self, at: str) -> list[Fit]:
-        """By how much families of hidden matrices move an output, over their own update."""
+        """By how much families of hidden matrices move an output, over their own update; in the
+        order in which they are used.
+        """
         found = []
+        order = list(self._evidence.events)
         for who, names in self._reading.families.items():
             known = [self.own[name] for name in names if name in self.own]
             members = [own for own in known if own.is_wide and own.exponent is not None]
@@ -156,8 +161,8 @@ class Judge:
             pairs = [(own.name, own.key) for own in members]
             gain = self._evidence.readout_gain(who, pairs, step, at)
             if gain is not None:
-                found.append(gain)
-        return found
+                found.append((max(order.index(own.key) for own in members), gain))
+        return [gain for _, gain in sorted(found)]
 
     # Own updates.
 

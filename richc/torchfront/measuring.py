@@ -29,7 +29,7 @@ ALL = ""
 #: How far a parameter is moved: this part of its own size, or of what it changes.
 _PART = 1e-5
 #: How far the whole network is moved in a step where several are made.
-_STRIDE = 0.1
+_STRIDE = 0.03
 #: What norms leave of a doubled input, for their eps.
 _FREE = 0.01
 #: Steps of a scheduler before rates are read: behind a short warm-up.
@@ -349,13 +349,13 @@ def is_free(made: Made, dtype: torch.dtype, key: str) -> bool:
 
 
 def stride(network: AuditedNetwork, step: int) -> float:
-    """How far a step moves what it moves most, relative to its size."""
+    """How far a step moves what it moves most, relative to its size; as it is from zero on."""
     sizes = network.sizes
     worst = sizes[Place("df", "", step=step)]
     for at, value in sizes.items():
         if at.kind == "own" and at.step == step:
-            size = sizes[Place("size", at.at, step=step)]
-            worst = max(worst, value / size if size > 1e-12 else 0.0)
+            size = sizes[Place("size", at.at)] and sizes[Place("size", at.at, step=step)]
+            worst = max(worst, value / size if size > 1e-12 else value)
     return worst
 
 

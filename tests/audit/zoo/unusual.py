@@ -367,13 +367,10 @@ class Residual(nn.Module):
         return self.read_out(h)
 
 
-BLOCKS = r"(first|last)\.\d\.weight"
-zero_branches = network(
-    Residual,
-    {IN: 1 / 8, BLOCKS: 1 / 8, r"last\.\d\.weight": 0, OUT: 1 / 8},
-    {BLOCKS: -1 / 2, OUT: -1},
-    {BLOCKS: -1, OUT: -1},
-)
+BLOCKS, LAST = r"(first|last)\.\d\.weight", r"last\.\d\.weight"
+RESIDUAL: tuple[Table, Table] = ({BLOCKS: -1 / 2, OUT: -1}, {BLOCKS: -1, OUT: -1})
+zero_branches = network(Residual, {IN: 1 / 8, BLOCKS: 1 / 8, LAST: 0, OUT: 1 / 8}, *RESIDUAL)
+all_zero = network(Residual, {IN: 1 / 8, BLOCKS: 1 / 8, LAST: 0, OUT: 0}, *RESIDUAL)
 
 
 class RootOfWidth(nn.Module):
@@ -531,6 +528,17 @@ NETWORKS = grouped(
         "zero branches, their first layers' rate by 1/√n too small",
         zero_branches(lr={r"first\.\d\.weight": -1 / 2}),
         (fault(r"first\.\d\.weight", LR, -1 / 2),),
+    ),
+    Case("branches and read-out that start at zero", all_zero()),
+    Case(
+        "zero branches and read-out, last layers' rate by 1/n too small",
+        all_zero(lr={LAST: -1}),
+        (fault(LAST, LR, -1),),
+    ),
+    Case(
+        "zero branches and read-out, last layers' rate not scaled",
+        all_zero(lr={LAST: 1}),
+        (fault(LAST, LR, 1),),
     ),
     Case("embeddings times √n", root_of_width()),
     Case(
