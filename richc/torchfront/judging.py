@@ -190,25 +190,38 @@ class Judge:
             what = f"the update of `{own.name}`"
             row = AuditRow(what, (own.name,), own.fit, upward, goal, own.read)
             side = self._side(row)
-            if own.is_wide and self._lazy is not None:
+            wrong = self._wrong(own, side, row)
+            if own.is_wide and self._lazy is not None and (wrong is None or wrong[0] != "A602"):
                 shifted += [own] if side else []
                 continue
             if side is None:
                 unclear.append((own, row))
-            wrong = self._wrong(own, side, row)
             if wrong is not None:
                 groups.setdefault(wrong, []).append(own)
+        if any(code == "A602" for code, _ in groups):
+            yield from self._outgrown()
+            return
         if shifted and self._lazy is not None:
             power = snapped(self._lazy)
             yield from self._one_power(shifted, halves(self._lazy - wanted), _HALF + power)
         for (code, excess), members in self._joined(groups).items():
             if code == "A701":
                 yield causes.apart(self._rate(members), members)
-            elif code == "A602":
-                yield outgrown("error", [own.name for own in members], excess)
             else:
                 whole = [*members, *self._alike(members, excess, unclear)]
                 yield causes.update(code, excess, self._rate(whole), whole)
+
+    def _outgrown(self) -> Iterator[AuditFault]:
+        """Where an eps makes an update another than its rate's, all that outgrow their gradients:
+        what is off besides is judged without them.
+        """
+        found: dict[Fraction, list[str]] = {}
+        for name in self.own:
+            power = eps_excess(self._reading.parameters[name], self._evidence)
+            if power is not None:
+                found.setdefault(power, []).append(name)
+        for power, names in found.items():
+            yield outgrown("error", names, power)
 
     def _joined(
         self, groups: dict[tuple[str, Fraction], list[Own]]
