@@ -28,6 +28,7 @@ def warnings_of(
     return (
         *(() if any(knob == "schedule" for knob, _ in blamed) else _schedules(parameters)),
         *_decays(parameters),
+        *_penalties(parameters, evidence),
         *_eps([p for p in moving if ("eps", p.name) not in blamed], evidence),
     )
 
@@ -68,7 +69,7 @@ def _schedules(parameters: list[ParameterReading]) -> Iterator[AuditFault]:
 def _decays(parameters: list[ParameterReading]) -> Iterator[AuditFault]:
     groups: dict[Fraction, list[str]] = {}
     for one in parameters:
-        if one.decays and one.decay is not None and one.decay != 0:
+        if one.decay:
             groups.setdefault(one.decay, []).append(one.name)
     for power, names in groups.items():
         yield AuditFault(
@@ -81,6 +82,31 @@ def _decays(parameters: list[ParameterReading]) -> Iterator[AuditFault]:
             "another width",
             power,
             help=f"decay × {powered(-power)}",
+        )
+
+
+def _penalties(
+    parameters: list[ParameterReading], evidence: Evidence
+) -> Iterator[AuditFault]:
+    """Decays that are added to gradients which are then normalised."""
+    groups: dict[Fraction, list[str]] = {}
+    for one in parameters:
+        init, gradient = evidence.init(one.name), evidence.gradient(one.name)
+        if one.penalty is None or init is None or gradient is None:
+            continue
+        ahead = float(one.penalty) + init.exponent - gradient.exponent
+        if not (init.is_zero or gradient.is_zero) and ahead > TOLERANCE:
+            groups.setdefault(Fraction(round(2 * ahead), 2), []).append(one.name)
+    for power, names in groups.items():
+        yield AuditFault(
+            "A601",
+            "warning",
+            tuple(names),
+            "decay",
+            power,
+            f"decay × weight outgrows the gradient of {listed(names)}, with which it is "
+            f"normalised, by {powered(power)}",
+            help=f"decay × {powered(-power)}, or a decay that is decoupled",
         )
 
 
