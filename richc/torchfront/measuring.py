@@ -30,7 +30,7 @@ ALL = ""
 _PART = 1e-5
 #: How far the whole network is moved in a step where several are made.
 _STRIDE = 0.03
-#: What norms leave of a doubled input, for their eps.
+#: What norms leave of their input's size, for their eps.
 _FREE = 0.01
 #: Steps of a scheduler before rates are read: behind a short warm-up.
 _SCHEDULED = 10
@@ -293,8 +293,8 @@ class Measurement:
             who = ALL if len(names) == len(step) else names[0]
             self._respond(who, {name: step[name] for name in names if name in step}, number)
 
-    def doubling(self, key: str | None) -> tuple[Tensor, dict[str, Soft]]:
-        """The first output and the soft-max inputs with an event's output doubled."""
+    def enlarging(self, key: str | None) -> tuple[Tensor, dict[str, Soft]]:
+        """The first output and the soft-max inputs with an event's output enlarged."""
         itself = {"self": {name: p.detach() for name, p in self._parameters.items()}}
         watch = ForwardWatch(self._made.model, moved=itself, batch=self._batch, scaled=key)
         return self._forward(watch)[0], watch.softs
@@ -339,11 +339,11 @@ def _unless_zero(size: float) -> float:
 
 
 def is_free(made: Made, dtype: torch.dtype, key: str) -> bool:
-    """Whether nothing but norms reads an event's output: doubled, it leaves the output as it is."""
+    """Whether nothing but norms reads an event's output: any size of it leaves the output as it is."""
     with quiet():
         measurement = Measurement(made, dtype)
-        first, softs = measurement.doubling(None)
-        second, others = measurement.doubling(key)
+        first, softs = measurement.enlarging(None)
+        second, others = measurement.enlarging(key)
     kept = [(first, second), *((softs[k].values, others[k].values) for k in softs if k in others)]
     return all(rms(b - a) < _FREE * rms(a) for a, b in kept)
 

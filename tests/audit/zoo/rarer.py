@@ -140,6 +140,36 @@ class Gated(nn.Module):
         return x + self.down(functional.silu(self.gate(h)) * self.up(h))  # type: ignore[no-any-return]
 
 
+class SmallBranches(nn.Module):
+    """x + 0.02 W2 gelu(W1 norm(x)), twice, and a norm: the first branch can hardly be heard."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.embed, self.norm = nn.Linear(INPUTS, n), nn.LayerNorm(n)
+        self.up = nn.ModuleList(_matrix(n, n) for _ in range(2))
+        self.down = nn.ModuleList(_matrix(n, n) for _ in range(2))
+        self.head = nn.Linear(n, CLASSES, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.norm(self.embed(x))
+        for up, down in zip(self.up, self.down, strict=True):
+            h = self.norm(h + 0.02 * down(functional.gelu(up(h))))
+        return self.head(h)  # type: ignore[no-any-return]
+
+
+def small_branches(power: float = -1 / 2) -> Factory:
+    """``power`` is that of the std of W1."""
+
+    def make(n: int) -> Made:
+        x, y = vectors(32, INPUTS, CLASSES)
+        model = SmallBranches(n)
+        for up in model.up.parameters():
+            nn.init.normal_(up, std=0.02 * (n / BASE) ** power)
+        return _made(model, r"(up|down)\.\d\.weight", NONE, n, x, _labelled(y))
+
+    return make
+
+
 class Tied(nn.Module):
     """Gated units between an embedding and its transpose."""
 
@@ -280,6 +310,12 @@ CASES = grouped(
         "tied read-out without 1/n",
         tied(power=0),
         (fault(r"embed\.weight", MULTIPLIER, 1),),
+    ),
+    Case("small branches between norms", small_branches()),
+    Case(
+        "small branches between norms, std 0.02 at every width",
+        small_branches(0),
+        (fault(r"up\.\d\.weight", INIT, 1 / 2),),
     ),
     Case("LoRA", adapters()),
     Case("LoRA, outer rate by 1/n", adapters({OUTER: -1}), (fault(OUTER, LR, -1),)),
