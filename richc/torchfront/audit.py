@@ -189,7 +189,9 @@ class _Examination:
             if not going or len(faults) > 40 or self._tries() > _MENDINGS:
                 break
         faults = blaming_schedules(self._reading, faults)
-        warnings = warnings_of(self._reading, first[0].own, first[1], faults)
+        warnings = warnings_of(
+            self._reading, first[0].own, first[1], faults, settings.richness
+        )
         return Audit(
             self._factory.name,
             settings,
@@ -332,7 +334,9 @@ class _Examination:
             if enough or rounds == _MOST_ROUNDS or _work(networks) > _CHEAP / 4:
                 break
             planned = more(planned)
-        warnings = warnings_of(self._reading, judgement.own, evidence, ())
+        warnings = warnings_of(
+            self._reading, judgement.own, evidence, judgement.faults, self._settings.richness
+        )
         count = sum(map(len, networks.values()))
         return Audit(
             self._factory.name, self._settings, 0.0, None, self._reading, judgement, evidence,

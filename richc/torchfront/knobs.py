@@ -9,8 +9,10 @@ from richc.torchfront.evidence import TOLERANCE, Evidence
 from richc.torchfront.faults import AuditFault, Mend, listed, powered
 from richc.torchfront.measuring import Place
 from richc.torchfront.own import Own
+from richc.torchfront.predicting import predict_size, snapped
 from richc.torchfront.reading import FactoryReading, ParameterReading
 
+_HALF = Fraction(1, 2)
 #: An eps of this part of a gradient is felt.
 _FELT = 0.1
 
@@ -20,13 +22,16 @@ def warnings_of(
     own: Mapping[str, Own],
     evidence: Evidence,
     faults: Iterable[AuditFault],
+    target: Fraction,
 ) -> tuple[AuditFault, ...]:
-    """What does not decide the verdict, or what explains a fault."""
+    """What does not decide the verdict, or what explains a fault.  ``target``: the richness r."""
+    faults = list(faults)
     parameters = [p for p in reading.parameters.values() if p.optimizer is not None]
     blamed = {(fault.knob, name) for fault in faults for name in fault.parameters}
     moving = [p for p in parameters if p.name in own and own[p.name].exponent is not None]
     return (
         *(() if any(knob == "schedule" for knob, _ in blamed) else _schedules(parameters)),
+        *_readouts(reading, own, evidence, faults, target),
         *_decays(parameters),
         *_penalties(parameters, evidence),
         *_eps([p for p in moving if ("eps", p.name) not in blamed], evidence),
@@ -64,6 +69,34 @@ def _schedules(parameters: list[ParameterReading]) -> Iterator[AuditFault]:
             members[0].lr,
             help="let the scheduler multiply every group's own rate",
         )
+
+
+def _readouts(
+    reading: FactoryReading,
+    own: Mapping[str, Own],
+    evidence: Evidence,
+    faults: Iterable[AuditFault],
+    target: Fraction,
+) -> Iterator[AuditFault]:
+    """Read-outs that start too large by a law whose number is so small that nothing shows it yet."""
+    mended = {mend.name for fault in faults for mend in fault.mends if mend.knob == "init"}
+    for one in own.values():
+        size = predict_size(evidence, reading.parameters[one.name], one.key)
+        if not one.is_readout or one.output in (None, one.key) or size is None:
+            continue
+        excess, init = size - (_HALF - target), evidence.init(one.name)
+        if excess > 0 and init is not None and one.name not in mended:
+            yield AuditFault(
+                "A501",
+                "warning",
+                (one.name,),
+                "init",
+                excess,
+                f"the read-out {listed([one.name])} starts larger than it should, by "
+                f"{powered(excess)}: at these widths it is too small to be felt",
+                snapped(init.exponent),
+                help=f"init × {powered(-excess)}",
+            )
 
 
 def _decays(parameters: list[ParameterReading]) -> Iterator[AuditFault]:

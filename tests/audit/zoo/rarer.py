@@ -100,20 +100,22 @@ def recurrent(lr: Table = NONE, layers: int = 1, *, drawn: bool = False) -> Fact
 class TwoHeads(nn.Module):
     """Classes and a number from one representation."""
 
-    def __init__(self, n: int, power: float) -> None:
+    def __init__(self, n: int, std: float) -> None:
         super().__init__()
         self.embed, self.hidden = nn.Linear(INPUTS, n), _matrix(n, n)
         self.head = nn.Linear(n, CLASSES, bias=False)
         self.number = nn.Linear(n, 1, bias=False)
-        nn.init.normal_(self.number.weight, std=4 / BASE * (n / BASE) ** power)
+        nn.init.normal_(self.number.weight, std=std)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         h = torch.relu(self.hidden(torch.tanh(self.embed(x))))
         return self.head(h), self.number(h)
 
 
-def two_heads(lr: Table = NONE, init: Table = NONE, *, power: float = -1) -> Factory:
-    """``power`` is that of the second head's std."""
+def two_heads(
+    lr: Table = NONE, init: Table = NONE, *, power: float = -1, std: float = 4 / BASE
+) -> Factory:
+    """``std`` at the base width, and ``power``, are those of the second head."""
 
     def make(n: int) -> Made:
         x, y = vectors(32, INPUTS, CLASSES)
@@ -121,7 +123,7 @@ def two_heads(lr: Table = NONE, init: Table = NONE, *, power: float = -1) -> Fac
         def loss(output: tuple[Tensor, Tensor]) -> Tensor:
             return functional.cross_entropy(output[0], y) + output[1].sub(1).square().mean()
 
-        model = TwoHeads(n, power)
+        model = TwoHeads(n, std * (n / BASE) ** power)
         return _made(model, r"(hidden|number)\.weight", lr, n, x, loss, init)
 
     return make
@@ -303,6 +305,11 @@ CASES = grouped(
         "two heads, the second's std by 1/√n",
         two_heads(power=-1 / 2),
         (fault(NUMBER, INIT, 1 / 2),),
+    ),
+    Case(
+        "two heads, the second's std by 1/√n, and tiny",
+        two_heads(power=-1 / 2, std=1e-4),
+        warnings=(fault(NUMBER, INIT, 1 / 2),),
     ),
     Case("gated units, tied read-out", tied()),
     Case("gated units, gate's rate not scaled", tied({GATE: 1}), (fault(GATE, LR, 1),)),
