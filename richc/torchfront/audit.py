@@ -189,9 +189,7 @@ class _Examination:
             if not going or len(faults) > 40 or self._tries() > _MENDINGS:
                 break
         faults = blaming_schedules(self._reading, faults)
-        warnings = warnings_of(
-            self._reading, first[0].own, first[1], faults, settings.richness
-        )
+        warnings = warnings_of(self._reading, first[0].own, first[1], faults, settings.richness)
         return Audit(
             self._factory.name,
             settings,
@@ -201,11 +199,14 @@ class _Examination:
             first[0],
             first[1],
             judgement.leaving(unsettled),
-            tuple(faults),
-            warnings,
+            self._named(faults),
+            self._named(warnings),
             self._networks,
             judgement.risk,
         )
+
+    def _named(self, faults: Iterable[AuditFault]) -> tuple[AuditFault, ...]:
+        return tuple(fault.among(self._reading.parameters) for fault in faults)
 
     _count = 0
 
@@ -340,6 +341,6 @@ class _Examination:
         count = sum(map(len, networks.values()))
         return Audit(
             self._factory.name, self._settings, 0.0, None, self._reading, judgement, evidence,
-            judgement, judgement.faults, warnings, count,
+            judgement, self._named(judgement.faults), self._named(warnings), count,
             judgement.risk,
         )  # fmt: skip

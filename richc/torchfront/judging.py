@@ -57,7 +57,8 @@ class Judge:
         """Without training: sizes at init, and updates as shapes and rates say that they are."""
         faults = list(self._inits()) or [*self._read_updates(), *self._read_scales()]
         unknown = [own.name for own in self.own.values() if own.read is None]
-        notes = (f"{listed(unknown)}: its update cannot be read, only measured",) if unknown else ()
+        said = f"{self._listed(unknown)}: its update cannot be read, only measured"
+        notes = (said,) if unknown else ()
         return self._judgement(faults)._replace(notes=(*notes, *self._untrained()))
 
     def _judgement(self, faults: list[AuditFault]) -> Judgement:
@@ -355,18 +356,21 @@ class Judge:
 
     # What is said, and not judged.
 
+    def _listed(self, names: Iterable[str]) -> str:
+        return listed(names, self._reading.parameters)
+
     def _notes(self) -> Iterator[str]:
         parameters = self._reading.parameters
         trained = [name for name, p in parameters.items() if p.optimizer is not None]
         still = [n for n in trained if n not in self.own or self.own[n].exponent is None]
         if still:
-            yield f"{listed(still)}: no effect at any width"
+            yield f"{self._listed(still)}: no effect at any width"
         late = [name for name, own in self.own.items() if self._is_late(own)]
         if late:
-            yield f"{listed(late)}: queries and keys under SGD move late, and are not judged"
+            yield f"{self._listed(late)}: queries and keys under SGD move late, and are not judged"
         aside = [o.name for o in self.own.values() if o.is_readout and o.fit and o.output is None]
         if aside:
-            yield f"{listed(aside)}: its output is not returned; its size is not judged"
+            yield f"{self._listed(aside)}: its output is not returned; its size is not judged"
         for name in self._tied():
             yield f"`{name}` is tied: what it does as a read-out is not judged"
 
@@ -378,4 +382,4 @@ class Judge:
 
     def _untrained(self) -> tuple[str, ...]:
         names = [n for n, p in self._reading.parameters.items() if p.optimizer is None]
-        return (f"{listed(names)}: in no optimizer, so never trained",) if names else ()
+        return (f"{self._listed(names)}: in no optimizer, so never trained",) if names else ()

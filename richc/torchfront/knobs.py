@@ -78,7 +78,7 @@ def _readouts(
     faults: Iterable[AuditFault],
     target: Fraction,
 ) -> Iterator[AuditFault]:
-    """Read-outs that start too large by a law whose number is so small that nothing shows it yet."""
+    """Read-outs that start too large by a law, with a number so small that nothing shows it."""
     mended = {mend.name for fault in faults for mend in fault.mends if mend.knob == "init"}
     for one in own.values():
         size = predict_size(evidence, reading.parameters[one.name], one.key)
@@ -118,9 +118,7 @@ def _decays(parameters: list[ParameterReading]) -> Iterator[AuditFault]:
         )
 
 
-def _penalties(
-    parameters: list[ParameterReading], evidence: Evidence
-) -> Iterator[AuditFault]:
+def _penalties(parameters: list[ParameterReading], evidence: Evidence) -> Iterator[AuditFault]:
     """Decays that are added to gradients which are then normalised."""
     groups: dict[Fraction, list[str]] = {}
     for one in parameters:

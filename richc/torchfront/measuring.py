@@ -339,7 +339,7 @@ def _unless_zero(size: float) -> float:
 
 
 def is_free(made: Made, dtype: torch.dtype, key: str) -> bool:
-    """Whether nothing but norms reads an event's output: any size of it leaves the output as it is."""
+    """Whether nothing but norms reads an event's output: enlarged, it leaves the output as is."""
     with quiet():
         measurement = Measurement(made, dtype)
         first, softs = measurement.enlarging(None)
