@@ -291,7 +291,9 @@ class Measurement:
             self._check_repeats()
         for names in (tuple(step), *self._together):
             who = ALL if len(names) == len(step) else names[0]
-            self._respond(who, {name: step[name] for name in names if name in step}, number)
+            moving = {name: step[name] for name in names if name in step}
+            if any(bool(change.any()) for change in moving.values()):
+                self._respond(who, moving, number)
 
     def enlarging(self, key: str | None) -> tuple[Tensor, dict[str, Soft]]:
         """The first output and the soft-max inputs with an event's output enlarged."""
