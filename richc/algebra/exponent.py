@@ -31,6 +31,11 @@ class Exponent(Fraction):
             return _lowest(self._numerator + other._numerator, over)
         return _lowest(self._numerator * under + other._numerator * over, over * under)
 
+    def __mul__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
+        if type(other) is not Exponent:
+            return Fraction(self) * other if isinstance(other, int) else NotImplemented
+        return _lowest(self._numerator * other._numerator, self._denominator * other._denominator)
+
     def __neg__(self) -> Exponent:
         result = _new(Exponent)
         result._numerator, result._denominator = -self._numerator, self._denominator

@@ -33,9 +33,11 @@ class Joint(Composite):
         return self
 
     def __add__(self, other: object) -> Joint:  # type: ignore[override]  # fewer types
+        if type(other) is Joint:
+            return Joint(self.width + other.width, self.depth + other.depth)
         if not isinstance(other, Fraction | int):
             return NotImplemented
-        return Joint(self.width + width_of(other), self.depth + depth_of(other))
+        return Joint(self.width + width_of(other), self.depth)
 
     def __neg__(self) -> Joint:
         return Joint(-self.width, -self.depth)
@@ -73,13 +75,13 @@ class Joint(Composite):
 
 def width_of(value: Fraction | int) -> Fraction:
     """The power of n."""
-    return value.width if isinstance(value, Joint) else _part(value)
+    return value.width if type(value) is Joint else _part(value)
 
 
 def depth_of(value: Fraction | int) -> Fraction:
     """The power of L."""
-    return value.depth if isinstance(value, Joint) else _ZERO
+    return value.depth if type(value) is Joint else _ZERO
 
 
 def _part(value: Fraction | int) -> Fraction:
-    return exact(value if isinstance(value, Fraction) else Fraction(value))
+    return exact(Fraction(value) if isinstance(value, int) else value)

@@ -34,10 +34,10 @@ def formatted(text: str) -> str:
 def broken(line: str) -> list[str]:
     """A statement, or an item of one, on as many lines as it needs."""
     code = _STRING.sub(lambda found: "_" * len(found[0]), line)
+    if len(line) <= LINE_LENGTH or set('"#') & set(code) or not set(")]}") & set(code):
+        return [line]
     depths = list(accumulate((sign in "([{") - (sign in ")]}") for sign in code))
     ends = [at for at, sign in enumerate(code) if sign in ")]}" and not depths[at]]
-    if len(line) <= LINE_LENGTH or not ends or '"' in code or "#" in code:
-        return [line]
     # The first brackets of a signature, the last of anything else.
     end = ends[0 if code.lstrip().startswith("def ") else -1]
     start = max(at for at in range(end) if code[at] in "([{" and depths[at] == 1)

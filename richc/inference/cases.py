@@ -12,11 +12,12 @@ from functools import cache
 from itertools import product
 from typing import NamedTuple
 
+from richc.algebra.exponent import HALF, ONE, ZERO
 from richc.algebra.sizes import Size
 from richc.calculus.ops import FIXED, PLAIN, UNIT, WIDE, Bias, Op, Parameter, Phase, Site
 from richc.calculus.ops import Linear as Weight
 from richc.inference.exponents import OpenExponents, TensorPart
-from richc.inference.linear import HALF, ONE, RICHNESS, ZERO, LinearForm, System, constant, unknown
+from richc.inference.linear import RICHNESS, LinearForm, System, constant, unknown
 from richc.optimizers.law import Epsilon, Law, coefficients
 from richc.spec.holes import has_hole
 from richc.spec.model import READ_OUT, Layer

@@ -22,11 +22,12 @@ from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple
 
+from richc.algebra.exponent import HALF, ONE, ZERO
 from richc.diagnostics import Span
 from richc.inference.cases import Case, Cases, Constraint, Preference
 from richc.inference.exponents import OpenExponents
 from richc.inference.givens import Use, find_givens, find_uses, hole_name, pin_of
-from richc.inference.linear import HALF, ONE, RICHNESS, ZERO, LinearForm, System, constant, unknown
+from richc.inference.linear import RICHNESS, LinearForm, System, constant, unknown
 from richc.spec.holes import Holes, PlacedHole
 from richc.spec.model import READ_OUT, Layer, Model
 

@@ -13,11 +13,10 @@ from fractions import Fraction
 from functools import partial
 from typing import NamedTuple
 
+from richc.algebra.exponent import ONE, ZERO, exact
 from richc.algebra.monomial import Affine
 
 RICHNESS = "r"
-
-ZERO, HALF, ONE = Fraction(0), Fraction(1, 2), Fraction(1)
 
 
 class LinearForm(NamedTuple):
@@ -28,6 +27,9 @@ class LinearForm(NamedTuple):
 
     def plus(self, other: LinearForm, factor: Fraction = ONE) -> LinearForm:
         """``self + factor * other``."""
+        if factor is ONE:
+            return self._plus(other)
+        factor = exact(factor)
         if not other.terms:
             return LinearForm(self.const + factor * other.const, self.terms)
         terms = dict(self.terms)
@@ -39,13 +41,29 @@ class LinearForm(NamedTuple):
                 terms.pop(name, None)
         return LinearForm(self.const + factor * other.const, terms)
 
+    def _plus(self, other: LinearForm) -> LinearForm:
+        """``self + other``, which is most of what inference computes."""
+        const = self.const + other.const if other.const else self.const
+        if not other.terms:
+            return LinearForm(const, self.terms)
+        terms = dict(self.terms)
+        for name, coefficient in other.terms.items():
+            known = terms.get(name)
+            total = coefficient if known is None else known + coefficient
+            if total:
+                terms[name] = total
+            else:
+                del terms[name]
+        return LinearForm(const, terms)
+
     def times(self, factor: Fraction) -> LinearForm:
         if not factor:
             return constant(ZERO)
+        factor = exact(factor)
         return LinearForm(self.const * factor, {n: c * factor for n, c in self.terms.items()})
 
     def shifted(self, by: Fraction) -> LinearForm:
-        return LinearForm(self.const + by, self.terms)
+        return LinearForm(self.const + exact(by), self.terms)
 
     @property
     def is_constant(self) -> bool:
@@ -59,7 +77,7 @@ class LinearForm(NamedTuple):
 
 
 def constant(value: Fraction) -> LinearForm:
-    return LinearForm(value, {})
+    return LinearForm(exact(value), {})
 
 
 def unknown(name: str) -> LinearForm:
@@ -67,7 +85,8 @@ def unknown(name: str) -> LinearForm:
 
 
 def affine(value: Affine) -> LinearForm:
-    return LinearForm(value.const, {RICHNESS: value.slope} if value.slope else {})
+    slope = {RICHNESS: exact(value.slope)} if value.slope else {}
+    return LinearForm(exact(value.const), slope)
 
 
 class Range(NamedTuple):
@@ -106,10 +125,8 @@ class System:
 
     def value(self, expression: LinearForm) -> LinearForm:
         """``expression`` in terms of the unknowns that are still free."""
-        while True:
-            known = next((n for n in expression.terms if n in self._pivots), None)
-            if known is None:
-                return expression
+        while not self._pivots.keys().isdisjoint(expression.terms):
+            known = next(n for n in expression.terms if n in self._pivots)
             coefficient = expression.terms[known]
             rest = LinearForm(
                 expression.const, {n: c for n, c in expression.terms.items() if n != known}
@@ -117,6 +134,7 @@ class System:
             solved = self.value(self._pivots[known])
             self._pivots[known] = solved
             expression = rest.plus(solved, coefficient)
+        return expression
 
     def equate(self, expression: LinearForm) -> bool:
         """Demand ``expression = 0``; False where that contradicts the equalities so far."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 
+from richc.algebra.exponent import HALF, ONE, ZERO
 from richc.algebra.monomial import WIDTH, Affine, symbol
 from richc.calculus.traced import TooManyPieces, Trace, pieces
 from richc.calculus.verdict import judge
@@ -18,7 +19,7 @@ from richc.diagnostics import Span
 from richc.inference.cases import Constraint
 from richc.inference.demands import Demands, Solution, TooManyCases
 from richc.inference.givens import hole_name
-from richc.inference.linear import HALF, ONE, RICHNESS, ZERO, LinearForm, System, unknown
+from richc.inference.linear import RICHNESS, LinearForm, System, unknown
 from richc.inference.opened import opened
 from richc.inference.stack_path import PathNotes, StackPath, WishKey, constants
 from richc.inference.unknown import (

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.exponent import HALF, ONE, ZERO
 from richc.algebra.joint import Joint, depth_of, width_of
 from richc.algebra.sizes import Size, Zero
 from richc.calculus.loop import backward
@@ -16,7 +17,7 @@ from richc.calculus.stack import Representation, begin, explosions, lacks, sizes
 from richc.calculus.stack_verdict import changes, depth_exponent
 from richc.inference.cases import Constraint, Preference
 from richc.inference.givens import subject_of
-from richc.inference.linear import HALF, ONE, RICHNESS, ZERO, LinearForm, System, constant, unknown
+from richc.inference.linear import RICHNESS, LinearForm, System, constant, unknown
 from richc.inference.unknown import DeadEnd, Letter, Path, UnknownPowers, form_of
 from richc.optimizers.law import Epsilon
 from richc.spec.holes import has_hole

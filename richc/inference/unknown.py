@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple, TypeVar, final
 
-from richc.algebra.exponent import Composite, exact
+from richc.algebra.exponent import ONE, ZERO, Composite, exact
 from richc.algebra.monomial import Monomial
-from richc.inference.linear import ONE, ZERO, LinearForm, System, affine, constant, unknown
+from richc.inference.linear import LinearForm, System, affine, constant, unknown
 from richc.spec.holes import is_hole
 
 #: By how much everything that is less than something else is less than it, at least.
@@ -147,9 +147,11 @@ class Unknown(Composite):
         return self
 
     def _made(self, form: LinearForm) -> Fraction:
-        return Unknown(form, self.path) if form.terms else exact(Fraction(form.const))
+        return Unknown(form, self.path) if form.terms else exact(form.const)
 
     def __add__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
+        if type(other) is Unknown:
+            return self._made(self.form.plus(other.form))
         if not isinstance(other, Fraction | int):
             return NotImplemented
         return self._made(self.form.plus(form_of(other)))
@@ -171,7 +173,9 @@ class Unknown(Composite):
 
 def form_of(value: Fraction | int) -> LinearForm:
     """An exponent of one symbol as a sum of unknowns."""
-    return value.form if isinstance(value, Unknown) else constant(Fraction(value))
+    if type(value) is Unknown:
+        return value.form
+    return constant(Fraction(value) if isinstance(value, int) else value)
 
 
 class Letter(NamedTuple):

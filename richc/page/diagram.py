@@ -160,7 +160,7 @@ def _extent(label: str, signal: Signal | None) -> float:
 def _text_width(label: str, signal: Signal) -> float:
     """At most: fonts differ."""
     text = signal.text
-    plain = sum(text.count(letter) for letter in "n→ ")
+    plain = sum(text.count(letter) for letter in "nL→ ")
     raised = len(text) - plain - text.count("^")
     space = _LETTER / 2 if label else 0
     return _SMALL * len(label) + space + _LETTER * plain * 0.8 + _RAISED * raised

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NO_JINJA = 'pages need Jinja2, which is not installed: pip install "richc[report]"'
 
 _FOLDER = "page/templates"
-_POWER = re.compile(r"n\^(\([^)]*\)|[-+]?[0-9./]+)")
+_POWER = re.compile(r"\b([nL])\^(\([^)]*\)|[-+]?[0-9./]+)")
 
 
 def require_jinja() -> None:
@@ -77,18 +77,15 @@ def style_sheet() -> StyleSheet:
 
 
 def powers(text: str) -> Markup:
-    """Every ``n^-1/2`` of a text raised; copied or read aloud, as before."""
+    """Every ``n^-1/2`` and ``L^-1`` of a text raised; copied or read aloud, as before."""
     from markupsafe import Markup, escape
 
     parts: list[Markup] = []
     end = 0
     for found in _POWER.finditer(text):
         parts.append(escape(text[end : found.start()]))
-        parts.append(
-            Markup('<span class="power">n<span class="unseen">^</span><sup>{}</sup></span>').format(
-                found[1]
-            )
-        )
+        raised = Markup('<span class="power">{}<span class="unseen">^</span><sup>{}</sup></span>')
+        parts.append(raised.format(*found.groups()))
         end = found.end()
     return Markup().join([*parts, escape(text[end:])])
 
@@ -154,6 +151,6 @@ def pieces(text: str) -> list[Fragment]:
     found: list[Fragment] = []
     end = 0
     for power in _POWER.finditer(text):
-        found += [Fragment(text[end : power.start()] + "n", False), Fragment(power[1], True)]
+        found += [Fragment(text[end : power.start()] + power[1], False), Fragment(power[2], True)]
         end = power.end()
     return [piece for piece in [*found, Fragment(text[end:], False)] if piece.text]

@@ -171,7 +171,7 @@ def _facts(model: ModelResult) -> Iterator[tuple[str, str]]:
     if verdict.depth_exponent is not None:
         power = f"L^{-verdict.depth_exponent}"
         name = DEPTH_NAMES.get(verdict.depth_exponent)
-        yield "Branches", f"small as `{power}`, beside their stream{f': {name}' if name else ''}"
+        yield "Branches", f"small as {power}, beside their stream{f': {name}' if name else ''}"
 
 
 class _Silenced(NamedTuple):
@@ -241,6 +241,7 @@ def _layers(model: ModelResult) -> Markup:
         "layers.html",
         rows=rows,
         place=place(model.spec),
+        is_deep=not model.spec.is_chain,
         shape=shape,
         factor=SHAPE_FACTORS[shape] if shape is not None else None,
     )

@@ -153,10 +153,11 @@ def _row(model: ModelResult, first: int, more: int, violations: Iterable[Violati
         return Signal(text, tuple(sorted(set(by_place.get((quantity, of_bias), ())))))
 
     has_bias = layer.bias is not None
+    sizes = (layer.fan_out,) if layer.kind.is_norm else (layer.fan_in, layer.fan_out)
     return SignalRow(
         name=group_name(model.spec.layers[first : first + 1 + more]),
         role=layer.role,
-        shape=f"{layer.fan_in.words(symbol)} → {layer.fan_out.words(symbol)}",
+        shape=" → ".join(size.words(symbol) for size in sizes),
         layers=1 + more,
         is_output=first == len(model.spec.layers) - 1,
         h=signal("h", lambda flow: flow.h, known=first < verdict.known_heights),

@@ -109,19 +109,18 @@ def _scheduler(found: Any) -> Any:
 
 
 def outputs_of(output: Any) -> list[Tensor]:
-    """The tensors that are a network's outputs: logits, or all that are no scalars."""
-    logits = getattr(output, "logits", None)
-    if isinstance(logits, Tensor):
-        return [logits]
+    """The tensors of numbers that are no scalars; what is called logits is the first."""
     if isinstance(output, Tensor):
         return [output] if output.is_floating_point() and output.ndim else []
     if isinstance(output, Mapping):
-        output = [output["logits"]] if "logits" in output else list(output.values())
-    if hasattr(output, "__dataclass_fields__"):
-        output = [getattr(output, name) for name in output.__dataclass_fields__]
-    return (
-        [t for one in output for t in outputs_of(one)] if isinstance(output, tuple | list) else []
-    )
+        named = dict(output)
+        output = [named.pop("logits", None), *named.values()]
+    elif hasattr(output, "__dataclass_fields__"):
+        return outputs_of({name: getattr(output, name) for name in output.__dataclass_fields__})
+    elif hasattr(output, "logits"):
+        return outputs_of(vars(output))
+    is_several = isinstance(output, tuple | list)
+    return [tensor for one in output for tensor in outputs_of(one)] if is_several else []
 
 
 def cast(value: Any, dtype: torch.dtype) -> Any:

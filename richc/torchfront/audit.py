@@ -38,8 +38,6 @@ WIDTHS = (64, 128, 256, 512)
 _ROUNDS, _MOST_ROUNDS, _CHEAP = 4, 7, 100_000_000
 #: The most kinds of faults that are mended one after the other.
 _MENDINGS = 6
-#: Networks of every width that are only read.
-_READ = 3
 
 _TARGET = re.compile(r"rich\((\d+(?:/\d+)?)\)")
 
@@ -122,6 +120,11 @@ def audit(make: Callable[[int], Any] | str, settings: AuditSettings) -> Audit:
     except Refusal as refusal:
         return Audit(name, settings, time.perf_counter() - began, str(refusal))
     return found._replace(seconds=time.perf_counter() - began)
+
+
+def _few(widths: Sequence[int]) -> dict[int, int]:
+    """Networks by width to begin with: wide ones average over themselves."""
+    return {n: max(1, len(widths) - i) for i, n in enumerate(widths)}
 
 
 def _work(networks: Mapping[int, Iterable[AuditedNetwork]]) -> int:
@@ -289,7 +292,7 @@ class _Examination:
         """Networks, doubled until nothing is open and the risk is as stated."""
         settings = self._settings
         widths = list(settings.widths)
-        planned = {n: settings.seeds or max(1, len(widths) - i) for i, n in enumerate(widths)}
+        planned = dict.fromkeys(widths, settings.seeds) if settings.seeds else _few(widths)
         networks: dict[int, list[AuditedNetwork]] = {n: [] for n in widths}
         rounds = 0
         while True:
@@ -322,7 +325,7 @@ class _Examination:
         ends = {n: [self._one(n, 0, 0)] for n in widths[:2]}
         self._vanishing = vanishing(Evidence(ends, self._reading.units), self._reading)
         networks: dict[int, list[AuditedNetwork]] = {n: [] for n in widths}
-        planned = dict.fromkeys(widths, _READ)
+        planned = _few(widths)
         rounds = 0
         while True:
             rounds += 1

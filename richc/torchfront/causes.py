@@ -9,7 +9,7 @@ from richc.lab.statistics import Fit
 from richc.torchfront.evidence import TOLERANCE, AuditRow, Evidence, halves
 from richc.torchfront.faults import AuditFault, Mend, interval_of, listed, powered
 from richc.torchfront.own import Own, farthest
-from richc.torchfront.predicting import predict_size, snapped
+from richc.torchfront.predicting import snapped
 from richc.torchfront.reading import FactoryReading
 from richc.torchfront.seen import Line
 
@@ -68,13 +68,8 @@ def readout(
     What is ``tied`` makes representations, too: only a number behind it can be changed.
     """
     names = tuple(own.name for own in readouts) or tuple(tied)
-    sizes = [
-        halves(float(power) - row.wanted)
-        for own in readouts
-        if (power := predict_size(evidence, reading.parameters[own.name], own.key)) is not None
-    ]
     # As read, if that is what was measured; else the nearest half.
-    excess = max(sizes, default=halves(row.excess))
+    excess = halves(row.excess if row.read is None else float(row.read) - row.wanted)
     if abs(excess - row.excess) > 2 * TOLERANCE:
         excess = halves(row.excess)
     powers = [own.exponent for own in readouts if own.exponent is not None]

@@ -114,21 +114,10 @@ class Evidence:
     @cached_property
     def softs(self) -> dict[str, SoftSeen]:
         return {
-            key: soft._replace(attends=soft.attends or self._is_asked(soft))
+            key: soft._replace(attends=soft.attends or (bool(soft.queries) and soft.weights))
             for key, soft in self._narrow.softs.items()
             if key in self._wide.softs and LOSS not in key
         }
-
-    def _is_asked(self, soft: SoftSeen) -> bool:
-        """Whether queries that are made of parameters alone attend, unlike the rows of a router:
-        these are parameters as they stand, and nothing that the width scales comes behind them.
-        """
-        order = self._narrow.order
-        key = max(soft.queries, key=order.index, default=None)
-        if key is None or not soft.weights:
-            return False
-        tails, event = self.tails(key), self._narrow.events[key]
-        return max(tails) > min(tails) or any(map(math.isnan, event.factors.values()))
 
     @property
     def dead(self) -> frozenset[str]:

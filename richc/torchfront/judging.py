@@ -19,7 +19,7 @@ from richc.torchfront.judgement import Judgement
 from richc.torchfront.knobs import eps_excess, outgrown
 from richc.torchfront.measuring import ALL
 from richc.torchfront.own import Own, lazy, owns
-from richc.torchfront.predicting import snapped
+from richc.torchfront.predicting import predict_size, snapped
 from richc.torchfront.reading import FactoryReading, ScalarReading
 
 _HALF = Fraction(1, 2)
@@ -135,9 +135,11 @@ class Judge:
         # What moves the representation that it reads shows it alone: others' updates may be
         # enlarged by those of matrices between.
         if grown and gains[-1] in grown and len(grown) >= _SHARE * len(gains):
-            row = AuditRow(
-                "what updates do to the output", (), grown[len(grown) // 2], True, allowed
-            )
+            sizes = [predict_size(evidence, self._reading.parameters[o.name], o.key)
+                     for o in matrices]  # fmt: skip
+            read = max((one for one in sizes if one is not None), default=None)
+            fit = grown[len(grown) // 2]
+            row = AuditRow("what updates do to the output", (), fit, True, allowed, read)
             if self._side(row):
                 is_blamed, tied = True, [] if at else self._tied()
                 yield causes.readout(evidence, self._reading, matrices, row, tied)

@@ -62,14 +62,14 @@ def predict_output(evidence: Evidence, reading: ParameterReading, key: str) -> F
 
 
 def predict_size(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
-    """By what power a read-out is larger than its sum over terms allows, if these are aligned."""
-    init = evidence.init(reading.name)
-    if not reading.is_matrix or init is None or init.is_zero:
+    """By what power changes of its input, relative to its size, grow in a read-out, if aligned."""
+    init, source = evidence.init(reading.name), evidence.source(key)
+    if not reading.is_matrix or init is None or init.is_zero or source is None or source.is_zero:
         return None
     numbers = (evidence.terms(key), evidence.factors(key, reading.name), evidence.tails(key))
     powers = [power(values, evidence.widths) for values in numbers]
-    known = [one for one in powers if one is not None]
-    return snapped(init.exponent) + sum(known) if len(known) == len(powers) else None
+    known = [one for one in (*powers, _sized(source), _told(init)) if one is not None]
+    return sum(known, Fraction(0)) if len(known) == len(powers) + 2 else None
 
 
 def _entry(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:

@@ -215,8 +215,10 @@ class ForwardWatch(TorchDispatchMode):
             for soft in weights:
                 soft.weights = True
         elif op in PRODUCTS and memory(out) in self._origins:
-            own = self._origins[memory(out)]
-            self._products[memory(out)] = _Product(origins | {own}, attends=False)
+            # A row belongs to a query, as it may be, or to what comes from the batch: a router's.
+            if memory(args[PRODUCTS[op] - 1]) in self._carried:
+                events = origins | {self._origins[memory(out)]}
+                self._products[memory(out)] = _Product(events, attends=False)
         elif op in SOFT and self.softs:
             self._weights[memory(out)] = list(self.softs.values())[-1]
         elif op in KEEPS:

@@ -4,6 +4,7 @@
     python tests/audit/judgements.py alarms --seeds 20  # correct networks that are called wrong
     python tests/audit/judgements.py reading            # read and measured exponents, how far apart
     python tests/audit/judgements.py mends              # --fix mends every single fault
+    python tests/audit/judgements.py mends --rows=-12:  # the last twelve of them
     python tests/audit/judgements.py cpu                # CPU time beside mup's get_coord_data
 
 ``mends`` holds every fault of a rate or a std to two things: that the report says that all is right
@@ -185,11 +186,9 @@ def say_reading(only: str) -> bool:
     return within >= 0.95 * len(found)
 
 
-def say_mends(only: str) -> bool:
+def say_mends(only: str, rows: slice) -> bool:
     good = count = 0
-    for case in single_faults():
-        if only not in case.label:
-            continue
+    for case in [case for case in single_faults() if only in case.label][rows]:
         report = richc.audit(case.make, target=case.target, fix=True)
         again = richc.audit(mended(case.make, report), target=case.target)
         count += 1
@@ -216,18 +215,25 @@ def say_cpu(seeds: int, rounds: int, only: str) -> bool:
     return worst <= 4
 
 
+def sliced(text: str) -> slice:
+    """``-12:``, ``10:20``."""
+    first, last = text.split(":")
+    return slice(int(first) if first else None, int(last) if last else None)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("judgement", choices=["alarms", "reading", "mends", "cpu"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="part of a network's name")
+    parser.add_argument("--rows", type=sliced, default=slice(None), help="of mends: FIRST:LAST")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     judgements = {
         "alarms": lambda: say_alarms(options.seeds, options.only),
         "reading": lambda: say_reading(options.only),
-        "mends": lambda: say_mends(options.only),
+        "mends": lambda: say_mends(options.only, options.rows),
         "cpu": lambda: say_cpu(options.seeds, options.rounds, options.only),
     }
     return 0 if judgements[options.judgement]() else 1

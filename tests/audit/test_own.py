@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -75,6 +76,36 @@ def test_of_a_parameter_that_is_no_plain_matrix(name: str) -> None:
     found = judge(case, richc.audit(case.make))
 
     assert (found.verdict, found.names, found.one) == (True, True, True), found.said
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda first, second: {"value": second.squeeze(-1).tanh(), "logits": first},
+        lambda first, second: SimpleNamespace(logits=first, value=second),
+        lambda first, second: ([first], {"value": (second,)}),
+    ],
+    ids=["dict", "object", "nested"],
+)
+def test_a_head_is_judged_wherever_its_output_is(given: Callable[..., Any]) -> None:
+    class Both(torch.nn.Module):
+        def __init__(self, inner: torch.nn.Module) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, x: Any) -> Any:
+            self.output = self.inner(x)
+            return given(*self.output)
+
+    def make(n: int) -> dict[str, Any]:
+        made = rarer.two_heads(power=-1 / 2)(n)
+        model, loss = Both(made["model"]), made["loss"]
+        return made | {"model": model, "loss": lambda _: loss(model.output)}
+
+    report = richc.audit(make, widths=WIDTHS, seeds=24)
+
+    found = [(f.code, f.parameters, f.excess) for f in report.findings]
+    assert found == [("A501", ["inner.number.weight"], "1/2")]
 
 
 def test_a_head_whose_output_is_not_returned_is_mentioned() -> None:

@@ -262,6 +262,17 @@ def test_a_network_with_a_depth_has_its_place_by_alpha(
     assert top + 50 < bottom
 
 
+def test_powers_of_the_depth_are_raised_and_a_norm_has_one_size(tmp_path: Path) -> None:
+    path = tmp_path / "deep.rich"
+    path.write_text(DEEP.replace("ALPHA", "1"), encoding="utf-8")
+    found = read(page(path))
+
+    raised = {element.text for element in found.all("span") if element.text.startswith("L^")}
+    assert {"L^-1", "L^-α"} <= raised
+    assert "1 → n" not in found.text
+    assert "exponents of n and of the depth L" in found.text
+
+
 def test_networks_off_the_scale_or_without_a_depth_have_no_place_by_alpha(tmp_path: Path) -> None:
     path = tmp_path / "deep.rich"
     text = DEEP.replace(", depth = ALPHA", "").replace("repeat L", "repeat 4")

@@ -112,8 +112,7 @@ class Checkpoints:
             # end
             write(draft / "state.json", json.dumps(common(self.trainer, draft), indent=1).encode())
             draft.replace(path)
-            for old in self.states()[: -self.options.keep]:
-                # Hidden first, so that what is seen is complete.
+            for old in self.states()[: -self.options.keep]:  # hidden first: what is seen is whole
                 shutil.rmtree(old.replace(old.with_name(f".{old.name}")), ignore_errors=True)
 
 

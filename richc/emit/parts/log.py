@@ -23,7 +23,7 @@ class Log:
         options, begin = trainer.options, trainer.taken
         self.path, folder = options.log, options.tensorboard  # keep if not ranks
         # keep if ranks
-        self.path, folder = (None, None) if rank() else (options.log, options.tensorboard)
+        self.path, folder = [None if rank() else v for v in (options.log, options.tensorboard)]
         # end
         self.board: Any = None
         self.told = f"--tensorboard {folder}"

@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,11 +32,11 @@ __all__ = ["gather", "processes", "rank", "ranks"]
 # ---- several processes ---------------------------------------------------------------------------
 @contextlib.contextmanager
 def processes() -> Iterator[None]:
-    """Join the processes that torchrun started, or be the only one; number 0 is heard meanwhile."""
+    """Join the processes that torchrun started, or be the only one; of all only number 0 prints."""
     is_heard = os.environ.get("RANK", "0") == "0"
     out, err = (sys.stdout, sys.stderr) if is_heard else (io.StringIO(), io.StringIO())
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        if dist.is_initialized():
+        if dist.is_initialized():  # by who calls this
             yield
             return
         alone = "tcp://localhost:0?rank=0&world_size=1"
@@ -50,6 +51,7 @@ def processes() -> Iterator[None]:
                 raise SystemExit(1) from None
             raise
         dist.destroy_process_group()
+        time.sleep(0.2)  # gloo's threads let go of tensors by Python's lock; at its exit they abort
 
 
 def gather(values: Tensor, rows: int) -> Tensor:

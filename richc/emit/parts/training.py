@@ -97,7 +97,7 @@ class Trainer:
             raise ValueError(f"--batch: fewer examples than the {ranks()} processes")
         # end
         self.network: Any = model
-        self.probe: Tensor  # keep if monitor
+        self.probe: Tensor  # that layers are measured on  # keep if monitor
         self.held_out: tuple[Any, Tensor]  # seen while it trains  # keep if options and not ranks
         self.undo = contextlib.ExitStack()  # what ends with training
         self.generator = torch.Generator().manual_seed(options.seed)
