@@ -18,7 +18,7 @@ from richc.torchfront.factory import Factory, Made, Refusal
 from richc.torchfront.faults import AuditFault, turned
 from richc.torchfront.judgement import Judgement
 from richc.torchfront.judging import Judge
-from richc.torchfront.knobs import blaming_schedules, warnings_of
+from richc.torchfront.knobs import blaming_schedules, small_readouts, warnings_of
 from richc.torchfront.measuring import (
     LATER,
     AuditedNetwork,
@@ -192,7 +192,10 @@ class _Examination:
             if not going or len(faults) > 40 or self._tries() > _MENDINGS:
                 break
         faults = blaming_schedules(self._reading, faults)
-        warnings = warnings_of(self._reading, first[0].own, first[1], faults, settings.richness)
+        warnings = (
+            *warnings_of(self._reading, first[0].own, first[1], faults),
+            *self._small_readouts(judgement, evidence, faults),
+        )
         return Audit(
             self._factory.name,
             settings,
@@ -206,6 +209,17 @@ class _Examination:
             self._named(warnings),
             self._networks,
             judgement.risk,
+        )
+
+    def _small_readouts(
+        self, last: Judgement, evidence: Evidence, faults: Iterable[AuditFault]
+    ) -> Iterable[AuditFault]:
+        richness = self._settings.richness
+        # A size below that is off still would be said to be the read-out's.
+        return (
+            ()
+            if last.faults
+            else small_readouts(self._reading, last.own, evidence, faults, richness)
         )
 
     def _named(self, faults: Iterable[AuditFault]) -> tuple[AuditFault, ...]:
@@ -338,12 +352,14 @@ class _Examination:
             if enough or rounds == _MOST_ROUNDS or _work(networks) > _CHEAP / 4:
                 break
             planned = more(planned)
-        warnings = warnings_of(
-            self._reading, judgement.own, evidence, judgement.faults, self._settings.richness
+        faults = judgement.faults
+        warnings = (
+            *warnings_of(self._reading, judgement.own, evidence, faults),
+            *self._small_readouts(judgement, evidence, faults),
         )
         count = sum(map(len, networks.values()))
         return Audit(
             self._factory.name, self._settings, 0.0, None, self._reading, judgement, evidence,
-            judgement, self._named(judgement.faults), self._named(warnings), count,
+            judgement, self._named(faults), self._named(warnings), count,
             judgement.risk,
         )  # fmt: skip

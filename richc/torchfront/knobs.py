@@ -22,16 +22,13 @@ def warnings_of(
     own: Mapping[str, Own],
     evidence: Evidence,
     faults: Iterable[AuditFault],
-    target: Fraction,
 ) -> tuple[AuditFault, ...]:
-    """What does not decide the verdict, or what explains a fault.  ``target``: the richness r."""
-    faults = list(faults)
+    """What does not decide the verdict, or what explains a fault."""
     parameters = [p for p in reading.parameters.values() if p.optimizer is not None]
     blamed = {(fault.knob, name) for fault in faults for name in fault.parameters}
     moving = [p for p in parameters if p.name in own and own[p.name].exponent is not None]
     return (
         *(() if any(knob == "schedule" for knob, _ in blamed) else _schedules(parameters)),
-        *_readouts(reading, own, evidence, faults, target),
         *_decays(parameters),
         *_penalties(parameters, evidence),
         *_eps([p for p in moving if ("eps", p.name) not in blamed], evidence),
@@ -71,14 +68,17 @@ def _schedules(parameters: list[ParameterReading]) -> Iterator[AuditFault]:
         )
 
 
-def _readouts(
+def small_readouts(
     reading: FactoryReading,
     own: Mapping[str, Own],
     evidence: Evidence,
     faults: Iterable[AuditFault],
     target: Fraction,
 ) -> Iterator[AuditFault]:
-    """Read-outs that start too large by a law, with a number so small that nothing shows it."""
+    """Read-outs that start too large by a law, with a number so small that nothing shows it.
+
+    ``own`` and ``evidence`` are those with everything mended, ``target`` is the richness r.
+    """
     mended = {mend.name for fault in faults for mend in fault.mends if mend.knob == "init"}
     for one in own.values():
         size = predict_size(evidence, reading.parameters[one.name], one.key)
