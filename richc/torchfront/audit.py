@@ -214,13 +214,10 @@ class _Examination:
     def _small_readouts(
         self, last: Judgement, evidence: Evidence, faults: Iterable[AuditFault]
     ) -> Iterable[AuditFault]:
+        if last.faults:
+            return ()  # A size below that is off still would be said to be the read-out's.
         richness = self._settings.richness
-        # A size below that is off still would be said to be the read-out's.
-        return (
-            ()
-            if last.faults
-            else small_readouts(self._reading, last.own, evidence, faults, richness)
-        )
+        return small_readouts(self._reading, last.own, evidence, faults, richness)
 
     def _named(self, faults: Iterable[AuditFault]) -> tuple[AuditFault, ...]:
         return tuple(fault.among(self._reading.parameters) for fault in faults)
