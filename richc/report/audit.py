@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 from richc.report.audit_schema import AuditFinding, AuditReport
@@ -35,10 +37,12 @@ def render(report: AuditReport, *, color: bool = False, quiet: bool = False) -> 
     for finding in report.findings:
         yield from _finding(finding, style)
     if not quiet:
-        for row in report.open[:_MOST]:
-            yield f"{style.sign('?')} undecided: {row.what}"
-        if len(report.open) > _MOST:
-            yield f"{style.sign('?')} undecided: {len(report.open) - _MOST} more"
+        rows = Counter(row.what for row in report.open)
+        for what, count in islice(rows.items(), _MOST):
+            times = f" ({count} rows)" if count > 1 else ""
+            yield f"{style.sign('?')} undecided: {what}{times}"
+        if len(rows) > _MOST:
+            yield f"{style.sign('?')} undecided: {len(rows) - _MOST} more"
         for note in report.notes:
             yield f"  note: {note}"
     yield f"{style.sign(_SIGNS[report.verdict])} {verdict(report)}"

@@ -8,21 +8,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-_PARTS = ("model", "optimizer", "batch", "loss", "scheduler")
+PARTS = ("model", "optimizer", "batch", "loss", "scheduler")
 
 
 def unpacked(made: Any) -> dict[str, Any]:
     """The parts of what a factory returned, by name: of a mapping, a tuple or an object."""
     if isinstance(made, Mapping):
-        parts = {key: made[key] for key in _PARTS if key in made}
+        parts = {key: made[key] for key in PARTS if key in made}
     elif hasattr(made, "_asdict"):
-        parts = {k: v for k, v in made._asdict().items() if k in _PARTS}
+        parts = {k: v for k, v in made._asdict().items() if k in PARTS}
     elif isinstance(made, tuple | list):
-        parts = dict(zip(_PARTS, made, strict=False))
+        parts = dict(zip(PARTS, made, strict=False))
         if len(made) == 2 and _is_lightning(made[0]):
             parts = {"model": made[0], "batch": made[1]}
     else:
-        parts = {key: getattr(made, key) for key in _PARTS if hasattr(made, key)}
+        parts = {key: getattr(made, key) for key in PARTS if hasattr(made, key)}
         if isinstance(made, nn.Module):
             parts = {"model": made}
     if _is_lightning(parts.get("model")) and parts.get("loss") is None:

@@ -19,7 +19,7 @@ from richc.torchfront.factory import Factory, Made, Refusal
 from richc.torchfront.faults import AuditFault, turned
 from richc.torchfront.judgement import Judgement
 from richc.torchfront.judging import Judge
-from richc.torchfront.knobs import blaming_schedules, warnings_of
+from richc.torchfront.knobs import blaming_schedules, small_readouts, warnings_of
 from richc.torchfront.measuring import (
     LATER,
     AuditedNetwork,
@@ -29,6 +29,7 @@ from richc.torchfront.measuring import (
     stride,
 )
 from richc.torchfront.own import bottlenecks, lazy
+from richc.torchfront.predicting import vanishing
 from richc.torchfront.preparing import quiet
 from richc.torchfront.reading import WIDEST, FactoryReading, read
 
@@ -157,6 +158,8 @@ class _Examination:
         self._bottlenecks: dict[str, str] = {}
         #: Read-outs that are made to start at zero.
         self._still: tuple[str, ...] = ()
+        #: Biases that are left out: in the limit they start at zero.
+        self._vanishing: tuple[str, ...] = ()
         self._mends: dict[tuple[str, str], Fraction] = {}
         self._networks = 0
         self._narrow = settings.widths[0]
@@ -192,7 +195,10 @@ class _Examination:
             if not going or len(faults) > 40 or self._tries() > _MENDINGS:
                 break
         faults = blaming_schedules(self._reading, faults)
-        warnings = warnings_of(self._reading, first[0].own, first[1], faults)
+        warnings = (
+            *warnings_of(self._reading, first[0].own, first[1], faults),
+            *self._small_readouts(judgement, evidence, faults),
+        )
         return Audit(
             self._factory.name,
             settings,
@@ -202,11 +208,22 @@ class _Examination:
             first[0],
             first[1],
             judgement.leaving(unsettled),
-            tuple(faults),
-            warnings,
+            self._named(faults),
+            self._named(warnings),
             self._networks,
             judgement.risk,
         )
+
+    def _small_readouts(
+        self, last: Judgement, evidence: Evidence, faults: Iterable[AuditFault]
+    ) -> Iterable[AuditFault]:
+        if last.faults:
+            return ()  # A size below that is off still would be said to be the read-out's.
+        richness = self._settings.richness
+        return small_readouts(self._reading, last.own, evidence, faults, richness)
+
+    def _named(self, faults: Iterable[AuditFault]) -> tuple[AuditFault, ...]:
+        return tuple(fault.among(self._reading.parameters) for fault in faults)
 
     _count = 0
 
@@ -237,6 +254,7 @@ class _Examination:
             self._mends,
             width / self._narrow,
             self._still,
+            self._vanishing,
             self._bottlenecks,
             awake,
         )
@@ -260,6 +278,7 @@ class _Examination:
             ends = {n: [self._one(n, 0)] for n in (widths[0], widths[1])}
         evidence = Evidence(ends, self._reading.units)
         self._bottlenecks = bottlenecks(evidence, self._reading)
+        self._vanishing = vanishing(evidence, self._reading)
         alone = {
             name
             for name in self._reading.parameters
@@ -332,9 +351,11 @@ class _Examination:
             while narrow > WIDEST // 8:
                 narrow //= 2
             widths = [narrow, 2 * narrow, 4 * narrow, 8 * narrow]
-        networks: dict[int, list[AuditedNetwork]] = {n: [] for n in widths}
         ends = {n: [self._one(n, 0, 0)] for n in widths[:2]}
-        self._bottlenecks = bottlenecks(Evidence(ends, self._reading.units), self._reading)
+        sized = Evidence(ends, self._reading.units)
+        self._vanishing = vanishing(sized, self._reading)
+        self._bottlenecks = bottlenecks(sized, self._reading)
+        networks: dict[int, list[AuditedNetwork]] = {n: [] for n in widths}
         planned = _few(widths)
         rounds = 0
         while True:
@@ -348,10 +369,14 @@ class _Examination:
             if enough or rounds == _MOST_ROUNDS or _work(networks) > _CHEAP / 4:
                 break
             planned = more(planned)
-        warnings = warnings_of(self._reading, judgement.own, evidence, ())
+        faults = judgement.faults
+        warnings = (
+            *warnings_of(self._reading, judgement.own, evidence, faults),
+            *self._small_readouts(judgement, evidence, faults),
+        )
         count = sum(map(len, networks.values()))
         return Audit(
             self._factory.name, self._settings, 0.0, None, self._reading, judgement, evidence,
-            judgement, judgement.faults, warnings, count,
+            judgement, self._named(faults), self._named(warnings), count,
             judgement.risk,
         )  # fmt: skip

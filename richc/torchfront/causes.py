@@ -74,8 +74,10 @@ def readout(
     if abs(excess - row.excess) > 2 * TOLERANCE:
         excess = halves(row.excess)
     powers = [own.exponent for own in readouts if own.exponent is not None]
-    # Its own update too large by the same: one number is too large, not two.
-    both = bool(powers) and abs(max(powers) - float(excess)) < TOLERANCE
+    # Its own update too large by the same: one number is too large, not two.  Where the update is
+    # as large as the weight, that is its init.
+    follows = any(reading.parameters[own.name].times == "weight" for own in readouts)
+    both = bool(powers) and abs(max(powers) - float(excess)) < TOLERANCE and not follows
     knob = "multiplier" if both or not readouts else "init"
     mends = [Mend(own.name, "init", excess) for own in readouts]
     if both:

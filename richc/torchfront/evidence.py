@@ -296,9 +296,13 @@ class Evidence:
         place = Place("own", key, name, step)
         if self.largest(place) <= _ROUNDING * self.largest(size):
             return None
-        if any(not v for found in self.values(size).values() for v in found):
-            return self.fit(place, _CHANGE)  # It starts at zero: the change is all there is.
-        return self.fit(place, _CHANGE, size)
+        return self.fit(place, _CHANGE, None if self._starts_at_zero(key) else size)
+
+    def _starts_at_zero(self, key: str) -> bool:
+        """Whether a representation is nothing at init: its change is all there is, in later steps
+        as well, and has to be seen beside what the branch is added to.
+        """
+        return any(not v for found in self.values(Place("size", key)).values() for v in found)
 
     def moved(self, name: str, key: str) -> Fit | None:
         """Of a parameter's own change of what is no representation, as it is."""
@@ -328,15 +332,20 @@ class Evidence:
     ) -> Fit | None:
         """Of a family's change of an output over the largest of its own relative changes."""
         logs: dict[int, list[float]] = {}
-        pairs = list(own)
+        pairs = [
+            (
+                Place("own", key, name, step),
+                None if self._starts_at_zero(key) else Place("size", key, step=step),
+            )
+            for name, key in own
+        ]
         for width, found in self._networks.items():
             for one in found:
                 moved = one.sizes.get(Place("df", at, who, step), 0.0)
                 sizes = one.sizes
                 relative = [
-                    sizes.get(Place("own", key, name, step), 0.0)
-                    / (sizes.get(Place("size", key, step=step), 0.0) or 1.0)
-                    for name, key in pairs
+                    sizes.get(place, 0.0) / ((size and sizes.get(size)) or 1.0)
+                    for place, size in pairs
                 ]
                 if moved > 0 and max(relative, default=0.0) > 0:
                     logs.setdefault(self.units(width), []).append(math.log(moved / max(relative)))
@@ -349,6 +358,11 @@ class Evidence:
         """Of a parameter's part in a representation at init, relative to it."""
         step = self.stage(key)
         return self.fit(Place("self", key, name, step), _INIT, Place("size", key, step=step))
+
+    def largest_part(self, name: str, key: str) -> float:
+        """Of a parameter in a representation at init, relative to it."""
+        part, size = self.largest(Place("self", key, name)), self.largest(Place("size", key))
+        return part / size if size else 0.0
 
     def terms(self, key: str) -> list[float]:
         """How many terms an entry of an event sums over, by width."""

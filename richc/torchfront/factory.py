@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from richc.torchfront.adapters import batch_of, own_loss, unpacked
+from richc.torchfront.adapters import PARTS, batch_of, own_loss, unpacked
 
 #: As many as NumPy has.
 _SEEDS = 2**32
@@ -123,6 +123,11 @@ def _seeded(seed: int) -> Iterator[None]:
 
 def normalised(made: Any) -> Made:
     """What a factory returned.  Raises Refusal where something is missing."""
+    odd = [str(key) for key in made if key not in PARTS] if isinstance(made, Mapping) else []
+    if odd:
+        raise Refusal(
+            f"the factory returns {', '.join(map(repr, odd))}: its keys are {', '.join(PARTS)}"
+        )
     parts = unpacked(made)
     model = parts.get("model")
     if not isinstance(model, nn.Module):

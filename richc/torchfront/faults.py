@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
@@ -45,6 +46,11 @@ class AuditFault(NamedTuple):
         message = self.message.replace(listed(self.parameters), listed(names))
         return self._replace(parameters=names, message=message, mends=mends) if names else None
 
+    def among(self, everything: Iterable[str]) -> AuditFault:
+        """The same, named apart from all other parameters."""
+        told = listed(self.parameters, everything)
+        return self._replace(message=self.message.replace(listed(self.parameters), told))
+
 
 def turned(before: Iterable[AuditFault], later: Iterable[AuditFault]) -> set[tuple[str, str]]:
     """The knobs that later findings call off to the other side than those before."""
@@ -63,30 +69,37 @@ def pattern(name: str) -> str:
     return ".".join("*" if part.isdigit() else part for part in name.split("."))
 
 
-def patterns(names: Iterable[str]) -> dict[str, int]:
-    """Names with stars for numbers, and how many parameters each stands for."""
-    found: dict[str, int] = {}
+def patterns(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names by what they are with stars for numbers."""
+    found: dict[str, list[str]] = {}
     for name in names:
-        shown = pattern(name)
-        found[shown] = found.get(shown, 0) + 1
+        found.setdefault(pattern(name), []).append(name)
     return found
 
 
-def listed(names: Iterable[str]) -> str:
-    """For a sentence: the patterns of names, at most four."""
+def listed(names: Iterable[str], everything: Iterable[str] = ()) -> str:
+    """For a sentence: the patterns of names, at most four; with their numbers where others of
+    ``everything`` have the pattern, too.
+    """
     several = list(names)
-    found = patterns(several)
-    shown = [
-        f"`{shared if count > 1 else name}`"
-        for (shared, count), name in zip(
-            found.items(), (next(n for n in several if p in patterns([n])) for p in found),
-            strict=True,
-        )
-    ]  # fmt: skip
+    alike, shown = patterns(everything), []
+    for shared, members in patterns(several).items():
+        is_whole = set(alike.get(shared, ())) <= set(members)
+        shown += [shared] if is_whole and len(members) > 1 else _numbered(members)
+    shown = [f"`{one}`" for one in shown]
     if len(shown) > 4:
         shown = [*shown[:3], f"{len(shown) - 3} more"]
     counted = f" ({len(several)} parameters)" if len(several) > 1 else ""
     return ", ".join(shown) + counted
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """Names of one pattern as one, {2,4}.weight, if they are all that it says."""
+    parts = zip(*(name.split(".") for name in names), strict=True)
+    columns = [list(dict.fromkeys(column)) for column in parts]
+    if math.prod(map(len, columns)) != len(names):
+        return names
+    return [".".join(c[0] if len(c) == 1 else f"{{{','.join(c)}}}" for c in columns)]
 
 
 def powered(exponent: Fraction | float) -> str:

@@ -58,7 +58,8 @@ class Judge:
         """Without training: sizes at init, and updates as shapes and rates say that they are."""
         faults = list(self._inits()) or [*self._read_updates(), *self._read_scales()]
         unknown = [own.name for own in self.own.values() if own.read is None]
-        notes = (f"{listed(unknown)}: its update cannot be read, only measured",) if unknown else ()
+        said = f"{self._listed(unknown)}: its update cannot be read, only measured"
+        notes = (said,) if unknown else ()
         return self._judgement(faults)._replace(notes=(*notes, *self._untrained()))
 
     def _judgement(self, faults: list[AuditFault]) -> Judgement:
@@ -145,7 +146,9 @@ class Judge:
         allowed = max(float(_HALF - self._target), -self._lazy if self._lazy is not None else 0.0)
         grown = sorted(g for g in gains if g.exponent - allowed > TOLERANCE)
         is_blamed = False
-        if grown and len(grown) >= _SHARE * len(gains):
+        # What moves the representation that it reads shows it alone: others' updates may be
+        # enlarged by those of matrices between.
+        if grown and gains[-1] in grown and len(grown) >= _SHARE * len(gains):
             sizes = [predict_size(evidence, self._reading.parameters[o.name], o.key)
                      for o in matrices]  # fmt: skip
             read = max((one for one in sizes if one is not None), default=None)
@@ -161,21 +164,19 @@ class Judge:
                 yield causes.output(self._reading, made_of, halves(output.exponent), output)
 
     def _gains(self, at: str) -> list[Fit]:
-        """By how much families of hidden matrices move an output, over their own update."""
-        found = []
+        """By how much families of hidden matrices move an output, over their update, in order."""
+        evidence, found, order = self._evidence, [], list(self._evidence.events)
+        step_of = evidence.first_step if at in evidence.narrow.values() else evidence.step
         for who, names in self._reading.families.items():
             known = [self.own[name] for name in names if name in self.own]
             members = [own for own in known if own.is_wide and own.exponent is not None]
             if not members:
                 continue
-            evidence = self._evidence
-            step_of = evidence.first_step if at in evidence.narrow.values() else evidence.step
-            step = max(step_of(own.name) for own in members)
             pairs = [(own.name, own.key) for own in members]
-            gain = self._evidence.readout_gain(who, pairs, step, at)
+            gain = evidence.readout_gain(who, pairs, max(step_of(name) for name, _ in pairs), at)
             if gain is not None:
-                found.append(gain)
-        return found
+                found.append((max(order.index(key) for _, key in pairs), gain))
+        return [gain for _, gain in sorted(found)]
 
     # Own updates.
 
@@ -203,25 +204,38 @@ class Judge:
             what = f"the update of `{own.name}`"
             row = AuditRow(what, (own.name,), own.fit, upward, goal, own.read)
             side = self._side(row)
-            if own.is_wide and self._lazy is not None:
+            wrong = self._wrong(own, side, row)
+            if own.is_wide and self._lazy is not None and (wrong is None or wrong[0] != "A602"):
                 shifted += [own] if side else []
                 continue
             if side is None:
                 unclear.append((own, row))
-            wrong = self._wrong(own, side, row)
             if wrong is not None:
                 groups.setdefault(wrong, []).append(own)
+        if any(code == "A602" for code, _ in groups):
+            yield from self._outgrown()
+            return
         if shifted and self._lazy is not None:
             power = snapped(self._lazy)
             yield from self._one_power(shifted, halves(self._lazy - wanted), _HALF + power)
         for (code, excess), members in self._joined(groups).items():
             if code == "A701":
                 yield causes.apart(self._rate(members), members)
-            elif code == "A602":
-                yield outgrown("error", [own.name for own in members], excess)
             else:
                 whole = [*members, *self._alike(members, excess, unclear)]
                 yield causes.update(code, excess, self._rate(whole), whole)
+
+    def _outgrown(self) -> Iterator[AuditFault]:
+        """Where an eps makes an update another than its rate's, all that outgrow their gradients:
+        what is off besides is judged without them.
+        """
+        found: dict[Fraction, list[str]] = {}
+        for name in self.own:
+            power = eps_excess(self._reading.parameters[name], self._evidence)
+            if power is not None:
+                found.setdefault(power, []).append(name)
+        for power, names in found.items():
+            yield outgrown("error", names, power)
 
     def _joined(
         self, groups: dict[tuple[str, Fraction], list[Own]]
@@ -343,10 +357,8 @@ class Judge:
             largest = max(known, key=lambda f: f.exponent)
             row = AuditRow(f"the change of soft-max inputs at {place(key)}", (), largest, True)
             if self._side(row):
-                excess = halves(row.excess)
-                found.setdefault((soft.attends, excess, pattern(key.partition(":")[0])), []).append(
-                    (key, largest)
-                )
+                kind = soft.attends, halves(row.excess), pattern(key.partition(":")[0])
+                found.setdefault(kind, []).append((key, largest))
         for (attends, excess, _), members in found.items():
             places = [key.partition(":")[0] for key, _ in members]
             names = self._queries(key for key, _ in members)
@@ -358,19 +370,22 @@ class Judge:
 
     # What is said, and not judged.
 
+    def _listed(self, names: Iterable[str]) -> str:
+        return listed(names, self._reading.parameters)
+
     def _notes(self) -> Iterator[str]:
         parameters = self._reading.parameters
         trained = [name for name, p in parameters.items() if p.optimizer is not None]
         still = [n for n in trained if n not in self.own or self.own[n].exponent is None]
         if still:
-            yield f"{listed(still)}: no effect at any width"
+            yield f"{self._listed(still)}: no effect at any width"
         is_score = self._evidence.is_score
         late = [n for n, own in self.own.items() if self._is_late(own) and is_score(own.key)]
         if late:
-            yield f"{listed(late)}: queries and keys under SGD move late, and are not judged"
+            yield f"{self._listed(late)}: queries and keys under SGD move late, and are not judged"
         aside = [o.name for o in self.own.values() if o.is_readout and o.fit and o.output is None]
         if aside:
-            yield f"{listed(aside)}: its output is not returned; its size is not judged"
+            yield f"{self._listed(aside)}: its output is not returned; its size is not judged"
         for name in self._tied():
             yield f"`{name}` is tied: what it does as a read-out is not judged"
 
@@ -382,4 +397,4 @@ class Judge:
 
     def _untrained(self) -> tuple[str, ...]:
         names = [n for n, p in self._reading.parameters.items() if p.optimizer is None]
-        return (f"{listed(names)}: in no optimizer, so never trained",) if names else ()
+        return (f"{self._listed(names)}: in no optimizer, so never trained",) if names else ()

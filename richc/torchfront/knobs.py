@@ -9,8 +9,10 @@ from richc.torchfront.evidence import TOLERANCE, Evidence
 from richc.torchfront.faults import AuditFault, Mend, listed, powered
 from richc.torchfront.measuring import Place
 from richc.torchfront.own import Own
+from richc.torchfront.predicting import predict_size, snapped
 from richc.torchfront.reading import FactoryReading, ParameterReading
 
+_HALF = Fraction(1, 2)
 #: An eps of this part of a gradient is felt.
 _FELT = 0.1
 
@@ -28,6 +30,7 @@ def warnings_of(
     return (
         *(() if any(knob == "schedule" for knob, _ in blamed) else _schedules(parameters)),
         *_decays(parameters),
+        *_penalties(parameters, evidence),
         *_eps([p for p in moving if ("eps", p.name) not in blamed], evidence),
     )
 
@@ -65,10 +68,41 @@ def _schedules(parameters: list[ParameterReading]) -> Iterator[AuditFault]:
         )
 
 
+def small_readouts(
+    reading: FactoryReading,
+    own: Mapping[str, Own],
+    evidence: Evidence,
+    faults: Iterable[AuditFault],
+    target: Fraction,
+) -> Iterator[AuditFault]:
+    """Read-outs that start too large by a law, with a number so small that nothing shows it.
+
+    ``own`` and ``evidence`` are those with everything mended, ``target`` is the richness r.
+    """
+    mended = {mend.name for fault in faults for mend in fault.mends if mend.knob == "init"}
+    for one in own.values():
+        size = predict_size(evidence, reading.parameters[one.name], one.key)
+        if not one.is_readout or one.output in (None, one.key) or size is None:
+            continue
+        excess, init = size - (_HALF - target), evidence.init(one.name)
+        if excess > 0 and init is not None and one.name not in mended:
+            yield AuditFault(
+                "A501",
+                "warning",
+                (one.name,),
+                "init",
+                excess,
+                f"the read-out {listed([one.name])} starts larger than it should, by "
+                f"{powered(excess)}: at these widths it is too small to be felt",
+                snapped(init.exponent),
+                help=f"init × {powered(-excess)}",
+            )
+
+
 def _decays(parameters: list[ParameterReading]) -> Iterator[AuditFault]:
     groups: dict[Fraction, list[str]] = {}
     for one in parameters:
-        if one.decays and one.decay is not None and one.decay != 0:
+        if one.decay:
             groups.setdefault(one.decay, []).append(one.name)
     for power, names in groups.items():
         yield AuditFault(
@@ -81,6 +115,29 @@ def _decays(parameters: list[ParameterReading]) -> Iterator[AuditFault]:
             "another width",
             power,
             help=f"decay × {powered(-power)}",
+        )
+
+
+def _penalties(parameters: list[ParameterReading], evidence: Evidence) -> Iterator[AuditFault]:
+    """Decays that are added to gradients which are then normalised."""
+    groups: dict[Fraction, list[str]] = {}
+    for one in parameters:
+        init, gradient = evidence.init(one.name), evidence.gradient(one.name)
+        if one.penalty is None or init is None or gradient is None:
+            continue
+        ahead = float(one.penalty) + init.exponent - gradient.exponent
+        if not (init.is_zero or gradient.is_zero) and ahead > TOLERANCE:
+            groups.setdefault(Fraction(round(2 * ahead), 2), []).append(one.name)
+    for power, names in groups.items():
+        yield AuditFault(
+            "A601",
+            "warning",
+            tuple(names),
+            "decay",
+            power,
+            f"decay × weight outgrows the gradient of {listed(names)}, with which it is "
+            f"normalised, by {powered(power)}",
+            help=f"decay × {powered(-power)}, or a decay that is decoupled",
         )
 
 

@@ -28,8 +28,8 @@ ALL = ""
 #: How far a parameter is moved: this part of its own size, or of what it changes.
 _PART = 1e-5
 #: How far the whole network is moved in a step where several are made.
-_STRIDE = 0.1
-#: What norms leave of a doubled input, for their eps.
+_STRIDE = 0.03
+#: What norms leave of their input's size, for their eps.
 _FREE = 0.01
 #: The step that is judged where something has no gradient before.
 LATER = 3
@@ -84,8 +84,9 @@ class Measurement:
     """Measures one network.
 
     ``factors`` multiply its learning rates in the steps that are made before the last; ``still``
-    are read-outs that are made to start at zero; ``narrow`` are bottlenecks (own.bottlenecks), in
-    which responses are found as at the output; ``awake`` are matrices that they have instead.
+    are read-outs that are made to start at zero, ``vanishing`` biases that do so in the limit;
+    ``narrow`` are bottlenecks (own.bottlenecks), in which responses are found as at the output;
+    ``awake`` are matrices that they have instead.
     """
 
     def __init__(
@@ -97,25 +98,26 @@ class Measurement:
         mends: Mends | None = None,
         ratio: float = 1.0,
         still: Iterable[str] = (),
+        vanishing: Iterable[str] = (),
         narrow: Mapping[str, str] | None = None,
         awake: Mapping[str, Tensor] | None = None,
     ) -> None:
         self._made = prepare(made, dtype)
-        if still:
-            named = self._made.parameters()
-            for name in still:
-                torch.nn.init.zeros_(named[name])
+        self._parameters = self._made.parameters()
+        for name in still:
+            torch.nn.init.zeros_(self._parameters[name])
         mend(self._made, mends or {}, ratio)
         for name, matrix in (awake or {}).items():
-            self._made.parameters()[name].data.copy_(matrix)
+            self._parameters[name].data.copy_(matrix)
+        self.sizes = {Place("init", "", n): rms(p) for n, p in self._parameters.items()}
+        for name in vanishing:
+            torch.nn.init.zeros_(self._parameters[name])
         #: What logits of attention are multiplied with, by module.
         self._logits = attention(mends or {}, ratio)
-        self._parameters = self._made.parameters()
         self._factors = factors
         #: Families of parameters, whose responses are found by themselves.
         self._together = tuple(together)
         self._batch = tensors((self._made.positional, dict(self._made.named)))
-        self.sizes: dict[Place, float] = {}
         self._events: dict[str, Event] = {}
         self._softs: dict[str, Soft] = {}
         self._order: tuple[str, ...] = ()
@@ -133,8 +135,6 @@ class Measurement:
 
     def run(self, last: int = 1) -> AuditedNetwork:
         """The first step, and the ``last`` as well; 0: none, sizes at init.  Raises Refusal."""
-        for name, p in self._parameters.items():
-            self.sizes[Place("init", "", name)] = rms(p)
         if not last:
             self._base({}, 1)
             self._toward(dict(self._parameters), 1)
@@ -283,10 +283,12 @@ class Measurement:
             self._check_repeats()
         for names in (tuple(step), *self._together):
             who = ALL if len(names) == len(step) else names[0]
-            self._respond(who, {name: step[name] for name in names if name in step}, number)
+            moving = {name: step[name] for name in names if name in step}
+            if any(bool(change.any()) for change in moving.values()):
+                self._respond(who, moving, number)
 
-    def doubling(self, key: str | None) -> tuple[Tensor, dict[str, Soft]]:
-        """The first output and the soft-max inputs with an event's output doubled."""
+    def enlarging(self, key: str | None) -> tuple[Tensor, dict[str, Soft]]:
+        """The first output and the soft-max inputs with an event's output enlarged."""
         itself = {"self": {name: p.detach() for name, p in self._parameters.items()}}
         watch = ForwardWatch(self._made.model, moved=itself, batch=self._batch, scaled=key)
         return self._forward(watch)[0], watch.softs
@@ -344,23 +346,23 @@ def _unless_zero(size: float) -> float:
 
 
 def is_free(made: Made, dtype: torch.dtype, key: str) -> bool:
-    """Whether nothing but norms reads an event's output: doubled, it leaves the output as it is."""
+    """Whether nothing but norms reads an event's output: enlarged, it leaves the output as is."""
     with quiet():
         measurement = Measurement(made, dtype)
-        first, softs = measurement.doubling(None)
-        second, others = measurement.doubling(key)
+        first, softs = measurement.enlarging(None)
+        second, others = measurement.enlarging(key)
     kept = [(first, second), *((softs[k].values, others[k].values) for k in softs if k in others)]
     return all(rms(b - a) < _FREE * rms(a) for a, b in kept)
 
 
 def stride(network: AuditedNetwork, step: int) -> float:
-    """How far a step moves what it moves most, relative to its size."""
+    """How far a step moves what it moves most, relative to its size; as it is from zero on."""
     sizes = network.sizes
     worst = sizes[Place("df", "", step=step)]
     for at, value in sizes.items():
         if at.kind == "own" and at.step == step:
-            size = sizes[Place("size", at.at, step=step)]
-            worst = max(worst, value / size if size > 1e-12 else 0.0)
+            size = sizes[Place("size", at.at)] and sizes[Place("size", at.at, step=step)]
+            worst = max(worst, value / size if size > 1e-12 else value)
     return worst
 
 

@@ -8,10 +8,15 @@ from fractions import Fraction
 from richc.lab.statistics import Fit
 from richc.torchfront.evidence import CONFIDENCE, TOLERANCE, Evidence
 from richc.torchfront.measuring import Place
-from richc.torchfront.reading import ParameterReading, power
+from richc.torchfront.reading import FactoryReading, ParameterReading, power
 
 #: Sizes at init are multiples of this power.
 _STEP = 4
+#: Operations that a bias is an argument of, and those that add it.
+_BIASED = ("addmm", "convolution", "baddbmm")
+_ADDS = (*_BIASED, "add", "add_")
+#: What is a smaller part of a sum has something beside it.
+_ALONE = 0.999
 
 
 def predict(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
@@ -35,12 +40,12 @@ def predict(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction
     if terms == 0 and event.op not in ("mm", "addmm", "bmm", "convolution"):
         return _vector(evidence, reading, key, entry)
     ndim = len(reading.dimensions)
-    if ndim == 1 and event.op in ("addmm", "convolution", "baddbmm"):
-        return entry - _bare(evidence, key, size)
+    if ndim == 1 and event.op in _BIASED:
+        return _less(entry, _bare(evidence, key, size))
     gain = evidence.bare(key, over_source=True)
     if gain is None or gain.is_zero or factor is None:
         return None  # An entry of what is made of it need not be one of it.
-    return entry + factor + terms - _bare(evidence, key, gain)
+    return _less(entry + factor + terms, _bare(evidence, key, gain))
 
 
 def predict_output(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
@@ -52,10 +57,8 @@ def predict_output(evidence: Evidence, reading: ParameterReading, key: str) -> F
         return entry
     numbers = (evidence.terms(key), evidence.factors(key, reading.name), evidence.tails(key))
     powers = [power(values, evidence.widths) for values in numbers]
-    known = [one for one in powers if one is not None]
-    if len(known) < len(powers):
-        return None
-    return entry + sum(known) + _sized(source.exponent)
+    known = [one for one in (*powers, _sized(source)) if one is not None]
+    return entry + sum(known) if len(known) > len(powers) else None
 
 
 def predict_size(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
@@ -65,10 +68,8 @@ def predict_size(evidence: Evidence, reading: ParameterReading, key: str) -> Fra
         return None
     numbers = (evidence.terms(key), evidence.factors(key, reading.name), evidence.tails(key))
     powers = [power(values, evidence.widths) for values in numbers]
-    known = [one for one in powers if one is not None]
-    if len(known) < len(powers):
-        return None
-    return snapped(init.exponent) + sum(known) + _sized(source.exponent)
+    known = [one for one in (*powers, _sized(source), _told(init)) if one is not None]
+    return sum(known, Fraction(0)) if len(known) == len(powers) + 2 else None
 
 
 def _entry(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
@@ -93,8 +94,8 @@ def _gradient(evidence: Evidence, reading: ParameterReading, key: str) -> Fracti
     source = evidence.source(key)
     if not reading.is_matrix or source is None or source.is_zero:
         return _told(evidence.gradient(reading.name))
-    power = _told(evidence.gradient(reading.name, key))
-    return None if power is None else power + _sized(source.exponent)
+    power, size = _told(evidence.gradient(reading.name, key)), _sized(source)
+    return None if power is None or size is None else power + size
 
 
 def _told(fit: Fit | None) -> Fraction | None:
@@ -113,35 +114,62 @@ def _vector(
     evidence: Evidence, reading: ParameterReading, key: str, entry: Fraction
 ) -> Fraction | None:
     """Of a gain, a bias, or an embedding."""
-    size, part = evidence.bare(key), _part(evidence, reading, key)
+    size = evidence.bare(key)
     assert size is not None
-    # What starts at zero changes what it is added to by the update.
-    return entry - _bare(evidence, key, size) if part is None else entry + part
+    init, itself = evidence.init(reading.name), evidence.itself(reading.name, key)
+    if init is None or init.is_zero or itself is None or itself.is_zero:
+        # It starts at zero: what it is added to, it changes by the update.
+        return _less(entry, _bare(evidence, key, size))
+    return _less(entry, _share(itself, init))
 
 
 def predict_factor(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
     """The exponent of the change of an output by what multiplies it, relative to its size."""
-    entry, part = _entry(evidence, reading, key), _part(evidence, reading, key)
-    return None if entry is None or part is None else entry + part
-
-
-def _part(evidence: Evidence, reading: ParameterReading, key: str) -> Fraction | None:
-    """Of what a parameter makes, relative to the size of all, over the parameter's own size."""
-    init, itself = evidence.init(reading.name), evidence.itself(reading.name, key)
-    if init is None or init.is_zero or itself is None or itself.is_zero:
+    entry, init = _entry(evidence, reading, key), evidence.init(reading.name)
+    itself = evidence.itself(reading.name, key)
+    if entry is None or init is None or itself is None or itself.is_zero:
         return None
-    return _sized(itself.exponent) - snapped(init.exponent)
+    return _less(entry, _share(itself, init))
 
 
-def _bare(evidence: Evidence, key: str, fit: Fit) -> Fraction:
+def _share(itself: Fit, init: Fit) -> Fraction | None:
+    """Of a parameter's own size, over that of what it makes, relative to the size of all."""
+    size, part = _told(init), _sized(itself)
+    return None if size is None or part is None else size - part
+
+
+def vanishing(evidence: Evidence, reading: FactoryReading) -> tuple[str, ...]:
+    """Wide biases that start smaller in wider networks, beside what does not, as torch draws them.
+
+    In the limit they are nothing; in narrow networks whatever they are added to shrinks with them.
+    """
+    found = []
+    for name, one in reading.parameters.items():
+        init = evidence.init(name)
+        if one.is_matrix or not any(d.power > 0 for d in one.dimensions):
+            continue
+        uses = [key for key in evidence.uses(name) if evidence.events[key].op in _ADDS]
+        parts = [evidence.largest_part(name, key) for key in uses]
+        is_added = bool(parts) and min(parts) < _ALONE
+        if is_added and init is not None and -math.inf < init.exponent < -TOLERANCE:
+            found.append(name)
+    return tuple(found)
+
+
+def _less(power: Fraction, size: Fraction | None) -> Fraction | None:
+    return None if size is None else power - size
+
+
+def _bare(evidence: Evidence, key: str, fit: Fit) -> Fraction | None:
     """Of what an event makes before it is multiplied: what multiplies it is known exactly."""
     tail = power(evidence.tails(key), evidence.widths) or Fraction(0)
-    return _sized(fit.exponent + float(tail)) - tail
+    size = _sized(fit._replace(exponent=fit.exponent + float(tail)))
+    return None if size is None else size - tail
 
 
-def _sized(exponent: float) -> Fraction:
-    """Of a size at init: one that the rules take for n^0 is read as that."""
-    return Fraction(0) if abs(exponent) <= TOLERANCE else snapped(exponent)
+def _sized(fit: Fit) -> Fraction | None:
+    """Of a size at init: one that the rules take for n^0 is read as that, no other guessed."""
+    return Fraction(0) if abs(fit.exponent) <= TOLERANCE else _told(fit)
 
 
 def snapped(exponent: float) -> Fraction:

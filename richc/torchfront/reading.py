@@ -37,8 +37,8 @@ _ENTRYWISE |= {
 _FOLLOWS = {"sgd", "asgd", "sgdw"}
 #: What multiplies the updates of some beside the rate.
 _TIMES = dict.fromkeys(_FOLLOWS, "gradient") | {"adafactor": "weight"}
-#: Those that multiply their decay by the learning rate.
-_DECOUPLED = {"adamw", "lion", "muon", "sgdw", "adafactor"}
+#: Those that multiply their decay by the learning rate; others' is part of what is normalised.
+_DECOUPLED = {"adamw", "lion", "muon", "adafactor", *_FOLLOWS}
 
 
 class Dimension(NamedTuple):
@@ -65,9 +65,10 @@ class ParameterReading(NamedTuple):
     lr: Fraction | None
     #: Before the scheduler, where there is one.
     first_lr: Fraction | None
-    #: Of lr times decay; None where nothing decays.
+    #: Of lr times decay, and of a decay that is normalised with the gradient; None where there is
+    #: no such.
     decay: Fraction | None
-    decays: bool
+    penalty: Fraction | None
     eps: Fraction | None
     eps_value: float
     optimizer: str | None
@@ -146,6 +147,7 @@ class _Group(NamedTuple):
     first: float
     decay: float
     eps: float | None
+    is_decoupled: bool
     #: Whether the optimizer is torch's own; how Muon adjusts its rate; what Adafactor takes the
     #: size of a weight for at least.
     is_torchs: bool
@@ -231,6 +233,7 @@ def _seen(made: Made, *, has_values: bool) -> _SeenAt:
             before,
             float(decay),
             None if eps is None else _first(eps),
+            bool(group.get("decoupled_weight_decay")),
             type(optimizer).__module__.split(".")[:2] == ["torch", "optim"],
             group.get("adjust_lr_fn"),
             float(eps[1]) if isinstance(eps, tuple | list) and len(eps) > 1 else 0.0,
@@ -311,21 +314,23 @@ def _parameter(name: str, seen: Mapping[int, _SeenAt]) -> ParameterReading:
     known = [group for group in groups if group is not None]
     if len(known) < len(groups):
         return ParameterReading(
-            name, dimensions, None, None, None, False, None, 0.0, None, False, False, None, None,
+            name, dimensions, None, None, None, None, None, 0.0, None, False, False, None, None,
             0.0, (),
         )  # fmt: skip
     rates = [group.lr for group in known]
     lr = power(rates, widths)
     eps = [group.eps or 0.0 for group in known]
     kind = known[0].optimizer.lower()
-    decays = any(group.decay for group in known) and kind in _DECOUPLED
+    decays = any(group.decay for group in known)
+    is_decoupled = decays and (known[0].is_decoupled or kind in _DECOUPLED)
+    is_penalty = decays and not is_decoupled and kind in _ENTRYWISE
     return ParameterReading(
         name,
         dimensions,
         lr,
         power([group.first for group in known], widths),
-        power([group.lr * group.decay for group in known], widths) if decays else None,
-        decays,
+        power([group.lr * group.decay for group in known], widths) if is_decoupled else None,
+        power([group.decay for group in known], widths) if is_penalty else None,
         power(eps, widths),
         eps[-1],
         known[0].optimizer,

@@ -27,6 +27,8 @@ KEEPS |= {"mul_", "div_", "masked_fill_", "neg", "cat", "_unsafe_view", "expand"
 ENTRIES = {"_to_copy", "clone", "copy_", "cat", "stack", "index", "index_select", "repeat"}
 ENTRIES |= {"_unsafe_view", "add", "add_", "sub", "sub_", "neg", "constant_pad_nd"}
 
+_LARGE = 1000.0
+
 
 class Carried(NamedTuple):
     """Memory that depends on parameters alone, and what it holds with one of them moved."""
@@ -90,10 +92,11 @@ def laid_out_as(like: Tensor, value: Tensor) -> Tensor:
     ).copy_(value)
 
 
-def doubled(out: Any) -> Any:
+def enlarged(out: Any) -> Any:
+    """So much that a small branch beside it, or what it is added to, cannot hide it."""
     if isinstance(out, Tensor):
-        return out * 2
-    return (out[0] * 2, *out[1:])
+        return out * _LARGE
+    return (out[0] * _LARGE, *out[1:])
 
 
 def centred(values: Tensor, kept: Tensor | None) -> Tensor:

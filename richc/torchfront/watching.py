@@ -28,7 +28,7 @@ from richc.torchfront.tensors import (
     SOFT,
     Carried,
     centred,
-    doubled,
+    enlarged,
     laid_out_as,
     mapped,
     memory,
@@ -85,7 +85,7 @@ class ForwardWatch(TorchDispatchMode):
         self.last: Tensor | None = None
         self._model = model
         self._reads = reads
-        #: The key of an event whose output is doubled.
+        #: The key of an event whose output is enlarged.
         self._scaled = scaled
         self._follows = moved is not None
         self._stack: list[str] = []
@@ -179,7 +179,7 @@ class ForwardWatch(TorchDispatchMode):
         multiplier = self._multiplier(op, args)
         out = func(*args, **kwargs)
         if self._scaled is not None and mixes and self._scaled == self._key(op, is_taken=False):
-            out = doubled(out)
+            out = enlarged(out)
         first = next(tensors_in(out), None)
         if first is None:
             return out

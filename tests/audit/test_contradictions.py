@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import pytest
 import torch
 
 import richc
@@ -39,6 +40,22 @@ def test_a_mend_that_goes_too_far_is_no_second_finding() -> None:
     found = [(f.code, f.parameters, f.excess) for f in report.findings]
     assert found == [("A301", ["body.weight"], "1")]
     assert report.mended is False
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["0.weight", "2.weight", "4.weight"], "`*.weight` (3 parameters)"),
+        (["2.weight", "4.weight"], "`{2,4}.weight` (2 parameters)"),
+        (["2.weight", "b.1.c.0.x", "b.3.c.0.x"], "`2.weight`, `b.{1,3}.c.0.x` (3 parameters)"),
+        (["b.1.c.0.x", "b.2.c.1.x"], "`b.1.c.0.x`, `b.2.c.1.x` (2 parameters)"),
+    ],
+)
+def test_parameters_that_are_named_are_told_from_others(names: list[str], said: str) -> None:
+    others = ["0.weight", "2.weight", "4.weight", "head.weight"]
+    others += [f"b.{i}.c.{j}.x" for i in range(4) for j in range(2)]
+
+    assert rates(Fraction(1), *names).among(others).message == f"the update of {said} is too large"
 
 
 def rates(excess: Fraction, *names: str) -> AuditFault:

@@ -95,6 +95,11 @@ def no_loss(n: int) -> dict[str, Any]:
     return made
 
 
+def misspelt(n: int) -> dict[str, Any]:
+    made = right(n)
+    return {"optim" if key == "optimizer" else key: value for key, value in made.items()}
+
+
 def no_groups(n: int) -> dict[str, Any]:
     return right(n) | {"optimizer": object()}
 
@@ -139,6 +144,8 @@ def without_rates(n: int) -> dict[str, Any]:
                      "batch=…, loss=…), or these as a tuple")),
         (no_optimizer, "the factory returns no optimizer"),
         (no_batch, "the factory returns no batch"),
+        (misspelt, ("the factory returns 'optim': its keys are model, optimizer, batch, loss, "
+                   "scheduler")),
         (no_groups, "object is no torch.optim.Optimizer, and holds none"),
         (no_loss, "the factory returns no loss, and the model's output has none"),
         (a_number, "the loss is a float, and no function of the model's output"),

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 import richc
 from richc.cli.main import cli
 from richc.report.audit import text
-from richc.report.audit_schema import AuditReport
+from richc.report.audit_schema import AuditReport, OpenRow
 from richc.testing import assert_mup
 from tests.audit.factories import WIDTHS, missed, right
 
@@ -75,7 +75,7 @@ def test_json_is_the_contract(found: AuditReport) -> None:
     )
 
 
-@pytest.mark.parametrize("seeds", [1, 6, 8])
+@pytest.mark.parametrize("seeds", [1, 7, 8])
 def test_undecided_says_what_is(seeds: int) -> None:
     report = richc.audit(right, widths=WIDTHS, seeds=seeds)
     said = text(report).splitlines()
@@ -85,6 +85,15 @@ def test_undecided_says_what_is(seeds: int) -> None:
     assert [f"? undecided: {row.what}" for row in report.open] == said[1:-1] != []
     if seeds > 1:  # Each can be told; all of them together err too often.
         assert all("is told wrongly with a risk of 0.0" in row.what for row in report.open)
+
+
+def test_what_several_rows_say_is_said_once(found: AuditReport) -> None:
+    rows = [OpenRow(parameters=[], what=what) for what in ("a size", "a size", "an update")]
+    said = text(found.model_copy(update={"open": rows})).splitlines()
+
+    assert ["? undecided: a size (2 rows)", "? undecided: an update"] == [
+        line for line in said if line.startswith("?")
+    ]
 
 
 def test_right_is_said_in_a_line() -> None:

@@ -70,25 +70,29 @@ def normed(lr: Table = NONE) -> Factory:
 
 
 class Recurrent(nn.Module):
-    """An LSTM from a state of zeros."""
+    """An LSTM from a state of zeros; ``drawn`` leaves it its biases, of n^-1/2."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, layers: int, *, drawn: bool) -> None:
         super().__init__()
-        self.cell = nn.LSTM(INPUTS, n, batch_first=True)
+        self.cell = nn.LSTM(INPUTS, n, layers, batch_first=True)
         self.head = nn.Linear(n, CLASSES, bias=False)
         for parameter in self.cell.parameters():
-            fan_in = parameter.shape[-1] if parameter.ndim > 1 else 0
-            nn.init.normal_(parameter, std=fan_in**-0.5 if fan_in else 0.0)
+            if parameter.ndim > 1:
+                std = 1 if not drawn else 3**-0.5  # torch's own, for weights of fan-in n
+                nn.init.normal_(parameter, std=std * parameter.shape[-1] ** -0.5)
+            elif not drawn:
+                nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.cell(x)[0][:, -1])  # type: ignore[no-any-return]
 
 
-def recurrent(lr: Table = NONE) -> Factory:
+def recurrent(lr: Table = NONE, layers: int = 1, *, drawn: bool = False) -> Factory:
     def make(n: int) -> Made:
         x, y = vectors(16 * STEPS, INPUTS, CLASSES)
-        x = x.unflatten(0, (16, STEPS))
-        return _made(Recurrent(n), r"cell\.weight_hh_l0", lr, n, x, _labelled(y[:16]))
+        x, model = x.unflatten(0, (16, STEPS)), Recurrent(n, layers, drawn=drawn)
+        hidden = r"cell\.weight_(hh_l.|ih_l1)"
+        return _made(model, hidden, lr, n, x, _labelled(y[:16]))
 
     return make
 
@@ -96,20 +100,22 @@ def recurrent(lr: Table = NONE) -> Factory:
 class TwoHeads(nn.Module):
     """Classes and a number from one representation."""
 
-    def __init__(self, n: int, power: float) -> None:
+    def __init__(self, n: int, std: float) -> None:
         super().__init__()
         self.embed, self.hidden = nn.Linear(INPUTS, n), _matrix(n, n)
         self.head = nn.Linear(n, CLASSES, bias=False)
         self.number = nn.Linear(n, 1, bias=False)
-        nn.init.normal_(self.number.weight, std=4 / BASE * (n / BASE) ** power)
+        nn.init.normal_(self.number.weight, std=std)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         h = torch.relu(self.hidden(torch.tanh(self.embed(x))))
         return self.head(h), self.number(h)
 
 
-def two_heads(lr: Table = NONE, init: Table = NONE, *, power: float = -1) -> Factory:
-    """``power`` is that of the second head's std."""
+def two_heads(
+    lr: Table = NONE, init: Table = NONE, *, power: float = -1, std: float = 4 / BASE
+) -> Factory:
+    """``std`` at the base width, and ``power``, are those of the second head."""
 
     def make(n: int) -> Made:
         x, y = vectors(32, INPUTS, CLASSES)
@@ -117,7 +123,7 @@ def two_heads(lr: Table = NONE, init: Table = NONE, *, power: float = -1) -> Fac
         def loss(output: tuple[Tensor, Tensor]) -> Tensor:
             return functional.cross_entropy(output[0], y) + output[1].sub(1).square().mean()
 
-        model = TwoHeads(n, power)
+        model = TwoHeads(n, std * (n / BASE) ** power)
         return _made(model, r"(hidden|number)\.weight", lr, n, x, loss, init)
 
     return make
@@ -134,6 +140,36 @@ class Gated(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.norm(x)
         return x + self.down(functional.silu(self.gate(h)) * self.up(h))  # type: ignore[no-any-return]
+
+
+class SmallBranches(nn.Module):
+    """x + 0.02 W2 gelu(W1 norm(x)), twice, and a norm: the first branch can hardly be heard."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.embed, self.norm = nn.Linear(INPUTS, n), nn.LayerNorm(n)
+        self.up = nn.ModuleList(_matrix(n, n) for _ in range(2))
+        self.down = nn.ModuleList(_matrix(n, n) for _ in range(2))
+        self.head = nn.Linear(n, CLASSES, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.norm(self.embed(x))
+        for up, down in zip(self.up, self.down, strict=True):
+            h = self.norm(h + 0.02 * down(functional.gelu(up(h))))
+        return self.head(h)  # type: ignore[no-any-return]
+
+
+def small_branches(power: float = -1 / 2) -> Factory:
+    """``power`` is that of the std of W1."""
+
+    def make(n: int) -> Made:
+        x, y = vectors(32, INPUTS, CLASSES)
+        model = SmallBranches(n)
+        for up in model.up.parameters():
+            nn.init.normal_(up, std=0.02 * (n / BASE) ** power)
+        return _made(model, r"(up|down)\.\d\.weight", NONE, n, x, _labelled(y))
+
+    return make
 
 
 class Tied(nn.Module):
@@ -311,6 +347,7 @@ CASES = grouped(
         recurrent({RECURRENT: 1}),
         (fault(RECURRENT, LR, 1),),
     ),
+    Case("LSTM, two layers with torch's biases", recurrent(layers=2, drawn=True)),
     Case("two heads", two_heads()),
     Case(
         "two heads, the second's rate not scaled",
@@ -327,12 +364,23 @@ CASES = grouped(
         two_heads(power=-1 / 2),
         (fault(NUMBER, INIT, 1 / 2),),
     ),
+    Case(
+        "two heads, the second's std by 1/√n, and tiny",
+        two_heads(power=-1 / 2, std=1e-4),
+        warnings=(fault(NUMBER, INIT, 1 / 2),),
+    ),
     Case("gated units, tied read-out", tied()),
     Case("gated units, gate's rate not scaled", tied({GATE: 1}), (fault(GATE, LR, 1),)),
     Case(
         "tied read-out without 1/n",
         tied(power=0),
         (fault(r"embed\.weight", MULTIPLIER, 1),),
+    ),
+    Case("small branches between norms", small_branches()),
+    Case(
+        "small branches between norms, std 0.02 at every width",
+        small_branches(0),
+        (fault(r"up\.\d\.weight", INIT, 1 / 2),),
     ),
     Case("LoRA", adapters()),
     Case("LoRA, outer rate by 1/n", adapters({OUTER: -1}), (fault(OUTER, LR, -1),)),

@@ -116,6 +116,28 @@ def by_sign(lr: Table = NONE) -> Factory:
     return make
 
 
+def adafactor(init: Table = NONE, lr: Table = NONE) -> Factory:
+    """The weight's own size stands for part of the rate."""
+
+    def make(n: int) -> Made:
+        made = mlp.mlp(init=init)(n)
+        rates = groups(made["model"], 1e-2, {BODY: -1 / 2}, lr, n)
+        return {**made, "optimizer": torch.optim.Adafactor(rates, weight_decay=0.0)}
+
+    return make
+
+
+def penalised(decay: float) -> Factory:
+    """Adam's own decay, which is part of the gradient that it normalises."""
+
+    def make(n: int) -> Made:
+        made = mlp.mlp()(n)
+        rates = groups(made["model"], 1e-3, mlp.RIGHT_RATES["adam"], NONE, n)
+        return {**made, "optimizer": torch.optim.Adam(rates, weight_decay=decay)}
+
+    return make
+
+
 OPTIMIZERS = grouped(
     "optimizers",
     Case("Muon and AdamW, two optimizers", muon(as_list)),
@@ -147,6 +169,24 @@ OPTIMIZERS = grouped(
         mlp.mlp(weight_decay=0.1),
         # Decoupled: rate × decay is what shrinks a weight in a step.
         warnings=(fault(f"{BODY}|{OUT}", DECAY, -1),),
+    ),
+    Case(
+        "Adam, L2 at every width",
+        penalised(1e-4),
+        # Beside gradients of n^-1 before the read-out, and of n^0 at it.
+        warnings=(fault(IN, DECAY, 1), fault(BODY, DECAY, 1 / 2)),
+    ),
+    Case("Adafactor", adafactor()),
+    Case(
+        "Adafactor, read-out's std by 1/√n",
+        adafactor(init={OUT: 1 / 2}),
+        # The update is as large as the weight: one knob for both.
+        (fault(OUT, INIT, 1 / 2),),
+    ),
+    Case(
+        "Adam, eps beside some gradients",
+        mlp.mlp(eps=3e-3),
+        (fault(f"{IN}|{BODY}", EPS, 1),),
     ),
     Case(
         "Adam, eps above every gradient",
@@ -367,13 +407,10 @@ class Residual(nn.Module):
         return self.read_out(h)
 
 
-BLOCKS = r"(first|last)\.\d\.weight"
-zero_branches = network(
-    Residual,
-    {IN: 1 / 8, BLOCKS: 1 / 8, r"last\.\d\.weight": 0, OUT: 1 / 8},
-    {BLOCKS: -1 / 2, OUT: -1},
-    {BLOCKS: -1, OUT: -1},
-)
+BLOCKS, LAST = r"(first|last)\.\d\.weight", r"last\.\d\.weight"
+RESIDUAL: tuple[Table, Table] = ({BLOCKS: -1 / 2, OUT: -1}, {BLOCKS: -1, OUT: -1})
+zero_branches = network(Residual, {IN: 1 / 8, BLOCKS: 1 / 8, LAST: 0, OUT: 1 / 8}, *RESIDUAL)
+all_zero = network(Residual, {IN: 1 / 8, BLOCKS: 1 / 8, LAST: 0, OUT: 0}, *RESIDUAL)
 
 
 class RootOfWidth(nn.Module):
@@ -531,6 +568,17 @@ NETWORKS = grouped(
         "zero branches, their first layers' rate by 1/√n too small",
         zero_branches(lr={r"first\.\d\.weight": -1 / 2}),
         (fault(r"first\.\d\.weight", LR, -1 / 2),),
+    ),
+    Case("branches and read-out that start at zero", all_zero()),
+    Case(
+        "zero branches and read-out, last layers' rate by 1/n too small",
+        all_zero(lr={LAST: -1}),
+        (fault(LAST, LR, -1),),
+    ),
+    Case(
+        "zero branches and read-out, last layers' rate not scaled",
+        all_zero(lr={LAST: 1}),
+        (fault(LAST, LR, 1),),
     ),
     Case("embeddings times √n", root_of_width()),
     Case(
