@@ -14,7 +14,7 @@ import torch
 import richc
 from tests.audit.factories import WIDTHS, Mlp, batch, groups, loss
 from tests.audit.judging import judge
-from tests.audit.zoo import rarer
+from tests.audit.zoo import CASES, rarer
 
 
 def sgd(model: Mlp, n: int) -> Any:
@@ -62,6 +62,14 @@ def test_updates_are_read(optimizer: Callable[[Mlp, int], Any]) -> None:
     [
         "weight norm",
         "LSTM, hidden to hidden rate not scaled",
+        "LSTM, two layers with torch's biases",
+        "small branches between norms, std 0.02 at every width",
+        "zero branches and read-out, last layers' rate by 1/n too small",
+        "zero branches and read-out, last layers' rate not scaled",
+        "Adafactor, read-out's std by 1/√n",
+        "Adam, eps beside some gradients",
+        "Adam, L2 at every width",
+        "two heads, the second's std by 1/√n, and tiny",
         "two heads, the second's rate not scaled",
         "two heads, the second's std by 1/√n",
         "tied read-out without 1/n",
@@ -79,8 +87,8 @@ def test_updates_are_read(optimizer: Callable[[Mlp, int], Any]) -> None:
         "temperature, products by 1/√n",
     ],
 )
-def test_of_a_parameter_that_is_no_plain_matrix(name: str) -> None:
-    (case,) = (case for case in rarer.CASES if case.name == name)
+def test_what_is_wrong_with_networks_that_are_no_plain_chain(name: str) -> None:
+    (case,) = (case for case in CASES if case.name == name)
 
     found = judge(case, richc.audit(case.make))
 
