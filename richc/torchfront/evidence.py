@@ -299,10 +299,9 @@ class Evidence:
         return self.fit(place, _CHANGE, None if self._starts_at_zero(key) else size)
 
     def _starts_at_zero(self, key: str) -> bool:
-        """Whether a representation is nothing at init: its change is all there is, in later steps
-        as well, and has to be seen beside what the branch is added to.
-        """
-        return any(not v for found in self.values(Place("size", key)).values() for v in found)
+        """Whether a representation is nothing at init: its change is all there is, later too."""
+        start = self.values(Place("size", key, step=self.stage(key))).values()
+        return any(not size for found in start for size in found)
 
     def moved(self, name: str, key: str) -> Fit | None:
         """Of a parameter's own change of what is no representation, as it is."""

@@ -213,7 +213,9 @@ class Judge:
             if wrong is not None:
                 groups.setdefault(wrong, []).append(own)
         if any(code == "A602" for code, _ in groups):
-            yield from self._outgrown()
+            # All that outgrow their gradients; what is off besides is judged without them.
+            parameters = (self._reading.parameters[name] for name in self.own)
+            yield from outgrown("error", parameters, self._evidence)
             return
         if shifted and self._lazy is not None:
             power = snapped(self._lazy)
@@ -224,18 +226,6 @@ class Judge:
             else:
                 whole = [*members, *self._alike(members, excess, unclear)]
                 yield causes.update(code, excess, self._rate(whole), whole)
-
-    def _outgrown(self) -> Iterator[AuditFault]:
-        """Where an eps makes an update another than its rate's, all that outgrow their gradients:
-        what is off besides is judged without them.
-        """
-        found: dict[Fraction, list[str]] = {}
-        for name in self.own:
-            power = eps_excess(self._reading.parameters[name], self._evidence)
-            if power is not None:
-                found.setdefault(power, []).append(name)
-        for power, names in found.items():
-            yield outgrown("error", names, power)
 
     def _joined(
         self, groups: dict[tuple[str, Fraction], list[Own]]

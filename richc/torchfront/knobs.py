@@ -31,7 +31,7 @@ def warnings_of(
         *(() if any(knob == "schedule" for knob, _ in blamed) else _schedules(parameters)),
         *_decays(parameters),
         *_penalties(parameters, evidence),
-        *_eps([p for p in moving if ("eps", p.name) not in blamed], evidence),
+        *outgrown("warning", (p for p in moving if ("eps", p.name) not in blamed), evidence),
     )
 
 
@@ -141,14 +141,17 @@ def _penalties(parameters: list[ParameterReading], evidence: Evidence) -> Iterat
         )
 
 
-def _eps(parameters: list[ParameterReading], evidence: Evidence) -> Iterator[AuditFault]:
+def outgrown(
+    severity: str, parameters: Iterable[ParameterReading], evidence: Evidence
+) -> Iterator[AuditFault]:
+    """Where an eps outgrows its gradient, and is felt."""
     felt: dict[Fraction, list[str]] = {}
     for one in parameters:
         power = eps_excess(one, evidence)
         if power is not None:
             felt.setdefault(power, []).append(one.name)
     for power, names in felt.items():
-        yield outgrown("warning", names, power)
+        yield _outgrown(severity, names, power)
 
 
 def eps_excess(reading: ParameterReading, evidence: Evidence) -> Fraction | None:
@@ -162,7 +165,7 @@ def eps_excess(reading: ParameterReading, evidence: Evidence) -> Fraction | None
     return Fraction(round(2 * ahead), 2) if ahead > TOLERANCE and is_felt else None
 
 
-def outgrown(severity: str, names: Iterable[str], power: Fraction) -> AuditFault:
+def _outgrown(severity: str, names: Iterable[str], power: Fraction) -> AuditFault:
     """An eps that outgrows its gradient."""
     names = tuple(names)
     return AuditFault(
