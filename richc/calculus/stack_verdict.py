@@ -159,7 +159,8 @@ def depth_exponent(sites: Sequence[Site]) -> Fraction | None:
             moved = inner[-1].coherent + branch.multiplier
             reached = largest(size, moved)
             if isinstance(reached, Fraction) and isinstance(site.height, Fraction):
-                relative = reached + -site.height
+                # Before a norm, the stream is as large as what the norm divides by.
+                relative = reached + -site.height + -site.divisor
                 powers.append(-depth_of(relative))
     return min(powers) if powers else None
 
