@@ -216,7 +216,8 @@ def test_branches_before_a_norm_are_small_beside_what_the_skip_makes(skip: str, 
     mended = richc.fix(text.replace("require mup", f"require mup\n  require {point}"))
 
     written = re.search(r"scale = L\^\(?([^)\s]*)", mended)
-    assert written is not None and power == Fraction(written[1])
+    assert written is not None
+    assert power == Fraction(written[1])
     (model,) = asked(mended).models
     assert (model.verdict, model.depth_point) == (
         "pass",
