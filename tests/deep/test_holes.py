@@ -223,3 +223,15 @@ def test_branches_before_a_norm_are_small_beside_what_the_skip_makes(skip: str, 
         "pass",
         "completep" if point == "completep" else "depth-mup",
     )
+
+
+def test_two_powers_of_one_value_are_told_apart() -> None:
+    """In JSON and in a log there is no caret to point at the one that is meant."""
+    holed = punched(BLOCKS.replace("n^(0) * L^(-1)", "L^(-1)"), [6, 7])
+
+    said = [d.message for d in asked(holed).diagnostics if d.code == "R503"]
+
+    assert [message.partition(": = ")[0] for message in said] == [
+        "`lr` of `blocks.mlp.up`, in n: the exponent is -1",
+        "`lr` of `blocks.mlp.up`, in L: the exponent is 0",
+    ]
