@@ -158,9 +158,10 @@ def depth_exponent(sites: Sequence[Site]) -> Fraction | None:
             size = inner[-1].height + branch.multiplier
             moved = inner[-1].coherent + branch.multiplier
             reached = largest(size, moved)
-            if isinstance(reached, Fraction) and isinstance(site.height, Fraction):
-                relative = reached + -site.height
-                powers.append(-depth_of(relative))
+            # Before a norm, the stream is as large as what the norm divides by.
+            stream = site.height + site.divisor
+            if isinstance(reached, Fraction) and isinstance(stream, Fraction):
+                powers.append(-depth_of(reached + -stream))
     return min(powers) if powers else None
 
 

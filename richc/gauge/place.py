@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from richc.algebra.exponent import HALF, ZERO
 from richc.calculus.nearest import Sides, scale
-from richc.calculus.verdict import DESIDERATA, VIOLATED, Network, Verdict
+from richc.calculus.verdict import DESIDERATA, VIOLATED, Breach, Network, Verdict
 from richc.gauge.prism import Prism, Shares, Theta, dot, prism
 from richc.optimizers.law import Law
 from richc.spec.model import Model
@@ -45,6 +45,8 @@ class Place(NamedTuple):
     #: On the scale, of a model with as many blocks as its depth: the power of L that their branches
     #: are small by, from 1/2 (Depth-μP) to 1 (CompleteP).
     depth: Fraction | None = None
+    #: A size grows faster than any power; ``excess`` is None then.
+    is_exponential: bool = False
 
     @property
     def on_scale(self) -> bool:
@@ -75,7 +77,10 @@ def place(model: Model, network: Network, verdict: Verdict) -> Place:
         finite = [abs(Fraction(size)) for size in sizes if size is not None]
         excess = max(finite) if len(finite) == len(sizes) else None
         near = _nearest_richness(model.optimizer.law, network, sides)
-        return Place(where, near, violated, (), Fraction(0), False, excess)
+        exponential = any(v.kind == Breach.EXPONENTIAL for v in verdict.violations)
+        return Place(
+            where, near, violated, (), Fraction(0), False, excess, is_exponential=exponential
+        )
     richness = Fraction(verdict.richness)
     # Rates that no gauge moves may be constant, and are so in every gauge then: no μP corner.
     named = [gauge for gauge in verdict.gauges if gauge in where.gauges]

@@ -19,7 +19,7 @@ class Use(NamedTuple):
 
     #: "scale", "std", "var", "lr", "decay" or "eps".
     attribute: str
-    #: "`body`", "the bias of `body`", "`optimizer sgd`".
+    #: "`body`", "the bias of `body`", "`optimizer sgd`", "`body`, in L".
     subject: str
     #: The statement of the layer; None for the optimizer.
     layer: str | None
@@ -102,7 +102,10 @@ def find_givens(model: Model) -> Iterator[Given]:
 
 
 def find_uses(model: Model, holes: Mapping[str, PlacedHole]) -> dict[Span, Use]:
-    """Every hole by its place; ``holes`` has them by symbol."""
+    """Every hole by its place; ``holes`` has them by symbol.
+
+    Of ``n^? * L^?`` each says what it is a power of.
+    """
     uses: dict[Span, Use] = {}
 
     def visit(value: Monomial, use: Use) -> None:
@@ -130,7 +133,19 @@ def find_uses(model: Model, holes: Mapping[str, PlacedHole]) -> dict[Span, Use]:
                 else:
                     word = model.optimizer_of(tensor).name
                     visit(value, Use(option, f"`optimizer {word}`", None))
-    return uses
+    symbols = {
+        hole.place: "L" if any(base == DEPTH for base, _ in hole.base.powers) else "n"
+        for hole in holes.values()
+    }
+    of_symbols: dict[Use, set[str]] = {}
+    for place, use in uses.items():
+        of_symbols.setdefault(use, set()).add(symbols[place])
+    return {
+        place: use._replace(subject=f"{use.subject}, in {symbols[place]}")
+        if len(of_symbols[use]) > 1
+        else use
+        for place, use in uses.items()
+    }
 
 
 def hole_name(place: Span) -> str:

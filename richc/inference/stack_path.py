@@ -163,7 +163,7 @@ class StackPath(Domain):
             for number, (branch, inner) in enumerate(zip(op.branches, site.inner, strict=True)):
                 size = inner[-1].height + branch.multiplier
                 # A stream that grows is the same in another gauge.
-                stream = site.height if op.post_norm else site.source
+                stream = op.skip if op.post_norm else site.source
                 if isinstance(size, Zero) or isinstance(stream, Zero):
                     continue
                 over = size + -stream

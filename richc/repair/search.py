@@ -178,7 +178,12 @@ def _beside(
     def is_of(tensor: Tensor) -> bool:
         return model.optimizer_of(tensor) is optimizer
 
-    statements = {x.statement: i for i, x in enumerate(model.layers) if is_of(x.weight)}
+    # A norm without a gain has no rate.
+    statements = {
+        x.statement: i
+        for i, x in enumerate(model.layers)
+        if is_of(x.weight) and not (x.kind.is_norm and x.weight.frozen)
+    }
     counts = Counter(_lacking_rate(points, index) for index in statements.values())
     changed = {(x.layers, x.of_bias) for x in found or () if x.layers and is_of(x.tensor)}
     for shifts, count in counts.most_common(_MAX_SHIFTS):

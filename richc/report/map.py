@@ -99,8 +99,9 @@ def render(
     lines += [] if quiet else [*key(entries), ""]
     width = len(str(len(entries)))
     for entry in entries:
-        mark = style.good("✓") if entry.result.passes else style.severity("error", "✗")
         sentence = entry.result.sentence
+        is_open = not entry.result.verdict.is_decided
+        mark = style.sign("?" if is_open else "✓" if entry.result.passes else "✗")
         number = str(entry.number).rjust(width)
         lines.append(f"{number} {mark} {style.strong(entry.name)}: {sentence}")
         lines.append(f"{' ' * width}   {position(entry.place)}")
@@ -128,9 +129,11 @@ def _position(place: Place) -> str:
             return "nowhere on it: the desiderata are not decided"
         if not broken:
             return f"outside (mixed): updates that are {power(place)} apart"
-        off = (
-            "a size that is zero" if place.excess is None else f"a size that is {power(place)} off"
-        )
+        off = "a size that is zero"
+        if place.is_exponential:
+            off = "a stream that grows faster than any power of L"
+        elif place.excess is not None:
+            off = f"a size that is {power(place)} off" if place.excess else "by powers of L only"
         return f"outside ({broken}): {off}, nearest to r = {place.richness}"
     where = f"r = {place.richness}"
     if place.named is not None and place.is_exact:
@@ -149,7 +152,9 @@ def _position(place: Place) -> str:
 def short(place: Place) -> str:
     """Where it is, in a few words."""
     if not place.on_scale:
-        return f"{', '.join(place.violated)} violated" if place.violated else "mixed"
+        if not place.violated:
+            return "mixed" if place.excess else "not decided"
+        return f"{', '.join(place.violated)} violated"
     if place.named is None or not place.is_exact:
         return f"r = {place.richness}, a gauge of its own"
     point = named_point(place.richness, (place.named,))

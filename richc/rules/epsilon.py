@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from richc.algebra.formula import power
-from richc.algebra.sizes import ZERO_SIZE, Size
+from richc.algebra.sizes import Size
 from richc.calculus.verdict import NOT_EVALUATED
 from richc.diagnostics import WARNING, Diagnostic
 from richc.optimizers.law import Epsilon
-from richc.rules.attributes import WrittenAttribute, kept_at_base
-from richc.rules.common import Trained, trained
+from richc.rules.attributes import kept_at_base
+from richc.rules.common import grown, trained
 from richc.rules.context import Context
 from richc.rules.knobs import KnobFinding, findings, named, remedies
 
@@ -23,10 +23,24 @@ from richc.rules.knobs import KnobFinding, findings, named, remedies
 def check(context: Context) -> Iterator[Diagnostic]:
     if context.verdict.status("D1") == NOT_EVALUATED:
         return  # The gradient's size is not known either.
-    yield from findings(_parts(context), _diagnose)
+    excesses = dict(_parts(context))
+
+    def diagnose(parts: Sequence[KnobFinding]) -> Diagnostic:
+        where = grown(max(excesses[part] for part in parts)).replace("the ", "")
+        message = (
+            f"epsilon outgrows the gradient of {named(parts)}: "
+            f"at large {where} Adam becomes SGD there"
+        )
+        help = f"write {remedies(parts)}"
+        if not parts[0].edits:
+            help = f"leave `eps` out, and it follows each layer's gradient; or {help}"
+        return Diagnostic("R601", message, parts[0].place, help=help, severity=WARNING)
+
+    yield from findings(excesses, diagnose)
 
 
-def _parts(context: Context) -> Iterator[KnobFinding]:
+def _parts(context: Context) -> Iterator[tuple[KnobFinding, Fraction]]:
+    """What is found of each tensor, and by how much its epsilon is too large."""
     seen: set[tuple[str, bool]] = set()
     for item in trained(context):
         tensor, gradient = item.tensor, item.gradient(context)
@@ -34,7 +48,7 @@ def _parts(context: Context) -> Iterator[KnobFinding]:
         if (
             law.eps != Epsilon.GRADIENT
             or tensor.eps is None
-            or gradient is ZERO_SIZE
+            or not isinstance(gradient, Fraction)
             or item.statement in seen
         ):
             continue
@@ -42,33 +56,20 @@ def _parts(context: Context) -> Iterator[KnobFinding]:
         if eps <= gradient:
             continue
         seen.add(item.statement)
-        written = _written(context, item, eps, gradient)
-        yield KnobFinding(
+        assert isinstance(eps, Fraction)  # What is larger than another size is not zero.
+        excess = eps + -gradient
+        written = kept_at_base(context, item.layer, tensor, ("eps", "eps"), -excess)
+        part = KnobFinding(
             item,
             tensor.place("eps") or context.model.optimizer_of(tensor).located("eps"),
             f"eps ~ {power(eps)}, the gradient ~ {power(gradient)}",
             _words(context, gradient) if written is None else f"`{written.words}`",
             () if written is None else written.edits,
         )
+        yield part, excess
 
 
 def _words(context: Context, gradient: Size) -> str:
     if context.model.is_chain:
         return f"`eps = ... * {context.model.width_symbol}^({gradient})`"
     return f"an `eps` ~ {power(gradient)}"
-
-
-def _diagnose(parts: Sequence[KnobFinding]) -> Diagnostic:
-    first = parts[0]
-    message = (
-        f"epsilon outgrows the gradient of {named(parts)}: at large width Adam becomes SGD there"
-    )
-    left_out = "" if first.edits else "leave `eps` out, and it follows each layer's gradient; or "
-    help = f"{left_out}write {remedies(parts)}"
-    return Diagnostic("R601", message, first.place, help=help, severity=WARNING)
-
-
-def _written(context: Context, item: Trained, eps: Size, gradient: Size) -> WrittenAttribute | None:
-    if not isinstance(eps, Fraction) or not isinstance(gradient, Fraction):
-        return None
-    return kept_at_base(context, item.layer, item.tensor, ("eps", "eps"), gradient - eps)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from richc.algebra.formula import power
-from richc.calculus.verdict import Breach
+from richc.calculus.verdict import POINTS, Breach
 from richc.diagnostics import ERROR, INFO, WARNING, Diagnostic, Severity
-from richc.rules.common import cases, rate_place
+from richc.rules.common import blocked, cases, rate_place
 from richc.rules.context import Context
 from richc.spec.model import Claim
 
@@ -31,10 +31,19 @@ def check(context: Context) -> Iterator[Diagnostic]:
             desideratum="D4",
             layer=case.name,
             notes=("each block is linear in the updates of its weights: it does not learn inside",),
-            help="CompleteP: branches ~ L^-1, with rates to go with them "
-            "(`parameterization mup, depth = 1`); Depth-μP is this by choice: `require depth(1/2)`",
+            help=blocked(case) or (None if severity == INFO else _help(context)),
             severity=severity,
         )
+
+
+def _help(context: Context) -> str:
+    """Both points, of the width that the model is at."""
+    richness = context.verdict.richness
+    point = "mup" if richness is None else POINTS.get(richness, f"rich(r = {richness})")
+    return (
+        f"CompleteP: branches ~ L^-1, with rates to go with them (`parameterization {point}, "
+        "depth = 1`); Depth-μP is this by choice: `require depth(1/2)`"
+    )
 
 
 def _severity(context: Context) -> Severity:

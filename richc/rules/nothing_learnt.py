@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from richc.algebra.formula import power
 from richc.algebra.sizes import largest
-from richc.calculus.verdict import Breach
+from richc.calculus.verdict import NOT_EVALUATED, Breach
 from richc.diagnostics import Diagnostic
-from richc.rules.common import cases
+from richc.rules.common import cases, grown
 from richc.rules.context import Context
 
 
@@ -25,13 +25,16 @@ def check(context: Context) -> Iterator[Diagnostic]:
             size = power(case.violation.size)
             label = f"the largest share of its change, from `{name}`, ~ {size}"
             help = f"learning rates are too small by {power(-case.violation.excess)} at least"
+        which = "deep" if grown(case.violation.size) == "the depth" else "wide"
         yield Diagnostic(
             "R202",
-            "wide networks do not learn: no step moves the output (D1)",
+            f"{which} networks do not learn: no step moves the output (D1)",
             context.model.optimizer.place,
             label=label,
             desideratum="D1",
             layer=name,
-            notes=("D2 and D3 are not evaluated: there is no change of the output to share",),
+            notes=("D2 and D3 are not evaluated: there is no change of the output to share",)
+            if context.verdict.status("D3") == NOT_EVALUATED
+            else (),
             help=help,
         )

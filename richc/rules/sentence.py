@@ -127,7 +127,12 @@ def _consequence(model: Model, verdict: Verdict) -> str:
             return f"training blows up with {_symbols(verdict)}"
         return "signals are not of order one at init"
     if verdict.regime == Regime.TRIVIAL:
-        return "wide networks do not train"
+        of_depth = any(
+            isinstance(v.size, Joint) and not v.size.width
+            for v in verdict.violations
+            if v.kind == Breach.STILL
+        )
+        return f"{'deep' if of_depth else 'wide'} networks do not train"
     learning = [model.layers[index].name for index in verdict.learning]
     named = ", ".join(f"`{name}`" for name in learning[:4]) + (", ..." if len(learning) > 4 else "")
     limit = "features learn" if verdict.limit == "feature_learning" else "the kernel limit"

@@ -90,6 +90,7 @@ def _is_leaky(item: tree.Item, depth: str | None) -> bool:
         and isinstance(part, tree.Product)
         and part.divides
         and isinstance(part.left, tree.Number)
+        and part.left.text == "1"
         and isinstance(part.right, tree.Name)
         and part.right.text == depth
     )

@@ -201,3 +201,37 @@ def test_where_a_branch_is_to_go() -> None:
     lazy = richc.fix(text.replace("require mup", "require mup\n  require depth(1/2)"))
     assert "scale = L^(-1/2)" in lazy
     assert passes(asked(lazy))
+
+
+@pytest.mark.parametrize("point", ["completep", "depth(1/2)"])
+@pytest.mark.parametrize("skip", ["0", "1/4", "1/2"])
+def test_branches_before_a_norm_are_small_beside_what_the_skip_makes(skip: str, point: str) -> None:
+    """norm(s h + M B) is norm(h + M / s B)."""
+    text = punched(BLOCKS.replace("n^(0) * L^(-1)", "L^(-1)"), [3])
+    text = text.replace("scale =", f"skip = L^({skip}), scale =").replace("rmsnorm\n", "", 1)
+    text = text.replace("    }\n  }\n  layernorm\n", "    }\n    layernorm\n  }\n")
+    text = text.replace("lr = n^(-1) * L^(0) }", "lr = n^? * L^? }")
+    power = Fraction(skip) - (Fraction(1) if point == "completep" else Fraction(1, 2))
+
+    mended = richc.fix(text.replace("require mup", f"require mup\n  require {point}"))
+
+    written = re.search(r"scale = L\^\(?([^)\s]*)", mended)
+    assert written is not None
+    assert power == Fraction(written[1])
+    (model,) = asked(mended).models
+    assert (model.verdict, model.depth_point) == (
+        "pass",
+        "completep" if point == "completep" else "depth-mup",
+    )
+
+
+def test_two_powers_of_one_value_are_told_apart() -> None:
+    """In JSON and in a log there is no caret to point at the one that is meant."""
+    holed = punched(BLOCKS.replace("n^(0) * L^(-1)", "L^(-1)"), [6, 7])
+
+    said = [d.message for d in asked(holed).diagnostics if d.code == "R503"]
+
+    assert [message.partition(": = ")[0] for message in said] == [
+        "`lr` of `blocks.mlp.up`, in n: the exponent is -1",
+        "`lr` of `blocks.mlp.up`, in L: the exponent is 0",
+    ]

@@ -164,3 +164,16 @@ def test_light(tmp_path: Path) -> None:
 
     heavy = {"torch", "numpy", "pydantic", "lark", "rich"}
     assert set() == heavy.intersection(json.loads(shown))
+
+
+def test_a_stream_that_grows_exponentially_is_not_said_to_vanish() -> None:
+    text = SPEC.replace("n = 32", "n = 32\n  depth L = 4").replace(
+        "body[3]: dense -> n\n  tanh\n", ""
+    )
+    blocks = "blocks: repeat L {\n mlp: residual {\n scale = 1\n up: dense -> n\n relu\n"
+    text = text.replace("  head", f"{blocks}down: dense -> n\n }}\n}}\n  head")
+
+    result = run("-", text=text)
+
+    assert "makes the stream grow faster than any power of L" in result.stdout
+    assert "exactly zero" not in result.stdout

@@ -204,6 +204,24 @@ def test_a_declared_depth_decides_where_a_branch_goes(depth: str) -> None:
     assert depth == str(exponent)
 
 
+@pytest.mark.parametrize("power", ["L^(-1/2)", "L^(1/2)", "L^-1", "n^(-1/2)"])
+def test_a_rate_of_the_optimizer_that_is_wrong_for_all_is_one_change(power: str) -> None:
+    """Among norms without gains, which have no rate."""
+    text = WRITTEN.replace("      rms", "      scale = 1 / L\n      rms")
+    text = text.replace("  head", "  rmsnorm\n  head")
+    text = re.sub(r"optimizer (\w+) \{ lr = (\S+)", rf"optimizer \1 {{ lr = \2 * {power}", text)
+
+    mended = fix(Source("net.rich", text)).result
+
+    assert mended.models[0].passes
+    changed = [
+        old
+        for old, new in zip(text.splitlines(), mended.source.text.splitlines(), strict=True)
+        if old != new and "base" not in new
+    ]
+    assert [line.strip().split()[0] for line in changed] == ["optimizer"]
+
+
 def test_what_is_not_found_is_not_said_to_be_impossible() -> None:
     text = WRITTEN.replace("lr = 1 / n }\n    }", "frozen }\n    }")
 

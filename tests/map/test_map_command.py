@@ -385,6 +385,30 @@ def test_the_power_of_the_depth_is_an_axis_of_its_own(folder: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("scale", "norms", "mark", "words"),
+    [
+        ("1 / sqrt(L)", "pre", "✗", "outside (D0, D1, D3): by powers of L only"),
+        ("1", "no", "✗", "outside (D0): a stream that grows faster than any power of L"),
+        ("1", "post", "?", "nowhere on it: the desiderata are not decided"),
+    ],
+)
+def test_off_the_scale_by_the_depth(
+    scale: str, norms: str, mark: str, words: str, folder: Path
+) -> None:
+    text = STACK.replace("POINT", "mup").replace("ALPHA", "1")
+    norm = "rmsnorm { gain }"
+    text = text.replace(norm, f"scale = {scale}\n      {norm if norms == 'pre' else ''}")
+    if norms == "post":
+        text = text.replace("    }\n", "    }\n    rmsnorm\n")
+    (folder / "deep.rich").write_text(text, encoding="utf-8")
+
+    first, second = run("deep.rich", "--quiet").stdout.splitlines()
+
+    assert first.startswith(f"1 {mark} deep.rich: ")
+    assert second.strip().startswith(words)
+
+
 @pytest.mark.parametrize("what", ["one", "examples", "crowd", "deep"])
 def test_no_text_of_a_picture_is_on_another(what: str, folder: Path, examples: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg

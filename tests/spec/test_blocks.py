@@ -33,6 +33,7 @@ model net {
     [
         ("scale = L0 / L", "scale = -1", "a scaling expression is positive"),
         ("scale = L0 / L", "skip = 0", "`skip` cannot be 0"),
+        ("scale = L0 / L", "skip = 1 - 5/L", "a sum of different powers of the depth has no"),
         ("repeat L", "repeat n", "the number of blocks is the depth's symbol or an integer"),
         ("repeat L", "repeat 2*L", "the number of blocks is the depth's symbol or an integer"),
         ("rmsnorm", "a: rmsnorm { gain { lr = 1 / fan_in } }", "a norm's gain and bias have no"),

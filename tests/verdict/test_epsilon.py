@@ -136,3 +136,32 @@ model biased {
 
     assert [] == ask(text % "-1").codes
     assert ["R601"] == ask(text % "-1/2").codes
+
+
+@pytest.mark.parametrize(
+    ("eps", "where"), [("1e-8 / n", "depth"), ("1e-8 / L", "width"), ("1e-8", "width and depth")]
+)
+def test_epsilon_beside_a_gradient_that_fades_with_the_depth(eps: str, where: str) -> None:
+    """Entries of a gradient in a branch ~ L^-1 are n^-1 L^-1."""
+    text = f"""
+model deep {{
+  width n = 256
+  depth L = 8
+  input 16
+  embed: dense -> n {{ std = 1, lr = 1 }}
+  blocks: repeat L {{
+    mlp: residual {{
+      scale = 1 / L
+      rmsnorm
+      up: dense -> n {{ std = 1 / sqrt(n), lr = 1 / n, eps = {eps} }}
+      relu
+      down: dense -> n {{ std = 1 / sqrt(n), lr = 1 / n }}
+    }}
+  }}
+  rmsnorm
+  out: dense -> 10 {{ std = 1 / n, lr = 1 / n }}
+  optimizer adam
+}}
+"""
+
+    assert f"at large {where} Adam becomes SGD there" in ask(text).only("R601").message

@@ -11,7 +11,7 @@ from textwrap import wrap
 
 from richc.algebra.formula import power, rich_formula
 from richc.algebra.sizes import Size, Zero, largest
-from richc.calculus.verdict import HOLDS, NOT_EVALUATED, Violation
+from richc.calculus.verdict import HOLDS, NOT_EVALUATED, Breach, Violation
 from richc.pipeline import ModelResult
 from richc.report.style import Style, columns
 from richc.rules.common import shown
@@ -120,10 +120,13 @@ def _desiderata(result: ModelResult, style: Style) -> Iterator[str]:
 
 def _fault(result: ModelResult, violation: Violation) -> str:
     layer = result.spec.layers[violation.layer]
+    name = shown(layer, of_bias=violation.of_bias)
+    if violation.kind == Breach.EXPONENTIAL:
+        return f"{name}: what its branch adds makes the stream grow faster than any power of L"
     off = violation.excess
     how = "exactly zero" if off is None else f"off by {power(off)}"
     size = "0" if isinstance(violation.size, Zero) else power(violation.size)
-    return f"{shown(layer, of_bias=violation.of_bias)}: {size}, {how}"
+    return f"{name}: {size}, {how}"
 
 
 def _wrapped(text: str) -> list[str]:

@@ -1,0 +1,58 @@
+"""R901 gives advice that is right where it stands, and none that is followed already."""
+
+from __future__ import annotations
+
+import pytest
+
+import richc
+
+TEXT = """\
+model net {
+  width n = 64
+  depth L = 8
+  parameterization POINT
+  input 8
+  embed: dense -> n
+  blocks: repeat L {
+    mlp: residual {
+      rmsnorm
+      up: dense -> n
+      relu
+      down: dense -> n
+    }
+  }
+  rmsnorm
+  head: dense -> 4
+  optimizer adam
+}
+"""
+
+
+@pytest.mark.parametrize("point", ["mup", "ntp", "rich(r = 1/4)"])
+def test_the_way_to_completep_keeps_the_richness(point: str) -> None:
+    lazy = TEXT.replace("POINT", f"{point}, depth = 3/4")
+
+    (found,) = richc.check(lazy).files[0].diagnostics
+
+    assert ("R901", "warning") == (found.code, found.severity)
+    advice = f"parameterization {point}, depth = 1"
+    assert f"`{advice}`" in (found.help or "")
+    followed = richc.check(TEXT.replace("parameterization POINT", advice)).files[0]
+    assert [] == followed.diagnostics
+    assert [richc.check(lazy).files[0].models[0].richness] == [m.richness for m in followed.models]
+
+
+def test_what_is_declared_needs_no_advice() -> None:
+    (found,) = richc.check(TEXT.replace("POINT", "mup, depth = 1/2")).files[0].diagnostics
+
+    assert ("R901", "info", None) == (found.code, found.severity, found.help)
+
+
+def test_a_frozen_weight_is_told_so() -> None:
+    text = TEXT.replace("POINT", "mup").replace("up: dense -> n", "up: dense -> n { frozen }")
+
+    found = [d for d in richc.check(text).files[0].diagnostics if d.code == "R901"]
+
+    assert ["`blocks.mlp.up` is frozen: let it train, or expect nothing of it"] == [
+        d.help for d in found
+    ]
