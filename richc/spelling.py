@@ -132,7 +132,7 @@ def _is_slip(word: str, other: str) -> bool:
     return (
         word[at:] == other[at + 1 :]
         or word[at + 1 :] == other[at:]
-        # Of one letter each, nothing is left in common.
-        or (word[at + 1 :] == other[at + 1 :] and len(word) > 1)
+        # Of one letter each, nothing is left in common; nor of `L0` and `n0`.
+        or (word[at + 1 :] == other[at + 1 :] and not word[at + 1 :].isdigit() and len(word) > 1)
         or (swapped and word[at + 2 :] == other[at + 2 :])
     )

@@ -42,6 +42,7 @@ def fan_in_of_a_bias(span: Span) -> Diagnostic:
 
 #: What stands elsewhere than where people look for it.
 _ELSEWHERE = {
+    ("activation", "norm"): "a norm is `rmsnorm` or `layernorm`",
     ("layer attribute", "activation"): "the activation stands alone, on the line after the layer",
     ("layer attribute", "name"): "a layer's name stands before its `:`",
     ("layer attribute", "init"): "write `std` or `var`, and `dist` for another distribution",
