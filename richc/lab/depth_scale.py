@@ -38,8 +38,9 @@ class DepthPoint(NamedTuple):
 
     @property
     def outcome(self) -> Outcome:
-        rows = self.grid.rows
-        return Outcome.of(row.agrees for row in rows if row.predicted is not None)
+        """Undecided where nothing is predicted: nothing was tried then."""
+        known = [row.agrees for row in self.grid.rows if row.predicted is not None]
+        return Outcome.of(known or [None])
 
 
 class DepthSweep(NamedTuple):

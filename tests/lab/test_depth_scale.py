@@ -95,6 +95,18 @@ def test_a_scale_of_its_own_stays_where_it_is(tmp_path: Path) -> None:
     assert "cannot be moved to alpha = 1/2" in result.stderr
 
 
+def test_what_the_check_does_not_decide_is_undecided(tmp_path: Path) -> None:
+    """A skip below one forgets the input."""
+    forgets = OWN_SCALE.replace("scale = L0 / L", "scale = L0 / L\n      skip = 1/2")
+    result = run(
+        tmp_path, forgets.replace("parameterization mup", "parameterization mup, depth = 1"), *TINY
+    )
+
+    assert 4 == result.exit_code, result.output
+    assert result.output.startswith("? ")
+    assert result.output.rstrip().endswith("net.rich: net: the check predicts no exponent of L")
+
+
 @pytest.mark.parametrize(
     ("text", "arguments", "words"),
     [
