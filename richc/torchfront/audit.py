@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from richc.lab.planning import RISK, more
 from richc.torchfront.evidence import TOLERANCE, Evidence
@@ -270,6 +270,9 @@ class _Examination:
     def _probe(self) -> None:
         """What has to be known before networks are measured."""
         widths = self._settings.widths
+        parts = self._made(widths[0], 0).model.modules()
+        if any(isinstance(part, nn.modules.conv._ConvNd) for part in parts):
+            self._dtype = torch.float32  # on CPUs a convolution takes a fifth of the time
         try:
             ends = {n: [self._one(n, 0)] for n in (widths[0], widths[1])}
         except Refusal:

@@ -25,8 +25,9 @@ from richc.torchfront.watching import ForwardWatch
 
 #: Who moves: everything; or a family, by the name of its first parameter.
 ALL = ""
-#: How far a parameter is moved: this part of its own size, or of what it changes.
-_PART = 1e-5
+#: How far a parameter is moved: this part of its own size, or of what it changes.  In single
+#: precision rounding is 1e-4 of that, and curvature 1e-3.
+_PARTS = {torch.float64: 1e-5, torch.float32: 1e-3}
 #: How far the whole network is moved in a step where several are made.
 _STRIDE = 0.03
 #: What norms leave of their input's size, for their eps.
@@ -102,7 +103,7 @@ class Measurement:
         narrow: Mapping[str, str] | None = None,
         awake: Mapping[str, Tensor] | None = None,
     ) -> None:
-        self._made = prepare(made, dtype)
+        self._made, self._part = prepare(made, dtype), _PARTS[dtype]
         self._parameters = self._made.parameters()
         for name in still:
             torch.nn.init.zeros_(self._parameters[name])
@@ -241,9 +242,9 @@ class Measurement:
         parts, moved, itself = {}, {}, {}
         for name, p in self._parameters.items():
             base = p.detach()
-            itself[name] = base * (1 + _PART)
+            itself[name] = base * (1 + self._part)
             if name in step and rms(step[name]):
-                parts[name] = _PART * _unless_zero(rms(base)) / rms(step[name])
+                parts[name] = self._part * _unless_zero(rms(base)) / rms(step[name])
                 moved[name] = base.add(step[name], alpha=parts[name])
         directions = {"own": moved, "self": itself}
         watch = ForwardWatch(
@@ -270,7 +271,7 @@ class Measurement:
             self.sizes[Place("bare", key, step=number)] = event.bare
             self.sizes[Place("source", key, step=number)] = event.source
             for (direction, name), change in event.changes.items():
-                part = _PART if direction == "self" else parts[name]
+                part = self._part if direction == "self" else parts[name]
                 self.sizes[Place(direction, key, name, number)] = change / part
                 if direction == "own" and event.tail:
                     bare = change / part / abs(event.tail)
@@ -308,7 +309,7 @@ class Measurement:
             and sizes.get(Place("size", at.at, step=number), 0.0) > 1e-12
         ]  # fmt: skip
         largest = max(relative, default=0.0)
-        part = _PART / largest if largest else _PART
+        part = self._part / (largest or 1.0)
         kept = {name: self._parameters[name].detach().clone() for name in step}
         self._move(step, part)
         watch = self._watch()
