@@ -92,14 +92,18 @@ def _meets_norms(parts: Sequence[Part], layers: Sequence[Layer]) -> bool:
 
 
 def streams(point: ScalePoint) -> Iterator[ScalePoint]:
-    """With a stream of order one, and, where only norms read it, with the one that is written."""
+    """With a stream of order one; where only norms read it, also as its init or rate has it."""
     yield point
     for index, spot in spots(point.context).items():
-        member = member_at(point, index, of_bias=False)
-        if spot.is_stream and isinstance(member.now.init, Fraction):
-            assert isinstance(member.goal.init, Fraction)
-            if member.now.init != member.goal.init:
-                yield point._replace(stream=member.now.init + -member.goal.init)
+        if spot.is_stream:
+            first = member(point, index, of_bias=False)
+            lacks_init, lacks_rate = lacking(first)
+            found = [NONE if lacks_init is None else -lacks_init]
+            if lacks_rate is not None and first.family.gauge_power:
+                found.append(-lacks_rate / first.family.gauge_power)
+            for size in dict.fromkeys(found):
+                if size != NONE:
+                    yield point._replace(stream=size)
 
 
 def _stream(point: ScalePoint, spot: LayerSpot) -> Fraction:

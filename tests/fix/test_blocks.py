@@ -260,6 +260,7 @@ def on_stream(stream: str, branch: str, init: str, rate: str) -> str:
 
 
 RIGHT_INIT, RIGHT_RATE = "1 / sqrt(n)", "n0 / n"
+GPT2_ROOT = "sqrt(L0 / L)"
 GPT2_INIT = "sqrt(L0 / L) / sqrt(n)"
 
 
@@ -282,6 +283,13 @@ GPT2_INIT = "sqrt(L0 / L) / sqrt(n)"
                 "std = 1 /", f"std = {ROOT} /", 1
             ),
             [(f"std = {ROOT} / 8", "std = 1 / 8")],
+        ),
+        # Its rate is right beside the branches, and its init is not.
+        (
+            on_stream(ROOT, "1", GPT2_INIT, f"n0 / n * {GPT2_ROOT}").replace(
+                f"std = {ROOT} /", f"std = {GPT2_ROOT} /", 1
+            ),
+            [(f"std = {GPT2_ROOT} / 8", f"std = {ROOT} / 8")],
         ),
         # Branches that start smaller than their updates: the multiplier mends the rate.
         (on_stream("1", "1", GPT2_INIT, RIGHT_RATE), [("scale = 1", "scale = L0 / L")]),
