@@ -50,6 +50,8 @@ class ScalePoint(NamedTuple):
     shifted: str = ""
     #: What the branches of a network with blocks are to be there.
     branches: tuple[BranchGoal, ...] = ()
+    #: The size of a stream that only norms read.
+    stream: Fraction = NONE
 
     def shift_of(self, tensor: Tensor) -> Fraction:
         is_shifted = self.context.model.optimizer_of(tensor).name == self.shifted

@@ -29,7 +29,7 @@ from richc.repair.equations import (
     member_at,
     solve,
 )
-from richc.repair.stack import BranchLayers, branches, member, sizes, ways
+from richc.repair.stack import BranchLayers, branches, member, sizes, streams, ways
 from richc.repair.target import MUP, NTP, RepairTarget
 from richc.rules.context import Context
 from richc.spec.arrangement import ResidualBlock
@@ -100,7 +100,8 @@ def plans(context: Context, target: RepairTarget) -> list[RepairPlan]:
     found = [
         RepairPlan(changes, richness)
         for richness in _richnesses(context, target)
-        for changes in _with_shifts((ScalePoint(context, richness),), target.gauge)
+        for point in streams(ScalePoint(context, richness))
+        for changes in _with_shifts((point,), target.gauge)
     ]
     if model.richness_place is not None and model.parameterization_place is None:
         for richness in _declarable(context, target):
@@ -255,6 +256,12 @@ def _of_branch(
         extent = sum(map(_extent, rest), NONE)
         found.append(((len(rest), depth_of(goal.size), is_smaller, extent), rest))
     found.sort(key=itemgetter(0))
+    fewest = {size: count for (count, size, is_smaller, _), _ in found[::-1] if not is_smaller}
+    found = [
+        (key, changes)
+        for key, changes in found
+        if not key[2] or key[0] < fewest.get(key[1], key[0] + 1)
+    ]
     return [changes for _, changes in found[:_MAX_WAYS]]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import zip_longest
 from typing import NamedTuple
 
 from richc.algebra.joint import Joint
@@ -20,6 +19,7 @@ from richc.repair.equations import (
     BranchGoal,
     Member,
     ScalePoint,
+    lacking,
     member_at,
     multiplied,
 )
@@ -43,6 +43,10 @@ class LayerSpot(NamedTuple):
     is_last: bool
     #: Whether only a norm reads it, so that its size is free.
     is_normed: bool
+    #: Whether it makes a stream that only norms read.
+    is_stream: bool
+    #: Whether a norm follows the sum of its residual and what skips it.
+    is_post_norm: bool
 
 
 def spots(context: Context) -> dict[int, LayerSpot]:
@@ -52,19 +56,62 @@ def spots(context: Context) -> dict[int, LayerSpot]:
 
 
 def _spots(
-    layers: Sequence[Layer], parts: Sequence[Part], block: ResidualBlock | None, *, is_deep: bool
+    layers: Sequence[Layer],
+    parts: Sequence[Part],
+    block: ResidualBlock | None,
+    *,
+    is_deep: bool,
+    is_post_norm: bool = False,
 ) -> Iterator[tuple[int, LayerSpot]]:
     last = None if block is None else last_dense(parts, layers)
-    for part, after in zip_longest(parts, parts[1:]):
+    for number, part in enumerate(parts, start=1):
+        after = parts[number:]
         if isinstance(part, ResidualBlock):
-            yield from _spots(layers, part.parts, part, is_deep=is_deep)
+            yield from _spots(layers, part.parts, part, is_deep=is_deep, is_post_norm=is_post_norm)
         elif isinstance(part, RepeatedBlocks):
-            yield from _spots(layers, part.parts, None, is_deep=part.times is None)
+            is_post = any(isinstance(inner, int) for inner in part.parts)
+            deep = part.times is None
+            yield from _spots(layers, part.parts, None, is_deep=deep, is_post_norm=is_post)
         elif isinstance(part, int):
             layer = layers[part]
-            before_norm = isinstance(after, int) and layers[after].kind.is_norm
-            is_normed = layer.is_scaled and before_norm and not layer.kind.is_norm
-            yield part, LayerSpot(block, is_deep, part == last, is_normed)
+            is_free = layer.is_scaled and not layer.kind.is_norm and _meets_norms(after, layers)
+            is_normed = is_free and isinstance(after[0], int)
+            is_stream = is_free and not is_normed
+            yield part, LayerSpot(block, is_deep, part == last, is_normed, is_stream, is_post_norm)
+
+
+def _meets_norms(parts: Sequence[Part], layers: Sequence[Layer]) -> bool:
+    """Whether norms alone read what comes in, along with what residuals add to it."""
+    for part in parts:
+        if isinstance(part, int):
+            return layers[part].kind.is_norm
+        inner = part.parts if isinstance(part, RepeatedBlocks) else (part,)
+        if not all(isinstance(p, ResidualBlock) and _meets_norms(p.parts, layers) for p in inner):
+            return False
+    return False
+
+
+def streams(point: ScalePoint) -> Iterator[ScalePoint]:
+    """With a stream of order one; where only norms read it, also as its init or rate has it."""
+    yield point
+    for index, spot in spots(point.context).items():
+        if spot.is_stream:
+            first = member(point, index, of_bias=False)
+            lacks_init, lacks_rate = lacking(first)
+            found = [NONE if lacks_init is None else -lacks_init]
+            if lacks_rate is not None and first.family.gauge_power:
+                found.append(-lacks_rate / first.family.gauge_power)
+            for size in dict.fromkeys(found):
+                if size != NONE:
+                    yield point._replace(stream=size)
+
+
+def _stream(point: ScalePoint, spot: LayerSpot) -> Fraction:
+    """The size of what a branch is added to: norm(s h + M B) is norm(h + M / s B)."""
+    if not spot.is_post_norm or spot.block is None:
+        return point.stream
+    size = point.context.size(spot.block.skip)
+    return size if isinstance(size, Fraction) else NONE
 
 
 class BranchLayers(NamedTuple):
@@ -91,7 +138,7 @@ def sizes(point: ScalePoint, branch: BranchLayers) -> list[Fraction]:
     Of two ways that take as many edits, the smaller branch, CompleteP's, comes first.
     """
     update = point.richness - MUP
-    now = point.context.network.stages[branch.last].weight.init
+    now = point.context.network.stages[branch.last].weight.init + -_stream(point, branch.spot)
     if branch.spot.is_deep:
         required = _declared(point.context)
         powers = required or [Fraction(1), _HALF]
@@ -119,7 +166,8 @@ def _declared(context: Context) -> list[Fraction]:
 def ways(point: ScalePoint, branch: BranchLayers) -> Iterator[BranchGoal]:
     """Sizes that a branch may have, each with changes of its multiplier that may lead there.
 
-    That is none, or what the last layer's init lacks: its rate, where it starts at zero.
+    That is none, or what the last layer's init lacks, or its rate: what starts smaller than its own
+    update does as well.
     """
     for size in sizes(point, branch):
         goal = BranchGoal(branch.block, size)
@@ -128,12 +176,13 @@ def ways(point: ScalePoint, branch: BranchLayers) -> Iterator[BranchGoal]:
         if branch.spot.is_normed:
             written = point.context.size(branch.block.scale)
             assert isinstance(written, Fraction)
-            shifts = [size + -written]
-        elif isinstance(last.now.init, Fraction) and isinstance(last.goal.init, Fraction):
-            shifts.append(last.goal.init + -last.now.init)
-        elif isinstance(last.now.rate, Fraction) and isinstance(last.goal.rate, Fraction):
-            gap = last.goal.rate + -last.shift + -last.now.rate
-            shifts.append(gap / last.family.gauge_power)
+            shifts = [size + _stream(point, branch.spot) + -written]
+        else:
+            lacks_init, lacks_rate = lacking(last)
+            if lacks_init is not None:
+                shifts.append(lacks_init)
+            if lacks_rate is not None:
+                shifts.append(lacks_rate / last.family.gauge_power)
         yield from (goal._replace(shift=shift) for shift in dict.fromkeys(shifts))
 
 
@@ -158,6 +207,9 @@ def _in_stack(point: ScalePoint, index: int, plain: Member, spot: LayerSpot) -> 
         own = own + Joint(0, -1)
     gradient = -_HALF - point.richness
     is_bound = of_bias or plain.is_bound
+    stream = _stream(point, spot)
+    if spot.is_stream:
+        init, own, gradient = init + stream, own + stream, gradient + -stream
     if branch is not None and spot.is_last:
         size = point.context.size(branch.block.scale)
         assert isinstance(size, Fraction)
@@ -166,6 +218,7 @@ def _in_stack(point: ScalePoint, index: int, plain: Member, spot: LayerSpot) -> 
         init = init + branch.size
         # What starts smaller than its own update is as large after it.
         is_bound = of_bias or branch.size == own
+        init, own, gradient = init + stream, own + stream, gradient + -stream
     elif branch is not None:
         own, gradient = own + -branch.size, gradient + branch.size
     if isinstance(now.init, Fraction) and not of_bias:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 from richc.activations import HOMOGENEOUS
 from richc.algebra.formula import power
+from richc.algebra.sizes import ZERO_SIZE, Zero
 from richc.calculus.verdict import NOT_EVALUATED, Breach, Violation
 from richc.diagnostics import Diagnostic
 from richc.rules.common import FaultCase, cases, excess, grown
@@ -21,7 +23,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             word = "grows" if excess(case) > 0 else "vanishes"
             with_what = grown(excess(case))
             message = f"the representation after `{case.name}` {word} with {with_what} at init (D0)"
-        notes = []
+        notes = [*_under_eps(context, violation)]
         if context.verdict.status("D1") == NOT_EVALUATED:
             last = context.verdict.statuses[-1][0]
             notes.append(
@@ -38,6 +40,18 @@ def check(context: Context) -> Iterator[Diagnostic]:
             notes=tuple(notes),
             help=_help(case),
         )
+
+
+def _under_eps(context: Context, violation: Violation) -> Iterator[str]:
+    """The first norm that hands such a size on, since its eps is larger."""
+    for layer, flow in zip(context.model.layers, context.verdict.flow.first, strict=True):
+        eps = ZERO_SIZE if layer.floor is None else context.size(layer.floor)
+        if isinstance(eps, Zero) or isinstance(violation.size, Zero):
+            continue
+        root = eps * Fraction(1, 2)
+        if root > violation.size == flow.h + root:
+            yield f"`{layer.name}` does not make it of order one: its eps outgrows what it reads"
+            return
 
 
 def _label(violation: Violation) -> str:

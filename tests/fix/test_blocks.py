@@ -222,6 +222,100 @@ def test_a_rate_of_the_optimizer_that_is_wrong_for_all_is_one_change(power: str)
     assert [line.strip().split()[0] for line in changed] == ["optimizer"]
 
 
+ROOT = "sqrt(L / L0)"
+DEEPNORM = """\
+model net {
+  width n = 128, base n0 = 64
+  depth L = 8, base L0 = 4
+  input 64
+  embed: dense -> n { std = 1 / 8, lr = n / n0 }
+  blocks: repeat L {
+    mlp: residual {
+      skip = (L / L0)^(1/4)
+      up: dense -> n { std = sqrt(2 / n) * (L / L0)^(-1/4), lr = 1 }
+      relu
+      down: dense -> n { std = (L / L0)^(-1/4) / sqrt(n), lr = 1 }
+    }
+    layernorm
+  }
+  head: dense -> 10 { std = 1 / n, lr = n0 / n }
+  optimizer sgd { lr = 0.1 }
+}
+"""
+
+
+def on_stream(stream: str, branch: str, init: str, rate: str) -> str:
+    """A stream of this size, and in its branches the multiplier, init and rate of `down`."""
+    text = WRITTEN.replace("= 256\n", "= 256, base n0 = 64\n").replace(
+        "= 16\n", "= 16, base L0 = 4\n"
+    )
+    text = text.replace("std = 1 / 8, lr = 1 }", f"std = {stream} / 8, lr = {stream} }}")
+    text = text.replace("      rms", f"      scale = {branch}\n      rms").replace(
+        "  head", "  rmsnorm\n  head"
+    )
+    text = text.replace("lr = 1 / n }", "lr = n0 / n }")
+    down = "down: dense -> n { std = 1 / sqrt(n), lr = n0 / n }"
+    assert down in text
+    return text.replace(down, f"down: dense -> n {{ std = {init}, lr = {rate} }}")
+
+
+RIGHT_INIT, RIGHT_RATE = "1 / sqrt(n)", "n0 / n"
+GPT2_ROOT = "sqrt(L0 / L)"
+GPT2_INIT = "sqrt(L0 / L) / sqrt(n)"
+
+
+@pytest.mark.parametrize(
+    ("text", "edits"),
+    [
+        # A stream that norms alone read may be of any size: branches are measured beside it.
+        (
+            on_stream(ROOT, "sqrt(L0 / L)", RIGHT_INIT, f"n0 / n * {ROOT}"),
+            [(f"lr = n0 / n * {ROOT}", "lr = n0 / n")],
+        ),
+        (
+            on_stream(ROOT, "1", GPT2_INIT, RIGHT_RATE),
+            [("/ sqrt(n), lr = n0 / n }\n    }", "/ sqrt(n), lr = n0 * sqrt(L0 / L) / n }\n    }")],
+        ),
+        (on_stream(ROOT, "1", RIGHT_INIT, RIGHT_RATE), [("scale = 1", "scale = sqrt(L0 / L)")]),
+        # Its own size is wrong where all else is right beside one.
+        (
+            on_stream("1", "L0 / L", RIGHT_INIT, RIGHT_RATE).replace(
+                "std = 1 /", f"std = {ROOT} /", 1
+            ),
+            [(f"std = {ROOT} / 8", "std = 1 / 8")],
+        ),
+        # Its rate is right beside the branches, and its init is not.
+        (
+            on_stream(ROOT, "1", GPT2_INIT, f"n0 / n * {GPT2_ROOT}").replace(
+                f"std = {ROOT} /", f"std = {GPT2_ROOT} /", 1
+            ),
+            [(f"std = {GPT2_ROOT} / 8", f"std = {ROOT} / 8")],
+        ),
+        # Branches that start smaller than their updates: the multiplier mends the rate.
+        (on_stream("1", "1", GPT2_INIT, RIGHT_RATE), [("scale = 1", "scale = L0 / L")]),
+        (
+            DEEPNORM,
+            [
+                (" * (L / L0)^(-1/4), lr", ", lr"),
+                ("/ sqrt(n), lr = 1 }", "/ sqrt(n), lr = sqrt(L0 / L) }"),
+            ],
+        ),
+    ],
+)
+def test_the_fewest_changes_beside_a_stream_of_any_size(
+    text: str, edits: list[tuple[str, str]]
+) -> None:
+    mended = text
+    for old, new in edits:
+        assert mended.count(old) == 1
+        mended = mended.replace(old, new)
+
+    assert mended == richc.fix(text)
+    (before, after) = (asked(each).models[0].verdict for each in (text, mended))
+    assert (before, after) == ("fail", "pass")
+    assert at_base(mended) == at_base(text)
+
+
 def test_what_is_not_found_is_not_said_to_be_impossible() -> None:
     text = WRITTEN.replace("lr = 1 / n }\n    }", "frozen }\n    }")
 
