@@ -175,7 +175,7 @@ def attribute(f: Failure) -> Diagnostic | None:
     """``scale: L0 / L`` in a residual."""
     if f.first.text not in ("scale", "skip") or f.get(f.start + 1).type != "COLON":
         return None
-    if f.at <= f.start + 1 or not _is_in_residual(f):
+    if f.at <= f.start + 1 or f.get(f.start + 2).text in _LAYERS or not _is_in_residual(f):
         return None
     sign = f.get(f.start + 1).span
     value = f.words(f.start + 2, f.line_end)
@@ -306,11 +306,11 @@ RECOGNISERS = (
     missing_colon,
     count,
     branch,
-    attribute,
     other_body,
     norm,
     embedding,
     tokens,
     depth,
     chosen,
+    attribute,
 )
