@@ -316,11 +316,11 @@ def names() -> Iterator[str]:
 
 
 def key(word: str) -> str:
-    """What spellings of one word have in common: ``μP``, ``mup`` and ``MuP``."""
+    """What spellings of one word have in common: ``Depth-μP``, ``depth_mup`` and ``DepthMuP``."""
     plain = word.casefold()
     for letter, latin in (("μ", "mu"), ("δ", "d"), ("α", "alpha"), ("γ", "gamma")):
         plain = plain.replace(letter, latin)
-    return plain.replace("-", "_").replace(" ", "_")
+    return plain.replace("-", "").replace("_", "").replace(" ", "")
 
 
 def concept(word: str) -> str | None:

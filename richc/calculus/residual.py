@@ -50,6 +50,8 @@ class Opaque(NamedTuple):
     """Something that powers of the symbols do not decide, and why, as a clause."""
 
     reason: str
+    #: Whether there are residual blocks in it.
+    has_branches: bool = False
 
     @property
     def letter(self) -> str:

@@ -30,13 +30,14 @@ from richc.calculus.ops import (
     Gain,
     Linear,
     Norm,
+    Op,
     Phase,
     Site,
     Step,
     Undecided,
     every,
 )
-from richc.calculus.residual import READS_GROWTH, Exponential, Residual, is_centred
+from richc.calculus.residual import READS_GROWTH, Exponential, Opaque, Residual, is_centred
 from richc.calculus.run import LayerFlow, most_steps
 from richc.calculus.verdict import HOLDS, NOT_EVALUATED, VIOLATED, Breach, Status
 
@@ -109,7 +110,7 @@ class Representation(NamedTuple):
 def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
     """Decide D0 to D4; D4 only where there are branches.  Never raises Undecided."""
     names = ["D0", "D1", "D2", "D3"]
-    names += ["D4"] * any(isinstance(op, Residual) for _, op in ops)
+    names += ["D4"] * any(_has_branches(op) for _, op in ops)
     try:
         sites, values = begin(ops)
     except Exponential as error:
@@ -144,6 +145,10 @@ def judge(ops: Sequence[Placed], step: Step) -> StackVerdict:
     broken = {fault.desideratum for fault in faults}
     statuses = {d: VIOLATED if d in broken else HOLDS for d in names}
     return StackVerdict(statuses, tuple(faults), "", tuple(values), tuple(sites), first)
+
+
+def _has_branches(op: Op) -> bool:
+    return isinstance(op, Residual) or (isinstance(op, Opaque) and op.has_branches)
 
 
 def begin(ops: Sequence[Placed], domain: Domain = PLAIN) -> tuple[list[Site], list[Representation]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from richc.algebra.exponent import HALF, ZERO, exact
+from richc.algebra.exponent import HALF, ONE, ZERO, exact
 from richc.algebra.joint import depth_of, width_of
 from richc.algebra.sizes import ZERO_SIZE, Size, Zero, largest
 from richc.calculus.ops import Elementwise, Linear, Site, every
@@ -83,7 +83,7 @@ def judge_stack(network: Network) -> Verdict:
         function_richness=None,
         reason=found.reason,
         is_grown=any(map(_is_grown, _regions(found.sites))) if evaluated else False,
-        depth_exponent=depth_exponent(found.sites) if evaluated else None,
+        depth_exponents=depth_exponents(found.sites) if evaluated else (),
     )
 
 
@@ -144,8 +144,11 @@ def _share(value: Representation, site: Site) -> Size:
     return site.change
 
 
-def depth_exponent(sites: Sequence[Site]) -> Fraction | None:
-    """The power of L that the branches of L blocks are small by, beside their stream.
+def depth_exponents(sites: Sequence[Site]) -> tuple[Fraction, ...]:
+    """The powers of L that the branches of L blocks are small by, beside their stream.
+
+    Each once, the smallest first; from 1 on all of them are one point, and the smallest stands for
+    them.
 
     A branch that is smaller at init than what its updates make it trains as if it were as large
     as they do (docs/theory.md, "Residual stacks and depth").
@@ -162,7 +165,9 @@ def depth_exponent(sites: Sequence[Site]) -> Fraction | None:
             stream = site.height + site.divisor
             if isinstance(reached, Fraction) and isinstance(stream, Fraction):
                 powers.append(-depth_of(reached + -stream))
-    return min(powers) if powers else None
+    lazy = {power for power in powers if power < ONE}
+    others = powers and max(powers) >= ONE
+    return (*sorted(lazy), *([min(power for power in powers if power >= ONE)] if others else []))
 
 
 def _regions(sites: Sequence[Site]) -> Iterator[Site]:

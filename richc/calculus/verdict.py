@@ -121,13 +121,18 @@ class Verdict(NamedTuple):
     reason: str = ""
     #: Whether constants add to the power of L of what precedes a stream that grows.
     is_grown: bool = False
-    #: The power of L that the smallest branches of L blocks are small by; None without such.
-    depth_exponent: Fraction | None = None
+    #: The powers of L that branches of L blocks are small by, each once, the smallest first.
+    depth_exponents: tuple[Fraction, ...] = ()
 
     @property
     def is_decided(self) -> bool:
         """Whether powers of the symbols decide the desiderata, or what breaks one."""
         return not self.reason or bool(self.violations)
+
+    @property
+    def depth_exponent(self) -> Fraction | None:
+        """The one power of L of all branches; None without such, and where branches differ."""
+        return self.depth_exponents[0] if len(self.depth_exponents) == 1 else None
 
     @property
     def passes(self) -> bool:

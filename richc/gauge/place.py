@@ -42,8 +42,8 @@ class Place(NamedTuple):
     #: Off the scale: the largest power of n by which a size is off, or by which the updates of a
     #: mixed model differ; None for one that is zero.
     excess: Fraction | None
-    #: On the scale, of a model with as many blocks as its depth: the power of L that their branches
-    #: are small by, from 1/2 (Depth-μP) to 1 (CompleteP).
+    #: On the scale, of a model with as many blocks as its depth: the one power of L that their
+    #: branches are small by, from 1/2 (Depth-μP) to 1 (CompleteP).
     depth: Fraction | None = None
     #: A size grows faster than any power; ``excess`` is None then.
     is_exponential: bool = False

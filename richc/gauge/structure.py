@@ -31,9 +31,8 @@ class Setting(NamedTuple):
 
 def structure_of(first: Model, second: Model) -> Iterator[Structure]:
     """Every way in which the two are different networks."""
-    if len(first.layers) != len(second.layers):
-        count = f"{len(first.layers)} layers against {len(second.layers)}"
-        yield Structure(None, f"the depths differ: {count}")
+    if counts := _counts(first, second):
+        yield Structure(None, counts)
         return
     if first.input_dim != second.input_dim:
         dims = f"{first.input_dim} against {second.input_dim}"
@@ -48,11 +47,20 @@ def structure_of(first: Model, second: Model) -> Iterator[Structure]:
     yield from _block_structure(first, second)
 
 
+def _counts(first: Model, second: Model) -> str:
+    """That there are not as many layers, or else norms; empty where there are."""
+    norms = [sum(layer.kind.is_norm for layer in model.layers) for model in (first, second)]
+    layers = [len(first.layers) - norms[0], len(second.layers) - norms[1]]
+    if layers[0] == layers[1]:
+        is_same = norms[0] == norms[1]
+        return "" if is_same else f"the numbers of norms differ: {norms[0]} against {norms[1]}"
+    if first.is_chain and second.is_chain:
+        return f"the depths differ: {layers[0]} layers against {layers[1]}"
+    return f"the numbers of layers differ: {layers[0]} against {layers[1]}, without norms"
+
+
 def _block_structure(first: Model, second: Model) -> Iterator[Structure]:
     """What blocks, norms and several optimizers add."""
-    kinds = [[layer.kind for layer in model.layers] for model in (first, second)]
-    if kinds[0] != kinds[1]:
-        yield Structure(None, "the kinds of layers differ: dense, embedding or norm")
     if skeleton(first.arrangement) != skeleton(second.arrangement):
         yield Structure(None, "the blocks differ: what is repeated, how often, or what skips it")
     floors = [[layer.floor for layer in model.layers] for model in (first, second)]
@@ -79,6 +87,10 @@ def skeleton(parts: Sequence[Part]) -> tuple[object, ...]:
 
 
 def _layer_structure(a: Layer, b: Layer) -> Iterator[Structure]:
+    if a.kind != b.kind:
+        yield Structure(a.name, f"the kinds differ: {a.kind} against {b.kind}")
+        if a.kind.is_norm != b.kind.is_norm:
+            return
     if a.fan_out != b.fan_out:
         sizes = f"{a.fan_out.words(WIDTH)} against {b.fan_out.words(WIDTH)}"
         yield Structure(a.name, f"the sizes differ: {sizes}")
@@ -90,7 +102,12 @@ def _layer_structure(a: Layer, b: Layer) -> Iterator[Structure]:
     if (biases[0] is None) != (biases[1] is None):
         which = "second" if biases[0] is None else "first"
         yield Structure(a.name, f"only the {which} has a bias here")
-    tensors = [("", a.weight, b.weight)]
+    tensors = [("the gain is " if a.kind.is_norm else "", a.weight, b.weight)]
+    if a.kind.is_norm and a.weight.frozen != b.weight.frozen:
+        untrained, which = (a.weight, "second") if a.weight.frozen else (b.weight, "first")
+        if not untrained.places:
+            yield Structure(a.name, f"only the {which} has a gain here")
+            tensors = []
     if biases[0] is not None and biases[1] is not None:
         tensors.append(("the bias is ", biases[0], biases[1]))
     for words, one, other in tensors:

@@ -14,7 +14,7 @@ from richc.calculus.ops import UNIT, Bias, Domain, Gain, Linear, Phase, Site, Un
 from richc.calculus.residual import Exponential, Residual
 from richc.calculus.run import placed
 from richc.calculus.stack import Representation, begin, explosions, lacks, sizes, steps
-from richc.calculus.stack_verdict import changes, depth_exponent
+from richc.calculus.stack_verdict import changes, depth_exponents
 from richc.inference.cases import Constraint, Preference
 from richc.inference.givens import subject_of
 from richc.inference.linear import RICHNESS, LinearForm, System, constant, unknown
@@ -118,10 +118,9 @@ class StackPath(Domain):
             if isinstance(change, Zero):
                 raise DeadEnd
             self._path.demand(form_of(width_of(change)).plus(unknown(RICHNESS), -ONE).shifted(HALF))
-        if is_required:
-            power = depth_exponent(sites)
-            if power is None or (power != self._alpha if power < ONE else self._alpha != ONE):
-                raise DeadEnd
+        powers = depth_exponents(sites) if is_required else ()
+        if is_required and [min(power, ONE) for power in powers] != [self._alpha]:
+            raise DeadEnd
         return tuple(self._constraints)
 
     def named(self, letter: str, layer: int, size: Size) -> Size:

@@ -31,7 +31,7 @@ ALPHAS = (Fraction(1, 2), Fraction(3, 4), Fraction(1))
 class DepthPoint(NamedTuple):
     """The network at one alpha."""
 
-    #: None where the check gives the branches of the declared network no power of L.
+    #: None where the check gives the branches of the declared network no one power of L.
     alpha: Fraction | None
     result: ModelResult
     grid: Grid

@@ -121,7 +121,7 @@ class _Plane(NamedTuple):
 
 
 def _plane(model: ModelResult) -> _Plane | None:
-    """None off the richness scale, and for what has no number of blocks that may grow."""
+    """None off the richness scale, and for what has no one power of the depth."""
     richness, alpha = model.verdict.richness, model.verdict.depth_exponent
     if richness is None or alpha is None:
         return None
@@ -168,10 +168,11 @@ def _facts(model: ModelResult) -> Iterator[tuple[str, str]]:
     if verdict.richness is not None:
         yield "On the richness scale", point_name(verdict.richness)
         yield "Gauge", gauge_words(verdict.gauges) if verdict.gauges else "without a name"
-    if verdict.depth_exponent is not None:
-        power = f"L^{-verdict.depth_exponent}"
-        name = DEPTH_NAMES.get(verdict.depth_exponent)
-        yield "Branches", f"small as {power}, beside their stream{f': {name}' if name else ''}"
+    if verdict.depth_exponents:
+        powers = " and ".join(f"L^{-alpha}" for alpha in verdict.depth_exponents)
+        alpha = verdict.depth_exponent
+        name = None if alpha is None else DEPTH_NAMES.get(alpha)
+        yield "Branches", f"small as {powers}, beside their stream{f': {name}' if name else ''}"
 
 
 class _Silenced(NamedTuple):
@@ -233,7 +234,9 @@ def _layers(model: ModelResult) -> Markup:
             words = values(model.spec, tensor).words
             return _LayerRow(name, role, role == "bias", knobs(model, tensor), *exponents, words)
 
-        rows.append(row(first.weight, group_name(group), *stage.weight, first.role))
+        # A norm without a gain has no knobs.
+        if not (first.kind.is_norm and first.weight.frozen):
+            rows.append(row(first.weight, group_name(group), *stage.weight, first.role))
         if first.bias is not None and stage.bias is not None:
             rows.append(row(first.bias, group_name(group), *stage.bias, "bias"))
     shape = model.spec.optimizer.shape_factor

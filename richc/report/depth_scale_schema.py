@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class AlphaPoint(Strict):
     """The network at one alpha; its branches are times L^-alpha."""
 
-    alpha: str | None = Field(description="null where the check gives branches no power of L")
+    alpha: str | None = Field(description="null where the check gives branches no one power of L")
     verdict: Outcome
     desiderata: Desiderata = Field(description="as measured over the depth")
     rows: list[Row] = Field(description="exponents of L")

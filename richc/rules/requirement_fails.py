@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from richc.algebra.exponent import ONE
 from richc.calculus.verdict import HOLDS
 from richc.diagnostics import Diagnostic
 from richc.rules.context import Context
@@ -29,7 +30,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         if not verdict.is_decided:
             message = f"whether this model is `{requirement.value}` is not decided"
             label = verdict.reason
-        elif requirement.kind == Claim.DEPTH:
+        elif requirement.alpha is not None:
             message = f"this model is not {depth_words(requirement.alpha)} in the depth"
             label = f"it is {describe(verdict)}"
         elif requirement.kind == Claim.GAUGE:
@@ -54,13 +55,9 @@ def is_true(context: Context, requirement: Requirement) -> bool:
     verdict = context.verdict
     if requirement.kind == Claim.DEPTH:
         holds = all(status == HOLDS for name, status in verdict.statuses if name != "D4")
-        is_lazy = verdict.depth_exponent is None or verdict.depth_exponent < 1
+        powers = [min(power, ONE) for power in verdict.depth_exponents]
         needs_all = requirement.alpha == 1 and dict(verdict.statuses).get("D4") != HOLDS
-        return (
-            holds
-            and not needs_all
-            and (verdict.depth_exponent == requirement.alpha if is_lazy else requirement.alpha == 1)
-        )
+        return holds and not needs_all and powers == [requirement.alpha]
     if requirement.kind == Claim.GAUGE:
         return requirement.value in verdict.gauges
     if requirement.kind == Claim.REGIME:

@@ -32,10 +32,11 @@ def gauge_words(gauges: Sequence[str]) -> str:
     return f"{' and '.join(names)} gauge{'s' if len(names) > 1 else ''}"
 
 
-def depth_words(alpha: Fraction | None) -> str:
-    """``CompleteP (L^-1)``: what branches are small by."""
-    name = DEPTH_NAMES.get(alpha) if alpha is not None else None
-    return f"{name} (branches ~ L^-{alpha})" if name else f"of branches ~ L^-{alpha}"
+def depth_words(*alphas: Fraction) -> str:
+    """``CompleteP (branches ~ L^-1)``: what branches are small by; no name where they differ."""
+    powers = " and ".join(f"L^-{alpha}" for alpha in alphas)
+    name = DEPTH_NAMES.get(alphas[0]) if len(alphas) == 1 else None
+    return f"{name} (branches ~ {powers})" if name else f"of branches ~ {powers}"
 
 
 def describe(verdict: Verdict) -> str:
@@ -43,9 +44,9 @@ def describe(verdict: Verdict) -> str:
     if not verdict.is_decided:
         return f"not decided ({verdict.reason})"
     found = _describe(verdict)
-    if verdict.richness is None or verdict.depth_exponent is None:
+    if verdict.richness is None or not verdict.depth_exponents:
         return found
-    return f"{found}, {depth_words(verdict.depth_exponent)}"
+    return f"{found}, {depth_words(*verdict.depth_exponents)}"
 
 
 def _describe(verdict: Verdict) -> str:

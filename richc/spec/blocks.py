@@ -137,7 +137,7 @@ class Blocks:
         at = self._last(branches[-1]) if branches else others[-1]
         reason = self._obstacle(part, branches, others)
         if reason:
-            yield at, Opaque(reason)
+            yield at, Opaque(reason, bool(branches))
         else:
             yield at, self._residual(branches, DEPTH, others[-1] if others else None)
 

@@ -308,7 +308,8 @@ class _Reader:
         whole = f"{prefix}`{self.name}`"
         std = values.get("std", inferred.std if inferred else None)
         if std is None:
-            report(self._missing("init `std` or `var`", whole, where, "std = n^(-1/2)", carried))
+            example = "std = 0" if self.slot.kind.is_norm else "std = n^(-1/2)"
+            report(self._missing("init `std` or `var`", whole, where, example, carried))
         known_rate = inferred.lr if inferred else None
         lr = values.get("lr", ZERO if known_rate is None and frozen else known_rate)
         if lr is None:

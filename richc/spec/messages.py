@@ -217,10 +217,11 @@ def is_at_large_width(found: Diagnostic) -> bool:
     return found.code == "R020" and " ~ " in found.label
 
 
-def inexact_sum(operator: Span) -> Diagnostic:
+def inexact_sum(operator: Span, *, is_deep: bool = False) -> Diagnostic:
+    """``is_deep``: powers of the depth are compared as well."""
     return Diagnostic(
         "R020",
-        "these terms have one power of the width, but no exact sum",
+        f"these terms have one power of the width{' and of the depth' * is_deep}, but no exact sum",
         operator,
         help="only rational multiples of one another add up exactly: write one term",
     )

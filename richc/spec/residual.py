@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from richc.algebra.monomial import ONE, Monomial
-from richc.diagnostics import Span
+from richc.diagnostics import Diagnostic, Span
 from richc.spec import messages
 from richc.spec.expressions import Rejected, Scope, at_large_width, attribute, expression_of
 from richc.spec.items import collect
@@ -55,9 +55,17 @@ def read_residual(reader: Reader, node: tree.Residual, scope: Scope) -> Residual
 
 def _value(reader: Reader, item: tree.Item, scope: Scope) -> Monomial | None:
     """None for ``1 - 1/L``, and for what cannot be used; a sum is what it is at large sizes."""
-    if _is_leaky(item, depth_symbol(reader.node)):
+    depth = depth_symbol(reader.node)
+    if _is_leaky(item, depth):
         return None
-    return at_large_width(lambda: _exact(item, scope), reader.report)
+
+    def report(found: Diagnostic) -> None:
+        if item.name.text == "skip" and found.code == "R020":
+            only = f"of such sums a skip may only be `1 - 1/{depth or 'L'}`"
+            found = found._replace(help=f"{found.help}; {only}")
+        reader.report(found)
+
+    return at_large_width(lambda: _exact(item, scope), report)
 
 
 def _exact(item: tree.Item, scope: Scope) -> Monomial:

@@ -60,7 +60,8 @@ def added(terms: Sequence[Summand], scope: Scope, span: Span) -> Monomial:
     for term in terms:
         ratio = term.value.over(unit).as_fraction()
         if ratio is None:
-            raise Rejected(messages.inexact_sum(term.place))
+            is_deep = symbol(DEPTH) in scope.names.values()
+            raise Rejected(messages.inexact_sum(term.place, is_deep=is_deep))
         total += -ratio if term.subtracts else ratio
     if total < 0:
         raise Rejected(messages.negative(span, is_sum=True))

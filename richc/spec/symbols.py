@@ -61,8 +61,10 @@ def read_scale(reader: Reader, preset: ParameterizationChoice | None) -> Scale |
             why = "scaling expressions have their own meaning for it"
             reader.report(messages.reserved_name(name.text, name.span, why))
         if name.text in known:
-            first = known[name.text]
-            reader.report(messages.duplicate(f"the symbol `{name.text}`", name.span, first))
+            found = messages.duplicate(f"the symbol `{name.text}`", name.span, known[name.text])
+            is_depth = deep is not None and name is deep.symbol
+            help = "the depth has a word of its own: `depth L = ...`" if is_depth else None
+            reader.report(found._replace(help=help))
         known.setdefault(name.text, name.span)
     depth = _measure(reader, deep, "depth", MAX_LAYERS) if deep else None
     if width is None or (deep and not depth):
@@ -167,11 +169,13 @@ def _interval(
 def depth_symbol(node: tree.Model) -> str | None:
     """The depth's word, also where the rest of its statement is wrong."""
     known = next((s.symbol.text for s in node.statements if isinstance(s, tree.Depth)), None)
-    if known is not None or not node.incomplete:
+    width = width_symbol(node)
+    if known != width and (known is not None or not node.incomplete):
         return known
-    # Its statement may be what could not be parsed.
+    # Its statement may be what could not be parsed, or has the width's word.
     repeats = (s.times for s in node.statements if isinstance(s, tree.Repeat))
-    return next((times.text for times in repeats if isinstance(times, tree.Name)), None)
+    words = (times.text for times in repeats if isinstance(times, tree.Name))
+    return next((word for word in words if word != width or known is None), known and "L")
 
 
 def width_symbol(node: tree.Model) -> str:
@@ -204,7 +208,7 @@ def scope_of(node: tree.Model, scale: Scale | None, holes: Holes | None = None) 
     depth = depth_symbol(node)
     if depth is not None:
         names[depth] = symbol(DEPTH)
-    if depth is not None and deep is None:
+    if depth is not None and (deep is None or deep.symbol.text != depth):
         names[f"{depth}0"] = symbol(BASE_DEPTH)
     elif deep is not None and deep.base_symbol:
         names[deep.base_symbol.text] = symbol(BASE_DEPTH)

@@ -253,6 +253,30 @@ def test_argparse_refuses(argument: str, classifier: ModuleType, capsys: Capture
     assert argument == "--nope" or (shown.count("\n") == 1 and shown.startswith("error: "))
 
 
+def test_an_option_is_refused_by_its_own_name(
+    load: Load, read_model: ReadModel, capsys: Captured
+) -> None:
+    text = """\
+model two {
+  width n = 8
+  parameterization mup
+  input 4
+  embed: dense -> n
+  relu
+  body: dense -> n { optimizer = muon }
+  relu
+  head: dense -> 2
+  optimizer adamw { lr = 0.01 }
+  optimizer muon { lr = 0.02, shape_factor = spectral }
+}
+"""
+    code = load(read_model(text)).main(["--muon-lr=abc"])
+
+    shown = capsys.readouterr().err
+    assert (2, 1) == (code, shown.count("\n"))
+    assert "--muon-lr: " in shown
+
+
 def test_data_beside_the_program(load: Load, read_model: ReadModel, tmp_path: Path) -> None:
     """The default path is relative to the program, wherever it is run from."""
     train = ', data = "data.csv", target = "kind"'

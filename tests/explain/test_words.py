@@ -44,7 +44,8 @@ def test_words(word: str, head: str, says: str) -> None:
 @pytest.mark.parametrize(
     "spellings",
     [("μP", "mup", "MUP", "μp", "\u00b5P"), ("D2", "d2"), ("Δh", "dh"), ("STP", "stp", "Stp"),
-     ("alpha", "α"), ("read-in", "read_in", "Read in"), ("Adam", "adam")],
+     ("alpha", "α"), ("read-in", "read_in", "Read in"), ("Adam", "adam"),
+     ("Depth-μP", "depth-mup", "depthmup", "DepthMuP"), ("CompleteP", "completep")],
 )  # fmt: skip
 def test_spellings(spellings: tuple[str, ...]) -> None:
     assert len({explain(word).stdout for word in spellings}) == 1

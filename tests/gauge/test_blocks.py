@@ -31,6 +31,7 @@ model net {
 
 EMBED = "embed: dense -> n { std = 1/8, lr = 1 }"
 DOWN = "down: dense -> n { std = 1 / sqrt(n), lr = n0 / n }"
+KINDS = "the kinds differ: rmsnorm against layernorm"
 STRONG = {"L0 / L": "7 * L0 / L", EMBED: EMBED.replace("1/8", "7/8")}
 
 
@@ -71,3 +72,39 @@ def test_likeness(changes: dict[str, str], likeness: Likeness) -> None:
         other = other.replace(old, new)
 
     assert compare(model(TEXT), model(other)).status == likeness
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at", "words"),
+    [
+        ("      rmsnorm\n", "      layernorm\n", "blocks.mlp.rmsnorm", KINDS),
+        (
+            "  rmsnorm\n  head",
+            "  rmsnorm { gain { lr = 1 } }\n  head",
+            "rmsnorm",
+            "only the second has a gain here",
+        ),
+        ("  rmsnorm\n  head", "  head", None, "the numbers of norms differ: 2 against 1"),
+        (
+            "  rmsnorm\n  head",
+            f"  extra: {DOWN[6:]}\n  relu\n  head",
+            None,
+            "the numbers of layers differ: 4 against 5, without norms",
+        ),
+    ],
+)
+def test_what_differs_is_named(old: str, new: str, at: str | None, words: str) -> None:
+    assert old in TEXT
+
+    found = compare(model(TEXT), model(TEXT.replace(old, new))).structure
+
+    assert [(at, words)] == [*found]
+
+
+def test_the_gain_that_does_not_train_is_named() -> None:
+    trained = TEXT.replace("  rmsnorm\n  head", "  rmsnorm { gain { lr = 1 } }\n  head")
+    frozen = trained.replace("lr = 1 } }\n  head", "frozen } }\n  head")
+
+    (found,) = compare(model(trained), model(frozen)).structure
+
+    assert ("rmsnorm", "the gain is frozen in the second only") == found

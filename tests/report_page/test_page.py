@@ -273,6 +273,21 @@ def test_powers_of_the_depth_are_raised_and_a_norm_has_one_size(tmp_path: Path) 
     assert "exponents of n and of the depth L" in found.text
 
 
+def test_a_norm_without_a_gain_has_no_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "deep.rich"
+    text = DEEP.replace("ALPHA", "1")
+    path.write_text(text, encoding="utf-8")
+    bare = [table.text for table in read(page(path)).all("table")]
+    path.write_text(
+        text.replace("  rmsnorm\n  head", "  rmsnorm { gain }\n  head"), encoding="utf-8"
+    )
+    gained = [table.text for table in read(page(path)).all("table")]
+
+    assert ["In numbers" in table for table in bare] == ["In numbers" in table for table in gained]
+    assert [0] == [table.count("rmsnorm") for table in bare if "In numbers" in table]
+    assert [1] == [table.count("rmsnorm") for table in gained if "In numbers" in table]
+
+
 def test_networks_off_the_scale_or_without_a_depth_have_no_place_by_alpha(tmp_path: Path) -> None:
     path = tmp_path / "deep.rich"
     text = DEEP.replace(", depth = ALPHA", "").replace("repeat L", "repeat 4")

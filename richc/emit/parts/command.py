@@ -100,7 +100,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--save", type=Path, metavar="FILE.pt", help="write the weights")  # keep if not options
     add("--quiet", action="store_true", help="no progress on stderr")
     options = parser.parse_args(argv)
-    for name, value in vars(options).items():  # numbers are finite, and most are positive
+    for name, value in ((k.replace("_", "-"), v) for k, v in vars(options).items()):  # finite
         # keep if options
         least = {"seed": 0.0, "warmup": 0.0, "richness": -1e300}.get(name, 1e-300)
         # end

@@ -171,6 +171,30 @@ def branch(f: Failure) -> Diagnostic | None:
     return None
 
 
+def attribute(f: Failure) -> Diagnostic | None:
+    """``scale: L0 / L`` in a residual."""
+    if f.first.text not in ("scale", "skip") or f.get(f.start + 1).type != "COLON":
+        return None
+    if f.at <= f.start + 1 or f.get(f.start + 2).text in _LAYERS or not _is_in_residual(f):
+        return None
+    sign = f.get(f.start + 1).span
+    value = f.words(f.start + 2, f.line_end)
+    help = f"write `{f.first.text} = {value or '...'}`"
+    edits = [Edit(f.first.span._replace(start=f.first.span.end, end=sign.end), " =")]
+    return syntax("values are given with `=`", sign, help, edits=edits)
+
+
+def _is_in_residual(f: Failure) -> bool:
+    """Whether a statement stands in the braces of a residual."""
+    depth = 0
+    for index in range(f.start - 1, -1, -1):
+        kind = f.get(index).type
+        depth += (kind == "RBRACE") - (kind == "LBRACE")
+        if depth < 0:
+            return f.get(index - 1).type == "RESIDUAL"
+    return False
+
+
 def other_body(f: Failure) -> Diagnostic | None:
     """``sublayer {``, ``mlp: parallel {``, ``x = x + {``, with statements inside."""
     kind = _kind(f)
@@ -288,4 +312,5 @@ RECOGNISERS = (
     tokens,
     depth,
     chosen,
+    attribute,
 )
