@@ -40,10 +40,11 @@ def _help(context: Context) -> str:
     """Both points, of the width that the model is at."""
     richness = context.verdict.richness
     point = "mup" if richness is None else POINTS.get(richness, f"rich(r = {richness})")
-    return (
-        f"CompleteP: branches ~ L^-1, with rates to go with them (`parameterization {point}, "
-        "depth = 1`); Depth-μP is this by choice: `require depth(1/2)`"
-    )
+    complete = "CompleteP: branches ~ L^-1, with rates to go with them "
+    complete += f"(`parameterization {point}, depth = 1`)"
+    if len(context.verdict.depth_exponents) > 1:  # of branches that differ there is no point
+        return complete
+    return f"{complete}; Depth-μP is this by choice: `require depth(1/2)`"
 
 
 def _severity(context: Context) -> Severity:

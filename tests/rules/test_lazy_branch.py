@@ -56,3 +56,23 @@ def test_a_frozen_weight_is_told_so() -> None:
     assert ["`blocks.mlp.up` is frozen: let it train, or expect nothing of it"] == [
         d.help for d in found
     ]
+
+
+@pytest.mark.parametrize(("power", "is_offered"), [("-1/2", True), ("-1", False)])
+def test_depth_mup_is_a_choice_only_where_all_branches_are_there(
+    power: str, is_offered: bool
+) -> None:
+    """Two residuals a block: the first has Depth-μP's scale and rates."""
+    block = TEXT[TEXT.index("    mlp: residual") : TEXT.index("  }\n  rmsnorm")]
+    blocks = [
+        block.replace("rmsnorm", f"scale = L^({p})\n      norm: rmsnorm") for p in ("-1/2", power)
+    ]
+    lazy = [one.replace("-> n", "-> n { lr = 1 / n * L^(-1/2) }") for one in blocks]
+    second = (lazy if power == "-1/2" else blocks)[1].replace("mlp:", "more:")
+    text = TEXT.replace(block, lazy[0] + second).replace("POINT", "mup")
+
+    found = richc.check(text).files[0].diagnostics
+    helps = [d.help or "" for d in found if d.code == "R901"]
+
+    assert helps
+    assert all(("require depth(1/2)" in help) is is_offered for help in helps)
