@@ -16,30 +16,12 @@ from richc.cli.main import cli
 from tests.report_page.measuring import measured
 from tests.report_page.reading import Element, read
 from tests.report_page.sweeping import swept
+from tests.stacks import residual_mlp
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = ["passes", "fails"]
 
-DEEP = """\
-model deep {
-  width n = 256, base n0 = 64
-  depth L = 8, base L0 = 2
-  parameterization mup, depth = ALPHA
-  input 8
-  embed: dense -> n
-  blocks: repeat L {
-    mlp: residual {
-      rmsnorm
-      up: dense -> n
-      relu
-      down: dense -> n
-    }
-  }
-  rmsnorm
-  head: dense -> 4
-  optimizer adam { lr = 0.01 }
-}
-"""
+DEEP = residual_mlp("deep", "mup, depth = ALPHA", "adam { lr = 0.01 }", bases=("n0 = 64", "L0 = 2"))
 BROKEN = "model broken {\n  width n = 64\n  input ]\n}\n"
 EXPLODES = """\
 model net {

@@ -5,27 +5,9 @@ from __future__ import annotations
 import pytest
 
 import richc
+from tests.stacks import residual_mlp
 
-TEXT = """\
-model net {
-  width n = 64
-  depth L = 8
-  parameterization POINT
-  input 8
-  embed: dense -> n
-  blocks: repeat L {
-    mlp: residual {
-      rmsnorm
-      up: dense -> n
-      relu
-      down: dense -> n
-    }
-  }
-  rmsnorm
-  head: dense -> 4
-  optimizer adam
-}
-"""
+TEXT = residual_mlp("net", "POINT", "adam")
 
 
 @pytest.mark.parametrize("point", ["mup", "ntp", "rich(r = 1/4)"])

@@ -7,27 +7,9 @@ from click.testing import CliRunner
 
 import richc
 from richc.cli.main import cli
+from tests.stacks import residual_mlp
 
-TEXT = """\
-model net {
-  width n = 64
-  depth L = 8
-  parameterization mup
-  input 8
-  embed: dense -> n
-  blocks: repeat L {
-    mlp: residual {
-      rmsnorm
-      up: dense -> n
-      relu
-      down: dense -> n
-    }
-  }
-  rmsnorm
-  head: dense -> 4
-  optimizer adam { lr = FACTOR }
-}
-"""
+TEXT = residual_mlp("net", "mup", "adam { lr = FACTOR }")
 
 
 @pytest.mark.parametrize(
