@@ -207,9 +207,6 @@ def _in_stack(point: ScalePoint, index: int, plain: Member, spot: LayerSpot) -> 
         own = own + Joint(0, -1)
     gradient = -_HALF - point.richness
     is_bound = of_bias or plain.is_bound
-    stream = _stream(point, spot)
-    if spot.is_stream:
-        init, own, gradient = init + stream, own + stream, gradient + -stream
     if branch is not None and spot.is_last:
         size = point.context.size(branch.block.scale)
         assert isinstance(size, Fraction)
@@ -218,9 +215,11 @@ def _in_stack(point: ScalePoint, index: int, plain: Member, spot: LayerSpot) -> 
         init = init + branch.size
         # What starts smaller than its own update is as large after it.
         is_bound = of_bias or branch.size == own
-        init, own, gradient = init + stream, own + stream, gradient + -stream
     elif branch is not None:
         own, gradient = own + -branch.size, gradient + branch.size
+    if spot.is_stream or (branch is not None and spot.is_last):
+        stream = _stream(point, spot)
+        init, own, gradient = init + stream, own + stream, gradient + -stream
     if isinstance(now.init, Fraction) and not of_bias:
         if spot.is_normed:
             own, gradient = own + now.init + -init, gradient + -now.init + init
