@@ -276,6 +276,8 @@ class _Examination:
         try:
             ends = {n: [self._one(n, 0)] for n in (widths[0], widths[1])}
         except Refusal:
+            if self._dtype is torch.float32:
+                raise
             # Code that insists on single precision.
             self._dtype = torch.float32
             ends = {n: [self._one(n, 0)] for n in (widths[0], widths[1])}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
-from richc.torchfront.evidence import TOLERANCE, Evidence
+from richc.torchfront.evidence import TOLERANCE, Evidence, halves
 from richc.torchfront.faults import AuditFault, Mend, listed, powered
 from richc.torchfront.measuring import Place
 from richc.torchfront.own import Own
@@ -99,59 +99,63 @@ def small_readouts(
             )
 
 
+def _by_power(found: Iterable[tuple[Fraction, str]]) -> dict[Fraction, tuple[str, ...]]:
+    """Names that are off by the same power."""
+    groups: dict[Fraction, tuple[str, ...]] = {}
+    for power, name in found:
+        groups[power] = (*groups.get(power, ()), name)
+    return groups
+
+
+def _decay(
+    names: tuple[str, ...], power: Fraction, message: str, read: Fraction | None, way: str = ""
+) -> AuditFault:
+    """A decay that is too large; ``way`` is what may be done besides."""
+    help = f"decay × {powered(-power)}{way}"
+    return AuditFault("A601", "warning", names, "decay", power, message, read, help=help)
+
+
 def _decays(parameters: list[ParameterReading]) -> Iterator[AuditFault]:
-    groups: dict[Fraction, list[str]] = {}
-    for one in parameters:
-        if one.decay:
-            groups.setdefault(one.decay, []).append(one.name)
-    for power, names in groups.items():
-        yield AuditFault(
-            "A601",
-            "warning",
-            tuple(names),
-            "decay",
-            power,
-            f"lr × decay of {listed(names)} is {powered(power)}: weights decay at another pace at "
-            "another width",
-            power,
-            help=f"decay × {powered(-power)}",
-        )
+    found = ((one.decay, one.name) for one in parameters if one.decay)
+    for power, names in _by_power(found).items():
+        what = f"lr × decay of {listed(names)} is {powered(power)}"
+        yield _decay(names, power, f"{what}: weights decay at another pace at another width", power)
 
 
 def _penalties(parameters: list[ParameterReading], evidence: Evidence) -> Iterator[AuditFault]:
     """Decays that are added to gradients which are then normalised."""
-    groups: dict[Fraction, list[str]] = {}
+    found: list[tuple[Fraction, str]] = []
     for one in parameters:
         init, gradient = evidence.init(one.name), evidence.gradient(one.name)
         if one.penalty is None or init is None or gradient is None:
             continue
         ahead = float(one.penalty) + init.exponent - gradient.exponent
         if not (init.is_zero or gradient.is_zero) and ahead > TOLERANCE:
-            groups.setdefault(Fraction(round(2 * ahead), 2), []).append(one.name)
-    for power, names in groups.items():
-        yield AuditFault(
-            "A601",
-            "warning",
-            tuple(names),
-            "decay",
-            power,
-            f"decay × weight outgrows the gradient of {listed(names)}, with which it is "
-            f"normalised, by {powered(power)}",
-            help=f"decay × {powered(-power)}, or a decay that is decoupled",
-        )
+            found.append((halves(ahead), one.name))
+    for power, names in _by_power(found).items():
+        what = f"decay × weight outgrows the gradient of {listed(names)}, with which it is "
+        message = f"{what}normalised, by {powered(power)}"
+        yield _decay(names, power, message, None, ", or a decay that is decoupled")
 
 
 def outgrown(
     severity: str, parameters: Iterable[ParameterReading], evidence: Evidence
 ) -> Iterator[AuditFault]:
     """Where an eps outgrows its gradient, and is felt."""
-    felt: dict[Fraction, list[str]] = {}
-    for one in parameters:
-        power = eps_excess(one, evidence)
-        if power is not None:
-            felt.setdefault(power, []).append(one.name)
+    found = ((eps_excess(one, evidence), one.name) for one in parameters)
+    felt = _by_power((power, name) for power, name in found if power is not None)
     for power, names in felt.items():
-        yield _outgrown(severity, names, power)
+        yield AuditFault(
+            "A602",
+            severity,
+            names,
+            "eps",
+            power,
+            f"eps outgrows the gradient of {listed(names)} by {powered(power)}, and is felt at the "
+            "widest network",
+            help=f"eps × {powered(-power)}",
+            mends=tuple(Mend(name, "eps", power) for name in names),
+        )
 
 
 def eps_excess(reading: ParameterReading, evidence: Evidence) -> Fraction | None:
@@ -162,20 +166,4 @@ def eps_excess(reading: ParameterReading, evidence: Evidence) -> Fraction | None
     widest = evidence.values(Place("grad", "", reading.name))[evidence.widths[-1]]
     ahead = float(reading.eps) - gradient.exponent
     is_felt = reading.eps_value > _FELT * min(widest, default=1.0)
-    return Fraction(round(2 * ahead), 2) if ahead > TOLERANCE and is_felt else None
-
-
-def _outgrown(severity: str, names: Iterable[str], power: Fraction) -> AuditFault:
-    """An eps that outgrows its gradient."""
-    names = tuple(names)
-    return AuditFault(
-        "A602",
-        severity,
-        names,
-        "eps",
-        power,
-        f"eps outgrows the gradient of {listed(names)} by {powered(power)}, and is felt at the "
-        "widest network",
-        help=f"eps × {powered(-power)}",
-        mends=tuple(Mend(name, "eps", power) for name in names),
-    )
+    return halves(ahead) if ahead > TOLERANCE and is_felt else None
