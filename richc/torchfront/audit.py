@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from richc.lab.planning import RISK, more
+from richc.lab.planning import more
 from richc.torchfront.evidence import TOLERANCE, Evidence
 from richc.torchfront.factory import Factory, Made, Refusal
 from richc.torchfront.faults import AuditFault, turned
@@ -338,7 +338,7 @@ class _Examination:
             evidence = Evidence(networks, self._reading.units, self._bottlenecks)
             reading = self._reading.mended(self._mends)
             judgement = Judge(evidence, reading, settings.richness, self._is_free).judge()
-            enough = all(row.is_lost for row in judgement.open) and judgement.risk <= RISK
+            enough = judgement.is_settled
             spent = rounds >= _ROUNDS and _work(networks) > _CHEAP
             if enough or settings.seeds is not None or spent or rounds == _MOST_ROUNDS:
                 return judgement, evidence
@@ -370,8 +370,7 @@ class _Examination:
             evidence = Evidence(networks, self._reading.units, self._bottlenecks)
             richness = self._settings.richness
             judgement = Judge(evidence, self._reading, richness, self._is_free).read()
-            enough = all(row.is_lost for row in judgement.open) and judgement.risk <= RISK
-            if enough or rounds == _MOST_ROUNDS or _work(networks) > _CHEAP / 4:
+            if judgement.is_settled or rounds == _MOST_ROUNDS or _work(networks) > _CHEAP / 4:
                 break
             planned = more(planned)
         faults = judgement.faults

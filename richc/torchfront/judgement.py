@@ -30,6 +30,11 @@ class Judgement(NamedTuple):
         """A bound on how often this errs; rows of the same numbers err as one."""
         return sum(row.risk for row in self._apart())
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether more networks would tell no more than these."""
+        return all(row.is_lost for row in self.open) and self.risk <= RISK
+
     def _apart(self) -> Iterable[AuditRow]:
         """The riskiest row of all with the same numbers."""
         rows = sorted(self.rows, key=lambda row: row.risk)
@@ -56,8 +61,12 @@ class Judgement(NamedTuple):
     def leaving(self, knobs: Iterable[tuple[str, str]]) -> Judgement:
         """The same with knobs open that measurements contradict each other on."""
         rows = [
-            AuditRow(f"the {knob} of `{name}`, which is off to the other side once mended", (name,),
-                     Fit(0.0, math.inf, 1))
+            lost(f"the {knob} of `{name}`, which is off to the other side once mended", (name,))
             for name, knob in sorted(knobs)
-        ]  # fmt: skip
+        ]
         return self._replace(open=(*self.open, *rows))
+
+
+def lost(what: str, parameters: tuple[str, ...]) -> AuditRow:
+    """A row that no number of networks tells."""
+    return AuditRow(what, parameters, Fit(0.0, math.inf, 1))

@@ -7,7 +7,6 @@ measured again.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 
@@ -16,7 +15,7 @@ from richc.torchfront import causes
 from richc.torchfront.causes import place
 from richc.torchfront.evidence import TOLERANCE, AuditRow, Evidence, halves
 from richc.torchfront.faults import AuditFault, listed, pattern
-from richc.torchfront.judgement import Judgement
+from richc.torchfront.judgement import Judgement, lost
 from richc.torchfront.knobs import eps_excess, outgrown
 from richc.torchfront.measuring import ALL
 from richc.torchfront.own import Own, lazy, owns
@@ -74,7 +73,7 @@ class Judge:
         names = tuple(n for n in found if not self._evidence.is_score(self.own[n].key))
         if names:
             what = f"SGD's update of {listed(names)}: it comes late through a bottleneck"
-            yield AuditRow(what, names, Fit(0.0, math.inf, 1))
+            yield lost(what, names)
 
     def _side(self, row: AuditRow) -> int | None:
         self._rows.append(row)
