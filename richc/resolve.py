@@ -131,9 +131,9 @@ class _Resolver(Reader):
             gauge=frame.gauge if frame and preset and preset.name != "standard" else None,
             input_dim=input_dim,
             layers=layers,
+            arrangement=arrangement,
             optimizer=knobs.optimizer,
             others=tuple(other.optimizer for other in optimizers[1:]),
-            arrangement=arrangement,
             depth=scale.depth,
             depth_exponent=self._depth_exponent(preset, scale),
             is_token_input=is_tokens,
@@ -241,7 +241,7 @@ class _Resolver(Reader):
         frames: list[Frame | None],
         optimizers: list[options.Knobs],
     ) -> tuple[tuple[Layer, ...], tuple[Part, ...]]:
-        """All layers, and how they follow each other where that is no chain.
+        """All layers, and how they follow each other.
 
         Their attributes are read whatever else is wrong with the model.
         """

@@ -179,7 +179,7 @@ def plan(model: Model) -> Plan:
     reserved = {"depth"} if depth is not None else set()
     if model.others:
         reserved |= {BASE_RATES, *(f"{optimizer.name}_groups" for optimizer in model.optimizers)}
-    parts = model.arrangement or tuple(range(len(model.layers)))
+    parts = model.arrangement
     steps = tuple(_steps(model, parts, "self", "", {own}, reserved))
     used: set[str] = set()
     for value in _monomials(model):

@@ -52,6 +52,8 @@ class LayerSpot(NamedTuple):
 def spots(context: Context) -> dict[int, LayerSpot]:
     """The spot of every layer, by its index; empty for a chain."""
     model = context.model
+    if model.is_chain:
+        return {}
     return dict(_spots(model.layers, model.arrangement, None, is_deep=False))
 
 

@@ -1,7 +1,4 @@
-"""How the layers of a network with blocks follow each other.
-
-A chain has none of this: there each layer reads the one before it.
-"""
+"""How the layers of a network follow each other: one behind the other, or in blocks."""
 
 from __future__ import annotations
 
@@ -74,6 +71,13 @@ def residuals(parts: tuple[Part, ...]) -> Iterator[tuple[ResidualBlock, Repeated
             yield part, None
         elif isinstance(part, RepeatedBlocks):
             yield from ((inner, part) for inner, _ in residuals(part.parts))
+
+
+def is_chain(parts: Sequence[Part], items: Sequence[_OfKind]) -> bool:
+    """Whether each of ``items`` reads the one before it, and none of them is a norm."""
+    return all(isinstance(part, int) for part in parts) and not any(
+        item.kind.is_norm for item in items
+    )
 
 
 def last_dense(parts: Sequence[Part], items: Sequence[_OfKind]) -> int | None:

@@ -27,7 +27,7 @@ class BlockPrinter:
 
     def lines(self) -> list[str]:
         """The statements of the whole network, without indentation of their own."""
-        return [*self._parts(self._model.arrangement or range(len(self._model.layers)), "")]
+        return [*self._parts(self._model.arrangement, "")]
 
     def _parts(self, parts: Sequence[Part], path: str) -> Iterator[str]:
         for is_layer, group in groupby(parts, key=lambda part: isinstance(part, int)):

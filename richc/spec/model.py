@@ -16,7 +16,14 @@ from richc.algebra.monomial import Affine, Monomial
 from richc.diagnostics import Span
 from richc.optimizers import law
 from richc.spec.activation import Activation
-from richc.spec.arrangement import DeclaredSize, Part, RepeatedBlocks, ResidualBlock, unrolled
+from richc.spec.arrangement import (
+    DeclaredSize,
+    Part,
+    RepeatedBlocks,
+    ResidualBlock,
+    is_chain,
+    unrolled,
+)
 from richc.words import Regime
 
 if TYPE_CHECKING:
@@ -254,6 +261,8 @@ class Model(NamedTuple):
     gauge: str | None
     input_dim: int
     layers: tuple[Layer, ...]
+    #: How they follow each other.
+    arrangement: tuple[Part, ...]
     optimizer: Optimizer
     loss: str
     train: Train
@@ -268,8 +277,6 @@ class Model(NamedTuple):
     features: tuple[str, ...] = ()
     #: Optimizers that layers may choose, besides the first.
     others: tuple[Optimizer, ...] = ()
-    #: How layers follow each other; empty where each reads the one before it.
-    arrangement: tuple[Part, ...] = ()
     depth: DeclaredSize | None = None
     #: The power of the depth that a ``parameterization`` makes branches small by.
     depth_exponent: Fraction | None = None
@@ -278,13 +285,12 @@ class Model(NamedTuple):
 
     @property
     def is_chain(self) -> bool:
-        return not self.arrangement
+        """Whether each layer reads the one before it, and none of them is a norm."""
+        return is_chain(self.arrangement, self.layers)
 
     @property
     def unrolled(self) -> tuple[int, ...]:
         """The layers' indices as the forward pass meets them: those of a repeat once a block."""
-        if self.is_chain:
-            return tuple(range(len(self.layers)))
         return tuple(unrolled(self.arrangement, 1 if self.depth is None else self.depth.value))
 
     @property

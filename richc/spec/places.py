@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from richc.diagnostics import Label
 from richc.spec import messages
 from richc.spec.activation import Activation
-from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, last_dense
+from richc.spec.arrangement import Part, RepeatedBlocks, ResidualBlock, is_chain, last_dense
 from richc.spec.items import Report
 from richc.spec.model import (
     BRANCH,
@@ -72,7 +72,7 @@ def places_of(model: Model) -> tuple[LayerPlace, ...]:
 def places(slots: Sequence[_Placed], parts: Sequence[Part], input_dim: int) -> Iterator[LayerPlace]:
     """Every layer in its place, in the order of the slots; parts are those of slots."""
     walk = _PlaceWalk(slots)
-    yield from walk.along(parts or range(len(slots)), Dim(input_dim, wide=False), is_whole=True)
+    yield from walk.along(parts, Dim(input_dim, wide=False), is_whole=True)
 
 
 class _PlaceWalk:
@@ -135,13 +135,14 @@ class _PlaceWalk:
 class Shapes:
     """Reports every size, and every place, that the theory has no place for."""
 
-    def __init__(self, slots: Sequence[Slot], report: Report, *, is_chain: bool) -> None:
+    def __init__(self, slots: Sequence[Slot], report: Report) -> None:
         self._slots = slots
         self._report = report
-        self._is_chain = is_chain
+        self._is_chain = False
 
     def check(self, parts: Sequence[Part]) -> None:
         """``parts`` are those of the whole network."""
+        self._is_chain = is_chain(parts, self._slots)
         last = parts[-1]
         if not isinstance(last, int) or self._slots[last].kind.is_norm:
             slot = self._slots[-1]
@@ -161,7 +162,7 @@ class Shapes:
             )
         elif readout.repeats > 1:
             self._fixed(readout)
-        elif self._is_chain and len(self._slots) == 1:
+        elif len(self._slots) == 1:
             self._report(
                 messages.shape(
                     "one layer has no hidden representation: nothing here depends on the width",

@@ -33,7 +33,6 @@ class Stack(NamedTuple):
     """What the layer statements of a model say; parts have the indices of slots."""
 
     slots: list[Slot]
-    #: Empty for a chain.
     parts: tuple[Part, ...]
 
 
@@ -65,10 +64,9 @@ def read_stack(
         reader.report(messages.too_many_layers(f"{total:,}", MAX_LAYERS, nodes[-1].span))
         return Stack([], ())
     _check_tokens(reader, slots, is_tokens=is_tokens)
-    is_chain = all(isinstance(s, tree.Layer | tree.Activation) for s in statements)
     if walk.fine and not reader.node.incomplete and len(reader.found) == errors_before:
-        Shapes(slots, reader.report, is_chain=is_chain).check(parts)
-    return Stack(slots, () if is_chain else parts)
+        Shapes(slots, reader.report).check(parts)
+    return Stack(slots, parts)
 
 
 def _check_tokens(reader: Reader, slots: Sequence[Slot], *, is_tokens: bool) -> None:
