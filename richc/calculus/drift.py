@@ -1,4 +1,4 @@
-"""Where the best learning rate goes as the width grows.
+"""Where the best learning rate goes as the width, or the depth, grows.
 
 The largest rate at which no update explodes is the one at which the largest of them is of order
 one: a multiple n^x of the file's rates.  x is zero where the desiderata hold (Yang et al. 2022,
@@ -8,13 +8,18 @@ has x = -1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
 from richc.algebra.exponent import ZERO
-from richc.algebra.sizes import Size, largest
-from richc.calculus.run import Flow, LayerFlow, Stage, flow
+from richc.algebra.joint import Joint, depth_of, width_of
+from richc.algebra.sizes import Size, Zero
+from richc.calculus.desiderata import decide
+from richc.calculus.loop import Placed
+from richc.calculus.ops import Bias, Gain, Linear, Op
+from richc.calculus.residual import Residual
+from richc.calculus.run import Representation
 from richc.calculus.verdict import Network
 
 #: Products of updates are of no higher degree in the rate than there are layers.
@@ -38,8 +43,10 @@ class Drift(NamedTuple):
         return abs(exponent - self.nearest(exponent))
 
 
-def rate_drift(network: Network, *, forgives_outputs: bool) -> Drift | None:
-    """The drift of the best rate; None where nothing moves or there are too many layers.
+def rate_drift(network: Network, symbol: str = "n", *, forgives_outputs: bool) -> Drift | None:
+    """The drift of the best rate in n or L.
+
+    None where nothing moves, that is not decided, or there are too many layers.
 
     ``forgives_outputs``: a network still trains while its outputs grow, as long as its
     representations do not: under a cross-entropy, whose gradient is bounded, or with an optimizer
@@ -48,31 +55,39 @@ def rate_drift(network: Network, *, forgives_outputs: bool) -> Drift | None:
     """
     if len(network.stages) > _MOST_LAYERS:
         return None
-    strict = _root(network, _largest_update)
+    strict = _root(network, symbol, _updates)
     if strict is None:
         return None
-    loose = _root(network, _largest_representation) if forgives_outputs else None
+    loose = _root(network, symbol, _of_representation) if forgives_outputs else None
     return Drift(strict, strict if loose is None else max(strict, loose))
 
 
-def _largest_update(flows: Flow) -> Size:
-    return largest(
-        _largest_representation(flows),
-        *(largest(layer.df, layer.bias_df) for layer in (*flows.first, *flows.later)),
-    )
+#: By how much the updates at a representation are larger than they may be.
+_Excesses = Callable[[Representation], Iterator[Size]]
 
 
-def _largest_representation(flows: Flow) -> Size:
-    hidden: Sequence[LayerFlow] = (*flows.first[:-1], *flows.later[:-1])
-    return largest(*(layer.dh for layer in hidden))
+def _of_representation(value: Representation) -> Iterator[Size]:
+    change, most = value.at.change, value.most
+    if not (value.is_output or value.is_added or isinstance(most, Zero)):
+        yield change + -most
 
 
-def _root(network: Network, size: Callable[[Flow], Size]) -> Fraction | None:
-    """The x at which the largest size is of order one."""
+def _updates(value: Representation) -> Iterator[Size]:
+    yield from _of_representation(value)
+    yield from (share for _, share in value.shares)
+
+
+def _root(network: Network, symbol: str, excesses: _Excesses) -> Fraction | None:
+    """The x at which the largest update is as large as it may be; the other symbol stays."""
+    power = depth_of if symbol == "L" else width_of
 
     def at(x: Fraction) -> Fraction | None:
-        found = size(flow([_faster(stage, x) for stage in network.stages], network.step))
-        return found if isinstance(found, Fraction) else None
+        change = Joint(0, x) if symbol == "L" else x
+        found = decide(_faster(network.ops, change), network.step)
+        if not found.is_evaluated:
+            return None
+        sizes = (size for value in found.values for size in excesses(value))
+        return max((power(size) for size in sizes if isinstance(size, Fraction)), default=None)
 
     return root(at, 4 * len(network.stages) + 8)
 
@@ -94,10 +109,19 @@ def root(at: Callable[[Fraction], Fraction | None], most: int) -> Fraction | Non
     return None
 
 
-def _faster(stage: Stage, x: Fraction) -> Stage:
-    """The stage, with rates n^x as large."""
-    bias = stage.bias
-    return stage._replace(
-        weight=stage.weight._replace(rate=stage.weight.rate + x),
-        bias=None if bias is None else bias._replace(rate=bias.rate + x),
-    )
+def _faster(ops: Sequence[Placed], change: Fraction) -> tuple[Placed, ...]:
+    """The ops, with rates n^x as large, or L^x."""
+    return tuple((layer, _changed(op, change)) for layer, op in ops)
+
+
+def _changed(op: Op, change: Fraction) -> Op:
+    if isinstance(op, Linear):
+        return op._replace(weight=op.weight._replace(rate=op.weight.rate + change))
+    if isinstance(op, Bias):
+        return op._replace(bias=op.bias._replace(rate=op.bias.rate + change))
+    if isinstance(op, Gain):
+        return op._replace(gain=op.gain._replace(rate=op.gain.rate + change))
+    if isinstance(op, Residual):
+        branches = (b._replace(ops=_faster(b.ops, change)) for b in op.branches)
+        return op._replace(branches=tuple(branches))
+    return op

@@ -210,6 +210,14 @@ class Linear(NamedTuple):
         site.gain = gain
         return site.gradient + gain
 
+    def wakes(self, site: Site) -> bool:
+        """Whether it will do more by what its update has made of it than it did so far."""
+        if not self.fan_out.wide:
+            return site.update > site.gain
+        if isinstance(site.own, Zero):
+            return False
+        return min(site.own + -site.source, site.limit) > site.gain
+
     def push(self, site: Site, change: Size, phase: Phase) -> Size:
         # The init of what makes the output meets an update that is aligned with it, for it was
         # made from it.

@@ -1,6 +1,6 @@
 """The calculus on sizes that are written out: every size as the sum that it is.
 
-The passes of ``richc.calculus.run`` run once more, on exponents that know of which letters they
+The passes of a chain run once more, on exponents that know of which letters they
 are the sum.  A line is built from its terms, and its value is computed from them; that value has
 to be the one in the flow, on which the verdict rests.  So a printed sum adds up, and adds up to
 what was judged.
@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 from richc.algebra.monomial import Affine
 from richc.algebra.sizes import ZERO_SIZE, Size, Zero, largest
-from richc.calculus.loop import forward, place
+from richc.calculus.judging import judge
+from richc.calculus.loop import backward, forward, place, upward
 from richc.calculus.ops import UNIT, Domain, Parameter, Phase, Site
-from richc.calculus.run import LayerFlow, Stage, placed, run
-from richc.calculus.verdict import NOT_EVALUATED, Network, Verdict, judge
+from richc.calculus.run import LayerFlow, Stage, placed, representations, summaries
+from richc.calculus.verdict import NOT_EVALUATED, Network, Verdict
 
 _ZERO = Fraction(0)
 _ONE = Fraction(1)
@@ -272,8 +273,11 @@ def _phase(
     for below, site in pairwise(sites):
         if below.ends:
             site.source = _source(lines, below, flow)
-    found = run(sites, Phase(network.step, lines, is_later))
-    assert found == tuple(flow), "the sums add up to other sizes than were judged"
+    phase = Phase(network.step, lines, is_later)
+    backward(sites, UNIT, phase)
+    upward(sites, ZERO_SIZE, phase)
+    found = summaries([*representations(sites)], lines)
+    assert [*found.values()] == [*flow], "the sums add up to other sizes than were judged"
     reaches = lines.of("T")
     shares = lines.of("t", "t'")
     direct = [(one.term,) for one in shares if one.layer == last]
@@ -331,7 +335,7 @@ def rescale(network: Network, verdict: Verdict) -> Rescaling:
             line("C*", index, (rate, _times(move, power)), equals=weight.rate, inverse=True)
         )
         stages.append(stage._replace(weight=weight))
-    judged = judge(network._replace(stages=tuple(stages), homogeneous=False))
+    judged = judge(network._replace(stages=tuple(stages), ops=tuple(placed(stages))))
     assert judged.richness == verdict.function_richness
     return Rescaling(tuple(moves), tuple(inits), tuple(rates))
 

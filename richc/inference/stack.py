@@ -13,8 +13,8 @@ from fractions import Fraction
 
 from richc.algebra.exponent import HALF, ONE, ZERO
 from richc.algebra.monomial import WIDTH, Affine, symbol
+from richc.calculus.judging import judge
 from richc.calculus.traced import TooManyPieces, Trace, pieces
-from richc.calculus.verdict import judge
 from richc.diagnostics import Span
 from richc.inference.cases import Constraint
 from richc.inference.demands import Demands, Solution, TooManyCases

@@ -9,12 +9,12 @@ from typing import NamedTuple
 from richc.algebra.exponent import HALF, ONE, ZERO
 from richc.algebra.joint import Joint, depth_of, width_of
 from richc.algebra.sizes import Size, Zero
+from richc.calculus.desiderata import explosions, lacks, sizes
+from richc.calculus.judging import changes, depth_exponents
 from richc.calculus.loop import backward
 from richc.calculus.ops import UNIT, Bias, Domain, Gain, Linear, Phase, Site, Undecided
 from richc.calculus.residual import Exponential, Residual
-from richc.calculus.run import placed
-from richc.calculus.stack import Representation, begin, explosions, lacks, sizes, steps
-from richc.calculus.stack_verdict import changes, depth_exponents
+from richc.calculus.run import Representation, begin, steps
 from richc.inference.cases import Constraint, Preference
 from richc.inference.givens import subject_of
 from richc.inference.linear import RICHNESS, LinearForm, System, constant, unknown
@@ -79,7 +79,7 @@ class StackPath(Domain):
     ) -> tuple[Constraint, ...]:
         """Run it; returns what is demanded.  Raises DeadEnd."""
         network = self._exponents.network(self._model.optimizer.name)
-        ops = network.ops or tuple(placed(network.stages))
+        ops = network.ops
         for index, layer in enumerate(self._model.layers):
             if layer.bias is not None:
                 reason = f"D0: {subject_of(layer, layer.bias)} is at most of order one at init"

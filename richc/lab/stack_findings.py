@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from math import inf, isnan, nan
 
+from richc.calculus.desiderata import decide
 from richc.calculus.ops import Linear
 from richc.calculus.residual import Residual
-from richc.calculus.stack import Representation, judge
+from richc.calculus.run import Representation
 from richc.calculus.verdict import HOLDS, MIXED, NOT_EVALUATED, VIOLATED, Network
 from richc.lab.findings import Finding, Findings, Measured, power
 from richc.lab.growth import Growth
@@ -21,7 +22,7 @@ from richc.words import Regime
 
 def representations(network: Network) -> dict[int, Representation]:
     """Where each layer's representation stands, by layer; empty where that is not decided."""
-    found = judge(network.ops, network.step)
+    found = decide(network.ops, network.step)
     # A stream after its blocks has the layer of the last one's last weight.
     own = (v for v in found.values if not isinstance(v.sites[0].op, Residual))
     return {value.layer: value for value in own}

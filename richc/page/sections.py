@@ -134,7 +134,7 @@ def _reasons(model: ModelResult, name: str, status: str) -> Iterator[str]:
     yield from faults(violations, verdict, model.spec.layers)
     if status == VIOLATED and not violations:
         yield f"Not at r = {model.spec.richness}, but elsewhere in the interval: see the findings."
-    if status == NOT_EVALUATED and verdict.reason:
+    if status == NOT_EVALUATED and verdict.reason and not model.spec.is_chain:
         yield f"Not evaluated: {verdict.reason}."
     elif status == NOT_EVALUATED:
         yield (

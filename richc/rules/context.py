@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from richc.algebra.monomial import Base, Monomial
 from richc.algebra.sizes import Size
+from richc.calculus.judging import judge
 from richc.calculus.run import Stage
-from richc.calculus.verdict import Network, Verdict, judge
+from richc.calculus.verdict import Network, Verdict
 from richc.diagnostics import Span
 from richc.spec.declared_values import logs
 from richc.spec.model import Layer, Model, Tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from richc.calculus.verdict import judge
+from richc.calculus.judging import judge
 from richc.diagnostics import Diagnostic
 from richc.optimizers import law
 from richc.rules.context import Context

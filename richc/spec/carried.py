@@ -14,9 +14,8 @@ from fractions import Fraction
 from richc.algebra.joint import depth_of, width_of
 from richc.algebra.monomial import ONE, Affine, Monomial, depth_ratio, number, width_ratio
 from richc.algebra.sizes import Size
-from richc.calculus.run import flow
+from richc.calculus.judging import judge
 from richc.calculus.traced import Trace, Traced
-from richc.calculus.verdict import judge
 from richc.optimizers.law import Epsilon
 from richc.spec.model import Model, Tensor
 from richc.spec.network import Exponents
@@ -82,55 +81,20 @@ def gradients_of(model: Model) -> list[tuple[Monomial, Monomial]]:
     steps.  What is zero counts as order one: what never moves needs no epsilon.
     """
     width = width_ratio(model.base_width is not None)
-    if model.is_chain:
-        richness = Fraction(0) if model.richness is None else model.richness
-        network = Exponents(model, richness, Trace(richness)).network(model.optimizer.name)
-        return [
-            (
-                width.power(_affine(at.gradient + at.source, richness)),
-                width.power(_affine(at.gradient, richness)),
-            )
-            for at in flow(network.stages, network.step).later
-        ]
     depth = depth_ratio(model.depth is not None and model.depth.base is not None)
-
-    def ratio(size: Size, slope: Size) -> Monomial:
-        if not isinstance(size, Fraction) or not isinstance(slope, Fraction):
-            return ONE
-        of_width = _line(width_of(size), width_of(slope), model.richness)
-        of_depth = _line(depth_of(size), depth_of(slope), model.richness)
-        return width.power(of_width).times(depth.power(of_depth))
-
-    here = _stack_gradients(model, 0)
-    # Without a richness no exponent has a slope.
-    near = here if model.richness is None else _stack_gradients(model, _NEAR)
-    return [(ratio(a, b), ratio(c, d)) for (a, c), (b, d) in zip(here, near, strict=True)]
-
-
-#: From the declared richness to where the slope of an exponent is read: towards 1/4, so that no
-#: size turns within it on the richness scale.
-_NEAR = Fraction(1, 1000)
-
-
-def _stack_gradients(model: Model, step: Fraction | int) -> list[tuple[Size, Size]]:
-    """The sizes of the gradients near the declared richness; zero where none is decided."""
     richness = Fraction(0) if model.richness is None else model.richness
-    richness += step if richness < Fraction(1, 4) else -step
-    network = Exponents(model, richness).network(model.optimizer.name)
-    return [(at.gradient + at.source, at.gradient) for at in judge(network).flow.later]
+
+    def ratio(size: Size) -> Monomial:
+        if not isinstance(size, Fraction):
+            return ONE
+        of_width = width.power(_affine(width_of(size), richness))
+        return of_width.times(depth.power(_affine(depth_of(size), richness)))
+
+    network = Exponents(model, richness, Trace(richness)).network(model.optimizer.name)
+    later = judge(network).flow.later
+    return [(ratio(at.gradient + at.source), ratio(at.gradient)) for at in later]
 
 
-def _line(value: Fraction, near: Fraction, richness: Fraction | None) -> Affine:
-    """The exponent that is ``value`` at the richness and ``near`` beside it."""
-    if richness is None or value == near:
-        return Affine(value)
-    step = _NEAR if richness < Fraction(1, 4) else -_NEAR
-    slope = (near - value) / step
-    return Affine(value - slope * richness, slope)
-
-
-def _affine(size: Size, richness: Fraction) -> Affine:
-    if not isinstance(size, Fraction):
-        return Affine(Fraction(0))
-    slope = size.slope if isinstance(size, Traced) else Fraction(0)
-    return Affine(Fraction(size.numerator, size.denominator) - slope * richness, slope)
+def _affine(exponent: Fraction, richness: Fraction) -> Affine:
+    slope = exponent.slope if isinstance(exponent, Traced) else Fraction(0)
+    return Affine(Fraction(exponent.numerator, exponent.denominator) - slope * richness, slope)

@@ -10,12 +10,12 @@ from richc.algebra.exponent import exact
 from richc.algebra.joint import Joint
 from richc.algebra.monomial import DEPTH, WIDTH, Monomial
 from richc.algebra.sizes import ZERO_SIZE, Size, largest
-from richc.calculus.loop import Placed
 from richc.calculus.ops import Parameter, Step
 from richc.calculus.run import Stage
 from richc.calculus.verdict import Network
 from richc.optimizers import law
 from richc.optimizers.law import Epsilon
+from richc.spec.blocks import Blocks
 from richc.spec.model import Layer, Model, Tensor
 
 if TYPE_CHECKING:
@@ -68,21 +68,13 @@ class Exponents:
                 continue
             stages.append(self._stage(layer, first))
             written.append(self._written(layer.weight))
-        homogeneous = all(layer.bias is None and layer.is_scaled for layer in self.model.layers)
-        ops: tuple[Placed, ...] = ()
-        if not self.model.is_chain:
-            from richc.spec.blocks import Blocks  # most models are chains
-
-            blocks = Blocks(self, stages)
-            ops = tuple(blocks.ops(self.model.arrangement))
-            stages = blocks.invariants(first)
+        blocks = Blocks(self, stages)
         return Network(
-            tuple(stages),
+            tuple(blocks.invariants(first)),
+            tuple(blocks.ops(self.model.arrangement)),
             first.step,
             first.gauge_power,
             tuple(written),
-            homogeneous,
-            ops,
             is_mixed=bool(self.model.others),
         )
 

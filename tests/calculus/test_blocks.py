@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from richc import activations
 from richc.algebra.joint import Joint
 from richc.algebra.sizes import ZERO_SIZE, Size
+from richc.calculus.desiderata import decide as judge
 from richc.calculus.loop import Placed, backward, forward, place, upward
 from richc.calculus.ops import (
     FIXED,
@@ -28,7 +29,6 @@ from richc.calculus.ops import (
     Undecided,
 )
 from richc.calculus.residual import DEPTH, Branch, Exponential, Residual
-from richc.calculus.stack import judge
 from richc.optimizers import law
 
 LINEAR = Elementwise.of(activations.LINEAR)
@@ -291,4 +291,4 @@ def test_blocks_read_a_small_stream_as_large_as_it_has_become(blocks: Axis) -> N
     found = judge(ops, law("adam").step)
 
     assert [d for d, status in found.statuses.items() if status == "violated"] == ["D0"]
-    assert {fault.kind for fault in found.faults} == {"size"}
+    assert {fault.kind for fault in found.violations} == {"size"}

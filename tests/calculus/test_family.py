@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from richc import activations
 from richc.algebra.joint import Joint
 from richc.algebra.sizes import ZERO_SIZE, Size
+from richc.calculus.desiderata import decide as judge
 from richc.calculus.loop import Placed
 from richc.calculus.ops import FIXED, WIDE, Elementwise, Gain, Linear, Norm, Parameter
 from richc.calculus.residual import DEPTH, Branch, Residual
-from richc.calculus.stack import judge
 from richc.optimizers import law
 
 N, L = Joint(1, 0), Joint(0, 1)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from richc.calculus.stack import judge
+from richc.calculus.desiderata import decide as judge
 from tests.calculus.networks import Network
 
 CASES: list[dict[str, Any]] = json.loads(

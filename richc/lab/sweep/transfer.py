@@ -206,12 +206,9 @@ def predict(result: ModelResult, job: Job) -> Drift | None:
     if verdict.nontrivial is None:
         return None
     forgiving = job.spec.loss == "cross_entropy" or job.spec.optimizer.law.ignores_gradient_size
-    network = result.context.network
-    if network.ops:
-        from richc.calculus.stack_drift import stack_drift  # most networks are chains
-
-        return stack_drift(network, job.over.symbol)
-    return rate_drift(network, forgives_outputs=forgiving)
+    # Of outputs of networks with blocks nothing is known.
+    forgiving = forgiving and result.spec.is_chain
+    return rate_drift(result.context.network, job.over.symbol, forgives_outputs=forgiving)
 
 
 def head_of(job: Job) -> dict[str, object]:
