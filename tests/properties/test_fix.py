@@ -14,6 +14,7 @@ import richc
 from richc.diagnostics import SLUGS
 from richc.fixing.fix import fix
 from richc.pipeline import FileResult, analyse
+from richc.syntax.formatter import format_text
 from richc.syntax.source import Source
 from tests import strategies
 from tests.fix.texts import apply, values
@@ -81,7 +82,9 @@ def test_help_quick_fix_and_fix_agree(spec: Written) -> None:
 
     (edits,) = {frozenset(d.edits) for d in errors}
     fixed = fix(Source("net.rich", spec.text), codes=ERRORS)
-    assert apply(spec.text, [*edits]) == fixed.result.source.text
+    applied = apply(spec.text, [*edits])
+    # A line that has become too long is laid out anew by `fix` alone.
+    assert fixed.result.source.text in (applied, format_text(applied))
     for found in errors:
         # Each edit but that of the base width is named, or counted.
         words = re.findall(r"`([^`]*)`", (found.help or "").split(": `net` becomes")[0])
