@@ -26,6 +26,11 @@ class Exponent(Fraction):
     def __add__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
         if type(other) is not Exponent:
             return Fraction(self) + other if isinstance(other, int) else NotImplemented
+        # Most factors are of order one.
+        if not other._numerator:
+            return self
+        if not self._numerator:
+            return other
         over, under = self._denominator, other._denominator
         if over == under:
             return _lowest(self._numerator + other._numerator, over)

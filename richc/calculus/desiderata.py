@@ -10,7 +10,7 @@ section 3: the difference between Depth-muP and CompleteP).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from operator import attrgetter
 from types import MappingProxyType
@@ -85,18 +85,19 @@ def decide(ops: Sequence[Placed], step: Step) -> Decision:
     at_init = [*sizes(values)]
     is_exact = not at_init or _is_homogeneous(sites, values)
     has_stream = any(value.region is not None for value in values)
-    exploded = _Explosions(has_stream)
-    first = _NO_FLOW
+    early: list[Violation] = []
+    first = later = _NO_FLOW
     for number in steps(sites, step):
-        exploded.take(values, number)
         if not number:
-            first = summaries(values)
-    run = (tuple(values), tuple(sites), first, summaries(values))
+            first = later = summaries(values)
+            early = [*explosions(values)] if is_exact and has_stream else []
+    if number:
+        later = summaries(values)
+    run = (tuple(values), tuple(sites), first, later)
     if not is_exact:
         reason = "sizes away from order one are not exact"
         return Decision(unknown | {"D0": VIOLATED}, tuple(_causes(at_init)), reason, *run)
-    grown = sorted(exploded.found.values(), key=attrgetter("layer", "of_bias"))
-    violations = _causes([*at_init, *grown])
+    violations = _causes([*at_init, *_gravest(early, explosions(values))])
     # What explodes in a stream explodes everywhere.
     spreads = has_stream and bool(violations)
     lacking = [v._replace(is_consequence=True) if spreads else v for v in lacks(values)]
@@ -110,27 +111,26 @@ def decide(ops: Sequence[Placed], step: Step) -> Decision:
     return Decision(statuses, tuple(violations), "", *run)
 
 
-class _Explosions:
-    """What explodes in some step, by its place: the gravest of each."""
+def _gravest(early: Iterable[Violation], last: Iterable[Violation]) -> list[Violation]:
+    """What explodes, each place once: in the first step of a stream, and in the last of all steps.
 
-    def __init__(self, has_stream: bool) -> None:
-        self.found: dict[_Key, Violation] = {}
-        self._has_stream = has_stream
-        #: Of the first step of a network with a stream: all that explodes later does so through it.
-        self._roots: frozenset[_Key] = frozenset()
+    Sizes only grow from step to step, and what explodes in a stream makes all explode that does so
+    later.
+    """
+    found: dict[_Key, Violation] = {}
+    for fault in early:
+        _take(found, fault)
+    roots = frozenset(found)
+    for fault in last:
+        if _key(fault) not in roots:
+            _take(found, fault._replace(is_consequence=True) if roots else fault)
+    return sorted(found.values(), key=attrgetter("layer", "of_bias"))
 
-    def take(self, values: Sequence[Representation], number: int) -> None:
-        """Add those of a step."""
-        for fault in explosions(values):
-            key, known = _key(fault), self.found.get(_key(fault))
-            if key in self._roots:
-                continue
-            is_late = number > 0 and bool(self._roots)
-            added = fault._replace(is_consequence=fault.is_consequence or is_late)
-            if known is None or _gravity(added) > _gravity(known):
-                self.found[key] = added
-        if not number and self._has_stream:
-            self._roots = frozenset(self.found)
+
+def _take(found: dict[_Key, Violation], fault: Violation) -> None:
+    known = found.get(_key(fault))
+    if known is None or _gravity(fault) > _gravity(known):
+        found[_key(fault)] = fault
 
 
 def _causes(violations: Sequence[Violation]) -> list[Violation]:

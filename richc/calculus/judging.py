@@ -11,11 +11,11 @@ from fractions import Fraction
 
 from richc.algebra.exponent import HALF, ONE, ZERO, exact
 from richc.algebra.joint import depth_of, width_of
-from richc.algebra.sizes import ZERO_SIZE, Size, Zero, finite, largest
+from richc.algebra.sizes import Size, Zero, finite, largest
 from richc.calculus.desiderata import Decision, decide
 from richc.calculus.ops import Elementwise, Linear, Parameter, Site, every
 from richc.calculus.residual import Residual
-from richc.calculus.run import Flow, LayerFlow, Representation, Stage, placed
+from richc.calculus.run import NOTHING, Flow, LayerFlow, Representation, Stage, placed
 from richc.calculus.verdict import (
     DESIDERATA,
     MIXED,
@@ -125,12 +125,8 @@ def _known_heights(found: Decision, layers: int) -> int:
     return min(off, default=layers - 1) + 1
 
 
-#: Of a layer of which nothing is run: a norm without a gain, or a network that is not decided.
-_NOTHING = LayerFlow(*[ZERO_SIZE] * len(LayerFlow._fields))
-
-
 def _flow(network: Network, known: Mapping[int, LayerFlow]) -> tuple[LayerFlow, ...]:
-    return tuple(known.get(index, _NOTHING) for index in range(len(network.stages)))
+    return tuple(known.get(index, NOTHING) for index in range(len(network.stages)))
 
 
 def _is_grown(site: Site) -> bool:

@@ -214,9 +214,9 @@ class Linear(NamedTuple):
         """Whether it will do more by what its update has made of it than it did so far."""
         if not self.fan_out.wide:
             return site.update > site.gain
-        if isinstance(site.own, Zero):
+        if isinstance(site.own, Zero) or site.gain >= site.limit:
             return False
-        return min(site.own + -site.source, site.limit) > site.gain
+        return site.own + -site.source > site.gain
 
     def push(self, site: Site, change: Size, phase: Phase) -> Size:
         # The init of what makes the output meets an update that is aligned with it, for it was

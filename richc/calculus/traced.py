@@ -12,10 +12,8 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import NamedTuple, final
 
-from richc.algebra.exponent import Composite
+from richc.algebra.exponent import ZERO, Composite, Exponent, exact
 from richc.algebra.monomial import Monomial
-
-_ZERO = Fraction(0)
 
 
 class Trace:
@@ -53,15 +51,22 @@ class Trace:
 class Traced(Composite):
     """A fraction that depends on r."""
 
-    __slots__ = ("slope", "trace")
+    __slots__ = ("plain", "slope", "trace")
 
+    #: The fraction that it is at one r, and by how much it grows with r.
+    plain: Fraction
     slope: Fraction
     trace: Trace
 
+    # Where every Fraction keeps them, in lowest terms.
+    _numerator: int
+    _denominator: int
+
     def __new__(cls, value: Fraction, slope: Fraction, trace: Trace) -> Traced:
-        self = super().__new__(cls, value)
-        self.slope = slope
-        self.trace = trace
+        # Fraction's own would look for common factors once more.
+        self = object.__new__(cls)
+        self._numerator, self._denominator = value.numerator, value.denominator
+        self.plain, self.slope, self.trace = exact(value), exact(slope), trace
         return self
 
     def _with(self, value: Fraction, slope: Fraction) -> Fraction:
@@ -70,32 +75,38 @@ class Traced(Composite):
     def __add__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
         if not isinstance(other, Fraction | int):
             return NotImplemented
-        return self._with(_plain(self) + _plain(other), self.slope + _slope(other))
+        return self._with(self.plain + _plain(other), self.slope + _slope(other))
 
     def __neg__(self) -> Fraction:
-        return self._with(-_plain(self), -self.slope)
+        return self._with(-self.plain, -self.slope)
 
     def __mul__(self, other: object) -> Fraction:  # type: ignore[override]  # fewer types
         if not isinstance(other, Fraction | int) or _slope(other):
             return NotImplemented  # It would be quadratic in r.
-        return self._with(_plain(self) * other, self.slope * other)
+        return self._with(self.plain * other, self.slope * other)
 
     def __abs__(self) -> Fraction:
-        return -self if self < _ZERO else self
+        return -self if self < ZERO else self
 
     def _compare(self, other: Fraction | int) -> Fraction:
         """The difference, after the comparison is noted."""
-        difference = _plain(self) - _plain(other)
-        self.trace.note(difference, self.slope - _slope(other))
+        difference = self.plain + -_plain(other)
+        self.trace.note(difference, self.slope + -_slope(other))
         return difference
 
 
 def _plain(value: Fraction | int) -> Fraction:
-    return Fraction(value.numerator, value.denominator)
+    if isinstance(value, Traced):
+        return value.plain
+    return (
+        exact(Fraction(value.numerator, value.denominator))
+        if type(value) is not Exponent
+        else value
+    )
 
 
 def _slope(value: Fraction | int) -> Fraction:
-    return value.slope if isinstance(value, Traced) else _ZERO
+    return value.slope if isinstance(value, Traced) else ZERO
 
 
 class TooManyPieces(Exception):

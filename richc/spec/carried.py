@@ -14,7 +14,7 @@ from fractions import Fraction
 from richc.algebra.joint import depth_of, width_of
 from richc.algebra.monomial import ONE, Affine, Monomial, depth_ratio, number, width_ratio
 from richc.algebra.sizes import Size
-from richc.calculus.judging import judge
+from richc.calculus.run import NOTHING, flow
 from richc.calculus.traced import Trace, Traced
 from richc.optimizers.law import Epsilon
 from richc.spec.model import Model, Tensor
@@ -88,11 +88,16 @@ def gradients_of(model: Model) -> list[tuple[Monomial, Monomial]]:
         if not isinstance(size, Fraction):
             return ONE
         of_width = width.power(_affine(width_of(size), richness))
+        if model.depth is None:
+            return of_width
         return of_width.times(depth.power(_affine(depth_of(size), richness)))
 
     network = Exponents(model, richness, Trace(richness)).network(model.optimizer.name)
-    later = judge(network).flow.later
-    return [(ratio(at.gradient + at.source), ratio(at.gradient)) for at in later]
+    known = flow(network.ops, network.step)
+    return [
+        (ratio(at.gradient + at.source), ratio(at.gradient))
+        for at in (known.get(index, NOTHING) for index in range(len(model.layers)))
+    ]
 
 
 def _affine(exponent: Fraction, richness: Fraction) -> Affine:
