@@ -1,6 +1,6 @@
 """The desiderata of a network with blocks, decided from measured exponents of n or of L alone.
 
-As richc.calculus.stack decides them from exact ones (docs/theory.md, "Desiderata of a stack"), with
+As richc.calculus.desiderata decides them from exact ones (docs/theory.md, "Desiderata of a stack"), with
 a tolerance in place of equality; nan decides nothing.  What the members of a family add to the
 output's change together stands for what their representations carry there.
 """

@@ -11,7 +11,7 @@ from richc.rules.context import Context
 def readout(context: Context, case: FaultCase, what: str) -> tuple[Label, ...]:
     """What gives the read-out its size; ``what`` says what passes through it.
 
-    That is its init or, where that is smaller, its update (see richc.calculus.run.flow).
+    That is its init or, where that is smaller, its update (see richc.calculus.run.steps).
     """
     last = context.model.layers[-1]
     if case.at == len(context.model.layers) - 1 or not context.model.is_chain:
