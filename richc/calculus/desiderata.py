@@ -49,7 +49,7 @@ _NO_FLOW: Mapping[int, LayerFlow] = MappingProxyType({})
 _Key = tuple[str, Breach, int, bool]
 
 
-class Decision(NamedTuple):
+class Decided(NamedTuple):
     """What the sizes of a network decide."""
 
     statuses: dict[str, Status]
@@ -69,7 +69,7 @@ class Decision(NamedTuple):
         return not self.reason
 
 
-def decide(ops: Sequence[Placed], step: Step) -> Decision:
+def decide(ops: Sequence[Placed], step: Step) -> Decided:
     """Decide D0 to D4; D4 only where there are branches.  Never raises Undecided."""
     names = [*DESIDERATA]
     names += ["D4"] * any(_has_branches(op) for _, op in ops)
@@ -79,9 +79,9 @@ def decide(ops: Sequence[Placed], step: Step) -> Decision:
     except Exponential as error:
         fault = Violation("D0", Breach.EXPONENTIAL, error.layer, False, None, ZERO_SIZE)
         reason = "the stream grows faster than any power of L"
-        return Decision(unknown | {"D0": VIOLATED}, (fault,), reason)
+        return Decided(unknown | {"D0": VIOLATED}, (fault,), reason)
     except Undecided as error:
-        return Decision(unknown, (), str(error))
+        return Decided(unknown, (), str(error))
     at_init = [*sizes(values)]
     is_exact = not at_init or _is_homogeneous(sites, values)
     has_stream = any(value.region is not None for value in values)
@@ -96,7 +96,7 @@ def decide(ops: Sequence[Placed], step: Step) -> Decision:
     run = (tuple(values), tuple(sites), first, later)
     if not is_exact:
         reason = "sizes away from order one are not exact"
-        return Decision(unknown | {"D0": VIOLATED}, tuple(_causes(at_init)), reason, *run)
+        return Decided(unknown | {"D0": VIOLATED}, tuple(_causes(at_init)), reason, *run)
     violations = _causes([*at_init, *_gravest(early, explosions(values))])
     # What explodes in a stream explodes everywhere.
     spreads = has_stream and bool(violations)
@@ -108,7 +108,7 @@ def decide(ops: Sequence[Placed], step: Step) -> Decision:
         lacking = [violation for violation in lacking if violation.desideratum == "D1"]
     violations = sorted((*violations, *lacking), key=attrgetter("desideratum"))
     statuses |= {violation.desideratum: VIOLATED for violation in violations}
-    return Decision(statuses, tuple(violations), "", *run)
+    return Decided(statuses, tuple(violations), "", *run)
 
 
 def _gravest(early: Iterable[Violation], last: Iterable[Violation]) -> list[Violation]:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from richc.algebra.exponent import HALF, ONE, ZERO, exact
 from richc.algebra.joint import depth_of, width_of
 from richc.algebra.sizes import Size, Zero, finite, largest
-from richc.calculus.desiderata import Decision, decide
+from richc.calculus.desiderata import Decided, decide
 from richc.calculus.ops import Elementwise, Linear, Parameter, Site, every
 from richc.calculus.residual import Residual
 from richc.calculus.run import NOTHING, Flow, LayerFlow, Representation, Stage, placed
@@ -75,18 +75,18 @@ def judge(network: Network) -> Verdict:
     )
 
 
-def _passes(found: Decision) -> bool:
+def _passes(found: Decided) -> bool:
     """Whether D0 to D3 hold."""
     return found.is_evaluated and not any(v.desideratum in DESIDERATA for v in found.violations)
 
 
-def _movement(found: Decision) -> list[Fraction]:
+def _movement(found: Decided) -> list[Fraction]:
     """The powers of n by which representations move, as far as they are known."""
     moved = changes(found.sites, found.values) if found.is_evaluated else ()
     return [exact(width_of(size)) for size in moved if isinstance(size, Fraction)]
 
 
-def _richness(found: Decision, powers: Sequence[Fraction]) -> Fraction | None:
+def _richness(found: Decided, powers: Sequence[Fraction]) -> Fraction | None:
     """That of all representations, of a network that passes; None where they differ."""
     is_one = bool(powers) and all(power == powers[0] for power in powers)
     return powers[0] + HALF if is_one and _passes(found) else None
@@ -116,7 +116,7 @@ def _regime(
     return Regime.RICH if richness == HALF else Regime.LAZY
 
 
-def _known_heights(found: Decision, layers: int) -> int:
+def _known_heights(found: Decided, layers: int) -> int:
     if found.is_evaluated:
         return layers
     if not found.values:
