@@ -129,7 +129,7 @@ def _gravest(early: Iterable[Violation], last: Iterable[Violation]) -> list[Viol
 
 def _take(found: dict[_Key, Violation], fault: Violation) -> None:
     known = found.get(_key(fault))
-    if known is None or _gravity(fault) > _gravity(known):
+    if known is None or fault.size > known.size:
         found[_key(fault)] = fault
 
 
@@ -141,10 +141,6 @@ def _causes(violations: Sequence[Violation]) -> list[Violation]:
 
 def _key(fault: Violation) -> _Key:
     return fault.desideratum, fault.kind, fault.layer, fault.of_bias
-
-
-def _gravity(fault: Violation) -> tuple[bool, Size]:
-    return not fault.is_consequence, fault.size
 
 
 def _has_branches(op: Op) -> bool:
