@@ -227,7 +227,7 @@ def lacks(values: Sequence[Representation]) -> Iterator[Violation]:
         first = group[0]
         if first.desideratum != "D4" and len(group) < copies[first.layer]:
             continue
-        yield max(group, key=lambda fault: fault.size) if len(group) > 1 else first
+        yield max(group, key=attrgetter("size"))
 
 
 def _useless(values: Sequence[Representation]) -> Iterator[Violation]:

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from richc.algebra.exponent import HALF, ONE, ZERO, exact
 from richc.algebra.joint import depth_of, width_of
-from richc.algebra.sizes import Size, Zero, finite, largest
+from richc.algebra.sizes import Size, finite, largest
 from richc.calculus.desiderata import Decided, decide
 from richc.calculus.ops import Elementwise, Linear, Parameter, Site, every
 from richc.calculus.residual import Residual
@@ -82,7 +82,7 @@ def _passes(found: Decided) -> bool:
 
 def _movement(found: Decided) -> list[Fraction]:
     """The powers of n by which representations move, as far as they are known."""
-    moved = changes(found.sites, found.values) if found.is_evaluated else ()
+    moved = changes(found.values) if found.is_evaluated else ()
     return [exact(width_of(size)) for size in moved if isinstance(size, Fraction)]
 
 
@@ -140,29 +140,16 @@ def _is_grown(site: Site) -> bool:
     return site.height > site.source and not is_rigid
 
 
-def changes(sites: Sequence[Site], values: Sequence[Representation]) -> Iterator[Size]:
+def changes(values: Sequence[Representation]) -> Iterator[Size]:
     """How much the representations outside of branches move, those that only norms read by share.
 
     The last is the stream, as the read-out reads it.
     """
     for value in values:
         if value.region is None and not value.is_output:
-            yield _share(value, value.at)
-    before: Site | None = None
-    for site in sites:
-        is_readout = isinstance(site.op, Linear) and site.layer == sites[-1].layer
-        if site is sites[-1] or is_readout:
-            break
-        before = site
-    if before is not None:
-        change = before.change
-        yield change if isinstance(before.height, Zero) else change + -before.height
-
-
-def _share(value: Representation, site: Site) -> Size:
-    if value.is_normed and isinstance(site.height, Fraction):
-        return site.change + -site.height
-    return site.change
+            at = value.at
+            is_share = value.is_normed and isinstance(at.height, Fraction)
+            yield at.change + -at.height if is_share else at.change
 
 
 def depth_exponents(sites: Sequence[Site]) -> tuple[Fraction, ...]:

@@ -114,7 +114,7 @@ class StackPath(Domain):
                 raise DeadEnd
         if any(is_strict or fault.desideratum != "D4" for fault in lacks(values)):
             raise DeadEnd
-        for change in changes(sites, values):
+        for change in changes(values):
             if isinstance(change, Zero):
                 raise DeadEnd
             self._path.demand(form_of(width_of(change)).plus(unknown(RICHNESS), -ONE).shifted(HALF))

@@ -19,7 +19,7 @@ from richc.algebra.joint import Joint
 from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.desiderata import decide as judge
 from richc.calculus.loop import Placed
-from richc.calculus.ops import FIXED, WIDE, Elementwise, Gain, Linear, Norm, Parameter
+from richc.calculus.ops import FIXED, WIDE, Elementwise, Gain, Linear, Norm, Op, Parameter
 from richc.calculus.residual import DEPTH, Branch, Residual
 from richc.optimizers import law
 
@@ -112,6 +112,33 @@ def test_a_branch_that_is_too_large_explodes(name: str) -> None:
     found = judge([*network(point)[:2], network(point)[3]], law(name).step)
 
     assert found.statuses["D0"] == "violated"
+
+
+@pytest.mark.parametrize("lacks", [0, 1])
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_blocks_with_the_same_weights_add_their_gradients_up(name: str, lacks: int) -> None:
+    """Of L uses each makes a gradient, which SGD adds up and Adam's sign does not see."""
+    ops = network(Point(name, ONE, -L, -L, 2, ONE))
+    (_, block), *_ = ops[1:]
+    assert isinstance(block, Residual)
+    slower = -L * lacks
+
+    def looped(op: Op) -> Op:
+        if isinstance(op, Linear):
+            return op._replace(weight=op.weight._replace(rate=op.weight.rate + slower))
+        return (
+            op._replace(gain=op.gain._replace(rate=op.gain.rate + slower))
+            if isinstance(op, Gain)
+            else op
+        )
+
+    (branch,) = block.branches
+    moved = branch._replace(ops=tuple((layer, looped(op)) for layer, op in branch.ops))
+    shared = block._replace(branches=(moved,), is_shared=True)
+
+    found = judge([ops[0], (10, shared), *ops[2:]], law(name).step)
+
+    assert ("violated" in found.statuses.values()) is (lacks != (name == "sgd"))
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "muon"])
