@@ -105,10 +105,7 @@ class Residual(NamedTuple):
         after = largest(stream, *reached)
         if not self.blocks.wide or after == stream:
             return after
-        for branch, size in zip(self.branches, reached, strict=True):
-            if size > stream and not _is_bounded(branch):
-                raise Exponential(site.layer)
-        # A typical block reads the grown stream.
+        # A typical block reads the grown stream, and must add no more for it.
         if largest(*self._reached(site, after, domain)) != after:
             raise Exponential(site.layer)
         largest_ones = [b for b, size in zip(self.branches, reached, strict=True) if size == after]
@@ -198,14 +195,6 @@ def is_centred(ops: Iterable[Op]) -> bool:
         ):
             return True
     return False
-
-
-def _is_bounded(branch: Branch) -> bool:
-    """Whether what it adds stays as large when the stream grows."""
-    return any(
-        isinstance(op, Norm) or (isinstance(op, Elementwise) and op.is_bounded)
-        for _, op in branch.ops
-    )
 
 
 def _inverse(size: Size) -> Size:

@@ -106,11 +106,11 @@ class Representation(NamedTuple):
     #: Of how many blocks it is one.
     blocks: Axis
     #: The residual op that it is in, and whether it is what a branch adds to the stream.
-    region: Site | None = None
-    is_added: bool = False
+    region: Site | None
+    is_added: bool
     #: Only norms read it, so that its size is free.
-    is_normed: bool = False
-    is_output: bool = False
+    is_normed: bool
+    is_output: bool
 
     @property
     def at(self) -> Site:
