@@ -49,17 +49,14 @@ _SIZES = (Breach.SIZE, Breach.EXPONENTIAL)
 
 def _signal_drifts(context: Context) -> bool:
     """Sizes at init are of order one in n, but not at the declared width and depth."""
-    if not context.is_declared:
-        return False
     verdict = context.verdict
-    if context.model.is_chain:
-        if any(layer.h != 0 for layer in verdict.flow.first[:-1]):
-            return False
-    elif not verdict.is_decided or any(v.kind in _SIZES for v in verdict.violations):
+    if not (context.is_declared and verdict.is_decided):
         return False
-    from richc.rules.signal import drifts
+    if any(violation.kind in _SIZES for violation in verdict.violations):
+        return False
+    from richc.rules.signal import first_far
 
-    return drifts(context)
+    return first_far(context.passed) is not None
 
 
 #: So few layers without a skip are no reason to look closer.

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from richc.algebra.correlation import correlate, scatter
 from richc.diagnostics import WARNING, Diagnostic
 from richc.rules.context import Context
-from richc.rules.signal import known
+from richc.rules.signal import BEYOND, init_of, known
 
 #: The correlation at which training takes twice as long as with few layers, at least
 #: (tests/measured/test_plain_depth.py).
@@ -38,27 +38,18 @@ def fate(context: Context) -> Fate:
     model = context.model
     correlation = spread = 0.0
     before, size = None, 1.0
-    # The variances of what signal() no longer follows are those of the last one that it does.
-    for layer, bits in zip(model.layers[:-1], _prolonged(context), strict=True):
+    for layer, at in zip(model.layers[:-1], context.passed[:-1], strict=True):
         share, fresh, passes = correlation, 0.0, 1.0
         if before is not None:
             share = correlate(*known(before), size, correlation)
             c, passes = scatter(*known(before), size)
             fresh = c / layer.fan_in.at(model.width)
-        size = 2.0**bits
-        bias = layer.bias
-        fixed = 0.0
-        if bias is not None and not bias.std.is_zero:
-            fixed = min(1.0, 2.0 ** (2 * context.log2(bias.scale.times(bias.std))) / size)
+        size = 2.0 ** max(-BEYOND, min(at.size, BEYOND))
+        fixed = min(1.0, 2.0 ** (init_of(context, layer).bias - at.size))
         correlation = (1 - fixed) * share + fixed
         spread = (1 - fixed) ** 2 * (passes * spread + fresh)
         before = layer.activation
     return Fate(correlation, spread)
-
-
-def _prolonged(context: Context) -> list[float]:
-    found = context.signal
-    return found + [found[-1]] * (len(context.model.layers) - 1 - len(found))
 
 
 def check(context: Context) -> Iterator[Diagnostic]:

@@ -12,7 +12,7 @@ import torch
 import richc
 from richc.emit import emit_program
 from richc.pipeline import ModelResult, analyse
-from richc.rules.stack_signal import Closed, passed
+from richc.rules.signal import Closed, forward
 from richc.rules.step_sizes import measure
 from tests.deep import convert, writing
 
@@ -100,7 +100,7 @@ def test_sizes_are_those_of_the_program(words: dict[str, str]) -> None:
 
     block = -1
     predicted: dict[str, float] = {}
-    for at in passed(result.context):
+    for at in forward(result.context):
         if isinstance(at.step, Closed):
             predicted[f"blocks.{block}"] = at.size
         elif isinstance(at.step, int):
@@ -172,6 +172,65 @@ def test_a_layer_inside_of_a_branch_is_mended() -> None:
     (edit,) = found.edits
     mended = text[: edit.span.start] + edit.text + text[edit.span.end :]
     assert [] == [d for d in analyse(mended).diagnostics if d.code == "R701"]
+
+
+ROWS = """\
+model net {{
+  width n = 256
+  input 64
+  embed: dense -> n {{ std = 1/8, lr = 1 }}
+  {first}
+  {row}
+  head: dense -> 10 {{ std = 1 / n, lr = 1 / n }}
+  optimizer adam {{ lr = 1 }}
+}}
+"""
+LAYER = "{0}: dense -> n {{ var = 1 / fan_in, lr = 1 / n }}\nrelu"
+
+
+@pytest.mark.parametrize(
+    ("first", "row", "layer"),
+    [
+        ("rmsnorm", LAYER.format("body[9]"), "body.8"),
+        (
+            "relu",
+            f"rows: repeat 5 {{ {LAYER.format('one')}\n{LAYER.format('two')} }}",
+            "rows.two",
+        ),
+    ],
+    ids=["behind a norm", "in blocks"],
+)
+def test_layers_in_a_row_drift_as_those_of_a_chain(first: str, row: str, layer: str) -> None:
+    """With a norm in front, or in blocks without a skip."""
+    text = ROWS.format(first=first, row=row)
+    result = analyse(text)
+    (found,) = [d for d in result.diagnostics if d.code == "R701"]
+    assert found.message.startswith("the signal fades with depth: entries of ")
+    start = f"the last representation, `{layer}`, starts at about "
+    (note,) = [n.removeprefix(start) for n in found.notes if n.startswith(start)]
+
+    module = program(result.models[0])
+    sizes = []
+    for seed in range(5):
+        torch.manual_seed(seed)
+        net = module.Net()
+        net.head.register_forward_pre_hook(lambda _, inputs: sizes.append(inputs[0].detach()))
+        net(torch.randn(128, 64))
+    # relu has halved the square.
+    actual = torch.cat(sizes).square().mean().sqrt() * 2**0.5
+    assert float(note) == pytest.approx(float(actual), rel=0.2)
+
+    mended = text
+    for edit in sorted(found.edits, key=lambda edit: -edit.span.start):
+        mended = mended[: edit.span.start] + edit.text + mended[edit.span.end :]
+    assert "2 / fan_in" in mended
+    assert [] == [d for d in analyse(mended).diagnostics if d.code == "R701"]
+
+
+def test_a_layer_of_a_branch_fades() -> None:
+    small = one(act="tanh", up="1e-3 / sqrt(n)")
+
+    assert [("R701", "blocks.mlp.up")] == [found[:2] for found in sevens(small)]
 
 
 def test_an_eps_outgrows_what_it_normalises() -> None:
