@@ -78,7 +78,7 @@ _HARMLESS, _SMALL_STEP = 20, -18
 def _strains_precision(context: Context) -> bool:
     """Whether some number might leave its format: cheap, and true of few files."""
     model = context.model
-    if not context.is_declared or (model.is_chain and model.others):
+    if not context.is_declared:
         return False
     if model.train.precision == "fp16":
         return True
@@ -98,7 +98,7 @@ def _strains_precision(context: Context) -> bool:
 def _writes_epsilon(context: Context) -> bool:
     """What the file does not write is small, and follows the gradient."""
     model = context.model
-    if not context.is_declared or (model.is_chain and model.others):
+    if not context.is_declared:
         return False
     if not _any(context, lambda law: law.eps == Epsilon.GRADIENT):
         return False
