@@ -13,7 +13,7 @@ A chain is walked through as a network with blocks is: it has none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from math import floor, inf, log2
@@ -162,9 +162,22 @@ def reaching(before: Activation | None, variance: float) -> float:
         return variance + log2((1 + before.below**2) / 2)
     if variance == -inf:
         return _moment(*known(before), variance)
+    return _between(before, variance, _moment)
+
+
+def returning(before: Activation | None, variance: float) -> float:
+    """log2 of what an activation of such a Gaussian multiplies a gradient's mean square by."""
+    if before is None:
+        return 0.0
+    return _between(before, max(variance, -BEYOND), _slope_moment)
+
+
+def _between(
+    activation: Activation, variance: float, moment: Callable[[str, float, float], float]
+) -> float:
     # Beyond the last points as between them: phi is a constant or a slope there.
     low = floor(max(-BEYOND, min(variance, BEYOND)) * _PER_DOUBLING) / _PER_DOUBLING
-    one, other = (_moment(*known(before), low + more / _PER_DOUBLING) for more in (0, 1))
+    one, other = (moment(*known(activation), low + more / _PER_DOUBLING) for more in (0, 1))
     return one + (other - one) * _PER_DOUBLING * (variance - low)
 
 
@@ -173,6 +186,13 @@ def _moment(name: str, slope: float, variance: float) -> float:
     from richc.algebra.gaussian import second_moment  # many activations are homogeneous
 
     return _log2(second_moment(name, slope, 2.0**variance))
+
+
+@lru_cache(maxsize=4096)
+def _slope_moment(name: str, slope: float, variance: float) -> float:
+    from richc.algebra.gaussian import slope_moment
+
+    return _log2(slope_moment(name, slope, 2.0**variance))
 
 
 def total(one: float, other: float) -> float:

@@ -1,8 +1,9 @@
 """Sizes of a network in the first steps, layer by layer, at the declared numbers.
 
 RMS values at init, estimated to a factor of a few: what R702 and R705 compare with formats and
-with epsilons.  Gradients go back as sizes come: independent terms add as squares do, and a norm
-divides a gradient by what it divided its input by.
+with epsilons.  Gradients go back as sizes come: independent terms add as squares do, an
+activation multiplies their square by E phi'(z)^2 (Schoenholz et al. 2017, arXiv 1611.01232), and a
+norm divides a gradient by what it divided its input by.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 from richc.optimizers.law import UpdateSizes
 from richc.rules.context import Context
-from richc.rules.signal import BEYOND, Closed, Opened, floor_of, skip_of, total
+from richc.rules.signal import BEYOND, Closed, Opened, floor_of, returning, skip_of, total
 from richc.spec.model import Layer
 
 _DEFAULT_BATCH = 128
@@ -109,6 +110,7 @@ def measure(context: Context) -> list[Sizes]:
                 # A signal that is lost is other rules' matter.
                 below = 0.0 if BEYOND < abs(at.source) < inf else at.source / 2
                 found[step] = backward.through(layer, below, is_first=step == 0)
+        backward.gradient += returning(at.activation, at.before) / 2
     return [found[index] for index in sorted(found)]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from richc.algebra import gaussian
 from richc.algebra.formula import rich_formula
-from richc.algebra.gaussian import second_moment
+from richc.algebra.gaussian import second_moment, slope_moment
 from richc.diagnostics import Diagnostic
 from richc.pipeline import ModelResult, analyse
 from richc.rules import signal
@@ -135,6 +135,19 @@ def test_moments_are_positive_and_grow(activation: str, bits: float, slope: floa
     assert 0 < low < math.inf
     # Rounding, and one step where sums end and limits begin.
     assert low <= high * (1.02 if bits > 12 else 1 + 1e-5)
+
+
+def test_moments_of_slopes() -> None:
+    """Of erf in closed form; of the rest at zero, and far from it where they have a slope."""
+    for q in SIZES:
+        exact = 4 / math.pi / math.sqrt(1 + 4 * q)
+        assert exact == pytest.approx(slope_moment("erf", 0.0, q), rel=1e-6)
+    at_zero = {"tanh": 1, "gelu": 1 / 4, "silu": 1 / 4, "softplus": 1 / 4, "sigmoid": 1 / 16}
+    for name, value in at_zero.items():
+        assert value == pytest.approx(slope_moment(name, 0.0, 0.0), rel=1e-6)
+    for name in ("gelu", "silu", "softplus", "elu"):
+        assert slope_moment(name, 0.0, 1e4) == pytest.approx(1 / 2, abs=0.01)
+    assert slope_moment("leaky_relu", 0.5, 3.0) == 0.625
 
 
 def test_closed_forms() -> None:

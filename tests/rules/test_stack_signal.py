@@ -52,6 +52,18 @@ PLAIN = {
     "eps": "",
     "train": "",
 }
+CHAIN = """\
+model net {{
+  width n = 256
+  input 64
+  embed: dense -> n {{ std = 1/8, lr = 1 }}
+  {activation}
+  body[7]: dense -> n {{ std = 1 / sqrt(n), lr = 1 / n }}
+  {activation}
+  head: dense -> 10 {{ std = 1 / n, lr = 1 / n }}
+  optimizer adam {{ lr = 0.001 }}
+}}
+"""
 NORMS = {"first": "rmsnorm", "final": "rmsnorm"}
 
 
@@ -118,8 +130,20 @@ def test_sizes_are_those_of_the_program(words: dict[str, str]) -> None:
     [{}, NORMS, {**NORMS, "embed": "2", "scale": "4 / L"}, {"act": "tanh", "scale": "1/sqrt(L)"}],
 )
 def test_gradients_are_those_of_the_program(words: dict[str, str]) -> None:
-    """To a factor of four."""
-    result = one(**words)
+    """To a factor of 1.2."""
+    check_gradients(one(**words), 1.2)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "leaky_relu(0.3)"])
+def test_gradients_in_a_chain_are_those_of_the_program(activation: str) -> None:
+    """Eight activations below the output, too: to a factor of 1.6, which one network varies by."""
+    text = CHAIN.format(activation=activation)
+    (result,) = analyse(text).models
+
+    check_gradients(result, 1.6)
+
+
+def check_gradients(result: ModelResult, factor: float) -> None:
     module = program(result)
     torch.manual_seed(0)
     net = module.Net()
@@ -132,7 +156,8 @@ def test_gradients_are_those_of_the_program(words: dict[str, str]) -> None:
         name = layer.name.replace("blocks.mlp", "blocks.0")
         gradient = net.get_parameter(f"{name}.weight").grad
         # The estimate is of later steps, when the read-out has grown by its update.
-        assert abs(log2(gradient.square().mean().sqrt()) - at.weight_gradient) < 2, layer.name
+        off = log2(gradient.square().mean().sqrt()) - at.weight_gradient
+        assert abs(off) < log2(factor), layer.name
 
 
 def test_there_are_no_false_alarms() -> None:
