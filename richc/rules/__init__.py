@@ -64,11 +64,13 @@ _SHALLOW = 8
 
 
 def _is_deep(context: Context) -> bool:
-    """Many layers, with signals of order one at the declared width and depth, too."""
-    model = context.model
-    if len(model.layers) <= _SHALLOW or not (model.is_chain and context.is_declared):
+    """Many layers in a row, with signals of order one at the declared width and depth, too."""
+    if not context.is_declared or context.verdict.status("D0") != HOLDS:
         return False
-    return context.verdict.status("D0") == HOLDS and not _signal_drifts(context)
+    passed = context.passed
+    if len(passed) <= _SHALLOW or any(at.is_joint for at in passed):
+        return False
+    return not _signal_drifts(context)
 
 
 #: log2 of sizes that no format has trouble with, and of steps that are small beside weights.

@@ -7,6 +7,7 @@ log-variance of the signal's size (Hanin 2018, arXiv 1801.03744).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from math import exp, log, sqrt
 from typing import NamedTuple
@@ -34,21 +35,24 @@ class Fate(NamedTuple):
 
 
 def fate(context: Context) -> Fate:
-    """Follow two orthogonal inputs, and the scatter of their sizes, through all layers."""
-    model = context.model
+    """Follow two orthogonal inputs, and the scatter of their sizes, through all layers.
+
+    There are no norms and no branches among them.
+    """
     correlation = spread = 0.0
-    before, size = None, 1.0
-    for layer, at in zip(model.layers[:-1], context.passed[:-1], strict=True):
-        share, fresh, passes = correlation, 0.0, 1.0
-        if before is not None:
-            share = correlate(*known(before), size, correlation)
-            c, passes = scatter(*known(before), size)
-            fresh = c / layer.fan_in.at(model.width)
-        size = 2.0 ** max(-BEYOND, min(at.size, BEYOND))
-        fixed = min(1.0, 2.0 ** (init_of(context, layer).bias - at.size))
+    for at in context.passed[:-1]:
+        share, fixed, fresh, passes = correlation, 0.0, 0.0, 1.0
+        if at.activation is not None:
+            size = 2.0 ** max(-BEYOND, min(at.before, BEYOND))
+            share = correlate(*known(at.activation), size, correlation)
+            fresh, passes = scatter(*known(at.activation), size)
+        if at.layer is None:
+            fresh = 0.0  # No sum is drawn anew.
+        else:
+            fresh /= at.layer.fan_in.at(context.model.width)
+            fixed = min(1.0, 2.0 ** (init_of(context, at.layer).bias - at.size))
         correlation = (1 - fixed) * share + fixed
         spread = (1 - fixed) ** 2 * (passes * spread + fresh)
-        before = layer.activation
     return Fate(correlation, spread)
 
 
@@ -56,9 +60,10 @@ def check(context: Context) -> Iterator[Diagnostic]:
     found = fate(context)
     if found.correlation < ALIKE and found.log_variance < SCATTERED:
         return
-    layers = context.model.layers[:-1]
+    layers = [at.layer for at in context.passed[:-1] if at.layer is not None]
+    counts = Counter(layer.statement for layer in layers)
+    longest = max(layers, key=lambda layer: counts[layer.statement])
     symbol, width = context.model.width_symbol, context.model.width
-    longest = max(layers, key=lambda layer: sum(o.statement == layer.statement for o in layers))
     factor = exp(sqrt(found.log_variance) / 2)
     alike = (
         "two orthogonal inputs reach the last of them with a correlation of "
