@@ -252,6 +252,46 @@ def test_layers_in_a_row_drift_as_those_of_a_chain(first: str, row: str, layer: 
     assert [] == [d for d in analyse(mended).diagnostics if d.code == "R701"]
 
 
+INFERRED = """\
+model net {{
+  width n = 128, base n0 = 128
+  parameterization mup
+  input 64
+  first: dense -> n
+  {activation}
+  rows: repeat {count} {{
+    one: dense -> n
+    {activation}
+    two: dense -> n
+    {activation}
+  }}
+  last: dense -> n
+  {activation}
+  head: dense -> 10
+  optimizer adam {{ lr = 1e-3 }}
+}}
+"""
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
+def test_what_is_inferred_in_blocks_in_a_row_keeps_the_size(activation: str) -> None:
+    """The first layer of a block reads what the block before ends with."""
+    (result,) = analyse(INFERRED.format(activation=activation, count=6)).models
+
+    assert [] == sevens(result)
+    assert max(abs(at.size) for at in forward(result.context)[:-1]) < 0.6
+
+
+def test_blocks_in_a_row_are_as_deep_as_their_layers_are() -> None:
+    (blocks,) = analyse(INFERRED.format(activation="relu", count=31)).models
+    chain = INFERRED.format(activation="relu", count=1).replace("one:", "one[61]:")
+    (plain,) = analyse(chain).models
+
+    found = [(d.code, d.message, d.label) for d in blocks.diagnostics]
+    assert ["R706"] == [code for code, _, _ in found]
+    assert found == [(d.code, d.message, d.label) for d in plain.diagnostics]
+
+
 def test_a_layer_of_a_branch_fades() -> None:
     small = one(act="tanh", up="1e-3 / sqrt(n)")
 
