@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from richc.optimizers.law import UpdateSizes
 from richc.rules.context import Context
-from richc.rules.signal import BEYOND, Closed, Opened, floor_of, returning, skip_of, total
+from richc.rules.signal import BEYOND, Closed, Opened, divisor_of, returning, skip_of, total
 from richc.spec.model import Layer
 
 _DEFAULT_BATCH = 128
@@ -104,8 +104,8 @@ def measure(context: Context) -> list[Sizes]:
             backward.gradient = total(2 * backward.gradient, 2 * skipped.pop()) / 2
         elif isinstance(step, int) and layer is not None:
             if layer.kind.is_norm:
-                divisor = total(at.source, floor_of(context, layer)) / 2
-                found[step] = backward.through_norm(layer, divisor)
+                divisor = divisor_of(context, layer, at.source)
+                found[step] = backward.through_norm(layer, divisor / 2)
             else:
                 # A signal that is lost is other rules' matter.
                 below = 0.0 if BEYOND < abs(at.source) < inf else at.source / 2
