@@ -12,7 +12,7 @@ from richc.emit.features import chosen as choose_features
 from richc.emit.program import Origin, Prediction, emit_program
 from richc.pipeline import FileResult, ModelResult
 from richc.rules.context import Context
-from richc.rules.signal import following
+from richc.rules.signal import BEYOND
 from richc.words import did_you_mean
 
 #: log2 of mean squares in different blocks that are called one size: 2 % of an RMS.
@@ -91,7 +91,7 @@ def program(
 def predict(chosen: ModelResult) -> dict[str, Prediction]:
     """Every dense layer's, by its name in the model; only what the verdict calls exact."""
     context, verdict, layers = chosen.context, chosen.verdict, chosen.spec.layers
-    bits = _of_chain(context) if chosen.spec.is_chain else _of_blocks(context)
+    bits = _at_init(context)
     found: dict[str, Prediction] = {}
     for index, (layer, flow) in enumerate(zip(layers, verdict.flow.later, strict=True)):
         if layer.kind.is_norm:
@@ -106,23 +106,17 @@ def predict(chosen: ModelResult) -> dict[str, Prediction]:
     return found
 
 
-def _of_chain(context: Context) -> dict[int, float]:
-    """log2 of the mean square of each layer's output at init."""
-    layers, bits = context.model.layers, dict(enumerate(context.signal))
-    last, below = len(bits), bits.get(len(bits) - 1, 0.0)
-    before = layers[last - 1].activation if last else None
-    bits[last] = following(context, layers[last], before, below)
-    return bits
+def _at_init(context: Context) -> dict[int, float]:
+    """log2 of the mean square of each layer's output at init, where it is one number.
 
-
-def _of_blocks(context: Context) -> dict[int, float]:
-    """The same where it is one number: in all blocks that a layer stands in."""
+    Of a layer that blocks repeat, in all blocks that it stands in.
+    """
     sizes: defaultdict[int, list[float]] = defaultdict(list)
-    for step, _, size, _ in context.passed:
-        if isinstance(step, int):
-            sizes[step].append(size)
+    for at in context.passed:
+        if isinstance(at.step, int):
+            sizes[at.step].append(at.size)
     return {
-        at: sum(found) / len(found)
-        for at, found in sizes.items()
-        if max(found) - min(found) < _ALIKE
+        index: sum(found) / len(found)
+        for index, found in sizes.items()
+        if max(found) - min(found) < _ALIKE and max(map(abs, found)) < BEYOND
     }

@@ -15,7 +15,7 @@ from functools import lru_cache
 from math import acos, exp, log, log2, pi, sqrt
 from typing import NamedTuple
 
-from richc.activations import NONLINEARITIES
+from richc.activations import FAR, NONLINEARITIES
 from richc.algebra.gaussian import expectations, second_moment
 
 #: Hermite polynomials that are told apart; what is left of E phi^2 counts as one more.
@@ -63,7 +63,7 @@ def scatter(name: str, slope: float, q: float) -> tuple[float, float]:
 
 def _shape(name: str, q: float) -> Shape:
     """Of variances that are nearly the same, as those of neighbours are, only one."""
-    return _computed(name, round(log2(q) * _PER_DOUBLING))
+    return _computed(name, round(log2(min(q, FAR)) * _PER_DOUBLING))
 
 
 @lru_cache(maxsize=1024)

@@ -21,6 +21,8 @@ from richc.activations import FAR, NONLINEARITIES
 
 #: Half a sum's range, in standard deviations: what is left out is below 1e-13.
 _REACH = 8.5
+#: For derivatives.
+_STEP = 1e-4
 
 
 def second_moment(name: str, slope: float, q: float) -> float:
@@ -33,6 +35,26 @@ def second_moment(name: str, slope: float, q: float) -> float:
     if q > FAR:
         return known.far(q)
     (total,) = expectations(name, q, lambda _, value: [value * value])
+    return total
+
+
+def slope_moment(name: str, slope: float, q: float) -> float:
+    """E phi'(z)^2 for z ~ N(0, q): what a gradient's square is multiplied by on its way back.
+
+    Schoenholz et al. 2017 (arXiv 1611.01232), on gradients.  Of q > ``FAR`` it is that of ``FAR``.
+    """
+    known = NONLINEARITIES[name]
+    if known.is_homogeneous:
+        return (1 + known.below(slope) ** 2) / 2
+    phi, q = known.phi, min(q, FAR)
+    assert phi is not None
+    root = sqrt(q)
+
+    def squared(z: float, _: float) -> list[float]:
+        x = root * z
+        return [((phi(x + _STEP) - phi(x - _STEP)) / (2 * _STEP)) ** 2]
+
+    (total,) = expectations(name, q, squared)
     return total
 
 

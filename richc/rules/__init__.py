@@ -49,17 +49,14 @@ _SIZES = (Breach.SIZE, Breach.EXPONENTIAL)
 
 def _signal_drifts(context: Context) -> bool:
     """Sizes at init are of order one in n, but not at the declared width and depth."""
-    if not context.is_declared:
-        return False
     verdict = context.verdict
-    if context.model.is_chain:
-        if any(layer.h != 0 for layer in verdict.flow.first[:-1]):
-            return False
-    elif not verdict.is_decided or any(v.kind in _SIZES for v in verdict.violations):
+    if not (context.is_declared and verdict.is_decided):
         return False
-    from richc.rules.signal import drifts
+    if any(violation.kind in _SIZES for violation in verdict.violations):
+        return False
+    from richc.rules.signal import first_far
 
-    return drifts(context)
+    return first_far(context.passed) is not None
 
 
 #: So few layers without a skip are no reason to look closer.
@@ -67,11 +64,13 @@ _SHALLOW = 8
 
 
 def _is_deep(context: Context) -> bool:
-    """Many layers, with signals of order one at the declared width and depth, too."""
-    model = context.model
-    if len(model.layers) <= _SHALLOW or not (model.is_chain and context.is_declared):
+    """Many layers in a row, with signals of order one at the declared width and depth, too."""
+    if not context.is_declared or context.verdict.status("D0") != HOLDS:
         return False
-    return context.verdict.status("D0") == HOLDS and not _signal_drifts(context)
+    passed = context.passed
+    if len(passed) <= _SHALLOW or any(at.is_joint for at in passed):
+        return False
+    return not _signal_drifts(context)
 
 
 #: log2 of sizes that no format has trouble with, and of steps that are small beside weights.
@@ -81,7 +80,7 @@ _HARMLESS, _SMALL_STEP = 20, -18
 def _strains_precision(context: Context) -> bool:
     """Whether some number might leave its format: cheap, and true of few files."""
     model = context.model
-    if not context.is_declared or (model.is_chain and model.others):
+    if not context.is_declared:
         return False
     if model.train.precision == "fp16":
         return True
@@ -101,7 +100,7 @@ def _strains_precision(context: Context) -> bool:
 def _writes_epsilon(context: Context) -> bool:
     """What the file does not write is small, and follows the gradient."""
     model = context.model
-    if not context.is_declared or (model.is_chain and model.others):
+    if not context.is_declared:
         return False
     if not _any(context, lambda law: law.eps == Epsilon.GRADIENT):
         return False

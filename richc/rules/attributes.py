@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
+from richc.algebra.joint import depth_of, width_of
 from richc.algebra.monomial import Affine
 from richc.diagnostics import Edit, Span
 from richc.rules.context import Context
-from richc.rules.mending import at_base, unit
+from richc.rules.mending import at_base, depth_unit, unit
 from richc.spec.arrangement import ResidualBlock
 from richc.spec.infer import STANDARD
 from richc.spec.model import Layer, Tensor
@@ -25,13 +26,11 @@ class WrittenAttribute(NamedTuple):
 def kept_at_base(
     context: Context, layer: Layer, tensor: Tensor, names: tuple[str, str], power: Fraction
 ) -> WrittenAttribute | None:
-    """Multiply an attribute by (n / n0)^power: its value at the base width stays.
+    """Multiply an attribute by powers of n / n0 and L / L0: its value at the base stays.
 
     ``names`` are the attribute's on a layer and in the optimizer; what stands in the optimizer goes
     to the layer.  None where there is no place for it.
     """
-    if not context.model.is_chain:
-        return None
     of_bias = tensor is layer.bias
     own = tensor.place(names[0])
     place = own or dict(context.model.optimizer_of(tensor).places).get(names[1])
@@ -39,10 +38,13 @@ def kept_at_base(
     is_spread = own is None and context.model.parameterization not in (None, STANDARD)
     if place is None or is_spread:
         return None
-    value = at_base(context, [layer], place, Affine(power), of_bias=of_bias)
+    width, depth = Affine(width_of(power)), Affine(depth_of(power))
+    value = at_base(context, [layer], place, width, of_bias=of_bias, depth=depth)
     words = f"{names[0]} = {value}"
     edit = Edit(own, value) if own else added(context, layer, words, of_bias)
-    return WrittenAttribute(words, (edit, *unit(context).edits))
+    bases = () if width.is_zero else unit(context).edits
+    bases += () if depth.is_zero else depth_unit(context).edits
+    return WrittenAttribute(words, (edit, *bases))
 
 
 def times(context: Context, place: Span, factor: str) -> str:

@@ -20,7 +20,7 @@ from richc.syntax import tree
 
 if TYPE_CHECKING:
     from richc.calculus.traced import Trace
-    from richc.rules.stack_signal import Passed
+    from richc.rules.signal import Passed
 
 
 class Context:
@@ -73,21 +73,11 @@ class Context:
         return self.exponents.size(value)
 
     @cached_property
-    def signal(self) -> list[float]:
-        """log2 of the mean square of every representation of a chain at init, as far as followed.
-
-        Several rules look at it.
-        """
-        from richc.rules.signal import signal
-
-        return signal(self)
-
-    @cached_property
     def passed(self) -> Sequence[Passed]:
-        """The forward pass of a network with blocks: several rules look at it."""
-        from richc.rules.stack_signal import passed  # most models are chains
+        """The forward pass at init, in numbers: several rules look at it."""
+        from richc.rules.signal import forward  # not for an r that is not declared
 
-        return passed(self)
+        return forward(self)
 
     def rate(self, tensor: Tensor) -> Size:
         """The exponent of a tensor's whole learning rate."""

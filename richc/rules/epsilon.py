@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from richc.algebra.formula import power
-from richc.algebra.sizes import Size
+from richc.algebra.joint import depth_of, width_of
 from richc.calculus.verdict import NOT_EVALUATED
 from richc.diagnostics import WARNING, Diagnostic
 from richc.optimizers.law import Epsilon
@@ -69,7 +69,7 @@ def _parts(context: Context) -> Iterator[tuple[KnobFinding, Fraction]]:
         yield part, excess
 
 
-def _words(context: Context, gradient: Size) -> str:
-    if context.model.is_chain:
-        return f"`eps = ... * {context.model.width_symbol}^({gradient})`"
-    return f"an `eps` ~ {power(gradient)}"
+def _words(context: Context, gradient: Fraction) -> str:
+    model, depth = context.model, depth_of(gradient)
+    of_depth = f" * {model.depth.symbol}^({depth})" if model.depth is not None and depth else ""
+    return f"`eps = ... * {model.width_symbol}^({width_of(gradient)}){of_depth}`"

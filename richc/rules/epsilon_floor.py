@@ -2,7 +2,7 @@
 
 Adam's step is the rate times m / (sqrt(v) + eps): Kingma & Ba 2015 (arXiv 1412.6980), algorithm 1.
 R601 compares the exponents of eps and of the gradient; this is about their values.  The gradient is
-that of R702's estimate, which training on the examples' digits meets to a factor of 2.5
+that of R702's estimate, which training on the examples' digits meets to a factor of 1.8
 (tests/measured/test_epsilon_floor.py).
 """
 

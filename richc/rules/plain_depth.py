@@ -7,6 +7,7 @@ log-variance of the signal's size (Hanin 2018, arXiv 1801.03744).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from math import exp, log, sqrt
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from richc.algebra.correlation import correlate, scatter
 from richc.diagnostics import WARNING, Diagnostic
 from richc.rules.context import Context
-from richc.rules.signal import known
+from richc.rules.signal import BEYOND, init_of, known
 
 #: The correlation at which training takes twice as long as with few layers, at least
 #: (tests/measured/test_plain_depth.py).
@@ -34,40 +35,35 @@ class Fate(NamedTuple):
 
 
 def fate(context: Context) -> Fate:
-    """Follow two orthogonal inputs, and the scatter of their sizes, through all layers."""
-    model = context.model
+    """Follow two orthogonal inputs, and the scatter of their sizes, through all layers.
+
+    There are no norms and no branches among them.
+    """
     correlation = spread = 0.0
-    before, size = None, 1.0
-    # The variances of what signal() no longer follows are those of the last one that it does.
-    for layer, bits in zip(model.layers[:-1], _prolonged(context), strict=True):
-        share, fresh, passes = correlation, 0.0, 1.0
-        if before is not None:
-            share = correlate(*known(before), size, correlation)
-            c, passes = scatter(*known(before), size)
-            fresh = c / layer.fan_in.at(model.width)
-        size = 2.0**bits
-        bias = layer.bias
-        fixed = 0.0
-        if bias is not None and not bias.std.is_zero:
-            fixed = min(1.0, 2.0 ** (2 * context.log2(bias.scale.times(bias.std))) / size)
+    for at in context.passed[:-1]:
+        share, fixed, fresh, passes = correlation, 0.0, 0.0, 1.0
+        if at.activation is not None:
+            size = 2.0 ** max(-BEYOND, min(at.before, BEYOND))
+            share = correlate(*known(at.activation), size, correlation)
+            fresh, passes = scatter(*known(at.activation), size)
+        if at.layer is None:
+            fresh = 0.0  # No sum is drawn anew.
+        else:
+            fresh /= at.layer.fan_in.at(context.model.width)
+            fixed = min(1.0, 2.0 ** (init_of(context, at.layer).bias - at.size))
         correlation = (1 - fixed) * share + fixed
         spread = (1 - fixed) ** 2 * (passes * spread + fresh)
-        before = layer.activation
     return Fate(correlation, spread)
-
-
-def _prolonged(context: Context) -> list[float]:
-    found = context.signal
-    return found + [found[-1]] * (len(context.model.layers) - 1 - len(found))
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
     found = fate(context)
     if found.correlation < ALIKE and found.log_variance < SCATTERED:
         return
-    layers = context.model.layers[:-1]
+    layers = [at.layer for at in context.passed[:-1] if at.layer is not None]
+    counts = Counter(layer.statement for layer in layers)
+    longest = max(layers, key=lambda layer: counts[layer.statement])
     symbol, width = context.model.width_symbol, context.model.width
-    longest = max(layers, key=lambda layer: sum(o.statement == layer.statement for o in layers))
     factor = exp(sqrt(found.log_variance) / 2)
     alike = (
         "two orthogonal inputs reach the last of them with a correlation of "

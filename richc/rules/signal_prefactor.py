@@ -1,9 +1,7 @@
-"""R701: representations that are of order one in n, but far from one at this depth.
+"""R701: representations that are of order one in n and L, but far from one at these numbers.
 
-The exponents say that h ~ n^0.  Its prefactor follows from the variance map of the activations,
-q_l = fan_in (M s)^2 E phi(z)^2 with z ~ N(0, q_(l-1)): Poole et al. 2016 (arXiv 1606.05340),
-equation 3; He et al. 2015 (arXiv 1502.01852), equation 10, for relu.  Inputs are taken as
-standardised, which is what the compiled program makes of them.
+Only sizes that matter are told of: what norms alone read may be of any, and so may what a branch
+adds, as long as the stream keeps its own.
 
 The limit is a factor of ten: below it, training with a variance of 1/fan_in differs from training
 with one that keeps the size by less than between seeds; beyond, by several times
@@ -24,8 +22,20 @@ from richc.diagnostics import WARNING, Diagnostic, Edit, Label, Span
 from richc.rules.common import decimal
 from richc.rules.context import Context
 from richc.rules.mending import scaled
-from richc.rules.signal import BEYOND, first_far, following, known
+from richc.rules.signal import (
+    BEYOND,
+    LIMIT,
+    Closed,
+    Opened,
+    Passed,
+    first_far,
+    floor_of,
+    init_of,
+    known,
+    reaching,
+)
 from richc.spec.activation import Activation
+from richc.spec.arrangement import ResidualBlock
 from richc.spec.model import Layer, LayerKind
 
 #: log2 of a variance that nobody would change: an RMS between 0.8 and 1.25 times.
@@ -53,36 +63,66 @@ class Share(NamedTuple):
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    if not context.model.is_chain:
-        from richc.rules.stack_prefactor import of_blocks  # most models are chains
+    found = context.passed
+    at = first_far(found)
+    if at is None:
+        return
+    layer, block = found[at].layer, _of_which(found, at)
+    if layer is not None and layer.kind.is_norm:
+        yield _of_norm(context, layer, found[at])
+    elif block is not None:
+        yield from _of_stream(context, found, block, at)
+    else:
+        yield from _of_layers(context, found, at)
 
-        yield from of_blocks(context)
-        return
-    layers = context.model.layers[:-1]
-    variances = context.signal
-    sizes = [variance / 2 for variance in variances]
-    first = first_far(variances)
-    if first is None:
-        return
-    shrinks = sizes[first] < 0
+
+def _of_layers(context: Context, found: Sequence[Passed], at: int) -> Iterator[Diagnostic]:
+    """Layers in a row, from the input, a norm or an end of a branch on."""
+    begin = next((i + 1 for i in reversed(range(at)) if found[i].is_joint), 0)
+    output = len(found) - 1
+    end = next((i for i in range(at, output) if found[i].is_joint), output)
+    row = [(p.layer, p) for p in found[begin:end] if p.layer is not None]
+    here = sum(p.layer is not None for p in found[begin:at])
+    bits = found[at].size / 2
+    shrinks = bits < 0
     sign = -1 if shrinks else 1
-    shares = [
-        share
-        for share in _shares(context, layers[: len(sizes)], variances)
-        if share.total * sign > FINE and layers.index(share.layers[0]) <= first
-    ]
+    reached = found[begin - 1].size if begin else 0.0
+    shares = [s for s in _shares(context, row, here, reached) if s.total * sign > FINE]
     if not shares:
         return
-    start = f"entries of `{layers[first].name}` start at about {decimal(sizes[first])}"
+    start = f"entries of `{row[here][0].name}` start at about {decimal(bits)}"
     drift = f"the signal {'fades' if shrinks else 'grows'} with depth: {start}"
     note = None
-    if first < len(sizes) - 1:
-        last = len(sizes) - 1
-        note = f"the last representation, `{layers[last].name}`, {_about(sizes[last])}"
-    yield finding(context, shares, sign, drift if first else f"{start}, not near 1", note)
+    if here < len(row) - 1 and end == output:
+        layer, last = row[-1]
+        note = f"the last representation, `{layer.name}`, starts at about {decimal(last.size / 2)}"
+    yield _finding(context, shares, sign, drift if here else f"{start}, not near 1", note)
 
 
-def finding(
+def _shares(
+    context: Context, row: Sequence[tuple[Layer, Passed]], here: int, reached: float
+) -> Iterator[Share]:
+    """What each statement does that begins up to ``here``; in blocks in a row, in all of them."""
+    shares: dict[str, Share] = {}
+    begin = 0
+    for statement, run in groupby(row, key=lambda item: item[0].statement):
+        members = [*run]
+        layer, last = members[-1]
+        if begin <= here or statement in shares:
+            bits = init_of(context, layer).made(reaching(last.activation, 0.0))
+            layers = tuple(layer for layer, _ in members)
+            share = Share(layers, last.activation, bits, last.size - reached)
+            if (known := shares.get(statement)) is not None:
+                share = share._replace(
+                    layers=known.layers + layers, total=known.total + share.total
+                )
+            shares[statement] = share
+        begin += len(members)
+        reached = last.size
+    yield from shares.values()
+
+
+def _finding(
     context: Context, shares: Sequence[Share], sign: int, message: str, note: str | None = None
 ) -> Diagnostic:
     """What statements do to a signal that fades (``sign`` -1) or grows, the gravest first."""
@@ -110,24 +150,6 @@ def finding(
         edits=tuple(edits) if len(edits) == len(shares) and index is None else (),
         severity=WARNING,
     )
-
-
-def _shares(context: Context, layers: tuple[Layer, ...], variances: list[float]) -> Iterator[Share]:
-    before: Activation | None = None
-    done, reached = 0, 0.0
-    for _, run in groupby(layers, key=lambda layer: layer.statement):
-        members = tuple(run)
-        own = members[-1].activation
-        if len(members) > 1:
-            before = own
-        done += len(members)
-        bits = following(context, members[-1], before, 0.0)
-        yield Share(members, before, bits, variances[done - 1] - reached)
-        before, reached = own, variances[done - 1]
-
-
-def _about(bits: float) -> str:
-    return f"starts at about {decimal(bits)}"
 
 
 def _label(share: Share) -> str:
@@ -201,3 +223,59 @@ def _help(share: Share, edit: Edit | None) -> str:
         return f"bring the std of `{name}` near 1 / sqrt(fan_in)"
     knob = "std" if tensor.place("var", "std") else "scale"
     return f"multiply the {knob} of `{name}` by {sqrt(_change(share)):.3g}: h keeps its size"
+
+
+def _of_which(found: Sequence[Passed], at: int) -> ResidualBlock | None:
+    """The residual whose stream is far off; None where it is what stands in front of ``at``."""
+    step = found[at].step
+    if isinstance(step, Closed):
+        return step.block
+    joint = next((passed for passed in reversed(found[:at]) if passed.is_joint), None)
+    if joint is None or not isinstance(joint.step, Opened):
+        return None
+    # A stream that is read as it is has the larger share in what is far off.
+    return joint.step.block if joint.size / found[at].size > 1 / 2 else None
+
+
+def _of_stream(
+    context: Context, found: Sequence[Passed], block: ResidualBlock, at: int
+) -> Iterator[Diagnostic]:
+    """A stream that its blocks make large: it cannot fade, since it is carried along."""
+    first = next(i for i, p in enumerate(found) if isinstance(p.step, Opened))
+    last = max(i for i, p in enumerate(found) if isinstance(p.step, Closed))
+    begins, ends = found[first].source / 2, found[last].size / 2
+    if ends - begins < LIMIT / 2:
+        return  # It was large before.
+    depth = context.model.depth
+    place = f" at {depth.symbol} = {depth.value}" if depth is not None else ""
+    opened = max(i for i in range(at) if found[i].step == Opened(block))
+    closed = next(i for i in range(opened, len(found)) if found[i].step == Closed(block))
+    share = found[closed].source / 2 + context.log2(block.scale) - found[opened].source / 2
+    yield Diagnostic(
+        "R701",
+        f"the stream grows with depth: it starts at about {decimal(begins)} and reaches about "
+        f"{decimal(ends)}{place}",
+        block.place("scale"),
+        label=f"this branch begins at {decimal(share)} of its stream",
+        layer=block.name,
+        notes=("powers of the depth are right, the number before them is not",),
+        help="a smaller `scale`, or a norm in front of the read-out and of every branch: the "
+        "stream's own size is then free",
+        severity=WARNING,
+    )
+
+
+def _of_norm(context: Context, layer: Layer, at: Passed) -> Diagnostic:
+    """A norm whose eps is larger than what it normalises."""
+    floor = floor_of(context, layer)
+    written = "" if layer.floor is not None else ", which is PyTorch's own,"
+    return Diagnostic(
+        "R701",
+        f"the eps of `{layer.name}`{written} outgrows what it normalises: entries start at about "
+        f"{decimal(at.size / 2)}, not near 1",
+        layer.name_place,
+        label=f"eps is {decimal(floor)} beside a mean square of {decimal(at.source)}",
+        layer=layer.name,
+        help="a smaller `eps`, or a larger std in front of the norm",
+        severity=WARNING,
+    )

@@ -1,8 +1,9 @@
 """Sizes of a network in the first steps, layer by layer, at the declared numbers.
 
 RMS values at init, estimated to a factor of a few: what R702 and R705 compare with formats and
-with epsilons.  Gradients go back as sizes come: independent terms add as squares do, and a norm
-divides a gradient by what it divided its input by.
+with epsilons.  Gradients go back as sizes come: independent terms add as squares do, an
+activation multiplies their square by E phi'(z)^2 (Schoenholz et al. 2017, arXiv 1611.01232), and a
+norm divides a gradient by what it divided its input by.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 from richc.optimizers.law import UpdateSizes
 from richc.rules.context import Context
-from richc.rules.signal import total
+from richc.rules.signal import BEYOND, Closed, Opened, divisor_of, returning, skip_of, total
 from richc.spec.model import Layer
 
 _DEFAULT_BATCH = 128
@@ -92,43 +93,25 @@ class _Backward:
 def measure(context: Context) -> list[Sizes]:
     """Sizes at init and in the first steps, layer by layer; empty where they are not followed."""
     backward = _Backward(context)
-    if not context.model.is_chain:
-        return _of_blocks(context, backward)
-    layers = context.model.layers
-    heights = [variance / 2 for variance in context.signal]
-    heights += [0.0] * (len(layers) - 1 - len(heights))
-    found = [
-        backward.through(layers[i], heights[i - 1] if i else 0.0, is_first=not i)
-        for i in reversed(range(len(layers)))
-    ]
-    found.reverse()
-    return found
-
-
-def _of_blocks(context: Context, backward: _Backward) -> list[Sizes]:
-    from richc.rules.stack_signal import Closed, Opened, floor_of
-
-    layers = context.model.layers
     found: dict[int, Sizes] = {}
     skipped: list[float] = []
-    steps = context.passed
-    if not steps or steps[-1].step != len(layers) - 1:
-        return []
-    for at in reversed(steps):
-        step = at.step
+    for at in reversed(context.passed):
+        step, layer = at.step, at.layer
         if isinstance(step, Closed):
-            skipped.append(backward.gradient + context.log2(step.block.skip))
+            skipped.append(backward.gradient + skip_of(context, step.block))
             backward.gradient += context.log2(step.block.scale)
         elif isinstance(step, Opened):
             backward.gradient = total(2 * backward.gradient, 2 * skipped.pop()) / 2
-        elif isinstance(step, int):
-            layer = layers[step]
+        elif isinstance(step, int) and layer is not None:
             if layer.kind.is_norm:
-                divisor = total(at.source, floor_of(context, layer)) / 2
-                found[step] = backward.through_norm(layer, divisor)
+                divisor = divisor_of(context, layer, at.source)
+                found[step] = backward.through_norm(layer, divisor / 2)
             else:
-                found[step] = backward.through(layer, at.source / 2, is_first=step == 0)
-    return [found[index] for index in range(len(layers))]
+                # A signal that is lost is other rules' matter.
+                below = 0.0 if BEYOND < abs(at.source) < inf else at.source / 2
+                found[step] = backward.through(layer, below, is_first=step == 0)
+        backward.gradient += returning(at.activation, at.before) / 2
+    return [found[index] for index in sorted(found)]
 
 
 def _update(context: Context, layer: Layer, rate: float, gradient: float) -> float:

@@ -100,12 +100,21 @@ class _PlaceWalk:
                 self._before = part
             else:
                 stream = self._dim
-                self._before = None
                 if isinstance(part, ResidualBlock):
+                    self._before = None
                     yield from self.along(part.parts, stream, in_branch=True, is_deep=is_deep)
+                    self._before = None
                 else:
+                    # A typical block reads the one before it.
+                    if part.times != 1:
+                        self._before = self._end(part)
                     yield from self.along(part.parts, stream, is_deep=part.times is None)
-                self._dim, self._before = stream, None
+                self._dim = stream
+
+    def _end(self, part: RepeatedBlocks) -> Activation | None:
+        """The activation that a block ends with."""
+        ends = [self._slots[i].activation for i in part.parts[-1:] if isinstance(i, int)]
+        return ends[0] if ends else None
 
     def _layers(
         self, index: int, is_whole: bool, in_branch: bool, is_deep: bool, is_last: bool

@@ -349,3 +349,44 @@ def test_random_networks(start: int) -> None:
         offered = {frozenset(d.edits) for d in before.diagnostics if d.is_error}
         assert {frozenset(before.repair.edits)} == offered
     assert mended > 15
+
+
+KNOBS = """\
+model deep {
+  width n = 256, base n0 = 64
+  depth L = 16
+  input 64
+  embed: dense -> n { std = 1/8, lr = 1 }
+  blocks: repeat L {
+    mlp: residual {
+      scale = 1 / L
+      rmsnorm { gain { lr = 1 } }
+      up: dense -> n { std = sqrt(2 / n), lr = n0 / n }
+      relu
+      down: dense -> n { std = 1 / sqrt(n), lr = n0 / n, decay = 0.1 * n }
+    }
+  }
+  rmsnorm
+  head: dense -> 10 { std = 1 / n, lr = n0 / n }
+  optimizer adamw { lr = 0.001, eps = 1e-8, weight_decay = 0.1 }
+}
+"""
+
+
+def test_knobs_of_layers_in_blocks_are_kept_at_the_base() -> None:
+    (before,) = richc.check(KNOBS).files
+    found = [d for d in before.diagnostics if d.code in ("R601", "R602")]
+    assert len(found) == 2
+    assert all(d.edits for d in found)
+
+    fixed = richc.fix(KNOBS)
+
+    (after,) = richc.check(fixed).files
+    assert [] == [d.code for d in after.diagnostics]
+    assert "depth L = 16, base L0 = 16" in fixed
+    assert "eps = 1e-8 * n0 * L0 / (n * L), decay = 0.1 * n / n0" in fixed
+    (file,) = richc.check(fixed.replace("n = 256", "n = 64")).files
+    for layer in file.models[0].layers:
+        assert layer.values.eps == pytest.approx(1e-8), layer.name
+        if layer.name != "blocks.mlp.down":  # Its own is right, and was left alone.
+            assert layer.values.decay == pytest.approx(0.1), layer.name

@@ -124,3 +124,19 @@ def test_what_outgrows_the_gradient_is_another_rules() -> None:
     codes = [d.code for d in analyse(text(body="1").replace("1 * n0 / n", "1")).diagnostics]
 
     assert ["R601"] == codes
+
+
+def test_a_layer_beside_another_optimizer() -> None:
+    """The gradient is that of the network, whatever trains the rest of it."""
+    spec = text(body="1").replace(
+        "embed: dense -> n   { eps = 1e-8 * n0 / n }", "embed: dense -> n"
+    )
+    alone = found(spec)
+    beside = found(
+        spec.replace("dense -> n\n", "dense -> n { optimizer = sgd }\n").replace(
+            "  train", "  optimizer sgd\n  train"
+        )
+    )
+
+    assert ["body.0"] == [d.layer for d in alone]
+    assert [d.message for d in alone] == [d.message for d in beside]

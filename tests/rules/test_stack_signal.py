@@ -12,7 +12,7 @@ import torch
 import richc
 from richc.emit import emit_program
 from richc.pipeline import ModelResult, analyse
-from richc.rules.stack_signal import Closed, passed
+from richc.rules.signal import Closed, forward
 from richc.rules.step_sizes import measure
 from tests.deep import convert, writing
 
@@ -52,6 +52,18 @@ PLAIN = {
     "eps": "",
     "train": "",
 }
+CHAIN = """\
+model net {{
+  width n = 256
+  input 64
+  embed: dense -> n {{ std = 1/8, lr = 1 }}
+  {activation}
+  body[7]: dense -> n {{ std = 1 / sqrt(n), lr = 1 / n }}
+  {activation}
+  head: dense -> 10 {{ std = 1 / n, lr = 1 / n }}
+  optimizer adam {{ lr = 0.001 }}
+}}
+"""
 NORMS = {"first": "rmsnorm", "final": "rmsnorm"}
 
 
@@ -100,7 +112,7 @@ def test_sizes_are_those_of_the_program(words: dict[str, str]) -> None:
 
     block = -1
     predicted: dict[str, float] = {}
-    for at in passed(result.context):
+    for at in forward(result.context):
         if isinstance(at.step, Closed):
             predicted[f"blocks.{block}"] = at.size
         elif isinstance(at.step, int):
@@ -118,8 +130,20 @@ def test_sizes_are_those_of_the_program(words: dict[str, str]) -> None:
     [{}, NORMS, {**NORMS, "embed": "2", "scale": "4 / L"}, {"act": "tanh", "scale": "1/sqrt(L)"}],
 )
 def test_gradients_are_those_of_the_program(words: dict[str, str]) -> None:
-    """To a factor of four."""
-    result = one(**words)
+    """To a factor of 1.2."""
+    check_gradients(one(**words), 1.2)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "leaky_relu(0.3)"])
+def test_gradients_in_a_chain_are_those_of_the_program(activation: str) -> None:
+    """Eight activations below the output, too: to a factor of 1.6, which one network varies by."""
+    text = CHAIN.format(activation=activation)
+    (result,) = analyse(text).models
+
+    check_gradients(result, 1.6)
+
+
+def check_gradients(result: ModelResult, factor: float) -> None:
     module = program(result)
     torch.manual_seed(0)
     net = module.Net()
@@ -132,7 +156,8 @@ def test_gradients_are_those_of_the_program(words: dict[str, str]) -> None:
         name = layer.name.replace("blocks.mlp", "blocks.0")
         gradient = net.get_parameter(f"{name}.weight").grad
         # The estimate is of later steps, when the read-out has grown by its update.
-        assert abs(log2(gradient.square().mean().sqrt()) - at.weight_gradient) < 2, layer.name
+        off = log2(gradient.square().mean().sqrt()) - at.weight_gradient
+        assert abs(off) < log2(factor), layer.name
 
 
 def test_there_are_no_false_alarms() -> None:
@@ -172,6 +197,105 @@ def test_a_layer_inside_of_a_branch_is_mended() -> None:
     (edit,) = found.edits
     mended = text[: edit.span.start] + edit.text + text[edit.span.end :]
     assert [] == [d for d in analyse(mended).diagnostics if d.code == "R701"]
+
+
+ROWS = """\
+model net {{
+  width n = 256
+  input 64
+  embed: dense -> n {{ std = 1/8, lr = 1 }}
+  {first}
+  {row}
+  head: dense -> 10 {{ std = 1 / n, lr = 1 / n }}
+  optimizer adam {{ lr = 1 }}
+}}
+"""
+LAYER = "{0}: dense -> n {{ var = 1 / fan_in, lr = 1 / n }}\nrelu"
+
+
+@pytest.mark.parametrize(
+    ("first", "row", "layer"),
+    [
+        ("rmsnorm", LAYER.format("body[9]"), "body.8"),
+        (
+            "relu",
+            f"rows: repeat 5 {{ {LAYER.format('one')}\n{LAYER.format('two')} }}",
+            "rows.two",
+        ),
+    ],
+    ids=["behind a norm", "in blocks"],
+)
+def test_layers_in_a_row_drift_as_those_of_a_chain(first: str, row: str, layer: str) -> None:
+    """With a norm in front, or in blocks without a skip."""
+    text = ROWS.format(first=first, row=row)
+    result = analyse(text)
+    (found,) = [d for d in result.diagnostics if d.code == "R701"]
+    assert found.message.startswith("the signal fades with depth: entries of ")
+    start = f"the last representation, `{layer}`, starts at about "
+    (note,) = [n.removeprefix(start) for n in found.notes if n.startswith(start)]
+
+    module = program(result.models[0])
+    sizes = []
+    for seed in range(5):
+        torch.manual_seed(seed)
+        net = module.Net()
+        net.head.register_forward_pre_hook(lambda _, inputs: sizes.append(inputs[0].detach()))
+        net(torch.randn(128, 64))
+    # relu has halved the square.
+    actual = torch.cat(sizes).square().mean().sqrt() * 2**0.5
+    assert float(note) == pytest.approx(float(actual), rel=0.2)
+
+    mended = text
+    for edit in sorted(found.edits, key=lambda edit: -edit.span.start):
+        mended = mended[: edit.span.start] + edit.text + mended[edit.span.end :]
+    assert "2 / fan_in" in mended
+    assert [] == [d for d in analyse(mended).diagnostics if d.code == "R701"]
+
+
+INFERRED = """\
+model net {{
+  width n = 128, base n0 = 128
+  parameterization mup
+  input 64
+  first: dense -> n
+  {activation}
+  rows: repeat {count} {{
+    one: dense -> n
+    {activation}
+    two: dense -> n
+    {activation}
+  }}
+  last: dense -> n
+  {activation}
+  head: dense -> 10
+  optimizer adam {{ lr = 1e-3 }}
+}}
+"""
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
+def test_what_is_inferred_in_blocks_in_a_row_keeps_the_size(activation: str) -> None:
+    """The first layer of a block reads what the block before ends with."""
+    (result,) = analyse(INFERRED.format(activation=activation, count=6)).models
+
+    assert [] == sevens(result)
+    assert max(abs(at.size) for at in forward(result.context)[:-1]) < 0.6
+
+
+def test_blocks_in_a_row_are_as_deep_as_their_layers_are() -> None:
+    (blocks,) = analyse(INFERRED.format(activation="relu", count=31)).models
+    chain = INFERRED.format(activation="relu", count=1).replace("one:", "one[61]:")
+    (plain,) = analyse(chain).models
+
+    found = [(d.code, d.message, d.label) for d in blocks.diagnostics]
+    assert ["R706"] == [code for code, _, _ in found]
+    assert found == [(d.code, d.message, d.label) for d in plain.diagnostics]
+
+
+def test_a_layer_of_a_branch_fades() -> None:
+    small = one(act="tanh", up="1e-3 / sqrt(n)")
+
+    assert [("R701", "blocks.mlp.up")] == [found[:2] for found in sevens(small)]
 
 
 def test_an_eps_outgrows_what_it_normalises() -> None:
