@@ -22,7 +22,8 @@ from richc.lab.comparison import ExponentComparison, compare, settled, tolerance
 from richc.lab.coordinates import Key, Sizes
 from richc.lab.experiment import Experiment, Listener
 from richc.lab.exponents import MeasuredExponents, noise_of
-from richc.lab.findings import Fault, Findings, decide, find_fault
+from richc.lab.fault import Fault, find_fault
+from richc.lab.findings import Findings, MeasuredDecision, representations
 from richc.lab.growth import Growth
 from richc.lab.outcome import Outcome
 from richc.lab.pace import Pace
@@ -40,7 +41,6 @@ from richc.lab.planning import (
     wanted_error,
 )
 from richc.lab.program import Batch, Program, rate_of
-from richc.lab.stack_findings import StackDecision, representations
 from richc.pipeline import ModelResult
 from richc.rules.sentence import point_name
 from richc.spec.model import Claim, Model
@@ -345,7 +345,7 @@ def _findings(
     network: what is the cause and what a consequence shows in the first.
     """
     names = _names(result)
-    places = {} if result.spec.is_chain else representations(result.context.network)
+    places = representations(result.context.network)
 
     def found(at: int) -> Findings:
         known: dict[Key, float] = {}
@@ -355,10 +355,7 @@ def _findings(
         # Where all are known, the tolerance is half way between two powers already.
         allowed = tolerance + exponents.chance(at, CHANCE, known)
         measured = exponents.measured(names, at, known)
-        if result.spec.is_chain:
-            return decide(measured, allowed)
-        decided = result.verdict.is_decided
-        decision = StackDecision(measured, places, exponents.growth, allowed, is_decided=decided)
+        decision = MeasuredDecision(measured, places, exponents.growth, allowed, result.verdict)
         return decision.findings()
 
     first = found(1)
