@@ -28,8 +28,10 @@ def find_fault(
 
     The invariants of the weights (docs/theory.md, "Gauge invariants") follow from sizes measured
     at init and from each layer's own updates; exponents are taken as multiples of ``step``.  None
-    where nothing is at fault, more than one thing, or what is measured does not say.
+    where nothing is at fault, more than one thing, or what is measured does not say, and in blocks.
     """
+    if not spec.is_chain:
+        return None
     family = spec.optimizer.law
     sides = [(layer.fan_in.wide, layer.fan_out.wide) for layer in spec.layers]
     inits: list[Size] = []

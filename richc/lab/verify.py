@@ -20,13 +20,13 @@ from richc.calculus.verdict import HOLDS, MIXED, NOT_EVALUATED, VIOLATED
 from richc.compilation import program as emit
 from richc.lab.comparison import ExponentComparison, compare, settled, tolerance_of
 from richc.lab.coordinates import Key, Sizes
-from richc.lab.experiment import Experiment, Listener
+from richc.lab.experiment import Experiment
 from richc.lab.exponents import MeasuredExponents, noise_of
 from richc.lab.fault import Fault, find_fault
 from richc.lab.findings import Findings, MeasuredDecision, representations
 from richc.lab.growth import Growth
 from richc.lab.outcome import Outcome
-from richc.lab.pace import Pace
+from richc.lab.pace import Listener, Pace
 from richc.lab.planning import (
     DEPTHS,
     NARROW,
@@ -34,6 +34,7 @@ from richc.lab.planning import (
     SHALLOW,
     Need,
     Seeds,
+    are_small,
     deciding,
     default_widths,
     more,
@@ -317,7 +318,7 @@ def _evidence(
     step, findings = _findings(result, exponents, steps, tolerance)
     allowed = tolerance + exponents.chance(step, CHANCE)
     fault = None
-    if result.spec.is_chain and (findings.broken or _unmet(result, findings, allowed)):
+    if findings.broken or _unmet(result, findings, allowed):
         points = [r.richness for r in result.spec.requirements if r.kind == Claim.POINT]
         richness = points[0] if points else result.spec.richness
         measured = exponents.measured(_names(result), step)
@@ -349,8 +350,8 @@ def _findings(
 
     def found(at: int) -> Findings:
         known: dict[Key, float] = {}
-        if not result.spec.is_chain:
-            # Depths are too few to compare two fitted exponents.
+        if are_small(result.spec):
+            # Sizes are too few to compare two fitted exponents.
             known = settled(result, compare(result, exponents, at, False, tolerance))
         # Where all are known, the tolerance is half way between two powers already.
         allowed = tolerance + exponents.chance(at, CHANCE, known)
