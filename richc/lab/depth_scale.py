@@ -15,7 +15,6 @@ from typing import NamedTuple
 import torch
 
 from richc.compilation import program as emit
-from richc.lab.experiment import Experiment
 from richc.lab.growth import Growth
 from richc.lab.outcome import Outcome
 from richc.lab.pace import Listener
@@ -99,8 +98,7 @@ def depth_scale(
             model = moved.spec._replace(width=narrow)
             program = Program(emit(moved, ["options"]), model, Growth.DEPTH)
             batch = program.batch(BATCH, settings.data, settings.target)
-            experiment = Experiment(program, batch, settings.steps, settings.seed)
-            grid = measure(moved, experiment, depths, settings, listener or Listener())
+            grid = measure(moved, program, batch, depths, settings, listener)
             found.append(DepthPoint(alpha, moved, grid))
             source = batch.source
     return DepthSweep(tuple(found), narrow, settings, source, time.perf_counter() - began)

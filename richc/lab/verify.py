@@ -249,15 +249,10 @@ def verify(
         for growth, model in models.items():
             program = Program(text, model, growth)
             batch = batch or program.batch(BATCH, settings.data, settings.target)
-            experiment = Experiment(
-                program, batch, settings.steps, settings.seed, settings.with_state
-            )
-            given = seeds
+            its, count = settings, len(sizes[growth])
             if isinstance(seeds, tuple):
-                at = len(widths)
-                given = seeds[:at] if growth is Growth.WIDTH else seeds[at:]
-            its = settings._replace(seeds=given)
-            grids.append(measure(result, experiment, sizes[growth], its, listener or Listener()))
+                its, seeds = settings._replace(seeds=seeds[:count]), seeds[count:]
+            grids.append(measure(result, program, batch, sizes[growth], its, listener))
     assert batch is not None
     return Verification(
         result,
@@ -280,13 +275,15 @@ def _shallow(spec: Model) -> Model:
 
 def measure(
     result: ModelResult,
-    experiment: Experiment,
+    program: Program,
+    batch: Batch,
     planned_sizes: list[int],
     settings: VerifySettings,
-    listener: Listener,
+    listener: Listener | None,
 ) -> Grid:
     """Train networks of these sizes until there is enough to tell, or no more is asked for."""
-    growth = experiment.program.over
+    experiment = Experiment(program, batch, settings.steps, settings.seed, settings.with_state)
+    growth, listener = program.over, listener or Listener()
     tolerance = settings.tolerance or tolerance_of(result, growth)
     experiment.refuse_too_large(planned_sizes[-1])
     if settings.lr is None:
