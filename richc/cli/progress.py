@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import click
 
-from richc.lab.experiment import Listener
+from richc.lab.pace import Listener
 from richc.lab.sweep.runs import Job, Run, Task, cost
 from richc.words import counted
 

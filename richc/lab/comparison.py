@@ -11,7 +11,7 @@ from richc.algebra.sizes import Size
 from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, TERM, H, Key
 from richc.lab.exponents import MeasuredExponents
 from richc.lab.growth import Growth
-from richc.lab.planning import RISK
+from richc.lab.planning import RISK, are_small
 from richc.lab.predictions import predict
 from richc.lab.statistics import Fit
 from richc.pipeline import ModelResult
@@ -63,8 +63,7 @@ class ExponentComparison(NamedTuple):
 def tolerance_of(result: ModelResult, growth: Growth) -> float:
     """Half of what exponents to be told apart differ by: 1/4, or 1/8 where there are eighths.
 
-    Of networks with blocks, which are narrower and not as deep as chains are wide: 1/2 where all
-    are halves.
+    Of small networks 1/4 where all are halves, which differ by 1/2.
     """
     flow = result.verdict.flow.later
     sizes = [growth.power_of(size) for at in flow for size in (at.h, at.own, at.dh, at.df)]
@@ -73,7 +72,7 @@ def tolerance_of(result: ModelResult, growth: Growth) -> float:
         """Whether the exponents are multiples of 1 / ``unit``."""
         return all((unit * s).denominator == 1 for s in sizes if isinstance(s, Fraction))
 
-    if not result.spec.is_chain and all_are(2):
+    if are_small(result.spec) and all_are(2):
         return 1 / 4
     return 1 / 8 if all_are(4) else 1 / 16
 

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import torch
 
 from richc.compilation import program as emit
-from richc.lab.experiment import Experiment, Listener
 from richc.lab.growth import Growth
 from richc.lab.outcome import Outcome
+from richc.lab.pace import Listener
 from richc.lab.planning import DEPTHS, NARROW, deciding
 from richc.lab.program import Program
 from richc.lab.scale import NoScale
@@ -37,10 +37,13 @@ class DepthPoint(NamedTuple):
     grid: Grid
 
     @property
+    def answers(self) -> list[bool | None]:
+        """None where nothing is predicted: nothing was tried then."""
+        return [row.agrees for row in self.grid.rows if row.predicted is not None] or [None]
+
+    @property
     def outcome(self) -> Outcome:
-        """Undecided where nothing is predicted: nothing was tried then."""
-        known = [row.agrees for row in self.grid.rows if row.predicted is not None]
-        return Outcome.of(known or [None])
+        return Outcome.of(self.answers)
 
 
 class DepthSweep(NamedTuple):
@@ -55,8 +58,7 @@ class DepthSweep(NamedTuple):
 
     @property
     def outcome(self) -> Outcome:
-        agree = {Outcome.PASS: True, Outcome.FAIL: False, Outcome.UNDECIDED: None}
-        return Outcome.of(agree[point.outcome] for point in self.points)
+        return Outcome.of(answer for point in self.points for answer in point.answers)
 
     @property
     def decisive(self) -> VerifySettings | None:
@@ -96,8 +98,7 @@ def depth_scale(
             model = moved.spec._replace(width=narrow)
             program = Program(emit(moved, ["options"]), model, Growth.DEPTH)
             batch = program.batch(BATCH, settings.data, settings.target)
-            experiment = Experiment(program, batch, settings.steps, settings.seed)
-            grid = measure(moved, experiment, depths, settings, listener or Listener())
+            grid = measure(moved, program, batch, depths, settings, listener)
             found.append(DepthPoint(alpha, moved, grid))
             source = batch.source
     return DepthSweep(tuple(found), narrow, settings, source, time.perf_counter() - began)

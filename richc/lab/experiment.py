@@ -5,16 +5,13 @@ A size is a width, or a depth at one width: whatever the program is of.
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
-import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 
-from richc.diagnostics import RichError
+from richc.lab import memory
 from richc.lab.coordinates import (
     DH,
     OWN,
@@ -26,8 +23,8 @@ from richc.lab.coordinates import (
     plain_travel,
 )
 from richc.lab.growth import Growth
-from richc.lab.pace import Pace
-from richc.lab.program import Batch, Program
+from richc.lab.pace import Listener, Pace
+from richc.lab.program import Batch, Program, seed_of
 from richc.lab.sweep.runs import weights
 
 #: How far a step should move what it moves most: a representation relative to it, or the output.
@@ -51,19 +48,6 @@ _KERNEL_WIDTH = 1024
 _KERNEL_WIDTH_OF_MUON = 512
 #: The width whose time tells that of wider ones.
 _TIMED_WIDTH = 512
-
-
-class Listener:
-    """Hears how an experiment goes.  This one does nothing."""
-
-    def begin(self, seconds: float) -> None:
-        """Work of about so many seconds begins."""
-
-    def done(self, seconds: float) -> None:
-        """Work that was thought to take so long is done."""
-
-    def end(self) -> None:
-        """All of it is done."""
 
 
 class Experiment(NamedTuple):
@@ -108,33 +92,20 @@ class Experiment(NamedTuple):
 
     def seed_of(self, width: int, index: int) -> int:
         """Another one for every width: common streams would tie their errors together."""
-        # torch's generator on the CPU takes 32 bits.
-        name = f"{self.seed} {width} {index}".encode()
-        return int.from_bytes(hashlib.blake2s(name, digest_size=4).digest(), "little")
+        return seed_of(self.seed, width, index)
 
     def train(
         self, counts: Mapping[int, range], rate: float, pace: Pace, listener: Listener
     ) -> dict[int, Sizes]:
-        """The networks of each width; narrow ones first, whose time tells that of the others."""
-        found: dict[int, Sizes] = {}
+        """The networks of each width."""
 
-        def measure_all(width: int) -> None:
-            began = time.perf_counter()
-            indices = counts[width]
-            found[width] = self.measure(width, indices, rate, with_kernel=self._has_kernel(width))
-            pace.heard(width, (time.perf_counter() - began) / len(indices))
+        def train(at: int) -> Sizes:
+            width, indices = todo[at]
+            return self.measure(width, indices, rate, with_kernel=self._has_kernel(width))
 
-        untold = [width for width in counts if width <= _TIMED_WIDTH and not pace.knows(width)]
-        for width in untold:
-            measure_all(width)
-        rest = [width for width in counts if width not in found]
-        expected = {width: len(counts[width]) * pace.expect(width) for width in rest}
-        listener.begin(sum(expected.values()))
-        for width in rest:
-            measure_all(width)
-            listener.done(expected[width])
-        listener.end()
-        return found
+        todo = [*counts.items()]
+        jobs = [(width, len(indices)) for width, indices in todo]
+        return dict(zip(counts, pace.train(jobs, train, _TIMED_WIDTH, listener), strict=True))
 
     def cost(self, width: int) -> float:
         """What a network takes, up to a constant: those whose kernel is measured train twice."""
@@ -256,13 +227,9 @@ class Experiment(NamedTuple):
         """Raises RichError where a single network and its training do not fit."""
         # In double precision: weight, two earlier ones, gradient, difference, optimizer's state.
         copies = 2 if self.program.is_linear else 2 * 8
-        wanted, over = copies * self._bytes(width), self.program.over
-        has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if wanted > 0.8 * has:
-            raise RichError(
-                f"networks of {over} {width} need about {wanted / 2**30:.0f} GiB, and there are "
-                f"{has / 2**30:.0f}: choose smaller --{over}s"
-            )
+        over = self.program.over
+        who, instead = f"networks of {over} {width}", f"choose smaller --{over}s"
+        memory.require(copies * self._bytes(width), who, instead)
 
     def _bytes(self, width: int) -> int:
         """Of one network's weights in single precision."""

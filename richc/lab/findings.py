@@ -1,21 +1,34 @@
-"""The desiderata decided from measured exponents alone.
+"""The desiderata decided from measured exponents of n or of L alone.
 
-As richc.calculus.verdict decides them from exact ones (docs/theory.md, "The desiderata"), with a
-tolerance in place of equality.
+As richc.calculus.desiderata decides them from exact ones (docs/theory.md, "The desiderata" and
+"Desiderata of a stack"), with a tolerance in place of equality; nan decides nothing.  Gradients are
+not measured.  What a representation carries to the output is a sum of what the layers up to it add,
+which are: its largest term stands for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from fractions import Fraction
-from math import inf, isnan
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf, isnan, nan
 from typing import NamedTuple
 
-from richc.algebra.sizes import ZERO_SIZE, Size
-from richc.calculus.nearest import single_change
-from richc.calculus.verdict import DESIDERATA, HOLDS, MIXED, NOT_EVALUATED, VIOLATED, Status
-from richc.spec.model import Model
+from richc.calculus.desiderata import decide
+from richc.calculus.ops import Linear
+from richc.calculus.residual import Residual
+from richc.calculus.run import Representation
+from richc.calculus.verdict import (
+    HOLDS,
+    MIXED,
+    NOT_EVALUATED,
+    VIOLATED,
+    Network,
+    Status,
+    Verdict,
+)
+from richc.lab.growth import Growth
 from richc.words import Regime
+
+_TOGETHER = "all blocks' updates together"
 
 
 class Measured(NamedTuple):
@@ -52,115 +65,229 @@ class Finding(NamedTuple):
     is_consequence: bool = False
 
 
-class Fault(NamedTuple):
-    """The one thing at fault: a layer's init or rate, too large by n^excess for that richness."""
-
-    layer: str
-    knob: str
-    excess: Fraction
-    richness: Fraction
-
-
 class Findings(NamedTuple):
     statuses: tuple[tuple[str, Status], ...]
     broken: tuple[Finding, ...]
-    #: Where nothing is broken: the richness that every Δh shows; None where they differ.
+    #: Where D0 to D3 hold: the richness that every Δh shows; None where they differ.
     richness: float | None
     regime: Regime
-    #: Whether some update or the output grows with the width.
+    #: Whether some update or the output grows, or a stream's size at init is off.
     explodes: bool
 
 
-def decide(layers: list[Measured], tolerance: float) -> Findings:
-    """What training breaks, with the layers that break it."""
-    unknown = any(isinstance(value, float) and isnan(value) for layer in layers for value in layer)
-    at_init = _sizes(layers, tolerance)
-    explosions = _above(
-        layers[:-1],
-        lambda layer: layer.strongest,
-        tolerance,
-        "D0",
-        "each update makes the representation explode",
-    )
-    moves = [layer.farthest for layer in layers]
-    d1 = _above(
-        layers,
-        lambda layer: layer.farthest,
-        tolerance,
-        "D1",
-        "each update makes the output explode",
-    )
-    still = max(moves) < -tolerance
-    if still:
-        d1.append(Finding("D1", None, f"no step moves the output: {power(max(moves))}"))
-    d2 = [] if still else _useless(layers, moves, tolerance)
-    d3 = [] if still else _negligible(layers, moves, tolerance)
-    broken = (*at_init, *explosions, *d1, *d2, *d3)
-    names = {finding.desideratum for finding in broken}
-    judged = NOT_EVALUATED if unknown or still else HOLDS
-    statuses = tuple(
-        (d, VIOLATED if d in names else judged if d in ("D2", "D3") else HOLDS) for d in DESIDERATA
-    )
-    updates = [layer.dh for layer in layers[:-1]]
-    # One richness is one size of update at every representation.
-    is_mixed = not broken and max(updates) - min(updates) > tolerance
-    richness = None if broken or is_mixed else updates[-1] + 0.5
-    explodes = bool(explosions) or (bool(d1) and not still)
-    unstable = bool(at_init) or explodes
-    regime = MIXED if is_mixed else _regime(unstable, still, richness, tolerance)
-    return Findings(statuses, broken, richness, regime, explodes)
+def representations(network: Network) -> dict[int, Representation]:
+    """Where each layer's representation stands, by layer; empty where that is not decided."""
+    found = decide(network.ops, network.step)
+    # A stream after its blocks has the layer of the last one's last weight.
+    own = (v for v in found.values if not isinstance(v.sites[0].op, Residual))
+    return dict(sorted((value.layer, value) for value in own))
 
 
-def find_fault(
-    layers: list[Measured], spec: Model, richness: Fraction | None, step: float
-) -> Fault | None:
-    """What alone keeps a measured network from the richness scale, or from one point of it.
+class MeasuredDecision:
+    """What training breaks in one symbol, with the layers that break it.
 
-    The invariants of the weights (docs/theory.md, "Gauge invariants") follow from sizes measured
-    at init and from each layer's own updates; exponents are taken as multiples of ``step``.  None
-    where nothing is at fault, more than one thing, or what is measured does not say.
+    ``checked`` says which desiderata there are, and whether powers decide them.
     """
-    family = spec.optimizer.law
-    sides = [(layer.fan_in.wide, layer.fan_out.wide) for layer in spec.layers]
-    inits: list[Size] = []
-    rates: list[Size] = []
-    source: Size = Fraction(0)
-    below = Fraction(0)
-    for layer, written, (wide_in, wide_out) in zip(layers, spec.layers, sides, strict=True):
-        if any(isnan(value) for value in (layer.h, layer.own, layer.df)):
-            return None
-        height, own, df = (_snap(value, step) for value in (layer.h, layer.own, layer.df))
-        if not isinstance(source, Fraction):
-            return None
-        inits.append(height + -source + (Fraction(-1, 2) if wide_in else 0))
-        gradient: Size = Fraction(0)
-        if wide_out:
-            # The output's change is a coherent sum over the layer's n entries.
-            if not (isinstance(own, Fraction) and isinstance(df, Fraction)):
-                return None
-            gradient = df - own - 1
-            if wide_in and written.bias is not None and not written.bias.std.is_zero:
-                # The bias may be what gives h its size; the gradient passes the weight alone.
-                inits[-1] = below - gradient - Fraction(1, 2)
-            below = gradient
-        unit = family.step(Fraction(0), source, gradient, int(wide_in) + int(wide_out))
-        if not isinstance(unit, Fraction):
-            return None
-        rates.append(own + (-source - unit - (1 if wide_in else 0)))
-        source = height
-    groups = [layer.statement for layer in spec.layers]
-    change = single_change(inits, rates, family, sides, richness, groups)
-    if change is None:
-        return None
-    at = spec.layers[change.layer]
-    name = at.name if len(change.layers) == 1 else at.statement
-    return Fault(name, change.knob, -change.exponent, change.richness)
 
+    def __init__(
+        self,
+        layers: Sequence[Measured],
+        places: Mapping[int, Representation],
+        growth: Growth,
+        tolerance: float,
+        checked: Verdict,
+    ) -> None:
+        self._layers = layers
+        self._places = places
+        self._has_stream = any(value.region is not None for value in places.values())
+        self._symbol = growth.symbol
+        self._tolerance = tolerance
+        self._checked = checked
+        self._moves = [
+            _largest(df for df in (layer.df, layer.bias_df) if df is not None) for layer in layers
+        ]
 
-def _snap(exponent: float, step: float) -> Size:
-    if exponent == -inf:
-        return ZERO_SIZE
-    return round(exponent / step) * Fraction(step)
+    def findings(self) -> Findings:
+        """All of it; a finding is a consequence where something else explodes."""
+        if not self._places:
+            return self._unplaced()
+        is_still = _largest(self._moves) < -self._tolerance
+        at_init = [*self._sizes()]
+        over = [*self._explosions(), *self._overshoots()]
+        over = over if over or at_init else [*self._carried()]
+        # What is off in a stream is off everywhere.
+        spreads = self._has_stream and bool(at_init or over)
+        still = [Finding("D1", None, f"no step moves the output: {self._power(max(self._moves))}")]
+        lacking = [] if is_still else [*self._useless(), *self._negligible(), *self._lazy()]
+        broken = (
+            *at_init,
+            *over,
+            *(still if is_still else []),
+            *(found._replace(is_consequence=found.is_consequence or spreads) for found in lacking),
+        )
+        names = {finding.desideratum for finding in broken}
+        unknown = any(isinstance(v, float) and isnan(v) for layer in self._layers for v in layer)
+        richnesses = self._richnesses() if names <= {"D4"} else []
+        is_mixed = bool(richnesses) and max(richnesses) - min(richnesses) > self._tolerance
+        regime = Regime.PARTIAL
+        if at_init or over:
+            regime = Regime.UNSTABLE
+        elif is_still:
+            regime = Regime.TRIVIAL
+        elif is_mixed:
+            regime = MIXED
+        elif richnesses:
+            regime = Regime.RICH if richnesses[-1] > 0.5 - self._tolerance else Regime.LAZY
+        return Findings(
+            self._statuses(names, later=NOT_EVALUATED if unknown or is_still else HOLDS),
+            broken,
+            richnesses[-1] if richnesses and not is_mixed else None,
+            regime,
+            explodes=bool(over) or spreads,
+        )
+
+    def _unplaced(self) -> Findings:
+        """Of a stream that grows faster than any power: its sizes at init tell that."""
+        broken = [
+            Finding("D0", layer.name, f"h ~ {self._power(layer.h)} at init")
+            for layer in self._layers
+            if layer.h > self._tolerance and self._checked.is_decided
+        ]
+        names = {finding.desideratum for finding in broken}
+        statuses = self._statuses(names, first=NOT_EVALUATED, later=NOT_EVALUATED)
+        regime = Regime.UNSTABLE if broken else Regime.PARTIAL
+        return Findings(statuses, tuple(broken), None, regime, bool(broken))
+
+    def _statuses(
+        self, violated: Iterable[str], *, first: Status = HOLDS, later: Status
+    ) -> tuple[tuple[str, Status], ...]:
+        """Of what is not broken, ``first`` is that of D0 and D1, ``later`` that of the others."""
+        return tuple(
+            (name, VIOLATED if name in violated else first if name in ("D0", "D1") else later)
+            for name, _ in self._checked.statuses
+        )
+
+    def _richnesses(self) -> list[float]:
+        """What each representation shows; one richness is one size of update at all of them."""
+        return [
+            self._layers[at].dh + 0.5
+            for at, value in self._places.items()
+            if value.region is None and not value.is_output and not value.is_normed
+        ]
+
+    def _power(self, exponent: float) -> str:
+        return power(exponent, self._symbol)
+
+    def _sizes(self) -> Iterator[Finding]:
+        """D0 at init.  What a branch adds has no least size, and what only norms read has none."""
+        source, is_off = 0.0, False
+        for at, value in self._places.items():
+            layer = self._layers[at]
+            grown, source = layer.h - source, layer.h
+            if value.is_output:
+                # What is off already goes through the read-out as well.
+                if layer.h > self._tolerance and not (is_off and grown <= self._tolerance):
+                    yield Finding("D0", layer.name, f"f ~ {self._power(layer.h)} at init")
+            elif value.is_added or value.is_normed:
+                continue
+            elif abs(layer.h) > self._tolerance < abs(grown):
+                is_off = True
+                yield Finding("D0", layer.name, f"h ~ {self._power(layer.h)} at init")
+
+    def _excess(self, at: int, size: float) -> float:
+        """By how much an update of a representation is too large."""
+        return size - (self._layers[at].h if self._places[at].is_normed else 0.0)
+
+    def _bounded(self) -> Iterator[int]:
+        """The representations of which D0 says how large updates may be."""
+        for at, value in self._places.items():
+            if not value.is_output and not value.is_added:
+                yield at
+
+    def _explosions(self) -> Iterator[Finding]:
+        """D0 of updates, at the layers whose own explode."""
+        for at in self._bounded():
+            layer = self._layers[at]
+            if self._excess(at, layer.strongest) > self._tolerance:
+                grown = self._power(layer.strongest)
+                words = f"each update makes the representation explode: {grown}"
+                yield Finding("D0", layer.name, words)
+
+    def _carried(self) -> Iterator[Finding]:
+        """D0 of updates, at the first layer that others' make explode."""
+        for at in self._bounded():
+            layer = self._layers[at]
+            if self._excess(at, layer.dh) > self._tolerance:
+                words = f"updates before it make it explode: {self._power(layer.dh)}"
+                yield Finding("D0", layer.name, words)
+                return
+
+    def _overshoots(self) -> Iterator[Finding]:
+        """D1, at every family that is too strong."""
+        for at, layer in enumerate(self._layers):
+            if layer.farthest > self._tolerance:
+                words = f"{self._whose(at)} the output explode: {self._power(layer.farthest)}"
+                yield Finding("D1", layer.name, words)
+
+    def _whose(self, at: int) -> str:
+        place = self._places.get(at)
+        if place is not None and (place.blocks.wide or place.region is not None):
+            return f"{_TOGETHER} make"
+        return "its updates make" if self._has_stream else "each update makes"
+
+    def _trained(self, *, in_blocks: bool) -> Iterator[tuple[int, Representation]]:
+        for at, value in self._places.items():
+            is_linear = any(isinstance(site.op, Linear) for site in value.sites)
+            if is_linear and (value.region is not None) is in_blocks:
+                yield at, value
+
+    def _useless(self) -> Iterator[Finding]:
+        for at, value in self._trained(in_blocks=True):
+            if value.is_added:
+                continue
+            own = [i for i, v in self._places.items() if v.region is value.region and i <= at]
+            yield from self._short_of_output(at, _largest(self._moves[i] for i in own))
+        for at, value in self._trained(in_blocks=False):
+            if not value.is_output:
+                yield from self._short_of_output(at, _largest(self._moves[: at + 1]))
+
+    def _short_of_output(self, at: int, reach: float) -> Iterator[Finding]:
+        if reach < -self._tolerance:
+            words = f"the update of h adds {self._power(reach)} to the output's"
+            yield Finding("D2", self._layers[at].name, words)
+
+    def _negligible(self) -> Iterator[Finding]:
+        """D3: in blocks, of what families add to the stream; else of single updates.
+
+        Beside an update that explodes it is a consequence, to be mended where the explosion is.
+        """
+        stream = _largest(self._moves[:-1])
+        for at, _ in self._trained(in_blocks=True):
+            short = self._layers[at].df - stream
+            if short < -self._tolerance:
+                words = f"{_TOGETHER} add {self._power(short)} of what the stream's do"
+                yield Finding("D3", self._layers[at].name, words)
+        for at, _ in self._trained(in_blocks=False):
+            layer = self._layers[at]
+            sizes = (self._excess(at, layer.dh), *self._moves[: at + 1])
+            explodes = any(size > self._tolerance for size in sizes)
+            owns = {"weight": layer.own}
+            # A bias that never moves may be absent, and one beside a stream may be slow.
+            if layer.bias_own not in (None, -inf) and not self._has_stream:
+                owns["bias"] = _known(layer.bias_own)
+            for which, own in owns.items():
+                short = _over(own, layer.dh)
+                if short < -self._tolerance:
+                    words = f"the {which}'s own update is {self._power(short)} of the whole"
+                    yield Finding("D3", layer.name, words, explodes)
+
+    def _lazy(self) -> Iterator[Finding]:
+        for at, value in self._trained(in_blocks=True):
+            layer = self._layers[at]
+            short = _over(layer.own, layer.dh)
+            if not value.is_added and short < -self._tolerance:
+                words = f"in its block, its own update is {self._power(short)} of the whole"
+                yield Finding("D4", layer.name, words)
 
 
 def power(exponent: float, symbol: str = "n") -> str:
@@ -174,66 +301,12 @@ def _known(exponent: float | None) -> float:
     return -inf if exponent is None else exponent
 
 
-def _sizes(layers: list[Measured], tolerance: float) -> list[Finding]:
-    found: list[Finding] = []
-    source = 0.0
-    *hidden, output = layers
-    for layer in hidden:
-        if abs(layer.h) > tolerance and abs(layer.h - source) > tolerance:
-            found.append(Finding("D0", layer.name, f"h ~ {power(layer.h)} at init"))
-        source = layer.h
-    if output.h > tolerance and output.h - source > tolerance:
-        found.append(Finding("D0", output.name, f"f ~ {power(output.h)} at init"))
-    return found
+def _over(own: float, whole: float) -> float:
+    """The size of a share: nothing beside nothing is not less."""
+    return 0.0 if own == whole else own - whole
 
 
-def _above(
-    layers: list[Measured],
-    size: Callable[[Measured], float],
-    tolerance: float,
-    desideratum: str,
-    words: str,
-) -> list[Finding]:
-    found = []
-    for layer in layers:
-        exponent = size(layer)
-        if exponent > tolerance:
-            found.append(Finding(desideratum, layer.name, f"{words}: {power(exponent)}"))
-    return found
-
-
-def _useless(layers: list[Measured], moves: list[float], tolerance: float) -> list[Finding]:
-    found = []
-    for index, layer in enumerate(layers[:-1]):
-        # What h carries to the output is what the layers up to it add: the sum's largest term.
-        reach = max(moves[: index + 1])
-        if reach < -tolerance:
-            words = f"the update of h adds {power(reach)} to the output's"
-            found.append(Finding("D2", layer.name, words))
-    return found
-
-
-def _negligible(layers: list[Measured], moves: list[float], tolerance: float) -> list[Finding]:
-    found = []
-    for index, layer in enumerate(layers):
-        # Beside an update that explodes it is a consequence, to be mended where the explosion is.
-        explodes = layer.dh > tolerance or max(moves[: index + 1]) > tolerance
-        for own, which in ((layer.own, "weight"), (layer.bias_own, "bias")):
-            # Nothing beside nothing is not less, and a bias that never moves may be absent.
-            if own is None or own == layer.dh or (which == "bias" and own == -inf):
-                continue
-            short = own - layer.dh
-            if short < -tolerance:
-                words = f"the {which}'s own update is {power(short)} of the whole"
-                found.append(Finding("D3", layer.name, words, explodes))
-    return found
-
-
-def _regime(unstable: bool, still: bool, richness: float | None, tolerance: float) -> Regime:
-    if unstable:
-        return Regime.UNSTABLE
-    if still:
-        return Regime.TRIVIAL
-    if richness is None:
-        return Regime.PARTIAL
-    return Regime.RICH if richness > 0.5 - tolerance else Regime.LAZY
+def _largest(exponents: Iterable[float]) -> float:
+    """That of a sum; nan where one is not known."""
+    found = list(exponents)
+    return nan if any(map(isnan, found)) else max(found, default=0.0)

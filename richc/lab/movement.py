@@ -77,12 +77,11 @@ def travel(recipe: Recipe, width: int, richness: float, gamma: float, seed: int)
         if has_kernel
         else None
     )
-    is_chain = program.spec.is_chain
-    h, f = _look(model, layers, probe, is_chain=is_chain)
+    h, f = _look(program, model, layers, probe)
     with torch.no_grad():
         f_trained = model(data.x)
     losses = _train(recipe, model, optimizer)
-    h_after, f_after = _look(model, layers, probe, is_chain=is_chain)
+    h_after, f_after = _look(program, model, layers, probe)
     with torch.no_grad():
         train_loss = program.loss(model(data.x), data.y).item()
         held_out_loss = program.loss(model(data.held_out_x), data.held_out_y).item()
@@ -124,14 +123,14 @@ def _options(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
 
 @torch.no_grad()
 def _look(
-    model: nn.Module, layers: list[nn.Module], x: Tensor, *, is_chain: bool
+    program: Program, model: nn.Module, layers: list[nn.Module], x: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The last representation (N, n), before its activation, and the outputs (N, k).
 
     Behind blocks no one layer makes it: it is what the last layer reads.
     """
     seen: list[Tensor] = []
-    if is_chain:
+    if program.spec.is_chain:
         hook = layers[-2].register_forward_hook(lambda _layer, _inputs, output: seen.append(output))
     else:
         hook = layers[-1].register_forward_pre_hook(lambda _layer, inputs: seen.append(inputs[0]))

@@ -52,6 +52,11 @@ class Need(NamedTuple):
     wanted: float
 
 
+def are_small(spec: Model) -> bool:
+    """Whether networks are measured at small sizes only: with blocks, they are many layers."""
+    return not spec.is_chain
+
+
 def default_widths(spec: Model) -> list[int]:
     """By factors of 2, as ``UNITS`` has it, as far as the weights are not too many."""
     wide = [layer.fan_out for layer in spec.layers if layer.fan_out.wide]
@@ -59,7 +64,7 @@ def default_widths(spec: Model) -> list[int]:
     first, last = spec.fitting(math.ceil(units / thinnest) for units in UNITS)
     multiplies = any(one.law.takes_matrices_only for one in spec.optimizers)
     most = MOST_WEIGHTS_OF_MATRICES if multiplies else MOST_WEIGHTS
-    most = most if spec.is_chain else MOST_WEIGHTS_OF_BLOCKS
+    most = MOST_WEIGHTS_OF_BLOCKS if are_small(spec) else most
     widths = [max(2, first)]
     while 2 * widths[-1] <= last:
         if len(widths) >= _FEWEST_WIDTHS and weights(spec._replace(width=2 * widths[-1])) > most:

@@ -9,6 +9,7 @@ from richc.calculus.run import LayerFlow
 from richc.calculus.verdict import Verdict
 from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, H, Key
 from richc.lab.growth import Growth
+from richc.lab.planning import are_small
 from richc.pipeline import ModelResult
 from richc.rules.common import trained
 
@@ -35,10 +36,10 @@ def _predict(result: ModelResult, key: Key) -> Size | None:
         return at_first
     predicted = _change(later[key.layer], key)
     # Signals that fade at init grow step by step to the size of their updates, and so do weights:
-    # how far they are after a few steps depends on the rate at every width that is measured, and in
-    # blocks, which are narrower and fewer, at every depth.
+    # how far they are after a few steps depends on the rate at every width that is measured, and
+    # where sizes are small so does all that grows.
     grows = any(one.source != other.source for one, other in zip(first, later, strict=True)) or (
-        not result.spec.is_chain and at_first is not ZERO_SIZE
+        are_small(result.spec) and at_first is not ZERO_SIZE
     )
     return None if grows and predicted != at_first else predicted
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, final
@@ -191,6 +192,13 @@ def _chosen(
 ) -> argparse.Namespace:
     """What the program's command line would say of its data."""
     return argparse.Namespace(data=path, target=target, ignore=ignore, missing="error", seed=seed)
+
+
+def seed_of(*names: object) -> int:
+    """What a network of these names, such as its width and number, is drawn by."""
+    # torch's generator on the CPU takes 32 bits.
+    name = " ".join(map(str, names)).encode()
+    return int.from_bytes(hashlib.blake2s(name, digest_size=4).digest(), "little")
 
 
 def rate_of(spec: Model) -> float:

@@ -9,7 +9,6 @@ moves along the same scale.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Iterable, Sequence
@@ -24,11 +23,11 @@ from richc.calculus.verdict import VIOLATED
 from richc.compilation import program as emit
 from richc.diagnostics import RichError
 from richc.emit.plan import depends_on_gamma, depends_on_richness
-from richc.lab.experiment import Experiment, Listener
+from richc.lab.experiment import Experiment
 from richc.lab.movement import Recipe, Travel, no_kernel, travel
 from richc.lab.outcome import Outcome
-from richc.lab.pace import Pace
-from richc.lab.program import Batch, Program, rate_of
+from richc.lab.pace import Listener, Pace
+from richc.lab.program import Batch, Program, rate_of, seed_of
 from richc.lab.statistics import PRIOR_VARIANCE, Fit, Noise, expected_error, fit
 from richc.lab.sweep.runs import weights
 from richc.pipeline import ModelResult
@@ -49,7 +48,7 @@ _MARGIN, _SLOWER = 0.8, 8
 _NOISE = Noise(crosses=False)
 #: What a network takes whatever its width is, in weights; measured on a CPU.
 _OVERHEAD = 340_000
-#: The width whose time tells that of wider ones, at the least.
+#: The width whose time tells that of wider ones.
 _TIMED = 128
 
 #: Quantities whose exponent is fitted; those that want a tangent kernel last.
@@ -192,7 +191,7 @@ def scale(
     jobs = [(n, r, spec.gamma) for n in sorted(settings.widths) for r in points]
     extra = [(at, spec.richness, gamma) for gamma in gammas]
     with torch.random.fork_rng(devices=[]):
-        spots = _train(recipe, jobs, extra, settings, listener or Listener())
+        spots = _train(recipe, [*jobs, *extra], settings, listener or Listener())
     main, prefactors = spots[: len(jobs)], spots[len(jobs) :]
     reason = no_kernel(recipe)
     rows = [_rows(r, main, settings.tolerance, reason is None) for r in points]
@@ -244,36 +243,22 @@ def _places(
 
 def _train(
     recipe: Recipe,
-    jobs: Sequence[tuple[int, Fraction, Fraction]],
-    extra: Sequence[tuple[int, Fraction, Fraction]],
+    places: Sequence[tuple[int, Fraction, Fraction]],
     settings: ScaleSettings,
     listener: Listener,
 ) -> list[Spot]:
-    """Every network; those of ``jobs`` narrow ones first, whose time tells that of the others."""
-    spots = []
-    pace = Pace(lambda width: _OVERHEAD + weights(recipe.program.at(width)))
-    expected: dict[int, float] = {}
-    for index, (n, r, gamma) in enumerate([*jobs, *extra]):
-        if not expected and n > max(_TIMED, jobs[0][0]):
-            rest = [job[0] for job in [*jobs[index:], *extra]]
-            expected = {width: pace.expect(width) for width in set(rest)}
-            listener.begin(sum(expected[width] for width in rest))
-        began = time.perf_counter()
-        seeds = [_seed(settings.seed, n, index) for index in range(settings.seeds)]
+    """Every network."""
+
+    def train(at: int) -> Spot:
+        n, r, gamma = places[at]
+        # The same for every r and gamma: such networks differ in nothing else.
+        seeds = [seed_of("scale", settings.seed, n, index) for index in range(settings.seeds)]
         travels = [travel(recipe, n, float(r), float(gamma), seed) for seed in seeds]
-        spots.append(Spot(r, gamma, n, tuple(travels)))
-        pace.heard(n, time.perf_counter() - began)
-        if expected:
-            listener.done(expected[n])
-    listener.end()
-    return spots
+        return Spot(r, gamma, n, tuple(travels))
 
-
-def _seed(seed: int, width: int, index: int) -> int:
-    """Another one for every width; for every r and gamma the same: they differ in nothing else."""
-    # torch's generator on the CPU takes 32 bits.
-    name = f"scale {seed} {width} {index}".encode()
-    return int.from_bytes(hashlib.blake2s(name, digest_size=4).digest(), "little")
+    pace = Pace(lambda width: _OVERHEAD + weights(recipe.program.at(width)))
+    jobs = [(n, settings.seeds) for n, _, _ in places]
+    return pace.train(jobs, train, _TIMED, listener)
 
 
 def _refuse_off_the_scale(result: ModelResult, points: Iterable[Fraction]) -> None:

@@ -20,12 +20,13 @@ from richc.calculus.verdict import HOLDS, MIXED, NOT_EVALUATED, VIOLATED
 from richc.compilation import program as emit
 from richc.lab.comparison import ExponentComparison, compare, settled, tolerance_of
 from richc.lab.coordinates import Key, Sizes
-from richc.lab.experiment import Experiment, Listener
+from richc.lab.experiment import Experiment
 from richc.lab.exponents import MeasuredExponents, noise_of
-from richc.lab.findings import Fault, Findings, decide, find_fault
+from richc.lab.fault import Fault, find_fault
+from richc.lab.findings import Findings, MeasuredDecision, representations
 from richc.lab.growth import Growth
 from richc.lab.outcome import Outcome
-from richc.lab.pace import Pace
+from richc.lab.pace import Listener, Pace
 from richc.lab.planning import (
     DEPTHS,
     NARROW,
@@ -33,6 +34,7 @@ from richc.lab.planning import (
     SHALLOW,
     Need,
     Seeds,
+    are_small,
     deciding,
     default_widths,
     more,
@@ -40,7 +42,6 @@ from richc.lab.planning import (
     wanted_error,
 )
 from richc.lab.program import Batch, Program, rate_of
-from richc.lab.stack_findings import StackDecision, representations
 from richc.pipeline import ModelResult
 from richc.rules.sentence import point_name
 from richc.spec.model import Claim, Model
@@ -248,15 +249,10 @@ def verify(
         for growth, model in models.items():
             program = Program(text, model, growth)
             batch = batch or program.batch(BATCH, settings.data, settings.target)
-            experiment = Experiment(
-                program, batch, settings.steps, settings.seed, settings.with_state
-            )
-            given = seeds
+            its, count = settings, len(sizes[growth])
             if isinstance(seeds, tuple):
-                at = len(widths)
-                given = seeds[:at] if growth is Growth.WIDTH else seeds[at:]
-            its = settings._replace(seeds=given)
-            grids.append(measure(result, experiment, sizes[growth], its, listener or Listener()))
+                its, seeds = settings._replace(seeds=seeds[:count]), seeds[count:]
+            grids.append(measure(result, program, batch, sizes[growth], its, listener))
     assert batch is not None
     return Verification(
         result,
@@ -279,13 +275,15 @@ def _shallow(spec: Model) -> Model:
 
 def measure(
     result: ModelResult,
-    experiment: Experiment,
+    program: Program,
+    batch: Batch,
     planned_sizes: list[int],
     settings: VerifySettings,
-    listener: Listener,
+    listener: Listener | None,
 ) -> Grid:
     """Train networks of these sizes until there is enough to tell, or no more is asked for."""
-    growth = experiment.program.over
+    experiment = Experiment(program, batch, settings.steps, settings.seed, settings.with_state)
+    growth, listener = program.over, listener or Listener()
     tolerance = settings.tolerance or tolerance_of(result, growth)
     experiment.refuse_too_large(planned_sizes[-1])
     if settings.lr is None:
@@ -317,7 +315,7 @@ def _evidence(
     step, findings = _findings(result, exponents, steps, tolerance)
     allowed = tolerance + exponents.chance(step, CHANCE)
     fault = None
-    if result.spec.is_chain and (findings.broken or _unmet(result, findings, allowed)):
+    if findings.broken or _unmet(result, findings, allowed):
         points = [r.richness for r in result.spec.requirements if r.kind == Claim.POINT]
         richness = points[0] if points else result.spec.richness
         measured = exponents.measured(_names(result), step)
@@ -345,20 +343,17 @@ def _findings(
     network: what is the cause and what a consequence shows in the first.
     """
     names = _names(result)
-    places = {} if result.spec.is_chain else representations(result.context.network)
+    places = representations(result.context.network)
 
     def found(at: int) -> Findings:
         known: dict[Key, float] = {}
-        if not result.spec.is_chain:
-            # Depths are too few to compare two fitted exponents.
+        if are_small(result.spec):
+            # Sizes are too few to compare two fitted exponents.
             known = settled(result, compare(result, exponents, at, False, tolerance))
         # Where all are known, the tolerance is half way between two powers already.
         allowed = tolerance + exponents.chance(at, CHANCE, known)
         measured = exponents.measured(names, at, known)
-        if result.spec.is_chain:
-            return decide(measured, allowed)
-        decided = result.verdict.is_decided
-        decision = StackDecision(measured, places, exponents.growth, allowed, is_decided=decided)
+        decision = MeasuredDecision(measured, places, exponents.growth, allowed, result.verdict)
         return decision.findings()
 
     first = found(1)

@@ -62,6 +62,13 @@ def test_a_model_that_is_as_required(tmp_path: Path) -> None:
     assert re.search(r"D0-D3 hold, r = 0\.(4|5)\d \(rich\)", lines[-1])
 
 
+def test_no_narrow_width_tells_how_long_wide_ones_take(tmp_path: Path) -> None:
+    result = run(tmp_path, MUP, "--widths", "520,528", "--seeds", "1", "--steps", "1")
+
+    assert result.exit_code in (0, 1, 4), result.output
+    assert "520" in result.stdout
+
+
 def test_json_holds_every_row_of_the_table(tmp_path: Path) -> None:
     report = as_json(tmp_path, MUP)
 

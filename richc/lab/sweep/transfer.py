@@ -16,6 +16,7 @@ from richc.calculus.drift import Drift, rate_drift
 from richc.compilation import program as emit
 from richc.diagnostics import RichError
 from richc.emit.program import BATCH, STEPS
+from richc.lab import memory
 from richc.lab.growth import Growth
 from richc.lab.outcome import Outcome
 from richc.lab.program import Program, rate_of
@@ -264,10 +265,6 @@ def _refuse_too_large(job: Job, width: int, workers: int) -> None:
     """Raises RichError: weights, gradients and the optimizer's state, in each worker."""
     if job.device == "cuda":
         return
-    wanted, over = 4 * 6 * weights(job.at(width)) * workers, job.over
-    has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if wanted > 0.8 * has:
-        raise RichError(
-            f"{workers} trainings of {over} {width} at once need about {wanted / 2**30:.0f} GiB, "
-            f"and there are {has / 2**30:.0f}: fewer --workers or smaller --widths"
-        )
+    wanted = 4 * 6 * weights(job.at(width)) * workers
+    who = f"{workers} trainings of {job.over} {width} at once"
+    memory.require(wanted, who, "fewer --workers or smaller --widths")
