@@ -6,7 +6,6 @@ from fractions import Fraction
 
 from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.run import LayerFlow
-from richc.calculus.verdict import Verdict
 from richc.lab.coordinates import DF, DH, KERNEL, OWN, STATE, H, Key
 from richc.lab.growth import Growth
 from richc.lab.planning import are_small
@@ -23,7 +22,7 @@ def predict(result: ModelResult, key: Key, growth: Growth = Growth.WIDTH) -> Siz
 def _predict(result: ModelResult, key: Key) -> Size | None:
     verdict = result.verdict
     if key.quantity == H:
-        return verdict.flow.later[key.layer].h if key.layer < _known_heights(verdict) else None
+        return verdict.flow.later[key.layer].h if key.layer < verdict.known_heights else None
     if verdict.nontrivial is None:
         return None
     if key.quantity == KERNEL:
@@ -42,19 +41,6 @@ def _predict(result: ModelResult, key: Key) -> Size | None:
         are_small(result.spec) and at_first is not ZERO_SIZE
     )
     return None if grows and predicted != at_first else predicted
-
-
-def _known_heights(verdict: Verdict) -> int:
-    """How many layers' sizes at init are exact, counted from the input.
-
-    Of a stack, to the first that is not of order one where the rest depends on how activations take
-    that.
-    """
-    known = verdict.known_heights
-    if verdict.nontrivial is None and verdict.reason:
-        heights = (at.h for at in verdict.flow.later[:known])
-        return next((i for i, h in enumerate(heights, start=1) if h != 0), known)
-    return known
 
 
 def _change(at: LayerFlow, key: Key) -> Size:
