@@ -27,7 +27,7 @@ from richc.repair.repair import carried_out, repair
 from richc.repair.search import PlannedChange, RepairPlan
 from richc.repair.stack import spots
 from richc.repair.target import MUP, NTP, Contradiction
-from richc.report.map import TICKS, Entry, Panel, clamped, depth, position
+from richc.report.map_entries import TICKS, Entry, Panel, clamped, depth, position
 from richc.rules.sentence import GAUGE_NAMES, POINT_NAMES
 from richc.spec.arrangement import residuals
 from richc.spec.infer import STANDARD

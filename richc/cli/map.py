@@ -18,7 +18,7 @@ from richc.diagnostics import RichError
 
 if TYPE_CHECKING:
     from richc.pipeline import FileResult
-    from richc.report.map import Entry
+    from richc.report.map_entries import Entry
 
 
 @click.command("map", short_help="Draw where models are in parameterization space.")
@@ -118,7 +118,7 @@ def read_entries(paths: tuple[str, ...], model: str | None, stdin: str) -> tuple
     from richc.cli.inputs import sources
     from richc.gauge.place import place
     from richc.pipeline import FileResult, analyse_source
-    from richc.report.map import Entry
+    from richc.report.map_entries import Entry
     from richc.syntax.source import Source
 
     inputs = list(sources(paths, stdin))

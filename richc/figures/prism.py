@@ -14,7 +14,7 @@ from richc.algebra.exponent import HALF, ZERO
 from richc.calculus.verdict import named_point
 from richc.figures.labels import Box, Paper
 from richc.figures.style import COLORS, COLUMN, GRID, INK, TWO_COLUMNS, write
-from richc.report.map import (
+from richc.report.map_entries import (
     BEYOND,
     TICKS,
     Entry,

@@ -9,7 +9,7 @@ from itertools import combinations
 from richc.algebra.exponent import HALF, ZERO
 from richc.calculus.verdict import named_point
 from richc.gauge.place import Place
-from richc.report.map import BEYOND, TICKS, Entry, Panel, clamped, depth, tags
+from richc.report.map_entries import BEYOND, TICKS, Entry, Panel, clamped, depth, tags
 from richc.rules.sentence import DEPTH_NAMES, GAUGE_NAMES, POINT_NAMES
 
 #: Columns: of the margin for names on the left, and of the scale from r = 0 to r = 1/2.

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from richc._version import __version__
-from richc.report import map as values
+from richc.report import map_entries as values
 from richc.report.strict import FileName, Strict
 
 Gauge = Literal["stp", "mup", "rescaling"]
