@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.choosing import chosen_model, model_option
 from richc.cli.common_options import quiet_option
-from richc.cli.completing import features, models, rich_files
-from richc.cli.errors import show_diagnostics
+from richc.cli.completing import features, rich_files
 from richc.cli.inputs import STDIN
 from richc.cli.outputs import keep_apart
 from richc.diagnostics import RichError
 from richc.words import FEATURES
 
 if TYPE_CHECKING:
-    from richc.compilation import Refused
     from richc.emit.program import Origin
     from richc.pipeline import ModelResult
-    from richc.spec.model import Model
 
 
 #: The option ``--with``, as an argument ``features``.
@@ -32,15 +30,6 @@ wishes = click.option(
     metavar="NAMES",
     shell_complete=features,
     help="Add to the program, with commas between: " + ", ".join(FEATURES) + ".",
-)
-
-
-model_option = click.option(
-    "--model",
-    "name",
-    metavar="NAME",
-    shell_complete=models,
-    help="Which model, where FILE holds several.",
 )
 
 
@@ -169,49 +158,6 @@ def _check(path: Path, *, quiet: bool) -> int:
     return 1
 
 
-def chosen_model(
-    file: str, name: str | None, *, allow_violations: bool, color: str = "auto"
-) -> ModelResult:
-    """The one model of ``file`` that is meant.
-
-    Prints the diagnostics and exits with 1 where it may not be compiled.  Raises click's
-    exceptions, with exit code 2, for an unreadable file and for a ``name`` that is missing or
-    does not exist.
-    """
-    return declared_and_judged(file, name, allow_violations=allow_violations, color=color)[0]
-
-
-def declared_and_judged(
-    file: str,
-    name: str | None,
-    *,
-    allow_violations: bool,
-    color: str = "auto",
-    at: Callable[[Model], Model] | None = None,
-) -> tuple[ModelResult, ModelResult]:
-    """The one model of ``file`` that is meant, and what ``at`` makes of it, which is judged.
-
-    Prints and raises as ``chosen_model``.
-    """
-    from richc.cli.inputs import analysed
-    from richc.compilation import Refused, WrongChoice, choose
-    from richc.pipeline import analyse_source
-
-    try:
-        declared = analysed(file)
-        if at is None:
-            chosen = choose(declared, name, allow_violations=allow_violations)
-            return chosen, chosen
-        trained = analyse_source(declared.source, at)
-        judged = choose(trained, name, allow_violations=allow_violations)
-        return choose(declared, name, allow_violations=True), judged
-    except WrongChoice as error:
-        raise click.UsageError(f"{file}: {error}", click.get_current_context()) from None
-    except Refused as refused:
-        _show(refused, color, "" if at is None else ": it is checked as it would be trained")
-        raise SystemExit(1) from None
-
-
 def program_with(
     chosen: ModelResult,
     lists: Iterable[str],
@@ -232,9 +178,3 @@ def program_with(
         raise click.UsageError(f"--with: {error}", click.get_current_context()) from None
     except TakenName as error:
         raise RichError(f"{chosen.spec.name}: {error}") from None
-
-
-def _show(refused: Refused, color: str, why: str) -> None:
-    show_diagnostics(refused.result, color)
-    if refused.advice:
-        click.echo(f"\n{refused.advice}{why}", err=True)

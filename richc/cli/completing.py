@@ -157,7 +157,7 @@ def explainable(
 
 def examples(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """What ``richc init --from`` copies."""
-    from richc.cli.init import example_names
+    from richc.cli.packaged import example_names
 
     return _items(((name, None) for name in example_names()), incomplete)
 

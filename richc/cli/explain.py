@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.choosing import chosen_model, model_option
 from richc.cli.color import color_option, use_color
-from richc.cli.compile import chosen_model, model_option
 from richc.cli.completing import explainable, layers
 from richc.cli.inputs import STDIN, SUFFIX
 from richc.diagnostics import RichError

@@ -13,6 +13,7 @@ from richc.cli.common_options import quiet_option
 from richc.cli.completing import examples
 from richc.cli.inputs import STDIN, SUFFIX
 from richc.cli.outputs import keep_apart
+from richc.cli.packaged import example_names, packaged
 from richc.cli.starting import Start, model_name, starting_text
 from richc.diagnostics import RichError
 from richc.syntax.source import printable
@@ -95,13 +96,13 @@ def command(
         has_data = f'"{_DIGITS}"' in text
         follows = f"richc {'train' if has_data else 'verify'} {_shell(target)}"
     else:
-        source = Path(_packaged(_DIGITS) if data is None else data)
+        source = Path(packaged(_DIGITS) if data is None else data)
         target = _target(output, source.name.split(".")[0] or "model")
         has_data = data is None
         text, follows = _made_for(source, data is None, target, made)
     keep_apart([("-o", output)], [data])
     if has_data and target is not None:
-        _write(target.parent / _DIGITS, Path(_packaged(_DIGITS)).read_bytes(), force)
+        _write(target.parent / _DIGITS, Path(packaged(_DIGITS)).read_bytes(), force)
     if target is None:
         click.echo(text, nl=False)
         return
@@ -128,22 +129,6 @@ def _shell(target: Path | None) -> str:
     return shlex.quote(f"./{target}" if str(target).startswith("-") else str(target))
 
 
-def _packaged(name: str = "") -> str:
-    """A file of examples/: the wheel's copy, or the checkout's.  Raises RichError."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    folders = os.path.join(package, "_examples"), os.path.join(package, os.pardir, "examples")
-    found = next((p for p in (os.path.join(f, name) for f in folders) if os.path.exists(p)), None)
-    if found is None:
-        raise RichError(f"richc's own {name or 'examples'} are not where they were installed")
-    return os.path.normpath(found)
-
-
-def example_names() -> list[str]:
-    """Names of the examples that pass their check."""
-    names = (name.removesuffix(SUFFIX) for name in os.listdir(_packaged()) if SUFFIX in name)
-    return sorted(name for name in names if "fails" not in name)
-
-
 def _example(asked: str) -> str:
     """``examples/digits_ntp.rich`` is ``digits_ntp``.  Raises RichError."""
     stem = asked.removeprefix("examples/").removesuffix(SUFFIX)
@@ -156,7 +141,7 @@ def _example(asked: str) -> str:
 
 def _copied(stem: str, target: Path | None) -> str:
     """An example, whose comments name the copy."""
-    text = Path(_packaged(f"{stem}{SUFFIX}")).read_text(encoding="utf-8")
+    text = Path(packaged(f"{stem}{SUFFIX}")).read_text(encoding="utf-8")
     name = f"{stem}{SUFFIX}" if target is None else str(target)
     return text.replace(f"examples/{stem}{SUFFIX}", printable(name))
 

@@ -61,7 +61,7 @@ class LazyGroup(click.Group):
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             from richc.cli.unknown import hint
 
-            raise click.UsageError(f"there is no command {args[0]!r}{hint(args[0])}", ctx)
+            raise click.UsageError(f"there is no command {args[0]!r}{hint(args[0], COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.choosing import declared_and_judged, model_option
 from richc.cli.common_options import data_option, quiet_option, target_option
-from richc.cli.compile import declared_and_judged, model_option, program_with, wishes
+from richc.cli.compile import program_with, wishes
 from richc.cli.completing import rich_files
 from richc.cli.errors import no_such_option
 from richc.cli.inputs import STDIN

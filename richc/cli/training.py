@@ -107,7 +107,7 @@ def measuring(
     ``outputs`` and ``inputs`` are further files that it writes and reads.  Unless it
     ``needs_data``, random ones stand in for those that the file names and that are not there.
     """
-    from richc.cli.compile import chosen_model
+    from richc.cli.choosing import chosen_model
 
     given = click.get_current_context().params
     file, data, target = given["file"], given["data"], given["target"]

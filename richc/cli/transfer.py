@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richc.cli.choosing import model_option
 from richc.cli.color import color_option
 from richc.cli.common_options import (
     data_option,
@@ -18,7 +19,6 @@ from richc.cli.common_options import (
     quiet_option,
     target_option,
 )
-from richc.cli.compile import model_option
 from richc.cli.completing import rich_files
 from richc.cli.number_types import DEPTHS, POSITIVE, VALUES, WIDTHS
 from richc.cli.repeating import again

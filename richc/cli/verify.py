@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from richc.cli.choosing import model_option
 from richc.cli.color import color_option
 from richc.cli.common_options import (
     data_option,
@@ -12,7 +13,6 @@ from richc.cli.common_options import (
     quiet_option,
     target_option,
 )
-from richc.cli.compile import model_option
 from richc.cli.completing import rich_files
 from richc.cli.number_types import DEPTHS, SEEDS, WIDTHS
 from richc.cli.repeating import again
