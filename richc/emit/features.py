@@ -65,28 +65,19 @@ FEATURES: dict[str, Feature] = {
 }
 
 #: Every part (richc/emit/parts) in the order of the file, and of which files: a condition as behind
-#: ``# keep if``, on features, the loss, and the words that ``words_of`` adds.  An optimizer's
-#: own part goes before all others.
-PARTS: tuple[tuple[str, str], ...] = (
-    ("dense", ""),
-    ("embedding", "embedding"),
-    ("shifted", "shifted"),
-    ("blocks", "blocks"),
-    ("side_by_side", "several"),
-    ("network", ""),
-    ("weights", "module_only"),
-    ("cross_entropy", "cross_entropy and program"),
-    ("mse", "mse and program"),
-    ("data", "program"),
-    ("stream", "stream"),
-    ("ranks", "ranks"),
-    ("training", "program"),
-    ("ckpt", "ckpt"),
-    ("log", "log"),
-    ("monitor", "monitor"),
-    ("command", "program"),
-    ("program", "program"),
-)
+#: ``# keep if``, on features, the loss, and the words that ``words_of`` adds.
+PARTS = {
+    "optimizers": "",
+    "layers": "",
+    "blocks": "blocks",
+    "network": "",
+    "data": "program",
+    "stream": "stream",
+    "training": "program",
+    "ckpt": "ckpt",
+    "log": "log or monitor",
+    "program": "program",
+}
 
 
 def chosen(*wishes: Iterable[str], train: Train | None = None) -> tuple[str, ...]:

@@ -57,7 +57,13 @@ def words_of(plan: Plan) -> frozenset[str]:
         "shifted": any(shift_of(norm) is not None for norm in norms),
         "whole": not all(law.torch.steps_on_shards for law in laws),
     }
-    return frozenset({*(word for word in said if said[word]), *dists, plan.model.loss})
+    named = {*(law.name for law in laws), *dists, plan.model.loss}
+    return frozenset({*(word for word in said if said[word]), *named})
+
+
+def sizes(model: Model) -> list[str]:
+    """What the network is made with."""
+    return ["width", *(["depth"] if model.depth is not None else []), "richness", "gamma"]
 
 
 def fills(plan: Plan, words: frozenset[str]) -> Fills:
@@ -66,6 +72,7 @@ def fills(plan: Plan, words: frozenset[str]) -> Fills:
     layers = [line for step in plan.steps for line in _assignment(plan, step)]
     scaled = bool({"options", "module_only"} & words)
     arguments = ", ".join(["self", *(f"{rate}: float | None = None" for rate in rates(plan))])
+    drawn = "Dense | Shifted" if "shifted" in words else "Dense"
     made = f"model.make_optimizer({', '.join(f'options.{rate}' for rate in rates(plan))})"
     return {
         "layer": _about_layer(words),
@@ -74,6 +81,7 @@ def fills(plan: Plan, words: frozenset[str]) -> Fills:
         "checks": _checks(model),
         "layers": [*binding(layers), *layers],
         "forward": [*_lines(plan.steps), "return x"],
+        "drawn": [f"for layer in [m for m in self.modules() if isinstance(m, {drawn})]:"],
         "each": groups_of_each(plan),
         "base_rates": [f"def base_rates({arguments}) -> list[float]:"],
         "defaults": default_rates(plan),

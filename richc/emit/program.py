@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from richc.emit.docstring import docstring
 from richc.emit.features import PARTS, UnknownFeature, chosen
-from richc.emit.module import block_fills, fills, words_of
+from richc.emit.module import block_fills, fills, sizes, words_of
 from richc.emit.plan import BASES, Plan, plan
 from richc.emit.text import (
     LINE_LENGTH,
@@ -37,8 +37,8 @@ STEPS, BATCH, _SEED, _PRECISION, _SCHEDULE = 1000, 128, 0, "fp32", "constant"
 #: What the program shows beside the loss.
 _SCORES = {"cross_entropy": "accuracy", "mse": "R^2"}
 
-#: What stands for the model's class in the parts, which no layer can be called.
-_CLASS = "_Network"
+#: What stands in the parts for the model's class, which no layer can be called, and for arguments.
+_CLASS, _ARGUMENTS = "_Network", "*sizes_of(options)"
 
 
 class Origin(NamedTuple):
@@ -91,12 +91,12 @@ def emit_program(
     if {"stream", "embedding"} <= words:
         raise UnknownFeature("`stream` reads features, not indices of tokens")
     parts, filled = [], fills(decided, words)
-    for name in _parts(decided, words):
+    for name in (name for name, condition in PARTS.items() if holds(condition, words)):
         each = [filled]
         if name == "blocks":
             each = [block_fills(decided, module) for module in decided.modules]
         parts += [load_part(name, words, fill) for fill in each]
-    text = "\n\n".join(part.body for part in parts)
+    text = "\n\n".join(part.body for part in parts if part.body.strip())
     # Parts have one return, for the type checker; what is returned at once needs no name, but that
     # what a layer returns is a tensor shows by the name of the argument.
     text = re.sub(r"(\n +)(?!x )(\w+) = (.*)\1return \2\n", r"\1return \3\n", text)
@@ -112,6 +112,7 @@ def emit_program(
         "",
     ]
     body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text)
+    body = body.replace(_ARGUMENTS, ", ".join(f"options.{size}" for size in sizes(model)))
     return "\n".join(head) + "\n" + formatted(body)
 
 
@@ -124,13 +125,6 @@ def _header(origin: Origin | None, richc_version: str) -> list[str]:
         f"{MARKER}{richc_version} from {shlex.quote(origin.path)}. Change that, not this file.",
         f"{ORIGIN}{origin.digest[:16]}, richc compile {words}",
     ]
-
-
-def _parts(decided: Plan, words: frozenset[str]) -> list[str]:
-    """Which parts the program has, in its order: an optimizer's own before all others."""
-    laws = [optimizer.law for optimizer in decided.optimizers]
-    own = dict.fromkeys(law.name for law in laws if law.torch.is_a_part)
-    return [*own, *(name for name, condition in PARTS if holds(condition, words))]
 
 
 def _imports(parts: Iterable[Part], text: str) -> list[str]:

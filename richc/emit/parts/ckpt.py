@@ -19,15 +19,13 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor  # keep if fsdp
 
 from richc.emit.parts.data import refused_for
-from richc.emit.parts.ranks import gather, rank, ranks
-from richc.emit.parts.training import Trainer
+from richc.emit.parts.training import Trainer, gather, rank, ranks
 
 SPEC = ""
 
 # ---- emitted from here on ----
 
 
-# ---- checkpoints ---------------------------------------------------------------------------------
 class Checkpoints:
     """States of a run as ``step-00000100``, ... in a folder of its own, each complete.
 

@@ -147,20 +147,17 @@ def as_array(value: Any, name: str, kinds: str = "biufU") -> np.ndarray:
 
 
 # end
-# keep if options or stream
-def lost(labels: np.ndarray) -> np.ndarray:
+def lost(labels: np.ndarray) -> np.ndarray:  # keep if options or stream
     """Which rows have a label that is missing (rows,)."""
     if labels.dtype.kind in "UO":
         labels = np.where(np.isin(np.char.lower(labels.astype(str)), MISSING), math.nan, 0.0)
     return np.asarray(~np.isfinite(labels).reshape(len(labels), -1).all(1))
 
 
-# end
 def encode(labels: np.ndarray) -> Tensor:
     # keep if cross_entropy
     """Class numbers (rows,): integers from 0 as they are, other labels in their sorted order."""
-    # end
-    # keep if mse
+    # else
     """Targets (rows, outputs); where there is one label a row, its class as one-hot booleans."""
     given = labels[:1].size
     if labels.dtype.kind == "f" and given == OUTPUTS:
@@ -183,9 +180,8 @@ def encode(labels: np.ndarray) -> Tensor:
     return torch.from_numpy(numbers)
 
 
-# keep if features
-@contextlib.contextmanager
-def refused_for(what: str) -> Iterator[None]:
+@contextlib.contextmanager  # keep if features
+def refused_for(what: str) -> Iterator[None]:  # keep if features
     """Says of what goes wrong what it goes wrong with, as a ValueError: ``main`` prints a line."""
     try:
         yield
@@ -194,26 +190,21 @@ def refused_for(what: str) -> Iterator[None]:
         raise ValueError(f"{what}: {reason or type(error).__name__}") from None
 
 
-# end
 def load(options: argparse.Namespace) -> list[Any]:
     """Features and targets to train on, and held-out ones: a fifth of the rows, by the seed."""
     with refused_for(f"{options.data}"):  # fill refusal
         # keep if not stream
-        # keep if options
-        if options.data.is_fifo():
+        if options.data.is_fifo():  # keep if options
             raise ValueError("a pipe, not a file")
-        is_csv = options.data.name.lower().endswith((".csv", ".csv.gz"))
-        found, labels, _ = (read_csv if is_csv else read_arrays)(options)
-        # end
+        is_csv = options.data.name.lower().endswith((".csv", ".csv.gz"))  # keep if options
+        found, labels, _ = (read_csv if is_csv else read_arrays)(options)  # keep if options
         found, labels, _ = read_csv(options)  # keep if not options
         x, columns = torch.from_numpy(found).float().double(), found.shape[1]  # as fp32 holds it
         bad = ~x.isfinite().all(1).numpy()
         # else
         x, labels = open_rows(options)
-        # keep if options
-        if len(x) != len(labels):
+        if len(x) != len(labels):  # keep if options
             raise ValueError(f"{len(x)} rows of features and {len(labels)} labels")
-        # end
         columns, bad = x.columns, lost(labels)
         for block in x.index.split(BLOCK) if options.missing == "drop" else ():
             bad[block] |= ~x[block].to("cpu").isfinite().all(1).numpy()
@@ -227,19 +218,15 @@ def load(options: argparse.Namespace) -> list[Any]:
         if (~bad).sum() < 4:
             raise ValueError(f"{(~bad).sum()} rows are too few")
         x, y = x[~bad], encode(labels[~bad])
-        # keep if embedding
-        if ((x != x.floor()) | (x < 0) | (x >= TOKENS)).any():
+        if ((x != x.floor()) | (x < 0) | (x >= TOKENS)).any():  # keep if embedding
             raise ValueError(f"an index is no integer from 0 to {TOKENS - 1}")
-        # end
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(options.seed))
         test, train = order[: max(2, len(x) // 5)], order[max(2, len(x) // 5) :]
         x.standardise(train, options.statistics_rows)  # keep if stream
     # fill refused
-    # keep if mse
-    if y.dtype != torch.bool:
+    if y.dtype != torch.bool:  # keep if mse
         y = (y - y[train].mean(0)) / y[train].std(0, correction=0).clamp(min=1e-30)
-    y = y.float()
-    # end
+    y = y.float()  # keep if mse
     x = x[:, 0].long()  # keep if embedding
     # keep if not stream and not embedding
     mean, deviation = x[train].mean(0), x[train].std(0, correction=0)

@@ -13,11 +13,10 @@ import torch.distributed as dist  # keep if ranks
 from torch import Tensor
 
 from richc.emit.parts.data import as_array, choose, find_columns, open_arrays, read_csv
-from richc.emit.parts.ranks import rank, ranks
+from richc.emit.parts.training import rank, ranks
 
 # ---- emitted from here on ----
 
-# ---- data on the disk ----------------------------------------------------------------------------
 BLOCK = 1 << 16  # rows that are read at once for statistics
 
 
@@ -95,15 +94,13 @@ def open_rows(options: argparse.Namespace) -> tuple[Any, np.ndarray]:
         whole = ds.dataset([str(file) for file in files], format="parquet").get_fragments()
         groups = [group for file in whole for group in file.split_by_row_group()]
         return open_shards(groups, options)
-    # keep if options
-    if kinds in ({".arrow"}, {".feather"}):
+    if kinds in ({".arrow"}, {".feather"}):  # keep if options
         import pyarrow as pa
         import pyarrow.dataset as ds
 
         tables = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files]
         batches = [batch for table in tables for batch in table.to_batches()]
         return open_shards(list(ds.dataset(batches).get_fragments()), options)
-    # end
     if len(files) == 1 and kinds <= {".csv", ".gz"}:
         found, labels, _ = read_csv(options)
         return Rows([len(found)], lambda _: torch.from_numpy(found)), labels
