@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from richc.algebra.monomial import ONE, Monomial
-from richc.emit.optimizer import default_rates, group_lines, groups_of_each, optimizer_lines, rates
+from richc.emit.optimizer import optimizer_fills
 from richc.emit.plan import (
     BASES,
     Plan,
@@ -71,9 +71,7 @@ def fills(plan: Plan, words: frozenset[str]) -> Fills:
     model = plan.model
     layers = [line for step in plan.steps for line in _assignment(plan, step)]
     scaled = bool({"options", "module_only"} & words)
-    arguments = ", ".join(["self", *(f"{rate}: float | None = None" for rate in rates(plan))])
     drawn = "Dense | Shifted" if "shifted" in words else "Dense"
-    made = f"model.make_optimizer({', '.join(f'options.{rate}' for rate in rates(plan))})"
     return {
         "layer": _about_layer(words),
         "network": _about_network(model),
@@ -82,18 +80,8 @@ def fills(plan: Plan, words: frozenset[str]) -> Fills:
         "layers": [*binding(layers), *layers],
         "forward": [*_lines(plan.steps), "return x"],
         "drawn": [f"for layer in [m for m in self.modules() if isinstance(m, {drawn})]:"],
-        "each": groups_of_each(plan),
-        "base_rates": [f"def base_rates({arguments}) -> list[float]:"],
-        "defaults": default_rates(plan),
-        "param_groups": [f"def param_groups({arguments}) -> list[dict[str, Any]]:"],
-        "groups": group_lines(plan),
-        "optimizer": [f"def make_optimizer({arguments}) -> torch.optim.Optimizer:"],
-        "made": optimizer_lines(plan, sharded="fsdp" in words, scaled=scaled),
-        "plain_train": ["train(model, train_x, train_y, options)"],
-        "plain_optimizer": [f"optimizer = {made}"],
-        "its_optimizer": [f"self.optimizer = {made}"],
-        "options": _rate_options(plan),
         "width": _width_of_weights(plan, words),
+        **optimizer_fills(plan, sharded="fsdp" in words, scaled=scaled),
         **(_REFUSED if "features" in words else _PLAIN),
     }
 
@@ -125,19 +113,6 @@ _PLAIN: Fills = {
     ],
 }
 _REFUSED: Fills = {"refusal": ['with refused_for(f"{options.data}"):'], "refused": []}
-
-
-def _rate_options(plan: Plan) -> list[str]:
-    """The options of several optimizers' rates."""
-    (first, *others), (_, *names) = plan.optimizers, rates(plan)
-    about = f"that of {first.law.title}; the other rates keep their ratio to it"
-    return [
-        f'add("--lr", type=number, help="{about}")',
-        *(
-            f'add("--{name.replace("_", "-")}", type=number, help="that of {optimizer.law.title}")'
-            for name, optimizer in zip(names, others, strict=True)
-        ),
-    ]
 
 
 def _width_of_weights(plan: Plan, words: frozenset[str]) -> list[str]:

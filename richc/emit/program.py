@@ -7,11 +7,13 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import NamedTuple
 
 from richc.emit.docstring import docstring
 from richc.emit.features import PARTS, UnknownFeature, chosen
 from richc.emit.module import block_fills, fills, sizes, words_of
+from richc.emit.optimizer import rates_of
 from richc.emit.plan import BASES, Plan, plan
 from richc.emit.text import (
     LINE_LENGTH,
@@ -23,6 +25,7 @@ from richc.emit.text import (
     load_part,
     number,
 )
+from richc.files import starts_with, write_file
 from richc.spec.model import Model, Train
 from richc.spec.printer import print_model
 
@@ -37,8 +40,8 @@ STEPS, BATCH, _SEED, _PRECISION, _SCHEDULE = 1000, 128, 0, "fp32", "constant"
 #: What the program shows beside the loss.
 _SCORES = {"cross_entropy": "accuracy", "mse": "R^2"}
 
-#: What stands in the parts for the model's class, which no layer can be called, and for arguments.
-_CLASS, _ARGUMENTS = "_Network", "*sizes_of(options)"
+#: What stands for the model's class in the parts, which no layer can be called.
+_CLASS = "_Network"
 
 
 class Origin(NamedTuple):
@@ -112,8 +115,21 @@ def emit_program(
         "",
     ]
     body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text)
-    body = body.replace(_ARGUMENTS, ", ".join(f"options.{size}" for size in sizes(model)))
+    body = body.replace("*sizes_of(options)", _options(sizes(model)))
+    body = body.replace(
+        "make_optimizer(options.lr)", f"make_optimizer({_options(rates_of(decided))})"
+    )
+    body = body.replace("training.train(", "train(")
     return "\n".join(head) + "\n" + formatted(body)
+
+
+def write_program(path: Path, text: str, *, force: bool = False) -> None:
+    """Write an emitted program, over nothing but another one: see ``write_file``."""
+    write_file(path, text.encode(), lambda there: starts_with(there, MARKER.encode()), force=force)
+
+
+def _options(names: Iterable[str]) -> str:
+    return ", ".join(f"options.{name}" for name in names)
 
 
 def _header(origin: Origin | None, richc_version: str) -> list[str]:

@@ -150,7 +150,7 @@ def load_part(
                 lines = [code.strip()] if not marker else (fills or {})[place]
                 kept += indented(lines, indent)
             else:
-                left_out = indent
+                left_out, blanks = indent, 0
     head, _, body = "\n".join(kept).partition(_CUT)
     imports = tuple(line.partition("  #")[0] for line in _IMPORT.findall(head))
     return Part(imports, body.strip("\n") + "\n")

@@ -98,8 +98,9 @@ class _Network(nn.Module):
         y = f"depth={self.depth}, {y}"  # keep if depth
         return y
 
-    # keep if several
     # fill each
+
+    # keep if several
     def base_rates(self, lr: float | None = None) -> list[float]:  # fill base_rates
         """Of the optimizers: what is not given keeps its ratio to ``lr``."""
         rates, defaults = [lr], [0.1]  # fill defaults
@@ -107,10 +108,12 @@ class _Network(nn.Module):
         pairs = zip(rates, defaults, strict=True)
         return [factor * default if rate is None else rate for rate, default in pairs]
 
-    # end
     def param_groups(self, lr: float | None = None) -> list[dict[str, Any]]:  # fill param_groups
+        """Every trainable tensor, in one group each, with the rates of its optimizer."""
+        [lr] = self.base_rates(lr)  # fill rates
         raise NotImplementedError  # fill groups
 
+    # end
     def make_optimizer(self, lr: float | None = None) -> torch.optim.Optimizer:  # fill optimizer
         # keep if several
         """The optimizers, side by side as one; build it once the model is on its device."""

@@ -267,7 +267,7 @@ def main(argv: list[str] | None = None) -> int:
         train_x, train_y, test_x, test_y = (part.to(options.device) for part in load(options))
         torch.manual_seed(options.seed)
         model = _Network(*sizes_of(options)).to(options.device)
-        training.train(model, train_x, train_y, options)  # fill plain_train
+        training.train(model, train_x, train_y, options)
         loss, known = evaluate(model, train_x, train_y, options.precision)
         held_out, unseen = evaluate(model, test_x, test_y, options.precision)
         shown = f"train loss {loss:.6g} {SCORE} {known:.4f}"

@@ -142,7 +142,7 @@ class Whole(torch.optim.Optimizer):  # keep if whole
 # keep if not features
 def train(model: _Network, x: Tensor, y: Tensor, options: argparse.Namespace) -> None:
     """Train on shuffled full batches, and show the loss ten times."""
-    optimizer = model.make_optimizer(options.lr)  # fill plain_optimizer
+    optimizer = model.make_optimizer(options.lr)
     generator, batches = torch.Generator().manual_seed(options.seed), list[Tensor]()
     steps, size = options.steps, min(options.batch, len(x))
     for step in range(1, steps + 1):
@@ -224,7 +224,7 @@ class Trainer:
             mode, is_whole = options.compile_mode, False  # between gatherings  # keep if fsdp
             self.network = torch.compile(model, fullgraph=is_whole, mode=mode)
         self.network = DDP(self.network, gradient_as_bucket_view=True)  # keep if ddp
-        self.optimizer = model.make_optimizer(options.lr)  # fill its_optimizer
+        self.optimizer = model.make_optimizer(options.lr)
         # keep if options
         steps, warmup = options.steps, options.warmup
         warmup = round(warmup * steps) if warmup < 1 else int(warmup)
