@@ -68,18 +68,12 @@ def indented(lines: Iterable[str], indent: int) -> list[str]:
 
 def literal(text: str) -> str:
     """A double-quoted ASCII literal of ``text``, whatever it holds."""
-    return '"' + "".join(_escaped(c) for c in text) + '"'
+    escaped = _escaped(text).replace('"', '\\"')
+    return f'"{escaped}"'
 
 
-def _escaped(character: str) -> str:
-    if character in '"\\':
-        return "\\" + character
-    if " " <= character <= "~":
-        return character
-    code = ord(character)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+def _escaped(text: str) -> str:
+    return text.encode("unicode_escape").decode("ascii")
 
 
 def number(value: Fraction) -> str:

@@ -40,11 +40,9 @@ class Checkpoints:
             return
         with refused_for(f"--checkpoint {self.folder}"):
             self.format = importlib.import_module("safetensors.torch")  # missed here, not later
-            # keep if ranks
-            if rank() == 0:
-                self.claim()
-            # end
             self.claim()  # keep if not ranks
+            if rank() == 0:  # keep if ranks
+                self.claim()
             if states := self.states():
                 if not self.options.resume:
                     raise ValueError("holds a run; go on with it by --resume")
@@ -84,9 +82,8 @@ class Checkpoints:
         if self.folder is None:
             return False
         self.stop = self.noted  # keep if not ranks
-        # keep if ranks
-        self.stop = int(gather(torch.tensor([self.noted]), ranks()).max())  # all stop at one step
-        # end
+        # Of any process, so that all stop at one step.  # keep if ranks
+        self.stop = int(gather(torch.tensor([self.noted]), ranks()).max())  # keep if ranks
         return step % self.options.every == 0 or step == self.options.steps or self.stop != 0
 
     def save(self) -> None:
@@ -96,18 +93,16 @@ class Checkpoints:
             draft = path.with_name(f".{path.name}")
             draft.mkdir(exist_ok=True)
             write(draft / "00000.safetensors", self.format.save(tensors))  # keep if not ranks
-            # keep if ranks
-            holders = 1  # of one copy  # keep if not fsdp
+            holders = 1  # of one copy  # keep if ddp
             holders = self.options.shard_over or ranks()  # of one copy, together  # keep if fsdp
             # keep if fsdp
             tensors = {k: v.to_local() if isinstance(v, DTensor) else v for k, v in tensors.items()}
             # end
-            if rank() < holders:
+            if rank() < holders:  # keep if ranks
                 write(draft / f"{rank():05}.safetensors", self.format.save(tensors))
-            dist.barrier()
-            if rank():
+            dist.barrier()  # keep if ranks
+            if rank():  # keep if ranks
                 return
-            # end
             write(draft / "state.json", json.dumps(common(self.trainer, draft), indent=1).encode())
             draft.replace(path)
             for old in self.states()[: -self.options.keep]:  # hidden first: what is seen is whole
@@ -127,10 +122,9 @@ def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
     for name, parameter in trainer.model.named_parameters():
         state = trainer.optimizer.state.get(parameter, {})
         found |= {f"optimizer.{name}.{k}": v for k, v in state.items() if isinstance(v, Tensor)}
-    # keep if options
-    found |= {f"scaler.{k}": torch.tensor(v) for k, v in trainer.scaler.state_dict().items()}
-    found["scheduled"] = torch.tensor(trainer.scheduler.last_epoch)
-    # end
+    scaler = trainer.scaler.state_dict()  # keep if options
+    found |= {f"scaler.{k}": torch.tensor(v) for k, v in scaler.items()}  # keep if options
+    found["scheduled"] = torch.tensor(trainer.scheduler.last_epoch)  # keep if options
     found |= {"rng.data": trainer.begun, "rng.cpu": torch.get_rng_state()}
     if trainer.device.type == "cuda":
         found["rng.cuda"] = torch.cuda.get_rng_state(trainer.device)
@@ -168,38 +162,31 @@ def restore(trainer: Trainer, path: Path) -> None:
         opened: Any = importlib.import_module("safetensors").safe_open
         files = [opened(each, "pt") for each in sorted(path.glob("*.safetensors"))]
         trainer.taken = int(path.name[5:])
-        # keep if options
-        scheduled = int(files[0].get_tensor("scheduled"))
-        if not 0 <= scheduled <= trainer.taken:
+        scheduled = int(files[0].get_tensor("scheduled"))  # keep if options
+        if not 0 <= scheduled <= trainer.taken:  # keep if options
             raise ValueError("there is no such schedule")
-        # end
         for parameter in trainer.model.parameters():  # a step makes the state that is filled below
             parameter.grad = torch.zeros_like(parameter)
         trainer.optimizer.step()
-        # keep if options
-        trainer.scheduler.last_epoch = scheduled - 1
-        trainer.scheduler.step()
-        if scheduled == 0:  # all steps overflowed
+        trainer.scheduler.last_epoch = scheduled - 1  # keep if options
+        trainer.scheduler.step()  # keep if options
+        if scheduled == 0:  # all steps overflowed  # keep if options
             trainer.optimizer.state.clear()
-        # end
         tensors, names = tensors_of(trainer), files[0].keys()
         for name, tensor in tensors.items():
             if name not in names and name.startswith(("rng.cuda", "scaler.")):
                 continue  # it goes on from another device or precision, if not bit by bit
             parts = [file.get_tensor(name) for file in files]
             whole = parts[0] if parts[0].shape == tensor.shape else torch.cat(parts)  # by rows
-            # keep if fsdp
-            if isinstance(tensor, DTensor):  # every process has the whole, so that none sends it
+            if isinstance(tensor, DTensor):  # every process has the whole  # keep if fsdp
                 whole, where = whole.to(tensor.device), (tensor.device_mesh, tensor.placements)
                 whole = distribute_tensor(whole, *where, src_data_rank=None)
-            # end
             tensor.copy_(whole)
         trainer.generator.set_state(tensors["rng.data"])
         trainer.shuffle((trainer.taken - 1) % (len(trainer.x) // trainer.size) + 1)
         torch.set_rng_state(tensors["rng.cpu"])
         if trainer.device.type == "cuda":
             torch.cuda.set_rng_state(tensors["rng.cuda"], trainer.device)
-        # keep if options
-        scaler = {k: tensors[f"scaler.{k}"].item() for k in trainer.scaler.state_dict()}
-        trainer.scaler.load_state_dict(scaler)
-        # end
+        scaler = trainer.scaler.state_dict()  # keep if options
+        scaler = {k: tensors[f"scaler.{k}"].item() for k in scaler}  # keep if options
+        trainer.scaler.load_state_dict(scaler)  # keep if options

@@ -56,9 +56,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--lr", type=number, help="the optimizer's learning rate (the specification's)")
     # end
     add("--steps", type=int, default=STEPS, help="of training")
-    # keep if options
-    add("--epochs", type=int, metavar="K", help="passes over the training rows (--steps)")
-    # end
+    add("--epochs", type=int, metavar="K", help="passes over the data (--steps)")  # keep if options
     add("--batch", type=int, default=BATCH, help="examples a step")
     add("--seed", type=int, default=SEED, help="of init, split and order")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda, mps")
@@ -77,41 +75,29 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--compile-mode", default="default", metavar="MODE", help="as of torch.compile")
     add("--progress", action="store_true", help="progress in place, always")
     # end
-    # keep if ckpt
-    add("--checkpoint", type=Path, metavar="FOLDER", help="where to keep whole states of the run")
-    add("--every", type=int, default=500, metavar="K", help="steps between them")
-    add("--keep", type=int, default=2, metavar="K", help="how many, the newest")
-    add("--resume", action="store_true", help="go on from the newest state, if there is one")
+    add("--checkpoint", type=Path, metavar="FOLDER", help="for states of the run")  # keep if ckpt
+    add("--every", type=int, default=500, metavar="K", help="steps between them")  # keep if ckpt
+    add("--keep", type=int, default=2, metavar="K", help="how many, the newest")  # keep if ckpt
+    add("--resume", action="store_true", help="go on from the newest, if any")  # keep if ckpt
+    add("--shard-over", type=int, metavar="K", help="neighbours that share a copy")  # keep if fsdp
+    # keep if fsdp and options
+    add("--sync-pieces", action="store_true", help="average gradients after each piece, not once")
     # end
-    # keep if fsdp
-    add("--shard-over", type=int, metavar="K", help="neighbours that share a copy (all)")
-    add("--sync-pieces", action="store_true", help="average after each piece")  # keep if options
-    # end
-    # keep if monitor
-    add("--monitor", type=int, metavar="K", help="show the layers' sizes every K steps")
-    add("--monitor-like", type=Path, metavar="LOG", help="a monitored run of another width")
-    # end
-    # keep if log
-    add("--log", type=Path, metavar="FILE", help="append JSON lines: step, loss, score, rates")
-    add("--log-every", type=int, default=10, metavar="K", help="steps between them")
-    add("--tensorboard", type=Path, metavar="FOLDER", help="the same, for TensorBoard")
-    # end
-    # keep if stream
-    add("--window", type=int, default=8, metavar="K", help="chunks that are shuffled together")
-    add("--statistics-rows", type=int, metavar="N", help="of training, for scales (all)")
-    add("--report-rows", type=int, default=10**6, metavar="N", help="of either part, at the end")
-    # end
-    # keep if options
-    add("--save", type=Path, metavar="PATH", help="write the weights, as .safetensors or .pt")
-    # end
+    add("--monitor", type=int, metavar="K", help="sizes of layers every K steps")  # keep if monitor
+    add("--monitor-like", type=Path, metavar="LOG", help="of another width")  # keep if monitor
+    add("--log", type=Path, metavar="FILE", help="JSON lines: loss, score, rates")  # keep if log
+    add("--log-every", type=int, default=10, metavar="K", help="steps between them")  # keep if log
+    add("--tensorboard", type=Path, metavar="FOLDER", help="the same")  # keep if log
+    add("--window", type=int, default=8, metavar="K", help="shuffled chunks")  # keep if stream
+    add("--statistics-rows", type=int, metavar="N", help="rows for statistics")  # keep if stream
+    add("--report-rows", type=int, default=10**6, metavar="N", help="evaluated")  # keep if stream
+    add("--save", type=Path, metavar="PATH", help="weights, .safetensors or .pt")  # keep if options
     add("--save", type=Path, metavar="FILE.pt", help="write the weights")  # keep if not options
     add("--quiet", action="store_true", help="no progress on stderr")
     options = parser.parse_args(argv)
     for name, value in ((k.replace("_", "-"), v) for k, v in vars(options).items()):  # finite
-        # keep if options
-        least = {"seed": 0.0, "warmup": 0.0, "richness": -1e300}.get(name, 1e-300)
-        # end
-        least = {"seed": 0.0, "richness": -1e300}.get(name, 1e-300)  # keep if not options
+        least = {"seed": 0.0, "richness": -1e300}.get(name, 1e-300)
+        least = 0.0 if name == "warmup" else least  # keep if options
         if type(value) in (int, float) and not least <= value < math.inf:
             raise ValueError(f"--{name}: no number, or one that is too small or infinite")
     if options.warmup > 1 and options.warmup % 1:  # keep if options
@@ -155,13 +141,13 @@ def train(trainer: Trainer) -> int:
         is_due = step * times // steps > (step - 1) * times // steps
         # end
         # keep if log
-        is_logged = bool(options.log or options.tensorboard) and step % options.log_every == 0
+        is_told = bool(options.log or options.tensorboard) and step % options.log_every == 0
         # end
-        if is_due or is_logged:  # keep if log and ranks
+        if is_due or is_told:  # keep if log and ranks
             outputs, y = (gather(v, trainer.size) for v in (outputs, y))
         if is_due:  # keep if ranks and not log
             outputs, y = (gather(v, trainer.size) for v in (outputs, y))
-        if is_logged:  # keep if log
+        if is_told:  # keep if log
             rates = {group["name"]: group["lr"] for group in trainer.optimizer.param_groups}
             log.write({"step": step, "loss": loss.item(), SCORE: score(outputs, y), "lr": rates})
         if options.monitor and step % options.monitor == 0:  # keep if monitor
@@ -220,10 +206,8 @@ def run(options: argparse.Namespace) -> int:
         code = train(trainer)
     if code > 1:  # a signal's  # keep if ckpt
         return code
-    # keep if stream
-    train_x, train_y = train_x.some(train_y, options.report_rows)
-    test_x, test_y = test_x.some(test_y, options.report_rows)
-    # end
+    train_x, train_y = train_x.some(train_y, options.report_rows)  # keep if stream
+    test_x, test_y = test_x.some(test_y, options.report_rows)  # keep if stream
     loss, known = evaluate(model, train_x, train_y, options.precision)
     held_out, unseen = evaluate(model, test_x, test_y, options.precision)
     shown = f"train loss {loss:.6g} {SCORE} {known:.4f}"

@@ -179,10 +179,8 @@ def evaluate(model: _Network, x: Tensor, y: Tensor, precision: str) -> tuple[flo
     with autocast(device, precision):
         for rows in torch.arange(len(x)).split(4096):
             found.append(model(x[rows].to(device)).float())  # keep if not ranks
-            # keep if ranks
-            mine = rows.tensor_split(ranks())[rank()]
-            found.append(gather(model(x[mine].to(device)).float(), len(rows)))
-            # end
+            mine = rows.tensor_split(ranks())[rank()]  # keep if ranks
+            found.append(gather(model(x[mine].to(device)).float(), len(rows)))  # keep if ranks
     outputs, y = torch.cat(found), y.to(device)
     # else
     with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bf16"):
@@ -239,9 +237,8 @@ class Trainer:
         self.begun = self.generator.get_state()
         order = torch.randperm(len(self.x), generator=self.generator)
         chosen = self.x.arrange(order, self.size, self.generator)  # keep if stream
-        # keep if not stream
-        chosen = order[: len(order) - len(order) % self.size].to(self.x.device).split(self.size)
-        # end
+        order = order[: len(order) - len(order) % self.size]  # keep if not stream
+        chosen = order.to(self.x.device).split(self.size)  # keep if not stream
         self.left = list(chosen[taken:])
         self.left = [rows.tensor_split(ranks())[rank()] for rows in self.left]  # keep if ranks
 
@@ -277,9 +274,8 @@ class Trainer:
         for part_x, part_y in zip(x.tensor_split(pieces), y.tensor_split(pieces), strict=True):
             is_last = len(made) == pieces - 1  # keep if ranks
             self.network.require_backward_grad_sync = is_last  # keep if ddp
-            # keep if fsdp
-            self.network.set_requires_gradient_sync(is_last or self.options.sync_pieces)
-            # end
+            is_last = is_last or self.options.sync_pieces  # keep if fsdp
+            self.network.set_requires_gradient_sync(is_last)  # keep if fsdp
             with autocast(self.device, self.options.precision):
                 found = self.network(part_x)
             part = loss_of(found, part_y) * (len(part_x) / rows)
