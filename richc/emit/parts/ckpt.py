@@ -110,7 +110,7 @@ class Checkpoints:
 
 
 def write(path: Path, content: bytes) -> None:
-    """A file that is on the disk, and not only on its way there."""
+    """Write a file, and wait until it is on the disk."""
     path.write_bytes(content)
     with path.open("r+b") as file:
         os.fsync(file)
@@ -132,7 +132,7 @@ def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
 
 
 def common(trainer: Trainer, folder: Path) -> list[str]:
-    """What a state in a folder and a run that goes on from it must have in common."""
+    """What the state in a folder and a run that goes on from it must have in common, as lines."""
     names = {parameter: name for name, parameter in trainer.model.named_parameters()}
     found = ["format is 4", f"state is {folder.name.lstrip('.')}"]
     # Of a group, but for how it is computed, and what the schedule made of its rate.
@@ -151,14 +151,14 @@ def common(trainer: Trainer, folder: Path) -> list[str]:
 
 
 def restore(trainer: Trainer, path: Path) -> None:
-    """Put a run into the state that a folder holds.  Raises ValueError where that does not fit."""
+    """Go on from the state in a folder.  Raises ValueError where that is not a state of the run."""
     with refused_for(f"{path.name}: damaged, or not of this model"):
         if not all(each.is_file() for each in path.iterdir()):
             raise ValueError("it holds more than files")
-        here, known = common(trainer, path), json.loads((path / "state.json").read_bytes())
-        for there, ours in itertools.zip_longest(known, here, fillvalue="nothing"):
-            if there != ours:
-                raise ValueError(f"{there} there, but {ours} here")
+        ours, saved = common(trainer, path), json.loads((path / "state.json").read_bytes())
+        for there, here in itertools.zip_longest(saved, ours, fillvalue="nothing"):
+            if there != here:
+                raise ValueError(f"{there} there, but {here} here")
         opened: Any = importlib.import_module("safetensors").safe_open
         files = [opened(each, "pt") for each in sorted(path.glob("*.safetensors"))]
         trainer.taken = int(path.name[5:])

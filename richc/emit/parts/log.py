@@ -35,7 +35,7 @@ class Log:
         self.board: Any = None
         self.told = f"--tensorboard {folder}"
         with refused_for(f"--log {self.path}"):
-            if self.path is not None and not make_ready(self.path, begin, options):
+            if self.path is not None and not prepare_log(self.path, begin, options):
                 self.write({"run": MODEL, "options": vars(options)})
         with refused_for(self.told):
             if folder is not None:
@@ -62,11 +62,11 @@ class Log:
             self.board.close()
 
 
-def make_ready(path: Path, begin: int, options: argparse.Namespace) -> bool:
+def prepare_log(path: Path, begin: int, options: argparse.Namespace) -> bool:
     # keep if ckpt
-    """Take back a torn line, and a resumed run's after step ``begin``; whether its first stays."""
+    """Cut off a torn line, and what a resumed run writes anew; whether the run began there."""
     # else
-    """Take back the line that a killed run has torn; whether the run has told of itself already."""
+    """Cut off the line that a killed run has torn; whether the run began there."""
     # end
     if path.exists() and not path.is_file():
         raise ValueError("not a file")
@@ -74,7 +74,7 @@ def make_ready(path: Path, begin: int, options: argparse.Namespace) -> bool:
     told = [parse_line(line) for line in lines]
     runs = [i for i, line in enumerate(told) if "run" in line]
     is_ours = not lines or bool(runs)
-    if lines and not told[-1] and not lines[-1].endswith(b"\n"):  # a kill tore it
+    if lines and not told[-1] and not lines[-1].endswith(b"\n"):  # torn, when a run was killed
         torn, told = lines.pop()[:8], told[:-1]
         is_ours = b'{"run": '.startswith(torn) or b'{"step":'.startswith(torn)
     if not is_ours:
@@ -82,7 +82,7 @@ def make_ready(path: Path, begin: int, options: argparse.Namespace) -> bool:
     # keep if ckpt
     before = told[runs[-1]]["options"] if runs else {}
     is_same = options.resume and before.get("checkpoint") == str(options.checkpoint)
-    if is_same:  # steps after ``begin`` are taken again, and write their lines again
+    if is_same:  # steps behind ``begin``, the state's, are taken again and written again
         kept = runs[-1]
         while begin and kept < len(told) and told[kept].get("step", 0) <= begin:
             kept += 1

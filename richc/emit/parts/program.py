@@ -208,11 +208,11 @@ def run(options: argparse.Namespace) -> int:
         return code
     train_x, train_y = train_x.some(train_y, options.report_rows)  # keep if stream
     test_x, test_y = test_x.some(test_y, options.report_rows)  # keep if stream
-    loss, known = evaluate(model, train_x, train_y, options.precision)
-    held_out, unseen = evaluate(model, test_x, test_y, options.precision)
-    shown = f"train loss {loss:.6g} {SCORE} {known:.4f}"
-    print(f"{shown}  held-out loss {held_out:.6g} {SCORE} {unseen:.4f}", flush=True)
-    if code or not math.isfinite(loss):
+    train_loss, train_score = evaluate(model, train_x, train_y, options.precision)
+    test_loss, test_score = evaluate(model, test_x, test_y, options.precision)
+    shown = f"train loss {train_loss:.6g} {SCORE} {train_score:.4f}"
+    print(f"{shown}  held-out loss {test_loss:.6g} {SCORE} {test_score:.4f}", flush=True)
+    if code or not math.isfinite(train_loss):
         print(f"error: the loss diverged (seen after step {trainer.taken})", file=sys.stderr)
         code = 1
     if options.save is not None:
@@ -252,15 +252,15 @@ def main(argv: list[str] | None = None) -> int:
         torch.manual_seed(options.seed)
         model = _Network(*sizes_of(options)).to(options.device)
         training.train(model, train_x, train_y, options)
-        loss, known = evaluate(model, train_x, train_y, options.precision)
-        held_out, unseen = evaluate(model, test_x, test_y, options.precision)
-        shown = f"train loss {loss:.6g} {SCORE} {known:.4f}"
-        print(f"{shown}  held-out loss {held_out:.6g} {SCORE} {unseen:.4f}", flush=True)
+        train_loss, train_score = evaluate(model, train_x, train_y, options.precision)
+        test_loss, test_score = evaluate(model, test_x, test_y, options.precision)
+        shown = f"train loss {train_loss:.6g} {SCORE} {train_score:.4f}"
+        print(f"{shown}  held-out loss {test_loss:.6g} {SCORE} {test_score:.4f}", flush=True)
         if options.save is not None:
             draft = options.save.with_name(f"{options.save.name}.tmp")
             torch.save(model.state_dict(), draft)
             draft.replace(options.save)
-        y = 0 if math.isfinite(loss) else 1
+        y = 0 if math.isfinite(train_loss) else 1
         # end
         return y
     except KeyboardInterrupt:

@@ -35,11 +35,11 @@ SCORE = "accuracy"
 # keep if ranks
 @contextlib.contextmanager
 def processes() -> Iterator[None]:
-    """Join the processes that torchrun started, or be the only one; of all only number 0 prints."""
+    """Join the processes that torchrun started, or be the only one; only the first one prints."""
     is_heard = os.environ.get("RANK", "0") == "0"
     out, err = (sys.stdout, sys.stderr) if is_heard else (io.StringIO(), io.StringIO())
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        if dist.is_initialized():  # by who calls this
+        if dist.is_initialized():  # by the caller, who also ends it
             yield
             return
         alone = "tcp://localhost:0?rank=0&world_size=1"
@@ -49,16 +49,16 @@ def processes() -> Iterator[None]:
         try:
             dist.init_process_group(store=store, rank=number, world_size=count)
             yield
-        except BaseException:  # the others fail for lack of the first, which alone says why
+        except BaseException:  # the others fail because the first one did, which says why
             if store.compare_set("failed", "", str(number)) != str(number).encode():
                 raise SystemExit(1) from None
             raise
         dist.destroy_process_group()
-        time.sleep(0.2)  # gloo's threads let go of tensors by Python's lock; at its exit they abort
+        time.sleep(0.2)  # until gloo's threads are done, which abort when Python ends before them
 
 
 def gather(values: Tensor, rows: int) -> Tensor:
-    """All processes' shares of ``rows`` rows, in order, on every one of them."""
+    """The shares that all processes have of ``rows`` rows, in order, on each of them."""
     found = values.new_zeros(rows, *values.shape[1:])
     found.tensor_split(ranks())[rank()].copy_(values)
     dist.all_reduce(found)
