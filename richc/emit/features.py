@@ -56,7 +56,6 @@ PARTS = {
     "blocks": "blocks",
     "network": "",
     "data": "program",
-    "stream": "stream",
     "training": "program",
     "ckpt": "ckpt",
     "log": "log or monitor",

@@ -70,10 +70,8 @@ class Dense(nn.Module):
         self.bias = None
         if bias_std is not None:
             self.bias = nn.Parameter(torch.empty(fan_out, **factory))  # keep if not matrices
-            # keep if matrices
-            # A matrix: the optimizer takes nothing else.
-            self.bias = nn.Parameter(torch.empty(fan_out, 1, **factory))
-            # end
+            # A matrix: the optimizer takes nothing else.  # keep if matrices
+            self.bias = nn.Parameter(torch.empty(fan_out, 1, **factory))  # keep if matrices
             self.bias.requires_grad_(bias_trainable)  # keep if frozen
         # end
 
@@ -95,10 +93,8 @@ class Dense(nn.Module):
             x = self.scale * x
         elif self.scale != 1.0:
             y = self.scale * F.linear(x, self.weight)
-            # keep if bias
-            # Not torch.add(..., alpha=...): inductor (2.13) makes an addmm of it and loses alpha.
-            y = y if bias is None else y + bias
-            # end
+            # Not torch.add(..., alpha=...): inductor (2.13) loses that alpha.  # keep if bias
+            y = y if bias is None else y + bias  # keep if bias
             return y
         # end
         y = F.linear(x, self.weight, bias)  # keep if bias

@@ -115,11 +115,7 @@ class _Network(nn.Module):
 
     # end
     def make_optimizer(self, lr: float | None = None) -> torch.optim.Optimizer:  # fill optimizer
-        # keep if several
-        """The optimizers, side by side as one; build it once the model is on its device."""
-        # else
         """The optimizer; build it once the model is on its device."""
-        # end
         raise NotImplementedError  # fill made
 
 

@@ -132,14 +132,12 @@ def train(trainer: Trainer) -> int:
     in_place = options.progress or (sys.stderr.isatty() and not options.quiet)
     if in_place:
         trainer.undo.callback(print, file=sys.stderr)
-    times = 100 if in_place else min(options.epochs or 10, 100)  # keep if not ranks
     # end
+    times = 10  # of progress  # keep if ranks or not options
+    times = 100 if in_place else min(options.epochs or 10, 100)  # keep if options and not ranks
     for step in range(first + 1, steps + 1):
         loss, outputs, y = trainer.step()
-        is_due = step * 10 // steps > (step - 1) * 10 // steps  # keep if ranks or not options
-        # keep if options and not ranks
         is_due = step * times // steps > (step - 1) * times // steps
-        # end
         # keep if log
         is_told = bool(options.log or options.tensorboard) and step % options.log_every == 0
         # end
@@ -166,18 +164,15 @@ def train(trainer: Trainer) -> int:
             # else
             print(f"{shown}  {left:.0f} s left", file=sys.stderr, flush=True)
             # end
-        # keep if ckpt
-        is_kept = checkpoints.is_due(step)
-        if (is_due or is_kept) and not loss.isfinite():
+        is_kept = checkpoints.is_due(step)  # keep if ckpt
+        if (is_due or is_kept) and not loss.isfinite():  # keep if ckpt
             return 1
-        if is_kept:
+        if is_due and not loss.isfinite():  # keep if not ckpt
+            return 1
+        if is_kept:  # keep if ckpt
             checkpoints.save()
             if checkpoints.stop:
                 return 128 + checkpoints.stop
-        # else
-        if is_due and not loss.isfinite():
-            return 1
-        # end
     return 0
 
 
@@ -239,11 +234,7 @@ def run(options: argparse.Namespace) -> int:
 
 # end
 def main(argv: list[str] | None = None) -> int:
-    # keep if features
-    """The command line; returns 0 if it trained, 1 if the loss diverged, 2 for bad input."""
-    # else
     """Train, report, save; returns 0 if it trained, 1 if the loss diverged, 2 for bad input."""
-    # end
     try:
         y = run(parse(argv))  # keep if features
         # keep if not features
