@@ -109,24 +109,19 @@ class Whole(torch.optim.Optimizer):  # keep if whole
         with torch.enable_grad():
             loss = None if closure is None else closure()
         for group in self.param_groups:
-            for mine in group["params"]:
-                if mine.grad is not None:
-                    self.step_one(group, mine)
+            for mine in [p for p in group["params"] if p.grad is not None]:
+                full = whole(mine.detach())  # which is all that the inner optimizer has meanwhile
+                full.grad = whole(mine.grad)
+                self.inner.param_groups = [{**group, "params": [full]}]
+                state = self.state.pop(mine, {})
+                self.inner.state[full] = {name: whole(v) for name, v in state.items()}
+                self.inner.step()
+                # Every process has the whole, so that none has to send.
+                state = self.inner.state.pop(full)
+                self.state[mine] = {name: self.divided(v, mine) for name, v in state.items()}
+                mine.copy_(self.divided(full, mine))
+                del full, state  # before the next one is whole
         return loss
-
-    def step_one(self, group: dict[str, Any], mine: Tensor) -> None:
-        """The step of one tensor, which is all that the inner optimizer has meanwhile."""
-        full, state = whole(mine.detach()), self.state.pop(mine, {})
-        full.grad = None if mine.grad is None else whole(mine.grad)
-        self.inner.param_groups = [{**group, "params": [full]}]
-        self.inner.state[full] = {
-            k: whole(v) if torch.is_tensor(v) else v for k, v in state.items()
-        }
-        self.inner.step()
-        # Every process has the whole, so that none has to send.
-        kept = {name: self.divided(v, mine) for name, v in self.inner.state.pop(full).items()}
-        self.state[mine] = kept
-        mine.copy_(self.divided(full, mine))
 
     @staticmethod
     def divided(value: Any, like: Tensor) -> Any:
