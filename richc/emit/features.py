@@ -57,8 +57,7 @@ PARTS = {
     "network": "",
     "data": "program",
     "training": "program",
-    "ckpt": "ckpt",
-    "log": "log or monitor",
+    "records": "ckpt or log or monitor",
     "program": "program",
 }
 

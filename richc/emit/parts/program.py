@@ -11,10 +11,9 @@ from pathlib import Path
 import torch
 
 from richc.emit.parts import training
-from richc.emit.parts.ckpt import Checkpoints
 from richc.emit.parts.data import load, number, place, refused_for
-from richc.emit.parts.log import Log, Monitor
 from richc.emit.parts.network import _Network, score, sizes_of
+from richc.emit.parts.records import Checkpoints, Log, Monitor
 from richc.emit.parts.training import Trainer, evaluate, gather, processes, rank, shard
 
 WIDTH, DEPTH, RICHNESS, GAMMA = 64, 4, 0.5, 1.0
