@@ -35,8 +35,7 @@ class SideBySide(torch.optim.Optimizer):  # keep if several
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        with torch.enable_grad():
-            loss = None if closure is None else closure()
+        loss = None if closure is None else torch.enable_grad()(closure)()
         groups = iter(self.param_groups)
         for part in self.parts:  # what was loaded, or scheduled, is in the groups of the whole
             part.param_groups = [next(groups) for _ in part.param_groups]

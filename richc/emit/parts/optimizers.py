@@ -29,8 +29,7 @@ class Lion(torch.optim.Optimizer):  # keep if lion
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        with torch.enable_grad():
-            loss = None if closure is None else closure()
+        loss = None if closure is None else torch.enable_grad()(closure)()
         for group in self.param_groups:
             weights = [p for p in group["params"] if p.grad is not None]
             if not weights:
@@ -72,8 +71,7 @@ class SignSGD(torch.optim.Optimizer):  # keep if signsgd
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        with torch.enable_grad():
-            loss = None if closure is None else closure()
+        loss = None if closure is None else torch.enable_grad()(closure)()
         for group in self.param_groups:
             weights = [p for p in group["params"] if p.grad is not None]
             if not weights:

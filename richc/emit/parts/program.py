@@ -86,7 +86,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--monitor-like", type=Path, metavar="LOG", help="of another width")  # keep if monitor
     add("--log", type=Path, metavar="FILE", help="JSON lines: loss, score, rates")  # keep if log
     add("--log-every", type=int, default=10, metavar="K", help="steps between them")  # keep if log
-    add("--tensorboard", type=Path, metavar="FOLDER", help="the same")  # keep if log
+    add("--tensorboard", type=Path, metavar="FOLDER", help="for TensorBoard")  # keep if log
     add("--window", type=int, default=8, metavar="K", help="shuffled chunks")  # keep if stream
     add("--statistics-rows", type=int, metavar="N", help="rows for statistics")  # keep if stream
     add("--report-rows", type=int, default=10**6, metavar="N", help="evaluated")  # keep if stream

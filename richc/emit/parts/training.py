@@ -106,8 +106,7 @@ class Whole(torch.optim.Optimizer):  # keep if whole
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        with torch.enable_grad():
-            loss = None if closure is None else closure()
+        loss = None if closure is None else torch.enable_grad()(closure)()
         for group in self.param_groups:
             for mine in [p for p in group["params"] if p.grad is not None]:
                 full = whole(mine.detach())  # which is all that the inner optimizer has meanwhile
