@@ -72,10 +72,11 @@ def fills(plan: Plan, words: frozenset[str]) -> Fills:
     layers = [line for step in plan.steps for line in _assignment(plan, step)]
     scaled = bool({"options", "module_only"} & words)
     drawn = "Dense | Shifted" if "shifted" in words else "Dense"
+    richness = "float | None = None" if model.richness is None else "float = RICHNESS"
     return {
         "layer": _about_layer(words),
         "network": _about_network(model),
-        "richness": [f"richness: {_RICHNESS[model.richness is None]},"],
+        "richness": [f"richness: {richness},"],
         "checks": _checks(model),
         "layers": [*binding(layers), *layers],
         "forward": [*_lines(plan.steps), "return x"],
@@ -84,9 +85,6 @@ def fills(plan: Plan, words: frozenset[str]) -> Fills:
         **optimizer_fills(plan, sharded="fsdp" in words, scaled=scaled),
         **(_REFUSED if "features" in words else _PLAIN),
     }
-
-
-_RICHNESS = {True: "float | None = None", False: "float = RICHNESS"}
 
 
 def _about_layer(words: frozenset[str]) -> list[str]:
@@ -201,15 +199,13 @@ def _layer(plan: Plan, layer: Layer) -> str:
             trainable="False" if is_frozen(weight) else "",
             bias_trainable="False" if bias is not None and is_frozen(bias) else "",
         )
-    has_no_bias = bias is None or shift is not None
+    takes_bias = layer.kind == LayerKind.LAYERNORM and not is_frozen(weight)
     norm = _call(
         "nn.RMSNorm" if layer.kind == LayerKind.RMSNORM else "nn.LayerNorm",
         dim(layer.fan_out),
         eps="" if layer.floor is None else plan.formula(layer.floor),
         elementwise_affine="False" if is_frozen(weight) else "",
-        bias=""
-        if layer.kind == LayerKind.RMSNORM or is_frozen(weight) or not has_no_bias
-        else "False",
+        bias="False" if takes_bias and (bias is None or shift is not None) else "",
     )
     if shift is None:
         return norm
