@@ -114,12 +114,10 @@ def emit_program(
         "",
         "",
     ]
-    body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text)
+    # What parts say in one way for all models, and by the names of other parts.
+    body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text).replace("training.train(", "train(")
     body = body.replace("*sizes_of(options)", _options(sizes(model)))
-    body = body.replace(
-        "make_optimizer(options.lr)", f"make_optimizer({_options(rates_of(decided))})"
-    )
-    body = body.replace("training.train(", "train(")
+    body = body.replace("(options.lr)", f"({_options(rates_of(decided))})")
     return "\n".join(head) + "\n" + formatted(body)
 
 

@@ -77,10 +77,10 @@ def shard(options: argparse.Namespace, device: torch.device) -> _Network:
     policy = MixedPrecisionPolicy(kind, torch.float32, cast_forward_inputs=False)
     model = _Network(*sizes_of(options), device="meta")
     drawn: list[Any] = [part for part in model.modules() if hasattr(part, "reset_parameters")][1:]
-    for part in drawn:  # whole, and alike on every process
+    for part in drawn:  # all but the network itself; whole, and alike on every process
         part.to_empty(device="cpu", recurse=False).reset_parameters()
     fp32 = MixedPrecisionPolicy(cast_forward_inputs=False)  # of gains  # keep if norms
-    for part in drawn[::-1]:
+    for part in drawn[::-1]:  # what is inside of others comes first
         own = policy if isinstance(part, Dense) else fp32  # keep if norms
         fully_shard(part, mesh=mesh, mp_policy=own)  # keep if norms
         fully_shard(part, mesh=mesh, mp_policy=policy)  # keep if not norms
