@@ -1,4 +1,4 @@
-"""Part: the model's class, whose weights it refuses, and its loss.
+"""Part: the model's class, which weights it takes, and its loss.
 
 torch keeps ``_metadata`` beside a state_dict, which copies and ``torch.save`` preserve, so nothing
 is added to the tensors.  Where only tensors survive (safetensors), their shapes tell the width.
