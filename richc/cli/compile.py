@@ -70,7 +70,7 @@ def command(
     Exit codes: 0 compiled, 1 the model has errors, 2 wrong usage, or a file that cannot be read or
     written. With --check: 0 FILE is up to date, 1 it is not, 2 that cannot be told.
     """
-    from richc.emit.output import write_program
+    from richc.emit.program import write_program
 
     if check:
         if output is not None or name is not None or features or module_only or allow_violations:

@@ -2,91 +2,64 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from richc.diagnostics import RichError
+from richc.emit.text import load_part
 from richc.spec.model import Train
 from richc.words import FEATURES as NAMES
 from richc.words import did_you_mean
 
 
 class Feature(NamedTuple):
-    """The regions ``# keep if NAME`` of all parts, and what the fields say.
+    """The regions ``# keep if NAME`` of all parts."""
 
-    A feature's own imports are those of its parts.  That of a region stands in the region's part,
-    where a region ``# keep if NAME`` around the import leaves it to this feature.
-    """
-
+    name: str
     #: One line for users.
     about: str
-    #: What the program's command line gains: ``richc train`` adds the feature to have them.
-    options: tuple[str, ...]
-    #: A feature that it has the place of, where both are wished for.
-    instead_of: str = ""
+
+    @property
+    def options(self) -> set[str]:
+        """What the program's command line gains: ``richc train`` adds the feature to have them."""
+        others = {"features", "options"} - {self.name}
+        texts = (load_part("program", frozenset(s)).body for s in ({*others, self.name}, others))
+        more, less = (set(re.findall(r'add\("(--[\w-]+)"', text)) for text in texts)
+        return more - less
 
 
 class UnknownFeature(RichError):
     """A name that is no feature's."""
 
 
-FEATURES: dict[str, Feature] = {
-    "ckpt": Feature(
-        "`--checkpoint FOLDER` keeps whole states of a run; `--resume` goes on from the newest.",
-        ("--checkpoint", "--every", "--keep", "--resume"),
-    ),
-    "ddp": Feature(
-        "`torchrun --nproc-per-node=N -- program.py ...`: each takes its share of every batch.", ()
-    ),
-    "fsdp": Feature(
-        "As `ddp`, with weights, gradients and optimizer states divided among the processes.",
-        ("--shard-over", "--sync-pieces"),
-        instead_of="ddp",
-    ),
-    "log": Feature(
-        "`--log FILE` appends loss, score and rates as lines of JSON; `--tensorboard FOLDER`.",
-        ("--log", "--log-every", "--tensorboard"),
-    ),
-    "monitor": Feature(
-        "`--monitor K` shows the size of every representation and of its change, with predictions.",
-        ("--monitor", "--monitor-like"),
-    ),
-    "options": Feature(
-        "Schedules and warm-up, fp16, TF32, `--compile`, `--accumulate`; .npz .pt .safetensors.",
-        (
-            *("--epochs", "--schedule", "--warmup", "--accumulate", "--tf32", "--data-on"),
-            *("--compile", "--compile-mode", "--progress"),
-        ),
-    ),
-    "stream": Feature(
-        "Data stays on the disk: shards of Parquet; with `options` of Arrow, and mapped arrays.",
-        ("--window", "--statistics-rows", "--report-rows"),
-    ),
+_ABOUT = {
+    "ckpt": "`--checkpoint FOLDER` keeps whole states of a run; `--resume` goes on from the "
+    "newest.",
+    "ddp": "`torchrun --nproc-per-node=N -- program.py ...`: each takes its share of every batch.",
+    "fsdp": "As `ddp`, with weights, gradients and optimizer states divided among the processes.",
+    "log": "`--log FILE` appends loss, score and rates as lines of JSON; `--tensorboard FOLDER`.",
+    "monitor": "`--monitor K` shows the size of every representation and of its change, with "
+    "predictions.",
+    "options": "Schedules and warm-up, fp16, TF32, `--compile`, `--accumulate`; .npz .pt "
+    ".safetensors.",
+    "stream": "Data stays on the disk: shards of Parquet; with `options` of Arrow, and mapped "
+    "arrays.",
 }
+FEATURES = {name: Feature(name, about) for name, about in _ABOUT.items()}
 
 #: Every part (richc/emit/parts) in the order of the file, and of which files: a condition as behind
-#: ``# keep if``, on features, the loss, and the words that ``words_of`` adds.  An optimizer's
-#: own part goes before all others.
-PARTS: tuple[tuple[str, str], ...] = (
-    ("dense", ""),
-    ("embedding", "embedding"),
-    ("shifted", "shifted"),
-    ("blocks", "blocks"),
-    ("side_by_side", "several"),
-    ("network", ""),
-    ("weights", "module_only"),
-    ("cross_entropy", "cross_entropy and program"),
-    ("mse", "mse and program"),
-    ("data", "program"),
-    ("stream", "stream"),
-    ("ranks", "ranks"),
-    ("training", "program"),
-    ("ckpt", "ckpt"),
-    ("log", "log"),
-    ("monitor", "monitor"),
-    ("command", "program"),
-    ("program", "program"),
-)
+#: ``# keep if``, on features, the loss, and the words that ``words_of`` adds.
+PARTS = {
+    "optimizers": "",
+    "layers": "",
+    "blocks": "blocks",
+    "network": "",
+    "data": "program",
+    "training": "program",
+    "records": "ckpt or log or monitor",
+    "program": "program",
+}
 
 
 def chosen(*wishes: Iterable[str], train: Train | None = None) -> tuple[str, ...]:
@@ -100,7 +73,7 @@ def chosen(*wishes: Iterable[str], train: Train | None = None) -> tuple[str, ...
         raise UnknownFeature(f"there is no feature `{name}`, only {', '.join(NAMES)}{guess}")
     if train is not None and _asks_for_options(train):
         wished.add("options")
-    wished -= {FEATURES[name].instead_of for name in wished}
+    wished -= {"ddp"} if "fsdp" in wished else set()  # which does as much, and more
     return tuple(name for name in NAMES if name in wished)
 
 
@@ -113,4 +86,4 @@ def _asks_for_options(train: Train) -> bool:
 def needed(arguments: Iterable[str]) -> set[str]:
     """The features that bring the options in a program's ``arguments``."""
     given = {argument.partition("=")[0] for argument in arguments}
-    return {name for name, feature in FEATURES.items() if given & set(feature.options)}
+    return {name for name, feature in FEATURES.items() if given & feature.options}

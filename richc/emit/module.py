@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from richc.algebra.monomial import ONE, Monomial
-from richc.emit.optimizer import default_rates, group_lines, groups_of_each, optimizer_lines, rates
+from richc.emit.optimizer import optimizer_fills
 from richc.emit.plan import (
     BASES,
     Plan,
@@ -57,7 +57,13 @@ def words_of(plan: Plan) -> frozenset[str]:
         "shifted": any(shift_of(norm) is not None for norm in norms),
         "whole": not all(law.torch.steps_on_shards for law in laws),
     }
-    return frozenset({*(word for word in said if said[word]), *dists, plan.model.loss})
+    named = {*(law.name for law in laws), *dists, plan.model.loss}
+    return frozenset({*(word for word in said if said[word]), *named})
+
+
+def sizes(model: Model) -> list[str]:
+    """What the network is made with."""
+    return ["width", *(["depth"] if model.depth is not None else []), "richness", "gamma"]
 
 
 def fills(plan: Plan, words: frozenset[str]) -> Fills:
@@ -65,32 +71,20 @@ def fills(plan: Plan, words: frozenset[str]) -> Fills:
     model = plan.model
     layers = [line for step in plan.steps for line in _assignment(plan, step)]
     scaled = bool({"options", "module_only"} & words)
-    arguments = ", ".join(["self", *(f"{rate}: float | None = None" for rate in rates(plan))])
-    made = f"model.make_optimizer({', '.join(f'options.{rate}' for rate in rates(plan))})"
+    drawn = "Dense | Shifted" if "shifted" in words else "Dense"
+    richness = "float | None = None" if model.richness is None else "float = RICHNESS"
     return {
         "layer": _about_layer(words),
         "network": _about_network(model),
-        "richness": [f"richness: {_RICHNESS[model.richness is None]},"],
+        "richness": [f"richness: {richness},"],
         "checks": _checks(model),
         "layers": [*binding(layers), *layers],
         "forward": [*_lines(plan.steps), "return x"],
-        "each": groups_of_each(plan),
-        "base_rates": [f"def base_rates({arguments}) -> list[float]:"],
-        "defaults": default_rates(plan),
-        "param_groups": [f"def param_groups({arguments}) -> list[dict[str, Any]]:"],
-        "groups": group_lines(plan),
-        "optimizer": [f"def make_optimizer({arguments}) -> torch.optim.Optimizer:"],
-        "made": optimizer_lines(plan, sharded="fsdp" in words, scaled=scaled),
-        "plain_train": ["train(model, train_x, train_y, options)"],
-        "plain_optimizer": [f"optimizer = {made}"],
-        "its_optimizer": [f"self.optimizer = {made}"],
-        "options": _rate_options(plan),
+        "drawn": [f"for layer in [m for m in self.modules() if isinstance(m, {drawn})]:"],
         "width": _width_of_weights(plan, words),
+        **optimizer_fills(plan, sharded="fsdp" in words, scaled=scaled),
         **(_REFUSED if "features" in words else _PLAIN),
     }
-
-
-_RICHNESS = {True: "float | None = None", False: "float = RICHNESS"}
 
 
 def _about_layer(words: frozenset[str]) -> list[str]:
@@ -117,19 +111,6 @@ _PLAIN: Fills = {
     ],
 }
 _REFUSED: Fills = {"refusal": ['with refused_for(f"{options.data}"):'], "refused": []}
-
-
-def _rate_options(plan: Plan) -> list[str]:
-    """The options of several optimizers' rates."""
-    (first, *others), (_, *names) = plan.optimizers, rates(plan)
-    about = f"that of {first.law.title}; the other rates keep their ratio to it"
-    return [
-        f'add("--lr", type=number, help="{about}")',
-        *(
-            f'add("--{name.replace("_", "-")}", type=number, help="that of {optimizer.law.title}")'
-            for name, optimizer in zip(names, others, strict=True)
-        ),
-    ]
 
 
 def _width_of_weights(plan: Plan, words: frozenset[str]) -> list[str]:
@@ -218,15 +199,13 @@ def _layer(plan: Plan, layer: Layer) -> str:
             trainable="False" if is_frozen(weight) else "",
             bias_trainable="False" if bias is not None and is_frozen(bias) else "",
         )
-    has_no_bias = bias is None or shift is not None
+    takes_bias = layer.kind == LayerKind.LAYERNORM and not is_frozen(weight)
     norm = _call(
         "nn.RMSNorm" if layer.kind == LayerKind.RMSNORM else "nn.LayerNorm",
         dim(layer.fan_out),
         eps="" if layer.floor is None else plan.formula(layer.floor),
         elementwise_affine="False" if is_frozen(weight) else "",
-        bias=""
-        if layer.kind == LayerKind.RMSNORM or is_frozen(weight) or not has_no_bias
-        else "False",
+        bias="False" if takes_bias and (bias is None or shift is not None) else "",
     )
     if shift is None:
         return norm

@@ -13,7 +13,7 @@ from richc.spec.names import refusal
 #: capital and hold no underscore.  A test compares.
 MODULE_NAMES = frozenset(
     """
-    Any Callable Checkpoints DTensor Dense DistributedDataParallel Embedding F
+    Any Callable Checkpoints DDP DTensor Dense Embedding F
     Iterable Iterator Lion Log MixedPrecisionPolicy Monitor Path Rows Self Shifted SideBySide
     SignSGD Tensor Trainer Whole
     BATCH BLOCK COMPILER DATA DEPTH FEATURES GAMMA MISSING MODEL OUTPUTS PRECISION PREDICTED

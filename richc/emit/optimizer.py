@@ -16,54 +16,54 @@ from richc.spec.model import Optimizer
 _ALWAYS = ("momentum", "betas")
 
 
-def rates(plan: Plan) -> list[str]:
+def rates_of(plan: Plan) -> list[str]:
     """What the learning rate of each optimizer is called."""
     return [RATE, *(f"{optimizer.name}_{RATE}" for optimizer in plan.optimizers[1:])]
 
 
-def group_lines(plan: Plan) -> list[str]:
-    """The body of ``param_groups``."""
-    first, *others = plan.optimizers
-    if not others:
+def optimizer_fills(plan: Plan, *, sharded: bool, scaled: bool) -> dict[str, list[str]]:
+    """What stands in the parts, by place.
+
+    ``sharded``: the parameters may be DTensors; ``scaled``: losses may be, by a GradScaler.
+    """
+    (first, *others), defaults = plan.optimizers, [plan.formula(o.lr) for o in plan.optimizers]
+    rates = rates_of(plan)
+    methods = [f"{optimizer.name}_groups" for optimizer in plan.optimizers]
+    methods = methods if others else ["param_groups"]
+    groups = [f"self.{method}({rate})" for method, rate in zip(methods, rates, strict=True)]
+    names = ", ".join(rates)
+    arguments = ", ".join(["self", *(f"{rate}: float | None = None" for rate in rates)])
+    asked = [f"{names} = self.{BASE_RATES}({names})"]
+    about = f"that of {first.law.title}; the other rates keep their ratio to it"
+    pairs = zip(rates, [about, *(f"that of {other.law.title}" for other in others)], strict=True)
+    return {
+        "each": [
+            line
+            for method, optimizer in zip(methods, plan.optimizers, strict=True)
+            for line in _method(plan, method, optimizer)
+        ][:-1],
+        "base_rates": [f"def {BASE_RATES}({arguments}) -> list[float]:"],
+        "defaults": [*binding(defaults), f"rates, defaults = ({names}), [{', '.join(defaults)}]"],
+        "param_groups": [f"def param_groups({arguments}) -> list[dict[str, Any]]:"],
+        "rates": asked,
+        "groups": [f"return [{', '.join(f'*{each}' for each in groups)}]"],
+        "optimizer": [f"def make_optimizer({arguments}) -> torch.optim.Optimizer:"],
+        "made": _made(plan, groups, asked, sharded=sharded, scaled=scaled),
+        "options": [
+            f'add("--{rate.replace("_", "-")}", type=number, help="{about}")'
+            for rate, about in pairs
+        ],
+    }
+
+
+def _method(plan: Plan, method: str, optimizer: Optimizer) -> list[str]:
+    """That makes the groups of one optimizer, with a line behind it."""
+    about = f"What {optimizer.law.title} trains; its"
+    if method == "param_groups":
         about = "Every trainable tensor, in one group each; the optimizer's"
-        return _table(plan, first, f"{about} ``lr`` is by default {plan.formula(first.lr)}.")
-    return [
-        '"""Every trainable tensor, in one group each, with the rates of its optimizer."""',
-        _rates_line(plan),
-        f"return [{', '.join(f'*{groups}' for groups in _calls_of_groups(plan))}]",
-    ]
-
-
-def groups_of_each(plan: Plan) -> list[str]:
-    """Of several optimizers the methods that make the groups of one."""
-    lines = []
-    for optimizer in plan.optimizers:
-        default = plan.formula(optimizer.lr)
-        about = f"What {optimizer.law.title} trains; its ``lr`` is by default {default}."
-        head = f"def {optimizer.name}_groups(self, {RATE}: float | None = None)"
-        lines += [f"{head} -> list[dict[str, Any]]:"]
-        lines += [*indented(_table(plan, optimizer, about), 4), ""]
-    return lines
-
-
-def default_rates(plan: Plan) -> list[str]:
-    """How ``base_rates`` begins."""
-    defaults = [plan.formula(optimizer.lr) for optimizer in plan.optimizers]
-    values = f"({', '.join(rates(plan))}), [{', '.join(defaults)}]"
-    return [*binding(defaults), f"rates, defaults = {values}"]
-
-
-def _rates_line(plan: Plan) -> str:
-    names = ", ".join(rates(plan))
-    return f"{names} = self.{BASE_RATES}({names})"
-
-
-def _calls_of_groups(plan: Plan) -> list[str]:
-    """The groups of each optimizer, by the method that makes them."""
-    if len(plan.optimizers) == 1:
-        return [f"self.param_groups({RATE})"]
-    pairs = zip(plan.optimizers, rates(plan), strict=True)
-    return [f"self.{optimizer.name}_groups({rate})" for optimizer, rate in pairs]
+    about = f"{about} ``lr`` is by default {plan.formula(optimizer.lr)}."
+    head = f"def {method}(self, {RATE}: float | None = None) -> list[dict[str, Any]]:"
+    return [head, *indented(_table(plan, optimizer, about), 4), ""]
 
 
 def _table(plan: Plan, optimizer: Optimizer, about: str) -> list[str]:
@@ -134,16 +134,16 @@ def _shape_correction(optimizer: Optimizer) -> list[str]:
     ]
 
 
-def optimizer_lines(plan: Plan, *, sharded: bool, scaled: bool) -> list[str]:
-    """The body of ``make_optimizer``.
-
-    ``sharded``: the parameters may be DTensors; ``scaled``: losses may be, by a GradScaler.
-    """
+def _made(
+    plan: Plan, groups: list[str], asked: list[str], *, sharded: bool, scaled: bool
+) -> list[str]:
+    """The body of ``make_optimizer``."""
     if not plan.groups:
         return ['raise ValueError("there is nothing to train: every layer is frozen")']
+    spellings = [optimizer.law.torch for optimizer in plan.optimizers]
     fused = [o.law for o in plan.optimizers if o.law.torch.is_fused]
     whole = [law.title for law in fused if not law.torch.is_fused_on_shards]
-    lines = []
+    lines, made = [], []
     if whole and (sharded or scaled):
         lacking = " or ".join(whole)
         lines += [f"first = next(self.parameters())  # sharded, they have no fused {lacking}"]
@@ -152,32 +152,27 @@ def optimizer_lines(plan: Plan, *, sharded: bool, scaled: bool) -> list[str]:
     elif fused:
         kernels = 'next(self.parameters()).device.type in ("cpu", "cuda")'
         lines += [f"fused = {kernels}  # None: as torch chooses"]
-    if any(optimizer.law.torch.caps_rate for optimizer in plan.optimizers):
+    if any(torch.caps_rate for torch in spellings):
         lines += ["# torch caps every rate at 1 / sqrt(step): long runs flatten large ones."]
-    pairs = zip(plan.optimizers, _calls_of_groups(plan), strict=True)
-    made, *others = [_made(optimizer, groups, sharded=sharded) for optimizer, groups in pairs]
-    if others:
-        return [*lines, _rates_line(plan), f"return SideBySide({', '.join([made, *others])})"]
-    skips = plan.optimizers[0].law.torch.undefined_by_skips
+    for optimizer, torch, its in zip(plan.optimizers, spellings, groups, strict=True):
+        kernel = ["fused=fused or None"] if torch.is_fused else []
+        arguments = ", ".join([its, *_options(optimizer), *torch.arguments, *kernel])
+        made.append(f"{torch.name}({arguments})")
+        if sharded and not torch.steps_on_shards:
+            made[-1] = f"Whole({made[-1]})"
+    if len(made) > 1:
+        return [*lines, *asked, f"return SideBySide({', '.join(made)})"]
+    skips = spellings[0].undefined_by_skips
     if not scaled or not skips or not plan.optimizers[0].option(skips):
-        return [*lines, f"return {made}"]
+        return [*lines, f"return {made[0]}"]
     return [
         *lines,
-        f"optimizer = {made}",
+        f"optimizer = {made[0]}",
         "# GradScaler is to skip a step that overflows: the fused kernel, which would skip it too,",
         "# leaves the first momenta as whatever was in memory.",
         'vars(optimizer)["_step_supports_amp_scaling"] = False',
         "return optimizer",
     ]
-
-
-def _made(optimizer: Optimizer, groups: str, *, sharded: bool) -> str:
-    """An optimizer's constructor."""
-    torch = optimizer.law.torch
-    fused = ["fused=fused or None"] if torch.is_fused else []
-    arguments = [groups, *_options(optimizer), *torch.arguments, *fused]
-    made = f"{torch.name}({', '.join(arguments)})"
-    return f"Whole({made})" if sharded and not torch.steps_on_shards else made
 
 
 def _options(optimizer: Optimizer) -> list[str]:

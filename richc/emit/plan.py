@@ -7,7 +7,7 @@ one width stay two groups, so checkpoints keep their shape.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, product
 from typing import Any, NamedTuple
 
@@ -120,14 +120,14 @@ class Plan(NamedTuple):
     used: frozenset[str]
 
     @property
-    def blocks(self) -> tuple[PlannedBlock, ...]:
+    def blocks(self) -> list[PlannedBlock]:
         """Every statement of layers, in the order of the file."""
-        return tuple(_statements(self.steps))
+        return [step for step in _flat(self.steps) if isinstance(step, PlannedBlock)]
 
     @property
-    def modules(self) -> tuple[PlannedModule, ...]:
+    def modules(self) -> list[PlannedModule]:
         """Every class that the network needs, those first that others hold."""
-        return tuple(_modules(self.steps))
+        return [step for step in _flat(self.steps) if isinstance(step, PlannedModule)]
 
     @property
     def optimizers(self) -> tuple[Optimizer, ...]:
@@ -181,12 +181,9 @@ def plan(model: Model) -> Plan:
         reserved |= {BASE_RATES, *(f"{optimizer.name}_groups" for optimizer in model.optimizers)}
     parts = model.arrangement
     steps = tuple(_steps(model, parts, "self", "", {own}, reserved))
-    used: set[str] = set()
-    for value in _monomials(model):
-        used.update(_WORD.findall(python_formula(value, symbols)))
-    return Plan(
-        model, own, symbols, steps, _groups(model, tuple(_statements(steps))), frozenset(used)
-    )
+    formulas = " ".join(python_formula(value, symbols) for value in _monomials(model))
+    decided = Plan(model, own, symbols, steps, (), frozenset(_WORD.findall(formulas)))
+    return decided._replace(groups=_groups(model, decided.blocks))
 
 
 def _steps(
@@ -244,19 +241,11 @@ def _module(
     return PlannedModule(name, its, residual, number, steps)
 
 
-def _statements(steps: Iterable[Step]) -> Iterator[PlannedBlock]:
+def _flat(steps: Iterable[Step]) -> Iterator[Step]:
+    """Every step, those first that others hold."""
     for step in steps:
-        if isinstance(step, PlannedBlock):
-            yield step
-        elif isinstance(step, PlannedModule):
-            yield from _statements(step.steps)
-
-
-def _modules(steps: Iterable[Step]) -> Iterator[PlannedModule]:
-    for step in steps:
-        if isinstance(step, PlannedModule):
-            yield from _modules(step.steps)
-            yield step
+        yield from _flat(step.steps) if isinstance(step, PlannedModule) else ()
+        yield step
 
 
 def is_frozen(tensor: Tensor) -> bool:
@@ -329,7 +318,7 @@ def _block(layers: tuple[Layer, ...], holder: str, loop: str) -> PlannedBlock:
 _Member = tuple[PlannedBlock, str, LayerRun]
 
 
-def _groups(model: Model, blocks: tuple[PlannedBlock, ...]) -> tuple[ParameterGroup, ...]:
+def _groups(model: Model, blocks: Sequence[PlannedBlock]) -> tuple[ParameterGroup, ...]:
     members: dict[tuple[Any, ...], list[_Member]] = {}
     places = [(block, run) for block in blocks for run in block.runs]
     for kind, (block, run) in product(("weight", "bias"), places):

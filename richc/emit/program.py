@@ -7,11 +7,13 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import NamedTuple
 
 from richc.emit.docstring import docstring
 from richc.emit.features import PARTS, UnknownFeature, chosen
-from richc.emit.module import block_fills, fills, words_of
+from richc.emit.module import block_fills, fills, sizes, words_of
+from richc.emit.optimizer import rates_of
 from richc.emit.plan import BASES, Plan, plan
 from richc.emit.text import (
     LINE_LENGTH,
@@ -23,6 +25,7 @@ from richc.emit.text import (
     load_part,
     number,
 )
+from richc.files import starts_with, write_file
 from richc.spec.model import Model, Train
 from richc.spec.printer import print_model
 
@@ -91,12 +94,12 @@ def emit_program(
     if {"stream", "embedding"} <= words:
         raise UnknownFeature("`stream` reads features, not indices of tokens")
     parts, filled = [], fills(decided, words)
-    for name in _parts(decided, words):
+    for name in (name for name, condition in PARTS.items() if holds(condition, words)):
         each = [filled]
         if name == "blocks":
             each = [block_fills(decided, module) for module in decided.modules]
         parts += [load_part(name, words, fill) for fill in each]
-    text = "\n\n".join(part.body for part in parts)
+    text = "\n\n".join(part.body for part in parts if part.body.strip())
     # Parts have one return, for the type checker; what is returned at once needs no name, but that
     # what a layer returns is a tensor shows by the name of the argument.
     text = re.sub(r"(\n +)(?!x )(\w+) = (.*)\1return \2\n", r"\1return \3\n", text)
@@ -111,8 +114,20 @@ def emit_program(
         "",
         "",
     ]
-    body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text)
+    # What parts say in one way for all models, and by the names of other parts.
+    body = re.sub(rf"\b{_CLASS}\b", decided.class_name, text).replace("training.train(", "train(")
+    body = body.replace("*sizes_of(options)", _options(sizes(model)))
+    body = body.replace("(options.lr)", f"({_options(rates_of(decided))})")
     return "\n".join(head) + "\n" + formatted(body)
+
+
+def write_program(path: Path, text: str, *, force: bool = False) -> None:
+    """Write an emitted program, over nothing but another one: see ``write_file``."""
+    write_file(path, text.encode(), lambda there: starts_with(there, MARKER.encode()), force=force)
+
+
+def _options(names: Iterable[str]) -> str:
+    return ", ".join(f"options.{name}" for name in names)
 
 
 def _header(origin: Origin | None, richc_version: str) -> list[str]:
@@ -124,13 +139,6 @@ def _header(origin: Origin | None, richc_version: str) -> list[str]:
         f"{MARKER}{richc_version} from {shlex.quote(origin.path)}. Change that, not this file.",
         f"{ORIGIN}{origin.digest[:16]}, richc compile {words}",
     ]
-
-
-def _parts(decided: Plan, words: frozenset[str]) -> list[str]:
-    """Which parts the program has, in its order: an optimizer's own before all others."""
-    laws = [optimizer.law for optimizer in decided.optimizers]
-    own = dict.fromkeys(law.name for law in laws if law.torch.is_a_part)
-    return [*own, *(name for name, condition in PARTS if holds(condition, words))]
 
 
 def _imports(parts: Iterable[Part], text: str) -> list[str]:

@@ -68,18 +68,12 @@ def indented(lines: Iterable[str], indent: int) -> list[str]:
 
 def literal(text: str) -> str:
     """A double-quoted ASCII literal of ``text``, whatever it holds."""
-    return '"' + "".join(_escaped(c) for c in text) + '"'
+    escaped = _escaped(text).replace('"', '\\"')
+    return f'"{escaped}"'
 
 
-def _escaped(character: str) -> str:
-    if character in '"\\':
-        return "\\" + character
-    if " " <= character <= "~":
-        return character
-    code = ord(character)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+def _escaped(text: str) -> str:
+    return text.encode("unicode_escape").decode("ascii")
 
 
 def number(value: Fraction) -> str:
@@ -116,16 +110,27 @@ def load_part(
 ) -> Part:
     """A part from ``richc/emit/parts``.
 
-    Lines between ``# keep if A or B`` and ``# end``, or one that ends in ``# keep if A or B``, are
-    kept when one of these ``words`` is said of the file; ``A and B`` are both, ``not A`` is one
-    that is not.  Behind ``# else`` stands what is kept otherwise.  Regions may be nested.  In place
-    of a line that ends in ``# fill NAME``, which is for the type checker, stand those of ``fills``.
+    A line that ends in ``# keep if A or B`` is kept, with what is indented below it, when one of
+    these ``words`` is said of the file; ``A and B`` are both, ``not A`` is one that is not.  So
+    are the lines between ``# keep if A or B`` and ``# end``; behind ``# else`` stands what is
+    kept otherwise.  Regions may be nested.  In place of a line that ends in ``# fill NAME``, which
+    is for the type checker, stand those of ``fills``.
     """
     text = files("richc.emit").joinpath("parts", f"{name}.py").read_text(encoding="utf-8")
     kept: list[str] = []
     regions: list[bool] = []
-    for line in text.splitlines(keepends=True):
+    left_out: int | None = None  # the indentation of what is left out by its first line
+    blanks = 0
+    for line in text.splitlines():
         word = line.strip()
+        indent = len(line) - len(line.lstrip())
+        if left_out is not None:
+            is_end = indent == left_out and word[:1] in (")", "]", "}")
+            if not word or indent > left_out or is_end:
+                blanks = 0 if word else blanks + 1
+                continue
+            kept += [""] * (blanks if indent < left_out else 0)  # it was the last of its block
+            left_out = None
         if word.startswith("# keep if "):
             regions.append(holds(word.removeprefix("# keep if "), words))
         elif word == "# else":
@@ -133,12 +138,14 @@ def load_part(
         elif word == "# end":
             regions.pop()
         elif all(regions):
-            code, _, condition = line.rstrip("\n").partition("  # keep if ")
+            code, _, condition = line.partition("  # keep if ")
             _, marker, place = code.partition("# fill ")
-            lines = [code.strip()] if not marker else (fills or {})[place]
             if holds(condition, words):
-                kept += [f"{line}\n" for line in indented(lines, len(code) - len(code.lstrip()))]
-    head, _, body = "".join(kept).partition(_CUT)
+                lines = [code.strip()] if not marker else (fills or {})[place]
+                kept += indented(lines, indent)
+            else:
+                left_out, blanks = indent, 0
+    head, _, body = "\n".join(kept).partition(_CUT)
     imports = tuple(line.partition("  #")[0] for line in _IMPORT.findall(head))
     return Part(imports, body.strip("\n") + "\n")
 

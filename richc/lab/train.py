@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from richc.diagnostics import RichError
-from richc.emit.output import write_program
+from richc.emit.program import write_program
 from richc.files import OutputError
 from richc.lab.threads import calm
 

@@ -34,7 +34,7 @@ class Epsilon(StrEnum):
 class Spelling(NamedTuple):
     """How the emitted program says it in PyTorch; strings, so that no check imports torch."""
 
-    #: The class; of torch, unless the program has a part of the optimizer's name that defines it.
+    #: The class; of torch, or of the program's own (``richc/emit/parts/optimizers.py``).
     name: str
     #: Arguments that are always given.
     arguments: tuple[str, ...] = ()
@@ -54,11 +54,6 @@ class Spelling(NamedTuple):
     #: Shape factor -> its formula, and by what square root PyTorch's exceeds it: where it has none
     #: such, rate and decay are corrected for every tensor's shape.
     excess: Mapping[str, tuple[str, str]] = {}
-
-    @property
-    def is_a_part(self) -> bool:
-        """Whether the class is not of torch, but of a part in ``richc/emit/parts``."""
-        return "." not in self.name
 
 
 class UpdateSizes(NamedTuple):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from richc.emit import MARKER
-from richc.emit.output import write_program
+from richc.emit.program import write_program
 from richc.files import OutputError, write_file
 
 OURS = f"{MARKER}0.1.0\nprint(1)\n"

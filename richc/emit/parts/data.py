@@ -1,25 +1,26 @@
-"""Part: data from a file: read, checked, standardised, divided."""
+"""Part: data from a file, or that stay on the disk: read, checked, standardised, divided."""
 
 import argparse
 import contextlib
+import copy  # keep if stream
 import functools
 import gzip
 import importlib
 import math
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
+import torch.distributed as dist  # keep if ranks
 from torch import Tensor
 
-from richc.emit.parts.stream import BLOCK, open_rows
+from richc.emit.parts.training import rank, ranks
 
-FEATURES, OUTPUTS = 64, 10
-TOKENS = 256
+FEATURES, OUTPUTS, TOKENS = 64, 10, 256
 MISSING, UNPACKED_BYTES = ("",), 1 << 30
 
 
@@ -147,20 +148,17 @@ def as_array(value: Any, name: str, kinds: str = "biufU") -> np.ndarray:
 
 
 # end
-# keep if options or stream
-def lost(labels: np.ndarray) -> np.ndarray:
+def lost(labels: np.ndarray) -> np.ndarray:  # keep if options or stream
     """Which rows have a label that is missing (rows,)."""
     if labels.dtype.kind in "UO":
         labels = np.where(np.isin(np.char.lower(labels.astype(str)), MISSING), math.nan, 0.0)
     return np.asarray(~np.isfinite(labels).reshape(len(labels), -1).all(1))
 
 
-# end
 def encode(labels: np.ndarray) -> Tensor:
     # keep if cross_entropy
     """Class numbers (rows,): integers from 0 as they are, other labels in their sorted order."""
-    # end
-    # keep if mse
+    # else
     """Targets (rows, outputs); where there is one label a row, its class as one-hot booleans."""
     given = labels[:1].size
     if labels.dtype.kind == "f" and given == OUTPUTS:
@@ -183,9 +181,8 @@ def encode(labels: np.ndarray) -> Tensor:
     return torch.from_numpy(numbers)
 
 
-# keep if features
-@contextlib.contextmanager
-def refused_for(what: str) -> Iterator[None]:
+@contextlib.contextmanager  # keep if features
+def refused_for(what: str) -> Iterator[None]:  # keep if features
     """Says of what goes wrong what it goes wrong with, as a ValueError: ``main`` prints a line."""
     try:
         yield
@@ -194,26 +191,21 @@ def refused_for(what: str) -> Iterator[None]:
         raise ValueError(f"{what}: {reason or type(error).__name__}") from None
 
 
-# end
 def load(options: argparse.Namespace) -> list[Any]:
     """Features and targets to train on, and held-out ones: a fifth of the rows, by the seed."""
     with refused_for(f"{options.data}"):  # fill refusal
         # keep if not stream
-        # keep if options
-        if options.data.is_fifo():
+        if options.data.is_fifo():  # keep if options
             raise ValueError("a pipe, not a file")
-        is_csv = options.data.name.lower().endswith((".csv", ".csv.gz"))
-        found, labels, _ = (read_csv if is_csv else read_arrays)(options)
-        # end
+        is_csv = options.data.name.lower().endswith((".csv", ".csv.gz"))  # keep if options
+        found, labels, _ = (read_csv if is_csv else read_arrays)(options)  # keep if options
         found, labels, _ = read_csv(options)  # keep if not options
         x, columns = torch.from_numpy(found).float().double(), found.shape[1]  # as fp32 holds it
         bad = ~x.isfinite().all(1).numpy()
         # else
         x, labels = open_rows(options)
-        # keep if options
-        if len(x) != len(labels):
+        if len(x) != len(labels):  # keep if options
             raise ValueError(f"{len(x)} rows of features and {len(labels)} labels")
-        # end
         columns, bad = x.columns, lost(labels)
         for block in x.index.split(BLOCK) if options.missing == "drop" else ():
             bad[block] |= ~x[block].to("cpu").isfinite().all(1).numpy()
@@ -227,19 +219,15 @@ def load(options: argparse.Namespace) -> list[Any]:
         if (~bad).sum() < 4:
             raise ValueError(f"{(~bad).sum()} rows are too few")
         x, y = x[~bad], encode(labels[~bad])
-        # keep if embedding
-        if ((x != x.floor()) | (x < 0) | (x >= TOKENS)).any():
+        if ((x != x.floor()) | (x < 0) | (x >= TOKENS)).any():  # keep if embedding
             raise ValueError(f"an index is no integer from 0 to {TOKENS - 1}")
-        # end
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(options.seed))
         test, train = order[: max(2, len(x) // 5)], order[max(2, len(x) // 5) :]
         x.standardise(train, options.statistics_rows)  # keep if stream
     # fill refused
-    # keep if mse
-    if y.dtype != torch.bool:
+    if y.dtype != torch.bool:  # keep if mse
         y = (y - y[train].mean(0)) / y[train].std(0, correction=0).clamp(min=1e-30)
-    y = y.float()
-    # end
+    y = y.float()  # keep if mse
     x = x[:, 0].long()  # keep if embedding
     # keep if not stream and not embedding
     mean, deviation = x[train].mean(0), x[train].std(0, correction=0)
@@ -256,6 +244,140 @@ def place(data: list[Tensor], device: torch.device, where: str) -> list[Tensor]:
         room = torch.cuda.mem_get_info(device)[0] // 2
         where = "device" if sum(part.nbytes for part in data) <= room else "host"
     return data if where == "host" else [part.to(device) for part in data]
+
+
+# end
+# keep if stream
+BLOCK = 1 << 16  # rows that are read at once for statistics
+
+
+class Rows:
+    """Rows on the disk, in chunks; indexed like a tensor, read when they go to a device."""
+
+    def __init__(self, counts: list[int], chunk: Callable[[int], Tensor], window: int = 1) -> None:
+        self.starts, self.index = torch.tensor([0, *counts]).cumsum(0), torch.arange(sum(counts))
+        self.chunk_of = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+        self.chunk, self.window = functools.lru_cache(2 * window + 1)(chunk), window
+        self.columns = self.chunk(0).shape[1]
+        self.mean, self.deviation = torch.zeros(1), torch.ones(1)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, rows: Tensor | slice) -> Self:
+        found = copy.copy(self)
+        found.index = self.index[rows]
+        return found
+
+    def to(self, device: torch.device | str) -> Tensor:
+        """What is on the disk, standardised, (rows, columns)."""
+        found, chunk_of = torch.empty(len(self), self.columns), self.chunk_of[self.index]
+        for number in chunk_of.unique().tolist():
+            here = chunk_of == number
+            found[here] = self.chunk(number)[self.index[here] - self.starts[number]].float()
+        return ((found.double() - self.mean) / self.deviation).float().to(device)
+
+    def arrange(self, order: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Batches of an epoch, from a random order of the rows; each in the order of the disk."""
+        # Chunks are shuffled, and rows only within a window of them, so that few are open at once.
+        if len(self.starts) - 1 > self.window:
+            place = torch.randperm(len(self.starts) - 1, generator=generator)
+            window_of = place[self.chunk_of[self.index[order]]] // self.window
+            order = order[window_of.argsort(stable=True)]
+        batches = order[: len(order) - len(order) % size].view(-1, size)
+        return batches.gather(1, self.index[batches].argsort(1)).unbind()
+
+    def some(self, y: Tensor, rows: int) -> tuple[Self, Tensor]:
+        """As many, drawn by the seed, as they lie on the disk; and their part of ``y``."""
+        order = self.index[:rows].argsort()
+        return self[order], y[order]
+
+    def standardise(self, train: Tensor, most: int | None) -> None:
+        """By columns' mean and deviation over training rows, evenly some if not all of them."""
+        blocks = train[self.index[train].argsort()].split(BLOCK)
+        blocks = blocks[:: math.ceil(len(train) / (most or len(train)))]
+        # As if around 0, so that a small deviation is not lost beside a large mean.
+        shift = self[blocks[0]].to("cpu").double().mean(0)
+        sums, count = torch.zeros(2, self.columns, dtype=torch.float64), sum(map(len, blocks))
+        blocks = blocks[rank() :: ranks()]  # keep if ranks
+        for rows in blocks:
+            values = self[rows].to("cpu").double()
+            wrong = ~values.isfinite().all(1)
+            if wrong.any():
+                raise ValueError(f"a feature of row {self[rows].index[wrong][0] + 1} is not finite")
+            values -= shift
+            sums += torch.stack([values.sum(0), values.square().sum(0)])
+        dist.all_reduce(sums)  # keep if ranks
+        first, second = sums / count
+        deviation = (second - first.square()).clamp(min=0.0).sqrt()
+        deviation[deviation <= 1e-9 * (shift + first).abs()] = 1.0  # a constant's is rounding
+        self.mean, self.deviation = shift + first, deviation
+
+
+def open_rows(options: argparse.Namespace) -> tuple[Any, np.ndarray]:
+    """A file, all files of a folder, or those of a pattern such as ``data/*.parquet``; labels."""
+    path = options.data / "[!._]*" if options.data.is_dir() else options.data
+    files = sorted(path.parent.glob(path.name)) or [options.data]
+    kinds = {"a pipe, not a file" if f.is_fifo() else f.suffix.lower() for f in files}
+    if kinds == {".parquet"}:
+        import pyarrow.dataset as ds
+
+        whole = ds.dataset([str(file) for file in files], format="parquet").get_fragments()
+        groups = [group for file in whole for group in file.split_by_row_group()]
+        return open_shards(groups, options)
+    if kinds in ({".arrow"}, {".feather"}):  # keep if options
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+
+        tables = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files]
+        batches = [batch for table in tables for batch in table.to_batches()]
+        return open_shards(list(ds.dataset(batches).get_fragments()), options)
+    if len(files) == 1 and kinds <= {".csv", ".gz"}:
+        found, labels, _ = read_csv(options)
+        return Rows([len(found)], lambda _: torch.from_numpy(found)), labels
+    # keep if options
+    if kinds == {".npy"} or (len(files) == 1 and not kinds & {"", "a pipe, not a file"}):
+        # Writable, as torch wants memory to be; the files are never written.
+        arrays = {file.stem: np.load(file, mmap_mode="c") for file in files if kinds == {".npy"}}
+        arrays = arrays or open_arrays(files[0])
+        features, name = choose(list(arrays), options.target, options.ignore)
+        as_array(arrays[features][:1], features, "biuf")
+        x = torch.as_tensor(arrays[features]).detach()
+        x = x.reshape(len(x), math.prod(x.shape[1:]))
+        return Rows([len(x)], lambda _: x), as_array(arrays[name], name)
+    # end
+    raise ValueError(f"no files, or several kinds, or none that is read here: {sorted(kinds)}")
+
+
+def open_shards(parts: list[Any], options: argparse.Namespace) -> tuple[Rows, np.ndarray]:
+    """Rows of pyarrow's fragments, each of which is a chunk; labels."""
+    names = parts[0].physical_schema.names if parts else []
+    targets = [len(names) - 1] if options.target is None else find_columns(names, options.target)
+    ignored = find_columns(names, options.ignore) if options.ignore else []
+    inputs = [i for i in range(len(names)) if i not in targets + ignored]
+    if not inputs:
+        raise ValueError("no column holds features")
+
+    def features(number: int) -> Tensor:
+        return torch.from_numpy(matrix(parts[number], [names[i] for i in inputs], "biuf"))
+
+    found = [matrix(part, [names[i] for i in targets], "biufO") for part in parts]
+    rows, labels = Rows(list(map(len, found)), features, options.window), np.concatenate(found)
+    return rows, labels[:, 0] if labels.shape[1] == 1 else labels
+
+
+def matrix(part: Any, names: list[str], kinds: str) -> np.ndarray:
+    """Columns side by side, (rows, columns); lists of one length are several."""
+    columns = []
+    for name, column in zip(names, part.to_table(columns=names).columns, strict=True):
+        values = column.combine_chunks()
+        is_list = str(values.type).startswith("fixed_size_list")
+        values = (values.flatten() if is_list else values).to_numpy(zero_copy_only=False)
+        if column.null_count or values.dtype.kind not in kinds:
+            raise ValueError(f"{name!a}: there are empty cells, or it is no array of real numbers")
+        values = values.astype(str if values.dtype.kind == "O" else float)
+        columns.append(values.reshape(len(column), -1))
+    return np.hstack(columns)
 
 
 # end

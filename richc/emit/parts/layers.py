@@ -1,4 +1,4 @@
-"""Part: the emitted network's one layer; only what the model needs of it is in the file."""
+"""Part: layers with the initial values and multipliers that the model asks for."""
 
 import math
 from typing import Any
@@ -15,18 +15,14 @@ def draw(tensor: Tensor, std: float, dist: str, generator: torch.Generator | Non
     """Fill ``tensor`` with entries of mean 0 and standard deviation exactly ``std``."""
     if std == 0.0:
         tensor.zero_()
-    # keep if uniform
-    elif dist == "uniform":
+    elif dist == "uniform":  # keep if uniform
         bound = math.sqrt(3.0) * std
         tensor.uniform_(-bound, bound, generator=generator)
-    # end
-    # keep if trunc_normal
-    elif dist == "trunc_normal":
+    elif dist == "trunc_normal":  # keep if trunc_normal
         # Cut off at two deviations of the parent, which is wider than what is left of it:
         # sqrt(1 - 4 phi(2) / (Phi(2) - Phi(-2))) of it.
         parent = std / 0.8796256610342398
         nn.init.trunc_normal_(tensor, 0.0, parent, -2 * parent, 2 * parent, generator)
-    # end
     # keep if orthogonal
     # Orthonormal rows (or columns) have entries of size 1 / sqrt(the longer side).
     # QR wants at least single precision; on the meta device there is nothing to draw.
@@ -74,10 +70,8 @@ class Dense(nn.Module):
         self.bias = None
         if bias_std is not None:
             self.bias = nn.Parameter(torch.empty(fan_out, **factory))  # keep if not matrices
-            # keep if matrices
-            # A matrix: the optimizer takes nothing else.
-            self.bias = nn.Parameter(torch.empty(fan_out, 1, **factory))
-            # end
+            # A matrix: the optimizer takes nothing else.  # keep if matrices
+            self.bias = nn.Parameter(torch.empty(fan_out, 1, **factory))  # keep if matrices
             self.bias.requires_grad_(bias_trainable)  # keep if frozen
         # end
 
@@ -85,30 +79,22 @@ class Dense(nn.Module):
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         self.weight.normal_(0.0, self.std, generator=generator)  # keep if only_normal
         draw(self.weight, self.std, self.dist, generator)  # keep if not only_normal
-        # keep if bias
-        if self.bias is not None and self.bias_std is not None:
+        if self.bias is not None and self.bias_std is not None:  # keep if bias
             self.bias.normal_(0.0, self.bias_std, generator=generator)  # keep if only_normal
             draw(self.bias.view(-1), self.bias_std, self.dist, generator)  # keep if not only_normal
-        # end
 
     def forward(self, x: Tensor) -> Tensor:
-        # keep if bias
-        bias: Tensor | None = self.bias
-        # keep if matrices or bias_scale
-        if bias is not None:
+        bias: Tensor | None = self.bias  # keep if bias
+        if bias is not None:  # keep if matrices and bias or bias_scale
             bias = bias.squeeze(-1)  # keep if matrices
             bias = bias if self.bias_scale == 1.0 else self.bias_scale * bias  # keep if bias_scale
-        # end
-        # end
         # keep if scale
         if self.scale != 1.0 and self.scale_input:
             x = self.scale * x
         elif self.scale != 1.0:
             y = self.scale * F.linear(x, self.weight)
-            # keep if bias
-            # Not torch.add(..., alpha=...): inductor (2.13) makes an addmm of it and loses alpha.
-            y = y if bias is None else y + bias
-            # end
+            # Not torch.add(..., alpha=...): inductor (2.13) loses that alpha.  # keep if bias
+            y = y if bias is None else y + bias  # keep if bias
             return y
         # end
         y = F.linear(x, self.weight, bias)  # keep if bias
@@ -122,3 +108,43 @@ class Dense(nn.Module):
         shown += f", bias_scale={self.bias_scale:.4g}"  # keep if bias_scale
         shown += f", dist={self.dist}"  # keep if not only_normal
         return shown
+
+
+class Embedding(Dense):  # keep if embedding
+    """A dense layer without a bias, of one-hot inputs that are given as indices."""
+
+    def __init__(self, entries: int, fan_out: int, **options: Any) -> None:  # keep if not columns
+        super().__init__(fan_out, entries, **options)  # W is (entries, fan_out): rows are read
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.embedding(x, self.weight.T)  # keep if columns
+        y = F.embedding(x, self.weight)  # keep if not columns
+        y = y if self.scale == 1.0 else self.scale * y  # keep if scale
+        return y
+
+
+class Shifted(nn.Module):  # keep if shifted
+    """``norm(x) + scale * b``; the entries of b start at ``std``."""
+
+    def __init__(
+        self,
+        norm: nn.Module,
+        width: int,
+        *,
+        std: float,
+        scale: float = 1.0,
+        trainable: bool = True,
+        **factory: Any,
+    ) -> None:
+        super().__init__()
+        self.norm: Any = norm
+        self.std, self.scale = std, scale
+        self.bias = nn.Parameter(torch.empty(width, **factory), requires_grad=trainable)
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        self.bias.normal_(0.0, self.std, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.norm(x)
+        return y + self.scale * self.bias
