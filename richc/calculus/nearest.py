@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from richc.algebra.sizes import Size
 from richc.calculus.ops import UNIT, Parameter, Step
-from richc.optimizers.law import Law
+from richc.optimizers.law import Law, rate_powers
 
 INIT = "init"
 RATE = "rate"
@@ -69,31 +69,45 @@ def single_change(
     return nearest[0] if len(nearest) == 1 else None
 
 
-def scale(step: Step, sides: Sequence[Sides], richness: Fraction) -> list[Parameter]:
-    """The invariants of every weight at one point of the richness scale.
+class ScaleSizes(NamedTuple):
+    """What one weight starts at on the scale, adds in a step, and has for a gradient above it."""
 
-    From what defines it (Karkada 2024, section 4): representations are of order one, f ~ n^-r at
-    init, a layer's own update of its representation ~ n^(r - 1/2), and the read-out's of f ~ 1.
+    init: Fraction
+    own: Fraction
+    gradient: Fraction
+
+
+def sizes_on_scale(sides: Sides, richness: Fraction) -> ScaleSizes:
+    """The sizes at a weight at one point of the richness scale, from what defines it.
+
+    Representations are of order one, f ~ n^-r at init, a layer's own update of its representation
+    ~ n^(r - 1/2), and the read-out's of f ~ 1 (Karkada 2024, section 4).
     """
+    wide_in, wide_out = sides
     readout = -_HALF - richness
+    init = UNIT if not wide_in else -_HALF if wide_out else readout
+    return ScaleSizes(init, richness - _HALF, readout) if wide_out else ScaleSizes(init, UNIT, UNIT)
+
+
+def scale(step: Step, sides: Sequence[Sides], richness: Fraction) -> list[Parameter]:
+    """The invariants of every weight at one point of the richness scale."""
     weights: list[Parameter] = []
-    for wide_in, wide_out in sides:
-        init = UNIT if not wide_in else -_HALF if wide_out else readout
-        own, gradient = (richness - _HALF, readout) if wide_out else (UNIT, UNIT)
-        weights.append(Parameter(init, rate_of(step, own, gradient, (wide_in, wide_out))))
+    for each in sides:
+        init, own, gradient = sizes_on_scale(each, richness)
+        weights.append(Parameter(init, rate_of(step, own, gradient, each)))
     return weights
 
 
-def rate_of(step: Step, own: Fraction, gradient: Fraction, sides: Sides) -> Fraction:
+def rate_of(step: Step, own: Size, gradient: Size, sides: Sides, source: Fraction = UNIT) -> Size:
     """The rate n^-C by which a layer's own update of what it makes is of the size ``own``.
 
-    ``gradient`` is the size of the gradient there; the layer's input is of order one.
+    ``gradient`` is the size of the gradient there, ``source`` that of the layer's input.
     """
     wide_in, wide_out = sides
     # Every law is a product of powers, so the rate is what a rate of one lacks.
-    unit = step(UNIT, UNIT, gradient, int(wide_in) + int(wide_out))
+    unit = step(UNIT, source, gradient, int(wide_in) + int(wide_out))
     assert isinstance(unit, Fraction)
-    return own + -(_ONE if wide_in else UNIT) + -unit
+    return own + (-source + -unit + -(_ONE if wide_in else UNIT))
 
 
 def plain_rates(
@@ -158,8 +172,7 @@ def _moves(weight: Parameter, goal: Parameter, family: Law, *, fits: bool) -> It
     """What puts one weight on the scale; the init first, where either would do."""
     init, rate = weight
     # A rate that is relative to RMS(W) follows it.
-    follows = family.rate(UNIT, _ONE, UNIT, UNIT)
-    assert isinstance(follows, Fraction)
+    follows = rate_powers(family).std
     if isinstance(init, Fraction) and isinstance(goal.init, Fraction):
         exponent = goal.init - init
         if exponent and rate + follows * exponent == goal.rate:

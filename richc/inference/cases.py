@@ -20,7 +20,7 @@ from richc.calculus.ops import Linear as Weight
 from richc.inference.givens import subject_of
 from richc.inference.linear import RICHNESS, LinearForm, System, constant, unknown
 from richc.inference.unknown import Letter, power_form
-from richc.optimizers.law import Epsilon, Law, coefficients
+from richc.optimizers.law import Epsilon, Law, coefficients, rate_powers
 from richc.spec.holes import has_hole
 from richc.spec.model import READ_OUT, Layer, Model, Tensor
 
@@ -264,7 +264,7 @@ class Cases:
             return
         optimizer = self._model.optimizer_of(tensor)
         kappa = optimizer.law.shape(optimizer.shape_factor, part.wide_in, layer.fan_out.wide)
-        _, of_scale, of_std, of_lr, of_shape = _rate_powers(optimizer.law)
+        of_lr, of_scale, of_std, of_shape = rate_powers(optimizer.law)
         rate = lr.times(of_lr).plus(scale, of_scale).shifted(of_shape * kappa)
         if not of_std:
             yield (), rate
@@ -289,11 +289,6 @@ class Cases:
         family = self._model.optimizer_of(part.tensor).law
         constant, of_rate, of_gradient = _own_powers(family, part.is_bias, fan_in, fan_out)
         return rate.times(of_rate).plus(gradient, of_gradient).shifted(constant)
-
-
-@cache
-def _rate_powers(family: Law) -> tuple[Fraction, ...]:
-    return coefficients(family.rate, 4)
 
 
 @cache
