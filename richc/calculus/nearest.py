@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.algebra.sizes import Size
+from richc.algebra.sizes import Size, Zero
 from richc.calculus.ops import UNIT, Parameter, Step
 from richc.optimizers.law import Law, rate_powers
 
@@ -98,6 +98,16 @@ def scale(step: Step, sides: Sequence[Sides], richness: Fraction) -> list[Parame
     return weights
 
 
+def richness_of(size: Size, lazy: Size, rich: Size) -> Fraction | None:
+    """The r at which an invariant of the scale is of a size, from what it is at r = 0 and r = 1/2.
+
+    None where it is the same at every r, and of exact zeros.
+    """
+    if lazy == rich or isinstance(size, Zero) or isinstance(lazy, Zero) or isinstance(rich, Zero):
+        return None
+    return (size + -lazy) * (_HALF / (rich + -lazy))
+
+
 def rate_of(step: Step, own: Size, gradient: Size, sides: Sides, source: Fraction = UNIT) -> Size:
     """The rate n^-C by which a layer's own update of what it makes is of the size ``own``.
 
@@ -130,14 +140,10 @@ def _candidates(weights: Sequence[Parameter], step: Step, sides: Sequence[Sides]
     A single change leaves the read-out's init or the read-in's rate as it is, and either one names
     the richness, in which it is linear; a read-out that starts smaller than on the scale is μP.
     """
-    found = {_HALF}
-    init, rate = weights[-1].init, weights[0].rate
-    if isinstance(init, Fraction):
-        found.add(-_HALF - init)
-    lazy, rich = (scale(step, sides[:1], r)[0].rate for r in (UNIT, _HALF))
-    if isinstance(rate, Fraction) and isinstance(lazy, Fraction) and isinstance(rich, Fraction):
-        found.add(_HALF * (rate - lazy) / (rich - lazy))
-    return {richness for richness in found if 0 <= richness <= _HALF}
+    lazy, rich = (scale(step, sides, r) for r in (UNIT, _HALF))
+    of_init = richness_of(weights[-1].init, lazy[-1].init, rich[-1].init)
+    of_rate = richness_of(weights[0].rate, lazy[0].rate, rich[0].rate)
+    return {r for r in (_HALF, of_init, of_rate) if r is not None and 0 <= r <= _HALF}
 
 
 def _change(
