@@ -12,9 +12,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from richc.algebra.sizes import Size
+from richc.algebra.sizes import Size, Zero
 from richc.calculus.ops import UNIT, Parameter, Step
-from richc.optimizers.law import Law
+from richc.optimizers.law import Law, rate_powers
 
 INIT = "init"
 RATE = "rate"
@@ -69,31 +69,55 @@ def single_change(
     return nearest[0] if len(nearest) == 1 else None
 
 
-def scale(step: Step, sides: Sequence[Sides], richness: Fraction) -> list[Parameter]:
-    """The invariants of every weight at one point of the richness scale.
+class ScaleSizes(NamedTuple):
+    """What one weight starts at on the scale, adds in a step, and has for a gradient above it."""
 
-    From what defines it (Karkada 2024, section 4): representations are of order one, f ~ n^-r at
-    init, a layer's own update of its representation ~ n^(r - 1/2), and the read-out's of f ~ 1.
+    init: Fraction
+    own: Fraction
+    gradient: Fraction
+
+
+def sizes_on_scale(sides: Sides, richness: Fraction) -> ScaleSizes:
+    """The sizes at a weight at one point of the richness scale, from what defines it.
+
+    Representations are of order one, f ~ n^-r at init, a layer's own update of its representation
+    ~ n^(r - 1/2), and the read-out's of f ~ 1 (Karkada 2024, section 4).
     """
+    wide_in, wide_out = sides
     readout = -_HALF - richness
+    init = UNIT if not wide_in else -_HALF if wide_out else readout
+    return ScaleSizes(init, richness - _HALF, readout) if wide_out else ScaleSizes(init, UNIT, UNIT)
+
+
+def scale(step: Step, sides: Sequence[Sides], richness: Fraction) -> list[Parameter]:
+    """The invariants of every weight at one point of the richness scale."""
     weights: list[Parameter] = []
-    for wide_in, wide_out in sides:
-        init = UNIT if not wide_in else -_HALF if wide_out else readout
-        own, gradient = (richness - _HALF, readout) if wide_out else (UNIT, UNIT)
-        weights.append(Parameter(init, rate_of(step, own, gradient, (wide_in, wide_out))))
+    for each in sides:
+        init, own, gradient = sizes_on_scale(each, richness)
+        weights.append(Parameter(init, rate_of(step, own, gradient, each)))
     return weights
 
 
-def rate_of(step: Step, own: Fraction, gradient: Fraction, sides: Sides) -> Fraction:
+def richness_of(size: Size, lazy: Size, rich: Size) -> Fraction | None:
+    """The r at which an invariant of the scale is of a size, from what it is at r = 0 and r = 1/2.
+
+    None where it is the same at every r, and of exact zeros.
+    """
+    if lazy == rich or isinstance(size, Zero) or isinstance(lazy, Zero) or isinstance(rich, Zero):
+        return None
+    return (size + -lazy) * (_HALF / (rich + -lazy))
+
+
+def rate_of(step: Step, own: Size, gradient: Size, sides: Sides, source: Fraction = UNIT) -> Size:
     """The rate n^-C by which a layer's own update of what it makes is of the size ``own``.
 
-    ``gradient`` is the size of the gradient there; the layer's input is of order one.
+    ``gradient`` is the size of the gradient there, ``source`` that of the layer's input.
     """
     wide_in, wide_out = sides
     # Every law is a product of powers, so the rate is what a rate of one lacks.
-    unit = step(UNIT, UNIT, gradient, int(wide_in) + int(wide_out))
+    unit = step(UNIT, source, gradient, int(wide_in) + int(wide_out))
     assert isinstance(unit, Fraction)
-    return own + -(_ONE if wide_in else UNIT) + -unit
+    return own + (-source + -unit + -(_ONE if wide_in else UNIT))
 
 
 def plain_rates(
@@ -116,14 +140,10 @@ def _candidates(weights: Sequence[Parameter], step: Step, sides: Sequence[Sides]
     A single change leaves the read-out's init or the read-in's rate as it is, and either one names
     the richness, in which it is linear; a read-out that starts smaller than on the scale is μP.
     """
-    found = {_HALF}
-    init, rate = weights[-1].init, weights[0].rate
-    if isinstance(init, Fraction):
-        found.add(-_HALF - init)
-    lazy, rich = (scale(step, sides[:1], r)[0].rate for r in (UNIT, _HALF))
-    if isinstance(rate, Fraction) and isinstance(lazy, Fraction) and isinstance(rich, Fraction):
-        found.add(_HALF * (rate - lazy) / (rich - lazy))
-    return {richness for richness in found if 0 <= richness <= _HALF}
+    lazy, rich = (scale(step, sides, r) for r in (UNIT, _HALF))
+    of_init = richness_of(weights[-1].init, lazy[-1].init, rich[-1].init)
+    of_rate = richness_of(weights[0].rate, lazy[0].rate, rich[0].rate)
+    return {r for r in (_HALF, of_init, of_rate) if r is not None and 0 <= r <= _HALF}
 
 
 def _change(
@@ -158,8 +178,7 @@ def _moves(weight: Parameter, goal: Parameter, family: Law, *, fits: bool) -> It
     """What puts one weight on the scale; the init first, where either would do."""
     init, rate = weight
     # A rate that is relative to RMS(W) follows it.
-    follows = family.rate(UNIT, _ONE, UNIT, UNIT)
-    assert isinstance(follows, Fraction)
+    follows = rate_powers(family).std
     if isinstance(init, Fraction) and isinstance(goal.init, Fraction):
         exponent = goal.init - init
         if exponent and rate + follows * exponent == goal.rate:

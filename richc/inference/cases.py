@@ -6,21 +6,23 @@ what the ops of the calculus make of that has to be what the desiderata ask for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import cache
 from itertools import product
 from typing import NamedTuple
 
 from richc.algebra.exponent import HALF, ONE, ZERO
+from richc.algebra.monomial import WIDTH, Monomial
 from richc.algebra.sizes import Size
 from richc.calculus.ops import FIXED, PLAIN, UNIT, WIDE, Bias, Op, Parameter, Phase, Site
 from richc.calculus.ops import Linear as Weight
-from richc.inference.exponents import OpenExponents, TensorPart
+from richc.inference.givens import subject_of
 from richc.inference.linear import RICHNESS, LinearForm, System, constant, unknown
-from richc.optimizers.law import Epsilon, Law, coefficients
+from richc.inference.unknown import Letter, power_form
+from richc.optimizers.law import Epsilon, Law, coefficients, rate_powers
 from richc.spec.holes import has_hole
-from richc.spec.model import READ_OUT, Layer
+from richc.spec.model import READ_OUT, Layer, Model, Tensor
 
 
 class Constraint(NamedTuple):
@@ -57,11 +59,32 @@ class Case(NamedTuple):
 _NOTHING = Case((), (), (), constant(ZERO))
 
 
+class TensorPart(NamedTuple):
+    """The weight or the bias of a layer."""
+
+    layer: Layer
+    tensor: Tensor
+
+    @property
+    def is_bias(self) -> bool:
+        return self.tensor is self.layer.bias
+
+    @property
+    def subject(self) -> str:
+        return subject_of(self.layer, self.tensor)
+
+    @property
+    def wide_in(self) -> bool:
+        """Whether its fan-in grows; that of a bias is 1."""
+        return self.layer.fan_in.wide and not self.is_bias
+
+
 class Cases:
     """Every way to satisfy a layer."""
 
-    def __init__(self, written: OpenExponents) -> None:
-        self._written = written
+    def __init__(self, model: Model, letters: Mapping[str, Letter]) -> None:
+        """``letters`` are what the symbols in the model's values stand for."""
+        self._model, self._letters = model, letters
 
     def of(self, layer: Layer, gradient: LinearForm, system: System) -> Iterator[Case]:
         inits = self._readout_inits if layer.role == READ_OUT else self._inits
@@ -83,6 +106,25 @@ class Cases:
                 init.gradient,
             )
 
+    def _power(self, value: Monomial) -> LinearForm:
+        """The exponent of n."""
+        return power_form(value, WIDTH, self._letters)
+
+    def _form(self, value: Monomial) -> LinearForm | None:
+        """The same; None of zero."""
+        return None if value.is_zero else self._power(value)
+
+    def _init(self, tensor: Tensor) -> LinearForm | None:
+        """The exponent of multiplier times init std; None for zeros."""
+        scale, std = self._form(tensor.scale), self._form(tensor.std)
+        return None if scale is None or std is None else scale.plus(std)
+
+    def _rate(self, tensor: Tensor) -> LinearForm | None:
+        """That of the whole learning rate; None for a tensor that does not train."""
+        if tensor.frozen or tensor.lr.is_zero:
+            return None
+        return self._power(tensor.lr).plus(self._power(self._model.optimizer_of(tensor).lr))
+
     def _inits(self, layer: Layer, gradient: LinearForm, system: System) -> Iterator[Case]:
         """D0 at init: the larger of weight and bias gives the representation its size.
 
@@ -91,8 +133,8 @@ class Cases:
         have to be richer.
         """
         name = layer.statement
-        weight = self._written.init(TensorPart(layer, layer.weight))
-        bias = None if layer.bias is None else self._written.init(TensorPart(layer, layer.bias))
+        weight = self._init(layer.weight)
+        bias = None if layer.bias is None else self._init(layer.bias)
         if weight is not None and layer.fan_in.wide:
             weight = weight.shifted(HALF)
         keeps = f"D0: `{name}` keeps its signal of order one at init"
@@ -124,11 +166,11 @@ class Cases:
 
     def _readout_inits(self, layer: Layer, gradient: LinearForm, system: System) -> Iterator[Case]:
         """f ~ n^-r at init, or a read-out that starts smaller than its own update."""
-        weight = self._written.init(TensorPart(layer, layer.weight))
+        weight = self._init(layer.weight)
         bounds: tuple[LinearForm, ...] = ()
         preferred: tuple[Preference, ...] = ()
         if layer.bias is not None:
-            bias = self._written.init(TensorPart(layer, layer.bias))
+            bias = self._init(layer.bias)
             if bias is not None:
                 bounds = (bias,)
                 reason = "D0: the output is at most of order one at init"
@@ -179,33 +221,33 @@ class Cases:
     def _carried(self, part: TensorPart, gradient: LinearForm) -> Case:
         """Epsilon and weight decay, where they are what is asked for."""
         found = _NOTHING._replace(gradient=gradient)
-        scale = self._written.scale(part)
+        tensor, subject = part.tensor, part.subject
+        scale = self._form(tensor.scale)
         if scale is None:
             return found
         size = scale.plus(gradient)  # Of the gradient with respect to the tensor.
-        layer, tensor, subject = part.layer, part.tensor, part.subject
-        family = self._written.model.optimizer_of(tensor).law
+        family = self._model.optimizer_of(tensor).law
         if tensor.eps is not None and has_hole(tensor.eps):
-            eps = self._written.plain(tensor.eps, layer)
+            eps = self._power(tensor.eps)
             if family.eps == Epsilon.GRADIENT:
                 over = eps.plus(size, -ONE)
                 wish = Preference(_holes_in(eps), over, f"eps follows the gradient of {subject}")
                 found = found._replace(bounds=(over,), preferred=(wish,))
             else:
-                std = self._written.std(part)
+                std = self._form(tensor.std)
                 if std is not None:
                     over = eps.plus(std, -ONE)
                     wish = Preference(_holes_in(eps), over, f"eps follows the init of {subject}")
                     found = found._replace(preferred=(wish,))
         if has_hole(tensor.decay) and not tensor.frozen:
-            decay = self._written.plain(tensor.decay, layer)
+            decay = self._power(tensor.decay)
             if family.decay_is_normalised:
-                std = self._written.std(part)
+                std = self._form(tensor.std)
                 pull = None if std is None else decay.plus(std).plus(size, -ONE)
                 reason = f"the decay of {subject} keeps its size beside the gradient"
             else:
-                lr = self._written.rate(part)
-                pull = None if lr is None else decay.plus(lr).plus(self._written.global_rate(part))
+                lr = self._rate(tensor)
+                pull = None if lr is None else decay.plus(lr)
                 reason = f"{subject} decays by the same share a step at every width"
             if pull is not None:
                 found = found._replace(equal=(Constraint(pull, reason),))
@@ -216,27 +258,18 @@ class Cases:
     ) -> Iterator[tuple[tuple[LinearForm, ...], LinearForm | None]]:
         """n^-C, None for a tensor that does not move; with the bounds under which it is that."""
         layer, tensor = part.layer, part.tensor
-        scale, std, lr = (
-            self._written.scale(part),
-            self._written.std(part),
-            self._written.rate(part),
-        )
+        scale, std, lr = self._form(tensor.scale), self._form(tensor.std), self._rate(tensor)
         if scale is None or lr is None:
             yield (), None
             return
-        lr = lr.plus(self._written.global_rate(part))
-        optimizer = self._written.model.optimizer_of(tensor)
+        optimizer = self._model.optimizer_of(tensor)
         kappa = optimizer.law.shape(optimizer.shape_factor, part.wide_in, layer.fan_out.wide)
-        _, of_scale, of_std, of_lr, of_shape = _rate_powers(optimizer.law)
+        of_lr, of_scale, of_std, of_shape = rate_powers(optimizer.law)
         rate = lr.times(of_lr).plus(scale, of_scale).shifted(of_shape * kappa)
         if not of_std:
             yield (), rate
             return
-        floor = (
-            None
-            if tensor.eps is None or tensor.eps.is_zero
-            else self._written.plain(tensor.eps, layer)
-        )
+        floor = None if tensor.eps is None or tensor.eps.is_zero else self._power(tensor.eps)
         if std is None and floor is None:
             yield (), None
         if std is not None and floor is not None and std.is_constant and floor.is_constant:
@@ -253,14 +286,9 @@ class Cases:
     def _update(self, part: TensorPart, rate: LinearForm, gradient: LinearForm) -> LinearForm:
         """The size of a tensor's own update of its layer, from its rate."""
         fan_in, fan_out = part.layer.fan_in.wide, part.layer.fan_out.wide
-        family = self._written.model.optimizer_of(part.tensor).law
+        family = self._model.optimizer_of(part.tensor).law
         constant, of_rate, of_gradient = _own_powers(family, part.is_bias, fan_in, fan_out)
         return rate.times(of_rate).plus(gradient, of_gradient).shifted(constant)
-
-
-@cache
-def _rate_powers(family: Law) -> tuple[Fraction, ...]:
-    return coefficients(family.rate, 4)
 
 
 @cache

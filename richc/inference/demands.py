@@ -25,9 +25,9 @@ from typing import NamedTuple
 from richc.algebra.exponent import HALF, ONE, ZERO
 from richc.diagnostics import Span
 from richc.inference.cases import Case, Cases, Constraint, Preference
-from richc.inference.exponents import OpenExponents
 from richc.inference.givens import Use, find_givens, find_uses, hole_name, pin_of
 from richc.inference.linear import RICHNESS, LinearForm, System, constant, unknown
+from richc.inference.opened import opened
 from richc.spec.holes import Holes, PlacedHole
 from richc.spec.model import READ_OUT, Layer, Model
 
@@ -137,11 +137,11 @@ class _Question:
         universal: tuple[Fraction, Fraction] | None,
         richness: Fraction | None,
     ) -> None:
-        self._model = demands.model
+        self._model, letters = opened(demands.model, demands.holes, kept, loose)
         self._rank = demands.rank
         self._universal = universal
         self._richness = richness
-        self._cases = Cases(OpenExponents(demands.model, demands.holes, kept, loose))
+        self._cases = Cases(self._model, letters)
 
     def search(self, cautious: bool) -> Solution | None:
         """Satisfy the layers from the last to the first, going back where a case leads nowhere."""

@@ -185,6 +185,18 @@ class Letter(NamedTuple):
     powers: Mapping[str, Fraction]
 
 
+def power_form(value: Monomial, symbol: str, letters: Mapping[str, Letter]) -> LinearForm:
+    """The exponent of n or L in a value, as a sum of the unknowns that ``letters`` name."""
+    form = affine(value.exponent(symbol))
+    for base, power in value.powers:
+        if is_hole(base):
+            letter = letters[str(base)]
+            factor = power.const * letter.powers.get(symbol, ZERO)
+            if factor:
+                form = form.plus(unknown(letter.name), factor)
+    return form
+
+
 class UnknownPowers:
     """The exponents of values on one path; ``letters`` are what symbols in them stand for."""
 
@@ -194,11 +206,5 @@ class UnknownPowers:
 
     def power(self, value: Monomial, symbol: str) -> Fraction:
         """The exponent of n or L in a value."""
-        form = affine(value.exponent(symbol))
-        for base, power in value.powers:
-            if is_hole(base):
-                letter = self._letters[str(base)]
-                factor = power.const * letter.powers.get(symbol, ZERO)
-                if factor:
-                    form = form.plus(unknown(letter.name), factor)
+        form = power_form(value, symbol, self._letters)
         return Unknown(form, self._path) if form.terms else exact(form.const)

@@ -7,7 +7,7 @@ from math import inf, isnan
 from typing import NamedTuple
 
 from richc.algebra.sizes import ZERO_SIZE, Size
-from richc.calculus.nearest import single_change
+from richc.calculus.nearest import rate_of, single_change
 from richc.lab.findings import Measured
 from richc.spec.model import Model
 
@@ -55,10 +55,7 @@ def find_fault(
                 # The bias may be what gives h its size; the gradient passes the weight alone.
                 inits[-1] = below - gradient - Fraction(1, 2)
             below = gradient
-        unit = family.step(Fraction(0), source, gradient, int(wide_in) + int(wide_out))
-        if not isinstance(unit, Fraction):
-            return None
-        rates.append(own + (-source - unit - (1 if wide_in else 0)))
+        rates.append(rate_of(family.step, own, gradient, (wide_in, wide_out), source))
         source = height
     groups = [layer.statement for layer in spec.layers]
     change = single_change(inits, rates, family, sides, richness, groups)

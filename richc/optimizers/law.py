@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from fractions import Fraction
+from functools import cache
 from typing import ClassVar, NamedTuple
 
 from richc.algebra.exponent import ZERO
@@ -163,6 +164,23 @@ def unless_dead(size: Size, source: Size, gradient: Size) -> Size:
     """An update that ignores its gradient's size is zero where that is exactly zero, only there."""
     is_dead = isinstance(gradient, Zero) or isinstance(source, Zero)
     return ZERO_SIZE if is_dead else size
+
+
+class RatePowers(NamedTuple):
+    """By which power each of a tensor's knobs is in the rate n^-C that no gauge move changes."""
+
+    lr: Fraction
+    multiplier: Fraction
+    std: Fraction
+    shape: Fraction
+
+
+@cache
+def rate_powers(law: Law) -> RatePowers:
+    """What an optimizer's law makes of its knobs is a product: the powers in it."""
+    constant, of_multiplier, of_std, of_lr, of_shape = coefficients(law.rate, 4)
+    assert not constant
+    return RatePowers(of_lr, of_multiplier, of_std, of_shape)
 
 
 def coefficients(product: Callable[..., Size], count: int) -> tuple[Fraction, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from functools import cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -18,8 +17,7 @@ from richc.algebra.monomial import DEPTH, WIDTH, Affine, symbol
 from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.nearest import scale
 from richc.calculus.ops import Parameter
-from richc.optimizers import law
-from richc.optimizers.law import Law, coefficients
+from richc.optimizers.law import Law, rate_powers
 from richc.repair.target import MUP
 from richc.rules.context import Context
 from richc.spec.arrangement import ResidualBlock
@@ -125,22 +123,17 @@ def multiplied(weight: Parameter, by: Fraction, family: Law) -> Parameter:
 def member_at(point: ScalePoint, index: int, *, of_bias: bool) -> Member:
     context = point.context
     layer, stage = context.model.layers[index], context.network.stages[index]
-    is_rich = point.richness == MUP
-    if of_bias:
-        assert layer.bias is not None
-        assert stage.bias is not None
-        step = context.model.optimizer_of(layer.bias).law.step
-        (goal,) = scale(step, [(False, stage.wide_out)], point.richness)
-        # Of order one at most.
-        shift = point.shift_of(layer.bias)
-        return Member(context, layer, True, stage.bias, goal, True, shift)
-    step = context.model.optimizer_of(layer.weight).law.step
-    (goal,) = scale(step, [(stage.wide_in, stage.wide_out)], point.richness)
-    # A read-out may start smaller than its update, and a read-in beside a bias of order one.
+    tensor, now = (layer.bias, stage.bias) if of_bias else (layer.weight, stage.weight)
+    assert tensor is not None
+    assert now is not None
+    step = context.model.optimizer_of(tensor).law.step
+    sides = (stage.wide_in and not of_bias, stage.wide_out)
+    (goal,) = scale(step, [sides], point.richness)
+    # A bias is of order one at most; a read-out may start smaller than its update, and a read-in
+    # beside a bias of order one.
     carried = layer.role == READ_IN and stage.bias is not None and stage.bias.init == NONE
-    is_bound = carried or (layer.role == READ_OUT and is_rich)
-    shift = point.shift_of(layer.weight)
-    return Member(context, layer, False, stage.weight, goal, is_bound, shift)
+    is_bound = of_bias or carried or (layer.role == READ_OUT and point.richness == MUP)
+    return Member(context, layer, of_bias, now, goal, is_bound, point.shift_of(tensor))
 
 
 def solve(
@@ -171,7 +164,7 @@ def _candidates(
     init, goal = member.now.init, member.goal.init
     if gauge is not None and isinstance(init, Fraction) and isinstance(goal, Fraction):
         lacks_init = goal + -init  # A bound would leave one of three unknowns open.
-    by_scale, by_std, by_rate = _powers(member.family.name)
+    by_rate, by_scale, by_std, _ = rate_powers(member.family)
     # Below a floor of RMS(W), the std has no say in the rate.
     for of_std in dict.fromkeys((by_std, NONE)):
         equations = [({SCALE: Fraction(1), STD: Fraction(1)}, lacks_init)]
@@ -181,13 +174,6 @@ def _candidates(
         for found in _solutions(stated, knobs):
             if all(found.get(knob, NONE) == value for knob, value in known.items()):
                 yield found
-
-
-@cache
-def _powers(optimizer: str) -> tuple[Fraction, Fraction, Fraction]:
-    """The powers of multiplier, std and rate in n^-C, by which an optimizer's law has them."""
-    _, by_scale, by_std, by_rate, _ = coefficients(law(optimizer).rate, 4)
-    return by_scale, by_std, by_rate
 
 
 def lacking(member: Member) -> tuple[Fraction | None, Fraction | None]:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from richc.algebra.joint import depth_of, width_of
 from richc.algebra.monomial import NO_POWER, Affine, Monomial
+from richc.calculus.nearest import richness_of
 from richc.diagnostics import Span
 from richc.repair.equations import (
     NONE,
@@ -142,12 +143,9 @@ def _richnesses(context: Context, target: RepairTarget) -> list[Fraction]:
     for index in range(len(context.model.layers)):
         low, high = (member_at(ScalePoint(context, r), index, of_bias=False) for r in (NTP, MUP))
         for size, at_low, at_high in zip(low.now, low.goal, high.goal, strict=True):
-            if isinstance(size, Fraction) and at_low != at_high:
-                assert isinstance(at_low, Fraction)
-                assert isinstance(at_high, Fraction)
-                place = (size + -at_low) * (MUP / (at_high - at_low))
-                if not depth_of(place):
-                    counts[width_of(place)] += 1
+            place = richness_of(size, at_low, at_high)
+            if place is not None and not depth_of(place):
+                counts[width_of(place)] += 1
     found |= dict.fromkeys(point for point, _ in counts.most_common(_MAX_POINTS))
     return [richness for richness in found if target.admits(richness)]
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from richc.algebra.joint import Joint
-from richc.calculus.nearest import rate_of
+from richc.calculus.nearest import rate_of, sizes_on_scale
 from richc.calculus.ops import Parameter
 from richc.repair.equations import (
     NONE,
@@ -203,11 +203,10 @@ def _in_stack(point: ScalePoint, index: int, plain: Member, spot: LayerSpot) -> 
     branch = next((goal for goal in point.branches if goal.block is spot.block), None)
     now, multiplier = plain.now, NONE
     sides = (stage.wide_in and not is_vector, stage.wide_out)
-    init = -_HALF if sides[0] else NONE
-    own: Fraction = point.richness - MUP
+    # What is no read-out makes a representation, however few its entries are.
+    init, own, gradient = sizes_on_scale((sides[0], True), point.richness)
     if spot.is_deep:
         own = own + Joint(0, -1)
-    gradient = -_HALF - point.richness
     is_bound = of_bias or plain.is_bound
     if branch is not None and spot.is_last:
         size = point.context.size(branch.block.scale)

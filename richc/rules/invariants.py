@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import NamedTuple
 
 from richc.algebra.monomial import WIDTH, Monomial
 from richc.algebra.sizes import ZERO_SIZE, Size
 from richc.calculus.written import PRIME, Line, Term, line
-from richc.optimizers.law import Epsilon, coefficients
+from richc.optimizers.law import Epsilon, rate_powers
 from richc.rules.context import Context
 from richc.spec.model import Tensor
 
@@ -40,8 +39,8 @@ def invariants(context: Context) -> Invariants:
     inits: list[Line] = []
     floors: list[Line] = []
     rates: list[Line] = []
-    powers = rate_powers(context)
     optimizer = context.model.optimizer.law
+    powers = rate_powers(optimizer)
     for of_bias in (False, True):
         for index, layer in enumerate(context.model.layers):
             tensor = layer.bias if of_bias else layer.weight
@@ -85,10 +84,3 @@ def _shape(context: Context, index: int, of_bias: bool) -> Size:
     stage = context.network.stages[index]
     word = model.optimizer.shape_factor
     return model.optimizer.law.shape(word, stage.wide_in and not of_bias, stage.wide_out)
-
-
-def rate_powers(context: Context) -> tuple[Fraction, Fraction, Fraction, Fraction]:
-    """The optimizer's law: the powers of the rate, M, RMS(W) and the shape factor in n^-C."""
-    constant, by_a, by_rms, by_c, by_kappa = coefficients(context.model.optimizer.law.rate, 4)
-    assert not constant
-    return by_c, by_a, by_rms, by_kappa

@@ -6,11 +6,11 @@ from itertools import groupby
 
 from richc.algebra.formula import rich_formula
 from richc.algebra.monomial import WIDTH, Monomial
-from richc.optimizers.law import Epsilon
+from richc.optimizers.law import Epsilon, rate_powers
 from richc.report.derivation.formulas import affine, span
 from richc.report.derivation.sheet import Sheet
 from richc.report.style import columns
-from richc.rules.invariants import Invariants, invariants, rate_of, rate_powers
+from richc.rules.invariants import Invariants, invariants, rate_of
 from richc.spec.declared_values import Values, place, values
 from richc.spec.model import Layer, Tensor
 
@@ -51,7 +51,7 @@ def given(sheet: Sheet) -> None:
 
 def _rate_law(sheet: Sheet, found: Invariants) -> str:
     """``C = c + 2a``."""
-    by_c, by_a, by_rms, by_kappa = rate_powers(sheet.context)
+    by_c, by_a, by_rms, by_kappa = rate_powers(sheet.spec.optimizer.law)
     text = ""
     parts = ((by_c, "c"), (by_a, "a"), (by_rms, "R" if found.floors else "b"), (-by_kappa, "κ"))
     for times, letter in parts:
