@@ -143,7 +143,7 @@ TABLE: tuple[Rule, ...] = (
         "R605",
         applies=lambda context: (
             context.verdict.limit == "kernel"
-            and context.model.is_chain
+            and context.is_chain
             and not context.model.optimizer.law.decay_is_normalised
             and _decays(context)
         ),

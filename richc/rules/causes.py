@@ -14,7 +14,7 @@ def readout(context: Context, case: FaultCase, what: str) -> tuple[Label, ...]:
     That is its init or, where that is smaller, its update (see richc.calculus.run.steps).
     """
     last = context.model.layers[-1]
-    if case.at == len(context.model.layers) - 1 or not context.model.is_chain:
+    if case.at == len(context.model.layers) - 1 or not context.is_chain:
         return ()
     is_init = context.verdict.flow.later[-2].gradient == context.network.stages[-1].weight.init
     name = "std" if is_init else "lr"
@@ -25,7 +25,7 @@ def readout(context: Context, case: FaultCase, what: str) -> tuple[Label, ...]:
 
 def dominant(context: Context, case: FaultCase) -> tuple[Label, ...]:
     """The rate of the layer below whose update is the larger part of what follows this one."""
-    below = context.model.layers[case.at - 1] if case.at and context.model.is_chain else None
+    below = context.model.layers[case.at - 1] if case.at and context.is_chain else None
     layer = context.verdict.flow.later[case.at]
     if below is None or not layer.carried >= layer.dh:
         return ()

@@ -61,6 +61,11 @@ class Context:
         return not self._is_traced and self.richness == (self.model.richness or 0)
 
     @cached_property
+    def is_chain(self) -> bool:
+        """As of the model, which would look at all layers each time."""
+        return self.model.is_chain
+
+    @cached_property
     def logs(self) -> dict[Base, float]:
         return logs(self.model)
 

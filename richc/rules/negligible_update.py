@@ -17,7 +17,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         layer = context.verdict.flow.later[case.at]
         if case.at and layer.carried >= layer.dh:
             below = context.model.layers[case.at - 1].name
-            before = f"what `{below}`" if context.model.is_chain else "what stands before"
+            before = f"what `{below}`" if context.is_chain else "what stands before"
             note = f"its contribution vanishes beside {before} already changed"
         else:
             note = "its contribution vanishes beside that of the layer's other parameters"

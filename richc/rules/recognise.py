@@ -35,7 +35,7 @@ def mistakes(context: Context) -> tuple[str, ...]:
 
 def _notes(context: Context) -> Iterator[str]:
     verdict = context.verdict
-    if not context.model.is_chain or context.model.others:
+    if not context.is_chain or context.model.others:
         return  # The tables that these know are of chains with one optimizer.
     if verdict.function_richness is not None:
         yield (
