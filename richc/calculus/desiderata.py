@@ -84,13 +84,14 @@ def decide(ops: Sequence[Placed], step: Step) -> Decided:
         return Decided(unknown, (), str(error))
     at_init = [*sizes(values)]
     is_exact = not at_init or _is_homogeneous(sites, values)
-    has_stream = any(value.region is not None for value in values)
+    # What explodes behind norms, or in a stream, explodes everywhere.
+    spreads = not is_chain(ops)
     early: list[Violation] = []
     first = later = _NO_FLOW
     for number in steps(sites, step):
         if not number:
             first = later = summaries(values)
-            early = [*explosions(values)] if is_exact and has_stream else []
+            early = [*explosions(values)] if is_exact and spreads else []
     if number:
         later = summaries(values)
     run = (tuple(values), tuple(sites), first, later)
@@ -98,11 +99,10 @@ def decide(ops: Sequence[Placed], step: Step) -> Decided:
         reason = "sizes away from order one are not exact"
         return Decided(unknown | {"D0": VIOLATED}, tuple(_causes(at_init)), reason, *run)
     violations = _causes([*at_init, *_gravest(early, explosions(values))])
-    # What explodes in a stream explodes everywhere.
-    spreads = has_stream and bool(violations)
-    lacking = [v._replace(is_consequence=True) if spreads else v for v in lacks(values)]
+    follows = spreads and bool(violations)
+    lacking = [v._replace(is_consequence=True) if follows else v for v in lacks(values)]
     statuses = dict.fromkeys(names, HOLDS)
-    if is_chain(ops) and any(violation.kind == Breach.STILL for violation in lacking):
+    if not spreads and any(violation.kind == Breach.STILL for violation in lacking):
         # Nothing moves the output, so that no share of its change can be compared.
         statuses |= dict.fromkeys(("D2", "D3"), NOT_EVALUATED)
         lacking = [violation for violation in lacking if violation.desideratum == "D1"]
@@ -111,11 +111,23 @@ def decide(ops: Sequence[Placed], step: Step) -> Decided:
     return Decided(statuses, tuple(violations), "", *run)
 
 
-def _gravest(early: Iterable[Violation], last: Iterable[Violation]) -> list[Violation]:
-    """What explodes, each place once: in the first step of a stream, and in the last of all steps.
+def flow(ops: Sequence[Placed], step: Step) -> Mapping[int, LayerFlow]:
+    """The sizes at every layer after the first steps, by its index; empty where none is exact."""
+    try:
+        sites, values = begin(ops)
+    except (Undecided, Exponential):
+        return _NO_FLOW
+    if any(sizes(values)) and not _is_homogeneous(sites, values):
+        return _NO_FLOW
+    for _ in steps(sites, step):
+        pass
+    return summaries(values)
 
-    Sizes only grow from step to step, and what explodes in a stream makes all explode that does so
-    later.
+
+def _gravest(early: Iterable[Violation], last: Iterable[Violation]) -> list[Violation]:
+    """What explodes, each place once: in the first step, where that spreads, and in the last.
+
+    Sizes only grow from step to step, and what explodes first makes all explode that does so later.
     """
     found: dict[_Key, Violation] = {}
     for fault in early:

@@ -30,7 +30,7 @@ from richc.calculus.ops import (
     Undecided,
     every,
 )
-from richc.calculus.residual import READS_GROWTH, Exponential, Residual, is_centred
+from richc.calculus.residual import READS_GROWTH, Residual, is_centred
 
 #: How many steps a homogeneous network that starts small is followed: what grows by less than a
 #: hundredth of its distance to one a step has not arrived when training ends; and layers times
@@ -190,17 +190,6 @@ def steps(sites: Sequence[Site], step: Step) -> Iterator[int]:
         is_new = wake(sites)
         if not is_new and (number or not any(map(_grows, every(sites)))):
             return
-
-
-def flow(ops: Sequence[Placed], step: Step) -> dict[int, LayerFlow]:
-    """The sizes at every layer after the first steps, by its index; empty where none is decided."""
-    try:
-        sites, values = begin(ops)
-    except (Undecided, Exponential):
-        return {}
-    for _ in steps(sites, step):
-        pass
-    return summaries(values)
 
 
 def _grows(site: Site) -> bool:

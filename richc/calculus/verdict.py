@@ -6,7 +6,7 @@ Yang & Hu 2020 (arXiv 2011.14522), Theorem 3.8.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
@@ -60,9 +60,11 @@ DESIDERATA = ("D0", "D1", "D2", "D3")
 POINTS: dict[Fraction, str] = {ZERO: "ntp", HALF: "mup"}
 
 
-def is_chain(ops: Iterable[Placed]) -> bool:
-    """Whether there is nothing but layers, each of which reads the one before it."""
-    return all(isinstance(op, Linear | Bias | Elementwise) for _, op in ops)
+def is_chain(ops: Sequence[Placed]) -> bool:
+    """Whether there is nothing but layers, each of which reads the one before it, once."""
+    layers = [layer for layer, op in ops if isinstance(op, Linear)]
+    is_plain = all(isinstance(op, Linear | Bias | Elementwise) for _, op in ops)
+    return is_plain and len(layers) == len(set(layers))
 
 
 class Network(NamedTuple):

@@ -79,8 +79,8 @@ def representations(network: Network) -> dict[int, Representation]:
     """Where each layer's representation stands, by layer; empty where that is not decided."""
     found = decide(network.ops, network.step)
     # A stream after its blocks has the layer of the last one's last weight.
-    own = (v for v in found.values if not isinstance(v.sites[0].op, Residual))
-    return dict(sorted((value.layer, value) for value in own))
+    own = {v.layer: v for v in found.values if not isinstance(v.sites[0].op, Residual)}
+    return {layer: own[layer] for layer in sorted(own)}
 
 
 class MeasuredDecision:

@@ -185,7 +185,7 @@ def ways(point: ScalePoint, branch: BranchLayers) -> Iterator[BranchGoal]:
             lacks_init, lacks_rate = lacking(last)
             if lacks_init is not None:
                 shifts.append(lacks_init)
-            if lacks_rate is not None:
+            if lacks_rate is not None and last.family.gauge_power:
                 shifts.append(lacks_rate / last.family.gauge_power)
         yield from (goal._replace(shift=shift) for shift in dict.fromkeys(shifts))
 

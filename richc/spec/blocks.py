@@ -1,4 +1,4 @@
-"""The ops of a model with blocks and norms: its arrangement, as the calculus runs it."""
+"""The ops of a model: its arrangement, as the calculus runs it."""
 
 from __future__ import annotations
 

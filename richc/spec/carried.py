@@ -14,7 +14,8 @@ from fractions import Fraction
 from richc.algebra.joint import depth_of, width_of
 from richc.algebra.monomial import ONE, Affine, Monomial, depth_ratio, number, width_ratio
 from richc.algebra.sizes import Size
-from richc.calculus.run import NOTHING, flow
+from richc.calculus.desiderata import flow
+from richc.calculus.run import NOTHING
 from richc.calculus.traced import Trace, Traced
 from richc.optimizers.law import Epsilon
 from richc.spec.model import Model, Tensor

@@ -14,8 +14,9 @@ from richc.report.style import Style
 
 def derivation(result: ModelResult, only: Sequence[int] | None, *, color: bool) -> str:
     """The whole text, or what concerns the layers ``only``; ends with a newline."""
-    if not result.spec.is_chain or result.spec.others:
-        from richc.report.derivation.blocks import of_blocks  # most models are chains
+    spec = result.spec
+    if not spec.is_chain or spec.others or spec.depth is not None:
+        from richc.report.derivation.blocks import of_blocks  # most models are plain chains
 
         return of_blocks(result, only, color=color)
     sheet = Sheet(result, only, Style(color))

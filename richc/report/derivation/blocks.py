@@ -90,7 +90,7 @@ def _sizes(result: ModelResult, kept: frozenset[int]) -> Iterator[str]:
     rows: list[tuple[str, ...]] = [("layer", "h", "g", "own", "below", "Δh", "share")]
     for index, flow in enumerate(verdict.flow.later):
         if index in kept:
-            sizes: tuple[Size, ...] = (flow.h,)
+            sizes: tuple[Size, ...] = (flow.h,) if index < verdict.known_heights else ()
             if verdict.nontrivial is not None:
                 own, share = largest(flow.own, flow.bias_own), largest(flow.df, flow.bias_df)
                 sizes = (flow.h, flow.gradient, own, flow.carried, flow.dh, share)
@@ -104,7 +104,8 @@ def _desiderata(result: ModelResult, style: Style) -> Iterator[str]:
     for number, (name, status) in enumerate(result.verdict.statuses):
         word = "holds" if status == HOLDS else "fails"
         if status == NOT_EVALUATED:
-            word = f"is not evaluated: {result.verdict.reason}"
+            reason = result.verdict.reason or "nothing is learnt, and has shares to compare"
+            word = f"is not evaluated: {reason}"
         if number:
             yield ""
         first, *rest = _wrapped(f"{name} {word}. It asks that {_ASKED[name]}.")
