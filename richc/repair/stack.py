@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from functools import lru_cache
 from typing import NamedTuple
 
 from richc.algebra.joint import Joint
@@ -50,12 +49,11 @@ class LayerSpot(NamedTuple):
     is_post_norm: bool
 
 
-@lru_cache(maxsize=8)
 def spots(context: Context) -> dict[int, LayerSpot]:
     """The spot of every layer, by its index; empty for a chain."""
-    model = context.model
-    if model.is_chain:
+    if context.is_chain:
         return {}
+    model = context.model
     return dict(_spots(model.layers, model.arrangement, None, is_deep=False))
 
 

@@ -144,15 +144,16 @@ class _PlaceWalk:
 class Shapes:
     """Reports every size, and every place, that the theory has no place for."""
 
-    def __init__(self, slots: Sequence[Slot], report: Report) -> None:
-        self._slots = slots
-        self._report = report
-        self._is_chain = False
-
-    def check(self, parts: Sequence[Part]) -> None:
+    def __init__(self, slots: Sequence[Slot], parts: Sequence[Part], report: Report) -> None:
         """``parts`` are those of the whole network."""
-        self._is_chain = is_chain(parts, self._slots)
-        last = parts[-1]
+        self._slots = slots
+        self._parts = parts
+        self._report = report
+        self._is_chain = is_chain(parts, slots)
+
+    def check(self) -> None:
+        """Look at every part."""
+        last = self._parts[-1]
         if not isinstance(last, int) or self._slots[last].kind.is_norm:
             slot = self._slots[-1]
             self._shape(
@@ -161,7 +162,7 @@ class Shapes:
                 "the last layer makes the output: `head: dense -> 10`",
             )
             return
-        self._along(parts[:-1], None)
+        self._along(self._parts[:-1], None)
         readout = self._slots[last]
         if readout.dim.wide:
             self._shape(

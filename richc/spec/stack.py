@@ -65,7 +65,7 @@ def read_stack(
         return Stack([], ())
     _check_tokens(reader, slots, is_tokens=is_tokens)
     if walk.fine and not reader.node.incomplete and len(reader.found) == errors_before:
-        Shapes(slots, reader.report).check(parts)
+        Shapes(slots, parts, reader.report).check()
     return Stack(slots, parts)
 
 
