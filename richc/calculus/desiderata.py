@@ -83,7 +83,7 @@ def decide(ops: Sequence[Placed], step: Step) -> Decided:
     except Undecided as error:
         return Decided(unknown, (), str(error))
     at_init = [*sizes(values)]
-    is_exact = not at_init or _is_homogeneous(sites, values)
+    is_exact = _is_exact(sites, values, at_init)
     # What explodes behind norms, or in a stream, explodes everywhere.
     spreads = not is_chain(ops)
     early: list[Violation] = []
@@ -117,7 +117,7 @@ def flow(ops: Sequence[Placed], step: Step) -> Mapping[int, LayerFlow]:
         sites, values = begin(ops)
     except (Undecided, Exponential):
         return _NO_FLOW
-    if any(sizes(values)) and not _is_homogeneous(sites, values):
+    if not _is_exact(sites, values, sizes(values)):
         return _NO_FLOW
     for _ in steps(sites, step):
         pass
@@ -159,11 +159,15 @@ def _has_branches(op: Op) -> bool:
     return isinstance(op, Residual) or (isinstance(op, Opaque) and op.has_branches)
 
 
-def _is_homogeneous(sites: Sequence[Site], values: Sequence[Representation]) -> bool:
-    """Whether sizes away from order one are exact all the same.
+def _is_exact(
+    sites: Sequence[Site], values: Sequence[Representation], off: Iterable[Violation]
+) -> bool:
+    """Whether sizes are exact, also those of updates: none is ``off``, or all scale alike.
 
-    A bias beside such a size does no harm where only norms read it.
+    A bias beside a size that is off does no harm where only norms read it.
     """
+    if not any(off):
+        return True
     if any(isinstance(v.at.height, Zero) for v in values if not v.region and not v.is_output):
         return False
     if any(isinstance(at.op, Bias) for v in values if not v.is_free for at in v.sites):
@@ -210,7 +214,7 @@ def explosions(values: Sequence[Representation]) -> Iterator[Violation]:
     """What no step may exceed: D0 of updates, and D1."""
     for value in values:
         change, most = value.at.change, value.most
-        if not value.is_output and not value.is_added and change > most:
+        if value.is_bounded and change > most:
             roots = [site for site in value.sites if site.own > most]
             for site in roots or [value.at]:
                 size = site.own if roots else change
@@ -225,6 +229,7 @@ def explosions(values: Sequence[Representation]) -> Iterator[Violation]:
 
 def lacks(values: Sequence[Representation]) -> Iterator[Violation]:
     """What does too little in the last step: D1, D2, D3 and D4.
+
     All copies of a weight in several blocks in a row have one fault: their largest share is the
     family's, so that D2 and D3 fail in all of them or not at all.
     """

@@ -68,7 +68,7 @@ _Excesses = Callable[[Representation], Iterator[Size]]
 
 def _of_representation(value: Representation) -> Iterator[Size]:
     change, most = value.at.change, value.most
-    if not (value.is_output or value.is_added or isinstance(most, Zero)):
+    if value.is_bounded and not isinstance(most, Zero):
         yield change + -most
 
 

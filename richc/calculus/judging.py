@@ -24,6 +24,7 @@ from richc.calculus.verdict import (
     Network,
     Verdict,
     Violation,
+    is_chain,
     named_gauges,
     named_point,
 )
@@ -43,15 +44,13 @@ def judge(network: Network) -> Verdict:
     passes = _passes(found)
     richness = _richness(found, powers)
     features = any(power >= ZERO for power in powers)
-    # A norm's gain has no multiplier, and so no gauge.
-    weights = sorted({site.layer for site in every(found.sites) if isinstance(site.op, Linear)})
-    written = [network.written[index] for index in weights] if richness is not None else []
+    written = _written(network, found) if richness is not None else []
     gauges = named_gauges(written) if richness is not None else ()
     flows = Flow(_flow(network, found.first), _flow(network, found.later))
-    is_chain = network.is_chain
+    is_plain = is_chain(network.ops)
     function_richness = None
     is_off = Breach.SIZE in kinds or Breach.OUTPUT in kinds
-    if is_off and evaluated and is_chain and not network.is_mixed:
+    if is_off and evaluated and is_plain and not network.is_mixed:
         function_richness = _function_richness(network, flows.later)
     return Verdict(
         statuses=tuple(found.statuses.items()),
@@ -65,14 +64,20 @@ def judge(network: Network) -> Verdict:
         equivalent_to=POINTS.get(richness) if richness is not None else None,
         gauges=gauges,
         point=named_point(richness, gauges),
-        theta=tuple(-m for m, _, _ in written if isinstance(m, Fraction)) if is_chain else (),
-        asleep=sum(at.reach < ZERO for at in flows.first[:-1]) if passes and is_chain else 0,
+        theta=tuple(-m for m, _, _ in written if isinstance(m, Fraction)) if is_plain else (),
+        asleep=sum(at.reach < ZERO for at in flows.first[:-1]) if passes and is_plain else 0,
         known_heights=_known_heights(found, len(network.stages)),
         function_richness=function_richness,
         reason=found.reason,
         is_grown=any(map(_is_grown, _regions(found.sites))) if evaluated else False,
         depth_exponents=depth_exponents(found.sites) if evaluated else (),
     )
+
+
+def _written(network: Network, found: Decided) -> list[tuple[Size, Size, Size]]:
+    """What gauges are made of; a norm's gain has no multiplier, and so no gauge."""
+    weights = {site.layer for site in every(found.sites) if isinstance(site.op, Linear)}
+    return [network.written[index] for index in sorted(weights)]
 
 
 def _passes(found: Decided) -> bool:

@@ -126,8 +126,13 @@ class Representation(NamedTuple):
         return self.sites[0].layer
 
     @property
+    def is_bounded(self) -> bool:
+        """Whether D0 says how large a change of it may be."""
+        return not self.is_output and not self.is_added
+
+    @property
     def most(self) -> Size:
-        """How large a change of it may be."""
+        """How large a change of it may be, where there is a bound."""
         return self.at.height if self.is_normed else UNIT
 
     def to_output(self, site: Site | None = None) -> Size:

@@ -80,10 +80,6 @@ class Network(NamedTuple):
     #: Whether some layer has an optimizer of its own.
     is_mixed: bool = False
 
-    @property
-    def is_chain(self) -> bool:
-        return is_chain(self.ops)
-
 
 class Violation(NamedTuple):
     """One desideratum broken at one place.

@@ -200,9 +200,7 @@ class MeasuredDecision:
 
     def _bounded(self) -> Iterator[int]:
         """The representations of which D0 says how large updates may be."""
-        for at, value in self._places.items():
-            if not value.is_output and not value.is_added:
-                yield at
+        return (at for at, value in self._places.items() if value.is_bounded)
 
     def _explosions(self) -> Iterator[Finding]:
         """D0 of updates, at the layers whose own explode."""

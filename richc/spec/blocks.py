@@ -16,7 +16,6 @@ from richc.calculus.ops import (
     Bias,
     Elementwise,
     Gain,
-    Linear,
     Norm,
     Parameter,
 )
@@ -80,16 +79,15 @@ class Blocks:
 
     def _layer(self, index: int) -> Iterator[Placed]:
         layer, stage = self._layers[index], self._stages[index]
-        out = WIDE if stage.wide_out else FIXED
         if layer.kind.is_norm:
             yield index, self._norm(layer)
             if not layer.weight.frozen:
-                yield index, Gain(stage.weight, out, stage.step)
+                yield index, Gain(stage.weight, WIDE, stage.step)
+            if stage.bias is not None:
+                yield index, Bias(stage.bias, WIDE, stage.bias_step)
         else:
-            fan_in = WIDE if stage.wide_in else FIXED
-            yield index, Linear(stage.weight, fan_in, out, stage.step)
-        if stage.bias is not None:
-            yield index, Bias(stage.bias, out, stage.bias_step)
+            for op in stage.ops:
+                yield index, op
         if layer.activation is not None:
             yield index, _elementwise(layer.activation)
 
